@@ -1,0 +1,458 @@
+//! What the event log records: the first tier, *facts*. (The second, *frames*, is the network's own.)
+//!
+//! Oracle and reports know the run through facts alone, in one pass. Names are those of the scenario file and the reports.
+
+use datapath::replica::{Consistency, Mark};
+use datapath::segment::SegmentKind;
+use datapath::{DiskId, Extent, SimTime, Summary, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::MachineId;
+
+/// Where a copy of a protected machine runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// The source site.
+    OnPremises,
+    /// The virtual network in Azure.
+    Azure,
+    /// The isolated network of a test failover.
+    Test,
+}
+
+/// One stretch of a machine's life, from a boot to the stop after it: a machine and its incarnation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Life {
+    /// The (virtual or physical) machine that ran.
+    pub machine: MachineId,
+    /// Which time it was switched on.
+    pub incarnation: u32,
+}
+
+/// States of a protected item (facts §4.1; our synthesis of the documented operations).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ItemState {
+    /// Not replicated.
+    Unprotected,
+    /// The enable job runs: agent told, target prepared.
+    EnableInProgress,
+    /// The initial copy runs.
+    InitialReplication,
+    /// Replicating to Azure, ready to fail over.
+    Protected,
+    /// Replication to Azure waits for or runs a resynchronization.
+    Resynchronizing,
+    /// A failover to Azure runs.
+    FailoverInProgress,
+    /// Runs in Azure; the point can still be changed.
+    FailoverCommitPending,
+    /// Runs in Azure, unprotected.
+    FailoverCommitted,
+    /// The copy back runs.
+    ReprotectInProgress,
+    /// Replicating from Azure to the master target.
+    ProtectedReverse,
+    /// A failback runs.
+    FailbackInProgress,
+    /// Runs on premises again, not committed.
+    FailbackCommitPending,
+    /// Runs on premises again, unprotected.
+    OnPremisesUnprotected,
+}
+
+/// Which failover.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailoverKind {
+    /// Into an isolated network; replication goes on.
+    Test,
+    /// Unplanned, to Azure.
+    Unplanned,
+    /// From Azure back to VMware.
+    Failback,
+}
+
+/// What a failover (of any kind) has reached, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailoverPhase {
+    /// The operator asked for it: RTO begins.
+    Started,
+    /// What was uploaded is processed and the recovery point is chosen.
+    PointChosen,
+    /// The disks are there (hydrated where that was needed).
+    DisksReady,
+    /// The machine has power.
+    PoweredOn,
+    /// The workload has answered its first request: RTO ends.
+    WorkloadUp,
+}
+
+/// What became of a scenario's step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepOutcome {
+    /// It began.
+    Started,
+    /// It is complete.
+    Done,
+    /// The product refuses it; the reason is in the text.
+    Refused(String),
+    /// It was tried and failed; the reason is in the text.
+    Failed(String),
+}
+
+/// How bad an alert is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Look at it.
+    Warning,
+    /// Protection is at risk.
+    Critical,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "kebab-case")]
+pub enum Fact {
+    // The plan.
+    /// A step of the scenario.
+    Step {
+        /// Its number in the file, from 0.
+        step: u32,
+        /// What became of it.
+        outcome: StepOutcome,
+    },
+    /// A machine was switched on or lost its power.
+    Power {
+        /// The machine.
+        machine: MachineId,
+        /// On or off.
+        on: bool,
+    },
+    /// A component registered with its configuration server, or a configuration server with its vault.
+    Registered {
+        /// The component's machine.
+        machine: MachineId,
+        /// What it is, e.g. `mobility-service`, `process-server`.
+        component: String,
+    },
+    /// vCenter's machines were listed by a process server.
+    Discovered {
+        /// The process server's machine.
+        by: MachineId,
+        /// The machines found.
+        vms: Vec<VmId>,
+    },
+    /// A policy was created (its failback policy with it).
+    PolicyCreated {
+        /// Its name.
+        policy: String,
+    },
+    /// A protected item changed its state.
+    State {
+        /// The machine.
+        vm: VmId,
+        /// Its new state.
+        state: ItemState,
+    },
+    /// An alert, with the product's error code where one is documented.
+    Alert {
+        /// The machine it is about, if it is about one.
+        vm: Option<VmId>,
+        /// How bad.
+        severity: Severity,
+        /// The documented code, or empty.
+        code: String,
+        /// What it says.
+        text: String,
+    },
+    /// An operation that the product does not have, or not in this state.
+    Refused {
+        /// The operation.
+        operation: String,
+        /// The machine, if it concerns one.
+        vm: Option<VmId>,
+        /// Why, with its source.
+        why: String,
+    },
+
+    // The guest.
+    /// A copy of a machine booted.
+    LifeStarted {
+        /// The machine it is a copy of.
+        vm: VmId,
+        /// This life.
+        life: Life,
+        /// Where.
+        place: Place,
+        /// The life and the write whose state its disks began with, where that is a recovered point.
+        parent: Option<(Life, WriteSeq)>,
+        /// The sequence number before its first write.
+        seq: WriteSeq,
+    },
+    /// It stopped in order (a power cut shows as [`Fact::Power`]).
+    LifeEnded {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// Its last write.
+        last: WriteSeq,
+    },
+    /// A write that was acknowledged to the guest.
+    Wrote {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// The disk.
+        disk: DiskId,
+        /// Its place in the sequence.
+        seq: WriteSeq,
+        /// The first extent.
+        start: Extent,
+        /// How many.
+        extents: u32,
+        /// First half of the BLAKE3 of the bytes; zero in modelled grains.
+        hash: [u8; 16],
+    },
+    /// A range of writes that were acknowledged to the guest, in the aggregate grain.
+    WroteSummary {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// The range.
+        summary: Summary,
+    },
+    /// The guest flushed its disks: everything up to `seq` is durable on them.
+    GuestFlushed {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// The last write before the flush.
+        seq: WriteSeq,
+    },
+    /// The workload answered its first request after a boot.
+    WorkloadUp {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+    },
+
+    // Replication. `protection` counts how often replication of the machine was set up, in either direction, from 1.
+    /// A protection began (enable, reprotect, protect again): points and batches count from 1 again.
+    ProtectionStarted {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The life it protects.
+        life: Life,
+        /// True from Azure to premises.
+        reverse: bool,
+    },
+    /// A copy of a disk began.
+    CopyStarted {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// The disk's bytes.
+        bytes: u64,
+        /// True where checksums decide what is sent.
+        by_checksum: bool,
+    },
+    /// How far a copy is; processed = sent + matched + skipped (facts §1.5).
+    CopyProgress {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// Bytes of the disk done.
+        processed_bytes: u64,
+        /// Of them, bytes sent.
+        sent_bytes: u64,
+        /// Of them, bytes that the target had already.
+        matched_bytes: u64,
+        /// Of them, bytes unused.
+        skipped_bytes: u64,
+    },
+    /// A copy ended at the source: its highest position is the first that a point may have.
+    CopyEnded {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// The highest position.
+        highest: WriteSeq,
+    },
+    /// The agent cut a batch, with a mark if a recovery point ends it.
+    BatchCut {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The batch.
+        batch: u64,
+        /// Its first write.
+        first: WriteSeq,
+        /// Its last.
+        last: WriteSeq,
+        /// The point.
+        mark: Option<Mark>,
+    },
+    /// The process server has the whole batch on its cache disk.
+    BatchCached {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The batch.
+        batch: u64,
+    },
+    /// A sealer was granted an epoch for a disk; lower ones are fenced.
+    EpochGranted {
+        /// The disk.
+        disk: DiskId,
+        /// The epoch.
+        epoch: u32,
+        /// The sealer's machine.
+        sealer: MachineId,
+    },
+    /// A segment is durable at the target.
+    SegmentStored {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// What it is.
+        kind: SegmentKind,
+        /// Epoch of its nonces.
+        epoch: u32,
+        /// First counter of its nonces.
+        first_counter: u64,
+        /// Bytes of disk that it describes.
+        plain_bytes: u64,
+        /// Bytes it takes.
+        stored_bytes: u64,
+    },
+    /// A segment was refused, and why.
+    SegmentRefused {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// A batch's tag is durable at the target after all its segments; with a mark, the recovery point counts for RPO from here.
+    TagStored {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The batch.
+        batch: u64,
+        /// Its last write.
+        last: WriteSeq,
+        /// The point.
+        mark: Option<Mark>,
+    },
+    /// The service has processed a recovery point: it can be used.
+    PointProcessed {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The point.
+        mark: Mark,
+        /// Bytes that the target has taken in since the protection began (aggregate grain: written; else distinct).
+        applied_bytes: u64,
+    },
+    /// A recovery point was removed.
+    PointPruned {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The point.
+        point: u64,
+        /// Why: `retention`, `grid`, `commit`.
+        why: String,
+    },
+    /// Backlogs of a machine, in bytes, at the three places where the product's API shows them (facts §1.3).
+    Backlog {
+        /// The machine.
+        vm: VmId,
+        /// In the journal, not yet durable at the process server.
+        source_bytes: u64,
+        /// In the process server's cache, not yet stored.
+        process_server_bytes: u64,
+        /// Stored, not yet processed.
+        target_bytes: u64,
+    },
+
+    // Failover.
+    /// A failover reached a phase.
+    Failover {
+        /// The machine.
+        vm: VmId,
+        /// Which.
+        kind: FailoverKind,
+        /// What it reached.
+        phase: FailoverPhase,
+    },
+    /// The disks of a recovery point were put together for a machine to boot from.
+    Recovered {
+        /// The machine.
+        vm: VmId,
+        /// The protection whose point it is.
+        protection: u32,
+        /// Which failover.
+        kind: FailoverKind,
+        /// The point's number.
+        point: u64,
+        /// The life whose writes it holds.
+        life: Life,
+        /// The last write it holds.
+        seq: WriteSeq,
+        /// Its consistency.
+        consistency: Consistency,
+        /// When it was marked, in simulated time.
+        marked: SimTime,
+        /// The disks and their bytes.
+        disks: Vec<(DiskId, u64)>,
+    },
+    /// A test failover was cleaned up.
+    TestCleaned {
+        /// The machine.
+        vm: VmId,
+    },
+    /// A failover was committed; older points are gone.
+    Committed {
+        /// The machine.
+        vm: VmId,
+        /// Which.
+        kind: FailoverKind,
+    },
+
+    // Links.
+    /// What a link carried in an interval, in one direction.
+    LinkUse {
+        /// The link, by its number in the world's specification.
+        link: u32,
+        /// True from the second to the first of its two ends.
+        back: bool,
+        /// Start of the interval.
+        from: SimTime,
+        /// Its end.
+        to: SimTime,
+        /// Bytes it carried.
+        bytes: u64,
+    },
+}

@@ -1,0 +1,953 @@
+//! What components say to each other. A [`Body`] is small and typed; bulk travels as the frame's payload.
+//!
+//! Ports and directions are those of the product (facts §1.2): agents, process servers and master targets call the configuration
+//! server on 443; the configuration server calls the Site Recovery service on 443; agents call their process server on 9443; process
+//! servers call storage on 443, or a master target on 9443 (that number is our model); process servers call vCenter on 443 and the
+//! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
+
+use datapath::replica::{Consistency, Mark, Tag};
+use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::{DiskId, SimTime, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{FailoverKind, ItemState, Life, Place};
+use crate::ports::{ActorId, MachineId};
+
+/// Management traffic.
+pub const PORT_MANAGEMENT: u16 = 443;
+/// Replication data, unless the installation chose another port.
+pub const PORT_REPLICATION: u16 = 9443;
+/// Push installation on Windows (the connectivity test's port).
+pub const PORT_PUSH_WINDOWS: u16 = 135;
+/// Push installation on Linux.
+pub const PORT_PUSH_LINUX: u16 = 22;
+
+/// What a component is, where it registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Component {
+    /// The Mobility service on a protected machine.
+    MobilityService,
+    /// A process server.
+    ProcessServer,
+    /// A master target.
+    MasterTarget,
+    /// A configuration server, with its vault.
+    ConfigurationServer,
+}
+
+/// How an agent copies disks before changes alone suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CopyMode {
+    /// Everything that is used; unused ranges are skipped and counted as done.
+    Used,
+    /// Checksums of whole disks are compared, what differs is sent.
+    Checksums,
+}
+
+/// Where the sealed data of a protection goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// Azure storage (port 443).
+    Storage(MachineId),
+    /// A master target (port 9443).
+    MasterTarget(MachineId),
+}
+
+/// A replication policy (facts §2.1).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Its name; the failback policy is called `NAME-failback`.
+    pub name: String,
+    /// Alert where the RPO passes it; nothing else depends on it.
+    pub rpo_threshold: u64,
+    /// How long points are kept, in nanoseconds.
+    pub retention: u64,
+    /// Between crash-consistent points, in nanoseconds.
+    pub crash_consistent_every: u64,
+    /// Between app-consistent points, in nanoseconds; 0 for none.
+    pub app_consistent_every: u64,
+}
+
+/// All that an agent and a process server need to know to replicate one machine in one direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// The machine.
+    pub vm: VmId,
+    /// Which protection of it, from 1.
+    pub protection: u32,
+    /// The machine's disks and their bytes.
+    pub disks: Vec<(DiskId, u64)>,
+    /// The life that is protected runs here.
+    pub source: MachineId,
+    /// The process server.
+    pub process_server: MachineId,
+    /// The replication port of that process server.
+    pub port: u16,
+    /// Where sealed data goes.
+    pub target: Target,
+    /// The policy in force (for the way back, the failback policy).
+    pub policy: Policy,
+    /// How the disks are copied.
+    pub copy: CopyMode,
+}
+
+/// Which recovery point a failover takes (facts §2.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PointChoice {
+    /// First processes everything uploaded, then takes the newest.
+    Latest,
+    /// The newest that is processed already.
+    LatestProcessed,
+    /// The newest processed that is app-consistent.
+    LatestAppConsistent,
+    /// A point by its number.
+    Custom(u64),
+}
+
+/// What the operator asks of the product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "kebab-case")]
+pub enum Operation {
+    /// Creates the vault and its registration key (which the operator then carries to the configuration server).
+    CreateVault,
+    /// Adds a vCenter to a configuration server; its process server discovers the machines.
+    AddVcenter {
+        /// The configuration server's machine.
+        configuration_server: MachineId,
+        /// The vCenter's machine.
+        vcenter: MachineId,
+    },
+    /// A process server pushes the Mobility service to a machine.
+    PushInstall {
+        /// The machine.
+        vm: VmId,
+        /// The process server.
+        process_server: MachineId,
+    },
+    /// Creates a policy, and its failback policy.
+    CreatePolicy(Policy),
+    /// Enables replication of a machine to Azure.
+    EnableReplication {
+        /// The machine.
+        vm: VmId,
+        /// The policy's name.
+        policy: String,
+        /// The process server.
+        process_server: MachineId,
+        /// The link that the scenario names for it, if it names one: a site-to-site VPN is refused.
+        over: Option<LinkKind>,
+    },
+    /// Fails over into an isolated network.
+    TestFailover {
+        /// The machine.
+        vm: VmId,
+        /// The point.
+        point: PointChoice,
+    },
+    /// Removes what a test failover made.
+    CleanupTestFailover {
+        /// The machine.
+        vm: VmId,
+    },
+    /// Unplanned failover to Azure.
+    Failover {
+        /// The machine.
+        vm: VmId,
+        /// The point.
+        point: PointChoice,
+        /// Whether to try to shut the source down first.
+        shutdown: bool,
+    },
+    /// Planned failover: always refused.
+    PlannedFailover {
+        /// The machine.
+        vm: VmId,
+    },
+    /// Commits a failover or failback.
+    Commit {
+        /// The machine.
+        vm: VmId,
+    },
+    /// Creates the temporary process server in Azure.
+    AddProcessServer {
+        /// Its machine.
+        machine: MachineId,
+    },
+    /// Removes the temporary process server.
+    RemoveProcessServer {
+        /// Its machine.
+        machine: MachineId,
+    },
+    /// Replicates a machine that runs in Azure back to a master target; after a failback, to Azure again (`master_target` is then none).
+    Reprotect {
+        /// The machine.
+        vm: VmId,
+        /// The process server.
+        process_server: MachineId,
+        /// The master target, for the way back.
+        master_target: Option<MachineId>,
+    },
+    /// Fails back to a VMware VM.
+    Failback {
+        /// The machine.
+        vm: VmId,
+        /// The point: latest or latest app-consistent.
+        point: PointChoice,
+        /// The scenario names a physical machine as the place to go: refused.
+        to_physical: bool,
+    },
+    /// Removes a machine's replication.
+    DisableReplication {
+        /// The machine.
+        vm: VmId,
+    },
+}
+
+/// Kinds of link between sites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// The internet.
+    Internet,
+    /// ExpressRoute.
+    Expressroute,
+    /// A site-to-site VPN.
+    Vpn,
+    /// A site's own network.
+    Lan,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is complete.
+    Done,
+    /// The product does not do this, or not now; with the reason and its source.
+    Refused(String),
+    /// It was tried and failed.
+    Failed(String),
+}
+
+/// What a frame says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    // Any component -> configuration server, configuration server -> service (443).
+    /// A component announces itself. Configuration server to service: `key` is the vault registration key. Else the passphrase's fingerprint.
+    Register {
+        /// What it is.
+        component: Component,
+        /// Its machine.
+        machine: MachineId,
+        /// The protected machine, for an agent.
+        vm: Option<VmId>,
+        /// The key or fingerprint that proves that it may.
+        key: u64,
+    },
+    /// The answer to `Register`.
+    Registered {
+        /// Why not, if not.
+        refused: Option<String>,
+    },
+    /// Still there; every 60 s from agents and process servers. No answer.
+    Heartbeat {
+        /// Bytes that wait at the sender (an agent's journal, a process server's cache).
+        backlog_bytes: u64,
+    },
+
+    // Operator -> service, and back (443).
+    /// An operation is asked for.
+    Ask {
+        /// The asker's number for it.
+        job: u64,
+        /// The operation.
+        operation: Operation,
+    },
+    /// It ended.
+    Answer {
+        /// The asker's number.
+        job: u64,
+        /// How.
+        outcome: Outcome,
+        /// With `CreateVault`: the registration key.
+        key: Option<u64>,
+    },
+
+    // Service -> configuration server -> component, and back (443). A command has a number; its answer bears it.
+    /// A command for the component on `to`; the configuration server passes it on.
+    Command {
+        /// Its number.
+        id: u64,
+        /// Whose it is.
+        to: MachineId,
+        /// What.
+        command: Command,
+    },
+    /// What became of it.
+    Reply {
+        /// The command's number.
+        id: u64,
+        /// The result.
+        result: Result<Reply, String>,
+    },
+    /// Something that a component tells the service unasked.
+    Notice(Notice),
+
+    // Agent <-> process server (9443).
+    /// The agent names the protection it sends for.
+    Hello {
+        /// All that the process server needs to know.
+        protection: Protection,
+    },
+    /// The process server is ready, and has everything up to here on its cache disk or beyond.
+    Welcome {
+        /// The machine.
+        vm: VmId,
+        /// The last batch that it has whole (0: none).
+        batch: u64,
+        /// Parts that it has of the batch after that.
+        parts: u32,
+    },
+    /// Part of a batch; the payload holds journal records.
+    Changes {
+        /// The machine.
+        vm: VmId,
+        /// The batch.
+        batch: u64,
+        /// The part, from 0.
+        part: u32,
+    },
+    /// The batch is complete.
+    BatchEnd {
+        /// The machine.
+        vm: VmId,
+        /// The batch.
+        batch: u64,
+        /// How many parts it has.
+        parts: u32,
+        /// Its first write.
+        first: WriteSeq,
+        /// Its last.
+        last: WriteSeq,
+        /// The recovery point that ends it.
+        mark: Option<Mark>,
+    },
+    /// That part is durable in the cache.
+    ChangesCached {
+        /// The machine.
+        vm: VmId,
+        /// The batch.
+        batch: u64,
+        /// The part.
+        part: u32,
+    },
+    /// The whole batch is durable in the cache.
+    BatchCached {
+        /// The machine.
+        vm: VmId,
+        /// The batch.
+        batch: u64,
+    },
+    /// The agent asks for one of the process server's places for copies (three disks at a time).
+    CopyAsk {
+        /// The disk.
+        disk: DiskId,
+        /// The copy's number.
+        copy: u32,
+    },
+    /// It has one.
+    CopyGranted {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+    },
+    /// A piece of a copy; the payload holds journal records.
+    CopyData {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+        /// The piece, from 0.
+        part: u32,
+        /// The position at which it was read.
+        position: WriteSeq,
+    },
+    /// That piece is durable in the cache.
+    CopyCached {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+        /// The piece.
+        part: u32,
+    },
+    /// The copy is complete.
+    CopyEnd {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+        /// How many pieces.
+        parts: u32,
+        /// The highest position.
+        highest: WriteSeq,
+    },
+    /// The copy is complete at the target (the place is free again).
+    CopyStored {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+    },
+
+    // Agent -> process server -> target: checksums of what the target holds, and back.
+    /// Asks for checksums of `count` chunks from `first_chunk` on (a chunk is 16 extents).
+    ChecksumAsk {
+        /// The disk.
+        disk: DiskId,
+        /// The first chunk.
+        first_chunk: u64,
+        /// How many.
+        count: u32,
+    },
+    /// The checksums; one per chunk. Empty where the target holds nothing.
+    Checksums {
+        /// The disk.
+        disk: DiskId,
+        /// The first chunk.
+        first_chunk: u64,
+        /// The checksums.
+        sums: Vec<[u8; 16]>,
+        /// The replica's position when they were taken.
+        position: WriteSeq,
+        /// In the aggregate grain: bytes of the range that differ.
+        differing_bytes: Option<u64>,
+    },
+
+    // Process server -> storage (443) or master target (9443).
+    /// Stores a segment; the payload is the segment.
+    PutSegment {
+        /// Its protection.
+        protection: u32,
+        /// Its header, in clear.
+        header: SegmentHeader,
+        /// Bytes of disk that it describes.
+        plain_bytes: u64,
+    },
+    /// It is durable, or refused (fenced epoch, foreign vault).
+    SegmentPut {
+        /// Its disk.
+        disk: DiskId,
+        /// What it is.
+        kind: SegmentKind,
+        /// Why not, if not.
+        refused: Option<String>,
+    },
+    /// Completes a batch whose segments are all stored.
+    PutTag {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The tag.
+        tag: Tag,
+    },
+    /// It is durable.
+    TagPut {
+        /// The machine.
+        vm: VmId,
+        /// The batch.
+        batch: u64,
+    },
+    /// Completes a copy whose segments are all stored.
+    PutCopyEnd {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// The copy.
+        copy: u32,
+        /// How many pieces.
+        parts: u32,
+        /// The highest position.
+        highest: WriteSeq,
+    },
+    /// It is durable.
+    CopyEndPut {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+    },
+
+    // Process server -> configuration server -> vault: epochs.
+    /// Asks the vault for a fresh epoch for a disk.
+    EpochAsk {
+        /// The disk.
+        disk: DiskId,
+        /// Who will seal.
+        sealer: MachineId,
+    },
+    /// Granted; lower ones are fenced at the target.
+    EpochGrant {
+        /// The disk.
+        disk: DiskId,
+        /// Who may seal.
+        sealer: MachineId,
+        /// The epoch.
+        epoch: u32,
+    },
+
+    // Service <-> storage (443, inside Azure).
+    /// The service looks after a machine's replica in this account.
+    Watch {
+        /// The protection.
+        protection: Protection,
+    },
+    /// A disk's epochs below this are refused from now on.
+    Fence {
+        /// The disk.
+        disk: DiskId,
+        /// The lowest epoch allowed.
+        epoch: u32,
+    },
+    /// The fence stands.
+    Fenced {
+        /// The disk.
+        disk: DiskId,
+        /// The epoch.
+        epoch: u32,
+    },
+    /// A piece of a copy is stored.
+    CopySegmentStored {
+        /// The protection.
+        protection: u32,
+        /// Its header.
+        header: SegmentHeader,
+        /// The bytes it takes.
+        stored_bytes: u64,
+    },
+    /// A copy is complete in storage.
+    CopyComplete {
+        /// The disk.
+        disk: DiskId,
+        /// The protection.
+        protection: u32,
+        /// The copy.
+        copy: u32,
+        /// How many pieces.
+        parts: u32,
+        /// The highest position.
+        highest: WriteSeq,
+    },
+    /// A batch is complete in storage.
+    TagStored {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// The tag.
+        tag: Tag,
+        /// Bytes that its segments take.
+        stored_bytes: u64,
+    },
+    /// Reads a stored segment.
+    GetSegment {
+        /// The protection.
+        protection: u32,
+        /// Its header.
+        header: SegmentHeader,
+    },
+    /// The payload is the segment; none where there is no such segment.
+    Segment {
+        /// The protection.
+        protection: u32,
+        /// Its header.
+        header: SegmentHeader,
+    },
+    /// Segments are no longer needed.
+    DropSegments {
+        /// The protection.
+        protection: u32,
+        /// Their headers.
+        headers: Vec<SegmentHeader>,
+    },
+
+    // Service <-> Azure compute (443, inside Azure).
+    /// Creates a machine from volumes and starts it.
+    CreateMachine {
+        /// The machine.
+        machine: MachineId,
+        /// What it boots as.
+        boot: Boot,
+        /// Whether it must be made to boot in Azure first (facts §2.6).
+        hydrate: bool,
+    },
+    /// The machine runs (its workload has answered).
+    MachineUp {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Stops and removes a machine; `orderly` lets the guest shut down first.
+    DeleteMachine {
+        /// The machine.
+        machine: MachineId,
+        /// Let the guest shut down.
+        orderly: bool,
+    },
+    /// It is gone.
+    MachineGone {
+        /// The machine.
+        machine: MachineId,
+    },
+
+    // Process server -> vCenter, configuration server -> vCenter (443).
+    /// Lists machines.
+    ListMachines,
+    /// The machines.
+    Machines {
+        /// Machine, VM, disks and their bytes.
+        machines: Vec<(MachineId, VmId, Vec<(DiskId, u64)>)>,
+    },
+    /// Switches a VM off or on, or attaches disks; answered by `VcenterDone`.
+    Vcenter {
+        /// A number for the answer.
+        id: u64,
+        /// What.
+        action: VcenterAction,
+    },
+    /// Done, or why not.
+    VcenterDone {
+        /// The number.
+        id: u64,
+        /// Why not, if not.
+        refused: Option<String>,
+    },
+
+    // Process server -> machine (135, 22).
+    /// Installs the Mobility service.
+    Install {
+        /// Its configuration server.
+        configuration_server: MachineId,
+        /// The passphrase's fingerprint.
+        passphrase: u64,
+    },
+    /// Installed, or the documented error.
+    Installed {
+        /// The error, if any.
+        refused: Option<String>,
+    },
+}
+
+/// What vCenter is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VcenterAction {
+    /// Switch off (as holding the power button, or in order where the guest can).
+    PowerOff {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Detach the disks from the master target, attach them to the VM, and boot it.
+    AttachAndBoot {
+        /// The machine.
+        machine: MachineId,
+        /// What it boots as.
+        boot: Boot,
+    },
+    /// Create an empty VM with these disks and attach them to the master target (alternate location), or attach the disks of an
+    /// existing one that is off (original location).
+    AttachToMasterTarget {
+        /// The VM's machine.
+        machine: MachineId,
+        /// The master target.
+        master_target: MachineId,
+        /// The disks and their bytes.
+        disks: Vec<(DiskId, u64)>,
+    },
+}
+
+/// What a machine needs to know when it starts from recovered disks; written to its file `boot` by who creates it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    /// The machine it is a copy of.
+    pub vm: VmId,
+    /// Where it runs.
+    pub place: Place,
+    /// The life and write that its disks hold.
+    pub parent: Option<(Life, WriteSeq)>,
+    /// The volumes, one per disk.
+    pub volumes: Vec<(DiskId, String)>,
+    /// Which failover made it, for the log.
+    pub failover: Option<FailoverKind>,
+}
+
+/// What the service tells a component, through its configuration server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Command {
+    /// To a process server: discover a vCenter's machines, and again every 15 min.
+    Discover {
+        /// The vCenter.
+        vcenter: MachineId,
+    },
+    /// To a process server: push the Mobility service.
+    PushInstall {
+        /// The machine.
+        machine: MachineId,
+        /// Linux (port 22) or Windows (port 135).
+        linux: bool,
+    },
+    /// To a process server: this protection is coming; know its target.
+    Serve(Protection),
+    /// To a process server: this protection has ended.
+    Unserve {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
+    /// To an agent: start to replicate.
+    Protect(Protection),
+    /// To an agent: stop.
+    Unprotect {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
+    /// To an agent: shut the guest down in order, send all that is left with a last mark, and say when it is durable at the process server.
+    ShutdownAndDrain {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
+    /// To a master target: take in this protection's data.
+    Receive(Protection),
+    /// To a master target: process everything, choose a point, leave the disks ready.
+    Finish {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// Which point.
+        point: PointChoice,
+    },
+    /// To the configuration server itself: have vCenter do this.
+    Vcenter {
+        /// The vCenter.
+        vcenter: MachineId,
+        /// What.
+        action: VcenterAction,
+    },
+}
+
+/// What a command gave back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// Machines found.
+    Machines(Vec<(MachineId, VmId, Vec<(DiskId, u64)>)>),
+    /// Everything up to this write is durable at the process server; the guest is down.
+    Drained {
+        /// The last write.
+        last: WriteSeq,
+        /// The last mark.
+        mark: Option<Mark>,
+    },
+    /// The point that was taken.
+    Finished {
+        /// Its mark.
+        mark: Mark,
+    },
+}
+
+/// What a component tells the service unasked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "notice", rename_all = "kebab-case")]
+pub enum Notice {
+    /// An agent registered, after its installation or a boot.
+    AgentUp {
+        /// The machine that is protected.
+        vm: VmId,
+        /// Where the agent runs.
+        machine: MachineId,
+        /// Its disks.
+        disks: Vec<(DiskId, u64)>,
+        /// The life that it runs in.
+        life: Life,
+    },
+    /// A process server or master target registered.
+    ComponentUp {
+        /// What.
+        component: Component,
+        /// Where.
+        machine: MachineId,
+    },
+    /// Machines that a process server discovered.
+    Discovered {
+        /// The process server.
+        by: MachineId,
+        /// Machine, VM, disks.
+        machines: Vec<(MachineId, VmId, Vec<(DiskId, u64)>)>,
+    },
+    /// An agent stopped uncleanly, or its journal is full: only a resynchronization brings it back.
+    ResynchronizationNeeded {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// Why.
+        why: String,
+    },
+    /// A master target has all copies of a protection applied: it can make points.
+    CopyComplete {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
+    /// A master target has processed a recovery point.
+    PointProcessed {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// The point.
+        mark: Mark,
+    },
+    /// Nothing was heard of a component for 15 minutes.
+    HeartbeatLost {
+        /// What.
+        component: Component,
+        /// Where.
+        machine: MachineId,
+    },
+}
+
+/// A message on one machine, from the operator's hands, or from the world; it crosses no network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "local", rename_all = "kebab-case")]
+pub enum Local {
+    // Guest -> agent.
+    /// A write was acknowledged to the guest; the agent takes its copy.
+    Wrote {
+        /// The record, whole extents.
+        record: RecordBox,
+    },
+    /// The guest flushed: what it wrote before is durable on its disks.
+    Flushed {
+        /// The last write before the flush.
+        seq: WriteSeq,
+    },
+    /// The guest is up; the agent learns where it is.
+    GuestUp {
+        /// As at boot.
+        boot: Boot,
+        /// The life.
+        life: Life,
+        /// The sequence number before its first write.
+        seq: WriteSeq,
+    },
+    /// The guest has stopped writing and flushed, as it was asked to.
+    GuestDown {
+        /// Its last write.
+        last: WriteSeq,
+    },
+    /// An app-consistent moment: buffers are flushed, up to this write.
+    Quiesced {
+        /// The last write before it.
+        seq: WriteSeq,
+        /// Whether it worked.
+        ok: bool,
+    },
+
+    // Agent -> guest, hypervisor -> guest.
+    /// Shut down in order.
+    Shutdown,
+    /// Flush the applications' buffers for an app-consistent point.
+    Quiesce,
+
+    // Operator's hands, at a console.
+    /// Installs the Mobility service by hand (agent), from this configuration server.
+    InstallByHand {
+        /// Where it registers.
+        configuration_server: MachineId,
+        /// The passphrase's fingerprint.
+        passphrase: u64,
+    },
+    /// Registers a configuration server with the vault key (configuration server).
+    RegisterWithVault {
+        /// The key.
+        key: u64,
+    },
+
+    // Guest -> hypervisor: world-level notices that need no network in the product either (VMware tools, Azure fabric).
+    /// The workload of a machine answered its first request.
+    WorkloadUp {
+        /// Its machine.
+        machine: MachineId,
+    },
+    /// The guest of a machine has shut down in order.
+    ShutDown {
+        /// Its machine.
+        machine: MachineId,
+    },
+
+    // World -> operator.
+    /// Something that a step waits for happened.
+    Triggered {
+        /// The trigger's number in the operator's list.
+        trigger: u32,
+    },
+}
+
+/// A journal record inside a local message; it crosses no wire, so it is not serialised with the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordBox(#[serde(skip, default = "RecordBox::none")] pub Option<std::sync::Arc<datapath::journal::Record>>);
+
+impl RecordBox {
+    fn none() -> Option<std::sync::Arc<datapath::journal::Record>> {
+        None
+    }
+
+    /// A record.
+    #[must_use]
+    pub fn new(record: datapath::journal::Record) -> RecordBox {
+        RecordBox(Some(std::sync::Arc::new(record)))
+    }
+}
+
+/// What a step of the operator waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// A simulated time.
+    At(SimTime),
+    /// The end of another step (done, or refused where it was to be).
+    Step(u32),
+    /// A machine reached a state.
+    State(VmId, ItemState),
+    /// The machine's tag with this many marks (counted in its current protection) is stored.
+    PointsStored(VmId, u64),
+    /// That many points are processed in its current protection.
+    PointsProcessed(VmId, u64),
+    /// The workload of the machine answered at a place.
+    WorkloadUp(VmId, Place),
+    /// A component registered (machine, kind as in [`Component`]).
+    Registered(MachineId, Component),
+}
+
+/// Which actor a message by hand goes to.
+pub type Console = ActorId;
+
+/// Consistency, re-exported for the messages' readers.
+pub type PointConsistency = Consistency;

@@ -1,0 +1,330 @@
+//! What each component is told when the world is built: plain data, made from the scenario file.
+
+use std::sync::Arc;
+
+use datapath::seal::VaultKey;
+use datapath::segment::Calibration;
+use datapath::{DiskId, VmId};
+
+use crate::messages::{LinkKind, Operation, Policy, Trigger};
+use crate::ports::MachineId;
+use crate::workload::WorkloadSpec;
+
+/// Kinds of component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ComponentKind {
+    /// The guest: operating system, workload, disks.
+    Guest,
+    /// The Mobility service.
+    Agent,
+    /// A process server.
+    ProcessServer,
+    /// A configuration server.
+    ConfigurationServer,
+    /// A master target.
+    MasterTarget,
+    /// vCenter with its ESXi hosts.
+    Vcenter,
+    /// Azure storage.
+    Storage,
+    /// The Site Recovery service: vault, jobs, recovery points.
+    Service,
+    /// Azure compute and its virtual networks.
+    AzureCompute,
+    /// The operator who runs the plan.
+    Operator,
+}
+
+/// A component and what it is told.
+#[derive(Clone)]
+pub enum ComponentSpec {
+    /// See [`GuestSpec`].
+    Guest(GuestSpec),
+    /// See [`AgentSpec`].
+    Agent(AgentSpec),
+    /// See [`ProcessServerSpec`].
+    ProcessServer(ProcessServerSpec),
+    /// See [`ConfigurationServerSpec`].
+    ConfigurationServer(ConfigurationServerSpec),
+    /// See [`MasterTargetSpec`].
+    MasterTarget(MasterTargetSpec),
+    /// See [`VcenterSpec`].
+    Vcenter(VcenterSpec),
+    /// Azure storage; it needs to know the service.
+    Storage(StorageSpec),
+    /// See [`ServiceSpec`].
+    Service(ServiceSpec),
+    /// See [`AzureComputeSpec`].
+    AzureCompute(AzureComputeSpec),
+    /// See [`OperatorSpec`].
+    Operator(OperatorSpec),
+}
+
+impl ComponentSpec {
+    /// Its kind.
+    #[must_use]
+    pub fn kind(&self) -> ComponentKind {
+        match self {
+            ComponentSpec::Guest(_) => ComponentKind::Guest,
+            ComponentSpec::Agent(_) => ComponentKind::Agent,
+            ComponentSpec::ProcessServer(_) => ComponentKind::ProcessServer,
+            ComponentSpec::ConfigurationServer(_) => ComponentKind::ConfigurationServer,
+            ComponentSpec::MasterTarget(_) => ComponentKind::MasterTarget,
+            ComponentSpec::Vcenter(_) => ComponentKind::Vcenter,
+            ComponentSpec::Storage(_) => ComponentKind::Storage,
+            ComponentSpec::Service(_) => ComponentKind::Service,
+            ComponentSpec::AzureCompute(_) => ComponentKind::AzureCompute,
+            ComponentSpec::Operator(_) => ComponentKind::Operator,
+        }
+    }
+}
+
+/// The guest's operating system, as far as the product cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Os {
+    /// Windows with the drivers that Azure needs.
+    Windows,
+    /// Linux.
+    Linux,
+}
+
+/// A protected machine, known to all who deal with it.
+#[derive(Debug, Clone)]
+pub struct VmSpec {
+    /// Its number.
+    pub vm: VmId,
+    /// Its name.
+    pub name: String,
+    /// Its operating system.
+    pub os: Os,
+    /// A physical server (else a VMware VM).
+    pub physical: bool,
+    /// Its disks and their bytes.
+    pub disks: Vec<(DiskId, u64)>,
+    /// Where it runs at the start.
+    pub source: MachineId,
+    /// The VMware VM to which it fails back (its own machine where it is one).
+    pub failback: MachineId,
+    /// Where it runs after a failover.
+    pub azure: MachineId,
+    /// Where it runs in a test failover.
+    pub test: MachineId,
+    /// From power to the first request that the workload answers, in nanoseconds.
+    pub boot: u64,
+}
+
+/// A guest: on the source machine with its first disks, in Azure with whatever its file `boot` names.
+#[derive(Clone)]
+pub struct GuestSpec {
+    /// The machine it is.
+    pub vm: Arc<VmSpec>,
+    /// What it does.
+    pub workload: Arc<WorkloadSpec>,
+    /// The volumes that it boots from where there is no file `boot`; empty: it needs one.
+    pub volumes: Vec<(DiskId, String)>,
+    /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::Local) messages); none for a physical server.
+    pub hypervisor: Option<MachineId>,
+}
+
+/// The Mobility service.
+#[derive(Clone)]
+pub struct AgentSpec {
+    /// The machine it is on a copy of.
+    pub vm: Arc<VmSpec>,
+    /// The configuration server, where it is installed from the start (a recovered machine carries the agent that was on the source).
+    pub configuration_server: Option<MachineId>,
+    /// The passphrase's fingerprint, with it.
+    pub passphrase: u64,
+    /// Cap of the change journal in bytes.
+    pub journal_cap: u64,
+    /// A batch without mark is cut when this many bytes wait.
+    pub batch_bytes: u64,
+    /// Bytes that may be unacknowledged towards the process server.
+    pub window_bytes: u64,
+}
+
+/// A process server.
+#[derive(Clone)]
+pub struct ProcessServerSpec {
+    /// Its configuration server.
+    pub configuration_server: MachineId,
+    /// The passphrase's fingerprint.
+    pub passphrase: u64,
+    /// Its replication port.
+    pub port: u16,
+    /// Bytes that may be unacknowledged towards the target, all machines together.
+    pub window_bytes: u64,
+    /// Disks that are copied at a time (facts §1.3: 3).
+    pub copies_at_a_time: u32,
+    /// The vault's identity.
+    pub vault: [u8; 16],
+    /// The vault's key; how it gets here is not modelled (the product's registration carries it).
+    pub key: VaultKey,
+    /// What modelled content compresses to.
+    pub calibration: Arc<Calibration>,
+}
+
+/// A configuration server.
+#[derive(Clone)]
+pub struct ConfigurationServerSpec {
+    /// The service.
+    pub service: MachineId,
+    /// The passphrase's fingerprint that components must show.
+    pub passphrase: u64,
+}
+
+/// A master target.
+#[derive(Clone)]
+pub struct MasterTargetSpec {
+    /// Its configuration server.
+    pub configuration_server: MachineId,
+    /// The passphrase's fingerprint.
+    pub passphrase: u64,
+    /// Its replication port.
+    pub port: u16,
+    /// The vault's identity.
+    pub vault: [u8; 16],
+    /// The vault's key.
+    pub key: VaultKey,
+}
+
+/// vCenter.
+#[derive(Clone)]
+pub struct VcenterSpec {
+    /// The VMs it manages.
+    pub vms: Vec<Arc<VmSpec>>,
+}
+
+/// Azure storage.
+#[derive(Clone)]
+pub struct StorageSpec {
+    /// The Site Recovery service, which it tells of what is stored.
+    pub service: MachineId,
+}
+
+/// The Site Recovery service.
+#[derive(Clone)]
+pub struct ServiceSpec {
+    /// Its storage account.
+    pub storage: MachineId,
+    /// Azure compute.
+    pub compute: MachineId,
+    /// The machines it may be asked to protect.
+    pub vms: Vec<Arc<VmSpec>>,
+    /// Which configuration server a component's machine belongs to, by machine number.
+    pub managed_by: std::collections::BTreeMap<MachineId, MachineId>,
+    /// The vCenter of a VM's site, by configuration server.
+    pub vcenters: std::collections::BTreeMap<MachineId, MachineId>,
+    /// The vault's identity.
+    pub vault: [u8; 16],
+    /// The vault's key.
+    pub key: VaultKey,
+    /// Registration key that `CreateVault` hands out.
+    pub registration_key: u64,
+    /// Kinds of link that lead from the sites to Azure's public endpoints.
+    pub forward_links: Vec<LinkKind>,
+    /// The service's own durations.
+    pub times: ServiceTimes,
+    /// Hold the processing of what is stored until a failover asks for it (for benchmarks of the way in).
+    pub hold_processing: bool,
+}
+
+/// Durations of the service's jobs, in nanoseconds (facts §1.7, §2.6; where those have none, our model).
+#[derive(Debug, Clone)]
+pub struct ServiceTimes {
+    /// Creating or associating a policy (30 to 60 s).
+    pub policy: u64,
+    /// Hydration (8 to 10 min).
+    pub hydration: u64,
+    /// Creating a machine in Azure before it boots.
+    pub create_machine: u64,
+}
+
+/// Azure compute.
+#[derive(Clone)]
+pub struct AzureComputeSpec {
+    /// The machines it can create.
+    pub vms: Vec<Arc<VmSpec>>,
+    /// The service's durations.
+    pub times: ServiceTimes,
+}
+
+/// What the operator does, in the order of the file.
+#[derive(Clone)]
+pub struct OperatorSpec {
+    /// The service.
+    pub service: MachineId,
+    /// The steps.
+    pub steps: Vec<StepSpec>,
+}
+
+/// A step: when, and what.
+#[derive(Clone)]
+pub struct StepSpec {
+    /// All of these must have happened (indices into the world's list of triggers). None: at once.
+    pub after: Vec<(u32, Trigger)>,
+    /// How long to wait after that, in nanoseconds.
+    pub delay: u64,
+    /// What to do.
+    pub action: Action,
+    /// The product is to refuse it.
+    pub expect_refusal: bool,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// An operation of the product, asked for in the portal. For every machine of the list one after the other is a step each.
+    Ask(Operation),
+    /// Carries the vault's registration key to a configuration server.
+    RegisterConfigurationServer(MachineId),
+    /// Installs the Mobility service by hand on a machine.
+    InstallByHand {
+        /// The machine.
+        machine: MachineId,
+        /// Where it registers.
+        configuration_server: MachineId,
+        /// The passphrase's fingerprint.
+        passphrase: u64,
+    },
+    /// Cuts the power of machines.
+    PowerOff(Vec<MachineId>),
+    /// Gives machines power.
+    PowerOn(Vec<MachineId>),
+    /// Flips one bit of a stored segment of a machine's disk (an attack on the storage account).
+    TamperSegment {
+        /// The disk.
+        disk: DiskId,
+        /// Which of its stored segments, counted from 0 in order of name.
+        index: u32,
+        /// Which byte; counted modulo the segment's length.
+        byte: u64,
+    },
+    /// Nothing; a mark in the timeline.
+    Note(String),
+}
+
+/// The default cost of a policy: facts §2.1, with the 5 min between crash-consistent points and 24 h of retention.
+#[must_use]
+pub fn default_policy(name: &str) -> Policy {
+    const MIN: u64 = 60_000_000_000;
+    Policy {
+        name: name.to_owned(),
+        rpo_threshold: 60 * MIN,
+        retention: 24 * 60 * MIN,
+        crash_consistent_every: 5 * MIN,
+        app_consistent_every: 60 * MIN,
+    }
+}
+
+/// The failback policy, which cannot be edited: 15 min, 24 h, 60 min (facts §2.1); crash-consistent points as everywhere.
+#[must_use]
+pub fn failback_policy(name: &str) -> Policy {
+    const MIN: u64 = 60_000_000_000;
+    Policy {
+        name: format!("{name}-failback"),
+        rpo_threshold: 15 * MIN,
+        ..default_policy(name)
+    }
+}

@@ -1,0 +1,96 @@
+//! What a guest writes: synthetic or recorded.
+
+use std::sync::Arc;
+
+use datapath::Class;
+
+/// A guest's workload.
+#[derive(Debug, Clone, Default)]
+pub struct WorkloadSpec {
+    /// One or more streams of writes.
+    pub streams: Vec<StreamSpec>,
+}
+
+/// A stream of writes to one disk.
+#[derive(Debug, Clone)]
+pub struct StreamSpec {
+    /// The disk's index on its machine.
+    pub disk: u16,
+    /// What its content compresses like (the class for the modelled grains).
+    pub class: Class,
+    /// Of each 4 KiB extent that it writes, so many bytes are random and the rest repeats (real grain). 0 to 4096.
+    pub random_bytes: u16,
+    /// Which.
+    pub kind: StreamKind,
+    /// The guest flushes after this many writes; 0: only every 5 s.
+    pub flush_every: u32,
+}
+
+/// Kinds of stream.
+#[derive(Debug, Clone)]
+pub enum StreamKind {
+    /// Drawn from the guest's random stream.
+    Synthetic(Synthetic),
+    /// Replayed; offsets wrapped into the disk.
+    Recorded(Recorded),
+}
+
+/// A synthetic stream.
+#[derive(Debug, Clone)]
+pub struct Synthetic {
+    /// Mean bytes written per second, before the factors below.
+    pub bytes_per_second: u64,
+    /// Sizes of writes in bytes and their weights.
+    pub block_sizes: Vec<(u32, u32)>,
+    /// Per mille of writes that go to the hot part.
+    pub hot_per_mille: u32,
+    /// Per mille of the disk that is the hot part.
+    pub hot_part_per_mille: u32,
+    /// Factor per mille for each hour of the day, 24 of them; empty: always 1,000.
+    pub hours_per_mille: Vec<u32>,
+    /// Bursts: mean seconds between them, how long they last, factor per mille.
+    pub burst: Option<(u32, u32, u32)>,
+    /// Time of day at the start of the run, in seconds after midnight.
+    pub start_of_day: u32,
+    /// Aggregate grain: distinct bytes per mille of written ones within an interval.
+    pub distinct_per_mille: u32,
+}
+
+/// A recording.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The requests, in order of time.
+    pub requests: Arc<Vec<Request>>,
+    /// Time between requests is divided by this many per mille (1,000: as recorded).
+    pub speed_per_mille: u32,
+    /// Begin again at the end.
+    pub repeat: bool,
+}
+
+/// A recorded request; reads are left out when the recording is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// A write.
+    Write {
+        /// Nanoseconds since the first request.
+        at: u64,
+        /// First sector (512 bytes).
+        sector: u64,
+        /// How many sectors.
+        sectors: u32,
+    },
+    /// A flush.
+    Flush {
+        /// Nanoseconds since the first request.
+        at: u64,
+    },
+    /// A discard: the range reads as zeros afterwards.
+    Discard {
+        /// Nanoseconds since the first request.
+        at: u64,
+        /// First sector.
+        sector: u64,
+        /// How many sectors.
+        sectors: u32,
+    },
+}

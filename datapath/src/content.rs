@@ -1,0 +1,141 @@
+//! What an extent holds, in three grains, and the [`Blob`] in which any of it travels.
+//!
+//! - `real`: every extent has bytes, from an image or generated.
+//! - `extent`: every write and version is exact, there are no bytes.
+//! - `aggregate`: a change is a range of sequence numbers with its sizes; for fleets.
+//!
+//! One set of actors runs on all of them: what differs is decided in this crate by matching on [`Content`].
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::units::{DiskId, EXTENT_BYTES, Extent, WriteSeq};
+
+/// How exactly a run models the content of disks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grain {
+    /// Real bytes.
+    Real,
+    /// Versions of extents, no bytes.
+    Extent,
+    /// Sizes of sequence ranges, no extents.
+    Aggregate,
+}
+
+/// A class of compressibility: an index into the calibration table of the run (`segment::Calibration`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Class(pub u16);
+
+/// What a run of extents holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Content {
+    /// Zeros, in every grain.
+    Zero,
+    /// Real bytes: exactly 4096 per extent.
+    Bytes(Bytes),
+    /// Modelled: the version that the write with this sequence number gave to all extents of the run
+    /// (0: what the disk held at the start of the run).
+    Version {
+        /// The write that made it.
+        version: WriteSeq,
+        /// What it compresses like.
+        class: Class,
+    },
+}
+
+/// Consecutive extents of one disk and what they hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The first extent.
+    pub start: Extent,
+    /// How many extents, at least 1.
+    pub extents: u32,
+    /// What they hold.
+    pub content: Content,
+}
+
+impl Run {
+    /// The extent after the last.
+    #[must_use]
+    pub fn end(&self) -> Extent {
+        Extent(self.start.0 + u64::from(self.extents))
+    }
+
+    /// Bytes of disk that the run covers.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.extents) * EXTENT_BYTES
+    }
+
+    /// The part of the run between two extents; `None` where they do not meet.
+    #[must_use]
+    pub fn slice(&self, from: Extent, to: Extent) -> Option<Run> {
+        let start = self.start.max(from);
+        let end = self.end().min(to);
+        if start >= end {
+            return None;
+        }
+        let content = match &self.content {
+            Content::Bytes(bytes) => {
+                let at = ((start.0 - self.start.0) * EXTENT_BYTES) as usize;
+                let len = ((end.0 - start.0) * EXTENT_BYTES) as usize;
+                Content::Bytes(bytes.slice(at..at + len))
+            }
+            other => other.clone(),
+        };
+        Some(Run {
+            start,
+            extents: (end.0 - start.0) as u32,
+            content,
+        })
+    }
+}
+
+/// Changes of one disk in the aggregate grain: a range of the machine's write sequence, with sizes in place of extents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The disk.
+    pub disk: DiskId,
+    /// The first write of the range.
+    pub first: WriteSeq,
+    /// The last write of the range.
+    pub last: WriteSeq,
+    /// Bytes written by the range.
+    pub bytes: u64,
+    /// Bytes that remain when a block written twice counts once.
+    pub distinct_bytes: u64,
+    /// What it compresses like.
+    pub class: Class,
+}
+
+/// Something that is stored or sent: bytes, and the size at which the modelled world counts it.
+///
+/// With real content the two agree. With modelled content `bytes` is a short description (which extents, which versions)
+/// and `size` is what the described content would take.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Blob {
+    /// The bytes that are really there.
+    pub bytes: Bytes,
+    /// Bytes that the world counts for it: on a wire, on a disk, in a cache.
+    pub size: u64,
+}
+
+impl Blob {
+    /// Bytes that count as what they are.
+    #[must_use]
+    pub fn real(bytes: impl Into<Bytes>) -> Blob {
+        let bytes = bytes.into();
+        let size = bytes.len() as u64;
+        Blob { bytes, size }
+    }
+
+    /// A description that counts as `size` bytes.
+    #[must_use]
+    pub fn modelled(description: impl Into<Bytes>, size: u64) -> Blob {
+        Blob {
+            bytes: description.into(),
+            size,
+        }
+    }
+}

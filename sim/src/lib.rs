@@ -1,0 +1,4 @@
+//! The world the actors live in.
+
+pub mod run;
+pub mod spec;

@@ -1,0 +1,66 @@
+//! Running a world: what goes in ([`WorldSpec`], [`RunOptions`]) and what comes out (facts to an [`Observer`], [`Ended`]).
+
+use actors::facts::Fact;
+use actors::ports::{ActorId, Evidence};
+use datapath::SimTime;
+
+use crate::spec::{RunOptions, WorldSpec};
+
+/// Sees the run in one pass: every fact in order, with the evidence behind it where there is some.
+pub trait Observer {
+    /// A fact was logged. `ordinal` counts facts and frames from 0; `text` forms of both belong to the reports.
+    fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>);
+    /// A frame was sent (only with [`RunOptions::trace`]): sender, receiver's machine, the body's encoding, payload bytes on the wire.
+    fn frame(&mut self, _at: SimTime, _ordinal: u64, _actor: ActorId, _body: &actors::messages::Body, _payload: u64) {}
+    /// Called every few thousand queue entries.
+    fn progress(&mut self, _now: SimTime, _entries: u64) {}
+    /// Asked as often as [`Observer::progress`]; true ends the run as [`Why::Interrupted`].
+    fn interrupted(&self) -> bool {
+        false
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// All steps are done and the settling time is over.
+    Finished,
+    /// The scenario's time is over with steps left.
+    TimeUp,
+    /// The observer asked for it.
+    Interrupted,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Why.
+    pub why: Why,
+    /// Simulated time at the end.
+    pub now: SimTime,
+    /// Queue entries delivered.
+    pub entries: u64,
+    /// Frames sent.
+    pub frames: u64,
+    /// The digest of the event log, both tiers.
+    pub digest: [u8; 32],
+    /// An actor panicked, or the world broke its own rules: the message. The run is a finding of class `invariant`.
+    pub broken: Option<String>,
+}
+
+/// Why a run could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The machine below failed (disk full, unreadable image).
+    #[error("{0}")]
+    Machine(String),
+}
+
+/// Runs a world to its end.
+///
+/// # Errors
+/// [`RunError::Machine`] where the real machine failed.
+pub fn run(spec: WorldSpec, options: &RunOptions, observer: &mut dyn Observer) -> Result<Ended, RunError> {
+    let _ = (spec, options, observer);
+    todo!()
+}
