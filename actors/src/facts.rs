@@ -114,6 +114,18 @@ pub enum Severity {
     Critical,
 }
 
+/// Where bytes of a machine wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BacklogPlace {
+    /// In the agent's journal, not yet durable at the process server. Logged by the agent.
+    Source,
+    /// In the process server's cache, not yet stored at the target. Logged by the process server.
+    ProcessServer,
+    /// Stored, not yet processed. Logged by the service, or by the master target.
+    Target,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
@@ -385,16 +397,15 @@ pub enum Fact {
         /// Why: `retention`, `grid`, `commit`.
         why: String,
     },
-    /// Backlogs of a machine, in bytes, at the three places where the product's API shows them (facts §1.3).
+    /// What of a machine waits at one of the three places where the product's API shows a backlog (facts §1.3). Each place
+    /// logs its own, at most once a minute and only where it changed.
     Backlog {
         /// The machine.
         vm: VmId,
-        /// In the journal, not yet durable at the process server.
-        source_bytes: u64,
-        /// In the process server's cache, not yet stored.
-        process_server_bytes: u64,
-        /// Stored, not yet processed.
-        target_bytes: u64,
+        /// Where it waits.
+        place: BacklogPlace,
+        /// How many bytes.
+        bytes: u64,
     },
 
     // Failover.

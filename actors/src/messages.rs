@@ -253,11 +253,16 @@ pub enum Body {
         /// Why not, if not.
         refused: Option<String>,
     },
-    /// Still there; every 60 s from agents and process servers. No answer.
+    /// Still there; every 60 s from agents and process servers.
     Heartbeat {
         /// Bytes that wait at the sender (an agent's journal, a process server's cache).
         backlog_bytes: u64,
+        /// The sender wants a [`Body::HeartbeatSeen`]: an end that only sends would never learn that the other lost its power.
+        /// Set in every fifth.
+        answer: bool,
     },
+    /// The answer to a heartbeat that asks for one.
+    HeartbeatSeen,
 
     // Operator -> service, and back (443).
     /// An operation is asked for.
