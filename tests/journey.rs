@@ -1,0 +1,100 @@
+//! The whole journey: from unprotected through a disaster into Azure, and home again.
+
+mod common;
+
+use common::{folder, pass};
+
+const JOURNEY: &str = "scenarios/journey.toml";
+
+#[test]
+fn the_journey_passes_and_says_what_it_checked() {
+    let out = folder();
+    let run = pass(JOURNEY, &out.path().join("run"), &["--seed", "3"]);
+    assert_eq!(run["network"], "event");
+    assert_eq!(run["content"], "real");
+    let points = &run["recovery_points"];
+    assert!(points["made"].as_u64().expect("a count") > 20, "{points}");
+    assert_eq!(points["made"], points["verified"], "every recovery point is judged");
+    let disks = run["disks"].as_array().expect("disks");
+    assert!(!disks.is_empty());
+    for disk in disks {
+        assert_eq!(disk["verified"], true, "{disk}");
+    }
+    for figures in ["rpo_seconds", "rto_seconds", "lost"] {
+        assert_eq!(
+            run[figures].as_object().expect(figures).len(),
+            3,
+            "{figures} of three machines"
+        );
+    }
+    assert!(run["simulated_seconds"].as_f64().expect("seconds") <= 7200.0);
+    for file in ["record.json", "events.jsonl", "report.html"] {
+        assert!(out.path().join("run").join(file).exists(), "{file}");
+    }
+}
+
+#[test]
+fn both_networks_come_to_the_same_verdict() {
+    let out = folder();
+    let event = pass(JOURNEY, &out.path().join("event"), &["--network", "event"]);
+    let turmoil = pass(JOURNEY, &out.path().join("turmoil"), &["--network", "turmoil"]);
+    assert_ne!(event["digest"], turmoil["digest"], "they are two models of time");
+    for run in [&event, &turmoil] {
+        assert_eq!(run["recovery_points"]["made"], run["recovery_points"]["verified"]);
+    }
+    let names = |run: &serde_json::Value| -> Vec<String> {
+        run["disks"]
+            .as_array()
+            .expect("disks")
+            .iter()
+            .map(|d| format!("{}/{}", d["vm"], d["disk"]))
+            .collect()
+    };
+    assert_eq!(names(&event), names(&turmoil));
+}
+
+#[test]
+fn a_modelled_run_has_the_same_points_and_sizes_and_times_within_two_per_cent() {
+    let out = folder();
+    let real = pass(JOURNEY, &out.path().join("real"), &[]);
+    let extent = pass(JOURNEY, &out.path().join("extent"), &["--content", "extent"]);
+    assert_eq!(real["recovery_points"]["made"], extent["recovery_points"]["made"]);
+    let within = |what: &str, a: f64, b: f64, floor: f64| {
+        assert!(
+            (a - b).abs() <= (0.02 * a.max(b)).max(floor),
+            "{what}: {a} real, {b} modelled"
+        );
+    };
+    within(
+        "simulated seconds",
+        real["simulated_seconds"].as_f64().expect("seconds"),
+        extent["simulated_seconds"].as_f64().expect("seconds"),
+        0.0,
+    );
+    within(
+        "stored bytes",
+        real["stored_bytes"].as_f64().expect("bytes"),
+        extent["stored_bytes"].as_f64().expect("bytes"),
+        0.0,
+    );
+    for (vm, seconds) in real["rto_seconds"].as_object().expect("RTO") {
+        within(
+            vm,
+            seconds.as_f64().expect("s"),
+            extent["rto_seconds"][vm].as_f64().expect("s"),
+            0.1,
+        );
+    }
+}
+
+#[test]
+fn a_seed_names_one_run_and_another_seed_another() {
+    let out = folder();
+    let first = pass(JOURNEY, &out.path().join("1"), &["--seed", "11"]);
+    let second = pass(JOURNEY, &out.path().join("2"), &["--seed", "11"]);
+    let other = pass(JOURNEY, &out.path().join("3"), &["--seed", "12"]);
+    assert_eq!(first["digest"], second["digest"]);
+    assert_ne!(first["digest"], other["digest"]);
+    let events = |n: &str| std::fs::read(out.path().join(n).join("events.jsonl")).expect("events");
+    assert!(events("1") == events("2"), "the event logs agree byte for byte");
+}

@@ -1,0 +1,58 @@
+//! Anybody's image goes through replication and comes back identical; `qemu-img` is the judge.
+
+mod common;
+
+use common::{folder, pass, raw_image, tool};
+
+fn comes_back(format: &str, options: &[&str], bytes: u64) {
+    let out = folder();
+    let raw = out.path().join("disk.raw");
+    raw_image(&raw, bytes, bytes ^ 77);
+    let source = out.path().join(format!("source.{format}"));
+    let (raw_s, source_s) = (raw.to_str().expect("UTF-8"), source.to_str().expect("UTF-8"));
+    let mut arguments = vec!["convert", "-f", "raw", "-O", format];
+    arguments.extend_from_slice(options);
+    arguments.extend_from_slice(&[raw_s, source_s]);
+    tool("qemu-img", &arguments);
+    let run_folder = out.path().join("run");
+    let run = pass(
+        "scenarios/one-disk.toml",
+        &run_folder,
+        &["--disk", &format!("vm1.os={source_s}")],
+    );
+    let recovered = run_folder.join("disks/vm1-os.vhd");
+    tool(
+        "qemu-img",
+        &[
+            "compare",
+            "-f",
+            format,
+            "-F",
+            "vpc",
+            source_s,
+            recovered.to_str().expect("UTF-8"),
+        ],
+    );
+    assert_eq!(run["disks"][0]["verified"], true);
+    assert_eq!(run["disks"][0]["bytes"].as_u64(), Some(bytes));
+}
+
+#[test]
+fn a_raw_image_with_holes_comes_back() {
+    comes_back("raw", &[], 64 << 20);
+}
+
+#[test]
+fn a_qcow2_whose_size_is_no_multiple_of_a_mebibyte_comes_back() {
+    comes_back("qcow2", &[], (65 << 20) + 3 * 512);
+}
+
+#[test]
+fn a_sparse_vmdk_comes_back() {
+    comes_back("vmdk", &["-o", "subformat=monolithicSparse"], (96 << 20) + (64 << 10));
+}
+
+#[test]
+fn a_stream_optimized_vmdk_comes_back() {
+    comes_back("vmdk", &["-o", "subformat=streamOptimized"], 64 << 20);
+}
