@@ -110,7 +110,7 @@ pub enum PointChoice {
 
 /// What the operator asks of the product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "operation", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Operation {
     /// Creates the vault and its registration key (which the operator then carries to the configuration server).
     CreateVault,
@@ -694,7 +694,7 @@ pub struct Boot {
 
 /// What the service tells a component, through its configuration server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Command {
     /// To a process server: discover a vCenter's machines, and again every 15 min.
     Discover {
@@ -777,7 +777,7 @@ pub enum Reply {
 
 /// What a component tells the service unasked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "notice", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Notice {
     /// An agent registered, after its installation or a boot.
     AgentUp {
@@ -840,7 +840,7 @@ pub enum Notice {
 
 /// A message on one machine, from the operator's hands, or from the world; it crosses no network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "local", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Local {
     // Guest -> agent.
     /// A write was acknowledged to the guest; the agent takes its copy.

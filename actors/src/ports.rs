@@ -5,6 +5,8 @@
 
 use std::any::Any;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Message;
 use datapath::disk::Files;
@@ -121,20 +123,28 @@ impl Message for Deliver {
 }
 
 /// Counts deliveries that were handled: mailboxes are known to be empty because they were counted, not because one waited.
+///
+/// actix wants messages that could cross threads, so the counter is atomic; it never does cross one.
 #[derive(Debug)]
-pub struct Receipt(Rc<std::cell::Cell<u64>>);
+pub struct Receipt(Arc<AtomicU64>);
 
 impl Receipt {
+    /// Added to the count by a receipt that was dropped while its actor panicked.
+    pub const PANICKED: u64 = 1 << 63;
+
     /// A receipt that adds one to `handled` when it is dropped.
     #[must_use]
-    pub fn new(handled: &Rc<std::cell::Cell<u64>>) -> Receipt {
-        Receipt(Rc::clone(handled))
+    pub fn new(handled: &Arc<AtomicU64>) -> Receipt {
+        Receipt(Arc::clone(handled))
     }
 }
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        self.0.set(self.0.get() + 1);
+        self.0.fetch_add(1, Ordering::Relaxed);
+        if std::thread::panicking() {
+            self.0.fetch_or(Receipt::PANICKED, Ordering::Relaxed);
+        }
     }
 }
 
