@@ -9,4 +9,6 @@ pub mod messages;
 pub mod ports;
 pub mod session;
 pub mod spec;
+#[cfg(test)]
+pub mod testing;
 pub mod workload;

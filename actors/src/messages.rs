@@ -22,6 +22,9 @@ pub const PORT_PUSH_WINDOWS: u16 = 135;
 /// Push installation on Linux.
 pub const PORT_PUSH_LINUX: u16 = 22;
 
+/// A machine that was discovered: its machine, what it is a copy of, its disks and their bytes.
+pub type FoundMachine = (MachineId, VmId, Vec<(DiskId, u64)>);
+
 /// What a component is, where it registers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -617,7 +620,7 @@ pub enum Body {
     /// The machines.
     Machines {
         /// Machine, VM, disks and their bytes.
-        machines: Vec<(MachineId, VmId, Vec<(DiskId, u64)>)>,
+        machines: Vec<FoundMachine>,
     },
     /// Switches a VM off or on, or attaches disks; answered by `VcenterDone`.
     Vcenter {
@@ -760,7 +763,7 @@ pub enum Reply {
     /// Done.
     Done,
     /// Machines found.
-    Machines(Vec<(MachineId, VmId, Vec<(DiskId, u64)>)>),
+    Machines(Vec<FoundMachine>),
     /// Everything up to this write is durable at the process server; the guest is down.
     Drained {
         /// The last write.
@@ -802,7 +805,7 @@ pub enum Notice {
         /// The process server.
         by: MachineId,
         /// Machine, VM, disks.
-        machines: Vec<(MachineId, VmId, Vec<(DiskId, u64)>)>,
+        machines: Vec<FoundMachine>,
     },
     /// An agent stopped uncleanly, or its journal is full: only a resynchronization brings it back.
     ResynchronizationNeeded {

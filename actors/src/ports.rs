@@ -184,6 +184,9 @@ pub enum Work {
     Wait,
 }
 
+/// What a job really does.
+pub type Task = Box<dyn FnOnce(&mut Worker) -> Box<dyn Any + Send> + Send>;
+
 /// A job for the compute port.
 pub struct Job {
     /// What it costs.
@@ -191,7 +194,7 @@ pub struct Job {
     /// Bytes in (for [`Work::Wait`]: nanoseconds). The cost depends on nothing else.
     pub input_bytes: u64,
     /// What is really done, perhaps on another thread; it sees a worker's own buffers and what it captured.
-    pub run: Box<dyn FnOnce(&mut Worker) -> Box<dyn Any + Send> + Send>,
+    pub run: Task,
 }
 
 /// What a random draw is for; streams of different purposes never shift each other.

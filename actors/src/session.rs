@@ -1,1 +1,306 @@
-//! x
+//! One outgoing connection, kept up: the only place where actors wait for a peer, give it up and come back.
+//!
+//! A peer that loses its power, and a link that is cut, say nothing (design §3). So whoever wants an answer says so with
+//! [`Session::owe`]; if then nothing at all arrives for [`SILENCE`], the connection is given up and a new one is tried, after a pause
+//! that doubles from [`PAUSE_FIRST`] to [`PAUSE_LONGEST`] and is jittered, so that a site does not come back as one. A session that
+//! is owed nothing costs nothing: it has no timer of its own. The times are our model; the product does not document its own.
+//!
+//! What a session does not do: repeat what was sent. After [`SessionEvent::Opened`] its owner says anew what still matters.
+//!
+//! ```text
+//! fn input(&mut self, input: Input) {
+//!     let input = match self.session.input(&self.env, input) {
+//!         SessionEvent::NotMine(input) => input,           // some other session's, or the actor's own
+//!         SessionEvent::Opened => return self.on_opened(), // register, repeat what is unanswered
+//!         SessionEvent::Received(frame) => return self.on_frame(frame), // call `settled` for each answer that was owed
+//!         SessionEvent::Lost => return self.on_lost(),     // nothing is owed any more; it reconnects by itself
+//!         SessionEvent::Nothing => return,
+//!     };
+//!     // ...
+//! }
+//! ```
+
+use datapath::{Blob, SimTime};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::messages::Body;
+use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, TimerId, Token};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A connect that is neither opened nor refused is given up after this long.
+pub const CONNECT_PATIENCE: u64 = 15 * SECOND;
+/// Where an answer is owed and nothing arrives for this long, the peer is taken for gone.
+pub const SILENCE: u64 = 30 * SECOND;
+/// The pause before the first new attempt.
+pub const PAUSE_FIRST: u64 = SECOND;
+/// The longest pause between attempts.
+pub const PAUSE_LONGEST: u64 = 60 * SECOND;
+
+/// What an input meant to a session.
+#[derive(Debug)]
+pub enum SessionEvent {
+    /// It was not for this session; here it is back.
+    NotMine(Input),
+    /// The connection is up (again).
+    Opened,
+    /// A frame arrived on it.
+    Received(Frame),
+    /// The connection is gone: closed, or silent for too long. What was owed is forgotten; a new attempt is under way.
+    Lost,
+    /// It was the session's own business.
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not wanted.
+    Stopped,
+    /// Pausing before the next attempt.
+    Waiting { until: SimTime },
+    /// Neither opened nor refused yet.
+    Connecting { conn: ConnId, since: SimTime },
+    /// Up.
+    Open { conn: ConnId },
+}
+
+/// An outgoing connection that is kept up.
+#[derive(Debug)]
+pub struct Session {
+    peer: MachineId,
+    port: u16,
+    token: Token,
+    state: State,
+    /// The pause after the next failure.
+    pause: u64,
+    owed: u32,
+    /// When something arrived last, or when an answer began to be owed: what silence is measured from.
+    heard: SimTime,
+    /// The one timer, and when it fires. It may fire earlier than needed; then the state is looked at and it is set again.
+    timer: Option<(TimerId, SimTime)>,
+    jitter: Option<Box<ChaCha8Rng>>,
+}
+
+impl Session {
+    /// A session with a port of a machine, not started. `token` comes back with the session's own timer and must be no other's
+    /// in the same actor.
+    #[must_use]
+    pub fn new(peer: MachineId, port: u16, token: Token) -> Session {
+        Session {
+            peer,
+            port,
+            token,
+            state: State::Stopped,
+            pause: PAUSE_FIRST,
+            owed: 0,
+            heard: SimTime::ZERO,
+            timer: None,
+            jitter: None,
+        }
+    }
+
+    /// The machine at the other end.
+    #[must_use]
+    pub fn peer(&self) -> MachineId {
+        self.peer
+    }
+
+    /// Connects, and keeps the connection up from now on. Does nothing if that was asked for before.
+    pub fn start(&mut self, env: &Env) {
+        if self.state == State::Stopped {
+            self.pause = PAUSE_FIRST;
+            self.connect(env);
+        }
+    }
+
+    /// Closes, and stays closed. Nothing is heard of it any more.
+    pub fn stop(&mut self, env: &Env) {
+        if let State::Open { conn } | State::Connecting { conn, .. } = self.state {
+            env.close(conn);
+        }
+        if let Some((timer, _)) = self.timer.take() {
+            env.cancel(timer);
+        }
+        self.state = State::Stopped;
+        self.owed = 0;
+    }
+
+    /// Gives the connection up and connects anew at once, where the owner knows better (the peer spoke nonsense).
+    pub fn restart(&mut self, env: &Env) {
+        self.stop(env);
+        self.start(env);
+    }
+
+    /// Whether frames can be sent now.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Whether it is to be kept up.
+    #[must_use]
+    pub fn is_started(&self) -> bool {
+        self.state != State::Stopped
+    }
+
+    /// Sends; false if the connection is not up (the frame is then gone: send it after [`SessionEvent::Opened`]).
+    pub fn send(&self, env: &Env, body: Body) -> bool {
+        let State::Open { conn } = self.state else { return false };
+        env.send(conn, body);
+        true
+    }
+
+    /// Sends with a payload; false as for [`Session::send`].
+    pub fn send_with(&self, env: &Env, body: Body, payload: Blob) -> bool {
+        let State::Open { conn } = self.state else { return false };
+        env.send_with(conn, body, payload);
+        true
+    }
+
+    /// An answer is expected, one more than before. Ignored while the connection is not up.
+    pub fn owe(&mut self, env: &Env) {
+        if !self.is_open() {
+            return;
+        }
+        if self.owed == 0 {
+            self.heard = env.now();
+        }
+        self.owed += 1;
+        self.arm(env);
+    }
+
+    /// An answer that was expected is there.
+    pub fn settled(&mut self) {
+        self.owed = self.owed.saturating_sub(1);
+    }
+
+    /// Nothing is expected any more.
+    pub fn settle_all(&mut self) {
+        self.owed = 0;
+    }
+
+    /// How many answers are expected.
+    #[must_use]
+    pub fn owed(&self) -> u32 {
+        self.owed
+    }
+
+    /// Handles an input if it concerns this session.
+    pub fn input(&mut self, env: &Env, input: Input) -> SessionEvent {
+        match input {
+            Input::Timer(token) if token == self.token => {
+                self.timer = None;
+                self.look(env)
+            }
+            Input::Network(event) => self.network(env, event),
+            other => SessionEvent::NotMine(other),
+        }
+    }
+
+    fn network(&mut self, env: &Env, event: NetEvent) -> SessionEvent {
+        let (State::Open { conn: mine } | State::Connecting { conn: mine, .. }) = self.state else {
+            return SessionEvent::NotMine(Input::Network(event));
+        };
+        match event {
+            NetEvent::Opened { conn } if conn == mine => {
+                self.state = State::Open { conn };
+                self.owed = 0;
+                self.heard = env.now();
+                SessionEvent::Opened
+            }
+            NetEvent::Refused { conn, .. } if conn == mine => {
+                self.fail(env);
+                SessionEvent::Nothing
+            }
+            NetEvent::Received { conn, frame } if conn == mine => {
+                self.heard = env.now();
+                self.pause = PAUSE_FIRST;
+                SessionEvent::Received(frame)
+            }
+            NetEvent::Closed { conn } if conn == mine => {
+                let was_open = self.is_open();
+                self.fail(env);
+                if was_open {
+                    SessionEvent::Lost
+                } else {
+                    SessionEvent::Nothing
+                }
+            }
+            other => SessionEvent::NotMine(Input::Network(other)),
+        }
+    }
+
+    /// When the state has to be looked at next, if ever.
+    fn due(&self) -> Option<SimTime> {
+        match self.state {
+            State::Stopped => None,
+            State::Waiting { until } => Some(until),
+            State::Connecting { since, .. } => Some(since.after(CONNECT_PATIENCE)),
+            State::Open { .. } => (self.owed > 0).then(|| self.heard.after(SILENCE)),
+        }
+    }
+
+    fn look(&mut self, env: &Env) -> SessionEvent {
+        if self.due().is_none_or(|due| env.now() < due) {
+            self.arm(env);
+            return SessionEvent::Nothing;
+        }
+        match self.state {
+            State::Stopped => SessionEvent::Nothing,
+            State::Waiting { .. } => {
+                self.connect(env);
+                SessionEvent::Nothing
+            }
+            State::Connecting { conn, .. } => {
+                env.close(conn);
+                self.fail(env);
+                SessionEvent::Nothing
+            }
+            State::Open { conn } => {
+                env.close(conn);
+                self.fail(env);
+                SessionEvent::Lost
+            }
+        }
+    }
+
+    fn connect(&mut self, env: &Env) {
+        let conn = env.connect(self.peer, self.port);
+        self.state = State::Connecting { conn, since: env.now() };
+        self.owed = 0;
+        self.arm(env);
+    }
+
+    /// The connection is gone: the next attempt comes after a pause between half and all of the current one.
+    fn fail(&mut self, env: &Env) {
+        let half = self.pause / 2;
+        let (peer, port) = (self.peer, self.port);
+        let jitter = self.jitter.get_or_insert_with(|| {
+            let mut stream = env.random("session");
+            // An actor's sessions share a purpose; each draws from a part of the stream of its own.
+            stream.set_stream(u64::from(peer.0) << 16 | u64::from(port));
+            Box::new(stream)
+        });
+        let until = env.now().after(half + jitter.next_u64() % (half + 1));
+        self.pause = (self.pause * 2).min(PAUSE_LONGEST);
+        self.owed = 0;
+        self.state = State::Waiting { until };
+        self.arm(env);
+    }
+
+    /// Makes sure that a timer fires at or before the time at which the state has to be looked at.
+    fn arm(&mut self, env: &Env) {
+        let Some(due) = self.due() else { return };
+        if let Some((timer, fires)) = self.timer {
+            if fires <= due {
+                return;
+            }
+            env.cancel(timer);
+        }
+        self.timer = Some((env.timer(due.since(env.now()), self.token), due));
+    }
+}
+
+#[cfg(test)]
+mod tests;
