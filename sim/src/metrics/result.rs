@@ -1,0 +1,381 @@
+//! The result of a run: what reports render and expectations are evaluated against.
+//!
+//! Times are simulated; durations are whole milliseconds (rounded up, so that no limit is met by rounding), sizes are bytes. Nothing
+//! in here says how the run was carried out (network, seed, wall time): who ran it knows that.
+
+use actors::facts::{FailoverKind, ItemState, Severity, StepOutcome};
+use datapath::replica::Consistency;
+use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
+
+/// All that a run says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// How exactly content was modelled, and so what could be judged: bytes, versions, or sequences and sizes.
+    pub content: Grain,
+    /// Simulated time at the end.
+    pub ended: SimTime,
+    /// Facts seen.
+    pub facts: u64,
+    /// How often each invariant was looked at, and how often it did not hold.
+    pub checks: Vec<CheckCount>,
+    /// Recovery points of all machines.
+    pub recovery_points: PointTotals,
+    /// The protected machines, in the order of the scenario.
+    pub vms: Vec<VmResult>,
+    /// Disks that a failover put together, in the order in which that happened.
+    pub disks: Vec<RecoveredDisk>,
+    /// The links, two directions each, in the order of the scenario.
+    pub links: Vec<LinkResult>,
+    /// The steps that began, in the order of the scenario.
+    pub steps: Vec<StepResult>,
+    /// Alerts in order of time; past [`crate::metrics::ALERTS_KEPT`] they are only counted.
+    pub alerts: Vec<AlertResult>,
+    /// Alerts that were raised.
+    pub alerts_raised: u64,
+    /// Operations that the product refused, in order of time.
+    pub refusals: Vec<RefusalResult>,
+    /// What does not hold. The prover finds invariants that failed; who evaluates expectations adds those.
+    pub findings: Vec<Finding>,
+    /// Findings past the number that is kept, by count only.
+    pub findings_dropped: u64,
+}
+
+/// How often an invariant was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckCount {
+    /// The invariant's name.
+    pub invariant: String,
+    /// What it says.
+    pub statement: String,
+    /// Times it was checked.
+    pub checked: u64,
+    /// Times it did not hold.
+    pub violated: u64,
+}
+
+/// Recovery points in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointTotals {
+    /// Marked at the source.
+    pub marked: u64,
+    /// Whose tag is stored.
+    pub stored: u64,
+    /// Processed, so that a failover can use them.
+    pub made: u64,
+    /// Of those made, found to be what they have to be.
+    pub verified: u64,
+    /// Removed.
+    pub pruned: u64,
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingClass {
+    /// Firedrill, or the protocol that it models, is wrong.
+    Invariant,
+    /// The plan does not hold.
+    Expectation,
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about.
+    pub class: FindingClass,
+    /// The invariant's or expectation's name.
+    pub name: String,
+    /// What was found, with the evidence.
+    pub text: String,
+    /// When.
+    pub at: SimTime,
+    /// The machine, where it concerns one.
+    pub vm: Option<VmId>,
+}
+
+/// A distribution of durations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// How many samples.
+    pub samples: u64,
+    /// Half of them are no longer than this.
+    pub p50_ms: u64,
+    /// 99 of 100 are no longer than this.
+    pub p99_ms: u64,
+    /// The longest, exact.
+    pub max_ms: u64,
+}
+
+/// A machine's run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VmResult {
+    /// The machine.
+    pub vm: VmId,
+    /// Its name.
+    pub name: String,
+    /// RPO as the product reports it: by the source's clock. None where the machine was never protected.
+    pub rpo: Option<Percentiles>,
+    /// True RPO, by simulated time. Differs from the reported one by the clock's skew.
+    pub true_rpo: Option<Percentiles>,
+    /// RPO over time.
+    pub rpo_series: Vec<RpoSample>,
+    /// States and when they were reached.
+    pub states: Vec<(SimTime, ItemState)>,
+    /// Failovers of every kind.
+    pub failovers: Vec<FailoverResult>,
+    /// Recovery points.
+    pub points: Vec<PointResult>,
+    /// Copies of its disks.
+    pub copies: Vec<CopyResult>,
+    /// Backlog over time, the three places together.
+    pub backlog: Vec<BacklogSample>,
+    /// Writes acknowledged to the guest, all copies of the machine except tests.
+    pub writes: u64,
+    /// Their bytes.
+    pub written_bytes: u64,
+}
+
+impl VmResult {
+    /// RTO of the newest unplanned failover that completed.
+    #[must_use]
+    pub fn rto_ms(&self) -> Option<u64> {
+        self.newest(FailoverKind::Unplanned)?.rto_ms()
+    }
+
+    /// The newest failover of a kind.
+    #[must_use]
+    pub fn newest(&self, kind: FailoverKind) -> Option<&FailoverResult> {
+        self.failovers.iter().rev().find(|failover| failover.kind == kind)
+    }
+
+    /// What the newest unplanned failover lost.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        self.newest(FailoverKind::Unplanned)?.lost
+    }
+}
+
+/// RPO at one moment. In a series that was thinned, the worst of its stretch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RpoSample {
+    /// When.
+    pub at: SimTime,
+    /// As the product reports it.
+    pub reported_ms: u64,
+    /// In simulated time.
+    pub true_ms: u64,
+}
+
+/// What of a machine waited where. In a series that was thinned, the moment of its stretch with the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BacklogSample {
+    /// When.
+    pub at: SimTime,
+    /// In the agent's journal.
+    pub source_bytes: u64,
+    /// In the process server's cache.
+    pub process_server_bytes: u64,
+    /// Stored, not yet processed.
+    pub target_bytes: u64,
+}
+
+impl BacklogSample {
+    /// All three places.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.source_bytes + self.process_server_bytes + self.target_bytes
+    }
+}
+
+/// What was acknowledged to the guest and is not in the recovered point.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// From the point's mark to the end of the life that it was taken of; zero where nothing was written in between.
+    pub ms: u64,
+    /// Writes (in the aggregate grain: extents written).
+    pub writes: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// A failover, of any kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailoverResult {
+    /// Which.
+    pub kind: FailoverKind,
+    /// From the loss of the source's power to the operator's start, where it had lost power.
+    pub decision_ms: Option<u64>,
+    /// When the operator started it: RTO begins.
+    pub started: SimTime,
+    /// When its point was chosen.
+    pub point_chosen: Option<SimTime>,
+    /// When its disks were there.
+    pub disks_ready: Option<SimTime>,
+    /// When the machine had power.
+    pub powered_on: Option<SimTime>,
+    /// When the workload answered: RTO ends.
+    pub workload_up: Option<SimTime>,
+    /// When it was committed.
+    pub committed: Option<SimTime>,
+    /// The protection and the point that it took.
+    pub point: Option<(u32, u64)>,
+    /// What it lost; none for a test.
+    pub lost: Option<Lost>,
+}
+
+impl FailoverResult {
+    /// From the operator's start to the first request that the workload answered.
+    #[must_use]
+    pub fn rto_ms(&self) -> Option<u64> {
+        Some(milliseconds(self.workload_up?.since(self.started)))
+    }
+}
+
+/// A recovery point and its four times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PointResult {
+    /// Its protection.
+    pub protection: u32,
+    /// Its number.
+    pub point: u64,
+    /// The last write that it contains.
+    pub seq: WriteSeq,
+    /// Its consistency.
+    pub consistency: Consistency,
+    /// When it was marked.
+    pub marked: SimTime,
+    /// The same by the source's clock.
+    pub marked_source: SimTime,
+    /// When its tag was stored: it counts for RPO.
+    pub stored: Option<SimTime>,
+    /// When it was processed: it can be used.
+    pub processed: Option<SimTime>,
+    /// When it was removed.
+    pub pruned: Option<SimTime>,
+    /// Whether it was judged and found right.
+    pub verified: bool,
+}
+
+/// A copy of one disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyResult {
+    /// The disk.
+    pub disk: DiskId,
+    /// Its protection.
+    pub protection: u32,
+    /// Checksums decided what was sent.
+    pub by_checksum: bool,
+    /// When it began.
+    pub started: SimTime,
+    /// When it ended at the source.
+    pub ended: Option<SimTime>,
+    /// The disk's bytes.
+    pub bytes: u64,
+    /// Bytes done.
+    pub processed_bytes: u64,
+    /// Of them, sent.
+    pub sent_bytes: u64,
+    /// Of them, there already.
+    pub matched_bytes: u64,
+    /// Of them, unused.
+    pub skipped_bytes: u64,
+}
+
+/// A disk that a failover put together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveredDisk {
+    /// When.
+    pub at: SimTime,
+    /// The machine.
+    pub vm: VmId,
+    /// The disk.
+    pub disk: DiskId,
+    /// For which failover.
+    pub kind: FailoverKind,
+    /// Its protection.
+    pub protection: u32,
+    /// The point.
+    pub point: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// BLAKE3 of its whole content, in hexadecimal; none in modelled grains.
+    pub blake3: Option<String>,
+    /// Whether every extent is what the guest had written at that point.
+    pub verified: bool,
+}
+
+/// What a link carried, in one direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkResult {
+    /// The link, by its number in the scenario.
+    pub link: u32,
+    /// Its name.
+    pub name: String,
+    /// From its second end to its first.
+    pub back: bool,
+    /// Its rate.
+    pub bits_per_second: u64,
+    /// All bytes it carried.
+    pub bytes: u64,
+    /// Bytes by interval; what is missing carried none.
+    pub series: Vec<LinkSample>,
+}
+
+/// What a link carried in an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkSample {
+    /// Start.
+    pub from: SimTime,
+    /// End.
+    pub to: SimTime,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A step of the scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepResult {
+    /// Its number.
+    pub step: u32,
+    /// When it began.
+    pub started: SimTime,
+    /// When it ended.
+    pub ended: Option<SimTime>,
+    /// What became of it last.
+    pub outcome: StepOutcome,
+}
+
+/// An alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertResult {
+    /// When.
+    pub at: SimTime,
+    /// The machine.
+    pub vm: Option<VmId>,
+    /// How bad.
+    pub severity: Severity,
+    /// The documented code, or empty.
+    pub code: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// An operation that the product refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalResult {
+    /// When.
+    pub at: SimTime,
+    /// The machine.
+    pub vm: Option<VmId>,
+    /// The operation.
+    pub operation: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Nanoseconds as milliseconds, rounded up.
+#[must_use]
+pub fn milliseconds(nanoseconds: u64) -> u64 {
+    nanoseconds.div_ceil(1_000_000)
+}
