@@ -254,6 +254,8 @@ pub trait World {
     fn volume_write(&self, volume: &str, run: &Run);
     /// A snapshot of a volume, as it reads now; `None` where there is none of that name.
     fn volume(&self, volume: &str) -> Option<Volume>;
+    /// An empty disk of so many bytes, durably; does nothing where there is a volume of that name.
+    fn volume_create(&self, volume: &str, bytes: u64);
     /// Puts a whole volume in place, durably (a disk is created, a blob becomes a disk).
     fn volume_put(&self, volume: &str, content: Volume);
     /// Attaches a volume to a machine: the power cut that takes the machine drops what was not flushed.

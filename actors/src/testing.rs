@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use datapath::disk::{DiskError, Files};
 use datapath::segment::Worker;
-use datapath::volume::Volume;
+use datapath::volume::{PageStore, Volume};
 use datapath::{Blob, Extent, Grain, Run, SimTime};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -472,6 +472,12 @@ impl World for Bench {
     }
     fn volume(&self, volume: &str) -> Option<Volume> {
         self.inner.borrow().volumes.get(volume).map(|entry| entry.0.clone())
+    }
+    fn volume_create(&self, volume: &str, bytes: u64) {
+        if self.volume(volume).is_none() {
+            let store = PageStore::new(64 << 20);
+            self.volume_put(volume, Volume::new(&store, self.grain, bytes));
+        }
     }
     fn volume_put(&self, volume: &str, content: Volume) {
         self.inner
