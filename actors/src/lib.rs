@@ -9,6 +9,8 @@ pub mod messages;
 pub mod ports;
 pub mod session;
 pub mod spec;
+pub mod start;
 #[cfg(test)]
 pub mod testing;
+pub mod vcenter;
 pub mod workload;

@@ -1,0 +1,57 @@
+//! Starts the actix actor of a component. Which actor stands for which specification is said here and nowhere else.
+
+use actix::{Actor, Recipient};
+
+use crate::ports::{Deliver, Env};
+use crate::spec::ComponentSpec;
+use crate::vcenter::Vcenter;
+
+/// Makes a component with a method `input` an actix actor that takes [`Deliver`].
+macro_rules! actor {
+    ($component:ty) => {
+        impl actix::Actor for $component {
+            type Context = actix::Context<Self>;
+        }
+
+        impl actix::Handler<$crate::ports::Deliver> for $component {
+            type Result = ();
+
+            fn handle(&mut self, message: $crate::ports::Deliver, _: &mut Self::Context) {
+                // The receipt is dropped, and so counts, once the input is handled.
+                let $crate::ports::Deliver {
+                    input,
+                    receipt: _receipt,
+                } = message;
+                self.input(input);
+            }
+        }
+
+        #[cfg(test)]
+        impl $crate::testing::Component for $component {
+            fn input(&mut self, input: $crate::ports::Input) {
+                <$component>::input(self, input);
+            }
+        }
+    };
+}
+pub(crate) use actor;
+
+/// Starts the actor of a component at its place. It does nothing until it is given [`Input::Started`](crate::ports::Input).
+///
+/// Must be called where an actix system runs (a `LocalSet` with `actix_rt::System`, or turmoil's host).
+#[must_use]
+pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
+    match spec {
+        ComponentSpec::Vcenter(spec) => Vcenter::new(spec.clone(), env).start().recipient(),
+        _ => Unbuilt.start().recipient(),
+    }
+}
+
+/// Stands for a component whose actor is not there yet: it hears everything and does nothing.
+struct Unbuilt;
+
+impl Unbuilt {
+    fn input(&mut self, _: crate::ports::Input) {}
+}
+
+actor!(Unbuilt);

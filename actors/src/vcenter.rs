@@ -1,0 +1,224 @@
+//! vCenter with its ESXi hosts: lists virtual machines, switches them, and moves disks between a machine and a master target.
+//!
+//! Modelled: the inventory that discovery reads (facts §1.7), the power switch, and what a failback asks for (facts §4.3): the
+//! disks of a machine that is off are attached to the master target (original location), or an empty machine with empty disks is
+//! made for it (alternate location: the machine's disks are not there); later the disks go back and the machine boots. Left out:
+//! hosts, datastores, snapshots, storage vMotion, and the time that a virtual disk takes to be attached.
+//!
+//! An order may be given twice (a configuration server repeats what was not answered); each is done only where it is not done.
+
+use std::collections::BTreeMap;
+
+use datapath::{Blob, DiskId};
+
+use crate::messages::{Body, Boot, FoundMachine, Local, PORT_MANAGEMENT, VcenterAction};
+use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token, volume_name};
+use crate::spec::{ComponentKind, VcenterSpec};
+use crate::start::actor;
+
+/// A guest that was asked to shut down is switched off after this long all the same (our model).
+const SHUTDOWN_PATIENCE: u64 = 120_000_000_000;
+/// A guest's time to shut down is over; the key is the machine.
+const SHUTDOWN: u32 = 1;
+/// Machines that were made for a failback to an alternate location, and so are in the inventory.
+const STATE: &str = "vcenter/created";
+
+/// Who waits for a machine to be off.
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    conn: ConnId,
+    id: u64,
+}
+
+/// The actor.
+pub struct Vcenter {
+    spec: VcenterSpec,
+    env: Env,
+    /// Machines that are shutting down, and who is to hear of it.
+    stopping: BTreeMap<MachineId, Vec<Asker>>,
+    /// Machines made for a failback to an alternate location.
+    created: Vec<MachineId>,
+}
+
+actor!(Vcenter);
+
+impl Vcenter {
+    /// A vCenter.
+    #[must_use]
+    pub fn new(spec: VcenterSpec, env: Env) -> Vcenter {
+        Vcenter {
+            spec,
+            env,
+            stopping: BTreeMap::new(),
+            created: Vec::new(),
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        match input {
+            Input::Started => {
+                if let Ok(blob) = self.env.files().read_all(STATE) {
+                    self.created = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+                }
+                self.env.listen(PORT_MANAGEMENT);
+            }
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Local(Local::ShutDown { machine }) => self.is_down(machine),
+            Input::Timer(Token { what: SHUTDOWN, key }) => self.is_down(MachineId(key as u32)),
+            _ => {}
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, frame: Frame) {
+        match frame.body {
+            Body::ListMachines => {
+                let machines = self.machines();
+                self.env.send(conn, Body::Machines { machines });
+            }
+            Body::Vcenter { id, action } => match self.act(Asker { conn, id }, action) {
+                Ok(true) => self.done(Asker { conn, id }, None),
+                Ok(false) => {}
+                Err(why) => self.done(Asker { conn, id }, Some(why)),
+            },
+            _ => {}
+        }
+    }
+
+    fn done(&self, asker: Asker, refused: Option<String>) {
+        self.env.send(asker.conn, Body::VcenterDone { id: asker.id, refused });
+    }
+
+    /// What discovery sees: the virtual machines of the site; a physical server only once it came back as one.
+    fn machines(&self) -> Vec<FoundMachine> {
+        let listed = self
+            .spec
+            .vms
+            .iter()
+            .filter(|vm| !vm.physical || self.created.contains(&vm.failback));
+        listed.map(|vm| (vm.failback, vm.vm, vm.disks.clone())).collect()
+    }
+
+    /// Whether it is done already; if not, the answer comes later.
+    fn act(&mut self, asker: Asker, action: VcenterAction) -> Result<bool, String> {
+        match action {
+            VcenterAction::PowerOff { machine } => Ok(self.power_off(asker, machine)),
+            VcenterAction::AttachToMasterTarget {
+                machine,
+                master_target,
+                disks,
+            } => {
+                self.attach_to_master_target(machine, master_target, &disks)?;
+                Ok(true)
+            }
+            VcenterAction::AttachAndBoot { machine, boot } => {
+                self.attach_and_boot(machine, &boot)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// In order where the guest can, else as holding the power button.
+    fn power_off(&mut self, asker: Asker, machine: MachineId) -> bool {
+        let world = self.env.world();
+        if !world.powered(machine) {
+            return true;
+        }
+        let Some(guest) = world.find(machine, ComponentKind::Guest) else {
+            world.power(machine, false);
+            return true;
+        };
+        let askers = self.stopping.entry(machine).or_default();
+        askers.push(asker);
+        if askers.len() == 1 {
+            self.env.local(guest, Local::Shutdown);
+            let token = Token {
+                what: SHUTDOWN,
+                key: u64::from(machine.0),
+            };
+            let _ = self.env.timer(SHUTDOWN_PATIENCE, token);
+        }
+        false
+    }
+
+    /// A guest has shut down, of its own accord or because it was asked to, or has had its time.
+    fn is_down(&mut self, machine: MachineId) {
+        let Some(askers) = self.stopping.remove(&machine) else {
+            return;
+        };
+        let world = self.env.world();
+        if world.powered(machine) {
+            world.power(machine, false);
+        }
+        for asker in askers {
+            self.done(asker, None);
+        }
+    }
+
+    fn attach_to_master_target(
+        &mut self,
+        machine: MachineId,
+        master_target: MachineId,
+        disks: &[(DiskId, u64)],
+    ) -> Result<(), String> {
+        let world = self.env.world();
+        let vm = self.spec.vms.iter().find(|vm| vm.failback == machine);
+        let vm = vm
+            .ok_or_else(|| format!("vCenter knows no place for machine {}", machine.0))?
+            .clone();
+        if !vm.physical && world.powered(machine) {
+            return Err(
+                "the on-premises machine is on: it must be off, and stay off, during reprotection (facts §4.3, REP)"
+                    .into(),
+            );
+        }
+        for (disk, bytes) in disks {
+            let name = volume_name(*disk, place_on_premises(vm.physical));
+            world.volume_create(&name, *bytes);
+            world.volume_attach(&name, master_target);
+        }
+        if vm.physical && !self.created.contains(&machine) {
+            self.created.push(machine);
+            let bytes = postcard::to_stdvec(&self.created).expect("plain data encodes");
+            self.env
+                .files()
+                .replace(STATE, Blob::real(bytes))
+                .map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+
+    fn attach_and_boot(&self, machine: MachineId, boot: &Boot) -> Result<(), String> {
+        let world = self.env.world();
+        if world.powered(machine) {
+            return Ok(());
+        }
+        for (_, volume) in &boot.volumes {
+            if world.volume(volume).is_none() {
+                return Err(format!("there is no disk {volume} to attach"));
+            }
+            world.volume_attach(volume, machine);
+        }
+        write_boot(&self.env, machine, boot)?;
+        world.power(machine, true);
+        Ok(())
+    }
+}
+
+/// Leaves a machine what it needs to know when it starts.
+///
+/// # Errors
+/// Why the machine's disk did not take it.
+pub fn write_boot(env: &Env, machine: MachineId, boot: &Boot) -> Result<(), String> {
+    let bytes = postcard::to_stdvec(boot).expect("plain data encodes");
+    let files = env.world().files(machine);
+    files
+        .replace("boot", Blob::real(bytes))
+        .map_err(|error| error.to_string())
+}
+
+/// Where the on-premises disks of a failback are: the source's own, or those of the virtual machine that stands in for a server.
+#[must_use]
+pub fn place_on_premises(physical: bool) -> &'static str {
+    if physical { "failback" } else { "source" }
+}
