@@ -22,6 +22,9 @@ pub const PORT_PUSH_WINDOWS: u16 = 135;
 /// Push installation on Linux.
 pub const PORT_PUSH_LINUX: u16 = 22;
 
+/// What a target says of a segment whose epoch is fenced; the sealer asks for a fresh one and seals again.
+pub const REFUSED_FENCED: &str = "its epoch is fenced";
+
 /// A machine that was discovered: its machine, what it is a copy of, its disks and their bytes.
 pub type FoundMachine = (MachineId, VmId, Vec<(DiskId, u64)>);
 
@@ -306,10 +309,13 @@ pub enum Body {
     Notice(Notice),
 
     // Agent <-> process server (9443).
-    /// The agent names the protection it sends for.
+    /// The agent names the protection it sends for. The process server answers once it was told to serve that protection.
     Hello {
         /// All that the process server needs to know.
         protection: Protection,
+        /// The number of the copy that the agent is in or has ended (initial copy 1, each resynchronization one more). A higher one
+        /// than before voids what the process server has of an unfinished batch and of older, unfinished copies.
+        copy: u32,
     },
     /// The process server is ready, and has everything up to here on its cache disk or beyond.
     Welcome {
@@ -329,15 +335,15 @@ pub enum Body {
         /// The part, from 0.
         part: u32,
     },
-    /// The batch is complete.
+    /// The batch is complete. The payload, if there is one, is its last part (so that a small batch is one frame).
     BatchEnd {
         /// The machine.
         vm: VmId,
         /// The batch.
         batch: u64,
-        /// How many parts it has.
+        /// How many parts it has, the one in this frame included.
         parts: u32,
-        /// Its first write.
+        /// Its first write: the one after the last of the batch before.
         first: WriteSeq,
         /// Its last.
         last: WriteSeq,
@@ -453,7 +459,7 @@ pub enum Body {
         disk: DiskId,
         /// What it is.
         kind: SegmentKind,
-        /// Why not, if not.
+        /// Why not, if not; [`REFUSED_FENCED`] where only the epoch is at fault.
         refused: Option<String>,
     },
     /// Completes a batch whose segments are all stored.
@@ -879,8 +885,10 @@ pub enum Local {
     },
 
     // Agent -> guest, hypervisor -> guest.
-    /// Shut down in order.
+    /// Shut down in order: stop the workload, flush, tell the agent, then the hypervisor.
     Shutdown,
+    /// Stop the workload, flush, and tell the agent; the machine keeps its power, so that the agent can send what is left.
+    StopWorkload,
     /// Flush the applications' buffers for an app-consistent point.
     Quiesce,
 

@@ -33,6 +33,8 @@ const SECOND: u64 = 1_000_000_000;
 pub const CONNECT_PATIENCE: u64 = 15 * SECOND;
 /// Where an answer is owed and nothing arrives for this long, the peer is taken for gone.
 pub const SILENCE: u64 = 30 * SECOND;
+/// What a byte that must arrive before its answer adds to that: the slowest rate at which a peer still counts as alive.
+pub const SLOWEST_BYTES_PER_SECOND: u64 = 128 * 1024;
 /// The pause before the first new attempt.
 pub const PAUSE_FIRST: u64 = SECOND;
 /// The longest pause between attempts.
@@ -75,6 +77,8 @@ pub struct Session {
     /// The pause after the next failure.
     pause: u64,
     owed: u32,
+    /// Bytes sent whose answers are owed.
+    owed_bytes: u64,
     /// When something arrived last, or when an answer began to be owed: what silence is measured from.
     heard: SimTime,
     /// The one timer, and when it fires. It may fire earlier than needed; then the state is looked at and it is set again.
@@ -94,6 +98,7 @@ impl Session {
             state: State::Stopped,
             pause: PAUSE_FIRST,
             owed: 0,
+            owed_bytes: 0,
             heard: SimTime::ZERO,
             timer: None,
             jitter: None,
@@ -123,7 +128,7 @@ impl Session {
             env.cancel(timer);
         }
         self.state = State::Stopped;
-        self.owed = 0;
+        self.settle_all();
     }
 
     /// Gives the connection up and connects anew at once, where the owner knows better (the peer spoke nonsense).
@@ -160,6 +165,11 @@ impl Session {
 
     /// An answer is expected, one more than before. Ignored while the connection is not up.
     pub fn owe(&mut self, env: &Env) {
+        self.owe_for(env, 0);
+    }
+
+    /// As [`Session::owe`], for a frame with so many bytes: on a slow link the answer may take the time that they need.
+    pub fn owe_for(&mut self, env: &Env, bytes: u64) {
         if !self.is_open() {
             return;
         }
@@ -167,17 +177,29 @@ impl Session {
             self.heard = env.now();
         }
         self.owed += 1;
+        self.owed_bytes += bytes;
         self.arm(env);
     }
 
     /// An answer that was expected is there.
     pub fn settled(&mut self) {
+        self.settled_for(0);
+    }
+
+    /// The answer to a frame with so many bytes is there.
+    pub fn settled_for(&mut self, bytes: u64) {
         self.owed = self.owed.saturating_sub(1);
+        self.owed_bytes = if self.owed == 0 {
+            0
+        } else {
+            self.owed_bytes.saturating_sub(bytes)
+        };
     }
 
     /// Nothing is expected any more.
     pub fn settle_all(&mut self) {
         self.owed = 0;
+        self.owed_bytes = 0;
     }
 
     /// How many answers are expected.
@@ -205,7 +227,7 @@ impl Session {
         match event {
             NetEvent::Opened { conn } if conn == mine => {
                 self.state = State::Open { conn };
-                self.owed = 0;
+                self.settle_all();
                 self.heard = env.now();
                 SessionEvent::Opened
             }
@@ -237,8 +259,12 @@ impl Session {
             State::Stopped => None,
             State::Waiting { until } => Some(until),
             State::Connecting { since, .. } => Some(since.after(CONNECT_PATIENCE)),
-            State::Open { .. } => (self.owed > 0).then(|| self.heard.after(SILENCE)),
+            State::Open { .. } => (self.owed > 0).then(|| self.heard.after(self.patience())),
         }
+    }
+
+    fn patience(&self) -> u64 {
+        SILENCE.saturating_add(self.owed_bytes.saturating_mul(SECOND) / SLOWEST_BYTES_PER_SECOND)
     }
 
     fn look(&mut self, env: &Env) -> SessionEvent {
@@ -268,7 +294,7 @@ impl Session {
     fn connect(&mut self, env: &Env) {
         let conn = env.connect(self.peer, self.port);
         self.state = State::Connecting { conn, since: env.now() };
-        self.owed = 0;
+        self.settle_all();
         self.arm(env);
     }
 
@@ -284,7 +310,7 @@ impl Session {
         });
         let until = env.now().after(half + jitter.next_u64() % (half + 1));
         self.pause = (self.pause * 2).min(PAUSE_LONGEST);
-        self.owed = 0;
+        self.settle_all();
         self.state = State::Waiting { until };
         self.arm(env);
     }
