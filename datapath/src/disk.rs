@@ -55,3 +55,74 @@ pub trait Files {
     /// Bytes used and bytes of capacity, as the world counts them.
     fn usage(&self) -> (u64, u64);
 }
+
+/// Files in memory, all durable at once: for tests of what is built on the disk port.
+#[derive(Debug, Default)]
+pub struct MemoryFiles(std::cell::RefCell<std::collections::BTreeMap<String, (Vec<u8>, u64)>>);
+
+impl MemoryFiles {
+    /// A file's bytes; empty where there is none.
+    #[must_use]
+    pub fn content(&self, file: &str) -> Vec<u8> {
+        self.0.borrow().get(file).map(|f| f.0.clone()).unwrap_or_default()
+    }
+}
+
+impl Files for MemoryFiles {
+    fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
+        let mut files = self.0.borrow_mut();
+        let (bytes, size) = files.entry(file.to_owned()).or_default();
+        let at = bytes.len() as u64;
+        bytes.extend_from_slice(&blob.bytes);
+        *size += blob.size;
+        Ok(at)
+    }
+
+    fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
+        self.0.borrow_mut().insert(file.to_owned(), (blob.bytes.to_vec(), blob.size));
+        Ok(())
+    }
+
+    fn read(&self, file: &str, position: u64, len: u64) -> Result<bytes::Bytes, DiskError> {
+        let files = self.0.borrow();
+        let (bytes, _) = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let there = bytes.len() as u64;
+        match position.checked_add(len) {
+            Some(end) if end <= there => {
+                Ok(bytes::Bytes::copy_from_slice(&bytes[position as usize..end as usize]))
+            }
+            end => Err(DiskError::PastEnd { file: file.to_owned(), len: there, wanted: end.unwrap_or(u64::MAX) }),
+        }
+    }
+
+    fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
+        let files = self.0.borrow();
+        let (bytes, size) = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        Ok(Blob { bytes: bytes.clone().into(), size: *size })
+    }
+
+    fn len(&self, file: &str) -> Option<u64> {
+        self.0.borrow().get(file).map(|f| f.0.len() as u64)
+    }
+
+    fn truncate(&self, file: &str, len: u64) -> Result<(), DiskError> {
+        let mut files = self.0.borrow_mut();
+        let (bytes, size) = files.get_mut(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let cut = (bytes.len() as u64).saturating_sub(len);
+        bytes.truncate(len as usize);
+        *size = size.saturating_sub(cut);
+        Ok(())
+    }
+
+    fn remove(&self, file: &str) {
+        self.0.borrow_mut().remove(file);
+    }
+
+    fn list(&self, prefix: &str) -> Vec<String> {
+        self.0.borrow().keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
+
+    fn usage(&self) -> (u64, u64) {
+        (self.0.borrow().values().map(|f| f.1).sum(), u64::MAX)
+    }
+}

@@ -1,0 +1,227 @@
+//! The encoding of a [`Record`], in the journal, on the way to the process server and in its cache: the same bytes.
+//!
+//! All integers little-endian.
+//!
+//! | offset | bytes | what |
+//! |---|---|---|
+//! | 0 | 1 | kind: 1 change, 2 summary, 3 copy, 4 copy summary |
+//! | 1 | 1 | content: 0 zero, 1 bytes, 2 version, 3 sizes (kinds 2 and 4) |
+//! | 2 | 2 | disk's index |
+//! | 4 | 4 | machine |
+//! | 8 | 8 | sequence number of the write, or position of the copy |
+//! | 16 | 8 | first extent (sizes: last write of the range) |
+//! | 24 | 4 | extents (sizes: 0) |
+//! | 28 | 4 | length of the content that follows the header |
+//! | 32 | 4 | CRC-32 of the 32 bytes before and the content |
+//! | 36 |   | content: the bytes; or version (8), class (2); or bytes (8), distinct bytes (8), class (2), first (8) |
+
+use bytes::Bytes;
+
+use super::{JournalError, Record};
+use crate::content::{Class, Content, Run, Summary};
+use crate::units::{DiskId, EXTENT_BYTES, Extent, VmId, WriteSeq};
+
+/// Bytes of a record's header.
+pub const RECORD_HEADER_BYTES: usize = 36;
+
+const CHANGE: u8 = 1;
+const SUMMARY: u8 = 2;
+const COPY: u8 = 3;
+const COPY_SUMMARY: u8 = 4;
+
+const ZERO: u8 = 0;
+const BYTES: u8 = 1;
+const VERSION: u8 = 2;
+const SIZES: u8 = 3;
+
+/// Appends a record's encoding to `out`; returns the size that the world counts for it.
+pub fn encode(record: &Record, out: &mut Vec<u8>) -> u64 {
+    let at = out.len();
+    let modelled = match record {
+        Record::Change { seq, disk, run } => encode_run(CHANGE, *seq, *disk, run, out),
+        Record::Copy { position, disk, run } => encode_run(COPY, *position, *disk, run, out),
+        Record::Summary(summary) => encode_summary(SUMMARY, summary.last, summary, out),
+        Record::CopySummary { position, summary } => encode_summary(COPY_SUMMARY, *position, summary, out),
+    };
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&out[at..at + 32]);
+    crc.update(&out[at + RECORD_HEADER_BYTES..]);
+    out[at + 32..at + RECORD_HEADER_BYTES].copy_from_slice(&crc.finalize().to_le_bytes());
+    match modelled {
+        Some(bytes) => RECORD_HEADER_BYTES as u64 + bytes,
+        None => (out.len() - at) as u64,
+    }
+}
+
+struct Header {
+    kind: u8,
+    content: u8,
+    disk: DiskId,
+    seq: u64,
+    start: u64,
+    extents: u32,
+    len: u32,
+}
+
+impl Header {
+    fn push(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[self.kind, self.content]);
+        out.extend_from_slice(&self.disk.index.to_le_bytes());
+        out.extend_from_slice(&self.disk.vm.0.to_le_bytes());
+        out.extend_from_slice(&self.seq.to_le_bytes());
+        out.extend_from_slice(&self.start.to_le_bytes());
+        out.extend_from_slice(&self.extents.to_le_bytes());
+        out.extend_from_slice(&self.len.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+    }
+
+    fn parse(bytes: &[u8]) -> Header {
+        Header {
+            kind: bytes[0],
+            content: bytes[1],
+            disk: DiskId { index: u16::from_le_bytes(array(&bytes[2..4])), vm: VmId(u32_at(bytes, 4)) },
+            seq: u64_at(bytes, 8),
+            start: u64_at(bytes, 16),
+            extents: u32_at(bytes, 24),
+            len: u32_at(bytes, 28),
+        }
+    }
+}
+
+/// Returns the bytes that modelled content counts for; none where the encoding counts as what it is.
+fn encode_run(kind: u8, seq: WriteSeq, disk: DiskId, run: &Run, out: &mut Vec<u8>) -> Option<u64> {
+    let (content, len) = match &run.content {
+        Content::Zero => (ZERO, 0),
+        Content::Bytes(bytes) => (BYTES, bytes.len() as u32),
+        Content::Version { .. } => (VERSION, 10),
+    };
+    Header { kind, content, disk, seq: seq.0, start: run.start.0, extents: run.extents, len }.push(out);
+    match &run.content {
+        Content::Zero => None,
+        Content::Bytes(bytes) => {
+            out.extend_from_slice(bytes);
+            None
+        }
+        Content::Version { version, class } => {
+            out.extend_from_slice(&version.0.to_le_bytes());
+            out.extend_from_slice(&class.0.to_le_bytes());
+            Some(run.bytes())
+        }
+    }
+}
+
+fn encode_summary(kind: u8, seq: WriteSeq, summary: &Summary, out: &mut Vec<u8>) -> Option<u64> {
+    let header = Header {
+        kind,
+        content: SIZES,
+        disk: summary.disk,
+        seq: seq.0,
+        start: summary.last.0,
+        extents: 0,
+        len: 26,
+    };
+    header.push(out);
+    out.extend_from_slice(&summary.bytes.to_le_bytes());
+    out.extend_from_slice(&summary.distinct_bytes.to_le_bytes());
+    out.extend_from_slice(&summary.class.0.to_le_bytes());
+    out.extend_from_slice(&summary.first.0.to_le_bytes());
+    Some(summary.bytes)
+}
+
+/// Decodes records that stand back to back; real bytes are slices of `bytes`, not copies. Refuses a changed byte.
+///
+/// # Errors
+/// [`JournalError::Foreign`] at the first record that is not whole and unchanged.
+pub fn decode(bytes: &Bytes) -> Result<Vec<Record>, JournalError> {
+    let mut records = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let (record, len) = decode_one(bytes, at).map_err(|why| JournalError::Foreign {
+            file: "records".to_owned(),
+            why: format!("byte {at}: {why}"),
+        })?;
+        records.push(record);
+        at += len;
+    }
+    Ok(records)
+}
+
+/// Decodes the record that begins at `at`; returns it and its length.
+pub(super) fn decode_one(bytes: &Bytes, at: usize) -> Result<(Record, usize), &'static str> {
+    let rest = &bytes[at..];
+    if rest.len() < RECORD_HEADER_BYTES {
+        return Err("the record's header is cut off");
+    }
+    let header = Header::parse(rest);
+    let len = RECORD_HEADER_BYTES + header.len as usize;
+    if rest.len() < len {
+        return Err("the record's content is cut off");
+    }
+    let content = &rest[RECORD_HEADER_BYTES..len];
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&rest[..32]);
+    crc.update(content);
+    if crc.finalize() != u32_at(rest, 32) {
+        return Err("the checksum is wrong");
+    }
+    let record = match (header.kind, header.content) {
+        (CHANGE, ZERO | BYTES | VERSION) => Record::Change {
+            seq: WriteSeq(header.seq),
+            disk: header.disk,
+            run: run(&header, bytes.slice(at + RECORD_HEADER_BYTES..at + len))?,
+        },
+        (COPY, ZERO | BYTES | VERSION) => Record::Copy {
+            position: WriteSeq(header.seq),
+            disk: header.disk,
+            run: run(&header, bytes.slice(at + RECORD_HEADER_BYTES..at + len))?,
+        },
+        (SUMMARY, SIZES) => Record::Summary(summary(&header, content)?),
+        (COPY_SUMMARY, SIZES) => {
+            Record::CopySummary { position: WriteSeq(header.seq), summary: summary(&header, content)? }
+        }
+        _ => return Err("the kind of record is not known"),
+    };
+    Ok((record, len))
+}
+
+fn run(header: &Header, content: Bytes) -> Result<Run, &'static str> {
+    if header.extents == 0 || header.start.checked_add(u64::from(header.extents)).is_none() {
+        return Err("the extents are impossible");
+    }
+    let content = match header.content {
+        ZERO if content.is_empty() => Content::Zero,
+        BYTES if content.len() as u64 == u64::from(header.extents) * EXTENT_BYTES => Content::Bytes(content),
+        VERSION if content.len() == 10 => Content::Version {
+            version: WriteSeq(u64_at(&content, 0)),
+            class: Class(u16::from_le_bytes(array(&content[8..10]))),
+        },
+        _ => return Err("the content has the wrong length"),
+    };
+    Ok(Run { start: Extent(header.start), extents: header.extents, content })
+}
+
+fn summary(header: &Header, content: &[u8]) -> Result<Summary, &'static str> {
+    if content.len() != 26 {
+        return Err("the sizes have the wrong length");
+    }
+    Ok(Summary {
+        disk: header.disk,
+        first: WriteSeq(u64_at(content, 18)),
+        last: WriteSeq(header.start),
+        bytes: u64_at(content, 0),
+        distinct_bytes: u64_at(content, 8),
+        class: Class(u16::from_le_bytes(array(&content[16..18]))),
+    })
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    bytes.try_into().expect("the slice was cut to this length")
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(array(&bytes[at..at + 4]))
+}
+
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(array(&bytes[at..at + 8]))
+}
