@@ -13,6 +13,7 @@ pub mod disk;
 pub mod image;
 pub mod journal;
 pub mod replica;
+pub mod runs;
 pub mod seal;
 pub mod segment;
 pub mod units;
