@@ -54,7 +54,12 @@ pub fn fold(records: &[Record]) -> BTreeMap<DiskId, DiskChanges> {
             Record::Summary(summary) => (summary.disk, summary.first, summary.last),
             Record::CopySummary { position, summary } => (summary.disk, *position, *position),
         };
-        let folding = disks.entry(disk).or_insert(Folding { first, last, runs: RunMap::default(), summary: None });
+        let folding = disks.entry(disk).or_insert(Folding {
+            first,
+            last,
+            runs: RunMap::default(),
+            summary: None,
+        });
         folding.first = folding.first.min(first);
         folding.last = folding.last.max(last);
         match record {
@@ -69,7 +74,10 @@ pub fn fold(records: &[Record]) -> BTreeMap<DiskId, DiskChanges> {
             }
         }
     }
-    disks.into_iter().map(|(disk, folding)| (disk, folding.finish(disk))).collect()
+    disks
+        .into_iter()
+        .map(|(disk, folding)| (disk, folding.finish(disk)))
+        .collect()
 }
 
 /// Puts later changes of one disk over earlier ones, as when two batches between the same recovery points become one.
@@ -79,8 +87,12 @@ pub fn fold(records: &[Record]) -> BTreeMap<DiskId, DiskChanges> {
 #[must_use]
 pub fn merge(changes: Vec<DiskChanges>) -> DiskChanges {
     let disk = changes.first().expect("something to merge").disk;
-    let mut folding =
-        Folding { first: changes[0].first, last: changes[0].last, runs: RunMap::default(), summary: None };
+    let mut folding = Folding {
+        first: changes[0].first,
+        last: changes[0].last,
+        runs: RunMap::default(),
+        summary: None,
+    };
     for change in changes {
         assert_eq!(change.disk, disk, "changes of one disk");
         folding.first = folding.first.min(change.first);
@@ -118,9 +130,19 @@ impl Folding {
                 last.extents += (end - start) as u32;
                 continue;
             }
-            runs.push(Run { start: Extent(start), extents: (end - start) as u32, content });
+            runs.push(Run {
+                start: Extent(start),
+                extents: (end - start) as u32,
+                content,
+            });
         }
-        DiskChanges { disk, first: self.first, last: self.last, runs, summary: self.summary }
+        DiskChanges {
+            disk,
+            first: self.first,
+            last: self.last,
+            runs,
+            summary: self.summary,
+        }
     }
 }
 
@@ -152,7 +174,12 @@ pub(crate) fn stretches(runs: &[Run]) -> Vec<Stretch> {
             last.end = run.end().0;
             last.runs.push(run);
         }
-        _ => out.push(Stretch { zero, start: run.start.0, end: run.end().0, runs: vec![run] }),
+        _ => out.push(Stretch {
+            zero,
+            start: run.start.0,
+            end: run.end().0,
+            runs: vec![run],
+        }),
     };
     for run in runs {
         let Content::Bytes(bytes) = &run.content else {
@@ -170,7 +197,9 @@ pub(crate) fn stretches(runs: &[Run]) -> Vec<Stretch> {
             while to < extents && zero_at(to) == zero {
                 to += 1;
             }
-            let part = run.slice(Extent(run.start.0 + from), Extent(run.start.0 + to)).expect("inside the run");
+            let part = run
+                .slice(Extent(run.start.0 + from), Extent(run.start.0 + to))
+                .expect("inside the run");
             push(part, zero);
             from = to;
         }
@@ -194,15 +223,26 @@ mod tests {
 
     fn change(seq: u64, start: u64, fill: &[u8]) -> Record {
         let bytes: Vec<u8> = fill.iter().flat_map(|b| [*b; 4096]).collect();
-        let run = Run { start: Extent(start), extents: fill.len() as u32, content: Content::Bytes(bytes.into()) };
-        Record::Change { seq: WriteSeq(seq), disk: DiskId { vm: VmId(0), index: 0 }, run }
+        let run = Run {
+            start: Extent(start),
+            extents: fill.len() as u32,
+            content: Content::Bytes(bytes.into()),
+        };
+        Record::Change {
+            seq: WriteSeq(seq),
+            disk: DiskId { vm: VmId(0), index: 0 },
+            run,
+        }
     }
 
     #[test]
     fn an_extent_written_twice_stays_once_with_its_last_content() {
         let folded = fold(&[change(5, 10, &[1, 2, 3]), change(6, 11, &[9]), change(7, 40, &[4])]);
         let changes = folded.values().next().expect("one disk");
-        assert_eq!((changes.first, changes.last, changes.plain_bytes()), (WriteSeq(5), WriteSeq(7), 4 * 4096));
+        assert_eq!(
+            (changes.first, changes.last, changes.plain_bytes()),
+            (WriteSeq(5), WriteSeq(7), 4 * 4096)
+        );
         let seen: Vec<(u64, u8)> = changes
             .runs
             .iter()
@@ -216,7 +256,9 @@ mod tests {
 
     #[test]
     fn zeros_inside_bytes_are_found_by_the_extent() {
-        let Record::Change { run, .. } = change(1, 8, &[1, 0, 0, 2]) else { unreachable!() };
+        let Record::Change { run, .. } = change(1, 8, &[1, 0, 0, 2]) else {
+            unreachable!()
+        };
         let found: Vec<_> = stretches(&[run]).iter().map(|s| (s.zero, s.start, s.end)).collect();
         assert_eq!(found, [(false, 8, 9), (true, 9, 11), (false, 11, 12)]);
         let mut bytes = vec![0; 4096];

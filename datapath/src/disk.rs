@@ -79,7 +79,9 @@ impl Files for MemoryFiles {
     }
 
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
-        self.0.borrow_mut().insert(file.to_owned(), (blob.bytes.to_vec(), blob.size));
+        self.0
+            .borrow_mut()
+            .insert(file.to_owned(), (blob.bytes.to_vec(), blob.size));
         Ok(())
     }
 
@@ -88,17 +90,22 @@ impl Files for MemoryFiles {
         let (bytes, _) = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         let there = bytes.len() as u64;
         match position.checked_add(len) {
-            Some(end) if end <= there => {
-                Ok(bytes::Bytes::copy_from_slice(&bytes[position as usize..end as usize]))
-            }
-            end => Err(DiskError::PastEnd { file: file.to_owned(), len: there, wanted: end.unwrap_or(u64::MAX) }),
+            Some(end) if end <= there => Ok(bytes::Bytes::copy_from_slice(&bytes[position as usize..end as usize])),
+            end => Err(DiskError::PastEnd {
+                file: file.to_owned(),
+                len: there,
+                wanted: end.unwrap_or(u64::MAX),
+            }),
         }
     }
 
     fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
         let files = self.0.borrow();
         let (bytes, size) = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
-        Ok(Blob { bytes: bytes.clone().into(), size: *size })
+        Ok(Blob {
+            bytes: bytes.clone().into(),
+            size: *size,
+        })
     }
 
     fn len(&self, file: &str) -> Option<u64> {
@@ -119,7 +126,12 @@ impl Files for MemoryFiles {
     }
 
     fn list(&self, prefix: &str) -> Vec<String> {
-        self.0.borrow().keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+        self.0
+            .borrow()
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect()
     }
 
     fn usage(&self) -> (u64, u64) {

@@ -183,7 +183,11 @@ impl Journal {
         journal.last = journal.low_water;
         let mut cut_bytes = 0;
         let mut torn = false;
-        for name in files.list(&format!("{prefix}-")).into_iter().filter(|name| name.ends_with(".hrl")) {
+        for name in files
+            .list(&format!("{prefix}-"))
+            .into_iter()
+            .filter(|name| name.ends_with(".hrl"))
+        {
             let bytes = files.read_all(&name)?.bytes;
             if torn {
                 // Whatever stands in a later file was appended after what is missing.
@@ -191,7 +195,10 @@ impl Journal {
                 files.remove(&name);
                 continue;
             }
-            let header = check_header(&bytes, vm).map_err(|why| JournalError::Foreign { file: name.clone(), why })?;
+            let header = check_header(&bytes, vm).map_err(|why| JournalError::Foreign {
+                file: name.clone(),
+                why,
+            })?;
             // A file cut exactly between two records looks whole: the next one's header tells.
             let reached = journal.files.back().map_or(journal.low_water, |f| f.last);
             let Some((number, before)) = header.filter(|(_, before)| *before <= reached) else {
@@ -224,11 +231,21 @@ impl Journal {
         };
         let mut last = before;
         while file.len < bytes.len() as u64 {
-            let Ok((record, len)) = decode_one(bytes, file.len as usize) else { break };
-            let Some(seq) = record.seq().filter(|seq| *seq > last) else { break };
+            let Ok((record, len)) = decode_one(bytes, file.len as usize) else {
+                break;
+            };
+            let Some(seq) = record.seq().filter(|seq| *seq > last) else {
+                break;
+            };
             let size = record.size(len as u64);
             if seq > self.low_water {
-                self.records.push_back(Entry { seq, file: number, position: file.len, len: len as u64, size });
+                self.records.push_back(Entry {
+                    seq,
+                    file: number,
+                    position: file.len,
+                    len: len as u64,
+                    size,
+                });
                 self.backlog_bytes += size;
             }
             file.len += len as u64;
@@ -254,7 +271,13 @@ impl Journal {
         header.extend_from_slice(&[0; 4]);
         files.append(&name, Blob::real(header))?;
         self.unflushed.push(name.clone());
-        self.files.push_back(JournalFile { name, number, len: HEADER_BYTES, size: HEADER_BYTES, last: self.last });
+        self.files.push_back(JournalFile {
+            name,
+            number,
+            len: HEADER_BYTES,
+            size: HEADER_BYTES,
+            last: self.last,
+        });
         Ok(())
     }
 
@@ -273,7 +296,10 @@ impl Journal {
         let size = encode(record, &mut bytes);
         let used: u64 = self.files.iter().map(|f| f.size).sum();
         if used + size > self.options.size_cap {
-            return Err(JournalError::Full { used, cap: self.options.size_cap });
+            return Err(JournalError::Full {
+                used,
+                cap: self.options.size_cap,
+            });
         }
         let current = self.files.back().expect("a journal has a file");
         if current.len > HEADER_BYTES && current.size + size > self.options.file_bytes {
@@ -282,9 +308,21 @@ impl Journal {
         }
         let file = self.files.back_mut().expect("a journal has a file");
         let len = bytes.len() as u64;
-        let position = files.append(&file.name, Blob { bytes: bytes.into(), size })?;
+        let position = files.append(
+            &file.name,
+            Blob {
+                bytes: bytes.into(),
+                size,
+            },
+        )?;
         debug_assert_eq!(position, file.len, "nobody else writes to the journal");
-        self.records.push_back(Entry { seq, file: file.number, position, len, size });
+        self.records.push_back(Entry {
+            seq,
+            file: file.number,
+            position,
+            len,
+            size,
+        });
         file.len += len;
         file.size += size;
         file.last = seq;
@@ -343,9 +381,17 @@ impl Journal {
             end = entry.position + entry.len;
             last = *entry;
         }
-        let file = self.files.iter().find(|f| f.number == first.file).expect("a record's file is kept while it is needed");
+        let file = self
+            .files
+            .iter()
+            .find(|f| f.number == first.file)
+            .expect("a record's file is kept while it is needed");
         let bytes = files.read(&file.name, first.position, end - first.position)?;
-        Ok(Some(Piece { blob: Blob { bytes, size }, first: first.seq, last: last.seq }))
+        Ok(Some(Piece {
+            blob: Blob { bytes, size },
+            first: first.seq,
+            last: last.seq,
+        }))
     }
 
     /// The next hop has made everything up to `through` durable; files wholly below it are removed.
@@ -414,7 +460,10 @@ fn read_low_water(files: &dyn Files, prefix: &str) -> Result<WriteSeq, JournalEr
     }
     let bytes = files.read_all(&name)?.bytes;
     if bytes.len() != 12 || crc32fast::hash(&bytes[..8]) != u32_at(&bytes, 8) {
-        return Err(JournalError::Foreign { file: name, why: "the low-water mark is damaged".to_owned() });
+        return Err(JournalError::Foreign {
+            file: name,
+            why: "the low-water mark is damaged".to_owned(),
+        });
     }
     Ok(WriteSeq(u64_at(&bytes, 0)))
 }
@@ -432,7 +481,9 @@ fn check_header(bytes: &[u8], vm: VmId) -> Result<Option<(u64, WriteSeq)>, Strin
     }
     let (version, owner) = (u32_at(bytes, 8), u32_at(bytes, 12));
     if version != VERSION {
-        return Err(format!("version {version} of the format is not known; this program writes {VERSION}"));
+        return Err(format!(
+            "version {version} of the format is not known; this program writes {VERSION}"
+        ));
     }
     if owner != vm.0 {
         return Err(format!("it belongs to machine {owner}, not {}", vm.0));

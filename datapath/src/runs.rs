@@ -71,17 +71,30 @@ impl<V: Part> RunMap<V> {
     /// What meets `[start, end)`, cut to it, in order: `(start, end, value)`.
     pub fn within(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, V)> + '_ {
         let first = self.runs.range(..start).next_back().filter(|(_, (to, _))| *to > start);
-        first.into_iter().chain(self.runs.range(start..end)).map(move |(&from, (to, value))| {
-            let (a, b) = (from.max(start), (*to).min(end));
-            (a, b, if a == from && b == *to { value.clone() } else { value.part(a - from, b - a) })
-        })
+        first
+            .into_iter()
+            .chain(self.runs.range(start..end))
+            .map(move |(&from, (to, value))| {
+                let (a, b) = (from.max(start), (*to).min(end));
+                (
+                    a,
+                    b,
+                    if a == from && b == *to {
+                        value.clone()
+                    } else {
+                        value.part(a - from, b - a)
+                    },
+                )
+            })
     }
 
     /// The first range that ends after `from`: `(start, end)`, not cut.
     #[must_use]
     pub fn next_after(&self, from: u64) -> Option<(u64, u64)> {
         let before = self.runs.range(..from).next_back().filter(|(_, (to, _))| *to > from);
-        before.or_else(|| self.runs.range(from..).next()).map(|(&start, (end, _))| (start, *end))
+        before
+            .or_else(|| self.runs.range(from..).next())
+            .map(|(&start, (end, _))| (start, *end))
     }
 
     /// All ranges in order.

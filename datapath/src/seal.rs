@@ -140,7 +140,11 @@ impl Nonces {
     pub fn take(&mut self, count: u64) -> NonceRange {
         let first = self.next;
         self.next = first.checked_add(count).expect("2^64 nonces are not used up");
-        NonceRange { epoch: self.epoch, first, count }
+        NonceRange {
+            epoch: self.epoch,
+            first,
+            count,
+        }
     }
 }
 
@@ -154,7 +158,10 @@ mod tests {
     #[test]
     fn what_was_sealed_opens_only_with_everything_as_it_was() {
         let key = VaultKey::public_test_key().disk_key(DISK);
-        let nonce = SealNonce { epoch: Epoch(2), counter: 9 };
+        let nonce = SealNonce {
+            epoch: Epoch(2),
+            counter: 9,
+        };
         let mut bytes = *b"plain text";
         let seal = key.seal(nonce, b"header", &mut bytes);
         assert_ne!(&bytes, b"plain text");
@@ -171,7 +178,10 @@ mod tests {
     #[test]
     fn each_disk_has_a_key_of_its_own() {
         let vault = VaultKey::public_test_key();
-        let nonce = SealNonce { epoch: Epoch(1), counter: 0 };
+        let nonce = SealNonce {
+            epoch: Epoch(1),
+            counter: 0,
+        };
         let (mut a, mut b) = ([7u8; 32], [7u8; 32]);
         vault.disk_key(DISK).seal(nonce, b"", &mut a);
         vault.disk_key(DiskId { index: 2, ..DISK }).seal(nonce, b"", &mut b);
@@ -181,7 +191,10 @@ mod tests {
     #[test]
     fn nothing_printed_shows_a_key() {
         let vault = VaultKey::new([0x41; 32]);
-        assert_eq!(format!("{vault:?} {:?}", vault.disk_key(DISK)), "VaultKey(…) DiskKey(…)");
+        assert_eq!(
+            format!("{vault:?} {:?}", vault.disk_key(DISK)),
+            "VaultKey(…) DiskKey(…)"
+        );
     }
 
     #[test]

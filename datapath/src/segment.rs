@@ -1,11 +1,32 @@
 //! A segment: what one batch (or one piece of a copy) changes on one disk, compressed in chunks of up to 64 KiB and sealed.
+//!
+//! Layout (integers little-endian):
+//!
+//! | part | bytes | sealed |
+//! |---|---|---|
+//! | magic `FDSEG\x00\x01\n`, length of the header (4), [`SegmentHeader`] (postcard), rows of the manifest (4) | 16 + header | in clear; associated data of the manifest, and its BLAKE3 of every chunk |
+//! | manifest: a row per chunk: first extent (8), extents (4), kind (1: zero, raw, zstd), stored bytes (4) | 17 per row + 16 | yes |
+//! | chunks in the manifest's order; zeros have none | stored bytes + 16 each | yes, each with its own nonce and its number |
+//!
+//! So a changed, missing, exchanged or added chunk, a changed header and a segment of another vault, disk or batch are all refused.
+//! Zeros cost a row. A chunk that zstd makes less than about 3 % smaller is stored as it is.
+//!
+//! Modelled content has the same header and then a description with its BLAKE3 ([`modelled`]); it counts as what the described
+//! content would take.
+
+mod calibration;
+mod modelled;
+mod sealed;
 
 use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
-use crate::content::{Blob, Class};
+use crate::content::{Blob, Content};
 use crate::seal::{DiskKey, Epoch};
 use crate::units::{DiskId, WriteSeq};
+
+pub use crate::seal::NonceRange;
+pub use calibration::Calibration;
 
 /// What a segment is, in clear; associated data of every seal in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,49 +64,45 @@ pub enum SegmentKind {
     },
 }
 
-/// A counter range that belongs to one call of [`seal`] alone.
-#[derive(Debug, Clone, Copy)]
-pub struct NonceRange {
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The first counter.
-    pub first: u64,
-    /// How many counters.
-    pub count: u64,
-}
-
-/// How many nonces [`seal`] may need for these changes.
-#[must_use]
-pub fn nonces_needed(changes: &DiskChanges) -> u64 {
-    let _ = changes;
-    todo!()
-}
-
-/// What one thread keeps between segments: compressor, decompressor, buffers.
-pub struct Worker(());
-
-impl Worker {
-    /// A worker that compresses at a zstd level.
+impl SegmentHeader {
+    /// The segment's name in storage, e.g. `vm0/disk1/batch-00000012` or `vm0/disk1/copy-0001-000003`.
     #[must_use]
-    pub fn new(level: i32) -> Worker {
-        let _ = level;
-        todo!()
+    pub fn name(&self) -> String {
+        let DiskId { vm, index } = self.disk;
+        match self.kind {
+            SegmentKind::Changes { batch } => format!("vm{}/disk{index}/batch-{batch:08}", vm.0),
+            SegmentKind::Copy { copy, part } => format!("vm{}/disk{index}/copy-{copy:04}-{part:06}", vm.0),
+        }
     }
 }
 
-/// What modelled content compresses to: bytes kept of 65,536, by class and by chunk length in extents (1 to 16).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Calibration {
-    /// `kept[class][extents - 1]`: sealed bytes of a chunk of that many extents.
-    pub kept: Vec<[u32; 16]>,
+/// How many nonces [`seal`] may need for these changes: one for the manifest, one per chunk at the worst cut.
+#[must_use]
+pub fn nonces_needed(changes: &DiskChanges) -> u64 {
+    1 + changes.runs.iter().map(|run| u64::from(run.extents)).sum::<u64>()
 }
 
-impl Calibration {
-    /// Bytes that a chunk of `extents` extents of a class takes when sealed.
+/// What one thread keeps between segments: compressor, decompressor, buffers.
+pub struct Worker {
+    compressor: zstd::bulk::Compressor<'static>,
+    decompressor: zstd::bulk::Decompressor<'static>,
+    plain: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Worker {
+    /// A worker that compresses at a zstd level.
+    ///
+    /// # Panics
+    /// If zstd cannot allocate its contexts.
     #[must_use]
-    pub fn sealed_bytes(&self, class: Class, extents: u64) -> u64 {
-        let _ = (class, extents);
-        todo!()
+    pub fn new(level: i32) -> Worker {
+        Worker {
+            compressor: zstd::bulk::Compressor::new(level).expect("zstd allocates its context"),
+            decompressor: zstd::bulk::Decompressor::new().expect("zstd allocates its context"),
+            plain: Vec::new(),
+            packed: Vec::with_capacity(zstd::zstd_safe::compress_bound(crate::CHUNK_BYTES as usize)),
+        }
     }
 }
 
@@ -99,6 +116,9 @@ pub struct Sealed {
 }
 
 /// Compresses and seals. `nonces` must never have been used; `vault`, `kind` and the changes go into the header.
+///
+/// # Panics
+/// If `nonces` are fewer than [`nonces_needed`].
 #[must_use]
 pub fn seal(
     worker: &mut Worker,
@@ -109,8 +129,26 @@ pub fn seal(
     changes: &DiskChanges,
     calibration: &Calibration,
 ) -> Sealed {
-    let _ = (worker, key, nonces, vault, kind, changes, calibration);
-    todo!()
+    let header = SegmentHeader {
+        vault,
+        disk: changes.disk,
+        kind,
+        first: changes.first,
+        last: changes.last,
+        epoch: nonces.epoch,
+        first_counter: nonces.first,
+    };
+    let modelled = changes.summary.is_some()
+        || changes
+            .runs
+            .iter()
+            .any(|run| matches!(run.content, Content::Version { .. }));
+    let blob = if modelled {
+        modelled::describe(&header, changes, calibration)
+    } else {
+        sealed::seal(worker, key, nonces, &header, changes)
+    };
+    Sealed { header, blob }
 }
 
 /// Why a segment was refused; its name is in the text.
@@ -123,21 +161,57 @@ pub struct SegmentRefused {
     pub why: String,
 }
 
-/// Opens a segment after checking that it is the one asked for: same vault, disk, kind, first and last write.
+/// Opens a segment after checking that it is the one asked for: same vault, disk, kind, first and last write, same nonces.
+///
+/// # Errors
+/// [`SegmentRefused`] where a byte is not as it was sealed, or the segment is another one.
 pub fn open(
     worker: &mut Worker,
     key: &DiskKey,
     expected: &SegmentHeader,
     blob: &Blob,
 ) -> Result<DiskChanges, SegmentRefused> {
-    let _ = (worker, key, expected, blob);
-    todo!()
+    let refuse = |why: &str| SegmentRefused {
+        name: expected.name(),
+        why: why.to_owned(),
+    };
+    let bytes = blob.bytes.as_ref();
+    let (magic, rest) = bytes.split_at_checked(8).ok_or_else(|| refuse("it is cut off"))?;
+    let is_modelled = match magic {
+        m if m == sealed::MAGIC => false,
+        m if m == modelled::MAGIC => true,
+        _ => return Err(refuse("it does not begin as a segment does")),
+    };
+    let (len, rest) = rest.split_first_chunk::<4>().ok_or_else(|| refuse("it is cut off"))?;
+    let len = u32::from_le_bytes(*len) as usize;
+    let header = rest.get(..len).ok_or_else(|| refuse("it is cut off"))?;
+    let (header, unread): (SegmentHeader, _) =
+        postcard::take_from_bytes(header).map_err(|_| refuse("its header cannot be read"))?;
+    if !unread.is_empty() {
+        return Err(refuse("its header has bytes too many"));
+    }
+    if header != *expected {
+        return Err(refuse(&format!(
+            "it is another segment ({}) than was asked for",
+            header.name()
+        )));
+    }
+    let body = 12 + len;
+    if is_modelled {
+        modelled::read(&header, bytes, body)
+    } else {
+        sealed::open(worker, key, &header, bytes, body)
+    }
+    .map_err(|why| refuse(why))
 }
 
-impl SegmentHeader {
-    /// The segment's name in storage, e.g. `vm0/disk1/batch-00000012` or `vm0/disk1/copy-0001-000003`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        todo!()
-    }
+/// The clear beginning that real and modelled segments share.
+fn beginning(magic: &[u8; 8], header: &SegmentHeader, out: &mut Vec<u8>) {
+    let header = postcard::to_stdvec(header).expect("a header always encodes");
+    out.extend_from_slice(magic);
+    out.extend_from_slice(&(header.len() as u32).to_le_bytes());
+    out.extend_from_slice(&header);
 }
+
+#[cfg(test)]
+mod tests;

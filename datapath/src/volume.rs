@@ -1,15 +1,24 @@
 //! A disk's content: a base (an image, or nothing) and what was written over it. Cloning a volume is a snapshot: cheap, and
 //! independent from then on. Pages live in memory up to a bound and in a spill file past it.
+//!
+//! What was written is kept in groups of 4,096 extents (16 MiB of disk). A clone shares all groups; a write copies the one it meets.
 
+mod pages;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::content::{Class, Grain, Run};
+use crate::batch::is_zero;
+use crate::content::{Class, Content, Grain, Run};
 use crate::image::Source;
-use crate::units::{Extent, WriteSeq};
+use crate::runs::{Part, RunMap};
+use crate::units::{EXTENT_BYTES, Extent, WriteSeq, extents_of};
 
-/// Where volumes keep their pages: memory up to a bound, then a temporary file that is gone when the program ends.
-#[derive(Clone)]
-pub struct PageStore(Arc<()>);
+use pages::Page;
+pub use pages::PageStore;
+
+/// Extents in a group.
+const GROUP: u64 = 4096;
 
 /// Why a volume could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -24,71 +33,317 @@ pub enum VolumeError {
         /// The disk's extents.
         extents: u64,
     },
+    /// The run's content is not of the volume's grain.
+    #[error("content of another grain was written")]
+    Grain,
     /// Reading the base image or the spill file failed.
     #[error("{0}")]
     Machine(String),
 }
 
-/// A disk's content.
+/// What was written over the base.
 #[derive(Clone)]
-pub struct Volume(());
+enum Piece {
+    Zero,
+    Page(Page),
+    Version(WriteSeq, Class),
+}
 
-#[allow(unused_variables)]
-impl PageStore {
-    /// A store that keeps up to `memory_bytes` in memory.
-    #[must_use]
-    pub fn new(memory_bytes: u64) -> PageStore {
-        todo!()
+impl Part for Piece {
+    fn part(&self, offset: u64, extents: u64) -> Piece {
+        match self {
+            Piece::Page(page) => Piece::Page(page.part(offset * EXTENT_BYTES, extents * EXTENT_BYTES)),
+            other => other.clone(),
+        }
     }
 }
 
-#[allow(unused_variables)]
+/// A disk's content.
+#[derive(Clone)]
+pub struct Volume {
+    store: PageStore,
+    grain: Grain,
+    bytes: u64,
+    base: Option<Arc<dyn Source>>,
+    groups: Arc<BTreeMap<u64, Arc<RunMap<Piece>>>>,
+}
+
 impl Volume {
     /// An empty disk (all zeros) of `bytes` bytes.
     #[must_use]
     pub fn new(store: &PageStore, grain: Grain, bytes: u64) -> Volume {
-        todo!()
+        Volume {
+            store: store.clone(),
+            grain,
+            bytes,
+            base: None,
+            groups: Arc::default(),
+        }
     }
-    /// A disk that starts as an image. In the extent grain used extents hold version 0 of `class`; aggregate keeps none.
-    #[must_use]
-    pub fn from_image(store: &PageStore, grain: Grain, image: Arc<dyn Source>, class: Class) -> Volume {
-        todo!()
+
+    /// A disk that starts as an image. In the extent grain its extents that are not zero hold version 0 of `class` (the image is
+    /// read once to tell them); the aggregate grain keeps nothing.
+    ///
+    /// # Errors
+    /// [`VolumeError::Machine`] where the image cannot be read.
+    pub fn from_image(
+        store: &PageStore,
+        grain: Grain,
+        image: Arc<dyn Source>,
+        class: Class,
+    ) -> Result<Volume, VolumeError> {
+        let mut volume = Volume::new(store, grain, image.bytes());
+        match grain {
+            Grain::Real => volume.base = Some(image),
+            Grain::Aggregate => {}
+            Grain::Extent => {
+                let mut buffer = vec![0; 1 << 20];
+                for &(offset, len) in image.allocated() {
+                    let (first, last) = (offset / EXTENT_BYTES, extents_of(offset + len));
+                    let mut at = first;
+                    while at < last {
+                        let extents = (last - at).min(256);
+                        let part = &mut buffer[..(extents * EXTENT_BYTES) as usize];
+                        image.read_at(at * EXTENT_BYTES, part).map_err(machine)?;
+                        for (n, extent) in part.chunks_exact(EXTENT_BYTES as usize).enumerate() {
+                            if !is_zero(extent) {
+                                let content = Content::Version {
+                                    version: WriteSeq::START,
+                                    class,
+                                };
+                                volume.write(&Run {
+                                    start: Extent(at + n as u64),
+                                    extents: 1,
+                                    content,
+                                })?;
+                            }
+                        }
+                        at += extents;
+                    }
+                }
+            }
+        }
+        Ok(volume)
     }
+
     /// Size in bytes, as the guest sees it.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        todo!()
+        self.bytes
     }
+
     /// Size in extents.
     #[must_use]
     pub fn extents(&self) -> u64 {
-        todo!()
+        extents_of(self.bytes)
     }
-    /// Content of a range, in order, without gaps; adjacent runs may be merged. Real bytes come as one run per stretch.
+
+    fn check(&self, start: Extent, extents: u32) -> Result<(u64, u64), VolumeError> {
+        let (first, end) = (start.0, start.0.saturating_add(u64::from(extents)));
+        if end > self.extents() {
+            return Err(VolumeError::Outside {
+                start: first,
+                end,
+                extents: self.extents(),
+            });
+        }
+        Ok((first, end))
+    }
+
+    /// What was written in `[start, end)`, in order.
+    fn written(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
+        let groups = self.groups.range(start / GROUP..end.div_ceil(GROUP));
+        groups.flat_map(move |(_, group)| group.within(start, end).collect::<Vec<_>>())
+    }
+
+    /// Content of a range, in order, without gaps. In the real grain it is one run of bytes; else runs of versions and zeros.
+    ///
+    /// # Errors
+    /// Where the range is not on the disk, and where the real machine fails.
     pub fn read(&self, start: Extent, extents: u32) -> Result<Vec<Run>, VolumeError> {
-        todo!()
+        let (from, end) = self.check(start, extents)?;
+        if extents == 0 {
+            return Ok(Vec::new());
+        }
+        if self.grain == Grain::Real {
+            // A range that one page holds is handed out as it is.
+            if let Some((a, b, Piece::Page(page))) = self.written(from, end).next()
+                && (a, b) == (from, end)
+                && let Some(bytes) = page.shared()
+            {
+                return Ok(vec![Run {
+                    start,
+                    extents,
+                    content: Content::Bytes(bytes),
+                }]);
+            }
+            let mut bytes = vec![0; (u64::from(extents) * EXTENT_BYTES) as usize];
+            self.read_bytes(start, &mut bytes)?;
+            return Ok(vec![Run {
+                start,
+                extents,
+                content: Content::Bytes(bytes.into()),
+            }]);
+        }
+        let mut runs: Vec<Run> = Vec::new();
+        let mut push = |from: u64, to: u64, content: Content| match runs.last_mut() {
+            Some(last) if last.content == content => last.extents += (to - from) as u32,
+            _ => runs.push(Run {
+                start: Extent(from),
+                extents: (to - from) as u32,
+                content,
+            }),
+        };
+        let mut at = from;
+        for (a, b, piece) in self.written(from, end) {
+            if a > at {
+                push(at, a, Content::Zero);
+            }
+            match piece {
+                Piece::Version(version, class) => push(a, b, Content::Version { version, class }),
+                Piece::Zero | Piece::Page(_) => push(a, b, Content::Zero),
+            }
+            at = b;
+        }
+        if at < end {
+            push(at, end, Content::Zero);
+        }
+        Ok(runs)
     }
+
+    /// Bytes from `start` on, whole extents, into `buffer` (real grain; others read as zeros).
+    ///
+    /// # Errors
+    /// As for [`Volume::read`].
+    pub fn read_bytes(&self, start: Extent, buffer: &mut [u8]) -> Result<(), VolumeError> {
+        let (from, end) = self.check(start, (buffer.len() as u64 / EXTENT_BYTES) as u32)?;
+        let range = |a: u64, b: u64| ((a - from) * EXTENT_BYTES) as usize..((b - from) * EXTENT_BYTES) as usize;
+        let mut at = from;
+        for (a, b, piece) in self.written(from, end) {
+            if a > at {
+                self.read_base(at, &mut buffer[range(at, a)])?;
+            }
+            match piece {
+                Piece::Page(page) => page.read(&self.store, &mut buffer[range(a, b)])?,
+                Piece::Zero | Piece::Version(..) => buffer[range(a, b)].fill(0),
+            }
+            at = b;
+        }
+        if at < end {
+            self.read_base(at, &mut buffer[range(at, end)])?;
+        }
+        Ok(())
+    }
+
+    fn read_base(&self, extent: u64, buffer: &mut [u8]) -> Result<(), VolumeError> {
+        match &self.base {
+            Some(image) => image.read_at(extent * EXTENT_BYTES, buffer).map_err(machine),
+            None => {
+                buffer.fill(0);
+                Ok(())
+            }
+        }
+    }
+
     /// Writes a run.
+    ///
+    /// # Errors
+    /// Where the run is not on the disk or of another grain, and where the real machine fails.
     pub fn write(&mut self, run: &Run) -> Result<(), VolumeError> {
-        todo!()
+        let (start, end) = self.check(run.start, run.extents)?;
+        let piece = match (&run.content, self.grain) {
+            (Content::Zero, _) => Piece::Zero,
+            (Content::Bytes(bytes), Grain::Real) => Piece::Page(self.store.put(bytes)?),
+            (Content::Version { version, class }, Grain::Extent) => Piece::Version(*version, *class),
+            _ => return Err(VolumeError::Grain),
+        };
+        let groups = Arc::make_mut(&mut self.groups);
+        let mut from = start;
+        while from < end {
+            let to = end.min((from / GROUP + 1) * GROUP);
+            let group = Arc::make_mut(groups.entry(from / GROUP).or_default());
+            if matches!(piece, Piece::Zero) && self.base.is_none() {
+                group.cut(from, to);
+            } else {
+                group.insert(from, to, piece.part(from - start, to - from));
+            }
+            from = to;
+        }
+        Ok(())
     }
-    /// The next range at or after `from` that may hold something other than zeros (allocated in the image or written), at most `max` extents long.
+
+    /// The next range at or after `from` that may hold something other than zeros (allocated in the image, or written), at most `max`
+    /// extents long.
     #[must_use]
     pub fn next_used(&self, from: Extent, max: u32) -> Option<(Extent, u32)> {
-        todo!()
+        let from = from.0;
+        let written = self
+            .groups
+            .range(from / GROUP..)
+            .find_map(|(_, group)| group.next_after(from));
+        let base = self.base.as_ref().and_then(|image| {
+            let ranges = image.allocated();
+            let next = ranges.partition_point(|(offset, len)| extents_of(offset + len) <= from);
+            ranges
+                .get(next)
+                .map(|(offset, len)| (offset / EXTENT_BYTES, extents_of(offset + len)))
+        });
+        let cut = |(start, end): (u64, u64)| (start.max(from), end);
+        let (start, end) = match (written.map(cut), base.map(cut)) {
+            (Some(a), Some(b)) if a.0 == b.0 => (a.0, a.1.max(b.1)),
+            (Some(a), Some(b)) => a.min(b),
+            (Some(a), None) => a,
+            (None, b) => b?,
+        };
+        if start >= self.extents() {
+            return None;
+        }
+        Some((
+            Extent(start),
+            (end.min(self.extents()) - start).min(u64::from(max)) as u32,
+        ))
     }
+
     /// Extents that may hold something other than zeros.
     #[must_use]
     pub fn used_extents(&self) -> u64 {
-        todo!()
+        let (mut at, mut used) = (Extent(0), 0);
+        while let Some((start, extents)) = self.next_used(at, u32::MAX) {
+            used += u64::from(extents);
+            at = Extent(start.0 + u64::from(extents));
+        }
+        used
     }
-    /// A checksum of a range's content (BLAKE3 of its bytes; in the extent grain of its versions).
+
+    /// A checksum of a range's content: BLAKE3 of its bytes, in the extent grain of its versions; zeros are the same in both.
+    ///
+    /// # Errors
+    /// As for [`Volume::read`].
     pub fn checksum(&self, start: Extent, extents: u32) -> Result<[u8; 16], VolumeError> {
-        todo!()
-    }
-    /// For tests and tools: the version an extent holds in the extent grain.
-    #[must_use]
-    pub fn version(&self, extent: Extent) -> Option<WriteSeq> {
-        todo!()
+        let mut hasher = blake3::Hasher::new();
+        for run in self.read(start, extents)? {
+            match &run.content {
+                Content::Bytes(bytes) if is_zero(bytes) => {}
+                Content::Bytes(bytes) => {
+                    hasher.update(bytes);
+                }
+                Content::Zero => {}
+                Content::Version { version, .. } => {
+                    for n in 0..u64::from(run.extents) {
+                        hasher
+                            .update(&(run.start.0 + n).to_le_bytes())
+                            .update(&version.0.to_le_bytes());
+                    }
+                }
+            }
+        }
+        Ok(hasher.finalize().as_bytes()[..16].try_into().expect("half of a hash"))
     }
 }
+
+fn machine(error: impl std::fmt::Display) -> VolumeError {
+    VolumeError::Machine(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

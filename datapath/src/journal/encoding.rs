@@ -79,7 +79,10 @@ impl Header {
         Header {
             kind: bytes[0],
             content: bytes[1],
-            disk: DiskId { index: u16::from_le_bytes(array(&bytes[2..4])), vm: VmId(u32_at(bytes, 4)) },
+            disk: DiskId {
+                index: u16::from_le_bytes(array(&bytes[2..4])),
+                vm: VmId(u32_at(bytes, 4)),
+            },
             seq: u64_at(bytes, 8),
             start: u64_at(bytes, 16),
             extents: u32_at(bytes, 24),
@@ -95,7 +98,16 @@ fn encode_run(kind: u8, seq: WriteSeq, disk: DiskId, run: &Run, out: &mut Vec<u8
         Content::Bytes(bytes) => (BYTES, bytes.len() as u32),
         Content::Version { .. } => (VERSION, 10),
     };
-    Header { kind, content, disk, seq: seq.0, start: run.start.0, extents: run.extents, len }.push(out);
+    Header {
+        kind,
+        content,
+        disk,
+        seq: seq.0,
+        start: run.start.0,
+        extents: run.extents,
+        len,
+    }
+    .push(out);
     match &run.content {
         Content::Zero => None,
         Content::Bytes(bytes) => {
@@ -176,9 +188,10 @@ pub(super) fn decode_one(bytes: &Bytes, at: usize) -> Result<(Record, usize), &'
             run: run(&header, bytes.slice(at + RECORD_HEADER_BYTES..at + len))?,
         },
         (SUMMARY, SIZES) => Record::Summary(summary(&header, content)?),
-        (COPY_SUMMARY, SIZES) => {
-            Record::CopySummary { position: WriteSeq(header.seq), summary: summary(&header, content)? }
-        }
+        (COPY_SUMMARY, SIZES) => Record::CopySummary {
+            position: WriteSeq(header.seq),
+            summary: summary(&header, content)?,
+        },
         _ => return Err("the kind of record is not known"),
     };
     Ok((record, len))
@@ -197,7 +210,11 @@ fn run(header: &Header, content: Bytes) -> Result<Run, &'static str> {
         },
         _ => return Err("the content has the wrong length"),
     };
-    Ok(Run { start: Extent(header.start), extents: header.extents, content })
+    Ok(Run {
+        start: Extent(header.start),
+        extents: header.extents,
+        content,
+    })
 }
 
 fn summary(header: &Header, content: &[u8]) -> Result<Summary, &'static str> {

@@ -8,16 +8,30 @@ use crate::disk::MemoryFiles;
 use crate::units::Extent;
 
 const VM: VmId = VmId(4);
-const OPTIONS: JournalOptions = JournalOptions { size_cap: 1 << 20, file_bytes: 30_000 };
+const OPTIONS: JournalOptions = JournalOptions {
+    size_cap: 1 << 20,
+    file_bytes: 30_000,
+};
 
 fn change(seq: u64, start: u64, extents: u32, fill: u8) -> Record {
     let content = match fill {
         0 => Content::Zero,
-        255 => Content::Version { version: WriteSeq(seq), class: Class(1) },
+        255 => Content::Version {
+            version: WriteSeq(seq),
+            class: Class(1),
+        },
         _ => Content::Bytes(vec![fill; extents as usize * 4096].into()),
     };
-    let run = Run { start: Extent(start), extents, content };
-    Record::Change { seq: WriteSeq(seq), disk: DiskId { vm: VM, index: 1 }, run }
+    let run = Run {
+        start: Extent(start),
+        extents,
+        content,
+    };
+    Record::Change {
+        seq: WriteSeq(seq),
+        disk: DiskId { vm: VM, index: 1 },
+        run,
+    }
 }
 
 fn all(journal: &Journal, files: &MemoryFiles) -> Vec<Record> {
@@ -34,7 +48,9 @@ fn all(journal: &Journal, files: &MemoryFiles) -> Vec<Record> {
 fn what_was_appended_is_read_and_what_was_acknowledged_is_gone() {
     let files = MemoryFiles::default();
     let mut journal = Journal::create(&files, "vm4", VM, OPTIONS).expect("created");
-    let records: Vec<_> = (1..=30).map(|n| change(n * 2, n, 1 + (n % 3) as u32, (n % 5) as u8)).collect();
+    let records: Vec<_> = (1..=30)
+        .map(|n| change(n * 2, n, 1 + (n % 3) as u32, (n % 5) as u8))
+        .collect();
     for record in &records {
         journal.append(&files, record).expect("room");
     }
@@ -53,7 +69,10 @@ fn what_was_appended_is_read_and_what_was_acknowledged_is_gone() {
 #[test]
 fn a_full_journal_says_so_and_keeps_what_it_has() {
     let files = MemoryFiles::default();
-    let options = JournalOptions { size_cap: 20_000, file_bytes: 8_000 };
+    let options = JournalOptions {
+        size_cap: 20_000,
+        file_bytes: 8_000,
+    };
     let mut journal = Journal::create(&files, "vm4", VM, options).expect("created");
     let mut kept = 0;
     for n in 1..10 {
