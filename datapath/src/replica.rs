@@ -1,11 +1,28 @@
 //! A replica: a base at the oldest kept recovery point, the batches after it, and the points.
 //!
 //! The replica is an index; segments stay with whoever stores them. A batch enters whole, in order, or not at all.
+//!
+//! - Until there is a recovery point, pieces of copies and batches go into the base. Each has a position in the write sequence (a
+//!   piece the one at which it was read, a batch its last write), and overwrites an extent only if the extent's position is not higher.
+//!   That makes any order of arrival right: where a batch ends past a piece's position, what it holds of an extent is at least as new
+//!   as the piece; where it does not, the piece has seen all of it.
+//! - From the first point on, batches stay sealed in storage, and [`Replica::materialise`] puts base and opened batches together.
+//! - A resynchronization while there are points goes into a layer of its own, so that older points stay what they are.
+//! - Pruning folds what lies below the oldest kept point into the base, and merges batches only between kept points.
+
+mod pruning;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::batch::DiskChanges;
+use crate::runs::RunMap;
 use crate::segment::SegmentHeader;
-use crate::units::{SimTime, WriteSeq};
+use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
+use crate::volume::{Volume, VolumeError};
+
+pub use pruning::PruningPlan;
 
 /// How far the content of a recovery point is consistent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,3 +63,402 @@ pub struct Tag {
     /// The recovery point that ends it, if it ends one.
     pub mark: Option<Mark>,
 }
+
+/// A recovery point of a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Point {
+    /// Its mark.
+    pub mark: Mark,
+    /// The batch that it ends.
+    pub batch: u64,
+    /// Failovers that need it; while there are some it is not pruned.
+    pub pins: u32,
+}
+
+/// Why a replica did not take something in.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// A batch came before the one it follows.
+    #[error("batch {got} came, batch {expected} is next")]
+    OutOfOrder {
+        /// The batch that is next.
+        expected: u64,
+        /// The one that came.
+        got: u64,
+    },
+    /// A batch is not whole: what was opened is not what its tag lists.
+    #[error("batch {batch}: its tag lists {listed} segments, {opened} were opened")]
+    NotWhole {
+        /// The batch.
+        batch: u64,
+        /// Segments in the tag.
+        listed: usize,
+        /// Segments opened.
+        opened: usize,
+    },
+    /// A recovery point was marked while a copy is not complete.
+    #[error("batch {batch} ends a recovery point, but a copy is not complete")]
+    Copying {
+        /// The batch.
+        batch: u64,
+    },
+    /// The disk is none of the machine's.
+    #[error("the machine has no disk {0:?}")]
+    NoDisk(DiskId),
+    /// There is no such recovery point.
+    #[error("there is no recovery point {0}")]
+    NoPoint(u64),
+    /// Reading or writing content failed.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accepted {
+    /// It was there already.
+    Already,
+    /// It went into the base: its segments are no longer needed.
+    Folded,
+    /// It is kept; its segments must be.
+    Kept,
+}
+
+/// One disk's content that copies and batches are written into while a copy runs.
+struct Copying {
+    /// Where to: none for the base itself, else a volume that holds what was written since.
+    layer: Option<Volume>,
+    /// Extents written, and the position that their content has.
+    positions: RunMap<u64>,
+}
+
+/// What a resynchronization wrote over the batches before it.
+struct Layer {
+    volume: Volume,
+    written: RunMap<u64>,
+}
+
+/// A replica's index.
+pub struct Replica {
+    /// The machine.
+    pub vm: VmId,
+    /// Which protection of it.
+    pub protection: u32,
+    base: BTreeMap<DiskId, Volume>,
+    empty: BTreeMap<DiskId, Volume>,
+    copying: BTreeMap<DiskId, Copying>,
+    /// Disks whose copy has not ended.
+    open_copies: BTreeSet<DiskId>,
+    highest: WriteSeq,
+    next: u64,
+    last: WriteSeq,
+    batches: BTreeMap<u64, Tag>,
+    layers: BTreeMap<u64, BTreeMap<DiskId, Layer>>,
+    points: Vec<Point>,
+    applied_bytes: u64,
+}
+
+impl Replica {
+    /// A replica over disks as they stand: empty for a first protection, what is left of an earlier one otherwise.
+    #[must_use]
+    pub fn new(vm: VmId, protection: u32, disks: Vec<(DiskId, Volume)>) -> Replica {
+        let empty = disks.iter().map(|(disk, volume)| (*disk, volume.blank())).collect();
+        Replica {
+            vm,
+            protection,
+            base: disks.into_iter().collect(),
+            empty,
+            copying: BTreeMap::new(),
+            open_copies: BTreeSet::new(),
+            highest: WriteSeq::START,
+            next: 1,
+            last: WriteSeq::START,
+            batches: BTreeMap::new(),
+            layers: BTreeMap::new(),
+            points: Vec::new(),
+            applied_bytes: 0,
+        }
+    }
+
+    /// A copy of a disk begins.
+    pub fn begin_copy(&mut self, disk: DiskId) {
+        self.open_copies.insert(disk);
+        // All disks of the machine share a history: once one is copied over kept points, batches for all of them go into layers.
+        for (disk, blank) in &self.empty {
+            let layer = (!self.points.is_empty()).then(|| blank.clone());
+            self.copying.entry(*disk).or_insert(Copying {
+                layer,
+                positions: RunMap::default(),
+            });
+        }
+    }
+
+    /// Whether a copy is not complete.
+    #[must_use]
+    pub fn copying(&self) -> bool {
+        !self.open_copies.is_empty()
+    }
+
+    /// Takes in a piece of a copy, in any order.
+    ///
+    /// # Errors
+    /// Where the disk is not the machine's, or content cannot be written.
+    pub fn apply_copy(&mut self, changes: &DiskChanges) -> Result<(), ReplicaError> {
+        self.write(changes, changes.last)?;
+        self.applied_bytes += changes.summary.map_or_else(|| changes.plain_bytes(), |s| s.bytes);
+        Ok(())
+    }
+
+    /// All pieces of a disk's copy are in; `highest` is the highest position of them.
+    pub fn end_copy(&mut self, disk: DiskId, highest: WriteSeq) {
+        self.open_copies.remove(&disk);
+        self.highest = self.highest.max(highest);
+    }
+
+    /// The highest position of the copies: no recovery point lies below it.
+    #[must_use]
+    pub fn highest(&self) -> WriteSeq {
+        self.highest
+    }
+
+    /// The batch that comes next.
+    #[must_use]
+    pub fn next_batch(&self) -> u64 {
+        self.next
+    }
+
+    /// The last write that was taken in.
+    #[must_use]
+    pub fn position(&self) -> WriteSeq {
+        self.last
+    }
+
+    /// Bytes taken in, by copies and batches: distinct ones within a batch, in the aggregate grain written ones.
+    #[must_use]
+    pub fn applied_bytes(&self) -> u64 {
+        self.applied_bytes
+    }
+
+    /// Takes in a batch, opened: whole, in order, or not at all. With a mark it makes a recovery point.
+    ///
+    /// # Errors
+    /// Where it is not next, not whole, or marks a point while a copy is not complete; nothing has changed then.
+    pub fn accept(&mut self, tag: Tag, opened: &[DiskChanges]) -> Result<Accepted, ReplicaError> {
+        if tag.batch < self.next {
+            return Ok(Accepted::Already);
+        }
+        if tag.batch > self.next {
+            return Err(ReplicaError::OutOfOrder {
+                expected: self.next,
+                got: tag.batch,
+            });
+        }
+        let whole = tag.segments.len() == opened.len()
+            && tag
+                .segments
+                .iter()
+                .zip(opened)
+                .all(|(header, changes)| header.disk == changes.disk);
+        if !whole {
+            let (listed, opened) = (tag.segments.len(), opened.len());
+            return Err(ReplicaError::NotWhole {
+                batch: tag.batch,
+                listed,
+                opened,
+            });
+        }
+        if let Some(unknown) = opened.iter().find(|changes| !self.base.contains_key(&changes.disk)) {
+            return Err(ReplicaError::NoDisk(unknown.disk));
+        }
+        if tag.mark.is_some() && self.copying() {
+            return Err(ReplicaError::Copying { batch: tag.batch });
+        }
+        let in_layer = !self.copying.is_empty();
+        let fold = in_layer || self.points.is_empty();
+        if fold {
+            for changes in opened {
+                self.write(changes, tag.last)?;
+            }
+        }
+        self.applied_bytes += opened
+            .iter()
+            .map(|c| c.summary.map_or_else(|| c.plain_bytes(), |s| s.bytes))
+            .sum::<u64>();
+        self.next += 1;
+        self.last = self.last.max(tag.last);
+        if let Some(mark) = tag.mark {
+            self.close_layer(tag.batch);
+            self.points.push(Point {
+                mark,
+                batch: tag.batch,
+                pins: 0,
+            });
+        }
+        if fold {
+            return Ok(Accepted::Folded);
+        }
+        self.batches.insert(tag.batch, tag);
+        Ok(Accepted::Kept)
+    }
+
+    /// The copy is over and a point made: what a resynchronization wrote is a layer between the batches from now on.
+    fn close_layer(&mut self, batch: u64) {
+        for (disk, copying) in std::mem::take(&mut self.copying) {
+            if let Some(volume) = copying.layer {
+                let layer = Layer {
+                    volume,
+                    written: copying.positions,
+                };
+                self.layers.entry(batch).or_default().insert(disk, layer);
+            }
+        }
+    }
+
+    /// Writes what has a higher position than what is there.
+    fn write(&mut self, changes: &DiskChanges, position: WriteSeq) -> Result<(), ReplicaError> {
+        let disk = changes.disk;
+        let base = self.base.get_mut(&disk).ok_or(ReplicaError::NoDisk(disk))?;
+        let Some(copying) = self.copying.get_mut(&disk) else {
+            return Ok(changes.runs.iter().try_for_each(|run| base.write(run))?);
+        };
+        let volume = copying.layer.as_mut().unwrap_or(base);
+        for run in &changes.runs {
+            let (start, end) = (run.start.0, run.end().0);
+            let newer: Vec<(u64, u64)> = copying
+                .positions
+                .within(start, end)
+                .filter(|(_, _, there)| *there > position.0)
+                .map(|(a, b, _)| (a, b))
+                .collect();
+            let mut at = start;
+            for (a, b) in newer.into_iter().chain([(end, end)]) {
+                if let Some(part) = run.slice(Extent(at), Extent(a)) {
+                    volume.write(&part)?;
+                    copying.positions.insert(at, a, position.0);
+                }
+                at = b;
+            }
+        }
+        Ok(())
+    }
+
+    /// The recovery points, oldest first.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// The newest point, or the newest of a consistency.
+    #[must_use]
+    pub fn latest(&self, consistency: Option<Consistency>) -> Option<&Point> {
+        self.points
+            .iter()
+            .rev()
+            .find(|point| consistency.is_none_or(|c| point.mark.consistency == c))
+    }
+
+    /// A point by its number.
+    #[must_use]
+    pub fn point(&self, number: u64) -> Option<&Point> {
+        self.points.iter().find(|point| point.mark.point == number)
+    }
+
+    /// Keeps a point from being pruned, until it is unpinned as often.
+    pub fn pin(&mut self, number: u64) {
+        if let Some(point) = self.points.iter_mut().find(|point| point.mark.point == number) {
+            point.pins += 1;
+        }
+    }
+
+    /// Undoes one [`Replica::pin`].
+    pub fn unpin(&mut self, number: u64) {
+        if let Some(point) = self.points.iter_mut().find(|point| point.mark.point == number) {
+            point.pins = point.pins.saturating_sub(1);
+        }
+    }
+
+    /// The batches that must be opened to put a point together, in order.
+    ///
+    /// # Errors
+    /// [`ReplicaError::NoPoint`].
+    pub fn batches_up_to(&self, number: u64) -> Result<Vec<&Tag>, ReplicaError> {
+        let point = self.point(number).ok_or(ReplicaError::NoPoint(number))?;
+        Ok(self.batches.range(..=point.batch).map(|(_, tag)| tag).collect())
+    }
+
+    /// The disks of a point: the base, and over it the batches, as they were opened.
+    ///
+    /// # Errors
+    /// [`ReplicaError::NoPoint`]; [`ReplicaError::NotWhole`] where a batch is missing from `opened`.
+    pub fn materialise(
+        &self,
+        number: u64,
+        opened: &BTreeMap<u64, Vec<DiskChanges>>,
+    ) -> Result<BTreeMap<DiskId, Volume>, ReplicaError> {
+        let point = *self.point(number).ok_or(ReplicaError::NoPoint(number))?;
+        let mut disks = self.base.clone();
+        self.put_over(&mut disks, point.batch, opened)?;
+        Ok(disks)
+    }
+
+    /// Puts batches and layers up to a batch over disks.
+    fn put_over(
+        &self,
+        disks: &mut BTreeMap<DiskId, Volume>,
+        through: u64,
+        opened: &BTreeMap<u64, Vec<DiskChanges>>,
+    ) -> Result<(), ReplicaError> {
+        let numbers: BTreeSet<u64> = self
+            .batches
+            .range(..=through)
+            .map(|(n, _)| *n)
+            .chain(self.layers.range(..=through).map(|(n, _)| *n))
+            .collect();
+        for number in numbers {
+            if let Some(tag) = self.batches.get(&number) {
+                let changes = opened.get(&number).map_or(&[][..], Vec::as_slice);
+                if changes.len() != tag.segments.len() {
+                    let (listed, opened) = (tag.segments.len(), changes.len());
+                    return Err(ReplicaError::NotWhole {
+                        batch: number,
+                        listed,
+                        opened,
+                    });
+                }
+                for changes in changes {
+                    let volume = disks.get_mut(&changes.disk).ok_or(ReplicaError::NoDisk(changes.disk))?;
+                    changes.runs.iter().try_for_each(|run| volume.write(run))?;
+                }
+            }
+            for (disk, layer) in self.layers.get(&number).into_iter().flatten() {
+                let volume = disks.get_mut(disk).ok_or(ReplicaError::NoDisk(*disk))?;
+                for (start, end, _) in layer.written.iter() {
+                    let mut at = start;
+                    while at < end {
+                        let extents = (end - at).min(256) as u32;
+                        for run in layer.volume.read(Extent(at), extents)? {
+                            volume.write(&run)?;
+                        }
+                        at += u64::from(extents);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The base's disks: what checksums are compared with while there is no recovery point.
+    #[must_use]
+    pub fn base(&self, disk: DiskId) -> Option<&Volume> {
+        self.base.get(&disk)
+    }
+
+    /// The base's disks, taken out: the protection is over.
+    #[must_use]
+    pub fn into_base(self) -> BTreeMap<DiskId, Volume> {
+        self.base
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,13 @@ pub enum SegmentKind {
         /// The batch's number.
         batch: u64,
     },
+    /// What the batches from `from` to `to` together change: made by pruning, between two kept recovery points.
+    Merged {
+        /// The first batch.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
     /// Piece `part` of copy `copy` of the disk.
     Copy {
         /// The copy's number.
@@ -71,6 +78,7 @@ impl SegmentHeader {
         let DiskId { vm, index } = self.disk;
         match self.kind {
             SegmentKind::Changes { batch } => format!("vm{}/disk{index}/batch-{batch:08}", vm.0),
+            SegmentKind::Merged { from, to } => format!("vm{}/disk{index}/merged-{from:08}-{to:08}", vm.0),
             SegmentKind::Copy { copy, part } => format!("vm{}/disk{index}/copy-{copy:04}-{part:06}", vm.0),
         }
     }

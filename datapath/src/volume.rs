@@ -126,6 +126,12 @@ impl Volume {
         Ok(volume)
     }
 
+    /// An empty disk of the same size, grain and store.
+    #[must_use]
+    pub fn blank(&self) -> Volume {
+        Volume::new(&self.store, self.grain, self.bytes)
+    }
+
     /// Size in bytes, as the guest sees it.
     #[must_use]
     pub fn bytes(&self) -> u64 {

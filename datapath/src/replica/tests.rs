@@ -1,0 +1,320 @@
+//! Every kept point is a prefix of the writes, whatever was copied, cut, reordered and pruned.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::batch::{fold, merge};
+use crate::content::{Content, Grain, Run};
+use crate::journal::Record;
+use crate::seal::Epoch;
+use crate::segment::SegmentKind;
+use crate::units::EXTENT_BYTES;
+use crate::volume::PageStore;
+
+const EXTENTS: u64 = 24;
+
+fn disk(index: u16) -> DiskId {
+    DiskId { vm: VmId(0), index }
+}
+
+/// A machine with two disks, as it really is: each extent holds the number of the write that made it.
+#[derive(Clone)]
+struct Source {
+    disks: [Vec<u64>; 2],
+    seq: u64,
+    /// Content at every write, for looking back.
+    history: Vec<[Vec<u64>; 2]>,
+    pending: Vec<Record>,
+}
+
+fn content(value: u64) -> Content {
+    match value {
+        0 => Content::Zero,
+        _ => Content::Bytes(value.to_le_bytes().repeat(EXTENT_BYTES as usize / 8).into()),
+    }
+}
+
+impl Source {
+    fn new() -> Source {
+        let disks = [(0..EXTENTS).map(|e| 1000 + e).collect(), vec![0; EXTENTS as usize]];
+        Source {
+            history: vec![disks.clone()],
+            disks,
+            seq: 0,
+            pending: Vec::new(),
+        }
+    }
+
+    fn write(&mut self, index: u16, start: u64, extents: u64) {
+        self.seq += 1;
+        let end = (start + extents).min(EXTENTS);
+        self.disks[index as usize][start as usize..end as usize].fill(self.seq);
+        self.history.push(self.disks.clone());
+        let bytes = self
+            .seq
+            .to_le_bytes()
+            .repeat((end - start) as usize * EXTENT_BYTES as usize / 8);
+        let run = Run {
+            start: Extent(start),
+            extents: (end - start) as u32,
+            content: Content::Bytes(bytes.into()),
+        };
+        self.pending.push(Record::Change {
+            seq: WriteSeq(self.seq),
+            disk: disk(index),
+            run,
+        });
+    }
+
+    fn piece(&self, index: u16, start: u64, extents: u64) -> DiskChanges {
+        let position = WriteSeq(self.seq);
+        let records: Vec<Record> = (start..(start + extents).min(EXTENTS))
+            .map(|e| Record::Copy {
+                position,
+                disk: disk(index),
+                run: Run {
+                    start: Extent(e),
+                    extents: 1,
+                    content: content(self.disks[index as usize][e as usize]),
+                },
+            })
+            .collect();
+        fold(&records).remove(&disk(index)).expect("one disk")
+    }
+
+    fn cut(&mut self, number: u64, mark: Option<(u64, u64)>) -> (Tag, Vec<DiskChanges>) {
+        let records = std::mem::take(&mut self.pending);
+        let opened: Vec<DiskChanges> = fold(&records).into_values().collect();
+        let last = WriteSeq(self.seq);
+        let first = records.first().and_then(Record::seq).unwrap_or(last);
+        let segments = opened
+            .iter()
+            .map(|c| header(c, SegmentKind::Changes { batch: number }))
+            .collect();
+        let mark = mark.map(|(point, hour)| Mark {
+            point,
+            seq: last,
+            consistency: Consistency::Crash,
+            marked: SimTime(hour * 600_000_000_000),
+            marked_source: SimTime(hour * 600_000_000_000),
+        });
+        (
+            Tag {
+                batch: number,
+                first,
+                last,
+                segments,
+                mark,
+            },
+            opened,
+        )
+    }
+}
+
+fn header(changes: &DiskChanges, kind: SegmentKind) -> SegmentHeader {
+    let (disk, first, last) = (changes.disk, changes.first, changes.last);
+    SegmentHeader {
+        vault: [0; 16],
+        disk,
+        kind,
+        first,
+        last,
+        epoch: Epoch(1),
+        first_counter: 0,
+    }
+}
+
+fn holds(volume: &Volume, expected: &[u64]) -> bool {
+    let mut bytes = vec![0; (EXTENTS * EXTENT_BYTES) as usize];
+    volume.read_bytes(Extent(0), &mut bytes).expect("read");
+    bytes
+        .chunks_exact(EXTENT_BYTES as usize)
+        .zip(expected)
+        .all(|(chunk, value)| chunk.chunks_exact(8).all(|word| word == value.to_le_bytes()))
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Write(u16, u64, u64),
+    Cut,
+    Mark,
+    Prune,
+    Resynchronize,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0u16..2, 0..EXTENTS, 1u64..6).prop_map(|(d, s, n)| Step::Write(d, s, n)),
+        2 => Just(Step::Cut),
+        3 => Just(Step::Mark),
+        1 => Just(Step::Prune),
+        1 => Just(Step::Resynchronize),
+    ]
+}
+
+/// Copies both disks while the source goes on writing; pieces and batches arrive in an order drawn by `order`.
+fn copy(replica: &mut Replica, source: &mut Source, writes: &[(u16, u64, u64)], order: u64, batch: &mut u64) {
+    replica.begin_copy(disk(0));
+    replica.begin_copy(disk(1));
+    let mut pieces = Vec::new();
+    let mut batches = std::collections::VecDeque::new();
+    let mut highest = [WriteSeq::START; 2];
+    for (n, at) in (0..EXTENTS).step_by(7).enumerate() {
+        for index in 0..2u16 {
+            if let Some((d, s, len)) = writes.get((n * 2 + index as usize) % writes.len().max(1)) {
+                source.write(*d, *s, *len);
+            }
+            let piece = source.piece(index, at, 7);
+            highest[index as usize] = highest[index as usize].max(piece.last);
+            pieces.push(piece);
+            if (order >> n) & 1 == 0 {
+                batches.push_back(source.cut(*batch, None));
+                *batch += 1;
+            }
+        }
+    }
+    let mut draw = order;
+    while !pieces.is_empty() || !batches.is_empty() {
+        draw = draw
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        if !pieces.is_empty() && (batches.is_empty() || draw >> 63 == 0) {
+            let piece = pieces.remove((draw >> 33) as usize % pieces.len());
+            replica.apply_copy(&piece).expect("applied");
+            replica.apply_copy(&piece).expect("a retry changes nothing");
+        } else if let Some((tag, opened)) = batches.pop_front() {
+            assert_eq!(replica.accept(tag.clone(), &opened).expect("next"), Accepted::Folded);
+            assert_eq!(replica.accept(tag, &opened).expect("a retry"), Accepted::Already);
+        }
+    }
+    for (index, highest) in highest.into_iter().enumerate() {
+        replica.end_copy(disk(index as u16), highest);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn every_kept_point_is_the_prefix_that_its_mark_names(
+        steps in prop::collection::vec(step(), 1..60),
+        during in prop::collection::vec((0u16..2, 0..EXTENTS, 1u64..6), 1..20),
+        order in any::<u64>(),
+    ) {
+        let store = PageStore::new(1 << 30);
+        let disks = (0..2).map(|i| (disk(i), Volume::new(&store, Grain::Real, EXTENTS * EXTENT_BYTES))).collect();
+        let mut replica = Replica::new(VmId(0), 1, disks);
+        let mut source = Source::new();
+        let (mut batch, mut point, mut time) = (1, 1, 1);
+        let mut stored: BTreeMap<u64, Vec<DiskChanges>> = BTreeMap::new();
+        copy(&mut replica, &mut source, &during, order, &mut batch);
+        for step in steps.into_iter().chain([Step::Mark]) {
+            match step {
+                Step::Write(d, s, n) => source.write(d, s, n),
+                Step::Cut | Step::Mark => {
+                    let mark = matches!(step, Step::Mark).then_some((point, time));
+                    point += u64::from(mark.is_some());
+                    time += 1;
+                    let (tag, opened) = source.cut(batch, mark);
+                    if replica.accept(tag, &opened).expect("next") == Accepted::Kept {
+                        stored.insert(batch, opened);
+                    }
+                    batch += 1;
+                }
+                Step::Resynchronize => copy(&mut replica, &mut source, &during, order.rotate_left(13), &mut batch),
+                Step::Prune => {
+                    let plan = replica.plan_pruning(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000);
+                    replica.remove_points(&plan.points.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+                    if let Some(last) = plan.fold.last() {
+                        replica.fold(last.batch, &stored).expect("all there");
+                        stored.retain(|n, _| *n > last.batch);
+                    }
+                    for group in plan.merge {
+                        let numbers: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
+                        let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
+                        for changes in numbers.iter().filter_map(|n| stored.remove(n)).flatten() {
+                            by_disk.entry(changes.disk).or_default().push(changes);
+                        }
+                        let opened: Vec<DiskChanges> = by_disk.into_values().map(merge).collect();
+                        let kind = SegmentKind::Merged { from: numbers[0], to: *numbers.last().expect("some") };
+                        let tag = Tag {
+                            first: group[0].first,
+                            segments: opened.iter().map(|c| header(c, kind)).collect(),
+                            ..group.last().expect("some").clone()
+                        };
+                        stored.insert(tag.batch, opened);
+                        replica.merged(&numbers, tag);
+                    }
+                }
+            }
+            for point in replica.points() {
+                let disks = replica.materialise(point.mark.point, &stored).expect("kept");
+                let expected = &source.history[point.mark.seq.0 as usize];
+                for (index, volume) in disks.values().enumerate() {
+                    prop_assert!(holds(volume, &expected[index]), "point {} disk {index}", point.mark.point);
+                }
+            }
+        }
+        prop_assert!(!replica.points().is_empty());
+    }
+}
+
+#[test]
+fn a_batch_enters_whole_in_order_or_not_at_all() {
+    let store = PageStore::new(1 << 30);
+    let disks = (0..2)
+        .map(|i| (disk(i), Volume::new(&store, Grain::Real, EXTENTS * EXTENT_BYTES)))
+        .collect();
+    let mut replica = Replica::new(VmId(0), 1, disks);
+    let mut source = Source::new();
+    source.write(0, 1, 2);
+    source.write(1, 3, 2);
+    let (one, opened) = source.cut(1, Some((1, 1)));
+    assert!(matches!(
+        replica.accept(
+            Tag {
+                batch: 2,
+                ..one.clone()
+            },
+            &opened
+        ),
+        Err(ReplicaError::OutOfOrder { .. })
+    ));
+    assert!(matches!(
+        replica.accept(one.clone(), &opened[..1]),
+        Err(ReplicaError::NotWhole { .. })
+    ));
+    replica.begin_copy(disk(0));
+    assert!(matches!(
+        replica.accept(one.clone(), &opened),
+        Err(ReplicaError::Copying { batch: 1 })
+    ));
+    assert!(replica.points().is_empty());
+    replica.end_copy(disk(0), WriteSeq(0));
+    replica.accept(one, &opened).expect("whole");
+    assert_eq!(replica.points().len(), 1);
+}
+
+#[test]
+fn a_pinned_point_and_the_newest_are_never_pruned() {
+    let store = PageStore::new(1 << 30);
+    let disks = vec![(disk(0), Volume::new(&store, Grain::Real, EXTENTS * EXTENT_BYTES))];
+    let mut replica = Replica::new(VmId(0), 1, disks);
+    let mut source = Source::new();
+    for n in 1..=40 {
+        let (tag, opened) = source.cut(n, Some((n, n)));
+        replica.accept(tag, &opened).expect("next");
+    }
+    replica.pin(7);
+    let hour = 3_600_000_000_000;
+    let plan = replica.plan_pruning(SimTime(100 * hour), hour);
+    let gone: Vec<u64> = plan.points.iter().map(|(n, _)| *n).collect();
+    assert_eq!(gone.len(), 38);
+    assert!(!gone.contains(&7) && !gone.contains(&40));
+    replica.unpin(7);
+    assert_eq!(replica.plan_pruning(SimTime(100 * hour), hour).points.len(), 39);
+    // The grid: 40 points ten minutes apart; of those older than two hours one per hour stays.
+    let grid = replica.plan_pruning(SimTime(40 * 600_000_000_000), 24 * hour);
+    assert!(grid.points.iter().all(|(_, why)| *why == "grid"));
+    assert_eq!(40 - grid.points.len(), 13 + 5);
+}
