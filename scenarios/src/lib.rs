@@ -1,1 +1,17 @@
-//! x
+//! The scenario file: read it, say what is wrong with it, build a world from it, run its steps, judge what was expected.
+//!
+//! [`read::load`] gives a [`model::Scenario`] or a [`diagnose::ScenarioError`] with pictures; the library of scenarios lies beside
+//! this crate as `scenarios/*.toml`, and `scenarios/README.md` is the reference of their keys.
+
+pub mod diagnose;
+pub mod keys;
+pub mod model;
+pub mod read;
+mod reader;
+pub mod traces;
+mod tree;
+pub mod units;
+
+pub use diagnose::{Blame, ScenarioError};
+pub use model::Scenario;
+pub use read::{Options, load, load_text};

@@ -1,0 +1,388 @@
+//! A scenario as it was read: names resolved, references checked, images open, recordings read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use actors::facts::{FailoverKind, ItemState, Place};
+use actors::messages::{LinkKind, PointChoice, Policy};
+use actors::spec::{Os, ServiceTimes};
+use actors::workload::WorkloadSpec;
+use datapath::image::Source;
+use datapath::{Class, Grain};
+use sim::spec::Zone;
+
+/// A scenario, ready to be built.
+#[derive(Clone)]
+pub struct Scenario {
+    /// The file it came from.
+    pub path: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// What it shows.
+    pub description: String,
+    /// The run ends here at the latest, in nanoseconds.
+    pub duration: u64,
+    /// How long the run goes on after the last step.
+    pub settle: u64,
+    /// The grain that it asks for.
+    pub content: Grain,
+    /// Recovered disks to write.
+    pub output: Vec<FailoverKind>,
+    /// The policy.
+    pub policy: Policy,
+    /// Durations of Azure's jobs.
+    pub times: ServiceTimes,
+    /// Leave what is stored unprocessed until a failover asks for it.
+    pub hold_processing: bool,
+    /// Names of the sites.
+    pub sites: Vec<String>,
+    /// The links.
+    pub links: Vec<Link>,
+    /// Servers of the product, in the order of the file's tables.
+    pub servers: Vec<Server>,
+    /// The machines to protect.
+    pub vms: Vec<Vm>,
+    /// Where the classes of compressibility come from.
+    pub classes: Vec<ClassSource>,
+    /// The operator's steps.
+    pub steps: Vec<Step>,
+    /// What has to hold.
+    pub expects: Vec<Expect>,
+    /// A disk was replaced from the command line: its content is somebody's own.
+    pub own_disks: bool,
+}
+
+/// A link.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: LinkKind,
+    /// What it joins.
+    pub joins: Vec<(Zone, Zone)>,
+    /// Each way.
+    pub bits_per_second: u64,
+    /// One way, in nanoseconds.
+    pub latency: u64,
+    /// Packets lost per million.
+    pub loss_per_million: u32,
+}
+
+/// What a server does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// Configuration server.
+    pub configuration_server: bool,
+    /// Process server.
+    pub process_server: bool,
+    /// Master target.
+    pub master_target: bool,
+    /// vCenter.
+    pub vcenter: bool,
+}
+
+/// A server of the product.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub zone: Zone,
+    /// What it does.
+    pub roles: Roles,
+    /// The configuration server it belongs to, by its place among the servers (itself, where it is one).
+    pub configuration_server: usize,
+    /// Cores.
+    pub cores: u32,
+    /// Speed of a core, per mille.
+    pub speed: u32,
+    /// Its cache or retention disk.
+    pub disk_bytes: u64,
+    /// Its clock is ahead by this.
+    pub clock_skew: u64,
+}
+
+/// A machine to protect.
+#[derive(Clone)]
+pub struct Vm {
+    /// Its name.
+    pub name: String,
+    /// Its site.
+    pub site: u32,
+    /// Operating system.
+    pub os: Os,
+    /// A physical server.
+    pub physical: bool,
+    /// Its configuration server, among the servers.
+    pub configuration_server: usize,
+    /// Its process server, among the servers.
+    pub process_server: usize,
+    /// From power to the first answered request.
+    pub boot: u64,
+    /// Cap of its change journal.
+    pub journal: u64,
+    /// Its clock is ahead by this.
+    pub clock_skew: u64,
+    /// Its disks.
+    pub disks: Arc<Vec<Disk>>,
+    /// What it writes.
+    pub workload: Arc<WorkloadSpec>,
+}
+
+/// A disk.
+#[derive(Clone)]
+pub struct Disk {
+    /// Its name.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// What it starts from.
+    pub start: Start,
+    /// Its class of compressibility.
+    pub class: Class,
+}
+
+/// What a disk starts from.
+#[derive(Clone)]
+pub enum Start {
+    /// An image.
+    Image(Arc<dyn Source>),
+    /// Generated content.
+    Generated {
+        /// Bytes used.
+        used: u64,
+        /// Random bytes of each extent.
+        random_bytes: u16,
+    },
+}
+
+/// What a class of compressibility stands for.
+#[derive(Clone)]
+pub enum ClassSource {
+    /// Generated content with so many random bytes in each extent.
+    Generated(u16),
+    /// An image.
+    Image(Arc<dyn Source>),
+}
+
+/// A step of the operator.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The action's word.
+    pub word: &'static str,
+    /// What it does.
+    pub what: Do,
+    /// The machines it is about; a step of the world for each.
+    pub vms: Vec<usize>,
+    /// When it begins.
+    pub begin: Vec<Condition>,
+    /// How long to wait then.
+    pub wait: u64,
+    /// Each machine begins so much later than the one before.
+    pub stagger: u64,
+    /// The product is to refuse it.
+    pub expect_refusal: bool,
+    /// Its line in the file, from 1.
+    pub line: u32,
+}
+
+/// What a step does. Servers are places among the scenario's servers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Do {
+    /// create-vault
+    CreateVault,
+    /// register-configuration-server
+    RegisterConfigurationServer(usize),
+    /// add-vcenter
+    AddVcenter {
+        /// Where to.
+        configuration_server: usize,
+        /// Which.
+        vcenter: usize,
+    },
+    /// push-install
+    PushInstall {
+        /// From; none: the machine's own.
+        process_server: Option<usize>,
+    },
+    /// install-by-hand
+    InstallByHand,
+    /// create-policy
+    CreatePolicy,
+    /// enable-replication
+    EnableReplication {
+        /// Over which process server; none: the machine's own.
+        process_server: Option<usize>,
+        /// The kind of link that it is to use.
+        over: Option<LinkKind>,
+    },
+    /// test-failover
+    TestFailover(PointChoice),
+    /// cleanup-test-failover
+    CleanupTestFailover,
+    /// failover
+    Failover {
+        /// The point.
+        point: PointChoice,
+        /// Try to shut the source down.
+        shutdown: bool,
+    },
+    /// planned-failover
+    PlannedFailover,
+    /// commit
+    Commit,
+    /// add-process-server
+    AddProcessServer(usize),
+    /// remove-process-server
+    RemoveProcessServer(usize),
+    /// reprotect
+    Reprotect {
+        /// Over which process server; none: the machine's own.
+        process_server: Option<usize>,
+        /// Where to; none: to Azure.
+        master_target: Option<usize>,
+    },
+    /// failback
+    Failback {
+        /// The point.
+        point: PointChoice,
+        /// To the physical machine.
+        to_physical: bool,
+    },
+    /// disable-replication
+    DisableReplication,
+    /// power-off and power-on
+    Power {
+        /// On or off.
+        on: bool,
+        /// Servers.
+        servers: Vec<usize>,
+        /// Machines to protect, where they run on premises.
+        vms: Vec<usize>,
+    },
+    /// tamper-segment
+    TamperSegment {
+        /// The disk's place on its machine.
+        disk: u16,
+        /// Which segment.
+        segment: u32,
+        /// Which byte.
+        byte: u64,
+    },
+    /// note
+    Note(String),
+}
+
+impl Do {
+    /// Whether it is asked for each machine of the step's list.
+    #[must_use]
+    pub fn per_vm(&self) -> bool {
+        !matches!(
+            self,
+            Do::CreateVault
+                | Do::RegisterConfigurationServer(_)
+                | Do::AddVcenter { .. }
+                | Do::CreatePolicy
+                | Do::AddProcessServer(_)
+                | Do::RemoveProcessServer(_)
+                | Do::Power { .. }
+                | Do::Note(_)
+        )
+    }
+}
+
+/// Which machines a condition is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// The step's own.
+    Each,
+    /// These.
+    These(Vec<usize>),
+}
+
+/// What a step waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// A time of the run.
+    At(u64),
+    /// The end of a step; with [`Which::Each`], of its part for the same machine.
+    Step(usize, Which),
+    /// A state.
+    State(Which, ItemState),
+    /// Stored points.
+    PointsStored(Which, u64),
+    /// Processed points.
+    PointsProcessed(Which, u64),
+    /// The workload is up at a place.
+    WorkloadUp(Which, Place),
+    /// A server has registered.
+    ServerRegistered(usize),
+    /// The Mobility service of a machine has registered.
+    AgentRegistered(usize),
+}
+
+/// What has to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expect {
+    /// For which machines.
+    pub vms: Vec<usize>,
+    /// What.
+    pub what: Bound,
+    /// Its line in the file, from 1.
+    pub line: u32,
+}
+
+/// A bound. Durations are nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// RPO as reported.
+    RpoBelow(u64),
+    /// RTO.
+    RtoBelow(u64),
+    /// Failover from start to end.
+    FailoverWithin(u64),
+    /// Time lost.
+    LostBelow(u64),
+    /// Bytes lost.
+    LostBytesBelow(u64),
+    /// Points made.
+    PointsAtLeast(u64),
+    /// All disks verified.
+    Verified,
+}
+
+impl Bound {
+    /// The key of the scenario file.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Bound::RpoBelow(_) => "rpo_below",
+            Bound::RtoBelow(_) => "rto_below",
+            Bound::FailoverWithin(_) => "failover_within",
+            Bound::LostBelow(_) => "lost_below",
+            Bound::LostBytesBelow(_) => "lost_bytes_below",
+            Bound::PointsAtLeast(_) => "points_at_least",
+            Bound::Verified => "verified",
+        }
+    }
+}
+
+/// The words of [`ItemState`] in a scenario file: those of the event log.
+pub const STATES: &[(&str, ItemState)] = &[
+    ("unprotected", ItemState::Unprotected),
+    ("enable-in-progress", ItemState::EnableInProgress),
+    ("initial-replication", ItemState::InitialReplication),
+    ("protected", ItemState::Protected),
+    ("resynchronizing", ItemState::Resynchronizing),
+    ("failover-in-progress", ItemState::FailoverInProgress),
+    ("failover-commit-pending", ItemState::FailoverCommitPending),
+    ("failover-committed", ItemState::FailoverCommitted),
+    ("reprotect-in-progress", ItemState::ReprotectInProgress),
+    ("protected-reverse", ItemState::ProtectedReverse),
+    ("failback-in-progress", ItemState::FailbackInProgress),
+    ("failback-commit-pending", ItemState::FailbackCommitPending),
+    ("on-premises-unprotected", ItemState::OnPremisesUnprotected),
+];

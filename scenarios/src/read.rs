@@ -1,0 +1,311 @@
+//! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
+
+mod estate;
+pub mod plan;
+mod vms;
+mod workload;
+
+use std::path::{Path, PathBuf};
+
+use actors::facts::FailoverKind;
+use actors::messages::Policy;
+use actors::spec::ServiceTimes;
+use datapath::{Class, Grain};
+
+use crate::diagnose::{At, Blame, Diagnosis, Located, Problem, ScenarioError, did_you_mean, list};
+use crate::keys;
+use crate::model::{ClassSource, Scenario};
+use crate::reader::{Nanos, Reader, TimeOfDay};
+use crate::tree::{self, Table};
+
+/// What the command line adds to a scenario file.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `--set KEY=VALUE`.
+    pub set: Vec<(String, String)>,
+    /// `--disk VM.DISK=IMAGE`.
+    pub disks: Vec<(String, PathBuf)>,
+    /// `--content`.
+    pub grain: Option<Grain>,
+    /// The vault's key; none: the public test key, which keeps runs reproducible and protects nothing. Whoever brings disks of
+    /// their own (`disks`) gives one.
+    pub vault_key: Option<[u8; 32]>,
+}
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// All that is wrong with it, drawn.
+pub fn load(path: &Path, options: &Options) -> Result<Scenario, ScenarioError> {
+    let shown = path.display();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let blame = match error.kind() {
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory | std::io::ErrorKind::InvalidInput => {
+                Blame::Input
+            }
+            _ => Blame::Machine,
+        };
+        ScenarioError::plain(blame, format!("cannot read the scenario file {shown}: {error}"))
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        ScenarioError::plain(
+            Blame::Input,
+            format!("{shown} is not text: byte {valid} is no UTF-8; a scenario is a TOML file"),
+        )
+    })?;
+    load_text(&text, path, options)
+}
+
+/// Reads a scenario from a text; relative paths begin at the folder of `path`.
+///
+/// # Errors
+/// All that is wrong with it, drawn.
+pub fn load_text(text: &str, path: &Path, options: &Options) -> Result<Scenario, ScenarioError> {
+    let diagnosis = Diagnosis::default();
+    let source = diagnosis.add(path.display().to_string(), text);
+    if text.trim().is_empty() {
+        return Err(ScenarioError::plain(
+            Blame::Input,
+            format!(
+                "{}: the file is empty; a scenario needs at least [scenario], a site, a server, a machine and steps",
+                path.display()
+            ),
+        ));
+    }
+    let mut root = tree::parse(&diagnosis, source, text);
+    // A broken syntax leaves tables half read; what they seem to lack would be noise.
+    diagnosis.verdict()?;
+    for (key, value) in &options.set {
+        tree::set(&diagnosis, &mut root, key, value);
+    }
+    let scenario = read(&diagnosis, &root, path, options, text);
+    diagnosis.verdict()?;
+    scenario.ok_or_else(|| ScenarioError::plain(Blame::Input, format!("{} cannot be used", path.display())))
+}
+
+/// What all parts of the reading share.
+pub(crate) struct Context<'a> {
+    pub(crate) diagnosis: &'a Diagnosis,
+    pub(crate) folder: PathBuf,
+    pub(crate) start_of_day: u32,
+    pub(crate) classes: std::cell::RefCell<Vec<ClassSource>>,
+    text: &'a str,
+}
+
+impl Context<'_> {
+    /// The class of generated content with so many random bytes in an extent.
+    pub(crate) fn class_of(&self, random_bytes: u16) -> Class {
+        let mut classes = self.classes.borrow_mut();
+        let found = classes
+            .iter()
+            .position(|class| matches!(class, ClassSource::Generated(known) if *known == random_bytes));
+        let index = found.unwrap_or_else(|| {
+            classes.push(ClassSource::Generated(random_bytes));
+            classes.len() - 1
+        });
+        Class(u16::try_from(index).unwrap_or(u16::MAX))
+    }
+
+    /// A new class for an image.
+    pub(crate) fn class_of_image(&self, image: &std::sync::Arc<dyn datapath::image::Source>) -> Class {
+        let mut classes = self.classes.borrow_mut();
+        classes.push(ClassSource::Image(std::sync::Arc::clone(image)));
+        Class(u16::try_from(classes.len() - 1).unwrap_or(u16::MAX))
+    }
+
+    /// The line of a place in the scenario file, from 1.
+    pub(crate) fn line(&self, at: At) -> u32 {
+        let upto = (at.start as usize).min(self.text.len());
+        let lines = self.text.as_bytes()[..upto]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        u32::try_from(lines + 1).unwrap_or(u32::MAX)
+    }
+
+    /// Finds a name; a problem with a suggestion where there is none.
+    pub(crate) fn find(&self, what: &str, name: &Located<String>, known: &[&str]) -> Option<usize> {
+        let found = known.iter().position(|candidate| *candidate == name.value);
+        if found.is_none() {
+            let there = if known.is_empty() {
+                format!("the scenario has no {what}")
+            } else {
+                format!("there are {}", list(known.iter().copied()))
+            };
+            self.diagnosis.push(
+                Problem::new(name.at, format!("no {what} is called `{}`", name.value), "named here")
+                    .help(did_you_mean(&name.value, known.iter().copied()))
+                    .help(there),
+            );
+        }
+        found
+    }
+}
+
+/// Notes every name that is there twice.
+pub(crate) fn unique(diagnosis: &Diagnosis, what: &str, names: &[Located<String>]) {
+    for (index, name) in names.iter().enumerate() {
+        if let Some(first) = names[..index].iter().find(|other| other.value == name.value) {
+            diagnosis.push(
+                Problem::new(name.at, format!("two {what} are called `{}`", name.value), "again here")
+                    .also(first.at, "first here"),
+            );
+        }
+    }
+}
+
+fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, text: &str) -> Option<Scenario> {
+    let file = Reader::open(diagnosis, &keys::ROOT, root, At::default());
+    let Some(head) = file.table("scenario", &keys::SCENARIO) else {
+        if file.node("scenario").is_none() {
+            diagnosis.push(Problem::new(
+                At::default(),
+                "the scenario file needs a table `[scenario]`",
+                "none in this file",
+            ));
+        }
+        return None;
+    };
+    let name: Option<Located<String>> = head.required("name");
+    let description = head.get_or("description", String::new());
+    let duration: Option<Located<Nanos>> = head.required("duration");
+    let settle = head.get_or("settle", Nanos(0)).0;
+    let start_of_day = head.get_or("start_of_day", TimeOfDay(8 * 3600)).0;
+    let grains = [
+        ("real", Grain::Real),
+        ("extent", Grain::Extent),
+        ("aggregate", Grain::Aggregate),
+    ];
+    let content = head.word("content", &grains).map_or(Grain::Real, |grain| grain.value);
+    if let Some(duration) = &duration
+        && duration.value.0 == 0
+    {
+        diagnosis.push(Problem::new(duration.at, "a run of no length", "longer than 0 s"));
+    }
+    if let Some(name) = &name
+        && (name.value.is_empty() || name.value.contains(['/', '\\']) || name.value.starts_with('.'))
+    {
+        diagnosis.push(
+            Problem::new(
+                name.at,
+                "the scenario's name cannot name a folder",
+                "names the run's folder",
+            )
+            .help("accepted: a name without slashes that doesn't begin with a dot"),
+        );
+    }
+
+    let context = Context {
+        diagnosis,
+        folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+        start_of_day,
+        classes: std::cell::RefCell::new(Vec::new()),
+        text,
+    };
+    let output = read_output(&file);
+    let policy = read_policy(&file);
+    let (times, hold_processing) = read_azure(&file);
+    let estate = estate::read(&context, &file);
+    let vms = vms::read(&context, &file, &estate, &options.disks);
+    let steps = plan::steps(&context, &file, &estate, &vms);
+    let expects = plan::expects(&context, &file, &vms);
+    if diagnosis.failed() {
+        return None;
+    }
+    Some(Scenario {
+        path: path.to_owned(),
+        name: name?.value,
+        description,
+        duration: duration?.value.0,
+        settle,
+        content: options.grain.unwrap_or(content),
+        output,
+        policy,
+        times,
+        hold_processing,
+        sites: estate.sites.into_iter().map(|site| site.value).collect(),
+        links: estate.links,
+        servers: estate.servers,
+        vms: vms.vms,
+        classes: context.classes.into_inner(),
+        steps,
+        expects,
+        own_disks: !options.disks.is_empty(),
+    })
+}
+
+fn read_output(file: &Reader<'_>) -> Vec<FailoverKind> {
+    let words = [
+        ("test", FailoverKind::Test),
+        ("failover", FailoverKind::Unplanned),
+        ("failback", FailoverKind::Failback),
+    ];
+    let Some(output) = file.table("output", &keys::OUTPUT) else {
+        return Vec::new();
+    };
+    let mut kinds = Vec::new();
+    for word in output.one_or_more::<String>("disks") {
+        match words.iter().find(|(known, _)| *known == word.value) {
+            Some((_, kind)) => kinds.push(*kind),
+            None => file.diagnosis().push(
+                Problem::new(word.at, format!("`{}` is no kind of failover", word.value), "unknown")
+                    .help(did_you_mean(&word.value, words.iter().map(|(word, _)| *word)))
+                    .help(format!("accepted: {}", list(words.iter().map(|(word, _)| *word)))),
+            ),
+        }
+    }
+    kinds
+}
+
+/// Longest retention of a standard storage account (facts §2.1).
+const RETENTION_MAX: u64 = 72 * 3_600_000_000_000;
+
+fn read_policy(file: &Reader<'_>) -> Policy {
+    let mut policy = actors::spec::default_policy("policy");
+    let Some(table) = file.table("policy", &keys::POLICY) else {
+        return policy;
+    };
+    let get = |key: &str, default: u64| table.get_or(key, Nanos(default)).0;
+    policy.name = table.get_or("name", policy.name);
+    policy.rpo_threshold = get("rpo_threshold", policy.rpo_threshold);
+    policy.crash_consistent_every = get("crash_consistent_every", policy.crash_consistent_every);
+    policy.app_consistent_every = get("app_consistent_every", policy.app_consistent_every);
+    if let Some(retention) = table.get::<Nanos>("retention") {
+        policy.retention = retention.value.0;
+        if retention.value.0 > RETENTION_MAX {
+            file.diagnosis().push(
+                Problem::new(retention.at, "retention is too long", "longer than 72 h").help(
+                    "recovery points are kept for up to 72 h with standard storage (24 h with premium): Site Recovery 2017, replication settings",
+                ),
+            );
+        }
+    }
+    if policy.crash_consistent_every < 1_000_000_000 {
+        file.diagnosis().push(Problem::new(
+            table.key_at("crash_consistent_every"),
+            "crash-consistent points too close together",
+            "at least 1 s",
+        ));
+    }
+    policy
+}
+
+fn read_azure(file: &Reader<'_>) -> (ServiceTimes, bool) {
+    const SECOND: u64 = 1_000_000_000;
+    let table = file.table("azure", &keys::AZURE);
+    let get = |key: &str, default: u64| {
+        table
+            .as_ref()
+            .map_or(default, |table| table.get_or(key, Nanos(default)).0)
+    };
+    let times = ServiceTimes {
+        policy: get("create_policy", 45 * SECOND),
+        hydration: get("hydration", 9 * 60 * SECOND),
+        create_machine: get("create_machine", 60 * SECOND),
+    };
+    let hold = table
+        .as_ref()
+        .is_some_and(|table| table.get_or("hold_processing", false));
+    (times, hold)
+}

@@ -1,0 +1,440 @@
+//! Sites, links and the product's servers.
+
+use actors::messages::LinkKind;
+use sim::spec::Zone;
+
+use super::{Context, unique};
+use crate::diagnose::{At, Located, Problem};
+use crate::keys::{self, Section};
+use crate::model::{Link, Roles, Server};
+use crate::reader::{Bytes, Factor, Nanos, Reader, Share};
+use crate::units::Rate;
+
+/// The estate without its protected machines.
+pub(crate) struct Estate {
+    pub(crate) sites: Vec<Located<String>>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) servers: Vec<Server>,
+}
+
+/// Azure's public endpoints, as a scenario calls them.
+const AZURE: &str = "azure";
+/// The virtual network.
+const AZURE_VNET: &str = "azure-vnet";
+/// More machines than any estate of the product has.
+pub(crate) const COUNT_MAX: u32 = 100_000;
+
+impl Estate {
+    pub(crate) fn site_names(&self) -> Vec<&str> {
+        self.sites.iter().map(|site| site.value.as_str()).collect()
+    }
+
+    /// Servers of a role, by their place and name.
+    pub(crate) fn with(&self, role: impl Fn(&Roles) -> bool) -> Vec<(usize, &str)> {
+        self.servers
+            .iter()
+            .enumerate()
+            .filter(|(_, server)| role(&server.roles))
+            .map(|(index, server)| (index, server.name.as_str()))
+            .collect()
+    }
+}
+
+pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>) -> Estate {
+    let sites: Vec<Located<String>> = file
+        .tables("site", &keys::SITE)
+        .iter()
+        .filter_map(|site| site.required("name"))
+        .collect();
+    unique(context.diagnosis, "sites", &sites);
+    for site in &sites {
+        if site.value == AZURE || site.value == AZURE_VNET {
+            context.diagnosis.push(Problem::new(
+                site.at,
+                format!("`{}` is always there", site.value),
+                "choose another name",
+            ));
+        }
+    }
+    if sites.is_empty() && file.node("site").is_none() {
+        context.diagnosis.push(
+            Problem::new(At::default(), "the scenario has no site", "no `[[site]]` in this file")
+                .help("[[site]]\nname = \"office\""),
+        );
+    }
+    let mut estate = Estate {
+        sites,
+        links: Vec::new(),
+        servers: Vec::new(),
+    };
+    estate.links = read_links(context, file, &estate);
+    read_servers(context, file, &mut estate);
+    estate
+}
+
+fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &Estate) -> Vec<Link> {
+    let kinds = [
+        ("internet", LinkKind::Internet),
+        ("expressroute", LinkKind::Expressroute),
+        ("vpn", LinkKind::Vpn),
+        ("lan", LinkKind::Lan),
+    ];
+    let mut names = Vec::new();
+    let mut links = Vec::new();
+    for table in file.tables("link", &keys::LINK) {
+        let name: Option<Located<String>> = table.required("name");
+        let _ = table.required::<String>("kind");
+        let kind = table.word("kind", &kinds);
+        let rate: Option<Located<Rate>> = table.required("rate");
+        let latency: Option<Located<Nanos>> = table.required("latency");
+        let loss = table.get_or("loss", Share(0)).0;
+        let joins = kind.as_ref().map(|kind| joins(context, &table, kind, estate));
+        if let Some(rate) = &rate
+            && rate.value.bits_per_second() < 1_000
+        {
+            context.diagnosis.push(Problem::new(
+                rate.at,
+                "a link of almost no rate",
+                "at least 1 kbit/s; to cut a link, cut it by a fault",
+            ));
+        }
+        if loss >= 1_000_000 {
+            context.diagnosis.push(Problem::new(
+                table.key_at("loss"),
+                "a link that loses everything",
+                "less than 100 %",
+            ));
+        }
+        names.extend(name.clone());
+        if let (Some(name), Some(kind), Some(rate), Some(latency), Some(joins)) = (name, kind, rate, latency, joins) {
+            links.push(Link {
+                name: name.value,
+                kind: kind.value,
+                joins,
+                bits_per_second: rate.value.bits_per_second(),
+                latency: latency.value.0,
+                loss_per_million: loss,
+            });
+        }
+    }
+    unique(context.diagnosis, "links", &names);
+    links
+}
+
+fn joins(context: &Context<'_>, table: &Reader<'_>, kind: &Located<LinkKind>, estate: &Estate) -> Vec<(Zone, Zone)> {
+    if table.node("between").is_none() {
+        let _ = table.required::<String>("between");
+        return Vec::new();
+    }
+    let ends = table.one_or_more::<String>("between");
+    let mut known = estate.site_names();
+    known.extend([AZURE, AZURE_VNET]);
+    let zones: Vec<(Zone, At)> = ends
+        .iter()
+        .filter_map(|end| Some((zone(context.find("site", end, &known)?, estate, kind.value), end.at)))
+        .collect();
+    if zones.len() != ends.len() {
+        return Vec::new();
+    }
+    let at = table.key_at("between");
+    let wrong = |at: At, title: &str, label: &str| {
+        context
+            .diagnosis
+            .push(Problem::new(at, title, label).help(keys::LINK.about));
+    };
+    if kind.value == LinkKind::Lan {
+        return match zones.as_slice() {
+            [(only, _)] => vec![(*only, *only)],
+            [(first, _), (second, _)] if first == second => vec![(*first, *first)],
+            _ => {
+                wrong(at, "a lan belongs to one site", "one site");
+                Vec::new()
+            }
+        };
+    }
+    let [(first, _), others @ ..] = zones.as_slice() else {
+        wrong(at, "a link has two ends", "empty");
+        return Vec::new();
+    };
+    if others.is_empty() {
+        wrong(at, "a link has two ends", "one end");
+    }
+    for (other, at) in others {
+        match (kind.value, other) {
+            _ if other == first => wrong(*at, "a link leads from a site to itself", "the same as the first"),
+            (LinkKind::Internet, Zone::AzureVnet) => {
+                wrong(
+                    *at,
+                    "the internet doesn't lead into the virtual network",
+                    "lead it to `azure`",
+                );
+            }
+            _ => {}
+        }
+    }
+    if !matches!(first, Zone::Site(_)) {
+        wrong(at, "a link begins at a site", "name the site first");
+    }
+    others.iter().map(|(other, _)| (*first, *other)).collect()
+}
+
+fn zone(index: usize, estate: &Estate, kind: LinkKind) -> Zone {
+    let sites = estate.sites.len();
+    match index {
+        _ if index < sites => Zone::Site(u32::try_from(index).unwrap_or(u32::MAX)),
+        // A VPN ends at the virtual network's gateway, whatever one calls it.
+        _ if index == sites && kind != LinkKind::Vpn => Zone::AzurePublic,
+        _ => Zone::AzureVnet,
+    }
+}
+
+/// Where a table says that it is; the only site where it says nothing.
+pub(crate) fn site_of(context: &Context<'_>, table: &Reader<'_>, estate: &Estate, azure: bool) -> Option<Zone> {
+    let mut known = estate.site_names();
+    if azure {
+        known.push(AZURE_VNET);
+    }
+    match table.get::<String>("site") {
+        Some(site) => {
+            let index = context.find("site", &site, &known)?;
+            Some(if index < estate.sites.len() {
+                Zone::Site(u32::try_from(index).unwrap_or(u32::MAX))
+            } else {
+                Zone::AzureVnet
+            })
+        }
+        None if table.node("site").is_some() => None,
+        None if estate.sites.len() == 1 => Some(Zone::Site(0)),
+        None => {
+            if !estate.sites.is_empty() {
+                let _ = table.required::<String>("site");
+            }
+            None
+        }
+    }
+}
+
+const GIGABYTE: u64 = 1_000_000_000;
+
+fn read_servers(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) {
+    let kinds: [(&str, &'static Section, Roles, Option<&str>, u64); 5] = [
+        (
+            "management_server",
+            &keys::MANAGEMENT_SERVER,
+            Roles {
+                configuration_server: true,
+                process_server: true,
+                master_target: true,
+                vcenter: false,
+            },
+            Some("cache"),
+            600 * GIGABYTE,
+        ),
+        (
+            "configuration_server",
+            &keys::CONFIGURATION_SERVER,
+            Roles {
+                configuration_server: true,
+                ..Roles::default()
+            },
+            None,
+            100 * GIGABYTE,
+        ),
+        (
+            "process_server",
+            &keys::PROCESS_SERVER,
+            Roles {
+                process_server: true,
+                ..Roles::default()
+            },
+            Some("cache"),
+            600 * GIGABYTE,
+        ),
+        (
+            "master_target",
+            &keys::MASTER_TARGET,
+            Roles {
+                master_target: true,
+                ..Roles::default()
+            },
+            Some("retention_disk"),
+            1000 * GIGABYTE,
+        ),
+        (
+            "vcenter",
+            &keys::VCENTER,
+            Roles {
+                vcenter: true,
+                ..Roles::default()
+            },
+            None,
+            100 * GIGABYTE,
+        ),
+    ];
+    let mut names = Vec::new();
+    for (key, section, roles, disk_key, disk_default) in kinds {
+        for table in file.tables(key, section) {
+            let read = ServerTable {
+                context,
+                table: &table,
+                section,
+                roles,
+                disk_key,
+                disk_default,
+            };
+            read.into(estate, &mut names);
+        }
+    }
+    unique(context.diagnosis, "servers", &names);
+}
+
+struct ServerTable<'a> {
+    context: &'a Context<'a>,
+    table: &'a Reader<'a>,
+    section: &'static Section,
+    roles: Roles,
+    disk_key: Option<&'static str>,
+    disk_default: u64,
+}
+
+impl ServerTable<'_> {
+    fn has(&self, key: &str) -> bool {
+        self.section.keys.iter().any(|known| known.name == key)
+    }
+
+    fn into(self, estate: &mut Estate, names: &mut Vec<Located<String>>) {
+        let table = self.table;
+        let diagnosis = self.context.diagnosis;
+        let name: Option<Located<String>> = table.required("name");
+        let azure = self.roles
+            == Roles {
+                process_server: true,
+                ..Roles::default()
+            };
+        let zone = site_of(self.context, table, estate, azure);
+        let count = if self.has("count") {
+            table.get::<u32>("count")
+        } else {
+            None
+        };
+        let (cores, speed, clock_skew) = if self.has("cores") {
+            (
+                table.get_or("cores", 8_u32),
+                table.get_or("speed", Factor(1_000)).0,
+                table.get_or("clock_skew", Nanos(0)).0,
+            )
+        } else {
+            (8, 1_000, 0)
+        };
+        if cores == 0 || speed == 0 {
+            let key = if cores == 0 { "cores" } else { "speed" };
+            diagnosis.push(Problem::new(
+                table.key_at(key),
+                "a machine that cannot work",
+                "more than 0",
+            ));
+        }
+        let disk_bytes = self
+            .disk_key
+            .map_or(self.disk_default, |key| table.get_or(key, Bytes(self.disk_default)).0);
+        let (Some(name), Some(zone)) = (name, zone) else {
+            return;
+        };
+        let many = count.as_ref().map_or(1, |count| count.value);
+        if many > 1 && !name.value.contains('#') {
+            diagnosis.push(
+                Problem::new(name.at, "several servers of one name", "needs a # for the number")
+                    .help("`ps-#` with count = 3 gives ps-1, ps-2, ps-3"),
+            );
+            return;
+        }
+        if many == 0 || many > COUNT_MAX {
+            diagnosis.push(Problem::new(
+                table.key_at("count"),
+                "no such count",
+                format!("1 to {COUNT_MAX}"),
+            ));
+            return;
+        }
+        let owners = self.owners(estate, zone);
+        for number in 1..=many {
+            let expanded = if count.is_some() {
+                numbered(&name.value, number)
+            } else {
+                name.value.clone()
+            };
+            names.push(Located::new(expanded.clone(), name.at));
+            let own = estate.servers.len();
+            let configuration_server = if self.roles.configuration_server || self.roles.vcenter {
+                own
+            } else if owners.is_empty() {
+                return;
+            } else {
+                owners[(number as usize - 1) % owners.len()]
+            };
+            estate.servers.push(Server {
+                name: expanded,
+                zone,
+                roles: self.roles,
+                configuration_server,
+                cores,
+                speed,
+                disk_bytes,
+                clock_skew,
+            });
+        }
+    }
+
+    /// The configuration servers that a server of its own belongs to, in turn.
+    fn owners(&self, estate: &Estate, zone: Zone) -> Vec<usize> {
+        if self.roles.configuration_server || self.roles.vcenter {
+            return Vec::new();
+        }
+        configuration_servers(self.context, self.table, estate, zone)
+    }
+}
+
+/// The configuration servers that a table names; those of its site, or (for one in Azure) all, where it names none.
+pub(crate) fn configuration_servers(
+    context: &Context<'_>,
+    table: &Reader<'_>,
+    estate: &Estate,
+    zone: Zone,
+) -> Vec<usize> {
+    let all = estate.with(|roles| roles.configuration_server);
+    let names: Vec<&str> = all.iter().map(|(_, name)| *name).collect();
+    let named = table.one_or_more::<String>("configuration_server");
+    if table.node("configuration_server").is_some() {
+        return named
+            .iter()
+            .filter_map(|name| context.find("configuration server", name, &names))
+            .map(|place| all[place].0)
+            .collect();
+    }
+    let near: Vec<usize> = all
+        .iter()
+        .map(|(index, _)| *index)
+        .filter(|index| estate.servers[*index].zone == zone)
+        .collect();
+    let chosen = if near.is_empty() {
+        all.iter().map(|(index, _)| *index).collect()
+    } else {
+        near
+    };
+    if chosen.is_empty() {
+        context.diagnosis.push(
+            Problem::new(table.at, "there is no configuration server", "needs one")
+                .help("add a [[management_server]], or a [[configuration_server]]"),
+        );
+    }
+    chosen
+}
+
+/// A name with its run of `#` replaced by a number, padded to the run's length.
+pub(crate) fn numbered(pattern: &str, number: u32) -> String {
+    let Some(start) = pattern.find('#') else {
+        return format!("{pattern}{number}");
+    };
+    let len = pattern[start..].bytes().take_while(|byte| *byte == b'#').count();
+    format!("{}{number:0len$}{}", &pattern[..start], &pattern[start + len..])
+}

@@ -1,0 +1,656 @@
+//! The operator's steps, and what is expected.
+
+use actors::facts::Place;
+use actors::messages::{LinkKind, PointChoice};
+use sim::spec::Zone;
+
+use super::Context;
+use super::estate::Estate;
+use super::vms::Vms;
+use crate::diagnose::{At, Located, Problem, did_you_mean, list};
+use crate::keys;
+use crate::model::{Bound, Condition, Do, Expect, STATES, Step, Which};
+use crate::reader::{Bytes, Nanos, Reader};
+use crate::tree::{Node, Value};
+
+/// What a step can do: its word, and the keys that mean something with it beside those of every step.
+const ACTIONS: &[(&str, &[&str])] = &[
+    ("create-vault", &[]),
+    ("register-configuration-server", &["configuration_server"]),
+    ("add-vcenter", &["configuration_server", "vcenter"]),
+    ("push-install", &["vm", "process_server"]),
+    ("install-by-hand", &["vm"]),
+    ("create-policy", &[]),
+    ("enable-replication", &["vm", "process_server", "over"]),
+    ("test-failover", &["vm", "point"]),
+    ("cleanup-test-failover", &["vm"]),
+    ("failover", &["vm", "point", "shutdown"]),
+    ("planned-failover", &["vm"]),
+    ("commit", &["vm"]),
+    ("add-process-server", &["process_server"]),
+    ("remove-process-server", &["process_server"]),
+    ("reprotect", &["vm", "process_server", "master_target", "to"]),
+    ("failback", &["vm", "point", "to_physical"]),
+    ("disable-replication", &["vm"]),
+    ("power-off", &["machine", "site"]),
+    ("power-on", &["machine", "site"]),
+    ("tamper-segment", &["vm", "disk", "segment", "byte"]),
+    ("note", &["text"]),
+];
+
+/// Keys that every step has.
+const COMMON: &[&str] = &["do", "name", "at", "after", "wait", "stagger", "expect"];
+
+/// The words of the actions, for the reference.
+#[must_use]
+pub fn action_words() -> Vec<&'static str> {
+    ACTIONS.iter().map(|(word, _)| *word).collect()
+}
+
+struct Plan<'a> {
+    context: &'a Context<'a>,
+    estate: &'a Estate,
+    vms: &'a Vms,
+    /// Names of the steps so far, by place.
+    names: Vec<Option<Located<String>>>,
+    /// Names of all steps, to tell a step that comes later from one that doesn't exist.
+    all_names: Vec<Located<String>>,
+}
+
+pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, vms: &Vms) -> Vec<Step> {
+    let tables = file.tables("step", &keys::STEP);
+    let all_names: Vec<Located<String>> = tables
+        .iter()
+        .filter_map(|table| match table.node("name") {
+            Some(Node {
+                value: Value::Text(name),
+                at,
+            }) => Some(Located::new(name.clone(), *at)),
+            _ => None,
+        })
+        .collect();
+    super::unique(context.diagnosis, "steps", &all_names);
+    let mut plan = Plan {
+        context,
+        estate,
+        vms,
+        names: Vec::new(),
+        all_names,
+    };
+    let mut steps = Vec::new();
+    for table in &tables {
+        let step = plan.step(table);
+        plan.names.push(table.get::<String>("name"));
+        steps.extend(step);
+    }
+    steps
+}
+
+impl Plan<'_> {
+    fn step(&self, table: &Reader<'_>) -> Option<Step> {
+        let diagnosis = self.context.diagnosis;
+        let _ = table.required::<String>("do");
+        let words: Vec<(&str, usize)> = ACTIONS
+            .iter()
+            .enumerate()
+            .map(|(index, (word, _))| (*word, index))
+            .collect();
+        let action = table.word("do", &words);
+        let vms = self.vms_of(table);
+        let begin = self.begin(table);
+        let wait = table.get_or("wait", Nanos(0)).0;
+        let stagger = table.get_or("stagger", Nanos(0)).0;
+        let expect_refusal = table
+            .word("expect", &[("done", false), ("refused", true)])
+            .is_some_and(|expect| expect.value);
+        let (word, taken) = ACTIONS[action?.value];
+        for key in keys::STEP.keys.iter().map(|key| key.name) {
+            if !COMMON.contains(&key) && !taken.contains(&key) {
+                let takes = list(taken.iter().copied());
+                if table.node(key).is_some() {
+                    diagnosis.push(
+                        Problem::new(table.key_at(key), format!("`{word}` has no `{key}`"), "no meaning here").help(
+                            if taken.is_empty() {
+                                format!("`{word}` takes nothing more")
+                            } else {
+                                format!("`{word}` takes {takes}")
+                            },
+                        ),
+                    );
+                }
+            }
+        }
+        if taken.contains(&"vm") && table.node("vm").is_none() {
+            let _ = table.required::<String>("vm");
+        }
+        let what = self.what(table, word)?;
+        self.check(table, &what, &vms);
+        Some(Step {
+            name: table.get::<String>("name").map(|name| name.value),
+            word,
+            what,
+            vms,
+            begin,
+            wait,
+            stagger,
+            expect_refusal,
+            line: self.context.line(table.at),
+        })
+    }
+
+    /// What an action needs that another part of the file must give.
+    fn check(&self, table: &Reader<'_>, what: &Do, vms: &[usize]) {
+        if let Do::PushInstall { .. } = what {
+            for vm in vms {
+                let vm = &self.vms.vms[*vm];
+                let has_vcenter = self
+                    .estate
+                    .servers
+                    .iter()
+                    .any(|server| server.roles.vcenter && server.zone == Zone::Site(vm.site));
+                if !vm.physical && !has_vcenter {
+                    self.context.diagnosis.push(
+                        Problem::new(
+                            table.at,
+                            format!("`{}` is a VMware VM, and no vCenter manages it", vm.name),
+                            "nothing to discover it by",
+                        )
+                        .help(format!(
+                            "add a [[vcenter]] to site `{}`",
+                            self.estate.sites[vm.site as usize].value
+                        )),
+                    );
+                    return;
+                }
+            }
+        }
+    }
+
+    fn what(&self, table: &Reader<'_>, word: &str) -> Option<Do> {
+        Some(match word {
+            "create-vault" => Do::CreateVault,
+            "register-configuration-server" => Do::RegisterConfigurationServer(self.configuration_server(table)?),
+            "add-vcenter" => Do::AddVcenter {
+                configuration_server: self.configuration_server(table)?,
+                vcenter: self.one(table, "vcenter", "vCenter", |server| server.roles.vcenter)?,
+            },
+            "push-install" => Do::PushInstall {
+                process_server: self.process_server(table)?,
+            },
+            "install-by-hand" => Do::InstallByHand,
+            "create-policy" => Do::CreatePolicy,
+            "enable-replication" => Do::EnableReplication {
+                process_server: self.process_server(table)?,
+                over: table
+                    .word(
+                        "over",
+                        &[
+                            ("internet", LinkKind::Internet),
+                            ("expressroute", LinkKind::Expressroute),
+                            ("vpn", LinkKind::Vpn),
+                        ],
+                    )
+                    .map(|over| over.value),
+            },
+            "test-failover" => Do::TestFailover(self.point(table)?),
+            "cleanup-test-failover" => Do::CleanupTestFailover,
+            "failover" => Do::Failover {
+                point: self.point(table)?,
+                shutdown: table.get_or("shutdown", false),
+            },
+            "planned-failover" => Do::PlannedFailover,
+            "commit" => Do::Commit,
+            "add-process-server" => Do::AddProcessServer(self.azure_process_server(table)?),
+            "remove-process-server" => Do::RemoveProcessServer(self.azure_process_server(table)?),
+            "reprotect" => self.reprotect(table)?,
+            "failback" => Do::Failback {
+                point: self.point(table)?,
+                to_physical: table.get_or("to_physical", false),
+            },
+            "disable-replication" => Do::DisableReplication,
+            "power-off" | "power-on" => self.power(table, word == "power-on")?,
+            "tamper-segment" => self.tamper(table)?,
+            _ => Do::Note(table.required::<String>("text")?.value),
+        })
+    }
+
+    fn reprotect(&self, table: &Reader<'_>) -> Option<Do> {
+        let home = table
+            .word("to", &[("azure", false), ("on-premises", true)])
+            .is_none_or(|to| to.value);
+        let named = self.process_server(table)?;
+        if !home {
+            table.forbid(&["master_target"], "a machine that is protected to Azure needs none");
+            return Some(Do::Reprotect {
+                process_server: named,
+                master_target: None,
+            });
+        }
+        let in_azure = self
+            .estate
+            .servers
+            .iter()
+            .position(|server| server.roles.process_server && server.zone == Zone::AzureVnet);
+        Some(Do::Reprotect {
+            process_server: named.or(in_azure),
+            master_target: Some(self.one(table, "master_target", "master target", |server| {
+                server.roles.master_target
+            })?),
+        })
+    }
+
+    fn power(&self, table: &Reader<'_>, on: bool) -> Option<Do> {
+        let mut servers = Vec::new();
+        let mut vms = Vec::new();
+        let server_names: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
+        let mut known = server_names.clone();
+        known.extend(self.vms.names());
+        for name in table.one_or_more::<String>("machine") {
+            match self.context.find("machine", &name, &known) {
+                Some(index) if index < server_names.len() => servers.push(index),
+                Some(index) => vms.push(index - server_names.len()),
+                None => {}
+            }
+        }
+        for site in table.one_or_more::<String>("site") {
+            let Some(index) = self.context.find("site", &site, &self.estate.site_names()) else {
+                continue;
+            };
+            let zone = Zone::Site(u32::try_from(index).unwrap_or(u32::MAX));
+            servers.extend(
+                self.estate
+                    .servers
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, server)| server.zone == zone)
+                    .map(|(index, _)| index),
+            );
+            // Power comes back to the servers; a protected machine stays off until somebody starts it.
+            if !on {
+                vms.extend((0..self.vms.vms.len()).filter(|vm| Zone::Site(self.vms.vms[*vm].site) == zone));
+            }
+        }
+        if table.node("machine").is_none() && table.node("site").is_none() {
+            self.context.diagnosis.push(Problem::new(
+                table.at,
+                "a power cut needs a `machine` or a `site`",
+                "neither is here",
+            ));
+            return None;
+        }
+        servers.dedup();
+        Some(Do::Power { on, servers, vms })
+    }
+
+    fn tamper(&self, table: &Reader<'_>) -> Option<Do> {
+        let vms = self.vms_of(table);
+        let mut disk = 0;
+        if let Some(name) = table.get::<String>("disk") {
+            for vm in &vms {
+                let names: Vec<&str> = self.vms.vms[*vm].disks.iter().map(|disk| disk.name.as_str()).collect();
+                disk = self.context.find("disk of this machine", &name, &names)?;
+            }
+        }
+        Some(Do::TamperSegment {
+            disk: u16::try_from(disk).unwrap_or(u16::MAX),
+            segment: table.get_or("segment", 0),
+            byte: table.get_or("byte", 0),
+        })
+    }
+
+    /// A server of a kind: the one that is named, or the only one.
+    fn one(
+        &self,
+        table: &Reader<'_>,
+        key: &str,
+        what: &str,
+        is: impl Fn(&crate::model::Server) -> bool,
+    ) -> Option<usize> {
+        let known: Vec<(usize, &str)> = self
+            .estate
+            .servers
+            .iter()
+            .enumerate()
+            .filter(|(_, server)| is(server))
+            .map(|(index, server)| (index, server.name.as_str()))
+            .collect();
+        let names: Vec<&str> = known.iter().map(|(_, name)| *name).collect();
+        match (table.node(key), known.as_slice()) {
+            (Some(_), _) => {
+                let name = table.get::<String>(key)?;
+                self.context.find(what, &name, &names).map(|place| known[place].0)
+            }
+            (None, [(index, _)]) => Some(*index),
+            (None, _) => {
+                let help = if names.is_empty() {
+                    format!("the scenario has no {what}")
+                } else {
+                    format!("say which: `{key}` is one of {}", list(names.iter().copied()))
+                };
+                self.context
+                    .diagnosis
+                    .push(Problem::new(table.at, format!("this step needs a {what}"), "none is named").help(help));
+                None
+            }
+        }
+    }
+
+    fn configuration_server(&self, table: &Reader<'_>) -> Option<usize> {
+        self.one(table, "configuration_server", "configuration server", |server| {
+            server.roles.configuration_server
+        })
+    }
+
+    fn azure_process_server(&self, table: &Reader<'_>) -> Option<usize> {
+        self.one(
+            table,
+            "process_server",
+            "process server in Azure (a [[process_server]] with site = \"azure-vnet\")",
+            |server| server.roles.process_server && server.zone == Zone::AzureVnet,
+        )
+    }
+
+    /// `Some(None)` where none is named, `None` where what is named is wrong.
+    #[allow(clippy::option_option)]
+    fn process_server(&self, table: &Reader<'_>) -> Option<Option<usize>> {
+        if table.node("process_server").is_none() {
+            return Some(None);
+        }
+        self.one(table, "process_server", "process server", |server| {
+            server.roles.process_server
+        })
+        .map(Some)
+    }
+
+    fn point(&self, table: &Reader<'_>) -> Option<PointChoice> {
+        match table.node("point") {
+            Some(Node {
+                value: Value::Number(_),
+                ..
+            }) => table.get::<u64>("point").map(|point| PointChoice::Custom(point.value)),
+            None => Some(PointChoice::Latest),
+            Some(_) => table
+                .word(
+                    "point",
+                    &[
+                        ("latest", PointChoice::Latest),
+                        ("latest-processed", PointChoice::LatestProcessed),
+                        ("latest-app-consistent", PointChoice::LatestAppConsistent),
+                    ],
+                )
+                .map(|point| point.value),
+        }
+    }
+
+    fn vms_of(&self, table: &Reader<'_>) -> Vec<usize> {
+        select(self.context, self.vms, &table.one_or_more::<String>("vm"))
+    }
+
+    /// When a step begins.
+    fn begin(&self, table: &Reader<'_>) -> Vec<Condition> {
+        let mut begin = Vec::new();
+        if let Some(at) = table.get::<Nanos>("at") {
+            begin.push(Condition::At(at.value.0));
+        }
+        match table.node("after") {
+            Some(Node {
+                value: Value::Array(items),
+                ..
+            }) => {
+                for item in items {
+                    self.condition(table, item, &mut begin);
+                }
+            }
+            Some(node) => self.condition(table, node, &mut begin),
+            None if table.node("at").is_none() && !self.names.is_empty() => {
+                begin.push(Condition::Step(self.names.len() - 1, Which::These(Vec::new())));
+            }
+            None => {}
+        }
+        begin
+    }
+
+    fn condition(&self, table: &Reader<'_>, node: &Node, begin: &mut Vec<Condition>) {
+        let diagnosis = self.context.diagnosis;
+        match &node.value {
+            Value::Text(name) => {
+                let name = Located::new(name.clone(), node.at);
+                begin.extend(
+                    self.step_named(&name)
+                        .map(|step| Condition::Step(step, Which::These(Vec::new()))),
+                );
+            }
+            Value::Table(_) => {
+                let Some(condition) = Reader::of_node(diagnosis, &keys::CONDITION, node) else {
+                    return;
+                };
+                self.condition_table(&condition, node.at, begin);
+            }
+            other => diagnosis.push(
+                Problem::new(
+                    node.at,
+                    "wrong value for `after`",
+                    format!("this is {}", other.kind()),
+                )
+                .help("accepted: a step's name, a condition such as { vm = \"all\", state = \"protected\" }, or a list of them")
+                .help(if table.node("at").is_none() { "for a time of the run, use `at`" } else { "" }),
+            ),
+        }
+    }
+
+    fn condition_table(&self, condition: &Reader<'_>, at: At, begin: &mut Vec<Condition>) {
+        let diagnosis = self.context.diagnosis;
+        let named = condition.one_or_more::<String>("vm");
+        let which = match named.as_slice() {
+            [] => Which::Each,
+            [only] if only.value == "each" => Which::Each,
+            _ => Which::These(select(self.context, self.vms, &named)),
+        };
+        let before = begin.len();
+        let problems = diagnosis.count();
+        if let Some(step) = condition.get::<String>("step") {
+            let which = if named.is_empty() {
+                Which::These(Vec::new())
+            } else {
+                which.clone()
+            };
+            begin.extend(self.step_named(&step).map(|step| Condition::Step(step, which)));
+        }
+        if let Some(state) = condition.word("state", STATES) {
+            begin.push(Condition::State(which.clone(), state.value));
+        }
+        if let Some(points) = condition.get::<u64>("points_stored") {
+            begin.push(Condition::PointsStored(which.clone(), points.value));
+        }
+        if let Some(points) = condition.get::<u64>("points_processed") {
+            begin.push(Condition::PointsProcessed(which.clone(), points.value));
+        }
+        let places = [
+            ("on-premises", Place::OnPremises),
+            ("azure", Place::Azure),
+            ("test", Place::Test),
+        ];
+        if let Some(place) = condition.word("workload_up", &places) {
+            begin.push(Condition::WorkloadUp(which, place.value));
+        }
+        if let Some(name) = condition.get::<String>("registered") {
+            let servers = self.estate.servers.len();
+            let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
+            known.extend(self.vms.names());
+            begin.extend(self.context.find("server or machine", &name, &known).map(|index| {
+                if index < servers {
+                    Condition::ServerRegistered(index)
+                } else {
+                    Condition::AgentRegistered(index - servers)
+                }
+            }));
+        }
+        match begin.len() - before {
+            1 => {}
+            0 if diagnosis.count() > problems => {}
+            count => diagnosis.push(
+                Problem::new(
+                    at,
+                    "a condition waits for one thing",
+                    if count == 0 { "for nothing" } else { "for several" },
+                )
+                .help("one of `step`, `state`, `points_stored`, `points_processed`, `workload_up`, `registered`; several conditions make a list: after = [{ … }, { … }]"),
+            ),
+        }
+    }
+
+    fn step_named(&self, name: &Located<String>) -> Option<usize> {
+        let found = self
+            .names
+            .iter()
+            .position(|known| known.as_ref().is_some_and(|known| known.value == name.value));
+        if found.is_none() {
+            let earlier: Vec<&str> = self.names.iter().flatten().map(|known| known.value.as_str()).collect();
+            let mut problem = match self.all_names.iter().find(|known| known.value == name.value) {
+                Some(later) => Problem::new(
+                    name.at,
+                    format!("`{}` does not come before this step", name.value),
+                    "a step waits for steps before it",
+                )
+                .also(later.at, "it is here"),
+                None => Problem::new(name.at, format!("no step is called `{}`", name.value), "named here")
+                    .help(did_you_mean(&name.value, earlier.iter().copied())),
+            };
+            if !earlier.is_empty() {
+                problem = problem.help(format!("steps before this one: {}", list(earlier)));
+            }
+            self.context.diagnosis.push(problem);
+        }
+        found
+    }
+}
+
+/// The machines that names, patterns with `*`, or `all` stand for, each once, in the order of the file.
+fn select(context: &Context<'_>, vms: &Vms, names: &[Located<String>]) -> Vec<usize> {
+    let known = vms.names();
+    let mut chosen = vec![false; known.len()];
+    for name in names {
+        if name.value == "all" {
+            chosen.fill(true);
+        } else if name.value.contains('*') {
+            let mut any = false;
+            for (index, vm) in known.iter().enumerate() {
+                if matches(&name.value, vm) {
+                    chosen[index] = true;
+                    any = true;
+                }
+            }
+            if !any {
+                context.diagnosis.push(
+                    Problem::new(
+                        name.at,
+                        format!("no machine's name fits `{}`", name.value),
+                        "named here",
+                    )
+                    .help(format!("there are {}", list(known.iter().copied()))),
+                );
+            }
+        } else if let Some(index) = context.find("machine", name, &known) {
+            chosen[index] = true;
+        }
+    }
+    (0..known.len()).filter(|index| chosen[*index]).collect()
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Vec<Expect> {
+    let mut expects = Vec::new();
+    for table in file.tables("expect", &keys::EXPECT) {
+        let named = table.one_or_more::<String>("vm");
+        let chosen = if table.node("vm").is_none() {
+            (0..vms.vms.len()).collect()
+        } else {
+            select(context, vms, &named)
+        };
+        let problems = context.diagnosis.count();
+        let bounds = bounds(context, &table);
+        if bounds.is_empty() && context.diagnosis.count() == problems {
+            context.diagnosis.push(
+                Problem::new(table.at, "an expectation that expects nothing", "no bound here").help(format!(
+                    "it takes {}",
+                    list(keys::EXPECT.keys.iter().map(|key| key.name))
+                )),
+            );
+        }
+        let line = context.line(table.at);
+        expects.extend(bounds.into_iter().map(|what| Expect {
+            vms: chosen.clone(),
+            what,
+            line,
+        }));
+    }
+    expects
+}
+
+fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {
+    let duration = |key| table.get::<Nanos>(key).map(|bound| bound.value.0);
+    let verified = table.get::<bool>("verified").filter(|verified| {
+        if !verified.value {
+            context.diagnosis.push(Problem::new(
+                verified.at,
+                "that a disk is wrong cannot be expected",
+                "true, or leave it out",
+            ));
+        }
+        verified.value
+    });
+    [
+        duration("rpo_below").map(Bound::RpoBelow),
+        duration("rto_below").map(Bound::RtoBelow),
+        duration("failover_within").map(Bound::FailoverWithin),
+        duration("lost_below").map(Bound::LostBelow),
+        table
+            .get::<Bytes>("lost_bytes_below")
+            .map(|bound| Bound::LostBytesBelow(bound.value.0)),
+        table
+            .get::<u64>("points_at_least")
+            .map(|bound| Bound::PointsAtLeast(bound.value)),
+        verified.map(|_| Bound::Verified),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        for (pattern, name, fits) in [
+            ("app-*", "app-001", true),
+            ("*-1", "app-1", true),
+            ("a*p*1", "app-1", true),
+            ("app", "app-1", false),
+            ("*", "", true),
+            ("a*a", "a", false),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! Workloads: synthetic streams, and recordings.
+
+use std::sync::Arc;
+
+use actors::workload::{Recorded, StreamKind, StreamSpec, Synthetic};
+use datapath::EXTENT_BYTES;
+
+use super::Context;
+use crate::diagnose::{At, Located, Problem, did_you_mean, list};
+use crate::keys;
+use crate::model::{Disk, Start};
+use crate::reader::{Factor, FromNode, Nanos, Reader, Share};
+use crate::traces::{self, Fit, Format};
+use crate::tree::{Node, Value};
+use crate::units::{self, Rate};
+
+/// Named classes and the ratio they compress to, in hundredths: measured on 64 KiB blocks with zstd level 1 (a Debian root file
+/// system; pages of a database; its text export; plain text), and content that doesn't compress.
+const CLASSES: &[(&str, u32)] = &[
+    ("files", 220),
+    ("database", 231),
+    ("text", 228),
+    ("log", 1050),
+    ("media", 100),
+];
+
+/// Random bytes of each extent, so that it compresses to that ratio.
+fn random_bytes(ratio_hundredths: u32) -> u16 {
+    let bytes = EXTENT_BYTES * 100 / u64::from(ratio_hundredths.max(100));
+    u16::try_from(bytes).unwrap_or(4096)
+}
+
+/// What content compresses like where nothing is said.
+pub(crate) fn random_bytes_of() -> u16 {
+    random_bytes(CLASSES[0].1)
+}
+
+/// The key `compressibility`, as random bytes of each extent.
+pub(crate) fn compressibility(table: &Reader<'_>) -> Option<u16> {
+    let text = table.get::<String>("compressibility")?;
+    if let Some((_, ratio)) = CLASSES.iter().find(|(name, _)| *name == text.value) {
+        return Some(random_bytes(*ratio));
+    }
+    let ratio = text
+        .value
+        .strip_suffix(":1")
+        .or_else(|| text.value.strip_suffix(": 1"))
+        .and_then(|number| units::factor(number).ok());
+    match ratio {
+        Some(ratio) if (1_000..=100_000).contains(&ratio) => Some(random_bytes(ratio / 10)),
+        _ => {
+            let names = || CLASSES.iter().map(|(name, _)| *name);
+            table.diagnosis().push(
+                Problem::new(text.at, format!("`{}` is no compressibility", text.value), "unknown")
+                    .help(did_you_mean(&text.value, names()))
+                    .help(format!(
+                        "accepted: {}, or a ratio from \"1:1\" to \"100:1\"",
+                        list(names())
+                    )),
+            );
+            None
+        }
+    }
+}
+
+/// The streams of a table's `workload` tables.
+pub(crate) fn workloads(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk]) -> Vec<StreamSpec> {
+    table
+        .tables("workload", &keys::WORKLOAD)
+        .iter()
+        .filter_map(|workload| stream(context, workload, disks))
+        .collect()
+}
+
+fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk]) -> Option<StreamSpec> {
+    let names: Vec<&str> = disks.iter().map(|disk| disk.name.as_str()).collect();
+    let disk = match table.get::<String>("disk") {
+        Some(name) => context.find("disk of this machine", &name, &names)?,
+        None => 0,
+    };
+    let recorded = table
+        .word("kind", &[("synthetic", false), ("recorded", true)])
+        .is_some_and(|kind| kind.value);
+    let synthetic_keys = ["rate", "block_sizes", "locality", "burst", "day", "distinct"];
+    let recorded_keys = ["file", "format", "device", "speed", "repeat", "fit"];
+    let random_bytes = compressibility(table).or_else(|| {
+        disks.get(disk).map(|disk| match disk.start {
+            Start::Generated { random_bytes, .. } => random_bytes,
+            Start::Image(_) => random_bytes_of(),
+        })
+    });
+    let flush_every = table.get_or("flush_every", 32_u32);
+    let kind = if recorded {
+        table.forbid(&synthetic_keys, "only with kind = \"synthetic\"");
+        StreamKind::Recorded(recording(context, table, disks.get(disk))?)
+    } else {
+        table.forbid(&recorded_keys, "only with kind = \"recorded\"");
+        StreamKind::Synthetic(synthetic(context, table, disks.get(disk))?)
+    };
+    let random_bytes = random_bytes?;
+    Some(StreamSpec {
+        disk: u16::try_from(disk).unwrap_or(u16::MAX),
+        class: context.class_of(random_bytes),
+        random_bytes,
+        kind,
+        flush_every,
+    })
+}
+
+/// Largest write of a guest: what one request of a controller takes.
+const WRITE_MAX: u64 = 4 << 20;
+
+fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<Synthetic> {
+    let rate = table.required::<Rate>("rate");
+    let block_sizes = block_sizes(context, table, disk);
+    let locality = table.table("locality", &keys::LOCALITY).map(|locality| {
+        let writes = locality.required::<Share>("writes").map_or(0, |share| share.value.0);
+        let part = locality.required::<Share>("disk");
+        if let Some(part) = &part
+            && part.value.0 < 1_000
+        {
+            context
+                .diagnosis
+                .push(Problem::new(part.at, "almost no part of the disk", "at least 0.1 %"));
+        }
+        (writes / 1_000, part.map_or(1_000, |part| part.value.0 / 1_000))
+    });
+    let (hot_per_mille, hot_part_per_mille) = locality.unwrap_or((0, 1_000));
+    let burst = table.table("burst", &keys::BURST).and_then(|burst| {
+        let every = burst.required::<Nanos>("every");
+        let lasts = burst.required::<Nanos>("lasts");
+        let factor = burst.required::<Factor>("factor");
+        let seconds = |time: Located<Nanos>| {
+            let seconds = u32::try_from(time.value.0 / 1_000_000_000).unwrap_or(u32::MAX);
+            if seconds == 0 {
+                context
+                    .diagnosis
+                    .push(Problem::new(time.at, "a burst is measured in seconds", "at least 1 s"));
+            }
+            seconds
+        };
+        Some((seconds(every?), seconds(lasts?), factor?.value.0))
+    });
+    let hours_per_mille = day(context, table);
+    let distinct = table.get_or("distinct", Share(620_000)).0;
+    Some(Synthetic {
+        bytes_per_second: rate?.value.bytes_per_second(),
+        block_sizes,
+        hot_per_mille,
+        hot_part_per_mille,
+        hours_per_mille,
+        burst,
+        start_of_day: context.start_of_day,
+        distinct_per_mille: distinct / 1_000,
+    })
+}
+
+fn block_sizes(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Vec<(u32, u32)> {
+    let mut sizes = Vec::new();
+    for (size, weight) in table.open_table::<u32>("block_sizes") {
+        let wrong = |label: String, help: String| {
+            context
+                .diagnosis
+                .push(Problem::new(size.at, format!("`{}` is no size of a write", size.value), label).help(help));
+        };
+        match units::size(&size.value) {
+            Err(why) => wrong(why.label, why.help),
+            Ok(bytes) if bytes == 0 || bytes % 512 != 0 || bytes > WRITE_MAX => {
+                wrong("a multiple of 512 B, up to 4 MiB".to_owned(), String::new());
+            }
+            Ok(bytes) if disk.is_some_and(|disk| bytes > disk.bytes) => {
+                wrong("larger than the disk".to_owned(), String::new());
+            }
+            Ok(bytes) => sizes.push((u32::try_from(bytes).unwrap_or(u32::MAX), weight.value)),
+        }
+    }
+    if table.node("block_sizes").is_none() {
+        return vec![(8192, 1)];
+    }
+    if sizes.iter().all(|(_, weight)| *weight == 0) && !context.diagnosis.failed() {
+        context.diagnosis.push(Problem::new(
+            table.key_at("block_sizes"),
+            "no size has any weight",
+            "at least one above 0",
+        ));
+    }
+    sizes
+}
+
+/// Named shapes of a day, per mille by hour; each has a mean of 1,000.
+const OFFICE: [u32; 24] = [
+    480, 450, 440, 440, 460, 520, 640, 900, 1300, 1560, 1640, 1600, 1500, 1560, 1620, 1580, 1480, 1300, 1060, 880, 740,
+    680, 620, 550,
+];
+const NIGHT: [u32; 24] = [
+    2400, 2600, 2600, 2200, 1600, 1000, 700, 600, 600, 600, 600, 600, 600, 600, 600, 600, 600, 600, 600, 600, 600, 700,
+    1000, 1400,
+];
+
+fn day(context: &Context<'_>, table: &Reader<'_>) -> Vec<u32> {
+    let Some(node) = table.node("day") else {
+        return Vec::new();
+    };
+    let help =
+        "accepted: \"flat\", \"office\", \"night\", or a list of 24 factors, the first for the hour after midnight";
+    match &node.value {
+        Value::Array(items) if items.len() == 24 => items
+            .iter()
+            .filter_map(|item| Some(table.read::<Factor>("day", item)?.value.0))
+            .collect(),
+        Value::Array(items) => {
+            let label = format!("{} factors, not 24", items.len());
+            context
+                .diagnosis
+                .push(Problem::new(node.at, "a day has 24 hours", label).help(help));
+            Vec::new()
+        }
+        Value::Text(text) => match text.as_str() {
+            "flat" => Vec::new(),
+            "office" => OFFICE.to_vec(),
+            "night" => NIGHT.to_vec(),
+            other => {
+                context.diagnosis.push(
+                    Problem::new(node.at, format!("`{other}` is no shape of a day"), "unknown")
+                        .help(did_you_mean(other, ["flat", "office", "night"]))
+                        .help(help),
+                );
+                Vec::new()
+            }
+        },
+        _ => {
+            let label = format!("this is {}", node.value.kind());
+            context
+                .diagnosis
+                .push(Problem::new(node.at, "wrong value for `day`", label).help(help));
+            Vec::new()
+        }
+    }
+}
+
+fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<Recorded> {
+    let file = table.required::<String>("file");
+    let _ = table.required::<String>("format");
+    let format = table.word(
+        "format",
+        &[
+            ("msr", Format::Msr),
+            ("fio", Format::Fio),
+            ("blkparse", Format::Blkparse),
+        ],
+    );
+    let device = table.get::<Device>("device").map(|device| device.value.0);
+    let speed = table.get::<Factor>("speed");
+    if let Some(speed) = &speed
+        && speed.value.0 == 0
+    {
+        context
+            .diagnosis
+            .push(Problem::new(speed.at, "a recording that never moves", "more than 0"));
+    }
+    let repeat = table.get_or("repeat", false);
+    let fit = table
+        .word(
+            "fit",
+            &[("exact", Fit::Exact), ("wrap", Fit::Wrap), ("scale", Fit::Scale)],
+        )
+        .map_or(Fit::Exact, |fit| fit.value);
+    let (file, format, disk) = (file?, format?, disk?);
+    let path = context.folder.join(&file.value);
+    let text = match std::fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) => {
+            let missing = error.kind() == std::io::ErrorKind::NotFound;
+            if !missing {
+                context.diagnosis.machine_failed();
+            }
+            let title = if missing {
+                format!("there is no recording {}", path.display())
+            } else {
+                format!("cannot read the recording {}: {error}", path.display())
+            };
+            context.diagnosis.push(Problem::new(file.at, title, "named here"));
+            return None;
+        }
+    };
+    let requests = match traces::read(format.value, &text, device.as_deref()) {
+        Ok(requests) => requests,
+        Err(broken) => {
+            broken_line(context, &path.display().to_string(), &text, &broken);
+            return None;
+        }
+    };
+    if requests.is_empty() {
+        let title = format!("the recording {} writes nothing", path.display());
+        context.diagnosis.push(
+            Problem::new(file.at, title, "named here")
+                .help("reads are left out; a request of this kind remains nowhere"),
+        );
+        return None;
+    }
+    match traces::fit(requests, disk.bytes / 512, fit) {
+        Ok(requests) => Some(Recorded {
+            requests: Arc::new(requests),
+            speed_per_mille: speed.map_or(1_000, |speed| speed.value.0),
+            repeat,
+        }),
+        Err(end) => {
+            let title = format!(
+                "the recording writes up to {} of a disk of {}",
+                units::show_size(end.saturating_mul(512)),
+                units::show_size(disk.bytes)
+            );
+            context.diagnosis.push(
+                Problem::new(file.at, title, "past the disk's end")
+                    .help("fit = \"wrap\" wraps offsets into the disk; fit = \"scale\" scales all of them"),
+            );
+            None
+        }
+    }
+}
+
+fn broken_line(context: &Context<'_>, name: &str, text: &str, broken: &traces::Broken) {
+    // Recordings can be large: the picture needs the line alone, so the lines before it are left empty.
+    let line = text.lines().nth(broken.line).unwrap_or_default();
+    let mut excerpt = "\n".repeat(broken.line);
+    let start = excerpt.len() + broken.column.min(line.len());
+    excerpt.push_str(line);
+    let source = context.diagnosis.add(name, excerpt);
+    let at = At {
+        source,
+        start: u32::try_from(start).unwrap_or(u32::MAX),
+        end: u32::try_from(start + broken.len).unwrap_or(u32::MAX),
+    };
+    context.diagnosis.push(
+        Problem::new(
+            at,
+            format!("a broken line in the recording: {}", broken.why),
+            broken.label.clone(),
+        )
+        .help(broken.accepted),
+    );
+}
+
+/// A device of a recording: a number is taken as its text.
+struct Device(String);
+
+impl FromNode for Device {
+    fn from_node(node: &Node) -> Result<Self, units::WrongUnit> {
+        match &node.value {
+            Value::Number(number) => Ok(Device(number.clone())),
+            _ => String::from_node(node).map(Device),
+        }
+    }
+}
