@@ -6,10 +6,14 @@
 //!
 //! One set of actors runs on all of them: what differs is decided in this crate by matching on [`Content`].
 
+mod generated;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{DiskId, EXTENT_BYTES, Extent, WriteSeq};
+
+pub use generated::generated;
 
 /// How exactly a run models the content of disks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,0 +1,150 @@
+//! A disk as a list of stretches: where each stretch of the disk stands in a file, or how it is decoded. What every format
+//! comes down to once its tables are read.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use super::{ImageError, Source, machine, unusable};
+
+/// Content that does not stand in a file as it is.
+pub(super) trait Decode: Send + Sync {
+    /// Reads a part of the disk that lies within one stretch.
+    fn read(&self, stretch: &Stretch, offset: u64, buffer: &mut [u8]) -> io::Result<()>;
+}
+
+/// A part of the disk that has content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stretch {
+    /// First byte on the disk.
+    pub at: u64,
+    /// Bytes of disk.
+    pub len: u64,
+    /// Where it comes from.
+    pub place: Place,
+}
+
+/// Where a stretch comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As it is, at an offset of a file.
+    File { file: u32, offset: u64 },
+    /// From the decoder, which knows the offset's meaning.
+    Encoded { offset: u64 },
+}
+
+/// A disk made of stretches.
+pub(super) struct Mapped {
+    bytes: u64,
+    files: Vec<(PathBuf, File)>,
+    stretches: Vec<Stretch>,
+    allocated: Vec<(u64, u64)>,
+    decoder: Option<Box<dyn Decode>>,
+}
+
+/// Collects stretches in order of the disk, cut to its size and joined where they continue each other.
+pub(super) struct Stretches {
+    bytes: u64,
+    list: Vec<Stretch>,
+}
+
+impl Stretches {
+    pub(super) fn new(bytes: u64) -> Stretches {
+        Stretches {
+            bytes,
+            list: Vec::new(),
+        }
+    }
+
+    /// Adds what follows; `at` must not lie before the end of what was added last.
+    pub(super) fn push(&mut self, at: u64, len: u64, place: Place) {
+        let len = len.min(self.bytes.saturating_sub(at));
+        if len == 0 {
+            return;
+        }
+        if let Some(last) = self.list.last_mut() {
+            debug_assert!(last.at + last.len <= at, "stretches come in order");
+            let continues = match (last.place, place) {
+                (Place::File { file: a, offset: x }, Place::File { file: b, offset: y }) => a == b && x + last.len == y,
+                _ => false,
+            };
+            if continues && last.at + last.len == at {
+                last.len += len;
+                return;
+            }
+        }
+        self.list.push(Stretch { at, len, place });
+    }
+
+    /// The disk.
+    pub(super) fn build(self, files: Vec<(PathBuf, File)>, decoder: Option<Box<dyn Decode>>) -> Mapped {
+        let mut allocated: Vec<(u64, u64)> = Vec::new();
+        for s in &self.list {
+            match allocated.last_mut() {
+                Some((at, len)) if *at + *len == s.at => *len += s.len,
+                _ => allocated.push((s.at, s.len)),
+            }
+        }
+        Mapped {
+            bytes: self.bytes,
+            files,
+            stretches: self.list,
+            allocated,
+            decoder,
+        }
+    }
+}
+
+impl Mapped {
+    fn read_stretch(&self, stretch: &Stretch, offset: u64, buffer: &mut [u8]) -> Result<(), ImageError> {
+        match (stretch.place, &self.decoder) {
+            (Place::File { file, offset: begin }, _) => {
+                let (path, file) = &self.files[file as usize];
+                file.read_exact_at(buffer, begin + (offset - stretch.at))
+                    .map_err(|e| match e.kind() {
+                        io::ErrorKind::UnexpectedEof => unusable(path, "the file became shorter while it was read"),
+                        _ => machine(path, e),
+                    })
+            }
+            (Place::Encoded { .. }, Some(decoder)) => decoder.read(stretch, offset, buffer).map_err(|e| {
+                unusable(
+                    &self.files[0].0,
+                    format!("the content at byte {offset} of the disk: {e}"),
+                )
+            }),
+            (Place::Encoded { .. }, None) => unreachable!("encoded stretches are built with their decoder"),
+        }
+    }
+}
+
+impl Source for Mapped {
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn allocated(&self) -> &[(u64, u64)] {
+        &self.allocated
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ImageError> {
+        let end = offset.saturating_add(buffer.len() as u64);
+        let mut done = offset;
+        let index = self.stretches.partition_point(|s| s.at + s.len <= offset);
+        for stretch in &self.stretches[index..] {
+            if stretch.at >= end {
+                break;
+            }
+            let (from, to) = (stretch.at.max(done), (stretch.at + stretch.len).min(end));
+            buffer[(done - offset) as usize..(from - offset) as usize].fill(0);
+            self.read_stretch(
+                stretch,
+                from,
+                &mut buffer[(from - offset) as usize..(to - offset) as usize],
+            )?;
+            done = to;
+        }
+        buffer[(done - offset) as usize..].fill(0);
+        Ok(())
+    }
+}

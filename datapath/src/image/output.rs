@@ -1,0 +1,173 @@
+//! Images out: raw, and fixed VHD, which Azure takes (page blobs hold fixed VHDs).
+//!
+//! A file is written beside its name and renamed when it is whole. Zeros are not written: the file has holes there. The
+//! footer's creator is none of the two (`vpc `, `qemu`) whose size QEMU takes from a geometry that ends up to a cylinder early. Left out: Azure's rule that an uploaded disk be whole MiB, since the guest's disk keeps its size.
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+
+use super::vhd::{self, COOKIE, FIXED, FOOTER_BYTES};
+use super::{ImageError, machine};
+use crate::content::Content;
+use crate::units::{EXTENT_BYTES, Extent, SECTOR_BYTES};
+use crate::volume::Volume;
+
+/// Extents read from the volume at a time: 4 MiB.
+const PIECE_EXTENTS: u64 = 1024;
+/// Zeros, to hash what is not there.
+static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+
+/// What a written image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageWritten {
+    /// BLAKE3 of the disk's content, from its first byte to its last; a footer does not count.
+    pub blake3: [u8; 32],
+    /// Bytes of the disk.
+    pub bytes: u64,
+}
+
+/// Writes a volume as a raw image. `progress` hears of the bytes of disk that are done.
+pub fn write_raw(volume: &Volume, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<ImageWritten, ImageError> {
+    write(volume, path, None, progress)
+}
+
+/// Writes a volume as a fixed VHD. `progress` hears of the bytes of disk that are done.
+pub fn write_vhd(volume: &Volume, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<ImageWritten, ImageError> {
+    write(volume, path, Some(footer(volume.bytes())), progress)
+}
+
+fn write(
+    volume: &Volume,
+    path: &Path,
+    footer: Option<[u8; FOOTER_BYTES as usize]>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<ImageWritten, ImageError> {
+    let failed = |e: std::io::Error| machine(path, e);
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let beside = tempfile::Builder::new()
+        .prefix(".partial-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    let bytes = volume.bytes();
+    let footer_bytes = footer.map_or(0, |f| f.len() as u64);
+    beside.as_file().set_len(bytes + footer_bytes).map_err(failed)?;
+    let blake3 = write_content(volume, beside.as_file(), path, progress)?;
+    if let Some(footer) = footer {
+        beside.as_file().write_all_at(&footer, bytes).map_err(failed)?;
+    }
+    beside.persist(path).map_err(|e| failed(e.error))?;
+    Ok(ImageWritten { blake3, bytes })
+}
+
+fn write_content(
+    volume: &Volume,
+    file: &File,
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<[u8; 32], ImageError> {
+    let (bytes, extents) = (volume.bytes(), volume.extents());
+    let mut hash = blake3::Hasher::new();
+    let mut at = 0;
+    while at < extents {
+        let piece = PIECE_EXTENTS.min(extents - at);
+        let runs = volume
+            .read(Extent(at), piece as u32)
+            .map_err(|e| machine(path, format!("reading the disk: {e}")))?;
+        for run in runs {
+            let begin = run.start.0 * EXTENT_BYTES;
+            let end = (run.end().0 * EXTENT_BYTES).min(bytes);
+            let len = (end - begin) as usize;
+            match &run.content {
+                Content::Zero => hash_zeros(&mut hash, len),
+                Content::Bytes(content) => {
+                    hash.update(&content[..len]);
+                    write_sparse(file, begin, &content[..len]).map_err(|e| machine(path, e))?;
+                }
+                Content::Version { .. } => {
+                    return Err(machine(path, "a disk with modelled content has no bytes to write"));
+                }
+            }
+        }
+        at += piece;
+        progress((at * EXTENT_BYTES).min(bytes));
+    }
+    Ok(*hash.finalize().as_bytes())
+}
+
+fn hash_zeros(hash: &mut blake3::Hasher, mut len: usize) {
+    while len > 0 {
+        let n = len.min(ZEROS.len());
+        hash.update(&ZEROS[..n]);
+        len -= n;
+    }
+}
+
+/// Writes what is not zero; stretches of other extents go in one call.
+fn write_sparse(file: &File, at: u64, content: &[u8]) -> std::io::Result<()> {
+    const EXTENT: usize = EXTENT_BYTES as usize;
+    let zero = |extent: &[u8]| extent == &ZEROS[..extent.len()];
+    let mut begin = None;
+    for (index, extent) in content.chunks(EXTENT).enumerate() {
+        match (zero(extent), begin) {
+            (false, None) => begin = Some(index * EXTENT),
+            (true, Some(from)) => {
+                file.write_all_at(&content[from..index * EXTENT], at + from as u64)?;
+                begin = None;
+            }
+            _ => {}
+        }
+    }
+    match begin {
+        Some(from) => file.write_all_at(&content[from..], at + from as u64),
+        None => Ok(()),
+    }
+}
+
+/// The footer of a fixed VHD. Its time stamp and identity are fixed, so that the same disk gives the same file.
+fn footer(bytes: u64) -> [u8; FOOTER_BYTES as usize] {
+    let (cylinders, heads, sectors) = geometry(bytes / SECTOR_BYTES);
+    let mut f = [0; FOOTER_BYTES as usize];
+    f[0..8].copy_from_slice(COOKIE);
+    f[8..12].copy_from_slice(&2u32.to_be_bytes()); // features: the reserved bit is always set
+    f[12..16].copy_from_slice(&0x0001_0000u32.to_be_bytes()); // format version 1.0
+    f[16..24].copy_from_slice(&u64::MAX.to_be_bytes()); // no header follows: fixed
+    f[28..32].copy_from_slice(b"fdrl"); // a creator whose size field is believed
+    f[32..36].copy_from_slice(&0x0001_0000u32.to_be_bytes());
+    f[36..40].copy_from_slice(b"Wi2k");
+    f[40..48].copy_from_slice(&bytes.to_be_bytes());
+    f[48..56].copy_from_slice(&bytes.to_be_bytes());
+    f[56..58].copy_from_slice(&cylinders.to_be_bytes());
+    f[58] = heads;
+    f[59] = sectors;
+    f[60..64].copy_from_slice(&FIXED.to_be_bytes());
+    let identity = blake3::hash(&bytes.to_be_bytes());
+    f[68..84].copy_from_slice(&identity.as_bytes()[..16]);
+    let sum = vhd::checksum(&f, 64);
+    f[64..68].copy_from_slice(&sum.to_be_bytes());
+    f
+}
+
+/// Cylinders, heads and sectors of a track, by the specification's appendix.
+fn geometry(total: u64) -> (u16, u8, u8) {
+    let total = total.min(65_535 * 16 * 255);
+    let (sectors, heads, tracks);
+    if total >= 65_535 * 16 * 63 {
+        (sectors, heads, tracks) = (255, 16, total / 255);
+    } else {
+        let by_17 = total / 17;
+        let wanted = by_17.div_ceil(1024).max(4);
+        if by_17 < wanted * 1024 && wanted <= 16 {
+            (sectors, heads, tracks) = (17, wanted, by_17);
+        } else if total / 31 < 16 * 1024 {
+            (sectors, heads, tracks) = (31, 16, total / 31);
+        } else {
+            (sectors, heads, tracks) = (63, 16, total / 63);
+        }
+    }
+    ((tracks / heads) as u16, heads as u8, sectors as u8)
+}

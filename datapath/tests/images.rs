@@ -1,0 +1,271 @@
+//! Images against `qemu-img`, which nobody here wrote: what it makes is read as it means it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use datapath::image::{self, ImageError};
+use datapath::{DiskId, Extent, VmId, WriteSeq};
+
+const MIB: u64 = 1 << 20;
+/// No multiple of 1 MiB, of a cluster, of an extent or of a VHD's cylinder.
+const BYTES: u64 = 64 * MIB + 3 * 512;
+
+fn qemu_img(arguments: &[&str]) -> String {
+    let out = Command::new("qemu-img")
+        .args(arguments)
+        .output()
+        .expect("qemu-img is there");
+    assert!(
+        out.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+/// A disk with holes, with content that compresses and content that does not, up to its last sector.
+fn make_raw(folder: &Path, bytes: u64) -> PathBuf {
+    let path = folder.join("source.raw");
+    let file = File::create(&path).unwrap();
+    file.set_len(bytes).unwrap();
+    let disk = DiskId { vm: VmId(0), index: 0 };
+    let mut page = vec![0; 4096];
+    for extent in (0..bytes / 4096).filter(|e| e / 100 % 3 != 1) {
+        let random = if extent / 1000 % 2 == 0 { 4096 } else { 300 };
+        datapath::content::generated(5, disk, Extent(extent), WriteSeq(1), random, &mut page);
+        file.write_all_at(&page, extent * 4096).unwrap();
+    }
+    file.write_all_at(&[0xee; 512], bytes - 512).unwrap();
+    path
+}
+
+fn convert(raw: &Path, name: &str, options: &[&str]) -> PathBuf {
+    let out = raw.with_file_name(name);
+    let mut arguments = vec!["convert", "-f", "raw"];
+    arguments.extend(options);
+    arguments.extend([raw.to_str().unwrap(), out.to_str().unwrap()]);
+    qemu_img(&arguments);
+    out
+}
+
+/// Reads a whole image in pieces that fit no format's units.
+fn read_all(path: &Path) -> Vec<u8> {
+    let source = image::open(path).unwrap_or_else(|e| panic!("{e}"));
+    let mut all = vec![0xaa; source.bytes() as usize];
+    for (index, piece) in all.chunks_mut(777_777).enumerate() {
+        source.read_at(index as u64 * 777_777, piece).unwrap();
+    }
+    all
+}
+
+fn refusal(path: &Path) -> String {
+    match image::open(path).err() {
+        Some(ImageError::Unusable { why, .. }) => why,
+        other => panic!("{}: not refused as unusable: {other:?}", path.display()),
+    }
+}
+
+#[test]
+fn every_format_reads_as_the_disk_it_was_made_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), BYTES);
+    let content = fs::read(&raw).unwrap();
+    let sparse_at_most = BYTES * 3 / 4;
+    let cases: &[(&str, &[&str])] = &[
+        ("plain.qcow2", &["-O", "qcow2"]),
+        ("packed.qcow2", &["-c", "-O", "qcow2"]),
+        ("small-clusters.qcow2", &["-O", "qcow2", "-o", "cluster_size=4k"]),
+        ("old.qcow2", &["-O", "qcow2", "-o", "compat=0.10"]),
+        ("metadata.qcow2", &["-O", "qcow2", "-o", "preallocation=metadata"]),
+        ("sparse.vmdk", &["-O", "vmdk", "-o", "subformat=monolithicSparse"]),
+        ("stream.vmdk", &["-O", "vmdk", "-o", "subformat=streamOptimized"]),
+        ("flat.vmdk", &["-O", "vmdk", "-o", "subformat=monolithicFlat"]),
+        ("split.vmdk", &["-O", "vmdk", "-o", "subformat=twoGbMaxExtentSparse"]),
+        ("split-flat.vmdk", &["-O", "vmdk", "-o", "subformat=twoGbMaxExtentFlat"]),
+        ("fixed.vhd", &["-O", "vpc", "-o", "subformat=fixed,force_size=on"]),
+        ("dynamic.vhd", &["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
+        ("geometry.vhd", &["-O", "vpc", "-o", "subformat=fixed"]),
+    ];
+    for (name, options) in cases {
+        let path = convert(&raw, name, options);
+        // A VHD sized by its geometry may be larger than what it was made from; the rest is zeros.
+        let all = read_all(&path);
+        assert!(all.len() >= content.len(), "{name}: {} bytes", all.len());
+        if *name != "geometry.vhd" {
+            assert_eq!(all.len(), content.len(), "{name}");
+        }
+        let differs = all
+            .iter()
+            .zip(content.iter().chain(std::iter::repeat(&0)))
+            .position(|(a, b)| a != b);
+        assert_eq!(differs, None, "{name}: first byte that differs");
+        let allocated: u64 = image::open(&path).unwrap().allocated().iter().map(|(_, len)| len).sum();
+        if !["flat", "fixed", "geometry", "metadata", "dynamic", "split-flat"]
+            .iter()
+            .any(|f| name.starts_with(f))
+        {
+            assert!(
+                allocated < sparse_at_most,
+                "{name}: {allocated} bytes count as allocated"
+            );
+        }
+    }
+    assert_eq!(read_all(&raw), content);
+}
+
+#[test]
+fn what_is_not_allocated_reads_as_zeros_and_the_ranges_are_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), BYTES);
+    for (name, options) in [
+        ("a.qcow2", ["-O", "qcow2"]),
+        ("a.vmdk", ["-O", "vmdk"]),
+        ("a.vhd", ["-O", "vpc"]),
+    ] {
+        let source = image::open(&convert(&raw, name, &options)).unwrap();
+        let content = fs::read(&raw).unwrap();
+        let mut end = None;
+        for (at, len) in source.allocated() {
+            assert!(
+                end.is_none_or(|e| e < *at) && *len > 0,
+                "{name}: ranges are in order and not adjacent"
+            );
+            let hole = &content[(end.unwrap_or(0) as usize).min(content.len())..(*at as usize).min(content.len())];
+            assert!(
+                hole.iter().all(|b| *b == 0),
+                "{name}: what is skipped before {at} is zeros"
+            );
+            end = Some(at + len);
+        }
+    }
+}
+
+#[test]
+fn a_raw_image_is_padded_to_a_sector_and_its_holes_are_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.raw");
+    let file = File::create(&path).unwrap();
+    file.write_all_at(b"end", 8 * MIB).unwrap();
+    let source = image::open(&path).unwrap();
+    assert_eq!(source.bytes(), 8 * MIB + 512);
+    let mut tail = [0xaa; 1024];
+    source.read_at(8 * MIB, &mut tail).unwrap();
+    assert_eq!(&tail[..3], b"end");
+    assert!(tail[3..].iter().all(|b| *b == 0), "past the end are zeros");
+    let (at, _) = source.allocated()[0];
+    assert!(at > 0, "the hole at the start is not allocated");
+}
+
+#[test]
+fn a_truncated_image_is_refused_at_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), 6 * MIB + 512);
+    let content = fs::read(&raw).unwrap();
+    let cases: &[(&str, &[&str])] = &[
+        ("plain.qcow2", &["-O", "qcow2"]),
+        ("packed.qcow2", &["-c", "-O", "qcow2"]),
+        ("sparse.vmdk", &["-O", "vmdk"]),
+        ("stream.vmdk", &["-O", "vmdk", "-o", "subformat=streamOptimized"]),
+        ("fixed.vhd", &["-O", "vpc", "-o", "subformat=fixed,force_size=on"]),
+        ("dynamic.vhd", &["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
+    ];
+    for (name, options) in cases {
+        let path = convert(&raw, name, options);
+        let len = fs::metadata(&path).unwrap().len();
+        let whole = fs::read(&path).unwrap();
+        for keep in [4, 100, 600, len / 10, len / 2, len - 70_000, len - 4096, len - 1024] {
+            fs::write(&path, &whole[..keep as usize]).unwrap();
+            let refused = match image::open(&path) {
+                // Without its footer a fixed VHD is a raw disk to anybody; and what only pads the end may be missing.
+                Ok(source) if *name == "fixed.vhd" => source.bytes() == keep.next_multiple_of(512),
+                Ok(_) => read_all(&path) == content,
+                Err(ImageError::Unusable { why, .. }) => !why.is_empty(),
+                Err(ImageError::Machine { why, .. }) => panic!("{name} cut to {keep}: {why}"),
+            };
+            assert!(refused, "{name} of {len} bytes cut to {keep} is not refused");
+        }
+        fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_whole_disk_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("empty"), b"").unwrap();
+    assert!(refusal(&at("empty")).contains("empty"));
+    assert!(refusal(&at("missing")).contains("no such file"));
+    assert!(refusal(folder.path()).contains("folder"));
+
+    qemu_img(&["create", "-q", "-f", "qcow2", at("zero.qcow2").to_str().unwrap(), "0"]);
+    assert!(refusal(&at("zero.qcow2")).contains("0 bytes"));
+
+    let base = make_raw(folder.path(), MIB);
+    let child = at("child.qcow2");
+    qemu_img(&[
+        "create",
+        "-q",
+        "-f",
+        "qcow2",
+        "-b",
+        base.to_str().unwrap(),
+        "-F",
+        "raw",
+        child.to_str().unwrap(),
+    ]);
+    assert!(refusal(&child).contains("backing file"));
+
+    let zstd = convert(
+        &base,
+        "zstd.qcow2",
+        &["-c", "-O", "qcow2", "-o", "compression_type=zstd"],
+    );
+    assert!(refusal(&zstd).contains("deflate"));
+    let extended = convert(&base, "extended.qcow2", &["-O", "qcow2", "-o", "extended_l2=on"]);
+    assert!(refusal(&extended).contains("subclusters"));
+    assert!(refusal(&convert(&base, "a.vhdx", &["-O", "vhdx"])).contains("VHDX"));
+    assert!(refusal(&convert(&base, "a.vdi", &["-O", "vdi"])).contains("VDI"));
+
+    let vhd = convert(&base, "bad.vhd", &["-O", "vpc", "-o", "subformat=fixed,force_size=on"]);
+    let mut bytes = fs::read(&vhd).unwrap();
+    let footer = bytes.len() - 512;
+    bytes[footer + 50] ^= 1;
+    fs::write(&vhd, bytes).unwrap();
+    assert!(refusal(&vhd).contains("checksum"));
+
+    let escape = at("escape.vmdk");
+    fs::write(
+        &escape,
+        "# Disk DescriptorFile\nparentCID=ffffffff\nRW 8 FLAT \"../secret\" 0\n",
+    )
+    .unwrap();
+    assert!(refusal(&escape).contains("beside the descriptor"));
+}
+
+#[test]
+fn no_byte_of_a_table_makes_reading_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), MIB);
+    for (name, options) in [
+        ("f.qcow2", ["-O", "qcow2"]),
+        ("f.vmdk", ["-O", "vmdk"]),
+        ("f.vhd", ["-O", "vpc"]),
+    ] {
+        let path = convert(&raw, name, &options);
+        let whole = fs::read(&path).unwrap();
+        for at in (0..2048).chain((2048..whole.len().min(400_000)).step_by(997)) {
+            for value in [0u8, 0xff, whole[at] ^ 0x10] {
+                let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+                file.write_all_at(&[value], at as u64).unwrap();
+                if let Ok(source) = image::open(&path) {
+                    let mut piece = [0; 8192];
+                    let _ = source.read_at(0, &mut piece);
+                    let _ = source.read_at(source.bytes().saturating_sub(4096), &mut piece);
+                }
+                file.write_all_at(&whole[at..=at], at as u64).unwrap();
+            }
+        }
+    }
+}
