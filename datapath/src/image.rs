@@ -139,7 +139,7 @@ impl Input {
 
     /// Reads a range that must be there; `what` names it in the error.
     fn read(&self, offset: u64, len: u64, what: &str) -> Result<Vec<u8>, ImageError> {
-        let end = offset.checked_add(len).unwrap_or(u64::MAX);
+        let end = offset.saturating_add(len);
         if end > self.len {
             return Err(self.truncated(what, end));
         }

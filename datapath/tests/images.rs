@@ -1,12 +1,15 @@
 //! Images against `qemu-img`, which nobody here wrote: what it makes is read as it means it.
 
+#![allow(clippy::unwrap_used)] // a test that cannot prepare itself fails
+
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use datapath::image::{self, ImageError};
-use datapath::{DiskId, Extent, VmId, WriteSeq};
+use datapath::image::{self, ImageError, Source};
+use datapath::volume::{PageStore, Volume};
+use datapath::{Class, Content, DiskId, Extent, Grain, Run, VmId, WriteSeq};
 
 const MIB: u64 = 1 << 20;
 /// No multiple of 1 MiB, of a cluster, of an extent or of a VHD's cylinder.
@@ -175,7 +178,7 @@ fn a_truncated_image_is_refused_at_any_length() {
         let path = convert(&raw, name, options);
         let len = fs::metadata(&path).unwrap().len();
         let whole = fs::read(&path).unwrap();
-        for keep in [4, 100, 600, len / 10, len / 2, len - 70_000, len - 4096, len - 1024] {
+        for keep in [10, 100, 600, len / 10, len / 2, len - 70_000, len - 4096, len - 1024] {
             fs::write(&path, &whole[..keep as usize]).unwrap();
             let refused = match image::open(&path) {
                 // Without its footer a fixed VHD is a raw disk to anybody; and what only pads the end may be missing.
@@ -268,4 +271,141 @@ fn no_byte_of_a_table_makes_reading_panic() {
             }
         }
     }
+}
+
+/// A volume over an image, with some of it written over: what a recovered disk is.
+fn volume(source: &Path) -> Volume {
+    let store = PageStore::new(16 * MIB);
+    Volume::from_image(&store, Grain::Real, image::open(source).unwrap(), Class(0)).unwrap()
+}
+
+fn compare(a: (&str, &Path), b: (&str, &Path)) {
+    let said = qemu_img(&[
+        "compare",
+        "-f",
+        a.0,
+        "-F",
+        b.0,
+        a.1.to_str().unwrap(),
+        b.1.to_str().unwrap(),
+    ]);
+    assert!(said.contains("Images are identical"), "{said}");
+}
+
+#[test]
+fn what_is_written_is_identical_to_what_was_read_and_sparse() {
+    for bytes in [BYTES, 64 * MIB, 512, 2 * MIB + 512, 129 * MIB - 512] {
+        let folder = tempfile::tempdir().unwrap();
+        let raw = make_raw(folder.path(), bytes);
+        let qcow2 = convert(&raw, "in.qcow2", &["-O", "qcow2"]);
+        let volume = volume(&qcow2);
+        let (vhd, out) = (folder.path().join("out.vhd"), folder.path().join("out.raw"));
+        let mut heard = Vec::new();
+        let written = image::write_vhd(&volume, &vhd, &mut |done| heard.push(done)).unwrap();
+        assert!(
+            heard.is_sorted() && heard.last() == Some(&bytes),
+            "progress ends at the disk's size"
+        );
+        assert_eq!(written, image::write_raw(&volume, &out, &mut |_| {}).unwrap());
+        assert_eq!(written.bytes, bytes);
+        assert_eq!(&written.blake3, blake3::hash(&fs::read(&raw).unwrap()).as_bytes());
+        compare(("qcow2", &qcow2), ("vpc", &vhd));
+        compare(("raw", &raw), ("raw", &out));
+        assert_eq!(fs::metadata(&out).unwrap().len(), bytes);
+        // And it is read back by ourselves.
+        assert_eq!(read_all(&vhd), fs::read(&raw).unwrap());
+        if bytes >= BYTES {
+            use std::os::unix::fs::MetadataExt;
+            let used = fs::metadata(&vhd).unwrap().blocks() * 512;
+            assert!(
+                used < bytes * 3 / 4,
+                "{used} bytes of {bytes} are used: the file is not sparse"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_was_written_over_the_image_is_in_the_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), BYTES);
+    let mut volume = volume(&raw);
+    let mut expected = fs::read(&raw).unwrap();
+    let last = volume.extents() - 1;
+    for (start, extents, content) in [
+        (0u64, 3u32, Content::Zero),
+        (1000, 2, Content::Bytes(vec![7; 8192].into())),
+        (120, 1, Content::Bytes(vec![0; 4096].into())),
+        (last, 1, Content::Bytes([vec![9; 1536], vec![0; 2560]].concat().into())),
+    ] {
+        let from = start as usize * 4096;
+        let to = (from + extents as usize * 4096).min(expected.len());
+        match &content {
+            Content::Bytes(bytes) => expected[from..to].copy_from_slice(&bytes[..to - from]),
+            _ => expected[from..to].fill(0),
+        }
+        let start = Extent(start);
+        volume
+            .write(&Run {
+                start,
+                extents,
+                content,
+            })
+            .unwrap();
+    }
+    let (vhd, reference) = (folder.path().join("out.vhd"), folder.path().join("expected.raw"));
+    image::write_vhd(&volume, &vhd, &mut |_| {}).unwrap();
+    fs::write(&reference, expected).unwrap();
+    compare(("raw", &reference), ("vpc", &vhd));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), MIB);
+    let missing = folder.path().join("nowhere/out.vhd");
+    assert!(matches!(
+        image::write_vhd(&volume(&raw), &missing, &mut |_| {}),
+        Err(ImageError::Machine { .. })
+    ));
+    let store = PageStore::new(MIB);
+    let mut modelled = Volume::new(&store, Grain::Extent, MIB);
+    let content = Content::Version {
+        version: WriteSeq(1),
+        class: Class(0),
+    };
+    let start = Extent(0);
+    modelled
+        .write(&Run {
+            start,
+            extents: 1,
+            content,
+        })
+        .unwrap();
+    assert!(image::write_raw(&modelled, &folder.path().join("modelled.raw"), &mut |_| {}).is_err());
+    let names: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["source.raw"]);
+}
+
+#[test]
+fn a_generated_disk_reads_the_same_in_any_pieces() {
+    let disk = DiskId { vm: VmId(2), index: 1 };
+    let source = image::Generated::new(MIB + 512, 700_000, 900, 11, disk);
+    let mut whole = vec![0xaa; (MIB + 4096) as usize];
+    source.read_at(0, &mut whole).unwrap();
+    assert!(
+        whole[700_000..].iter().all(|b| *b == 0),
+        "behind the used part are zeros"
+    );
+    let mut pieces = vec![0xaa; whole.len()];
+    for (index, piece) in pieces.chunks_mut(10_001).enumerate() {
+        source.read_at(index as u64 * 10_001, piece).unwrap();
+    }
+    assert!(pieces == whole);
+    let mut page = [0; 4096];
+    datapath::content::generated(11, disk, Extent(3), WriteSeq::START, 900, &mut page);
+    assert_eq!(page, whole[3 * 4096..4 * 4096]);
 }

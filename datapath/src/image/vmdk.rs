@@ -17,7 +17,7 @@ use descriptor::{Descriptor, Kind};
 use sparse::Sparse;
 
 use super::mapped::{Decode, Place, Stretch, Stretches};
-use super::{ImageError, Input, Source, machine, raw};
+use super::{DISK_BYTES_MAX, ImageError, Input, Source, machine, raw};
 use crate::units::SECTOR_BYTES;
 
 /// A descriptor is a page or two of text.
@@ -192,9 +192,10 @@ impl Decode for Grains {
     }
 }
 
-/// Sectors to bytes, refused where it cannot be.
+/// Sectors to bytes, refused where no disk and no file is as large.
 fn sectors(input: &Input, sectors: u64) -> Result<u64, ImageError> {
-    sectors
-        .checked_mul(SECTOR_BYTES)
-        .ok_or_else(|| input.unusable(format!("{sectors} sectors are more than any disk has")))
+    match sectors.checked_mul(SECTOR_BYTES) {
+        Some(bytes) if bytes <= DISK_BYTES_MAX => Ok(bytes),
+        _ => Err(input.unusable(format!("{sectors} sectors are more than any disk has"))),
+    }
 }
