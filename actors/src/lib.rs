@@ -7,6 +7,7 @@
 pub mod facts;
 pub mod messages;
 pub mod ports;
+pub mod process_server;
 pub mod session;
 pub mod spec;
 pub mod start;

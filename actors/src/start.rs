@@ -3,6 +3,7 @@
 use actix::{Actor, Recipient};
 
 use crate::ports::{Deliver, Env};
+use crate::process_server::ProcessServer;
 use crate::spec::ComponentSpec;
 use crate::vcenter::Vcenter;
 
@@ -42,6 +43,7 @@ pub(crate) use actor;
 #[must_use]
 pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
     match spec {
+        ComponentSpec::ProcessServer(spec) => ProcessServer::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Vcenter(spec) => Vcenter::new(spec.clone(), env).start().recipient(),
         _ => Unbuilt.start().recipient(),
     }

@@ -41,7 +41,7 @@ impl Drop for Held {
 #[derive(Clone)]
 pub(super) enum Page {
     Memory { held: Arc<Held>, at: u32, len: u32 },
-    Spilled { at: u64, len: u32 },
+    Spilled { at: u64 },
 }
 
 impl PageStore {
@@ -94,7 +94,7 @@ impl PageStore {
         self.file()?
             .write_all_at(bytes, at)
             .map_err(|e| VolumeError::Machine(format!("temporary file for disk content: {e}")))?;
-        Ok(Page::Spilled { at, len })
+        Ok(Page::Spilled { at })
     }
 }
 
@@ -106,7 +106,7 @@ impl Page {
                 at: at + offset as u32,
                 len: part_len as u32,
             },
-            Page::Spilled { at, .. } => Page::Spilled {
+            Page::Spilled { at } => Page::Spilled {
                 at: at + offset,
                 len: part_len as u32,
             },
@@ -127,7 +127,7 @@ impl Page {
                 buffer.copy_from_slice(&held.bytes[*at as usize..(at + len) as usize]);
                 Ok(())
             }
-            Page::Spilled { at, .. } => store
+            Page::Spilled { at } => store
                 .file()?
                 .read_exact_at(buffer, *at)
                 .map_err(|e| VolumeError::Machine(format!("temporary file for disk content: {e}"))),

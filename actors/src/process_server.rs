@@ -1,0 +1,344 @@
+//! A process server: the gateway between agents and their target. It receives, caches on its disk, compresses, seals and sends on
+//! (facts §1.1); it discovers vCenter's machines and pushes the Mobility service.
+//!
+//! The way through it: [`intake`] (agents, port 9443: into the cache, then acknowledged) -> [`sealing`] (jobs of the compute port)
+//! -> [`delivery`] (to storage on 443 or to a master target on 9443; tags in order). [`errands`] are discovery and push installation.
+//! It serves both directions alike: what lies at the end of a protection is its target's business.
+//!
+//! What survives a power cut is the cache: what was acknowledged is read back and sealed anew, with nonces of a fresh epoch. A retry
+//! to the target sends the stored ciphertext again and never seals anew, unless the target fenced its epoch.
+//!
+//! Our model, where the documentation is silent: three disks are copied at a time per process server (the documentation does not say
+//! per what); batches of one machine are sealed side by side but tagged in order. Left out: throttling by cache level, alerts, TLS.
+
+mod delivery;
+mod errands;
+mod intake;
+mod sealing;
+mod stream;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use datapath::seal::{Epoch, Nonces};
+use datapath::{Blob, DiskId, VmId};
+
+use crate::facts::{BacklogPlace, Fact};
+use crate::messages::{Body, Command, Component, PORT_MANAGEMENT, Protection, Reply};
+use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::session::{Session, SessionEvent};
+use crate::spec::ProcessServerSpec;
+use crate::start::actor;
+
+use delivery::Target;
+use errands::Errands;
+use intake::Caching;
+use stream::Stream;
+
+const SECOND: u64 = 1_000_000_000;
+/// Between heartbeats (issue: 60 s), and between looks at the backlog.
+const HEARTBEAT: u64 = 60 * SECOND;
+/// Every so many heartbeats ask for an answer.
+const ANSWERED_EVERY: u64 = 5;
+
+/// The session with the configuration server.
+const CS: u32 = 1;
+/// A session with a target; the key is its machine.
+const TARGET: u32 = 2;
+/// Time for a heartbeat.
+const BEAT: u32 = 3;
+/// A flush of the cache; the key is that of [`Caching`].
+const CACHED: u32 = 4;
+/// A job has sealed something; the key is that of [`sealing::Job`].
+const SEALED: u32 = 5;
+/// The session with a vCenter; the key is its machine.
+const VCENTER: u32 = 6;
+/// Time for the next discovery; the key is the vCenter's machine.
+const DISCOVER: u32 = 7;
+/// Time to give up a push installation; the key is the command.
+const PUSH: u32 = 8;
+/// Time to try again what a target refused for now; the key is its machine.
+const RETRY: u32 = 9;
+
+/// The actor.
+pub struct ProcessServer {
+    spec: ProcessServerSpec,
+    env: Env,
+    cs: Session,
+    registered: bool,
+    beats: u64,
+    streams: BTreeMap<VmId, Stream>,
+    /// Connections of agents, and the machine each has greeted for.
+    agents: BTreeMap<ConnId, Option<VmId>>,
+    /// Greetings for protections that were not announced yet.
+    early: Vec<(ConnId, Protection, u32)>,
+    caching: BTreeMap<u64, Caching>,
+    jobs: BTreeMap<u64, sealing::Job>,
+    next_key: u64,
+    targets: BTreeMap<MachineId, Target>,
+    /// Disks whose copy has a place, and those that wait for one.
+    copying: BTreeSet<(DiskId, u32)>,
+    copy_queue: VecDeque<(DiskId, u32)>,
+    /// Plain bytes in jobs and sealed bytes not yet acknowledged: what bounds how far sealing runs ahead of the target.
+    in_flight: u64,
+    /// The machine whose turn it is to be sealed.
+    turn: VmId,
+    errands: Errands,
+}
+
+actor!(ProcessServer);
+
+impl ProcessServer {
+    /// A process server.
+    #[must_use]
+    pub fn new(spec: ProcessServerSpec, env: Env) -> ProcessServer {
+        let cs = Session::new(spec.configuration_server, PORT_MANAGEMENT, Token { what: CS, key: 0 });
+        ProcessServer {
+            spec,
+            env,
+            cs,
+            registered: false,
+            beats: 0,
+            streams: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            early: Vec::new(),
+            caching: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            next_key: 0,
+            targets: BTreeMap::new(),
+            copying: BTreeSet::new(),
+            copy_queue: VecDeque::new(),
+            in_flight: 0,
+            turn: VmId(0),
+            errands: Errands::default(),
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        let input = match self.cs.input(&self.env, input) {
+            SessionEvent::NotMine(input) => input,
+            SessionEvent::Opened => return self.on_cs_opened(),
+            SessionEvent::Received(frame) => return self.on_cs_frame(frame),
+            SessionEvent::Lost => {
+                self.registered = false;
+                return;
+            }
+            SessionEvent::Nothing => return,
+        };
+        let Some(input) = self.target_input(input) else { return };
+        let Some(input) = self.errand_input(input) else { return };
+        match input {
+            Input::Started => self.on_started(),
+            Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
+            Input::Timer(Token { what: RETRY, key }) => self.on_retry(MachineId(key as u32)),
+            Input::Flushed(Token { what: CACHED, key }) => self.on_cached(key),
+            Input::Done(Token { what: SEALED, key }, output) => self.on_sealed(key, output),
+            Input::Network(event) => self.on_network(event),
+            Input::Timer(_) | Input::Flushed(_) | Input::Done(..) | Input::Local(_) => {}
+        }
+    }
+
+    fn key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+
+    fn on_started(&mut self) {
+        self.env.listen(self.spec.port);
+        self.recover();
+        self.cs.start(&self.env);
+        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+    }
+
+    fn on_network(&mut self, event: NetEvent) {
+        match event {
+            NetEvent::Accepted { conn, .. } => {
+                self.agents.insert(conn, None);
+            }
+            NetEvent::Received { conn, frame } => self.on_agent_frame(conn, frame),
+            NetEvent::Closed { conn } => self.on_agent_closed(conn),
+            NetEvent::Opened { .. } | NetEvent::Refused { .. } => {}
+        }
+    }
+
+    // The configuration server.
+
+    fn on_cs_opened(&mut self) {
+        let register = Body::Register {
+            component: Component::ProcessServer,
+            machine: self.env.machine,
+            vm: None,
+            key: self.spec.passphrase,
+        };
+        self.cs.send(&self.env, register);
+        self.cs.owe(&self.env);
+    }
+
+    fn on_cs_frame(&mut self, Frame { body, .. }: Frame) {
+        match body {
+            Body::Registered { refused: None } => {
+                self.cs.settled();
+                self.registered = true;
+                let vms: Vec<VmId> = self.streams.keys().copied().collect();
+                for vm in vms {
+                    self.ask_epochs(vm);
+                }
+                self.repeat_errands();
+            }
+            Body::Registered { refused: Some(_) } | Body::HeartbeatSeen => self.cs.settled(),
+            Body::EpochGrant { disk, sealer, epoch } if sealer == self.env.machine => self.on_epoch(disk, epoch),
+            Body::Command { id, command, .. } => self.on_command(id, command),
+            _ => {}
+        }
+    }
+
+    fn on_command(&mut self, id: u64, command: Command) {
+        match command {
+            Command::Serve(protection) => {
+                self.serve(protection);
+                self.reply(id, Ok(Reply::Done));
+            }
+            Command::Unserve { vm, protection } => {
+                self.unserve(vm, protection);
+                self.reply(id, Ok(Reply::Done));
+            }
+            Command::Discover { vcenter } => self.discover(id, vcenter),
+            Command::PushInstall { machine, linux } => self.push(id, machine, linux),
+            other => self.reply(id, Err(format!("a process server cannot do this: {other:?}"))),
+        }
+    }
+
+    fn reply(&mut self, id: u64, result: Result<Reply, String>) {
+        self.cs.send(&self.env, Body::Reply { id, result });
+    }
+
+    fn on_beat(&mut self) {
+        self.beats += 1;
+        let answer = self.beats % ANSWERED_EVERY == 0;
+        let backlog_bytes = self.streams.values().map(|s| s.cached_bytes).sum();
+        if self.cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer }) && answer {
+            self.cs.owe(&self.env);
+        }
+        for stream in self.streams.values_mut().filter(|s| s.cached_bytes != s.logged_bytes) {
+            stream.logged_bytes = stream.cached_bytes;
+            let (vm, bytes) = (stream.vm(), stream.cached_bytes);
+            self.env.fact(Fact::Backlog {
+                vm,
+                place: BacklogPlace::ProcessServer,
+                bytes,
+            });
+        }
+        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+    }
+
+    // Protections.
+
+    fn serve(&mut self, protection: Protection) {
+        let vm = protection.vm;
+        if self.streams.get(&vm).is_some_and(|s| s.protection == protection) {
+            return;
+        }
+        let same = self
+            .streams
+            .get(&vm)
+            .is_some_and(|s| s.protection.protection == protection.protection);
+        if !same {
+            self.forget(vm);
+            self.streams.insert(vm, Stream::new(protection.clone(), &self.spec.key));
+        } else if let Some(stream) = self.streams.get_mut(&vm) {
+            stream.protection = protection.clone();
+        }
+        let saved = postcard::to_stdvec(&protection).expect("a protection always encodes");
+        // The served protections are a small database: durable at once.
+        let written = self.env.files().replace(&served_file(vm), Blob::real(saved));
+        self.complain(vm, written.err());
+        self.open_target(protection.target);
+        self.ask_epochs(vm);
+        let early = std::mem::take(&mut self.early);
+        for (conn, greeted, copy) in early {
+            self.on_hello(conn, greeted, copy);
+        }
+    }
+
+    fn unserve(&mut self, vm: VmId, protection: u32) {
+        if self
+            .streams
+            .get(&vm)
+            .is_some_and(|s| s.protection.protection == protection)
+        {
+            self.forget(vm);
+            self.env.files().remove(&served_file(vm));
+            self.seal_more();
+        }
+    }
+
+    /// Drops all that is held of a machine.
+    fn forget(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.remove(&vm) else { return };
+        for file in self.env.files().list(&stream.folder()) {
+            self.env.files().remove(&file);
+        }
+        self.in_flight -= stream.in_flight();
+        self.jobs.retain(|_, job| {
+            let of_it = job.vm() == vm;
+            if of_it {
+                self.in_flight -= job.bytes();
+            }
+            !of_it
+        });
+        self.caching.retain(|_, caching| caching.vm() != vm);
+        self.copying.retain(|(disk, _)| disk.vm != vm);
+        self.copy_queue.retain(|(disk, _)| disk.vm != vm);
+        if let Some(conn) = stream.agent {
+            self.agents.remove(&conn);
+            self.env.close(conn);
+        }
+        self.grant_copies();
+    }
+
+    fn ask_epochs(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get(&vm) else { return };
+        if !self.registered {
+            return;
+        }
+        for disk in stream.without_epoch() {
+            self.cs.send(
+                &self.env,
+                Body::EpochAsk {
+                    disk,
+                    sealer: self.env.machine,
+                },
+            );
+        }
+    }
+
+    fn on_epoch(&mut self, disk: DiskId, epoch: u32) {
+        let Some(stream) = self.streams.get_mut(&disk.vm) else {
+            return;
+        };
+        let newer = stream
+            .nonces
+            .get(&disk)
+            .is_none_or(|nonces| nonces.epoch < Epoch(epoch));
+        if newer && stream.keys.contains_key(&disk) {
+            stream.nonces.insert(disk, Nonces::new(Epoch(epoch)));
+        }
+        self.seal_more();
+    }
+
+    /// What the cache disk refuses is an alert: the agent keeps what was not acknowledged.
+    fn complain(&self, vm: VmId, error: Option<datapath::disk::DiskError>) {
+        if let Some(error) = error {
+            self.env.fact(Fact::Alert {
+                vm: Some(vm),
+                severity: crate::facts::Severity::Critical,
+                code: String::new(),
+                text: format!("cache disk of the process server: {error}"),
+            });
+        }
+    }
+}
+
+fn served_file(vm: VmId) -> String {
+    format!("served/vm-{:06}", vm.0)
+}

@@ -1,0 +1,427 @@
+//! To the target: segments within a window, tags in order, copies' ends, and checksums asked for and brought back.
+
+use std::collections::BTreeMap;
+
+use datapath::segment::SegmentKind;
+use datapath::{DiskId, VmId};
+
+use super::stream::{Sealing, Stream};
+use super::{ProcessServer, RETRY, TARGET};
+use crate::facts::{Fact, Severity};
+use crate::messages::{Body, PORT_MANAGEMENT, PORT_REPLICATION, REFUSED_FENCED, Target as TargetPlace};
+use crate::ports::{Frame, Input, MachineId, Token};
+use crate::session::{Session, SessionEvent};
+
+/// Between attempts at what a target refused for now (our model).
+const RETRY_AFTER: u64 = 30_000_000_000;
+
+/// Where sealed data goes, and what it has not acknowledged.
+pub(super) struct Target {
+    session: Session,
+    /// Bytes sent and not acknowledged.
+    unacknowledged: u64,
+    /// Checksums asked for and not answered: by disk and first chunk, how many.
+    asked: BTreeMap<(DiskId, u64), u32>,
+    retry_set: bool,
+}
+
+pub(super) fn machine_of(target: TargetPlace) -> MachineId {
+    match target {
+        TargetPlace::Storage(machine) | TargetPlace::MasterTarget(machine) => machine,
+    }
+}
+
+impl ProcessServer {
+    pub(super) fn open_target(&mut self, place: TargetPlace) {
+        let (machine, port) = match place {
+            TargetPlace::Storage(machine) => (machine, PORT_MANAGEMENT),
+            TargetPlace::MasterTarget(machine) => (machine, PORT_REPLICATION),
+        };
+        let target = self.targets.entry(machine).or_insert_with(|| Target {
+            session: Session::new(
+                machine,
+                port,
+                Token {
+                    what: TARGET,
+                    key: u64::from(machine.0),
+                },
+            ),
+            unacknowledged: 0,
+            asked: BTreeMap::new(),
+            retry_set: false,
+        });
+        target.session.start(&self.env);
+    }
+
+    /// Gives an input to the sessions with targets; what is none of theirs comes back.
+    pub(super) fn target_input(&mut self, mut input: Input) -> Option<Input> {
+        let machines: Vec<MachineId> = self.targets.keys().copied().collect();
+        for machine in machines {
+            let Some(target) = self.targets.get_mut(&machine) else {
+                continue;
+            };
+            match target.session.input(&self.env, input) {
+                SessionEvent::NotMine(back) => {
+                    input = back;
+                    continue;
+                }
+                SessionEvent::Opened => self.on_target_opened(machine),
+                SessionEvent::Received(frame) => self.on_target_frame(machine, frame),
+                SessionEvent::Lost => {
+                    target.unacknowledged = 0;
+                    self.unsend(machine);
+                }
+                SessionEvent::Nothing => {}
+            }
+            return None;
+        }
+        Some(input)
+    }
+
+    fn on_target_opened(&mut self, machine: MachineId) {
+        self.unsend(machine);
+        let Some(target) = self.targets.get_mut(&machine) else {
+            return;
+        };
+        for ((disk, first_chunk), count) in target.asked.clone() {
+            target.session.send(
+                &self.env,
+                Body::ChecksumAsk {
+                    disk,
+                    first_chunk,
+                    count,
+                },
+            );
+            target.session.owe(&self.env);
+        }
+        self.deliver_all(machine);
+    }
+
+    fn vms_of(&self, machine: MachineId) -> Vec<VmId> {
+        let of_it = |s: &&Stream| machine_of(s.protection.target) == machine;
+        self.streams.values().filter(of_it).map(Stream::vm).collect()
+    }
+
+    fn deliver_all(&mut self, machine: MachineId) {
+        for vm in self.vms_of(machine) {
+            self.deliver(vm);
+        }
+    }
+
+    /// Nothing that was sent counts as sent any more: the stored ciphertext will be sent again.
+    fn unsend(&mut self, machine: MachineId) {
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.unacknowledged = 0;
+        }
+        for stream in self
+            .streams
+            .values_mut()
+            .filter(|s| machine_of(s.protection.target) == machine)
+        {
+            for state in stream.states() {
+                if let Sealing::Sealed(outgoing) = state {
+                    outgoing.waiting.iter_mut().for_each(|w| w.sent = false);
+                }
+            }
+            stream.batches.values_mut().for_each(|b| b.tag_sent = false);
+            stream.copies.values_mut().for_each(|c| c.end_sent = false);
+        }
+    }
+
+    /// Sends what the machine has sealed, within the window; then what is complete by it.
+    pub(super) fn deliver(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
+            return;
+        };
+        if !target.session.is_open() {
+            return;
+        }
+        let protection = stream.protection.protection;
+        for state in stream.states() {
+            let Sealing::Sealed(outgoing) = state else { continue };
+            for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {
+                if target.unacknowledged >= self.spec.window_bytes {
+                    break;
+                }
+                let blob = waiting.sealed.blob.clone();
+                let body = Body::PutSegment {
+                    protection,
+                    header: waiting.sealed.header.clone(),
+                    plain_bytes: waiting.plain_bytes,
+                };
+                let size = blob.size;
+                if target.session.send_with(&self.env, body, blob) {
+                    target.session.owe_for(&self.env, size);
+                    target.unacknowledged += size;
+                    waiting.sent = true;
+                }
+            }
+        }
+        self.deliver_tag(vm);
+        self.deliver_copy_ends(vm);
+    }
+
+    /// The oldest batch's tag, once all its segments are durable at the target. One at a time: tags are stored in order.
+    fn deliver_tag(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let protection = stream.protection.protection;
+        let Some(batch) = stream.batches.values_mut().next().filter(|b| !b.tag_sent) else {
+            return;
+        };
+        let Sealing::Sealed(outgoing) = &batch.state else {
+            return;
+        };
+        if !outgoing.waiting.is_empty() {
+            return;
+        }
+        let ending = &batch.ending;
+        let tag = datapath::replica::Tag {
+            batch: ending.batch,
+            first: ending.first,
+            last: ending.last,
+            segments: outgoing.headers.clone(),
+            mark: ending.mark,
+        };
+        let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
+            return;
+        };
+        if target.session.send(&self.env, Body::PutTag { vm, protection, tag }) {
+            target.session.owe(&self.env);
+            batch.tag_sent = true;
+        }
+    }
+
+    /// Ends of copies of which nothing waits any more.
+    pub(super) fn deliver_copy_ends(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let protection = stream.protection.protection;
+        let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
+            return;
+        };
+        for (disk, copy) in stream
+            .copies
+            .iter_mut()
+            .filter(|(_, c)| c.pieces.is_empty() && !c.end_sent)
+        {
+            let Some((parts, highest)) = copy.end else { continue };
+            let body = Body::PutCopyEnd {
+                disk: *disk,
+                protection,
+                copy: copy.number,
+                parts,
+                highest,
+            };
+            if target.session.send(&self.env, body) {
+                target.session.owe(&self.env);
+                copy.end_sent = true;
+            }
+        }
+    }
+
+    fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
+        match body {
+            Body::SegmentPut {
+                disk,
+                kind,
+                refused: None,
+            } => self.on_segment_put(machine, disk, kind),
+            Body::SegmentPut {
+                disk,
+                kind,
+                refused: Some(why),
+            } => self.on_segment_refused(machine, disk, kind, &why),
+            Body::TagPut { vm, batch } => {
+                self.settle(machine);
+                self.on_tag_put(vm, batch);
+            }
+            Body::CopyEndPut { disk, copy } => {
+                self.settle(machine);
+                self.on_copy_end_put(disk, copy);
+            }
+            Body::Checksums { disk, first_chunk, .. } => {
+                if let Some(target) = self.targets.get_mut(&machine)
+                    && target.asked.remove(&(disk, first_chunk)).is_some()
+                {
+                    target.session.settled();
+                }
+                self.tell(disk.vm, body);
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, machine: MachineId) {
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.session.settled();
+        }
+    }
+
+    /// Takes a segment off what waits; returns its size.
+    fn take_waiting(&mut self, disk: DiskId, kind: SegmentKind) -> Option<u64> {
+        let stream = self.streams.get_mut(&disk.vm)?;
+        let Sealing::Sealed(outgoing) = stream.state_of(disk, kind)? else {
+            return None;
+        };
+        let at = outgoing.waiting.iter().position(|w| w.sealed.header.disk == disk)?;
+        let size = outgoing.waiting.remove(at).sealed.blob.size;
+        self.in_flight -= size;
+        Some(size)
+    }
+
+    fn on_segment_put(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind) {
+        let size = self.take_waiting(disk, kind);
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.session.settled_for(size.unwrap_or(0));
+            target.unacknowledged = target.unacknowledged.saturating_sub(size.unwrap_or(0));
+        }
+        if let (Some(_), SegmentKind::Copy { copy, part }) = (size, kind)
+            && let Some(stream) = self.streams.get_mut(&disk.vm)
+        {
+            let file = stream.piece_file(disk, copy, part);
+            let piece = stream
+                .copies
+                .get_mut(&disk)
+                .filter(|c| c.number == copy)
+                .and_then(|c| c.pieces.remove(&part));
+            stream.cached_bytes -= piece.map_or(0, |p| p.bytes);
+            self.env.files().remove(&file);
+        }
+        self.deliver_all(machine);
+        self.seal_more();
+    }
+
+    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind, why: &str) {
+        if why != REFUSED_FENCED {
+            self.env.fact(Fact::Alert {
+                vm: Some(disk.vm),
+                severity: Severity::Critical,
+                code: String::new(),
+                text: format!("the target refuses a segment: {why}"),
+            });
+            // Perhaps the target was not told of the protection yet.
+            if let Some(target) = self.targets.get_mut(&machine) {
+                target.session.settled();
+                if !target.retry_set {
+                    target.retry_set = true;
+                    self.env.timer(
+                        RETRY_AFTER,
+                        Token {
+                            what: RETRY,
+                            key: u64::from(machine.0),
+                        },
+                    );
+                }
+            }
+            return;
+        }
+        // Somebody was granted a later epoch. Seal anew, with a later one still.
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.session.settled();
+        }
+        let Some(stream) = self.streams.get_mut(&disk.vm) else {
+            return;
+        };
+        let mut freed = 0;
+        if let Some(state) = stream.state_of(disk, kind) {
+            freed = state.outgoing_bytes();
+            *state = Sealing::Cached;
+        }
+        stream.nonces.remove(&disk);
+        self.in_flight -= freed;
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.unacknowledged = target.unacknowledged.saturating_sub(freed);
+        }
+        self.ask_epochs(disk.vm);
+    }
+
+    pub(super) fn on_retry(&mut self, machine: MachineId) {
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.retry_set = false;
+        }
+        self.unsend(machine);
+        self.deliver_all(machine);
+    }
+
+    fn on_tag_put(&mut self, vm: VmId, number: u64) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let Some(batch) = stream.batches.remove(&number) else {
+            return;
+        };
+        stream.cached_bytes -= batch.bytes;
+        let files = self.env.files();
+        let done = postcard::to_stdvec(&number).expect("a number always encodes");
+        let written = files.replace(&stream.done_file(), datapath::Blob::real(done));
+        for part in 0..batch.ending.parts {
+            files.remove(&stream.part_file(number, part));
+        }
+        files.remove(&stream.end_file(number));
+        self.complain(vm, written.err());
+        self.deliver(vm);
+        self.seal_more();
+    }
+
+    fn on_copy_end_put(&mut self, disk: DiskId, number: u32) {
+        let Some(stream) = self.streams.get_mut(&disk.vm) else {
+            return;
+        };
+        if stream.copies.get(&disk).is_some_and(|c| c.number == number) {
+            stream.copies.remove(&disk);
+        }
+        self.copying.remove(&(disk, number));
+        self.tell(disk.vm, Body::CopyStored { disk, copy: number });
+        self.grant_copies();
+    }
+
+    pub(super) fn relay_checksum_ask(&mut self, disk: DiskId, first_chunk: u64, count: u32) {
+        let Some(stream) = self.streams.get(&disk.vm) else {
+            return;
+        };
+        let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
+            return;
+        };
+        let repeated = target.asked.insert((disk, first_chunk), count).is_some();
+        if !repeated
+            && target.session.send(
+                &self.env,
+                Body::ChecksumAsk {
+                    disk,
+                    first_chunk,
+                    count,
+                },
+            )
+        {
+            target.session.owe(&self.env);
+        }
+    }
+}
+
+impl Stream {
+    fn states(&mut self) -> impl Iterator<Item = &mut Sealing> {
+        let pieces = self
+            .copies
+            .values_mut()
+            .flat_map(|c| c.pieces.values_mut())
+            .map(|p| &mut p.state);
+        self.batches.values_mut().map(|b| &mut b.state).chain(pieces)
+    }
+
+    fn state_of(&mut self, disk: DiskId, kind: SegmentKind) -> Option<&mut Sealing> {
+        match kind {
+            SegmentKind::Changes { batch } => self.batches.get_mut(&batch).map(|b| &mut b.state),
+            SegmentKind::Copy { copy, part } => {
+                let copy = self.copies.get_mut(&disk).filter(|c| c.number == copy)?;
+                copy.pieces.get_mut(&part).map(|p| &mut p.state)
+            }
+            SegmentKind::Merged { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,531 @@
+//! The agents' side: greet, take in parts of batches and pieces of copies, and acknowledge them once they are durable in the cache.
+
+use datapath::{Blob, DiskId, VmId};
+
+use super::stream::{Batch, BatchEnding, Copy, Piece, Sealing, Stream};
+use super::{CACHED, ProcessServer, served_file};
+use crate::messages::{Body, Protection};
+use crate::ports::{ConnId, Frame, Token};
+
+/// What ends every file of a part or piece: a file that was cut off by a power cut is told by it.
+const WHOLE: &[u8; 4] = b"FDP1";
+
+/// What a flush of the cache makes durable.
+pub(super) enum Caching {
+    /// A part of the batch after the last whole one.
+    Part {
+        vm: VmId,
+        batch: u64,
+        part: u32,
+        bytes: u64,
+    },
+    /// The end of a batch, perhaps with its last part.
+    End {
+        vm: VmId,
+        ending: BatchEnding,
+        last_part: u64,
+    },
+    /// A piece of a copy.
+    Piece { disk: DiskId, copy: u32, part: u32 },
+}
+
+impl Caching {
+    pub(super) fn vm(&self) -> VmId {
+        match self {
+            Caching::Part { vm, .. } | Caching::End { vm, .. } => *vm,
+            Caching::Piece { disk, .. } => disk.vm,
+        }
+    }
+}
+
+/// What is appended to a file's content to show that it is whole.
+fn tail_of(content: &Blob) -> Blob {
+    let mut tail = (content.bytes.len() as u32).to_le_bytes().to_vec();
+    tail.extend_from_slice(WHOLE);
+    Blob::real(tail)
+}
+
+/// The records of a part's file; none where the file is not whole.
+pub(super) fn records_of(file: &Blob) -> Option<Blob> {
+    let len = file.bytes.len().checked_sub(8)?;
+    let tail = &file.bytes[len..];
+    let stated = u32::from_le_bytes(tail[..4].try_into().ok()?) as usize;
+    (stated == len && tail[4..] == WHOLE[..]).then(|| Blob {
+        bytes: file.bytes.slice(..len),
+        size: file.size - 8,
+    })
+}
+
+impl ProcessServer {
+    pub(super) fn on_agent_closed(&mut self, conn: ConnId) {
+        if let Some(Some(vm)) = self.agents.remove(&conn)
+            && let Some(stream) = self.streams.get_mut(&vm)
+            && stream.agent == Some(conn)
+        {
+            stream.agent = None;
+        }
+        self.early.retain(|(early, ..)| *early != conn);
+    }
+
+    pub(super) fn on_agent_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
+        if let Body::Hello { protection, copy } = body {
+            return self.on_hello(conn, protection, copy);
+        }
+        // Only who has greeted for a machine speaks for it.
+        let Some(Some(vm)) = self.agents.get(&conn).copied() else {
+            return;
+        };
+        match body {
+            Body::Changes { batch, part, .. } => {
+                if let Some(records) = payload {
+                    self.on_part(vm, batch, part, records);
+                }
+            }
+            Body::BatchEnd {
+                batch,
+                parts,
+                first,
+                last,
+                mark,
+                ..
+            } => {
+                self.on_end(
+                    vm,
+                    BatchEnding {
+                        batch,
+                        parts,
+                        first,
+                        last,
+                        mark,
+                    },
+                    payload,
+                );
+            }
+            Body::CopyAsk { disk, copy } if disk.vm == vm => self.on_copy_ask(disk, copy),
+            Body::CopyData { disk, copy, part, .. } if disk.vm == vm => {
+                if let Some(records) = payload {
+                    self.on_piece(disk, copy, part, records);
+                }
+            }
+            Body::CopyEnd {
+                disk,
+                copy,
+                parts,
+                highest,
+            } if disk.vm == vm => {
+                let known = self
+                    .streams
+                    .get_mut(&vm)
+                    .and_then(|s| s.copies.get_mut(&disk))
+                    .filter(|c| c.number == copy);
+                match known {
+                    Some(known) => known.end = Some((parts, highest)),
+                    // A copy without pieces, or one that was stored before the agent came back.
+                    None => {
+                        if let Some(stream) = self.streams.get_mut(&vm) {
+                            let ended = Copy {
+                                number: copy,
+                                pieces: Default::default(),
+                                end: Some((parts, highest)),
+                                end_sent: false,
+                            };
+                            stream.copies.insert(disk, ended);
+                        }
+                    }
+                }
+                self.deliver_copy_ends(vm);
+            }
+            Body::ChecksumAsk {
+                disk,
+                first_chunk,
+                count,
+            } if disk.vm == vm => {
+                self.relay_checksum_ask(disk, first_chunk, count);
+            }
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_hello(&mut self, conn: ConnId, protection: Protection, copy: u32) {
+        let vm = protection.vm;
+        let Some(stream) = self
+            .streams
+            .get_mut(&vm)
+            .filter(|s| s.protection.protection == protection.protection)
+        else {
+            if self.agents.contains_key(&conn) {
+                self.early.push((conn, protection, copy));
+            }
+            return;
+        };
+        if let Some(old) = stream.agent.replace(conn).filter(|old| *old != conn) {
+            self.agents.remove(&old);
+            self.env.close(old);
+        }
+        self.agents.insert(conn, Some(vm));
+        if copy > stream.copy {
+            stream.copy = copy;
+            self.drop_unfinished(vm, copy);
+        }
+        let Some(stream) = self.streams.get(&vm) else { return };
+        let (batch, parts) = (stream.whole, stream.parts.len() as u32);
+        self.env.send(conn, Body::Welcome { vm, batch, parts });
+    }
+
+    /// A new copy voids an unfinished batch and what is left of older copies.
+    fn drop_unfinished(&mut self, vm: VmId, copy: u32) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let files = self.env.files();
+        let batch = stream.whole + 1;
+        for part in 0..stream.parts.len() as u32 {
+            files.remove(&stream.part_file(batch, part));
+        }
+        stream.cached_bytes -= stream.parts.drain(..).sum::<u64>();
+        let old: Vec<DiskId> = stream
+            .copies
+            .iter()
+            .filter(|(_, c)| c.number < copy)
+            .map(|(disk, _)| *disk)
+            .collect();
+        let mut freed = 0;
+        for disk in old {
+            let Some(copy) = stream.copies.remove(&disk) else {
+                continue;
+            };
+            for (part, piece) in &copy.pieces {
+                files.remove(&stream.piece_file(disk, copy.number, *part));
+                stream.cached_bytes -= piece.bytes;
+                freed += piece.state.outgoing_bytes();
+            }
+        }
+        self.in_flight -= freed;
+        self.caching.retain(|_, c| match c {
+            Caching::Piece { disk, copy: number, .. } => disk.vm != vm || *number >= copy,
+            other => other.vm() != vm,
+        });
+        self.jobs.retain(|_, job| {
+            let void = job.is_copy_before(vm, copy);
+            if void {
+                self.in_flight -= job.bytes();
+            }
+            !void
+        });
+        self.copying.retain(|(disk, number)| disk.vm != vm || *number >= copy);
+        self.copy_queue
+            .retain(|(disk, number)| disk.vm != vm || *number >= copy);
+        self.grant_copies();
+    }
+
+    fn on_part(&mut self, vm: VmId, batch: u64, part: u32, records: Blob) {
+        let Some(stream) = self.streams.get(&vm) else { return };
+        if batch <= stream.whole || (batch == stream.whole + 1 && (part as usize) < stream.parts.len()) {
+            return self.tell(vm, Body::ChangesCached { vm, batch, part });
+        }
+        let name = stream.part_file(batch, part);
+        let bytes = records.size;
+        if self.put(vm, &name, records) {
+            self.flush(vec![name], Caching::Part { vm, batch, part, bytes });
+        }
+    }
+
+    fn on_end(&mut self, vm: VmId, ending: BatchEnding, last_part: Option<Blob>) {
+        let Some(stream) = self.streams.get(&vm) else { return };
+        let batch = ending.batch;
+        if batch <= stream.whole {
+            return self.tell(vm, Body::BatchCached { vm, batch });
+        }
+        let mut names = Vec::new();
+        let mut bytes = 0;
+        if let Some(records) = last_part {
+            let name = stream.part_file(batch, ending.parts - 1);
+            bytes = records.size;
+            if !self.put(vm, &name, records) {
+                return;
+            }
+            names.push(name);
+        }
+        let Some(stream) = self.streams.get(&vm) else { return };
+        let name = stream.end_file(batch);
+        let end = postcard::to_stdvec(&ending).expect("an ending always encodes");
+        if self.put(vm, &name, Blob::real(end)) {
+            names.push(name);
+            self.flush(
+                names,
+                Caching::End {
+                    vm,
+                    ending,
+                    last_part: bytes,
+                },
+            );
+        }
+    }
+
+    fn on_piece(&mut self, disk: DiskId, number: u32, part: u32, records: Blob) {
+        let Some(stream) = self.streams.get_mut(&disk.vm) else {
+            return;
+        };
+        let fresh = || Copy {
+            number,
+            pieces: Default::default(),
+            end: None,
+            end_sent: false,
+        };
+        let copy = stream.copies.entry(disk).or_insert_with(fresh);
+        if copy.number != number {
+            return;
+        }
+        if let Some(piece) = copy.pieces.get(&part) {
+            if piece.durable {
+                self.tell(
+                    disk.vm,
+                    Body::CopyCached {
+                        disk,
+                        copy: number,
+                        part,
+                    },
+                );
+            }
+            return;
+        }
+        let bytes = records.size;
+        copy.pieces.insert(
+            part,
+            Piece {
+                bytes,
+                durable: false,
+                state: Sealing::Cached,
+            },
+        );
+        stream.cached_bytes += bytes;
+        let name = stream.piece_file(disk, number, part);
+        if self.put(disk.vm, &name, records) {
+            self.flush(
+                vec![name],
+                Caching::Piece {
+                    disk,
+                    copy: number,
+                    part,
+                },
+            );
+        }
+    }
+
+    /// Writes a file of the cache; false where the disk refuses.
+    fn put(&mut self, vm: VmId, name: &str, content: Blob) -> bool {
+        let files = self.env.files();
+        if files.len(name).is_some() {
+            files.remove(name);
+        }
+        let tail = tail_of(&content);
+        let written = files.append(name, content).and_then(|_| files.append(name, tail));
+        let ok = written.is_ok();
+        self.complain(vm, written.err());
+        ok
+    }
+
+    fn flush(&mut self, names: Vec<String>, caching: Caching) {
+        let key = self.key();
+        self.env.flush(&names, Token { what: CACHED, key });
+        self.caching.insert(key, caching);
+    }
+
+    /// Something is durable in the cache: it is acknowledged, and goes on.
+    pub(super) fn on_cached(&mut self, key: u64) {
+        let Some(caching) = self.caching.remove(&key) else {
+            return;
+        };
+        let vm = caching.vm();
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        match caching {
+            Caching::Part { batch, part, bytes, .. } => {
+                if batch == stream.whole + 1 && part as usize == stream.parts.len() {
+                    stream.parts.push(bytes);
+                    stream.cached_bytes += bytes;
+                    self.tell(vm, Body::ChangesCached { vm, batch, part });
+                }
+            }
+            Caching::End { ending, last_part, .. } => {
+                let batch = ending.batch;
+                if batch == stream.whole + 1 {
+                    let bytes = stream.parts.drain(..).sum::<u64>() + last_part;
+                    stream.cached_bytes += last_part;
+                    stream.whole = batch;
+                    stream.batches.insert(
+                        batch,
+                        Batch {
+                            ending,
+                            bytes,
+                            state: Sealing::Cached,
+                            tag_sent: false,
+                        },
+                    );
+                    let protection = stream.protection.protection;
+                    self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
+                    self.tell(vm, Body::BatchCached { vm, batch });
+                }
+            }
+            Caching::Piece { disk, copy, part } => {
+                let known = stream.copies.get_mut(&disk).filter(|c| c.number == copy);
+                if let Some(piece) = known.and_then(|c| c.pieces.get_mut(&part)) {
+                    piece.durable = true;
+                    self.tell(vm, Body::CopyCached { disk, copy, part });
+                }
+            }
+        }
+        self.seal_more();
+    }
+
+    /// Says something to the machine's agent, if it is there; what it misses it asks for when it comes back.
+    pub(super) fn tell(&self, vm: VmId, body: Body) {
+        if let Some(conn) = self.streams.get(&vm).and_then(|s| s.agent) {
+            self.env.send(conn, body);
+        }
+    }
+
+    // Places for copies.
+
+    fn on_copy_ask(&mut self, disk: DiskId, copy: u32) {
+        let asked = (disk, copy);
+        if self.copying.contains(&asked) {
+            return self.tell(disk.vm, Body::CopyGranted { disk, copy });
+        }
+        if !self.copy_queue.contains(&asked) {
+            self.copy_queue.push_back(asked);
+        }
+        self.grant_copies();
+    }
+
+    pub(super) fn grant_copies(&mut self) {
+        while self.copying.len() < self.spec.copies_at_a_time as usize
+            && let Some((disk, copy)) = self.copy_queue.pop_front()
+        {
+            self.copying.insert((disk, copy));
+            self.tell(disk.vm, Body::CopyGranted { disk, copy });
+        }
+    }
+
+    // After a power cut.
+
+    /// Takes up what the cache holds: whole parts, whole batches, whole pieces.
+    pub(super) fn recover(&mut self) {
+        let files = self.env.files();
+        for name in files.list("served/") {
+            let Ok(saved) = files.read_all(&name) else { continue };
+            let Ok(protection) = postcard::from_bytes::<Protection>(&saved.bytes) else {
+                continue;
+            };
+            let mut stream = Stream::new(protection, &self.spec.key);
+            debug_assert_eq!(name, served_file(stream.vm()));
+            for file in files.list(&format!("{}/", stream.folder())) {
+                let content = files.read_all(&file).ok().and_then(|whole| records_of(&whole));
+                let Some(content) = content else {
+                    files.remove(&file);
+                    continue;
+                };
+                take_up(&mut stream, &file, &content);
+            }
+            stream.settle_recovered(&*files);
+            self.open_target(stream.protection.target);
+            self.streams.insert(stream.vm(), stream);
+        }
+    }
+}
+
+/// Takes up one file of the cache, by its name.
+fn take_up(stream: &mut Stream, file: &str, content: &Blob) {
+    let rest = file.strip_prefix(&stream.folder()).unwrap_or_default();
+    let pieces: Vec<&str> = rest.split('/').filter(|p| !p.is_empty()).collect();
+    let number = |text: &str, prefix: &str| text.strip_prefix(prefix).and_then(|n| n.parse::<u64>().ok());
+    match pieces.as_slice() {
+        [batch, "end"] => {
+            if let (Some(batch), Ok(ending)) = (
+                number(batch, "batch-"),
+                postcard::from_bytes::<BatchEnding>(&content.bytes),
+            ) {
+                stream.batches.insert(
+                    batch,
+                    Batch {
+                        ending,
+                        bytes: 0,
+                        state: Sealing::Cached,
+                        tag_sent: false,
+                    },
+                );
+            }
+        }
+        [copy, disk, part] => {
+            if let (Some(copy), Some(index), Some(part)) =
+                (number(copy, "copy-"), number(disk, "disk-"), number(part, "part-"))
+            {
+                let disk = DiskId {
+                    vm: stream.vm(),
+                    index: index as u16,
+                };
+                let number = copy as u32;
+                let fresh = || Copy {
+                    number,
+                    pieces: Default::default(),
+                    end: None,
+                    end_sent: false,
+                };
+                let copy = stream.copies.entry(disk).or_insert_with(fresh);
+                if copy.number < number {
+                    *copy = fresh();
+                }
+                if copy.number == number {
+                    let piece = Piece {
+                        bytes: content.size,
+                        durable: true,
+                        state: Sealing::Cached,
+                    };
+                    copy.pieces.insert(part as u32, piece);
+                    stream.copy = stream.copy.max(number);
+                    stream.cached_bytes += content.size;
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Stream {
+    /// After all files were taken up: the last whole batch, and the parts after it.
+    fn settle_recovered(&mut self, files: &dyn datapath::disk::Files) {
+        let size = |name: &str| {
+            files
+                .read_all(name)
+                .map(|blob| blob.size.saturating_sub(8))
+                .unwrap_or(0)
+        };
+        let numbers: Vec<u64> = self.batches.keys().copied().collect();
+        for batch in numbers {
+            let parts = self.batches[&batch].ending.parts;
+            let bytes = (0..parts).map(|part| size(&self.part_file(batch, part))).sum::<u64>();
+            if let Some(known) = self.batches.get_mut(&batch) {
+                known.bytes = bytes;
+            }
+            self.cached_bytes += bytes;
+        }
+        let done = files
+            .read_all(&self.done_file())
+            .ok()
+            .and_then(|b| postcard::from_bytes::<u64>(&b.bytes).ok());
+        self.whole = self.batches.keys().next_back().copied().max(done).unwrap_or(0);
+        let batch = self.whole + 1;
+        while files.len(&self.part_file(batch, self.parts.len() as u32)).is_some() {
+            let bytes = size(&self.part_file(batch, self.parts.len() as u32));
+            self.parts.push(bytes);
+            self.cached_bytes += bytes;
+        }
+    }
+
+    /// The file that says which batch was stored last.
+    pub(super) fn done_file(&self) -> String {
+        format!("done/vm-{:06}-{:03}", self.vm().0, self.protection.protection)
+    }
+}

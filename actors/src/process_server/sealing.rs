@@ -1,0 +1,244 @@
+//! From the cache to sealed segments: jobs of the compute port, several at a time, fairly between machines.
+
+use std::collections::BTreeMap;
+
+use datapath::batch::fold;
+use datapath::journal::decode;
+use datapath::segment::{self, NonceRange, Sealed, SegmentKind, Worker};
+use datapath::{Blob, DiskId, EXTENT_BYTES, VmId};
+
+use super::intake::records_of;
+use super::stream::{Outgoing, Sealing, Stream, Waiting};
+use super::{ProcessServer, SEALED};
+use crate::ports::{Job as Work, Output, Token, Work as Kind};
+
+/// So many jobs are under way at the most.
+const JOBS: usize = 16;
+
+/// What a job seals.
+pub(super) enum Job {
+    Batch {
+        vm: VmId,
+        batch: u64,
+        bytes: u64,
+    },
+    Piece {
+        disk: DiskId,
+        copy: u32,
+        part: u32,
+        bytes: u64,
+    },
+}
+
+impl Job {
+    pub(super) fn vm(&self) -> VmId {
+        match self {
+            Job::Batch { vm, .. } => *vm,
+            Job::Piece { disk, .. } => disk.vm,
+        }
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        match self {
+            Job::Batch { bytes, .. } | Job::Piece { bytes, .. } => *bytes,
+        }
+    }
+
+    pub(super) fn is_copy_before(&self, vm: VmId, number: u32) -> bool {
+        matches!(self, Job::Piece { disk, copy, .. } if disk.vm == vm && *copy < number)
+    }
+}
+
+/// What a job gives back: sealed segments with the bytes of disk that each describes, or why the cache could not be read.
+type Result = std::result::Result<Vec<(Sealed, u64)>, String>;
+
+impl Sealing {
+    /// Bytes that count as in flight because of it.
+    pub(super) fn outgoing_bytes(&self) -> u64 {
+        match self {
+            Sealing::Sealed(outgoing) => outgoing.waiting.iter().map(|w| w.sealed.blob.size).sum(),
+            Sealing::Cached | Sealing::Sealing => 0,
+        }
+    }
+}
+
+impl Stream {
+    pub(super) fn in_flight(&self) -> u64 {
+        let pieces = self
+            .copies
+            .values()
+            .flat_map(|c| c.pieces.values())
+            .map(|p| p.state.outgoing_bytes());
+        self.batches
+            .values()
+            .map(|b| b.state.outgoing_bytes())
+            .chain(pieces)
+            .sum()
+    }
+
+    /// The next thing of this machine to seal: batches before pieces, for recovery points wait for them.
+    fn next_job(&self) -> Option<Job> {
+        let batch = self.batches.iter().find(|(_, b)| matches!(b.state, Sealing::Cached));
+        if let Some((&batch, b)) = batch {
+            return Some(Job::Batch {
+                vm: self.vm(),
+                batch,
+                bytes: b.bytes,
+            });
+        }
+        self.copies.iter().find_map(|(disk, copy)| {
+            let ready = |p: &super::stream::Piece| p.durable && matches!(p.state, Sealing::Cached);
+            let (part, piece) = copy.pieces.iter().find(|(_, p)| ready(p))?;
+            Some(Job::Piece {
+                disk: *disk,
+                copy: copy.number,
+                part: *part,
+                bytes: piece.bytes,
+            })
+        })
+    }
+
+    fn state(&mut self, job: &Job) -> Option<&mut Sealing> {
+        match job {
+            Job::Batch { batch, .. } => self.batches.get_mut(batch).map(|b| &mut b.state),
+            Job::Piece { disk, copy, part, .. } => {
+                let copy = self.copies.get_mut(disk).filter(|c| c.number == *copy)?;
+                copy.pieces.get_mut(part).map(|p| &mut p.state)
+            }
+        }
+    }
+}
+
+impl ProcessServer {
+    /// Starts jobs while there is something to seal and what is sealed does not run too far ahead of the target.
+    pub(super) fn seal_more(&mut self) {
+        let mut idle = 0;
+        while self.jobs.len() < JOBS && self.in_flight < 2 * self.spec.window_bytes && idle < self.streams.len() {
+            let next = self
+                .streams
+                .range(self.turn..)
+                .next()
+                .or_else(|| self.streams.iter().next());
+            let Some((&vm, stream)) = next else { return };
+            self.turn = VmId(vm.0 + 1);
+            let ready = stream.without_epoch().is_empty();
+            match stream.next_job().filter(|_| ready) {
+                Some(job) => {
+                    idle = 0;
+                    self.start_job(job);
+                }
+                None => idle += 1,
+            }
+        }
+    }
+
+    fn start_job(&mut self, job: Job) {
+        let Some(stream) = self.streams.get_mut(&job.vm()) else {
+            return;
+        };
+        let (names, kind, only): (Vec<String>, SegmentKind, Option<DiskId>) = match &job {
+            Job::Batch { batch, .. } => {
+                let parts = stream.batches.get(batch).map_or(0, |b| b.ending.parts);
+                let names = (0..parts).map(|part| stream.part_file(*batch, part)).collect();
+                (names, SegmentKind::Changes { batch: *batch }, None)
+            }
+            Job::Piece { disk, copy, part, .. } => {
+                let kind = SegmentKind::Copy {
+                    copy: *copy,
+                    part: *part,
+                };
+                (vec![stream.piece_file(*disk, *copy, *part)], kind, Some(*disk))
+            }
+        };
+        let files = self.env.files();
+        let parts: std::result::Result<Vec<Blob>, String> = names
+            .iter()
+            .map(|name| {
+                let file = files.read_all(name).map_err(|e| e.to_string())?;
+                records_of(&file).ok_or_else(|| format!("{name} is damaged"))
+            })
+            .collect();
+        // Each chunk holds at least one extent, so this many nonces are enough; what is not used is never used.
+        let count = 2 + job.bytes() / EXTENT_BYTES;
+        let mut seals = BTreeMap::new();
+        for (disk, nonces) in stream
+            .nonces
+            .iter_mut()
+            .filter(|(disk, _)| only.is_none_or(|only| only == **disk))
+        {
+            if let Some(key) = stream.keys.get(disk) {
+                seals.insert(*disk, (key.clone(), nonces.take(count)));
+            }
+        }
+        if let Some(state) = stream.state(&job) {
+            *state = Sealing::Sealing;
+        }
+        let (vault, calibration) = (self.spec.vault, self.spec.calibration.clone());
+        let run = move |worker: &mut Worker| -> Result {
+            let mut records = Vec::new();
+            for part in parts? {
+                records.extend(decode(&part.bytes).map_err(|e| e.to_string())?);
+            }
+            let mut out = Vec::new();
+            for (disk, changes) in fold(&records) {
+                let (key, nonces): &(_, NonceRange) = seals
+                    .get(&disk)
+                    .ok_or_else(|| format!("disk {disk:?} is none of the machine's"))?;
+                let plain = changes.plain_bytes();
+                out.push((
+                    segment::seal(worker, key, *nonces, vault, kind, &changes, &calibration),
+                    plain,
+                ));
+            }
+            Ok(out)
+        };
+        self.in_flight += job.bytes();
+        let input_bytes = job.bytes();
+        let key = self.key();
+        let run = Box::new(move |worker: &mut Worker| Box::new(run(worker)) as Box<dyn std::any::Any + Send>);
+        self.jobs.insert(key, job);
+        self.env.compute(
+            Work {
+                work: Kind::CompressAndSeal,
+                input_bytes,
+                run,
+            },
+            Token { what: SEALED, key },
+        );
+    }
+
+    pub(super) fn on_sealed(&mut self, key: u64, output: Output) {
+        let Some(job) = self.jobs.remove(&key) else { return };
+        self.in_flight -= job.bytes();
+        let vm = job.vm();
+        let sealed = match output.take::<Result>() {
+            Ok(sealed) => sealed,
+            Err(why) => {
+                // The cache disk gave back something else than was written: nothing of it goes on.
+                self.env.fact(crate::facts::Fact::Alert {
+                    vm: Some(vm),
+                    severity: crate::facts::Severity::Critical,
+                    code: String::new(),
+                    text: format!("cache of the process server: {why}"),
+                });
+                return;
+            }
+        };
+        let headers = sealed.iter().map(|(sealed, _)| sealed.header.clone()).collect();
+        let waiting: Vec<Waiting> = sealed
+            .into_iter()
+            .map(|(sealed, plain_bytes)| Waiting {
+                sealed,
+                plain_bytes,
+                sent: false,
+            })
+            .collect();
+        let bytes: u64 = waiting.iter().map(|w| w.sealed.blob.size).sum();
+        if let Some(state) = self.streams.get_mut(&vm).and_then(|stream| stream.state(&job)) {
+            *state = Sealing::Sealed(Outgoing { headers, waiting });
+            self.in_flight += bytes;
+        }
+        self.deliver(vm);
+        self.seal_more();
+    }
+}

@@ -1,0 +1,151 @@
+//! What a process server holds of one machine: batches and copies between the agent and the target.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datapath::replica::Mark;
+use datapath::seal::{DiskKey, Nonces, VaultKey};
+use datapath::segment::Sealed;
+use datapath::{DiskId, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
+
+use crate::messages::Protection;
+use crate::ports::ConnId;
+
+/// The machine's protection and all that is under way for it.
+pub(super) struct Stream {
+    pub(super) protection: Protection,
+    /// The agent's connection, while there is one.
+    pub(super) agent: Option<ConnId>,
+    /// The number of the agent's copy, from its last greeting.
+    pub(super) copy: u32,
+    /// The last batch that is whole and durable in the cache.
+    pub(super) whole: u64,
+    /// Parts of the batch after it, that are durable; and their sizes.
+    pub(super) parts: Vec<u64>,
+    /// Whole batches that are not yet stored, by number.
+    pub(super) batches: BTreeMap<u64, Batch>,
+    /// Copies that are not yet stored, by disk.
+    pub(super) copies: BTreeMap<DiskId, Copy>,
+    /// Nonces, by disk; none while the vault has not granted an epoch.
+    pub(super) nonces: BTreeMap<DiskId, Nonces>,
+    pub(super) keys: BTreeMap<DiskId, DiskKey>,
+    /// What the cache holds of the machine, in bytes.
+    pub(super) cached_bytes: u64,
+    /// What was logged of it last.
+    pub(super) logged_bytes: u64,
+}
+
+/// How a batch ends; kept beside its parts in the cache.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct BatchEnding {
+    pub(super) batch: u64,
+    pub(super) parts: u32,
+    pub(super) first: WriteSeq,
+    pub(super) last: WriteSeq,
+    pub(super) mark: Option<Mark>,
+}
+
+/// A whole batch on its way to the target.
+pub(super) struct Batch {
+    pub(super) ending: BatchEnding,
+    pub(super) bytes: u64,
+    pub(super) state: Sealing,
+    pub(super) tag_sent: bool,
+}
+
+/// How far the segments of a batch, or of a piece of a copy, are.
+pub(super) enum Sealing {
+    /// In the cache only.
+    Cached,
+    /// A job seals it.
+    Sealing,
+    /// Sealed: what the target has not yet acknowledged, and all headers.
+    Sealed(Outgoing),
+}
+
+/// Sealed segments.
+pub(super) struct Outgoing {
+    pub(super) headers: Vec<datapath::segment::SegmentHeader>,
+    pub(super) waiting: Vec<Waiting>,
+}
+
+/// A segment that the target has not acknowledged.
+pub(super) struct Waiting {
+    pub(super) sealed: Sealed,
+    pub(super) plain_bytes: u64,
+    pub(super) sent: bool,
+}
+
+/// A copy of one disk.
+pub(super) struct Copy {
+    pub(super) number: u32,
+    /// Pieces that are not yet stored.
+    pub(super) pieces: BTreeMap<u32, Piece>,
+    /// How many pieces it has and its highest position, once the agent has said so.
+    pub(super) end: Option<(u32, WriteSeq)>,
+    pub(super) end_sent: bool,
+}
+
+/// A piece of a copy.
+pub(super) struct Piece {
+    pub(super) bytes: u64,
+    pub(super) durable: bool,
+    pub(super) state: Sealing,
+}
+
+impl Stream {
+    pub(super) fn new(protection: Protection, key: &VaultKey) -> Stream {
+        let keys = protection
+            .disks
+            .iter()
+            .map(|(disk, _)| (*disk, key.disk_key(*disk)))
+            .collect();
+        Stream {
+            protection,
+            agent: None,
+            copy: 0,
+            whole: 0,
+            parts: Vec::new(),
+            batches: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            keys,
+            cached_bytes: 0,
+            logged_bytes: 0,
+        }
+    }
+
+    pub(super) fn vm(&self) -> VmId {
+        self.protection.vm
+    }
+
+    /// Disks whose epoch the vault still has to grant.
+    pub(super) fn without_epoch(&self) -> BTreeSet<DiskId> {
+        self.keys
+            .keys()
+            .copied()
+            .filter(|disk| !self.nonces.contains_key(disk))
+            .collect()
+    }
+
+    /// The folder of the protection in the cache.
+    pub(super) fn folder(&self) -> String {
+        folder(self.vm(), self.protection.protection)
+    }
+
+    pub(super) fn part_file(&self, batch: u64, part: u32) -> String {
+        format!("{}/batch-{batch:08}/part-{part:05}", self.folder())
+    }
+
+    pub(super) fn end_file(&self, batch: u64) -> String {
+        format!("{}/batch-{batch:08}/end", self.folder())
+    }
+
+    pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {
+        format!("{}/copy-{copy:04}/disk-{:03}/part-{part:06}", self.folder(), disk.index)
+    }
+}
+
+pub(super) fn folder(vm: VmId, protection: u32) -> String {
+    format!("cache/vm-{:06}/protection-{protection:03}", vm.0)
+}
