@@ -106,10 +106,7 @@ impl Page {
                 at: at + offset as u32,
                 len: part_len as u32,
             },
-            Page::Spilled { at } => Page::Spilled {
-                at: at + offset,
-                len: part_len as u32,
-            },
+            Page::Spilled { at } => Page::Spilled { at: at + offset },
         }
     }
 
