@@ -1,0 +1,363 @@
+//! The event log: two tiers, facts and frames, in one fixed binary encoding under one digest.
+//!
+//! A record is: tier (1 byte), time (8), ordinal (8), actor (4), for a frame also receiver's machine (4), port (2), connection (8) and
+//! payload size (8), then the length (4) and the postcard encoding of the fact or the frame's body. Numbers are little-endian. Records
+//! gather in a block; the chain's next value is BLAKE3(value so far, block). Of a payload only the size enters: bytes follow from facts,
+//! and ciphertext under a random key differs from run to run while nothing else does.
+//!
+//! A frame's body is encoded once, here: the same encoding is what the frame weighs on a wire and what a real wire carries.
+
+use std::collections::VecDeque;
+
+use actors::facts::Fact;
+use actors::messages::Body;
+use actors::ports::{ActorId, ConnId, Evidence, MachineId};
+use datapath::SimTime;
+
+use crate::run::Observer;
+
+const BLOCK_BYTES: usize = 64 * 1024;
+const TIER_FACT: u8 = 1;
+const TIER_FRAME: u8 = 2;
+const NO_ACTOR: u32 = u32::MAX;
+const NO_PAYLOAD: u64 = u64::MAX;
+/// What a finding shows of the time before it.
+const LAST_EVENTS: usize = 200;
+
+/// What the observer has still to see.
+enum Seen {
+    Fact {
+        at: SimTime,
+        ordinal: u64,
+        actor: Option<ActorId>,
+        fact: Fact,
+        evidence: Option<Evidence>,
+    },
+    Frame {
+        at: SimTime,
+        ordinal: u64,
+        actor: ActorId,
+        body: Body,
+        payload: u64,
+    },
+}
+
+/// Where a frame goes, as the log names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Address {
+    /// The receiver's machine.
+    pub machine: MachineId,
+    /// The port that was connected to.
+    pub port: u16,
+    /// The sender's end of the connection.
+    pub conn: ConnId,
+}
+
+/// The event log.
+pub struct EventLog {
+    trace: bool,
+    chain: [u8; 32],
+    block: Vec<u8>,
+    previous: Vec<u8>,
+    body_at: usize,
+    ordinal: u64,
+    frames: u64,
+    unseen: Vec<Seen>,
+    spare: Vec<Seen>,
+    last_facts: VecDeque<(SimTime, u64, Option<ActorId>, Fact)>,
+}
+
+impl EventLog {
+    /// An empty log; with `trace`, the observer is shown frames too.
+    #[must_use]
+    pub fn new(trace: bool) -> EventLog {
+        EventLog {
+            trace,
+            chain: [0; 32],
+            block: Vec::with_capacity(BLOCK_BYTES * 2),
+            previous: Vec::with_capacity(BLOCK_BYTES * 2),
+            body_at: 0,
+            ordinal: 0,
+            frames: 0,
+            unseen: Vec::new(),
+            spare: Vec::new(),
+            last_facts: VecDeque::new(),
+        }
+    }
+
+    /// Logs a fact.
+    pub fn fact(&mut self, at: SimTime, actor: Option<ActorId>, fact: Fact, evidence: Option<Evidence>) {
+        let ordinal = self.begin(TIER_FACT, at, actor);
+        self.encode(&fact);
+        self.unseen.push(Seen::Fact {
+            at,
+            ordinal,
+            actor,
+            fact,
+            evidence,
+        });
+    }
+
+    /// Logs a frame and returns the bytes of its body's encoding.
+    pub fn frame(&mut self, at: SimTime, actor: ActorId, to: Address, body: &Body, payload: Option<u64>) -> u64 {
+        let ordinal = self.begin(TIER_FRAME, at, Some(actor));
+        self.block.extend_from_slice(&to.machine.0.to_le_bytes());
+        self.block.extend_from_slice(&to.port.to_le_bytes());
+        self.block.extend_from_slice(&to.conn.0.to_le_bytes());
+        self.block.extend_from_slice(&payload.unwrap_or(NO_PAYLOAD).to_le_bytes());
+        self.encode(body);
+        self.frames += 1;
+        if self.trace {
+            self.unseen.push(Seen::Frame {
+                at,
+                ordinal,
+                actor,
+                body: body.clone(),
+                payload: payload.unwrap_or(0),
+            });
+        }
+        self.last_body().len() as u64
+    }
+
+    /// The encoding of the body that was logged last.
+    #[must_use]
+    pub fn last_body(&self) -> &[u8] {
+        &self.block[self.body_at..]
+    }
+
+    /// Frames logged.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Whether the observer has something to see.
+    #[must_use]
+    pub fn has_unseen(&self) -> bool {
+        !self.unseen.is_empty()
+    }
+
+    /// Takes out what the observer has to see, for [`EventLog::show`]: the log is not held while the observer looks.
+    fn take_unseen(&mut self) -> Vec<Seen> {
+        std::mem::replace(&mut self.unseen, std::mem::take(&mut self.spare))
+    }
+
+    fn keep(&mut self, mut seen: Vec<Seen>) {
+        for one in seen.drain(..) {
+            if let Seen::Fact {
+                at,
+                ordinal,
+                actor,
+                fact,
+                ..
+            } = one
+            {
+                if self.last_facts.len() == LAST_EVENTS {
+                    self.last_facts.pop_front();
+                }
+                self.last_facts.push_back((at, ordinal, actor, fact));
+            }
+        }
+        self.spare = seen;
+    }
+
+    /// Shows the observer what was logged since it last looked.
+    pub fn show(log: &std::cell::RefCell<EventLog>, observer: &mut dyn Observer) {
+        if !log.borrow().has_unseen() {
+            return;
+        }
+        let mut seen = log.borrow_mut().take_unseen();
+        for one in &mut seen {
+            match one {
+                Seen::Fact {
+                    at,
+                    ordinal,
+                    actor,
+                    fact,
+                    evidence,
+                } => observer.fact(*at, *ordinal, *actor, fact, evidence.take()),
+                Seen::Frame {
+                    at,
+                    ordinal,
+                    actor,
+                    body,
+                    payload,
+                } => observer.frame(*at, *ordinal, *actor, body, *payload),
+            }
+        }
+        log.borrow_mut().keep(seen);
+    }
+
+    /// The digest of all that was logged.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        chained(&self.chain, &self.block)
+    }
+
+    /// The last events, one line each, oldest first, for a finding.
+    #[must_use]
+    pub fn last_events(&self) -> Vec<String> {
+        let mut events: Vec<(u64, String)> = Vec::new();
+        for (at, ordinal, actor, fact) in &self.last_facts {
+            events.push((*ordinal, format!("{at} #{ordinal} {}: {fact:?}", name(*actor))));
+        }
+        for one in &self.unseen {
+            if let Seen::Fact {
+                at,
+                ordinal,
+                actor,
+                fact,
+                ..
+            } = one
+            {
+                events.push((*ordinal, format!("{at} #{ordinal} {}: {fact:?}", name(*actor))));
+            }
+        }
+        for block in [&self.previous, &self.block] {
+            frames_of(block, &mut events);
+        }
+        events.sort();
+        let skip = events.len().saturating_sub(LAST_EVENTS);
+        events.into_iter().skip(skip).map(|(_, text)| text).collect()
+    }
+
+    fn begin(&mut self, tier: u8, at: SimTime, actor: Option<ActorId>) -> u64 {
+        if self.block.len() >= BLOCK_BYTES {
+            self.chain = chained(&self.chain, &self.block);
+            std::mem::swap(&mut self.block, &mut self.previous);
+            self.block.clear();
+        }
+        let ordinal = self.ordinal;
+        self.ordinal += 1;
+        let mut head = [0u8; 21];
+        head[0] = tier;
+        head[1..9].copy_from_slice(&at.0.to_le_bytes());
+        head[9..17].copy_from_slice(&ordinal.to_le_bytes());
+        head[17..].copy_from_slice(&actor.map_or(NO_ACTOR, |actor| actor.0).to_le_bytes());
+        self.block.extend_from_slice(&head);
+        ordinal
+    }
+
+    fn encode<T: serde::Serialize>(&mut self, value: &T) {
+        let length_at = self.block.len();
+        self.block.extend_from_slice(&[0; 4]);
+        self.body_at = self.block.len();
+        let block = std::mem::take(&mut self.block);
+        self.block = postcard::to_extend(value, block).expect("facts and bodies are plain data that postcard can encode");
+        let length = (self.block.len() - self.body_at) as u32;
+        self.block[length_at..self.body_at].copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+fn chained(chain: &[u8; 32], block: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(chain);
+    hasher.update(block);
+    *hasher.finalize().as_bytes()
+}
+
+fn name(actor: Option<ActorId>) -> String {
+    actor.map_or_else(|| "world".to_owned(), |actor| format!("actor {}", actor.0))
+}
+
+/// Decodes the frames of a block.
+fn frames_of(block: &[u8], events: &mut Vec<(u64, String)>) {
+    let number = |at: usize, len: usize| -> u64 {
+        let mut bytes = [0u8; 8];
+        bytes[..len].copy_from_slice(&block[at..at + len]);
+        u64::from_le_bytes(bytes)
+    };
+    let mut at = 0;
+    while at < block.len() {
+        let tier = block[at];
+        let (time, ordinal, actor) = (SimTime(number(at + 1, 8)), number(at + 9, 8), number(at + 17, 4));
+        at += 21;
+        let (machine, port, conn, payload) = if tier == TIER_FRAME {
+            at += 22;
+            (number(at - 22, 4), number(at - 18, 2), number(at - 16, 8), number(at - 8, 8))
+        } else {
+            (0, 0, 0, 0)
+        };
+        let length = number(at, 4) as usize;
+        at += 4;
+        if tier == TIER_FRAME {
+            let body = postcard::from_bytes::<Body>(&block[at..at + length]);
+            let body = body.map_or_else(|error| format!("a body that cannot be read back ({error})"), |b| format!("{b:?}"));
+            let payload = if payload == NO_PAYLOAD { 0 } else { payload };
+            let to = format!("machine {machine} port {port} connection {conn}");
+            events.push((ordinal, format!("{time} #{ordinal} actor {actor} -> {to}: {body} + {payload} bytes")));
+        }
+        at += length;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    struct Count(Vec<u64>);
+    impl Observer for Count {
+        fn fact(&mut self, _: SimTime, ordinal: u64, _: Option<ActorId>, _: &Fact, evidence: Option<Evidence>) {
+            assert!(evidence.is_none());
+            self.0.push(ordinal);
+        }
+        fn frame(&mut self, _: SimTime, ordinal: u64, _: ActorId, _: &Body, _: u64) {
+            self.0.push(ordinal);
+        }
+    }
+
+    fn address() -> Address {
+        Address {
+            machine: MachineId(3),
+            port: 443,
+            conn: ConnId(9),
+        }
+    }
+
+    fn fill(log: &RefCell<EventLog>, count: u64, changed: Option<u64>) {
+        let mut observer = Count(Vec::new());
+        for n in 0..count {
+            let to = MachineId(if changed == Some(n) { 7 } else { 1 });
+            let body = Body::EpochAsk {
+                disk: datapath::DiskId {
+                    vm: datapath::VmId(1),
+                    index: 0,
+                },
+                sealer: to,
+            };
+            let bytes = log.borrow_mut().frame(SimTime(n), ActorId(2), address(), &body, Some(5));
+            assert_eq!(bytes, log.borrow().last_body().len() as u64);
+            assert_eq!(postcard::from_bytes::<Body>(log.borrow().last_body()).unwrap(), body);
+            let fact = Fact::TestCleaned { vm: datapath::VmId(4) };
+            log.borrow_mut().fact(SimTime(n), None, fact, None);
+            EventLog::show(log, &mut observer);
+        }
+        assert_eq!(observer.0.len() as u64, count * if log.borrow().trace { 2 } else { 1 });
+        assert!(observer.0.is_sorted());
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_content_and_one_changed_field_shows() {
+        let digest = |count, changed, trace| {
+            let log = RefCell::new(EventLog::new(trace));
+            fill(&log, count, changed);
+            log.borrow().digest()
+        };
+        let plain = digest(3000, None, false);
+        assert_eq!(plain, digest(3000, None, true));
+        assert_ne!(plain, digest(3000, Some(0), false));
+        assert_ne!(plain, digest(3000, Some(2999), false));
+        assert_ne!(plain, digest(2999, None, false));
+    }
+
+    #[test]
+    fn the_last_events_are_told_in_order_with_their_content() {
+        let log = RefCell::new(EventLog::new(false));
+        fill(&log, 3000, None);
+        let events = log.borrow().last_events();
+        assert_eq!(events.len(), LAST_EVENTS);
+        assert!(events[198].contains("#5998 actor 2 -> machine 3 port 443 connection 9: EpochAsk"), "{}", events[198]);
+        assert!(events[199].contains("#5999 world: TestCleaned"), "{}", events[199]);
+    }
+}
