@@ -1,5 +1,7 @@
 //! The world the actors live in.
 
+pub mod compute;
+pub mod disks;
 pub mod event_log;
 pub mod link;
 pub mod metrics;

@@ -1,0 +1,399 @@
+//! The files of one machine: what was appended is volatile until a flush of the file completes.
+//!
+//! A power cut keeps, of each file's unflushed appends, a random number of the first, and perhaps a torn part of the next one; the
+//! rest is gone. Replacing, truncating and removing a file are atomic and durable at once, as with a small database or a rename and
+//! its directory's flush; modelling them as volatile too is left out. Capacity counts [`Blob::size`], positions count real bytes.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::{Bytes, BytesMut};
+use datapath::Blob;
+use datapath::disk::{DiskError, Files};
+use rand::{Rng, RngExt};
+
+use super::spill::{Piece, Spill};
+
+struct Part {
+    /// Where its bytes begin in the file.
+    position: u64,
+    piece: Piece,
+    /// What the world counts for it.
+    size: u64,
+}
+
+#[derive(Default)]
+struct Content {
+    /// Changes when the content is replaced, so that a flush of what was before says nothing of what is now.
+    generation: u64,
+    parts: Vec<Part>,
+    len: u64,
+    size: u64,
+    durable: u64,
+}
+
+/// How far a file was written when a flush of it was asked for.
+#[derive(Debug, Clone)]
+pub struct FlushPoint {
+    file: String,
+    generation: u64,
+    len: u64,
+}
+
+struct State {
+    files: BTreeMap<String, Content>,
+    used: u64,
+    generations: u64,
+}
+
+/// The files of one machine.
+pub struct MachineFiles {
+    capacity: u64,
+    spill: Rc<Spill>,
+    state: RefCell<State>,
+}
+
+impl MachineFiles {
+    /// An empty disk of `capacity` bytes.
+    #[must_use]
+    pub fn new(capacity: u64, spill: Rc<Spill>) -> MachineFiles {
+        MachineFiles {
+            capacity,
+            spill,
+            state: RefCell::new(State {
+                files: BTreeMap::new(),
+                used: 0,
+                generations: 0,
+            }),
+        }
+    }
+
+    /// What a flush of the file would make durable now, and how many bytes (as the world counts them) that is. A file that is not
+    /// there has nothing to flush.
+    #[must_use]
+    pub fn flush_point(&self, file: &str) -> Option<(FlushPoint, u64)> {
+        let state = self.state.borrow();
+        let content = state.files.get(file)?;
+        let unflushed = content.parts.iter().rev().take_while(|part| part.position >= content.durable);
+        let bytes = unflushed.map(|part| part.size).sum();
+        let point = FlushPoint {
+            file: file.to_owned(),
+            generation: content.generation,
+            len: content.len,
+        };
+        Some((point, bytes))
+    }
+
+    /// A flush is complete.
+    pub fn flushed(&self, point: &FlushPoint) {
+        let mut state = self.state.borrow_mut();
+        if let Some(content) = state.files.get_mut(&point.file)
+            && content.generation == point.generation
+        {
+            content.durable = content.durable.max(point.len.min(content.len));
+        }
+    }
+
+    /// The power is cut: unflushed appends are dropped or torn.
+    ///
+    /// # Errors
+    /// [`DiskError::Machine`] where the torn part cannot be read.
+    pub fn power_cut(&self, random: &mut impl Rng) -> Result<(), DiskError> {
+        let mut state = self.state.borrow_mut();
+        let State { files, used, .. } = &mut *state;
+        for content in files.values_mut() {
+            let first = content.parts.partition_point(|part| part.position < content.durable);
+            let unflushed = content.parts.len() - first;
+            if unflushed == 0 {
+                continue;
+            }
+            let kept = first + random.random_range(0..=unflushed);
+            let mut end = content.parts.get(kept).map_or(content.len, |part| part.position);
+            if let Some(torn) = content.parts.get(kept)
+                && torn.piece.len() > 0
+                && random.random_bool(0.5)
+            {
+                end += random.random_range(0..torn.piece.len());
+            }
+            *used -= content.size;
+            content.cut(end, &self.spill)?;
+            *used += content.size;
+            content.durable = content.len;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a file that would survive a power cut for certain.
+    #[must_use]
+    pub fn durable(&self, file: &str) -> Option<u64> {
+        self.state.borrow().files.get(file).map(|content| content.durable)
+    }
+
+    fn room_for(&self, used: u64, wanted: u64) -> Result<(), DiskError> {
+        let free = self.capacity.saturating_sub(used);
+        if wanted > free {
+            return Err(DiskError::Full { free, wanted });
+        }
+        Ok(())
+    }
+}
+
+impl Content {
+    /// Cuts to `end` bytes; a part that is cut through counts for its share.
+    fn cut(&mut self, end: u64, spill: &Rc<Spill>) -> Result<(), DiskError> {
+        while let Some(last) = self.parts.pop() {
+            if last.position + last.piece.len() <= end {
+                self.parts.push(last);
+                break;
+            }
+            self.size -= last.size;
+            if last.position < end {
+                let len = end - last.position;
+                let size = u128::from(last.size) * u128::from(len) / u128::from(last.piece.len());
+                let bytes = Bytes::copy_from_slice(&last.piece.read(0, len)?);
+                let part = Part {
+                    position: last.position,
+                    piece: spill.put(bytes)?,
+                    size: size as u64,
+                };
+                self.size += part.size;
+                self.parts.push(part);
+                break;
+            }
+        }
+        self.len = self.len.min(end);
+        self.durable = self.durable.min(end);
+        Ok(())
+    }
+
+    fn read(&self, position: u64, len: u64) -> Result<Bytes, DiskError> {
+        let end = position + len;
+        let first = self.parts.partition_point(|part| part.position + part.piece.len() <= position);
+        let mut gathered = BytesMut::new();
+        for part in &self.parts[first..] {
+            if part.position >= end {
+                break;
+            }
+            let from = position.max(part.position) - part.position;
+            let to = end.min(part.position + part.piece.len()) - part.position;
+            let bytes = part.piece.read(from, to - from)?;
+            if to - from == len {
+                return Ok(bytes);
+            }
+            if gathered.is_empty() {
+                gathered.reserve(len as usize);
+            }
+            gathered.extend_from_slice(&bytes);
+        }
+        Ok(gathered.freeze())
+    }
+}
+
+impl Files for MachineFiles {
+    fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
+        let mut state = self.state.borrow_mut();
+        self.room_for(state.used, blob.size)?;
+        let piece = self.spill.put(blob.bytes)?;
+        let State {
+            files,
+            used,
+            generations,
+        } = &mut *state;
+        if !files.contains_key(file) {
+            *generations += 1;
+            let content = Content {
+                generation: *generations,
+                ..Content::default()
+            };
+            files.insert(file.to_owned(), content);
+        }
+        let content = files.get_mut(file).expect("it was put in just now");
+        let position = content.len;
+        content.len += piece.len();
+        content.size += blob.size;
+        *used += blob.size;
+        content.parts.push(Part {
+            position,
+            piece,
+            size: blob.size,
+        });
+        Ok(position)
+    }
+
+    fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
+        let mut state = self.state.borrow_mut();
+        let before = state.files.get(file).map_or(0, |content| content.size);
+        self.room_for(state.used - before, blob.size)?;
+        let piece = self.spill.put(blob.bytes)?;
+        state.used = state.used - before + blob.size;
+        state.generations += 1;
+        let content = Content {
+            generation: state.generations,
+            len: piece.len(),
+            size: blob.size,
+            durable: piece.len(),
+            parts: vec![Part {
+                position: 0,
+                piece,
+                size: blob.size,
+            }],
+        };
+        state.files.insert(file.to_owned(), content);
+        Ok(())
+    }
+
+    fn read(&self, file: &str, position: u64, len: u64) -> Result<Bytes, DiskError> {
+        let state = self.state.borrow();
+        let content = state.files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let wanted = position.saturating_add(len);
+        if wanted > content.len {
+            return Err(DiskError::PastEnd {
+                file: file.to_owned(),
+                len: content.len,
+                wanted,
+            });
+        }
+        content.read(position, len)
+    }
+
+    fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
+        let state = self.state.borrow();
+        let content = state.files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        Ok(Blob {
+            bytes: content.read(0, content.len)?,
+            size: content.size,
+        })
+    }
+
+    fn len(&self, file: &str) -> Option<u64> {
+        self.state.borrow().files.get(file).map(|content| content.len)
+    }
+
+    fn truncate(&self, file: &str, len: u64) -> Result<(), DiskError> {
+        let mut state = self.state.borrow_mut();
+        let State { files, used, .. } = &mut *state;
+        let content = files.get_mut(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        if len > content.len {
+            return Err(DiskError::PastEnd {
+                file: file.to_owned(),
+                len: content.len,
+                wanted: len,
+            });
+        }
+        *used -= content.size;
+        let cut = content.cut(len, &self.spill);
+        *used += content.size;
+        cut
+    }
+
+    fn remove(&self, file: &str) {
+        let mut state = self.state.borrow_mut();
+        if let Some(content) = state.files.remove(file) {
+            state.used -= content.size;
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Vec<String> {
+        let state = self.state.borrow();
+        let from = state.files.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
+        from.take_while(|(name, _)| name.starts_with(prefix)).map(|(name, _)| name.clone()).collect()
+    }
+
+    fn usage(&self) -> (u64, u64) {
+        (self.state.borrow().used, self.capacity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn disk() -> MachineFiles {
+        MachineFiles::new(1 << 40, Spill::new(2_000, None))
+    }
+
+    #[test]
+    fn a_full_disk_refuses_and_stays_as_it_was() {
+        let disk = MachineFiles::new(100, Spill::new(1 << 20, None));
+        disk.append("a", Blob::modelled(vec![1; 3], 60)).unwrap();
+        let full = DiskError::Full { free: 40, wanted: 41 };
+        assert_eq!(disk.append("a", Blob::modelled(vec![2], 41)), Err(full.clone()));
+        assert_eq!(disk.replace("b", Blob::modelled(vec![2], 41)), Err(full));
+        assert_eq!(disk.usage(), (60, 100));
+        // Replacing counts what it frees.
+        disk.replace("a", Blob::modelled(vec![2], 100)).unwrap();
+        disk.remove("a");
+        assert_eq!(disk.usage(), (0, 100));
+    }
+
+    #[test]
+    fn a_file_is_its_appends_in_order_wherever_they_are_kept() {
+        let disk = disk();
+        let mut expected = Vec::new();
+        for n in 0..20u8 {
+            let bytes = vec![n; 1 + usize::from(n) * 1000];
+            assert_eq!(disk.append("f", Blob::real(bytes.clone())), Ok(expected.len() as u64));
+            expected.extend(bytes);
+        }
+        assert_eq!(disk.read_all("f").unwrap().bytes, expected);
+        assert_eq!(disk.read("f", 5_000, 70_000).unwrap(), expected[5_000..75_000]);
+        disk.truncate("f", 33_333).unwrap();
+        assert_eq!(disk.read_all("f").unwrap(), Blob::real(expected[..33_333].to_vec()));
+        assert_eq!(disk.append("f", Blob::real(vec![7; 3])), Ok(33_333));
+        let past = disk.read("f", 33_330, 7).unwrap_err();
+        assert!(matches!(past, DiskError::PastEnd { len: 33_336, wanted: 33_337, .. }), "{past}");
+        assert_eq!(disk.read("g", 0, 0), Err(DiskError::NoFile("g".to_owned())));
+        disk.append("e/1", Blob::real(vec![1])).unwrap();
+        disk.append("e/2", Blob::real(vec![1])).unwrap();
+        assert_eq!(disk.list("e/"), ["e/1", "e/2"]);
+        disk.remove("e/1");
+        assert_eq!(disk.list(""), ["e/2", "f"]);
+    }
+
+    proptest! {
+        /// After a power cut a file holds all that was flushed, and a prefix of what was appended after.
+        #[test]
+        fn a_power_cut_keeps_what_was_flushed_and_a_prefix_of_the_rest(
+            appends in prop::collection::vec((1usize..6_000, any::<bool>()), 1..30),
+            late in 0usize..30,
+            seed in any::<u64>(),
+        ) {
+            let disk = disk();
+            let mut written = Vec::new();
+            let mut flushes = Vec::new();
+            for (n, (len, flush)) in appends.iter().enumerate() {
+                let bytes: Vec<u8> = (0..*len).map(|i| (i * 31 + n) as u8).collect();
+                disk.append("f", Blob::real(bytes.clone())).unwrap();
+                written.extend(bytes);
+                if *flush { flushes.push((disk.flush_point("f").unwrap().0, written.len())); }
+            }
+            // Some flushes complete before the cut, in order.
+            let complete = late.min(flushes.len());
+            for (point, _) in &flushes[..complete] { disk.flushed(point); }
+            let durable = flushes[..complete].last().map_or(0, |f| f.1);
+            prop_assert_eq!(disk.durable("f"), Some(durable as u64));
+            disk.power_cut(&mut crate::random::stream(seed, "m", 1, "cut")).unwrap();
+            let left = disk.read_all("f").unwrap();
+            prop_assert!(left.bytes.len() >= durable);
+            prop_assert_eq!(&left.bytes[..], &written[..left.bytes.len()]);
+            prop_assert_eq!(disk.usage().0, left.size);
+            // A second cut finds nothing volatile.
+            disk.power_cut(&mut crate::random::stream(seed, "m", 2, "cut")).unwrap();
+            prop_assert_eq!(disk.read_all("f").unwrap(), left);
+        }
+    }
+
+    #[test]
+    fn a_flush_of_what_was_replaced_says_nothing_of_what_is_there_now() {
+        let disk = disk();
+        disk.append("f", Blob::real(vec![1; 100])).unwrap();
+        let (point, bytes) = disk.flush_point("f").unwrap();
+        assert_eq!(bytes, 100);
+        disk.remove("f");
+        disk.append("f", Blob::real(vec![2; 100])).unwrap();
+        disk.flushed(&point);
+        assert_eq!(disk.durable("f"), Some(0));
+    }
+}

@@ -1,0 +1,209 @@
+//! Volumes: virtual disks that the world keeps, whichever machine they are attached to.
+//!
+//! A write changes what is read at once and is volatile until a flush. What a power cut needs is kept as an undo log: for each unflushed
+//! write, what was there before. A cut keeps a random prefix of the unflushed writes, tears the next one between extents, and undoes
+//! the rest. A disk's own cache is bounded: what is older than the last [`CACHE_BYTES`] has reached the disk by itself.
+//!
+//! Contents of the aggregate grain have no extents to undo; there a write is durable at once.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+
+use actors::ports::MachineId;
+use datapath::volume::{Volume, VolumeError};
+use datapath::{Extent, Grain, Run};
+use rand::{Rng, RngExt};
+
+/// Bytes of unflushed writes that a disk's cache holds at most.
+pub const CACHE_BYTES: u64 = 64 << 20;
+
+struct Unflushed {
+    /// What was there before.
+    before: Vec<Run>,
+    bytes: u64,
+}
+
+struct Attached {
+    volume: Volume,
+    machine: Option<MachineId>,
+    /// Changes when the content is put in place anew.
+    generation: u64,
+    /// Unflushed writes that have become durable since the volume was put in place.
+    settled: u64,
+    unflushed: VecDeque<Unflushed>,
+    unflushed_bytes: u64,
+}
+
+/// How far a volume was written when a flush of it was asked for.
+#[derive(Debug, Clone)]
+pub struct FlushPoint {
+    volume: String,
+    generation: u64,
+    writes: u64,
+}
+
+/// All volumes of a run.
+pub struct Volumes {
+    grain: Grain,
+    generations: RefCell<u64>,
+    volumes: RefCell<BTreeMap<String, Attached>>,
+}
+
+impl Volumes {
+    /// None yet.
+    #[must_use]
+    pub fn new(grain: Grain) -> Volumes {
+        Volumes {
+            grain,
+            generations: RefCell::new(0),
+            volumes: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// Puts a whole volume in place, durably; where there was one, the new one stays attached where that was.
+    pub fn put(&self, name: &str, volume: Volume) {
+        let mut volumes = self.volumes.borrow_mut();
+        let machine = volumes.get(name).and_then(|before| before.machine);
+        let mut generations = self.generations.borrow_mut();
+        *generations += 1;
+        let attached = Attached {
+            volume,
+            machine,
+            generation: *generations,
+            settled: 0,
+            unflushed: VecDeque::new(),
+            unflushed_bytes: 0,
+        };
+        volumes.insert(name.to_owned(), attached);
+    }
+
+    /// Attaches a volume to the machine whose power it then shares. Nothing happens where there is none of that name.
+    pub fn attach(&self, name: &str, machine: MachineId) {
+        if let Some(attached) = self.volumes.borrow_mut().get_mut(name) {
+            attached.machine = Some(machine);
+        }
+    }
+
+    /// Removes a volume.
+    pub fn remove(&self, name: &str) {
+        self.volumes.borrow_mut().remove(name);
+    }
+
+    /// A snapshot, if there is such a volume.
+    #[must_use]
+    pub fn snapshot(&self, name: &str) -> Option<Volume> {
+        self.volumes.borrow().get(name).map(|attached| attached.volume.clone())
+    }
+
+    /// Reads a range; `None` where there is no such volume.
+    ///
+    /// # Errors
+    /// As [`Volume::read`].
+    pub fn read(&self, name: &str, start: Extent, extents: u32) -> Option<Result<Vec<Run>, VolumeError>> {
+        let volumes = self.volumes.borrow();
+        volumes.get(name).map(|attached| attached.volume.read(start, extents))
+    }
+
+    /// Writes a run; `None` where there is no such volume.
+    ///
+    /// # Errors
+    /// As [`Volume::write`].
+    pub fn write(&self, name: &str, run: &Run) -> Option<Result<(), VolumeError>> {
+        let mut volumes = self.volumes.borrow_mut();
+        volumes.get_mut(name).map(|attached| attached.write(self.grain, run))
+    }
+
+    /// What a flush of the volume would make durable now, and how many bytes that is.
+    #[must_use]
+    pub fn flush_point(&self, name: &str) -> Option<(FlushPoint, u64)> {
+        let volumes = self.volumes.borrow();
+        let attached = volumes.get(name)?;
+        let point = FlushPoint {
+            volume: name.to_owned(),
+            generation: attached.generation,
+            writes: attached.settled + attached.unflushed.len() as u64,
+        };
+        Some((point, attached.unflushed_bytes))
+    }
+
+    /// A flush is complete.
+    pub fn flushed(&self, point: &FlushPoint) {
+        if let Some(attached) = self.volumes.borrow_mut().get_mut(&point.volume)
+            && attached.generation == point.generation
+        {
+            while attached.settled < point.writes && attached.settle_one() {}
+        }
+    }
+
+    /// A machine's power is cut: of each volume attached to it, unflushed writes are undone, all but a random prefix.
+    ///
+    /// # Errors
+    /// As [`Volume::write`].
+    pub fn power_cut(&self, machine: MachineId, random: &mut impl Rng) -> Result<(), VolumeError> {
+        for attached in self.volumes.borrow_mut().values_mut() {
+            if attached.machine == Some(machine) {
+                attached.power_cut(random)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Attached {
+    fn write(&mut self, grain: Grain, run: &Run) -> Result<(), VolumeError> {
+        if grain == Grain::Aggregate {
+            return self.volume.write(run);
+        }
+        let before = self.volume.read(run.start, run.extents)?;
+        self.volume.write(run)?;
+        let bytes = run.bytes();
+        self.unflushed.push_back(Unflushed { before, bytes });
+        self.unflushed_bytes += bytes;
+        while self.unflushed_bytes > CACHE_BYTES && self.settle_one() {}
+        Ok(())
+    }
+
+    fn settle_one(&mut self) -> bool {
+        let Some(oldest) = self.unflushed.pop_front() else {
+            return false;
+        };
+        self.settled += 1;
+        self.unflushed_bytes -= oldest.bytes;
+        true
+    }
+
+    fn power_cut(&mut self, random: &mut impl Rng) -> Result<(), VolumeError> {
+        if self.unflushed.is_empty() {
+            return Ok(());
+        }
+        let kept = random.random_range(0..=self.unflushed.len());
+        while self.unflushed.len() > kept + 1 {
+            let lost = self.unflushed.pop_back().expect("more than the kept ones are left");
+            self.undo(&lost, 0)?;
+        }
+        if self.unflushed.len() > kept {
+            let torn = self.unflushed.pop_back().expect("one more than the kept ones is left");
+            let extents: u64 = torn.before.iter().map(|run| u64::from(run.extents)).sum();
+            let stands = if random.random_bool(0.5) { random.random_range(0..extents) } else { 0 };
+            self.undo(&torn, stands)?;
+        }
+        self.settled += self.unflushed.len() as u64;
+        self.unflushed.clear();
+        self.unflushed_bytes = 0;
+        Ok(())
+    }
+
+    /// Puts back what was before a write, but for its first `stands` extents.
+    fn undo(&mut self, lost: &Unflushed, stands: u64) -> Result<(), VolumeError> {
+        let Some(first) = lost.before.first() else {
+            return Ok(());
+        };
+        let from = Extent(first.start.0 + stands);
+        for run in &lost.before {
+            if let Some(run) = run.slice(from, Extent(u64::MAX)) {
+                self.volume.write(&run)?;
+            }
+        }
+        Ok(())
+    }
+}
