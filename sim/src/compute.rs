@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use actors::ports::{Job, Output, Work};
+use actors::ports::{Output, Task, Work};
 use datapath::SimTime;
 use datapath::segment::Worker;
 
@@ -60,7 +60,9 @@ impl Cores {
         let begin = if self.busy_until.len() < cores.max(1) as usize {
             now
         } else {
-            self.busy_until.pop().map_or(now, |std::cmp::Reverse(free)| free.max(now))
+            self.busy_until
+                .pop()
+                .map_or(now, |std::cmp::Reverse(free)| free.max(now))
         };
         let end = begin.after(cost);
         self.busy_until.push(std::cmp::Reverse(end));
@@ -74,11 +76,10 @@ impl Cores {
 }
 
 type Done = Box<dyn Any + Send>;
-type Run = Box<dyn FnOnce(&mut Worker) -> Done + Send>;
 
 enum State {
     /// Not begun.
-    Waiting(Run),
+    Waiting(Task),
     /// On the pool.
     Begun(Receiver<Result<Done, String>>),
 }
@@ -112,7 +113,9 @@ impl Pool {
                 .thread_name(|index| format!("work-{index}"))
                 .build()
                 .map_err(|error| RunError::Machine(format!("{threads} threads for jobs: {error}")))?;
-            let workers = (0..threads).map(|_| Mutex::new(Worker::new(compression_level))).collect();
+            let workers = (0..threads)
+                .map(|_| Mutex::new(Worker::new(compression_level)))
+                .collect();
             Some(Threads {
                 pool,
                 workers: Arc::new(workers),
@@ -129,7 +132,7 @@ impl Pool {
     }
 
     /// Takes a job's work and begins it if there is room. The number is for [`Pool::finish`].
-    pub fn begin(&mut self, run: Run) -> u64 {
+    pub fn begin(&mut self, run: Task) -> u64 {
         let number = self.next;
         self.next += 1;
         let state = match &self.threads {
@@ -154,10 +157,17 @@ impl Pool {
             State::Begun(receiver) => {
                 self.begun -= 1;
                 self.begin_next();
-                receiver.recv().unwrap_or_else(|_| Err("the thread that did the work is gone".to_owned()))
+                receiver
+                    .recv()
+                    .unwrap_or_else(|_| Err("the thread that did the work is gone".to_owned()))
             }
         };
         done.map(Output)
+    }
+
+    /// Does what takes no time, where one stands.
+    pub fn here(&mut self, run: Task) -> Done {
+        run(&mut self.own)
     }
 
     /// Drops a job whose machine lost its power.
@@ -189,7 +199,7 @@ impl Pool {
 }
 
 impl Threads {
-    fn spawn(&self, run: Run) -> Receiver<Result<Done, String>> {
+    fn spawn(&self, run: Task) -> Receiver<Result<Done, String>> {
         let (sender, receiver) = sync_channel(1);
         let workers = Arc::clone(&self.workers);
         self.pool.spawn_fifo(move || {
@@ -202,18 +212,15 @@ impl Threads {
     }
 }
 
-fn caught(run: Run, worker: &mut Worker) -> Result<Done, String> {
+fn caught(run: Task, worker: &mut Worker) -> Result<Done, String> {
     catch_unwind(AssertUnwindSafe(|| run(worker))).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        format!("a job panicked: {}", text.unwrap_or_else(|| "without a message".to_owned()))
+        format!(
+            "a job panicked: {}",
+            text.unwrap_or_else(|| "without a message".to_owned())
+        )
     })
-}
-
-/// What a job needs besides its work.
-#[must_use]
-pub fn occupies_core(job: &Job) -> bool {
-    job.work != Work::Wait
 }
 
 #[cfg(test)]
@@ -231,7 +238,10 @@ mod tests {
     #[test]
     fn so_many_jobs_run_at_a_time_as_there_are_cores() {
         let mut cores = Cores::default();
-        let ends: Vec<u64> = [100, 50, 10, 10].iter().map(|cost| cores.take(2, SimTime(0), *cost).0).collect();
+        let ends: Vec<u64> = [100, 50, 10, 10]
+            .iter()
+            .map(|cost| cores.take(2, SimTime(0), *cost).0)
+            .collect();
         assert_eq!(ends, [100, 50, 60, 70]);
         assert_eq!(cores.take(2, SimTime(1000), 5), SimTime(1005));
     }
@@ -240,7 +250,9 @@ mod tests {
     fn results_are_those_of_their_jobs_with_any_number_of_threads() {
         for threads in [0, 1, 4] {
             let mut pool = Pool::new(threads, 1).unwrap();
-            let numbers: Vec<u64> = (0..500u64).map(|n| pool.begin(Box::new(move |_| Box::new(n * n)))).collect();
+            let numbers: Vec<u64> = (0..500u64)
+                .map(|n| pool.begin(Box::new(move |_| Box::new(n * n))))
+                .collect();
             for number in numbers.iter().rev().step_by(2) {
                 assert_eq!(pool.finish(*number).unwrap().take::<u64>(), number * number);
             }

@@ -104,7 +104,8 @@ impl EventLog {
         self.block.extend_from_slice(&to.machine.0.to_le_bytes());
         self.block.extend_from_slice(&to.port.to_le_bytes());
         self.block.extend_from_slice(&to.conn.0.to_le_bytes());
-        self.block.extend_from_slice(&payload.unwrap_or(NO_PAYLOAD).to_le_bytes());
+        self.block
+            .extend_from_slice(&payload.unwrap_or(NO_PAYLOAD).to_le_bytes());
         self.encode(body);
         self.frames += 1;
         if self.trace {
@@ -131,10 +132,10 @@ impl EventLog {
         self.frames
     }
 
-    /// Whether the observer has something to see.
+    /// How much the observer has to see.
     #[must_use]
-    pub fn has_unseen(&self) -> bool {
-        !self.unseen.is_empty()
+    pub fn unseen(&self) -> usize {
+        self.unseen.len()
     }
 
     /// Takes out what the observer has to see, for [`EventLog::show`]: the log is not held while the observer looks.
@@ -163,7 +164,7 @@ impl EventLog {
 
     /// Shows the observer what was logged since it last looked.
     pub fn show(log: &std::cell::RefCell<EventLog>, observer: &mut dyn Observer) {
-        if !log.borrow().has_unseen() {
+        if log.borrow().unseen() == 0 {
             return;
         }
         let mut seen = log.borrow_mut().take_unseen();
@@ -243,7 +244,8 @@ impl EventLog {
         self.block.extend_from_slice(&[0; 4]);
         self.body_at = self.block.len();
         let block = std::mem::take(&mut self.block);
-        self.block = postcard::to_extend(value, block).expect("facts and bodies are plain data that postcard can encode");
+        self.block =
+            postcard::to_extend(value, block).expect("facts and bodies are plain data that postcard can encode");
         let length = (self.block.len() - self.body_at) as u32;
         self.block[length_at..self.body_at].copy_from_slice(&length.to_le_bytes());
     }
@@ -274,7 +276,12 @@ fn frames_of(block: &[u8], events: &mut Vec<(u64, String)>) {
         at += 21;
         let (machine, port, conn, payload) = if tier == TIER_FRAME {
             at += 22;
-            (number(at - 22, 4), number(at - 18, 2), number(at - 16, 8), number(at - 8, 8))
+            (
+                number(at - 22, 4),
+                number(at - 18, 2),
+                number(at - 16, 8),
+                number(at - 8, 8),
+            )
         } else {
             (0, 0, 0, 0)
         };
@@ -282,10 +289,16 @@ fn frames_of(block: &[u8], events: &mut Vec<(u64, String)>) {
         at += 4;
         if tier == TIER_FRAME {
             let body = postcard::from_bytes::<Body>(&block[at..at + length]);
-            let body = body.map_or_else(|error| format!("a body that cannot be read back ({error})"), |b| format!("{b:?}"));
+            let body = body.map_or_else(
+                |error| format!("a body that cannot be read back ({error})"),
+                |b| format!("{b:?}"),
+            );
             let payload = if payload == NO_PAYLOAD { 0 } else { payload };
             let to = format!("machine {machine} port {port} connection {conn}");
-            events.push((ordinal, format!("{time} #{ordinal} actor {actor} -> {to}: {body} + {payload} bytes")));
+            events.push((
+                ordinal,
+                format!("{time} #{ordinal} actor {actor} -> {to}: {body} + {payload} bytes"),
+            ));
         }
         at += length;
     }
@@ -326,7 +339,9 @@ mod tests {
                 },
                 sealer: to,
             };
-            let bytes = log.borrow_mut().frame(SimTime(n), ActorId(2), address(), &body, Some(5));
+            let bytes = log
+                .borrow_mut()
+                .frame(SimTime(n), ActorId(2), address(), &body, Some(5));
             assert_eq!(bytes, log.borrow().last_body().len() as u64);
             assert_eq!(postcard::from_bytes::<Body>(log.borrow().last_body()).unwrap(), body);
             let fact = Fact::TestCleaned { vm: datapath::VmId(4) };
@@ -357,7 +372,11 @@ mod tests {
         fill(&log, 3000, None);
         let events = log.borrow().last_events();
         assert_eq!(events.len(), LAST_EVENTS);
-        assert!(events[198].contains("#5998 actor 2 -> machine 3 port 443 connection 9: EpochAsk"), "{}", events[198]);
+        assert!(
+            events[198].contains("#5998 actor 2 -> machine 3 port 443 connection 9: EpochAsk"),
+            "{}",
+            events[198]
+        );
         assert!(events[199].contains("#5999 world: TestCleaned"), "{}", events[199]);
     }
 }

@@ -4,8 +4,16 @@ pub mod compute;
 pub mod disks;
 pub mod event_log;
 pub mod link;
+pub mod machines;
 pub mod metrics;
+pub mod network;
 pub mod queue;
 pub mod random;
 pub mod run;
 pub mod spec;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+pub mod world;

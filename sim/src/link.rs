@@ -1,2 +1,354 @@
-//! Links.
+//! A link: an actor that relays packets at its rate, with its latency, fairly between connections.
+//!
+//! Each direction is a [`Direction`] of its own. A packet is through when its last byte has been served, and leaves after the latency. As
+//! long as a single connection has packets in a direction, the time at which each is through is known when it is offered, and its
+//! departure is put into the queue at once; when a second connection joins, those departures are taken back and the link wakes
+//! itself for each packet instead. Both ways are exact and agree; the first costs one entry a packet.
+//!
+//! What it carried is logged as [`Fact::LinkUse`] for each interval of [`USE_INTERVAL`] and direction in which it carried something, and
+//! once more at the end of the run. Whole bytes are counted; parts of packets count where they passed.
+//!
+//! It can be cut (what waits is lost, what is offered is lost, and the connections concerned are dead), restored, and degraded.
+
 pub mod fair;
+
+use std::rc::Rc;
+
+use actix::{Actor, Context, Handler, Message};
+use actors::facts::Fact;
+use actors::ports::Receipt;
+use datapath::SimTime;
+
+use crate::network::Packet;
+use crate::network::connections::Side;
+use crate::queue::Handle;
+use crate::spec::LinkSpec;
+use crate::world::{Engine, Entry};
+use fair::{Direction, Through, tcp_limit};
+
+/// How often the use of a link is logged.
+pub const USE_INTERVAL: u64 = 60_000_000_000;
+
+/// What happens to a link.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A packet wants to pass.
+    Offer {
+        /// Direction.
+        back: bool,
+        /// Connection.
+        connection: u32,
+        /// The end it goes to.
+        toward: Side,
+        /// Its bytes on the wire.
+        bytes: u64,
+        /// The packet.
+        packet: Packet,
+    },
+    /// A packet is through.
+    Work {
+        /// Direction.
+        back: bool,
+    },
+    /// The use of the link is due to be logged.
+    Sample,
+    /// A sender lost its power: what it had waiting is gone.
+    Gone {
+        /// Connections, and the end that the packets go to.
+        ends: Vec<(u32, Side)>,
+    },
+    /// It is changed from outside.
+    Change(LinkChange),
+}
+
+/// Changes to a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkChange {
+    /// Nothing passes any more, in silence.
+    Cut,
+    /// It works again as it did before it was cut.
+    Restore,
+    /// It has another rate, latency and loss from now on.
+    Degrade {
+        /// Bits per second.
+        bits_per_second: u64,
+        /// Nanoseconds, one way.
+        latency: u64,
+        /// Packets lost per million.
+        loss_per_million: u32,
+    },
+}
+
+/// The message that carries it.
+#[derive(Debug)]
+pub struct LinkMessage {
+    /// What happens.
+    pub event: LinkEvent,
+    /// See [`Receipt`].
+    pub receipt: Receipt,
+}
+
+impl Message for LinkMessage {
+    type Result = ();
+}
+
+enum Cargo {
+    /// The link wakes itself for it.
+    Waiting(Packet),
+    /// Its departure is in the queue.
+    Leaving(Handle),
+}
+
+struct Way {
+    direction: Direction<Cargo>,
+    /// All that is in it has its departure in the queue.
+    express: bool,
+    wake: Option<(SimTime, Handle)>,
+    /// Nothing departs before this: where the latency has sunk, nothing overtakes what departed before.
+    floor: SimTime,
+    sampled: SimTime,
+    sampled_bytes: u64,
+}
+
+/// The actor.
+pub struct Link {
+    engine: Rc<Engine>,
+    number: u32,
+    latency: u64,
+    cut: bool,
+    ways: [Way; 2],
+    sampling: bool,
+}
+
+impl Link {
+    /// A link of a world.
+    #[must_use]
+    pub fn new(engine: Rc<Engine>, number: u32, spec: &LinkSpec) -> Link {
+        let limit = tcp_limit(spec.latency.saturating_mul(2), spec.loss_per_million);
+        let way = || Way {
+            direction: Direction::new(spec.bits_per_second, limit),
+            express: true,
+            wake: None,
+            floor: SimTime::ZERO,
+            sampled: SimTime::ZERO,
+            sampled_bytes: 0,
+        };
+        Link {
+            engine,
+            number,
+            latency: spec.latency,
+            cut: false,
+            ways: [way(), way()],
+            sampling: false,
+        }
+    }
+
+    fn handle_event(&mut self, event: LinkEvent) {
+        let now = self.engine.time();
+        match event {
+            LinkEvent::Offer {
+                back,
+                connection,
+                toward,
+                bytes,
+                packet,
+            } => {
+                if self.cut {
+                    self.engine.lose(connection);
+                    return;
+                }
+                self.advance(back, now);
+                self.offer(back, now, (connection, toward), bytes, packet);
+                self.watch_use(now);
+                self.wake(back);
+            }
+            LinkEvent::Work { back } => {
+                self.ways[usize::from(back)].wake = None;
+                self.advance(back, now);
+                self.wake(back);
+            }
+            LinkEvent::Sample => self.sample(now),
+            LinkEvent::Gone { ends } => {
+                for back in [false, true] {
+                    self.advance(back, now);
+                    for (connection, toward) in &ends {
+                        let gone = self.ways[usize::from(back)]
+                            .direction
+                            .remove(now, flow(*connection, *toward));
+                        for cargo in gone {
+                            self.take_out(cargo);
+                        }
+                    }
+                    self.wake(back);
+                }
+            }
+            LinkEvent::Change(change) => self.change(change, now),
+        }
+    }
+
+    /// Lets depart what is through.
+    fn advance(&mut self, back: bool, now: SimTime) {
+        let way = &mut self.ways[usize::from(back)];
+        let mut through: Vec<Through<Cargo>> = Vec::new();
+        way.direction.advance(now, &mut through);
+        for Through { at, flow, cargo } in through {
+            if let Cargo::Waiting(packet) = cargo {
+                let departure = at.after(self.latency).max(way.floor);
+                self.engine.depart(self.number, departure, of_flow(flow), packet);
+            }
+        }
+        if way.direction.is_idle() {
+            way.express = true;
+        }
+    }
+
+    fn offer(&mut self, back: bool, now: SimTime, end: (u32, Side), bytes: u64, packet: Packet) {
+        let way = &mut self.ways[usize::from(back)];
+        let key = flow(end.0, end.1);
+        if way.express && way.direction.is_only(key) {
+            let (engine, number, latency, floor) = (&self.engine, self.number, self.latency, way.floor);
+            way.direction.offer(now, key, bytes, |through| {
+                let departure = through.after(latency).max(floor);
+                Cargo::Leaving(engine.depart(number, departure, end, packet))
+            });
+            return;
+        }
+        way.wait(&self.engine, self.number);
+        way.direction.offer(now, key, bytes, |_| Cargo::Waiting(packet));
+    }
+
+    /// Sees to it that the link wakes when the next packet is through.
+    fn wake(&mut self, back: bool) {
+        let way = &mut self.ways[usize::from(back)];
+        let due = if way.express { None } else { way.direction.next() };
+        if due == way.wake.map(|(at, _)| at) {
+            return;
+        }
+        if let Some((_, handle)) = way.wake.take() {
+            self.engine.cancel_link(self.number, handle);
+        }
+        if let Some(at) = due {
+            let entry = Entry::Link(self.number, LinkEvent::Work { back });
+            way.wake = Some((at, self.engine.schedule_link(self.number, at, entry)));
+        }
+    }
+
+    /// Drops a packet that has not departed.
+    fn take_out(&self, cargo: Cargo) {
+        if let Cargo::Leaving(handle) = cargo {
+            self.engine.stay(self.number, handle);
+        }
+    }
+
+    fn change(&mut self, change: LinkChange, now: SimTime) {
+        for back in [false, true] {
+            self.advance(back, now);
+        }
+        match change {
+            LinkChange::Cut => {
+                self.cut = true;
+                for back in [0, 1] {
+                    for (flow, cargo) in self.ways[back].direction.clear(now) {
+                        self.take_out(cargo);
+                        self.engine.lose(of_flow(flow).0);
+                    }
+                }
+            }
+            LinkChange::Restore => self.cut = false,
+            LinkChange::Degrade {
+                bits_per_second,
+                latency,
+                loss_per_million,
+            } => {
+                let floor = now.after(self.latency);
+                self.latency = latency;
+                let limit = tcp_limit(latency.saturating_mul(2), loss_per_million);
+                for way in &mut self.ways {
+                    // What is under way goes on at the new rate: no departure is known any more.
+                    way.wait(&self.engine, self.number);
+                    way.floor = way.floor.max(floor);
+                    way.direction.set_rates(now, bits_per_second, limit);
+                }
+            }
+        }
+        self.wake(false);
+        self.wake(true);
+    }
+
+    /// Logs the use of the link at the end of this interval.
+    fn watch_use(&mut self, now: SimTime) {
+        if !self.sampling {
+            self.sampling = true;
+            let begin = SimTime(now.0 - now.0 % USE_INTERVAL);
+            for way in &mut self.ways {
+                way.sampled = way.sampled.max(begin);
+            }
+            let entry = Entry::Link(self.number, LinkEvent::Sample);
+            self.engine.schedule_link(self.number, begin.after(USE_INTERVAL), entry);
+        }
+    }
+
+    fn sample(&mut self, now: SimTime) {
+        for back in [false, true] {
+            self.advance(back, now);
+            let way = &mut self.ways[usize::from(back)];
+            let served = way.direction.served(now);
+            let bytes = served - way.sampled_bytes;
+            let from = std::mem::replace(&mut way.sampled, now);
+            way.sampled_bytes = served;
+            if bytes > 0 {
+                self.engine.log_use(Fact::LinkUse {
+                    link: self.number,
+                    back,
+                    from,
+                    to: now,
+                    bytes,
+                });
+            }
+        }
+        self.sampling = false;
+        if self.ways.iter().any(|way| !way.direction.is_idle()) {
+            self.watch_use(now);
+        }
+    }
+}
+
+impl Way {
+    /// Takes back the departures of all that is not through yet.
+    fn wait(&mut self, engine: &Engine, link: u32) {
+        if !self.express || self.direction.is_idle() {
+            return;
+        }
+        self.express = false;
+        for cargo in self.direction.waiting_mut() {
+            if let Cargo::Leaving(handle) = cargo {
+                let packet = engine.stay(link, *handle);
+                *cargo = Cargo::Waiting(packet.expect("what is not through has not departed"));
+            }
+        }
+    }
+}
+
+fn flow(connection: u32, toward: Side) -> u64 {
+    u64::from(connection) * 2 + u64::from(toward)
+}
+
+fn of_flow(flow: u64) -> (u32, Side) {
+    ((flow / 2) as u32, (flow % 2) as Side)
+}
+
+impl Actor for Link {
+    type Context = Context<Self>;
+}
+
+impl Handler<LinkMessage> for Link {
+    type Result = ();
+
+    fn handle(&mut self, message: LinkMessage, _: &mut Self::Context) {
+        let LinkMessage {
+            event,
+            receipt: _receipt,
+        } = message;
+        self.handle_event(event);
+    }
+}

@@ -1,10 +1,14 @@
 //! Running a world: what goes in ([`WorldSpec`], [`RunOptions`]) and what comes out (facts to an [`Observer`], [`Ended`]).
 
+use std::rc::Rc;
+
 use actors::facts::Fact;
 use actors::ports::{ActorId, Evidence};
 use datapath::SimTime;
 
-use crate::spec::{RunOptions, WorldSpec};
+use crate::network;
+use crate::spec::{NetworkKind, RunOptions, WorldSpec};
+pub use crate::world::{ActorFactory, Change};
 
 /// Sees the run in one pass: every fact in order, with the evidence behind it where there is some.
 pub trait Observer {
@@ -61,6 +65,22 @@ pub enum RunError {
 /// # Errors
 /// [`RunError::Machine`] where the real machine failed.
 pub fn run(spec: WorldSpec, options: &RunOptions, observer: &mut dyn Observer) -> Result<Ended, RunError> {
-    let _ = (spec, options, observer);
-    todo!()
+    run_with(spec, options, observer, Rc::new(actors::start::start), &[])
+}
+
+/// Runs a world with other actors than the product's, and with changes from outside at their times.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    spec: WorldSpec,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    factory: ActorFactory,
+    changes: &[(SimTime, Change)],
+) -> Result<Ended, RunError> {
+    match options.network {
+        NetworkKind::Event => network::event::run(spec, options, observer, factory, changes),
+        NetworkKind::Turmoil => Err(RunError::Machine("the turmoil network is not built in yet".to_owned())),
+    }
 }

@@ -75,7 +75,11 @@ impl MachineFiles {
     pub fn flush_point(&self, file: &str) -> Option<(FlushPoint, u64)> {
         let state = self.state.borrow();
         let content = state.files.get(file)?;
-        let unflushed = content.parts.iter().rev().take_while(|part| part.position >= content.durable);
+        let unflushed = content
+            .parts
+            .iter()
+            .rev()
+            .take_while(|part| part.position >= content.durable);
         let bytes = unflushed.map(|part| part.size).sum();
         let point = FlushPoint {
             file: file.to_owned(),
@@ -169,7 +173,9 @@ impl Content {
 
     fn read(&self, position: u64, len: u64) -> Result<Bytes, DiskError> {
         let end = position + len;
-        let first = self.parts.partition_point(|part| part.position + part.piece.len() <= position);
+        let first = self
+            .parts
+            .partition_point(|part| part.position + part.piece.len() <= position);
         let mut gathered = BytesMut::new();
         for part in &self.parts[first..] {
             if part.position >= end {
@@ -245,7 +251,10 @@ impl Files for MachineFiles {
 
     fn read(&self, file: &str, position: u64, len: u64) -> Result<Bytes, DiskError> {
         let state = self.state.borrow();
-        let content = state.files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let content = state
+            .files
+            .get(file)
+            .ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         let wanted = position.saturating_add(len);
         if wanted > content.len {
             return Err(DiskError::PastEnd {
@@ -259,7 +268,10 @@ impl Files for MachineFiles {
 
     fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
         let state = self.state.borrow();
-        let content = state.files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let content = state
+            .files
+            .get(file)
+            .ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         Ok(Blob {
             bytes: content.read(0, content.len)?,
             size: content.size,
@@ -296,8 +308,12 @@ impl Files for MachineFiles {
 
     fn list(&self, prefix: &str) -> Vec<String> {
         let state = self.state.borrow();
-        let from = state.files.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
-        from.take_while(|(name, _)| name.starts_with(prefix)).map(|(name, _)| name.clone()).collect()
+        let from = state
+            .files
+            .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
+        from.take_while(|(name, _)| name.starts_with(prefix))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     fn usage(&self) -> (u64, u64) {
@@ -343,7 +359,17 @@ mod tests {
         assert_eq!(disk.read_all("f").unwrap(), Blob::real(expected[..33_333].to_vec()));
         assert_eq!(disk.append("f", Blob::real(vec![7; 3])), Ok(33_333));
         let past = disk.read("f", 33_330, 7).unwrap_err();
-        assert!(matches!(past, DiskError::PastEnd { len: 33_336, wanted: 33_337, .. }), "{past}");
+        assert!(
+            matches!(
+                past,
+                DiskError::PastEnd {
+                    len: 33_336,
+                    wanted: 33_337,
+                    ..
+                }
+            ),
+            "{past}"
+        );
         assert_eq!(disk.read("g", 0, 0), Err(DiskError::NoFile("g".to_owned())));
         disk.append("e/1", Blob::real(vec![1])).unwrap();
         disk.append("e/2", Blob::real(vec![1])).unwrap();

@@ -23,6 +23,7 @@ pub struct Spill {
     folder: Option<PathBuf>,
     file: RefCell<Option<Rc<File>>>,
     end: Cell<u64>,
+    failure: RefCell<Option<String>>,
     /// Room in the file, by length and place.
     room: RefCell<BTreeMap<(u64, u64), ()>>,
 }
@@ -48,6 +49,7 @@ impl Spill {
             folder,
             file: RefCell::new(None),
             end: Cell::new(0),
+            failure: RefCell::new(None),
             room: RefCell::new(BTreeMap::new()),
         })
     }
@@ -56,6 +58,24 @@ impl Spill {
     #[must_use]
     pub fn in_memory(&self) -> u64 {
         self.in_memory.get()
+    }
+
+    /// Whether the file failed.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// Why it did.
+    #[must_use]
+    pub fn failure(&self) -> String {
+        self.failure.borrow().clone().unwrap_or_default()
+    }
+
+    fn fail(&self, error: &std::io::Error) -> DiskError {
+        let text = format!("temporary file for disks: {error}");
+        *self.failure.borrow_mut() = Some(text.clone());
+        DiskError::Machine(text)
     }
 
     /// Stores bytes.
@@ -70,8 +90,7 @@ impl Spill {
         } else {
             let offset = self.allocate(len);
             let file = self.file()?;
-            file.write_all_at(&bytes, offset)
-                .map_err(|error| DiskError::Machine(format!("temporary file for disks: {error}")))?;
+            file.write_all_at(&bytes, offset).map_err(|error| self.fail(&error))?;
             Place::File { offset, len }
         };
         Ok(Piece {
@@ -109,7 +128,7 @@ impl Spill {
             Some(folder) => tempfile::tempfile_in(folder),
             None => tempfile::tempfile(),
         };
-        let made = Rc::new(made.map_err(|error| DiskError::Machine(format!("temporary file for disks: {error}")))?);
+        let made = Rc::new(made.map_err(|error| self.fail(&error))?);
         *file = Some(Rc::clone(&made));
         Ok(made)
     }
@@ -143,7 +162,7 @@ impl Piece {
                 self.spill
                     .file()?
                     .read_exact_at(&mut buffer, offset + from)
-                    .map_err(|error| DiskError::Machine(format!("temporary file for disks: {error}")))?;
+                    .map_err(|error| self.spill.fail(&error))?;
                 Ok(Bytes::from(buffer))
             }
         }

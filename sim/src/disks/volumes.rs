@@ -8,11 +8,15 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use actors::ports::MachineId;
-use datapath::volume::{Volume, VolumeError};
+use datapath::image::Generated;
+use datapath::volume::{PageStore, Volume, VolumeError};
 use datapath::{Extent, Grain, Run};
 use rand::{Rng, RngExt};
+
+use crate::spec::{RunOptions, VolumeStart, WorldSpec};
 
 /// Bytes of unflushed writes that a disk's cache holds at most.
 pub const CACHE_BYTES: u64 = 64 << 20;
@@ -49,6 +53,30 @@ pub struct Volumes {
     volumes: RefCell<BTreeMap<String, Attached>>,
 }
 
+/// The volumes that are there at the start of a run.
+///
+/// # Errors
+/// [`VolumeError::Machine`] where an image cannot be read.
+pub fn at_start(spec: &WorldSpec, options: &RunOptions, store: &PageStore) -> Result<Volumes, VolumeError> {
+    let volumes = Volumes::new(options.grain);
+    for volume in &spec.volumes {
+        let content = match &volume.start {
+            VolumeStart::Empty => Volume::new(store, options.grain, volume.bytes),
+            VolumeStart::Image(image) => Volume::from_image(store, options.grain, Arc::clone(image), volume.class)?,
+            VolumeStart::Generated {
+                used_bytes,
+                random_bytes,
+            } => {
+                let image = Generated::new(volume.bytes, *used_bytes, *random_bytes, options.seed, volume.disk);
+                Volume::from_image(store, options.grain, Arc::new(image), volume.class)?
+            }
+        };
+        volumes.put(&volume.name, content);
+        volumes.attach(&volume.name, MachineId(volume.machine));
+    }
+    Ok(volumes)
+}
+
 impl Volumes {
     /// None yet.
     #[must_use]
@@ -82,6 +110,12 @@ impl Volumes {
         if let Some(attached) = self.volumes.borrow_mut().get_mut(name) {
             attached.machine = Some(machine);
         }
+    }
+
+    /// Whether there is such a volume.
+    #[must_use]
+    pub fn exists(&self, name: &str) -> bool {
+        self.volumes.borrow().contains_key(name)
     }
 
     /// Removes a volume.
@@ -184,7 +218,11 @@ impl Attached {
         if self.unflushed.len() > kept {
             let torn = self.unflushed.pop_back().expect("one more than the kept ones is left");
             let extents: u64 = torn.before.iter().map(|run| u64::from(run.extents)).sum();
-            let stands = if random.random_bool(0.5) { random.random_range(0..extents) } else { 0 };
+            let stands = if random.random_bool(0.5) {
+                random.random_range(0..extents)
+            } else {
+                0
+            };
             self.undo(&torn, stands)?;
         }
         self.settled += self.unflushed.len() as u64;

@@ -33,7 +33,8 @@ pub fn tcp_limit(round_trip: u64, loss_per_million: u32) -> Option<u64> {
     }
     // The square of the rate, so that the root is taken once: (bits * 1e9 / round trip)^2 * 1.5 * 1e6 / loss.
     let bits = SEGMENT_BYTES * BIT_NANOSECONDS;
-    let squared = bits * bits / (u128::from(round_trip) * u128::from(round_trip)) * 1_500_000 / u128::from(loss_per_million);
+    let squared =
+        bits * bits / (u128::from(round_trip) * u128::from(round_trip)) * 1_500_000 / u128::from(loss_per_million);
     Some(u64::try_from(squared.isqrt()).unwrap_or(u64::MAX).max(1))
 }
 
@@ -104,32 +105,36 @@ impl<T> Direction<T> {
         self.flows.is_empty() || (self.flows.len() == 1 && self.flows.contains_key(&flow))
     }
 
-    /// Offers a frame. [`Direction::advance`] to `now` comes first. Returns when it will be through if no other connection joins.
-    pub fn offer(&mut self, now: SimTime, flow: u64, bytes: u64, cargo: T) -> SimTime {
+    /// Offers a frame. [`Direction::advance`] to `now` comes first. `cargo` is told when the frame will be through if no other
+    /// connection joins or leaves before.
+    pub fn offer(&mut self, now: SimTime, flow: u64, bytes: u64, cargo: impl FnOnce(SimTime) -> T) {
         if self.flows.is_empty() {
             self.since = now;
             self.virtual_since = 0;
         }
         let width = u128::from(bytes) << UNIT_BITS;
-        if let Some(busy) = self.flows.get_mut(&flow) {
-            busy.last_end += width;
+        let known = self.flows.get(&flow).map(|busy| busy.last_end + width);
+        if let Some(end) = known {
+            let cargo = cargo(self.real(end));
+            let busy = self.flows.get_mut(&flow).expect("it was there a moment ago");
+            busy.last_end = end;
             busy.frames.push_back(Waiting { bytes, cargo });
-            return self.real(self.flows[&flow].last_end);
+            return;
         }
         self.restart(now);
         let end = self.virtual_since + width;
-        let frames = VecDeque::from([Waiting { bytes, cargo }]);
-        self.flows.insert(
-            flow,
-            Flow {
-                first_end: end,
-                last_end: end,
-                frames,
-            },
-        );
+        let new = Flow {
+            first_end: end,
+            last_end: end,
+            frames: VecDeque::new(),
+        };
+        self.flows.insert(flow, new);
         self.order += 1;
         self.ends.push(Reverse((end, self.order, flow)));
-        self.real(end)
+        let cargo = cargo(self.real(end));
+        if let Some(new) = self.flows.get_mut(&flow) {
+            new.frames.push_back(Waiting { bytes, cargo });
+        }
     }
 
     /// When the next frame is through, if nothing changes before.
@@ -147,7 +152,10 @@ impl<T> Direction<T> {
                 return;
             }
             self.ends.pop();
-            let flow = self.flows.get_mut(&key).expect("every end is that of a busy connection's first frame");
+            let flow = self
+                .flows
+                .get_mut(&key)
+                .expect("every end is that of a busy connection's first frame");
             let frame = flow.frames.pop_front().expect("a busy connection has a first frame");
             self.served_whole += frame.bytes;
             through.push(Through {
@@ -198,7 +206,9 @@ impl<T> Direction<T> {
 
     /// What waits, connection by connection, for a change of mind about it.
     pub fn waiting_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.flows.values_mut().flat_map(|flow| flow.frames.iter_mut().map(|frame| &mut frame.cargo))
+        self.flows
+            .values_mut()
+            .flat_map(|flow| flow.frames.iter_mut().map(|frame| &mut frame.cargo))
     }
 
     /// Whole bytes that have passed so far, parts of frames included. [`Direction::advance`] comes first.
@@ -259,8 +269,14 @@ mod tests {
     fn alone_a_frame_takes_bytes_over_rate_exactly() {
         // 8 Gbit/s: a byte a nanosecond.
         let mut direction = Direction::new(8_000_000_000, None);
-        assert_eq!(direction.offer(SimTime(100), 1, 1000, 1), SimTime(1100));
-        assert_eq!(direction.offer(SimTime(100), 1, 500, 2), SimTime(1600));
+        let mut said = Vec::new();
+        for (n, bytes) in [(1, 1000), (2, 500)] {
+            direction.offer(SimTime(100), 1, bytes, |at| {
+                said.push(at.0);
+                n
+            });
+        }
+        assert_eq!(said, [1100, 1600]);
         assert_eq!(all(&mut direction, 1600), [(1100, 1), (1600, 2)]);
         assert!(direction.is_idle());
         assert_eq!(direction.served(SimTime(5000)), 1500);
@@ -270,10 +286,10 @@ mod tests {
     fn a_bulk_transfer_does_not_starve_a_heartbeat() {
         let mut direction = Direction::new(8_000_000_000, None);
         for n in 0..1000 {
-            direction.offer(SimTime(0), 1, 1_000_000, n);
+            direction.offer(SimTime(0), 1, 1_000_000, |_| n);
         }
         assert!(all(&mut direction, 500).is_empty());
-        direction.offer(SimTime(500), 2, 100, 9999);
+        direction.offer(SimTime(500), 2, 100, |_| 9999);
         // 100 bytes at half the rate.
         assert_eq!(all(&mut direction, 700), [(700, 9999)]);
         assert_eq!(direction.served(SimTime(700)), 700);
@@ -286,12 +302,13 @@ mod tests {
         assert!((11_300_000..11_320_000).contains(&limit), "{limit}");
         assert_eq!(tcp_limit(40_000_000, 0), None);
         let mut one = Direction::new(100_000_000, Some(limit));
-        let alone = one.offer(SimTime(0), 1, 1_000_000, 0);
+        one.offer(SimTime(0), 1, 1_000_000, |_| 0);
+        let alone = one.next().unwrap();
         let expected = 8_000_000u64 * 1_000_000_000 / limit;
         assert!(alone.0.abs_diff(expected) <= 1, "{alone:?}");
         let mut many = Direction::new(100_000_000, Some(limit));
         for n in 0..20 {
-            many.offer(SimTime(0), n, 1_000_000, 0);
+            many.offer(SimTime(0), n, 1_000_000, |_| 0);
         }
         let last = all(&mut many, u64::MAX).pop().unwrap().0;
         assert_eq!(last, 20 * 80_000_000);
@@ -300,8 +317,8 @@ mod tests {
     #[test]
     fn what_is_taken_out_counts_for_the_part_that_passed() {
         let mut direction = Direction::new(8_000_000_000, None);
-        direction.offer(SimTime(0), 1, 1000, 1);
-        direction.offer(SimTime(0), 2, 1000, 2);
+        direction.offer(SimTime(0), 1, 1000, |_| 1);
+        direction.offer(SimTime(0), 2, 1000, |_| 2);
         assert_eq!(direction.remove(SimTime(500), 1), [1]);
         assert_eq!(direction.served(SimTime(500)), 500);
         // The other has 750 bytes left and the whole rate.
@@ -327,7 +344,7 @@ mod tests {
                 now += wait;
                 direction.advance(SimTime(now), &mut through);
                 seen.push((now, direction.served(SimTime(now))));
-                direction.offer(SimTime(now), *flow, *bytes, (n, *bytes));
+                direction.offer(SimTime(now), *flow, *bytes, |_| (n, *bytes));
                 offered += bytes;
             }
             let busy_from = now;

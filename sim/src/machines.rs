@@ -1,0 +1,100 @@
+//! Machines: what one power cut takes down.
+
+use std::rc::Rc;
+
+use actix::Recipient;
+use actors::ports::{Deliver, MachineId};
+use actors::spec::ComponentKind;
+use datapath::SimTime;
+
+use crate::compute::Cores;
+use crate::disks::files::MachineFiles;
+use crate::disks::spill::Spill;
+use crate::network::connections::Holder;
+use crate::spec::WorldSpec;
+
+/// A machine's state.
+pub struct Machine {
+    /// Whether it has power.
+    pub on: bool,
+    /// How many times it has been switched on.
+    pub incarnation: u32,
+    /// Its files.
+    pub files: Rc<MachineFiles>,
+    /// When its disk has done what was asked of it.
+    pub disk_free: SimTime,
+    /// Its cores.
+    pub cores: Cores,
+    /// Who listens where.
+    pub listening: Vec<(u16, u32)>,
+    /// Its actors: the first, and the one after the last.
+    pub actors: (u32, u32),
+}
+
+impl Machine {
+    /// Who listens on a port.
+    #[must_use]
+    pub fn listener(&self, port: u16) -> Option<Holder> {
+        let (_, actor) = self.listening.iter().find(|(listening, _)| *listening == port)?;
+        Some(Holder {
+            actor: *actor,
+            incarnation: self.incarnation,
+        })
+    }
+}
+
+/// An actor's place in the world; there is an actor in it while its machine has power.
+pub struct ActorSlot {
+    /// Its machine.
+    pub machine: MachineId,
+    /// Its kind.
+    pub kind: ComponentKind,
+    /// Its name: `machine/component-N`.
+    pub name: String,
+    /// Where its messages go.
+    pub mailbox: Option<Recipient<Deliver>>,
+}
+
+/// The machines of a world, all without power, and the places of their actors.
+#[must_use]
+pub fn build(spec: &WorldSpec, spill: &Rc<Spill>) -> (Vec<Machine>, Vec<ActorSlot>) {
+    let mut actors = Vec::new();
+    let mut machines = Vec::new();
+    for (number, machine) in spec.machines.iter().enumerate() {
+        let first = actors.len() as u32;
+        for (place, component) in machine.components.iter().enumerate() {
+            let kind = component.kind();
+            actors.push(ActorSlot {
+                machine: MachineId(number as u32),
+                kind,
+                name: format!("{}/{}-{place}", machine.name, kind_name(kind)),
+                mailbox: None,
+            });
+        }
+        machines.push(Machine {
+            on: false,
+            incarnation: 0,
+            files: Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill))),
+            disk_free: SimTime::ZERO,
+            cores: Cores::default(),
+            listening: Vec::new(),
+            actors: (first, actors.len() as u32),
+        });
+    }
+    (machines, actors)
+}
+
+fn kind_name(kind: ComponentKind) -> &'static str {
+    match kind {
+        ComponentKind::Guest => "guest",
+        ComponentKind::Agent => "agent",
+        ComponentKind::ProcessServer => "process-server",
+        ComponentKind::ConfigurationServer => "configuration-server",
+        ComponentKind::MasterTarget => "master-target",
+        ComponentKind::Vcenter => "vcenter",
+        ComponentKind::Storage => "storage",
+        ComponentKind::Service => "service",
+        ComponentKind::AzureCompute => "azure-compute",
+        ComponentKind::Operator => "operator",
+    }
+}

@@ -1,0 +1,34 @@
+//! The network port: what both adapters share.
+//!
+//! A connection has two ends. What travels between them are [`Packet`]s; what happens when one lands is decided in
+//! `network/connections.rs` and is the same on every network. The adapters differ in how a packet gets there: `event` hands it to the
+//! link's actor as it is; `turmoil` writes it to a stream, byte by byte.
+//!
+//! A packet weighs [`HEADER_BYTES`], the encoding of its body, and the size of its payload: the same figure on both networks.
+//!
+//! Left out on purpose: retransmission (a packet lost on a cut link kills its connection, silently, as a TCP connection dies whose peer
+//! does not come back before its deadline), and delay inside a machine.
+
+pub mod connections;
+pub(crate) mod event;
+pub mod topology;
+
+use actors::ports::Frame;
+
+/// Bytes of a packet beside body and payload: an IP and a TCP header.
+pub const HEADER_BYTES: u64 = 40;
+
+/// What travels between two ends of a connection.
+#[derive(Debug)]
+pub enum Packet {
+    /// Asks for a connection.
+    Syn,
+    /// Grants it.
+    SynAck,
+    /// A frame.
+    Data(Frame),
+    /// The sender has closed its end.
+    Fin,
+    /// There is no such connection, or nobody listens: why.
+    Reset(String),
+}

@@ -1,0 +1,5 @@
+//! Tests of the whole world with toy actors, each on both networks where the law holds on both.
+
+mod conformance;
+mod event;
+mod power;

@@ -1,0 +1,433 @@
+//! The world: machines, links and what lies between, around one queue.
+//!
+//! The loop is: take the next entry; move the present to its time; give it to whom it concerns as one actix message; let all mailboxes
+//! run empty, which is counted, not guessed; then the next. Whatever an actor asks for while it handles its message (a timer, a
+//! frame, a flush, a job) becomes an entry of its own and never happens inside the asking.
+//!
+//! A power cut is the exception: it takes effect at once. The machine's actors are dropped, what its disks had not flushed is torn, and
+//! whatever still waits in the queue for a life that is over is ignored when it comes up.
+
+mod handle;
+mod port;
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use actix::{Addr, Recipient};
+use actors::facts::Fact;
+use actors::ports::ActorId;
+use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
+use actors::spec::{ComponentKind, ComponentSpec};
+use datapath::SimTime;
+use datapath::volume::PageStore;
+
+use crate::compute::Pool;
+use crate::disks::spill::Spill;
+use crate::disks::volumes::Volumes;
+use crate::disks::{files, volumes};
+use crate::event_log::EventLog;
+use crate::link::{Link, LinkChange, LinkEvent};
+use crate::machines::{ActorSlot, Machine};
+use crate::network::Packet;
+use crate::network::connections::{Connections, Holder, Side};
+use crate::network::topology::{Route, Topology};
+use crate::queue::{Handle, Queue};
+use crate::random;
+use crate::run::RunError;
+use crate::spec::{RunOptions, WorldSpec};
+use crate::watch::Watch;
+
+/// Makes the actor of a component.
+pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env) -> Recipient<Deliver>>;
+
+/// A change to the world from outside, at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Of a link, by its number.
+    Link(u32, LinkChange),
+    /// A machine is switched on, or loses its power.
+    Power(MachineId, bool),
+}
+
+/// What waits in the queue.
+pub(crate) enum Entry {
+    /// For an actor.
+    Input(Holder, Input),
+    /// For a link.
+    Link(u32, LinkEvent),
+    /// A packet leaves a link.
+    Leave(u32, Side, Packet),
+    /// A packet reaches the machine it goes to.
+    Land(u32, Side, Packet),
+    /// A flush is complete.
+    Flushed(Box<Flush>),
+    /// A job is complete.
+    Done(Holder, Token, Work),
+    /// A machine's components start.
+    Start(MachineId, u32),
+    /// A trigger's time has come.
+    Trigger(u32),
+    /// See [`Change`].
+    Change(Change),
+}
+
+pub(crate) struct Flush {
+    holder: Holder,
+    token: Token,
+    machine: MachineId,
+    files: Vec<files::FlushPoint>,
+    volumes: Vec<volumes::FlushPoint>,
+}
+
+pub(crate) enum Work {
+    /// Nothing but time.
+    None(actors::ports::Task),
+    /// On the pool.
+    Pool(u64),
+}
+
+/// What an actor was given last, for a finding.
+#[derive(Debug, Clone, Copy)]
+struct Given {
+    what: &'static str,
+    number: u64,
+}
+
+impl Given {
+    const NOTHING: Given = Given {
+        what: "nothing",
+        number: 0,
+    };
+
+    fn of(input: &Input) -> Given {
+        let (what, number) = match input {
+            Input::Started => ("its start", 0),
+            Input::Timer(token) => ("timer", u64::from(token.what)),
+            Input::Network(NetEvent::Opened { conn }) => ("the opening of connection", conn.0),
+            Input::Network(NetEvent::Refused { conn, .. }) => ("the refusal of connection", conn.0),
+            Input::Network(NetEvent::Accepted { conn, .. }) => ("accepting connection", conn.0),
+            Input::Network(NetEvent::Received { conn, .. }) => ("a frame on connection", conn.0),
+            Input::Network(NetEvent::Closed { conn }) => ("the end of connection", conn.0),
+            Input::Flushed(token) => ("flush", u64::from(token.what)),
+            Input::Done(token, _) => ("job", u64::from(token.what)),
+            Input::Local(_) => ("a local message", 0),
+        };
+        Given { what, number }
+    }
+}
+
+/// How packets get from machine to machine.
+pub(crate) enum Carrier {
+    /// As they are, through the link's actor.
+    Event,
+}
+
+pub(crate) struct Core {
+    /// One queue; on turmoil one for each host: the machines, then the links.
+    queues: Vec<Queue<Entry>>,
+    /// The host whose turn it is.
+    host: usize,
+    machines: Vec<Machine>,
+    actors: Vec<ActorSlot>,
+    connections: Connections,
+    given: (u32, Given),
+}
+
+/// The world.
+pub struct Engine {
+    me: Weak<Engine>,
+    spec: WorldSpec,
+    options: RunOptions,
+    factory: ActorFactory,
+    topology: Topology,
+    carrier: Carrier,
+    now: Cell<SimTime>,
+    entries: Cell<u64>,
+    core: RefCell<Core>,
+    links: RefCell<Vec<Option<Addr<Link>>>>,
+    log: RefCell<EventLog>,
+    watch: RefCell<Watch>,
+    pool: RefCell<Pool>,
+    volumes: Volumes,
+    store: PageStore,
+    spill: Rc<Spill>,
+    /// From how many entries on the observer is asked again whether to go on.
+    shown: Cell<u64>,
+    sent: Cell<u64>,
+    handled: Arc<AtomicU64>,
+    broken: RefCell<Option<String>>,
+    failed: RefCell<Option<String>>,
+}
+
+impl Engine {
+    /// Builds a world in which nothing has happened.
+    pub(crate) fn new(
+        spec: WorldSpec,
+        options: &RunOptions,
+        factory: ActorFactory,
+        carrier: Carrier,
+    ) -> Result<Rc<Engine>, RunError> {
+        let spill = Spill::new(options.memory_bytes / 2, options.spill.clone());
+        let store = PageStore::new(options.memory_bytes / 2);
+        let volumes = volumes::at_start(&spec, options, &store);
+        let volumes = volumes.map_err(|error| RunError::Machine(error.to_string()))?;
+        let (machines, actors) = crate::machines::build(&spec, &spill);
+        let queues = match carrier {
+            Carrier::Event => 1,
+        };
+        let pool = Pool::new(options.workers, options.compression_level)?;
+        let engine = Rc::new_cyclic(|me| Engine {
+            me: me.clone(),
+            options: options.clone(),
+            factory,
+            topology: Topology::new(&spec),
+            carrier,
+            now: Cell::new(SimTime::ZERO),
+            entries: Cell::new(0),
+            core: RefCell::new(Core {
+                queues: (0..queues).map(|_| Queue::default()).collect(),
+                host: 0,
+                machines,
+                actors,
+                connections: Connections::default(),
+                given: (0, Given::NOTHING),
+            }),
+            links: RefCell::new(spec.links.iter().map(|_| None).collect()),
+            log: RefCell::new(EventLog::new(options.trace)),
+            watch: RefCell::new(Watch::new(&spec)),
+            pool: RefCell::new(pool),
+            volumes,
+            store,
+            spill,
+            shown: Cell::new(0),
+            sent: Cell::new(0),
+            handled: Arc::new(AtomicU64::new(0)),
+            broken: RefCell::new(None),
+            failed: RefCell::new(None),
+            spec,
+        });
+        Ok(engine)
+    }
+
+    /// Puts in what happens by itself: machines that have power, triggers with a time, changes from outside.
+    pub(crate) fn begin(&self, changes: &[(SimTime, Change)]) {
+        for (at, change) in changes {
+            let host = match change {
+                Change::Link(link, _) => self.link_host(*link),
+                Change::Power(machine, _) => self.host(*machine),
+            };
+            self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Change(*change));
+        }
+        for (number, trigger) in self.spec.triggers.iter().enumerate() {
+            if let actors::messages::Trigger::At(at) = trigger {
+                let host = self.operator().map_or(0, |(machine, _)| self.host(machine));
+                self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Trigger(number as u32));
+            }
+        }
+        for (number, machine) in self.spec.machines.iter().enumerate() {
+            if machine.on {
+                self.set_power(MachineId(number as u32), true);
+            }
+        }
+    }
+
+    /// Simulated time.
+    #[must_use]
+    pub fn time(&self) -> SimTime {
+        self.now.get()
+    }
+
+    fn this(&self) -> Rc<Engine> {
+        self.me.upgrade().expect("the world outlives its actors")
+    }
+
+    fn host(&self, _machine: MachineId) -> usize {
+        match self.carrier {
+            Carrier::Event => 0,
+        }
+    }
+
+    fn link_host(&self, _link: u32) -> usize {
+        match self.carrier {
+            Carrier::Event => 0,
+        }
+    }
+
+    fn schedule(&self, core: &mut Core, host: usize, at: SimTime, entry: Entry) -> Handle {
+        core.queues[host].push(at, entry)
+    }
+
+    fn soon(&self, core: &mut Core, holder: Holder, at: SimTime, input: Input) {
+        let machine = core.actors[holder.actor as usize].machine;
+        self.schedule(core, self.host(machine), at, Entry::Input(holder, input));
+    }
+
+    /// An actor as it lives now.
+    fn holder(core: &Core, actor: ActorId) -> Holder {
+        let machine = core.actors[actor.0 as usize].machine;
+        Holder {
+            actor: actor.0,
+            incarnation: core.machines[machine.0 as usize].incarnation,
+        }
+    }
+
+    fn operator(&self) -> Option<(MachineId, u32)> {
+        let core = self.core.borrow();
+        let place = core
+            .actors
+            .iter()
+            .position(|actor| actor.kind == ComponentKind::Operator)?;
+        Some((core.actors[place].machine, place as u32))
+    }
+
+    // For links.
+
+    /// A packet leaves a link at a time.
+    pub(crate) fn depart(&self, link: u32, at: SimTime, end: (u32, Side), packet: Packet) -> Handle {
+        let mut core = self.core.borrow_mut();
+        self.schedule(&mut core, self.link_host(link), at, Entry::Leave(end.0, end.1, packet))
+    }
+
+    /// It does not, after all.
+    pub(crate) fn stay(&self, link: u32, handle: Handle) -> Option<Packet> {
+        match self.core.borrow_mut().queues[self.link_host(link)].take_back(handle) {
+            Some(Entry::Leave(_, _, packet)) => Some(packet),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn schedule_link(&self, link: u32, at: SimTime, entry: Entry) -> Handle {
+        self.schedule(&mut self.core.borrow_mut(), self.link_host(link), at, entry)
+    }
+
+    pub(crate) fn cancel_link(&self, link: u32, handle: Handle) {
+        self.core.borrow_mut().queues[self.link_host(link)].take_back(handle);
+    }
+
+    /// A connection lost a packet.
+    pub(crate) fn lose(&self, connection: u32) {
+        self.core.borrow_mut().connections.lose(connection);
+    }
+
+    pub(crate) fn log_use(&self, fact: Fact) {
+        self.log_fact(None, fact, None);
+    }
+
+    // Packets.
+
+    /// Sends a packet on its way. `bytes` is what it weighs on a wire.
+    fn transmit(&self, core: &mut Core, connection: u32, toward: Side, bytes: u64, packet: Packet) {
+        let Some((route, machine)) = core.connections.way(connection, toward) else {
+            return;
+        };
+        match (route, &self.carrier) {
+            (Route::Local, _) => {
+                let entry = Entry::Land(connection, toward, packet);
+                self.schedule(core, self.host(machine), self.now.get(), entry);
+            }
+            (Route::Link { link, back }, Carrier::Event) => {
+                let offer = LinkEvent::Offer {
+                    back,
+                    connection,
+                    toward,
+                    bytes,
+                    packet,
+                };
+                self.schedule(core, 0, self.now.get(), Entry::Link(link, offer));
+            }
+        }
+    }
+
+    // The log.
+
+    fn log_fact(&self, actor: Option<ActorId>, fact: Fact, evidence: Option<Evidence>) {
+        let now = self.now.get();
+        let mut fired = Vec::new();
+        self.watch.borrow_mut().see(now, &fact, |number| fired.push(number));
+        self.log.borrow_mut().fact(now, actor, fact, evidence);
+        for number in fired {
+            self.fire(number);
+        }
+    }
+
+    /// Tells the operator that a trigger holds.
+    fn fire(&self, number: u32) {
+        if let Some((_, actor)) = self.operator() {
+            let mut core = self.core.borrow_mut();
+            let holder = Engine::holder(&core, ActorId(actor));
+            let input = Input::Local(actors::messages::Local::Triggered { trigger: number });
+            self.soon(&mut core, holder, self.now.get(), input);
+        }
+    }
+
+    /// The world broke one of its own rules, or an actor did.
+    fn note_broken(&self, why: String) {
+        let mut broken = self.broken.borrow_mut();
+        if broken.is_none() {
+            let last = self.log.borrow().last_events().join("\n");
+            *broken = Some(format!("{why}\nlast events:\n{last}"));
+        }
+    }
+
+    /// The real machine failed.
+    fn note_failed(&self, why: String) {
+        self.failed.borrow_mut().get_or_insert(why);
+    }
+
+    // Power.
+
+    fn set_power(&self, machine: MachineId, on: bool) {
+        let mut core = self.core.borrow_mut();
+        let Some(state) = core.machines.get_mut(machine.0 as usize) else {
+            return;
+        };
+        if state.on == on {
+            return;
+        }
+        state.on = on;
+        if on {
+            state.incarnation += 1;
+            let entry = Entry::Start(machine, state.incarnation);
+            self.schedule(&mut core, self.host(machine), self.now.get(), entry);
+        } else {
+            self.cut_power(&mut core, machine);
+        }
+        drop(core);
+        self.log_fact(None, Fact::Power { machine, on }, None);
+    }
+
+    fn cut_power(&self, core: &mut Core, machine: MachineId) {
+        let state = &mut core.machines[machine.0 as usize];
+        state.listening.clear();
+        state.cores.power_cut();
+        state.disk_free = SimTime::ZERO;
+        let (incarnation, files) = (state.incarnation, Rc::clone(&state.files));
+        for slot in &mut core.actors[state.actors.0 as usize..state.actors.1 as usize] {
+            // An actix actor ends when nobody holds its address any more.
+            slot.mailbox = None;
+        }
+        let name = &self.spec.machines[machine.0 as usize].name;
+        let mut random = random::stream(self.options.seed, name, incarnation, "what a power cut leaves on disks");
+        if let Err(error) = files.power_cut(&mut random) {
+            self.note_failed(error.to_string());
+        }
+        if let Err(error) = self.volumes.power_cut(machine, &mut random) {
+            self.note_failed(error.to_string());
+        }
+        // What the machine had still to send is gone with it.
+        let mut gone: Vec<Vec<(u32, Side)>> = self.spec.links.iter().map(|_| Vec::new()).collect();
+        for (connection, side) in core.connections.of_machine(machine) {
+            if let Some((Route::Link { link, .. }, _)) = core.connections.way(connection, 1 - side) {
+                gone[link as usize].push((connection, 1 - side));
+            }
+        }
+        for (link, ends) in gone.into_iter().enumerate() {
+            if !ends.is_empty() {
+                let entry = Entry::Link(link as u32, LinkEvent::Gone { ends });
+                self.schedule(core, self.link_host(link as u32), self.now.get(), entry);
+            }
+        }
+    }
+}

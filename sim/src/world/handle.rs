@@ -1,0 +1,291 @@
+//! What becomes of an entry when its time has come.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use actix::Actor;
+use actors::ports::{ActorId, Deliver, Env, Input, MachineId, Output, Receipt, Token, World};
+use datapath::SimTime;
+
+use super::{Carrier, Change, Engine, Entry, Given, Work};
+use crate::event_log::EventLog;
+use crate::link::{Link, LinkEvent, LinkMessage};
+use crate::network::connections::{Holder, Side};
+use crate::network::{HEADER_BYTES, Packet};
+use crate::run::{Ended, Observer, RunError, Why};
+
+/// Facts that may wait for the observer.
+const UNSEEN: usize = 64;
+/// How many entries pass between two looks at the observer.
+const ENTRIES: u64 = 4096;
+
+/// Lets every other task that is ready run once.
+struct Others(bool);
+
+impl Future for Others {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 {
+            return Poll::Ready(());
+        }
+        self.0 = true;
+        // Straight to the end of the ready queue: tokio's own yield would go through its driver.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Engine {
+    /// The next entry of a host that is due by `limit`; it becomes that host's turn.
+    pub(crate) fn next_due(&self, host: usize, limit: SimTime) -> Option<(SimTime, Entry)> {
+        let mut core = self.core.borrow_mut();
+        core.host = host;
+        let next = core.queues[host].next_time()?;
+        if next > limit { None } else { core.queues[host].pop() }
+    }
+
+    /// The time of a host's next entry.
+    pub(crate) fn next_time(&self, host: usize) -> Option<SimTime> {
+        self.core.borrow_mut().queues[host].next_time()
+    }
+
+    /// Moves the present; it never goes back.
+    pub(crate) fn advance(&self, to: SimTime) {
+        if to > self.now.get() {
+            self.now.set(to);
+        }
+    }
+
+    /// Whether the observer should look before the next entry, or the run cannot go on.
+    pub(crate) fn wants_observer(&self) -> bool {
+        self.log.borrow().unseen() >= UNSEEN || self.entries.get().is_multiple_of(ENTRIES) || self.is_stopped()
+    }
+
+    /// Whether the run cannot go on.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.broken.borrow().is_some() || self.failed.borrow().is_some()
+    }
+
+    /// Shows the observer what has happened; true where it wants the run to end.
+    pub(crate) fn show(&self, observer: &mut dyn Observer) -> bool {
+        EventLog::show(&self.log, observer);
+        if self.entries.get() < self.shown.get() {
+            return false;
+        }
+        self.shown.set(self.entries.get() + ENTRIES);
+        observer.progress(self.now.get(), self.entries.get());
+        observer.interrupted()
+    }
+
+    /// When the run ends, and why, if nothing else ends it.
+    pub(crate) fn end(&self) -> (SimTime, Why) {
+        let settled = self.watch.borrow().end();
+        if settled <= self.spec.until {
+            (settled, Why::Finished)
+        } else if self.spec.steps == 0 {
+            (self.spec.until, Why::Finished)
+        } else {
+            (self.spec.until, Why::TimeUp)
+        }
+    }
+
+    /// Why a run has ended whose queue is empty.
+    pub(crate) fn end_of_queue(&self) -> Why {
+        if self.spec.steps == 0 || self.watch.borrow().end() != SimTime::NEVER {
+            Why::Finished
+        } else {
+            Why::TimeUp
+        }
+    }
+
+    /// Number of links.
+    pub(crate) fn links(&self) -> u32 {
+        self.spec.links.len() as u32
+    }
+
+    /// Starts a link's actor; must be called where it is to live.
+    pub(crate) fn start_link(&self, link: u32) {
+        let actor = Link::new(self.this(), link, &self.spec.links[link as usize]);
+        self.links.borrow_mut()[link as usize] = Some(actor.start());
+    }
+
+    /// Sums up.
+    pub(crate) fn ended(&self, why: Why) -> Result<Ended, RunError> {
+        // Actors hold the world, and the world holds their addresses.
+        self.links.borrow_mut().clear();
+        for slot in &mut self.core.borrow_mut().actors {
+            slot.mailbox = None;
+        }
+        if let Some(failed) = self.failed.borrow_mut().take() {
+            return Err(RunError::Machine(failed));
+        }
+        let log = self.log.borrow();
+        Ok(Ended {
+            why,
+            now: self.now.get(),
+            entries: self.entries.get(),
+            frames: log.frames(),
+            digest: log.digest(),
+            broken: self.broken.borrow_mut().take(),
+        })
+    }
+
+    /// Handles an entry whose time is the present, and returns when all mailboxes are empty.
+    pub(crate) async fn handle(&self, entry: Entry) {
+        self.entries.set(self.entries.get() + 1);
+        match entry {
+            Entry::Input(holder, input) => self.deliver(holder, input),
+            Entry::Link(link, event) => self.tell_link(link, event),
+            Entry::Leave(connection, toward, packet) => match &self.carrier {
+                Carrier::Event => self.land(connection, toward, packet),
+            },
+            Entry::Land(connection, toward, packet) => self.land(connection, toward, packet),
+            Entry::Flushed(flush) => {
+                if self.lives(flush.holder) {
+                    let files = Rc::clone(&self.core.borrow().machines[flush.machine.0 as usize].files);
+                    flush.files.iter().for_each(|point| files.flushed(point));
+                    flush.volumes.iter().for_each(|point| self.volumes.flushed(point));
+                    self.deliver(flush.holder, Input::Flushed(flush.token));
+                }
+            }
+            Entry::Done(holder, token, work) => self.done(holder, token, work),
+            Entry::Start(machine, incarnation) => self.start_components(machine, incarnation),
+            Entry::Trigger(number) => self.fire(number),
+            Entry::Change(Change::Power(machine, on)) => self.set_power(machine, on),
+            Entry::Change(Change::Link(link, change)) => self.tell_link(link, LinkEvent::Change(change)),
+        }
+        self.settle().await;
+        if self.spill.has_failed() {
+            self.note_failed(self.spill.failure());
+        }
+    }
+
+    /// The links log what they carried since they last did.
+    pub(crate) async fn last_samples(&self) {
+        for link in 0..self.links() {
+            self.tell_link(link, LinkEvent::Sample);
+            self.settle().await;
+        }
+    }
+
+    fn lives(&self, holder: Holder) -> bool {
+        let core = self.core.borrow();
+        let slot = &core.actors[holder.actor as usize];
+        let machine = &core.machines[slot.machine.0 as usize];
+        machine.on && machine.incarnation == holder.incarnation
+    }
+
+    /// Puts an input into an actor's mailbox, if the life that it is for goes on.
+    fn deliver(&self, holder: Holder, input: Input) {
+        let mut core = self.core.borrow_mut();
+        let slot = &core.actors[holder.actor as usize];
+        let machine = &core.machines[slot.machine.0 as usize];
+        if !machine.on || machine.incarnation != holder.incarnation {
+            return;
+        }
+        let Some(mailbox) = &slot.mailbox else {
+            return;
+        };
+        let given = Given::of(&input);
+        self.sent.set(self.sent.get() + 1);
+        mailbox.do_send(Deliver {
+            input,
+            receipt: Receipt::new(&self.handled),
+        });
+        core.given = (holder.actor, given);
+    }
+
+    fn tell_link(&self, link: u32, event: LinkEvent) {
+        if let Some(Some(address)) = self.links.borrow().get(link as usize) {
+            self.sent.set(self.sent.get() + 1);
+            address.do_send(LinkMessage {
+                event,
+                receipt: Receipt::new(&self.handled),
+            });
+        }
+    }
+
+    /// Lets all mailboxes run empty.
+    async fn settle(&self) {
+        loop {
+            let handled = self.handled.load(Ordering::Relaxed);
+            if handled & Receipt::PANICKED != 0 {
+                self.handled.fetch_and(!Receipt::PANICKED, Ordering::Relaxed);
+                let (actor, given) = self.core.borrow().given;
+                let name = self.core.borrow().actors[actor as usize].name.clone();
+                self.note_broken(format!(
+                    "{name} panicked at {} over {} {}",
+                    self.now.get(),
+                    given.what,
+                    given.number
+                ));
+            }
+            if handled & !Receipt::PANICKED == self.sent.get() {
+                return;
+            }
+            Others(false).await;
+        }
+    }
+
+    /// A packet reaches the machine it goes to.
+    pub(crate) fn land(&self, connection: u32, toward: Side, packet: Packet) {
+        let mut core = self.core.borrow_mut();
+        let Some((_, machine)) = core.connections.way(connection, toward) else {
+            return;
+        };
+        let state = &core.machines[machine.0 as usize];
+        if !state.on {
+            return;
+        }
+        let (incarnation, listener) = (state.incarnation, state.listener(core.connections.port(connection)));
+        let landed = core.connections.land(connection, toward, packet, incarnation, listener);
+        if let Some(answer) = landed.answer {
+            self.transmit(&mut core, connection, 1 - toward, HEADER_BYTES, answer);
+        }
+        drop(core);
+        if let Some((holder, input)) = landed.input {
+            self.deliver(holder, input);
+        }
+    }
+
+    fn done(&self, holder: Holder, token: Token, work: Work) {
+        let mut pool = self.pool.borrow_mut();
+        if !self.lives(holder) {
+            if let Work::Pool(number) = work {
+                pool.forget(number);
+            }
+            return;
+        }
+        let output = match work {
+            Work::Pool(number) => pool.finish(number),
+            Work::None(run) => Ok(Output(pool.here(run))),
+        };
+        drop(pool);
+        match output {
+            Ok(output) => self.deliver(holder, Input::Done(token, output)),
+            Err(why) => self.note_broken(why),
+        }
+    }
+
+    fn start_components(&self, machine: MachineId, incarnation: u32) {
+        let (first, end) = {
+            let core = self.core.borrow();
+            let state = &core.machines[machine.0 as usize];
+            if !state.on || state.incarnation != incarnation {
+                return;
+            }
+            state.actors
+        };
+        for (actor, spec) in (first..end).zip(&self.spec.machines[machine.0 as usize].components) {
+            let env = Env::new(self.this() as Rc<dyn World>, ActorId(actor), machine, incarnation);
+            let mailbox = (self.factory)(spec, env);
+            let mut core = self.core.borrow_mut();
+            core.actors[actor as usize].mailbox = Some(mailbox);
+            let holder = Holder { actor, incarnation };
+            self.soon(&mut core, holder, self.now.get(), Input::Started);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The world as actors see it.
+
+use std::rc::Rc;
+
+use actors::facts::Fact;
+use actors::messages::Local;
+use actors::ports::{
+    ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
+};
+use actors::spec::ComponentKind;
+use datapath::disk::Files;
+use datapath::volume::{Volume, VolumeError};
+use datapath::{Extent, Grain, Run, SimTime};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Engine, Entry, Flush, Work};
+use crate::compute;
+use crate::disks;
+use crate::event_log::Address;
+use crate::network::connections::{end_id, of_end};
+use crate::network::{HEADER_BYTES, Packet};
+use crate::queue::Handle;
+use crate::random;
+
+impl Engine {
+    /// The result of reading or writing a volume; what an actor did wrong is its panic, what the real machine did ends the run.
+    fn checked<T: Default>(&self, volume: &str, result: Option<Result<T, VolumeError>>) -> T {
+        match result {
+            Some(Ok(value)) => value,
+            Some(Err(VolumeError::Machine(why))) => {
+                self.note_failed(format!("volume {volume}: {why}"));
+                T::default()
+            }
+            Some(Err(error)) => panic!("volume {volume}: {error}"),
+            None => panic!("there is no volume {volume}"),
+        }
+    }
+}
+
+impl World for Engine {
+    fn now(&self) -> SimTime {
+        self.now.get()
+    }
+
+    fn clock(&self, machine: MachineId) -> SimTime {
+        let skew = self.spec.machines[machine.0 as usize].clock_skew;
+        SimTime(self.now.get().0.saturating_add_signed(skew))
+    }
+
+    fn timer(&self, actor: ActorId, after: u64, token: Token) -> TimerId {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, actor);
+        let host = self.host(core.actors[actor.0 as usize].machine);
+        let at = self.now.get().after(after);
+        let handle = self.schedule(&mut core, host, at, Entry::Input(holder, Input::Timer(token)));
+        TimerId(handle.to_bits())
+    }
+
+    fn cancel(&self, timer: TimerId) {
+        // An actor takes back its own timers only, so they are in the queue of the host whose turn it is.
+        let mut core = self.core.borrow_mut();
+        let host = core.host;
+        core.queues[host].take_back(Handle::from_bits(timer.0));
+    }
+
+    fn listen(&self, actor: ActorId, port: u16) {
+        let mut core = self.core.borrow_mut();
+        let machine = core.actors[actor.0 as usize].machine;
+        let listening = &mut core.machines[machine.0 as usize].listening;
+        listening.retain(|(taken, _)| *taken != port);
+        listening.push((port, actor.0));
+    }
+
+    fn connect(&self, actor: ActorId, to: MachineId, port: u16) -> ConnId {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, actor);
+        let machine = core.actors[actor.0 as usize].machine;
+        match self.topology.route(machine, to) {
+            Ok(route) => {
+                let number = core.connections.open(holder, [machine, to], port, route);
+                self.transmit(&mut core, number, 1, HEADER_BYTES, Packet::Syn);
+                end_id(number, 0)
+            }
+            Err(why) => {
+                let number = core.connections.refuse(holder, machine, to, port);
+                let conn = end_id(number, 0);
+                let input = Input::Network(NetEvent::Refused { conn, why });
+                self.soon(&mut core, holder, self.now.get(), input);
+                conn
+            }
+        }
+    }
+
+    fn send(&self, actor: ActorId, conn: ConnId, frame: Frame) {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, actor);
+        let Some((machine, port)) = core.connections.sendable(conn, holder) else {
+            return;
+        };
+        let address = Address { machine, port, conn };
+        let payload = frame.payload.as_ref().map(|payload| payload.size);
+        let mut log = self.log.borrow_mut();
+        let body = log.frame(self.now.get(), actor, address, &frame.body, payload);
+        drop(log);
+        let bytes = HEADER_BYTES + body + payload.unwrap_or(0);
+        let (number, side) = of_end(conn);
+        self.transmit(&mut core, number, 1 - side, bytes, Packet::Data(frame));
+    }
+
+    fn close(&self, actor: ActorId, conn: ConnId) {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, actor);
+        if core.connections.close(conn, holder) {
+            let (number, side) = of_end(conn);
+            self.transmit(&mut core, number, 1 - side, HEADER_BYTES, Packet::Fin);
+        }
+    }
+
+    fn local(&self, _: ActorId, to: ActorId, message: Local) {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, to);
+        self.soon(&mut core, holder, self.now.get(), Input::Local(message));
+    }
+
+    fn files(&self, machine: MachineId) -> Rc<dyn Files> {
+        Rc::clone(&self.core.borrow().machines[machine.0 as usize].files) as Rc<dyn Files>
+    }
+
+    fn flush(&self, actor: ActorId, names: &[String], token: Token) {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, actor);
+        let machine = core.actors[actor.0 as usize].machine;
+        let state = &mut core.machines[machine.0 as usize];
+        let (mut files, mut volumes, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for name in names {
+            if let Some(volume) = name.strip_prefix("volume:") {
+                if let Some((point, unflushed)) = self.volumes.flush_point(volume) {
+                    volumes.push(point);
+                    bytes += unflushed;
+                }
+            } else if let Some((point, unflushed)) = state.files.flush_point(name) {
+                files.push(point);
+                bytes += unflushed;
+            }
+        }
+        let end = disks::flush_end(self.now.get(), state.disk_free, bytes);
+        state.disk_free = end;
+        let flush = Flush {
+            holder,
+            token,
+            machine,
+            files,
+            volumes,
+        };
+        self.schedule(&mut core, self.host(machine), end, Entry::Flushed(Box::new(flush)));
+    }
+
+    fn volume_read(&self, volume: &str, start: Extent, extents: u32) -> Vec<Run> {
+        self.checked(volume, self.volumes.read(volume, start, extents))
+    }
+
+    fn volume_write(&self, volume: &str, run: &Run) {
+        self.checked(volume, self.volumes.write(volume, run));
+    }
+
+    fn volume(&self, volume: &str) -> Option<Volume> {
+        self.volumes.snapshot(volume)
+    }
+
+    fn volume_create(&self, volume: &str, bytes: u64) {
+        if !self.volumes.exists(volume) {
+            self.volumes
+                .put(volume, Volume::new(&self.store, self.options.grain, bytes));
+        }
+    }
+
+    fn volume_put(&self, volume: &str, content: Volume) {
+        self.volumes.put(volume, content);
+    }
+
+    fn volume_attach(&self, volume: &str, machine: MachineId) {
+        self.volumes.attach(volume, machine);
+    }
+
+    fn volume_remove(&self, volume: &str) {
+        self.volumes.remove(volume);
+    }
+
+    fn compute(&self, actor: ActorId, job: Job, token: Token) {
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, actor);
+        let machine = core.actors[actor.0 as usize].machine;
+        let spec = &self.spec.machines[machine.0 as usize];
+        let cost = compute::cost(job.work, job.input_bytes, spec.speed_per_mille);
+        let (end, work) = if job.work == Kind::Wait {
+            (self.now.get().after(cost), Work::None(job.run))
+        } else {
+            let cores = &mut core.machines[machine.0 as usize].cores;
+            let end = cores.take(spec.cores, self.now.get(), cost);
+            (end, Work::Pool(self.pool.borrow_mut().begin(job.run)))
+        };
+        self.schedule(&mut core, self.host(machine), end, Entry::Done(holder, token, work));
+    }
+
+    fn power(&self, machine: MachineId, on: bool) {
+        self.set_power(machine, on);
+    }
+
+    fn powered(&self, machine: MachineId) -> bool {
+        self.core.borrow().machines[machine.0 as usize].on
+    }
+
+    fn random(&self, actor: ActorId, purpose: Purpose) -> ChaCha8Rng {
+        let core = self.core.borrow();
+        let incarnation = Engine::holder(&core, actor).incarnation;
+        random::stream(
+            self.options.seed,
+            &core.actors[actor.0 as usize].name,
+            incarnation,
+            purpose,
+        )
+    }
+
+    fn fact(&self, actor: ActorId, fact: Fact) {
+        self.log_fact(Some(actor), fact, None);
+    }
+
+    fn evidence(&self, actor: ActorId, fact: Fact, evidence: Evidence) {
+        self.log_fact(Some(actor), fact, Some(evidence));
+    }
+
+    fn grain(&self) -> Grain {
+        self.options.grain
+    }
+
+    fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
+        let core = self.core.borrow();
+        let (first, end) = core.machines.get(machine.0 as usize)?.actors;
+        (first..end)
+            .find(|actor| core.actors[*actor as usize].kind == kind)
+            .map(ActorId)
+    }
+}
