@@ -8,6 +8,7 @@ pub mod facts;
 pub mod messages;
 pub mod ports;
 pub mod process_server;
+pub mod replica_keeper;
 pub mod session;
 pub mod spec;
 pub mod start;

@@ -23,7 +23,7 @@ pub const PORT_PUSH_WINDOWS: u16 = 135;
 pub const PORT_PUSH_LINUX: u16 = 22;
 
 /// What a target says of a segment whose epoch is fenced; the sealer asks for a fresh one and seals again.
-pub const REFUSED_FENCED: &str = "its epoch is fenced";
+pub const REFUSED_FENCED: &str = "is fenced";
 
 /// A machine that was discovered: its machine, what it is a copy of, its disks and their bytes.
 pub type FoundMachine = (MachineId, VmId, Vec<(DiskId, u64)>);

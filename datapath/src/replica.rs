@@ -430,17 +430,26 @@ impl Replica {
                     changes.runs.iter().try_for_each(|run| volume.write(run))?;
                 }
             }
-            for (disk, layer) in self.layers.get(&number).into_iter().flatten() {
-                let volume = disks.get_mut(disk).ok_or(ReplicaError::NoDisk(*disk))?;
-                for (start, end, _) in layer.written.iter() {
-                    let mut at = start;
-                    while at < end {
-                        let extents = (end - at).min(256) as u32;
-                        for run in layer.volume.read(Extent(at), extents)? {
-                            volume.write(&run)?;
-                        }
-                        at += u64::from(extents);
+            self.put_layer_over(number, disks)?;
+        }
+        Ok(())
+    }
+
+    /// Puts what a resynchronization wrote, if one ended with the point of this batch, over disks.
+    ///
+    /// # Errors
+    /// Where content cannot be read or written.
+    pub fn put_layer_over(&self, batch: u64, disks: &mut BTreeMap<DiskId, Volume>) -> Result<(), ReplicaError> {
+        for (disk, layer) in self.layers.get(&batch).into_iter().flatten() {
+            let volume = disks.get_mut(disk).ok_or(ReplicaError::NoDisk(*disk))?;
+            for (start, end, _) in layer.written.iter() {
+                let mut at = start;
+                while at < end {
+                    let extents = (end - at).min(256) as u32;
+                    for run in layer.volume.read(Extent(at), extents)? {
+                        volume.write(&run)?;
                     }
+                    at += u64::from(extents);
                 }
             }
         }

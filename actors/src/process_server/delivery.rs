@@ -298,7 +298,7 @@ impl ProcessServer {
     }
 
     fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind, why: &str) {
-        if why != REFUSED_FENCED {
+        if !why.contains(REFUSED_FENCED) {
             self.env.fact(Fact::Alert {
                 vm: Some(disk.vm),
                 severity: Severity::Critical,

@@ -1,0 +1,396 @@
+//! What the Site Recovery service and a master target have in common: they take in what is stored of a protection, make recovery
+//! points of it and put disks together.
+//!
+//! A keeper is told what is stored ([`ReplicaKeeper::copy_segment_stored`], [`ReplicaKeeper::copy_complete`],
+//! [`ReplicaKeeper::tag_stored`]), says which segments it wants ([`ReplicaKeeper::take_wanted`]; the owner fetches them over the
+//! network or from its own disk and gives them to [`ReplicaKeeper::segment`]), opens them as jobs of the compute port, and says what
+//! came of it ([`ReplicaKeeper::take_events`]). The index is [`datapath::replica::Replica`].
+//!
+//! Segments after the oldest kept point stay sealed where they are stored. They are opened when their batch is processed, and again
+//! when a failover puts disks together, so that what was changed in between is found. Beside the index a *head* is kept: the disks as
+//! of the last batch, from which points are shown to the oracle and checksums are taken.
+//!
+//! Pruning removes points and folds what lies below the oldest into the base. Merging batches between kept points (which the index
+//! can do) saves space in storage only and is left out here.
+
+mod opening;
+mod points;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use datapath::batch::DiskChanges;
+use datapath::replica::{Mark, Replica, Tag};
+use datapath::seal::{DiskKey, VaultKey};
+use datapath::segment::{SegmentHeader, SegmentKind, SegmentRefused};
+use datapath::volume::Volume;
+use datapath::{Blob, DiskId, VmId, WriteSeq};
+
+use crate::facts::{BacklogPlace, Fact};
+use crate::messages::{PointChoice, Protection};
+use crate::ports::{Env, Output};
+
+/// Jobs of keepers have tokens with this `what`; their keys come from the owner's counter, so they are unique over its keepers.
+pub const JOB: u32 = 1000;
+
+/// Segments that are fetched or opened at a time, for one machine.
+const AT_A_TIME: usize = 16;
+
+/// What came of something.
+pub enum KeeperEvent {
+    /// All copies under way are applied.
+    CopiesApplied,
+    /// A recovery point can be used.
+    PointProcessed(Mark),
+    /// A stored segment is not as it was sealed.
+    Refused(SegmentRefused),
+    /// These segments are not needed any more.
+    Drop(Vec<SegmentHeader>),
+    /// Disks were put together, or could not be.
+    Materialised {
+        /// The ticket that [`ReplicaKeeper::materialise`] gave.
+        ticket: u64,
+        /// The point and its disks, or why not.
+        result: Result<(Mark, BTreeMap<DiskId, Volume>), String>,
+    },
+    /// Checksums that were asked for.
+    Checksums {
+        /// The disk.
+        disk: DiskId,
+        /// The first chunk.
+        first_chunk: u64,
+        /// The checksums.
+        sums: Vec<[u8; 16]>,
+        /// The replica's position when they were taken.
+        position: WriteSeq,
+    },
+}
+
+/// Why a segment is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// A piece of a copy.
+    Copy,
+    /// Part of a batch that is to be processed.
+    Batch,
+    /// Part of the disks that a ticket asks for.
+    Ticket(u64),
+    /// Part of what is folded into the base.
+    Fold,
+}
+
+#[derive(Default)]
+struct Copy {
+    number: u32,
+    /// Pieces that are stored, and the bytes that each takes.
+    known: BTreeMap<u32, u64>,
+    applied: BTreeSet<u32>,
+    end: Option<(u32, WriteSeq)>,
+    ended: bool,
+}
+
+struct Pending {
+    tag: Tag,
+    stored_bytes: u64,
+    wanted: bool,
+    opened: BTreeMap<DiskId, DiskChanges>,
+    refused: bool,
+}
+
+enum Running {
+    Open {
+        header: SegmentHeader,
+        why: Why,
+    },
+    Checksum {
+        disk: DiskId,
+        first_chunk: u64,
+        position: WriteSeq,
+    },
+}
+
+struct Ticket {
+    number: u64,
+    choice: PointChoice,
+    /// Once the point is chosen: it, and the batches that must be opened.
+    chosen: Option<(u64, BTreeSet<u64>)>,
+    opened: BTreeMap<u64, Vec<DiskChanges>>,
+}
+
+struct Fold {
+    through: u64,
+    missing: BTreeSet<SegmentHeader>,
+    headers: Vec<SegmentHeader>,
+    opened: BTreeMap<u64, Vec<DiskChanges>>,
+}
+
+/// Keeps the replica of one protection.
+pub struct ReplicaKeeper {
+    env: Env,
+    protection: Protection,
+    keys: BTreeMap<DiskId, DiskKey>,
+    replica: Replica,
+    head: BTreeMap<DiskId, Volume>,
+    copies: BTreeMap<DiskId, Copy>,
+    pending: BTreeMap<u64, Pending>,
+    pending_bytes: u64,
+    logged_bytes: u64,
+    /// Segments wanted and not yet asked for, in order.
+    wanted: VecDeque<(SegmentHeader, Why)>,
+    /// Asked for and not yet given.
+    asked: Vec<(SegmentHeader, Why)>,
+    running: BTreeMap<u64, Running>,
+    tickets: Vec<Ticket>,
+    next_ticket: u64,
+    fold: Option<Fold>,
+    /// Extents changed since the last point, by disk.
+    changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
+    events: Vec<KeeperEvent>,
+    held: bool,
+}
+
+impl ReplicaKeeper {
+    /// A keeper for a protection over disks as they stand (empty, or what is left of an earlier protection).
+    #[must_use]
+    pub fn new(env: Env, key: &VaultKey, protection: Protection, disks: Vec<(DiskId, Volume)>) -> ReplicaKeeper {
+        let keys = protection
+            .disks
+            .iter()
+            .map(|(disk, _)| (*disk, key.disk_key(*disk)))
+            .collect();
+        let mut replica = Replica::new(protection.vm, protection.protection, disks.clone());
+        for (disk, _) in &disks {
+            replica.begin_copy(*disk);
+        }
+        ReplicaKeeper {
+            env,
+            keys,
+            replica,
+            head: disks.iter().cloned().collect(),
+            copies: disks
+                .iter()
+                .map(|(disk, _)| {
+                    (
+                        *disk,
+                        Copy {
+                            number: 1,
+                            ..Copy::default()
+                        },
+                    )
+                })
+                .collect(),
+            protection,
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            logged_bytes: 0,
+            wanted: VecDeque::new(),
+            asked: Vec::new(),
+            running: BTreeMap::new(),
+            tickets: Vec::new(),
+            next_ticket: 0,
+            fold: None,
+            changed: BTreeMap::new(),
+            events: Vec::new(),
+            held: false,
+        }
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn vm(&self) -> VmId {
+        self.protection.vm
+    }
+
+    /// The protection.
+    #[must_use]
+    pub fn protection(&self) -> &Protection {
+        &self.protection
+    }
+
+    /// Holds back processing until somebody asks for the latest point (for benchmarks of the way in).
+    pub fn hold(&mut self) {
+        self.held = true;
+    }
+
+    /// The base's disks, when the protection is over.
+    #[must_use]
+    pub fn into_base(self) -> BTreeMap<DiskId, Volume> {
+        self.replica.into_base()
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<KeeperEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Segments that the owner is to fetch now.
+    pub fn take_wanted(&mut self) -> Vec<SegmentHeader> {
+        let mut now = Vec::new();
+        while self.asked.len() + self.running.len() < AT_A_TIME
+            && let Some((header, why)) = self.wanted.pop_front()
+        {
+            now.push(header.clone());
+            self.asked.push((header, why));
+        }
+        now
+    }
+
+    /// What was asked for may have been lost (the connection broke): it will be asked for again.
+    pub fn ask_again(&mut self) {
+        while let Some(asked) = self.asked.pop() {
+            self.wanted.push_front(asked);
+        }
+    }
+
+    /// A piece of a copy is stored.
+    pub fn copy_segment_stored(&mut self, header: SegmentHeader, stored_bytes: u64) {
+        let SegmentKind::Copy { copy: number, part } = header.kind else {
+            return;
+        };
+        let Some(copy) = self.copy(header.disk, number) else {
+            return;
+        };
+        if copy.known.insert(part, stored_bytes).is_none() {
+            self.pending_bytes += stored_bytes;
+            self.wanted.push_back((header, Why::Copy));
+        }
+    }
+
+    /// A disk's copy is complete in storage.
+    pub fn copy_complete(&mut self, disk: DiskId, number: u32, parts: u32, highest: WriteSeq) {
+        if let Some(copy) = self.copy(disk, number) {
+            copy.end = Some((parts, highest));
+        }
+        self.end_copies();
+    }
+
+    /// The disk's copy of that number; a higher number than the one under way begins it. None for an older one.
+    fn copy(&mut self, disk: DiskId, number: u32) -> Option<&mut Copy> {
+        let copy = self.copies.get_mut(&disk)?;
+        if number > copy.number {
+            *copy = Copy {
+                number,
+                ..Copy::default()
+            };
+            self.replica.begin_copy(disk);
+        }
+        self.copies.get_mut(&disk).filter(|copy| copy.number == number)
+    }
+
+    fn end_copies(&mut self) {
+        let was = self.replica.copying();
+        for (disk, copy) in self.copies.iter_mut().filter(|(_, copy)| !copy.ended) {
+            if let Some((parts, highest)) = copy.end
+                && copy.applied.len() as u64 >= u64::from(parts)
+            {
+                copy.ended = true;
+                self.replica.end_copy(*disk, highest);
+            }
+        }
+        if was && !self.replica.copying() {
+            self.events.push(KeeperEvent::CopiesApplied);
+            self.accept_batches();
+        }
+    }
+
+    /// A batch is complete in storage.
+    pub fn tag_stored(&mut self, tag: Tag, stored_bytes: u64) {
+        if tag.batch < self.replica.next_batch() || self.pending.contains_key(&tag.batch) {
+            return;
+        }
+        self.pending_bytes += stored_bytes;
+        let pending = Pending {
+            tag,
+            stored_bytes,
+            wanted: false,
+            opened: BTreeMap::new(),
+            refused: false,
+        };
+        self.pending.insert(pending.tag.batch, pending);
+        self.want_batches();
+        self.accept_batches();
+    }
+
+    /// Wants the segments of the batches that come next.
+    fn want_batches(&mut self) {
+        if self.held {
+            return;
+        }
+        for pending in self.pending.values_mut().take(AT_A_TIME).filter(|p| !p.wanted) {
+            pending.wanted = true;
+            self.wanted
+                .extend(pending.tag.segments.iter().map(|header| (header.clone(), Why::Batch)));
+        }
+    }
+
+    /// A segment that was wanted, or nothing where storage has none of that name. `key` gives keys for jobs.
+    pub fn segment(&mut self, header: &SegmentHeader, blob: Option<Blob>, key: &mut u64) {
+        let Some(at) = self.asked.iter().position(|(asked, _)| asked == header) else {
+            return;
+        };
+        let (header, why) = self.asked.swap_remove(at);
+        match blob {
+            Some(blob) => self.open(header, why, blob, key),
+            None => {
+                let refused = SegmentRefused {
+                    name: header.name(),
+                    why: "it is not in storage".to_owned(),
+                };
+                self.refused(&header, why, refused);
+            }
+        }
+    }
+
+    /// A job is done; false where it is none of this keeper's, and then `output` was not touched.
+    pub fn owns(&self, key: u64) -> bool {
+        self.running.contains_key(&key)
+    }
+
+    /// A job of this keeper is done.
+    pub fn done(&mut self, key: u64, output: Output) {
+        match self.running.remove(&key) {
+            Some(Running::Open { header, why }) => match output.take::<Result<DiskChanges, SegmentRefused>>() {
+                Ok(changes) => self.opened(header, why, changes),
+                Err(refused) => self.refused(&header, why, refused),
+            },
+            Some(Running::Checksum {
+                disk,
+                first_chunk,
+                position,
+            }) => {
+                let sums = output.take::<Vec<[u8; 16]>>();
+                self.events.push(KeeperEvent::Checksums {
+                    disk,
+                    first_chunk,
+                    sums,
+                    position,
+                });
+            }
+            None => {}
+        }
+    }
+
+    /// Logs what waits to be processed, where it changed; to be called once a minute.
+    pub fn log_backlog(&mut self) {
+        if self.pending_bytes != self.logged_bytes {
+            self.logged_bytes = self.pending_bytes;
+            let (vm, bytes) = (self.protection.vm, self.pending_bytes);
+            self.env.fact(Fact::Backlog {
+                vm,
+                place: BacklogPlace::Target,
+                bytes,
+            });
+        }
+    }
+
+    /// Bytes stored and not yet processed.
+    #[must_use]
+    pub fn backlog_bytes(&self) -> u64 {
+        self.pending_bytes
+    }
+
+    /// The index.
+    #[must_use]
+    pub fn replica(&self) -> &Replica {
+        &self.replica
+    }
+}

@@ -1,0 +1,258 @@
+//! From a sealed segment to the replica: opened as a job, applied in order, or refused by name.
+
+use datapath::batch::DiskChanges;
+use datapath::replica::Accepted;
+use datapath::segment::{self, SegmentHeader, SegmentKind, SegmentRefused, Worker};
+use datapath::volume::VolumeError;
+use datapath::{Blob, DiskId, Grain};
+
+use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Why};
+use crate::facts::{Fact, Severity};
+use crate::ports::{Evidence, Job, Token, Work};
+
+impl ReplicaKeeper {
+    pub(super) fn open(&mut self, header: SegmentHeader, why: Why, blob: Blob, key: &mut u64) {
+        let Some(disk_key) = self.keys.get(&header.disk).cloned() else {
+            return;
+        };
+        *key += 1;
+        let expected = header.clone();
+        let run = Box::new(move |worker: &mut Worker| {
+            let opened: Result<DiskChanges, SegmentRefused> = segment::open(worker, &disk_key, &expected, &blob);
+            Box::new(opened) as Box<dyn std::any::Any + Send>
+        });
+        // What comes out is what takes the time; it is not known before, so it is bounded by what went in.
+        let input_bytes = self.open_cost(&header);
+        self.running.insert(*key, Running::Open { header, why });
+        self.env.compute(
+            Job {
+                work: Work::OpenAndDecompress,
+                input_bytes,
+                run,
+            },
+            Token { what: JOB, key: *key },
+        );
+    }
+
+    /// Bytes that an opened segment counts for: the share of its batch, or a piece's bound.
+    fn open_cost(&self, header: &SegmentHeader) -> u64 {
+        match header.kind {
+            SegmentKind::Copy { .. } => 1 << 20,
+            SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => self
+                .pending
+                .get(&batch)
+                .map_or(1 << 20, |p| p.stored_bytes / p.tag.segments.len().max(1) as u64),
+        }
+    }
+
+    pub(super) fn opened(&mut self, header: SegmentHeader, why: Why, changes: DiskChanges) {
+        match why {
+            Why::Copy => self.apply_piece(&header, &changes),
+            Why::Batch => {
+                if let Some(pending) = self.pending.get_mut(&batch_of(&header)) {
+                    pending.opened.insert(header.disk, changes);
+                }
+                self.accept_batches();
+            }
+            Why::Ticket(ticket) => self.ticket_opened(ticket, &header, changes),
+            Why::Fold => self.fold_opened(&header, changes),
+        }
+    }
+
+    pub(super) fn refused(&mut self, header: &SegmentHeader, why: Why, refused: SegmentRefused) {
+        self.env.fact(Fact::SegmentRefused {
+            name: refused.name.clone(),
+            why: refused.why.clone(),
+        });
+        self.env.fact(Fact::Alert {
+            vm: Some(self.protection.vm),
+            severity: Severity::Critical,
+            code: String::new(),
+            text: refused.to_string(),
+        });
+        match why {
+            Why::Batch => {
+                // Nothing behind the hole becomes usable.
+                if let Some(pending) = self.pending.get_mut(&batch_of(header)) {
+                    pending.refused = true;
+                }
+                self.serve_tickets();
+            }
+            Why::Ticket(ticket) => self.ticket_failed(ticket, refused.to_string()),
+            Why::Fold => self.fold = None,
+            Why::Copy => {}
+        }
+        self.events.push(KeeperEvent::Refused(refused));
+    }
+
+    fn apply_piece(&mut self, header: &SegmentHeader, changes: &DiskChanges) {
+        let SegmentKind::Copy { copy: number, part } = header.kind else {
+            return;
+        };
+        let Some(copy) = self.copies.get_mut(&header.disk).filter(|copy| copy.number == number) else {
+            return;
+        };
+        if !copy.applied.insert(part) {
+            return;
+        }
+        let stored_bytes = copy.known.get(&part).copied().unwrap_or(0);
+        let applied = self.replica.apply_copy(changes);
+        self.note(changes);
+        if let Err(error) = applied {
+            self.failed(&error.to_string());
+        }
+        self.pending_bytes = self
+            .pending_bytes
+            .saturating_sub(changes.plain_bytes().min(self.pending_bytes));
+        self.events.push(KeeperEvent::Drop(vec![header.clone()]));
+        self.end_copies();
+    }
+
+    /// Takes in the batches that are opened, in order.
+    pub(super) fn accept_batches(&mut self) {
+        while let Some(mut entry) = self.pending.first_entry() {
+            let pending = entry.get_mut();
+            let ready = pending.tag.batch == self.replica.next_batch()
+                && pending.wanted
+                && !pending.refused
+                && pending.opened.len() == pending.tag.segments.len()
+                && (pending.tag.mark.is_none() || !self.replica.copying());
+            if !ready {
+                break;
+            }
+            let pending = entry.remove();
+            let tag = pending.tag;
+            let mut opened = pending.opened;
+            let in_order: Vec<DiskChanges> = tag
+                .segments
+                .iter()
+                .filter_map(|header| opened.remove(&header.disk))
+                .collect();
+            let (mark, headers, batch) = (tag.mark, tag.segments.clone(), tag.batch);
+            self.pending_bytes = self.pending_bytes.saturating_sub(pending.stored_bytes);
+            let over_points = !self.replica.points().is_empty() && self.in_copy();
+            match self.replica.accept(tag, &in_order) {
+                Ok(Accepted::Folded) if !headers.is_empty() => self.events.push(KeeperEvent::Drop(headers)),
+                Ok(_) => {}
+                Err(error) => return self.failed(&error.to_string()),
+            }
+            for changes in &in_order {
+                self.note(changes);
+                if !over_points {
+                    self.advance_head(changes);
+                }
+            }
+            if let Some(mark) = mark {
+                self.settle_head(batch);
+                self.point_made(mark);
+            }
+        }
+        self.want_batches();
+        self.serve_tickets();
+    }
+
+    fn in_copy(&self) -> bool {
+        self.replica.copying()
+    }
+
+    /// Remembers which extents changed since the last point.
+    fn note(&mut self, changes: &DiskChanges) {
+        let list = self.changed.entry(changes.disk).or_default();
+        list.extend(changes.runs.iter().map(|run| (run.start.0, run.end().0)));
+    }
+
+    fn advance_head(&mut self, changes: &DiskChanges) {
+        if self.replica.points().is_empty() {
+            return; // the base is the head
+        }
+        if let Some(volume) = self.head.get_mut(&changes.disk) {
+            let written: Result<(), VolumeError> = changes.runs.iter().try_for_each(|run| volume.write(run));
+            if let Err(error) = written {
+                self.failed(&error.to_string());
+            }
+        }
+    }
+
+    /// After a point: the head is the base where this is the first one, and takes in the layer of a resynchronization.
+    fn settle_head(&mut self, batch: u64) {
+        if self.replica.points().len() == 1 && self.replica.next_batch() == batch + 1 {
+            let disks: Vec<DiskId> = self.head.keys().copied().collect();
+            if self
+                .replica
+                .batches_up_to(self.replica.points()[0].mark.point)
+                .is_ok_and(|batches| batches.is_empty())
+            {
+                for disk in disks {
+                    if let Some(base) = self.replica.base(disk) {
+                        self.head.insert(disk, base.clone());
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.replica.put_layer_over(batch, &mut self.head) {
+            self.failed(&error.to_string());
+        }
+    }
+
+    fn point_made(&mut self, mark: datapath::replica::Mark) {
+        let fact = Fact::PointProcessed {
+            vm: self.protection.vm,
+            protection: self.protection.protection,
+            mark,
+            applied_bytes: self.replica.applied_bytes(),
+        };
+        let changed = std::mem::take(&mut self.changed);
+        if self.env.grain() == Grain::Aggregate {
+            self.env.fact(fact);
+        } else if self.replica.points().len() == 1 {
+            let volumes = self.head.iter().map(|(disk, volume)| (*disk, volume.clone())).collect();
+            self.env.evidence(fact, Evidence::Disks { volumes });
+        } else {
+            let runs = changed
+                .into_iter()
+                .map(|(disk, ranges)| (disk, self.read_back(disk, ranges)))
+                .collect();
+            self.env.evidence(fact, Evidence::PointChanged { runs });
+        }
+        self.events.push(KeeperEvent::PointProcessed(mark));
+        self.prune();
+    }
+
+    /// What the head holds of ranges, each extent once.
+    fn read_back(&self, disk: DiskId, mut ranges: Vec<(u64, u64)>) -> Vec<datapath::Run> {
+        ranges.sort_unstable();
+        let mut runs = Vec::new();
+        let mut reached = 0;
+        for (start, end) in ranges {
+            let mut at = start.max(reached);
+            while at < end {
+                let extents = (end - at).min(256) as u32;
+                if let Some(volume) = self.head.get(&disk)
+                    && let Ok(read) = volume.read(datapath::Extent(at), extents)
+                {
+                    runs.extend(read);
+                }
+                at += u64::from(extents);
+            }
+            reached = reached.max(end);
+        }
+        runs
+    }
+
+    /// The replica could not be written: the real machine below failed, or a law of the index was broken.
+    pub(super) fn failed(&self, why: &str) {
+        self.env.fact(Fact::Alert {
+            vm: Some(self.protection.vm),
+            severity: Severity::Critical,
+            code: String::new(),
+            text: format!("replica: {why}"),
+        });
+    }
+}
+
+pub(super) fn batch_of(header: &SegmentHeader) -> u64 {
+    match header.kind {
+        SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => batch,
+        SegmentKind::Copy { .. } => 0,
+    }
+}

@@ -1,0 +1,257 @@
+//! Recovery points: chosen, put together, pruned; and checksums of what the replica holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datapath::batch::DiskChanges;
+use datapath::replica::{Consistency, Tag};
+use datapath::segment::{SegmentHeader, Worker};
+use datapath::{CHUNK_EXTENTS, DiskId, Extent};
+
+use super::opening::batch_of;
+use super::{Fold, JOB, KeeperEvent, ReplicaKeeper, Running, Ticket, Why};
+use crate::facts::Fact;
+use crate::messages::PointChoice;
+use crate::ports::{Job, Token, Work};
+
+impl ReplicaKeeper {
+    /// Asks for the disks of a point. The answer is a [`KeeperEvent::Materialised`] with the ticket returned here. The point is pinned
+    /// until [`ReplicaKeeper::unpin`].
+    pub fn materialise(&mut self, choice: PointChoice) -> u64 {
+        self.next_ticket += 1;
+        let number = self.next_ticket;
+        self.tickets.push(Ticket {
+            number,
+            choice,
+            chosen: None,
+            opened: BTreeMap::new(),
+        });
+        if self.held && choice == PointChoice::Latest {
+            self.held = false;
+            self.want_batches();
+        }
+        self.accept_batches();
+        number
+    }
+
+    /// The failover that needed a point is over.
+    pub fn unpin(&mut self, point: u64) {
+        self.replica.unpin(point);
+    }
+
+    /// Whether all that is stored, as far as it is whole, is processed.
+    fn caught_up(&self) -> bool {
+        match self.pending.first_key_value() {
+            None => true,
+            Some((batch, pending)) => *batch != self.replica.next_batch() || pending.refused,
+        }
+    }
+
+    /// Chooses points for tickets that wait for it.
+    pub(super) fn serve_tickets(&mut self) {
+        let caught_up = self.caught_up();
+        let mut failed = Vec::new();
+        let mut ready = Vec::new();
+        for ticket in self.tickets.iter_mut().filter(|ticket| ticket.chosen.is_none()) {
+            let point = match ticket.choice {
+                PointChoice::Latest if !caught_up => continue,
+                PointChoice::Latest | PointChoice::LatestProcessed => self.replica.latest(None),
+                PointChoice::LatestAppConsistent => self.replica.latest(Some(Consistency::App)),
+                PointChoice::Custom(number) => self.replica.point(number),
+            };
+            let Some(point) = point.map(|point| point.mark.point) else {
+                failed.push((
+                    ticket.number,
+                    format!("there is no recovery point for {:?}", ticket.choice),
+                ));
+                continue;
+            };
+            let tags: Vec<Tag> = self
+                .replica
+                .batches_up_to(point)
+                .map(|tags| tags.into_iter().cloned().collect())
+                .unwrap_or_default();
+            ticket.chosen = Some((point, tags.iter().map(|tag| tag.batch).collect()));
+            for tag in tags {
+                ticket.opened.insert(tag.batch, Vec::new());
+                self.wanted.extend(
+                    tag.segments
+                        .into_iter()
+                        .map(|header| (header, Why::Ticket(ticket.number))),
+                );
+            }
+            ready.push((ticket.number, point));
+        }
+        for (ticket, why) in failed {
+            self.ticket_failed(ticket, why);
+        }
+        for (ticket, point) in ready {
+            self.replica.pin(point);
+            self.finish_ticket(ticket);
+        }
+    }
+
+    pub(super) fn ticket_opened(&mut self, number: u64, header: &SegmentHeader, changes: DiskChanges) {
+        if let Some(ticket) = self.tickets.iter_mut().find(|ticket| ticket.number == number) {
+            ticket.opened.entry(batch_of(header)).or_default().push(changes);
+        }
+        self.finish_ticket(number);
+    }
+
+    pub(super) fn ticket_failed(&mut self, number: u64, why: String) {
+        let Some(at) = self.tickets.iter().position(|ticket| ticket.number == number) else {
+            return;
+        };
+        let ticket = self.tickets.remove(at);
+        if let Some((point, _)) = ticket.chosen {
+            self.replica.unpin(point);
+        }
+        self.wanted.retain(|(_, why)| *why != Why::Ticket(number));
+        self.events.push(KeeperEvent::Materialised {
+            ticket: number,
+            result: Err(why),
+        });
+    }
+
+    /// Puts the disks together once all batches are opened.
+    fn finish_ticket(&mut self, number: u64) {
+        let Some(at) = self.tickets.iter().position(|ticket| ticket.number == number) else {
+            return;
+        };
+        let ticket = &self.tickets[at];
+        let Some((point, batches)) = &ticket.chosen else { return };
+        let Ok(tags) = self.replica.batches_up_to(*point) else {
+            return;
+        };
+        let listed: BTreeMap<u64, usize> = tags.iter().map(|tag| (tag.batch, tag.segments.len())).collect();
+        let whole =
+            |batch: &u64| ticket.opened.get(batch).map_or(0, Vec::len) == listed.get(batch).copied().unwrap_or(0);
+        if !batches.iter().all(whole) {
+            return;
+        }
+        let mark = self.replica.point(*point).map(|point| point.mark);
+        let result = self
+            .replica
+            .materialise(*point, &ticket.opened)
+            .map_err(|error| error.to_string());
+        self.tickets.remove(at);
+        let result = result.and_then(|disks| {
+            mark.map(|mark| (mark, disks))
+                .ok_or_else(|| "the point is gone".to_owned())
+        });
+        self.events.push(KeeperEvent::Materialised { ticket: number, result });
+    }
+
+    /// Removes points that retention and grid let go, and begins to fold what lies below the oldest kept one.
+    pub(super) fn prune(&mut self) {
+        let plan = self
+            .replica
+            .plan_pruning(self.env.now(), self.protection.policy.retention);
+        if plan.points.is_empty() {
+            return;
+        }
+        let (vm, protection) = (self.protection.vm, self.protection.protection);
+        self.replica
+            .remove_points(&plan.points.iter().map(|(point, _)| *point).collect::<Vec<_>>());
+        for (point, why) in plan.points {
+            self.env.fact(Fact::PointPruned {
+                vm,
+                protection,
+                point,
+                why: why.to_owned(),
+            });
+        }
+        if let Some(last) = plan.fold.last()
+            && self.fold.is_none()
+            && self.tickets.is_empty()
+        {
+            let headers: Vec<SegmentHeader> = plan.fold.iter().flat_map(|tag| tag.segments.clone()).collect();
+            self.wanted
+                .extend(headers.iter().map(|header| (header.clone(), Why::Fold)));
+            let opened = plan.fold.iter().map(|tag| (tag.batch, Vec::new())).collect();
+            let missing: BTreeSet<SegmentHeader> = headers.iter().cloned().collect();
+            self.fold = Some(Fold {
+                through: last.batch,
+                missing,
+                headers,
+                opened,
+            });
+            self.finish_fold();
+        }
+    }
+
+    pub(super) fn fold_opened(&mut self, header: &SegmentHeader, changes: DiskChanges) {
+        if let Some(fold) = &mut self.fold
+            && fold.missing.remove(header)
+        {
+            fold.opened.entry(batch_of(header)).or_default().push(changes);
+        }
+        self.finish_fold();
+    }
+
+    fn finish_fold(&mut self) {
+        // A ticket that is under way still needs the batches as they are.
+        if self.fold.as_ref().is_none_or(|fold| !fold.missing.is_empty()) || !self.tickets.is_empty() {
+            return;
+        }
+        let Some(fold) = self.fold.take() else { return };
+        match self.replica.fold(fold.through, &fold.opened) {
+            Ok(()) => self.events.push(KeeperEvent::Drop(fold.headers)),
+            Err(error) => self.failed(&error.to_string()),
+        }
+    }
+
+    /// All points go: the failover was committed.
+    pub fn commit(&self) {
+        let (vm, protection) = (self.protection.vm, self.protection.protection);
+        for point in self.replica.points() {
+            let why = "commit".to_owned();
+            self.env.fact(Fact::PointPruned {
+                vm,
+                protection,
+                point: point.mark.point,
+                why,
+            });
+        }
+    }
+
+    /// Takes checksums of chunks of a disk; they come as [`KeeperEvent::Checksums`]. A chunk past the end of the disk has none.
+    pub fn checksums(&mut self, disk: DiskId, first_chunk: u64, count: u32, key: &mut u64) {
+        let head = if self.replica.points().is_empty() {
+            self.replica.base(disk)
+        } else {
+            self.head.get(&disk)
+        };
+        let Some(volume) = head.cloned() else { return };
+        let extents = volume.extents();
+        let last = (first_chunk + u64::from(count)).min(extents.div_ceil(CHUNK_EXTENTS));
+        *key += 1;
+        let position = self.replica.position();
+        let input_bytes = last.saturating_sub(first_chunk) * datapath::CHUNK_BYTES;
+        let run = Box::new(move |_: &mut Worker| {
+            let sums: Vec<[u8; 16]> = (first_chunk..last)
+                .map_while(|chunk| {
+                    let from = chunk * CHUNK_EXTENTS;
+                    let len = CHUNK_EXTENTS.min(extents - from) as u32;
+                    volume.checksum(Extent(from), len).ok()
+                })
+                .collect();
+            Box::new(sums) as Box<dyn std::any::Any + Send>
+        });
+        self.running.insert(
+            *key,
+            Running::Checksum {
+                disk,
+                first_chunk,
+                position,
+            },
+        );
+        self.env.compute(
+            Job {
+                work: Work::Checksum,
+                input_bytes,
+                run,
+            },
+            Token { what: JOB, key: *key },
+        );
+    }
+}
