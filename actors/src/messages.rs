@@ -960,6 +960,9 @@ pub enum Trigger {
     WorkloadUp(VmId, Place),
     /// A component registered (machine, kind as in [`Component`]).
     Registered(MachineId, Component),
+    /// Once that step has ended: the trigger as things stand then, or later. A state counts while the machine is in it, points count
+    /// in its protection of that moment, a workload counts while that copy runs; a registration counts whenever it was.
+    Since(u32, Box<Trigger>),
 }
 
 /// Which actor a message by hand goes to.
