@@ -3,14 +3,17 @@
 pub mod compute;
 pub mod disks;
 pub mod event_log;
+pub mod invariants;
 pub mod link;
 pub mod machines;
 pub mod metrics;
 pub mod network;
+pub mod oracle;
 pub mod queue;
 pub mod random;
 pub mod run;
 pub mod spec;
+pub mod start;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -1,0 +1,155 @@
+//! What must hold in every run, whatever the scenario: one file per invariant, with its statement, its reason and its reference.
+//!
+//! A check gets what the oracle knows and gives back what does not hold, in words that can be read without a debugger. The
+//! [`Ledger`] counts how often each was looked at: an invariant that nothing exercised has proven nothing, and the result says so.
+//! None of this shares code with the actors, or with the parts of `datapath` that they are made of.
+
+use std::collections::BTreeMap;
+
+use datapath::{SimTime, VmId};
+
+use crate::metrics::{CheckCount, Finding, FindingClass};
+
+pub mod acknowledged_is_kept;
+pub mod batches_in_order;
+pub mod clocks_agree;
+pub mod copies_add_up;
+pub mod life_begins_right;
+pub mod links_keep_their_rate;
+pub mod no_point_during_copy;
+pub mod nonces_never_repeat;
+pub mod point_is_as_old_as_it_says;
+pub mod point_is_prefix;
+pub mod points_in_order;
+pub mod recovered_is_point;
+pub mod sizes_add_up;
+pub mod states_follow_table;
+pub mod tags_in_order;
+pub mod writes_in_order;
+
+/// An invariant: its name in findings and reports, and what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Law {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub statement: &'static str,
+}
+
+/// All invariants, in the order in which a write meets them.
+pub const LAWS: [Law; 16] = [
+    writes_in_order::LAW,
+    batches_in_order::LAW,
+    point_is_as_old_as_it_says::LAW,
+    clocks_agree::LAW,
+    copies_add_up::LAW,
+    no_point_during_copy::LAW,
+    nonces_never_repeat::LAW,
+    tags_in_order::LAW,
+    acknowledged_is_kept::LAW,
+    points_in_order::LAW,
+    point_is_prefix::LAW,
+    sizes_add_up::LAW,
+    recovered_is_point::LAW,
+    life_begins_right::LAW,
+    states_follow_table::LAW,
+    links_keep_their_rate::LAW,
+];
+
+/// The law that a run in which nothing was judged is no proof.
+pub const LOOKED_AT: Law = Law {
+    name: "something-was-judged",
+    statement: "each processed recovery point and each recovered disk was judged",
+};
+
+/// Findings that are kept; one broken rule can fail at every point of every machine, and the first ones tell the story.
+const FINDINGS_KEPT: usize = 1_000;
+/// Findings kept of one law for one machine.
+const FINDINGS_OF_A_LAW: u64 = 20;
+
+/// Counts checks and keeps what they found.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    counts: BTreeMap<&'static str, (u64, u64)>,
+    by_vm: BTreeMap<(&'static str, Option<VmId>), u64>,
+    findings: Vec<Finding>,
+    dropped: u64,
+}
+
+impl Ledger {
+    /// A law was checked; `violations` says what did not hold.
+    pub fn check(&mut self, law: Law, at: SimTime, vm: Option<VmId>, violations: Vec<String>) {
+        let count = self.counts.entry(law.name).or_default();
+        count.0 += 1;
+        count.1 += violations.len() as u64;
+        for text in violations {
+            let of_vm = self.by_vm.entry((law.name, vm)).or_default();
+            *of_vm += 1;
+            if self.findings.len() >= FINDINGS_KEPT || *of_vm > FINDINGS_OF_A_LAW {
+                self.dropped += 1;
+                continue;
+            }
+            self.findings.push(Finding {
+                class: FindingClass::Invariant,
+                name: law.name.to_owned(),
+                text,
+                at,
+                vm,
+            });
+        }
+    }
+
+    /// How often a law was checked, and how often it did not hold.
+    #[must_use]
+    pub fn count(&self, law: Law) -> (u64, u64) {
+        self.counts.get(law.name).copied().unwrap_or_default()
+    }
+
+    /// The counts of all laws, the findings, and how many were not kept.
+    #[must_use]
+    pub fn finish(self) -> (Vec<CheckCount>, Vec<Finding>, u64) {
+        let counts = LAWS
+            .iter()
+            .chain([&LOOKED_AT])
+            .map(|law| {
+                let (checked, violated) = self.counts.get(law.name).copied().unwrap_or_default();
+                CheckCount {
+                    invariant: law.name.to_owned(),
+                    statement: law.statement.to_owned(),
+                    checked,
+                    violated,
+                }
+            })
+            .collect();
+        (counts, self.findings, self.dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn laws_have_names_of_their_own_and_say_something() {
+        let mut names: Vec<&str> = LAWS.iter().map(|law| law.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), LAWS.len());
+        assert!(LAWS.iter().all(|law| law.statement.len() > 20));
+    }
+
+    #[test]
+    fn a_ledger_counts_all_and_keeps_the_first() {
+        let mut ledger = Ledger::default();
+        for _ in 0..100 {
+            ledger.check(LAWS[0], SimTime(5), Some(VmId(1)), vec!["broken".to_owned()]);
+        }
+        ledger.check(LAWS[1], SimTime(6), None, Vec::new());
+        assert_eq!(ledger.count(LAWS[0]), (100, 100));
+        assert_eq!(ledger.count(LAWS[1]), (1, 0));
+        let (counts, findings, dropped) = ledger.finish();
+        assert_eq!(counts.len(), LAWS.len() + 1);
+        assert_eq!(findings.len() as u64 + dropped, 100);
+        assert_eq!(findings[0].name, LAWS[0].name);
+    }
+}

@@ -1,0 +1,220 @@
+//! **No two segments are sealed with the same nonce, and no fenced sealer's segment is accepted.**
+//!
+//! Why it holds: a nonce is an epoch and a counter. The vault grants an epoch once, and storage refuses lower ones from then on; inside an
+//! epoch one sealer counts up and reserves a range before it seals. A retry resends what was sealed. With AES-GCM a repeated nonce gives
+//! the plaintext away. Reference: design §2, "Seal".
+//!
+//! What is checked is what the log shows: a segment names its first counter, and takes at least one nonce for each 64 KiB of what is stored.
+//! That the range inside a segment is used up in order is a property of `datapath::seal`, tested there.
+
+use std::collections::BTreeMap;
+
+use actors::ports::MachineId;
+use datapath::DiskId;
+use datapath::segment::SegmentKind;
+use datapath::units::CHUNK_BYTES;
+
+use super::Law;
+
+/// The law.
+pub const LAW: Law = Law {
+    name: "nonces-never-repeat",
+    statement: "an epoch is granted once, fences all lower ones, and no counter of it serves two segments",
+};
+
+/// Ranges of an epoch that are kept apart; below them, everything up to the highest counts as used.
+const RANGES_KEPT: usize = 1024;
+/// What a sealed chunk may take at most: its bytes and what frames it (a generous bound keeps the estimate a lower one).
+const SEALED_CHUNK_BYTES: u64 = CHUNK_BYTES + 1024;
+
+/// A segment that was accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored {
+    /// Its protection.
+    pub protection: u32,
+    /// What it is.
+    pub kind: SegmentKind,
+    /// Its epoch.
+    pub epoch: u32,
+    /// Its first counter.
+    pub first_counter: u64,
+    /// Bytes it takes.
+    pub stored_bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    highest: Option<(u32, MachineId)>,
+    /// Of the newest epoch: first counter, the one after the last, whose it was.
+    ranges: BTreeMap<u64, (u64, u32, SegmentKind)>,
+    /// Counters below this are all used.
+    floor: u64,
+}
+
+/// Nonces of all disks.
+#[derive(Debug, Default)]
+pub struct Nonces {
+    disks: BTreeMap<DiskId, Disk>,
+}
+
+impl Nonces {
+    /// An epoch was granted.
+    #[must_use]
+    pub fn granted(&mut self, disk: DiskId, epoch: u32, sealer: MachineId) -> Vec<String> {
+        let state = self.disks.entry(disk).or_default();
+        let name = name(disk);
+        let violations = match state.highest {
+            Some((before, whose)) if epoch == before => vec![format!(
+                "epoch {epoch} of {name} was granted to machine {} after machine {} had it",
+                sealer.0, whose.0
+            )],
+            Some((before, _)) if epoch < before => {
+                vec![format!(
+                    "epoch {epoch} of {name} was granted after epoch {before}: it is fenced already"
+                )]
+            }
+            _ => Vec::new(),
+        };
+        if state.highest.is_none_or(|(before, _)| epoch > before) {
+            *state = Disk {
+                highest: Some((epoch, sealer)),
+                ..Disk::default()
+            };
+        }
+        violations
+    }
+
+    /// A segment was accepted.
+    #[must_use]
+    pub fn stored(&mut self, disk: DiskId, segment: Stored) -> Vec<String> {
+        let name = name(disk);
+        let Stored {
+            protection,
+            kind,
+            epoch,
+            first_counter,
+            ..
+        } = segment;
+        let state = self.disks.entry(disk).or_default();
+        match state.highest {
+            None => {
+                return vec![format!(
+                    "{kind:?} of {name} was sealed with epoch {epoch}, which nobody was granted"
+                )];
+            }
+            Some((highest, _)) if epoch < highest => {
+                return vec![format!(
+                    "{kind:?} of {name} was accepted with epoch {epoch}, though epoch {highest} fences it"
+                )];
+            }
+            Some((highest, _)) if epoch > highest => {
+                return vec![format!(
+                    "{kind:?} of {name} was sealed with epoch {epoch}; the newest granted is {highest}"
+                )];
+            }
+            Some(_) => {}
+        }
+        let end = first_counter + (segment.stored_bytes / SEALED_CHUNK_BYTES).max(1);
+        if first_counter < state.floor {
+            return vec![format!(
+                "{kind:?} of {name}: counter {first_counter} of epoch {epoch} was used before (all below {} were)",
+                state.floor
+            )];
+        }
+        let before = state.ranges.range(..end).next_back();
+        if let Some((&from, &(to, whose, other))) = before
+            && to > first_counter
+        {
+            // The same segment again is a retry: it resends what was sealed.
+            if (from, whose, other) == (first_counter, protection, kind) {
+                return Vec::new();
+            }
+            return vec![format!(
+                "{kind:?} of {name} took counters {first_counter} to {end} of epoch {epoch}; {other:?} of protection {whose} had {from} \
+                 to {to}"
+            )];
+        }
+        state.ranges.insert(first_counter, (end, protection, kind));
+        if state.ranges.len() > RANGES_KEPT
+            && let Some((_, (end, ..))) = state.ranges.pop_first()
+        {
+            state.floor = end;
+        }
+        Vec::new()
+    }
+}
+
+fn name(disk: DiskId) -> String {
+    format!("disk {} of vm{}", disk.index, disk.vm.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use datapath::VmId;
+
+    use super::*;
+
+    const DISK: DiskId = DiskId { vm: VmId(1), index: 0 };
+    const SEALER: MachineId = MachineId(3);
+
+    fn batch(batch: u64, epoch: u32, first_counter: u64, stored_bytes: u64) -> Stored {
+        Stored {
+            protection: 1,
+            kind: SegmentKind::Changes { batch },
+            epoch,
+            first_counter,
+            stored_bytes,
+        }
+    }
+
+    fn sealing() -> Nonces {
+        let mut nonces = Nonces::default();
+        assert!(nonces.granted(DISK, 1, SEALER).is_empty());
+        assert!(nonces.stored(DISK, batch(1, 1, 0, 100)).is_empty());
+        assert!(nonces.stored(DISK, batch(2, 1, 10, 10 * SEALED_CHUNK_BYTES)).is_empty());
+        nonces
+    }
+
+    #[test]
+    fn fresh_ranges_retries_and_new_epochs_pass() {
+        let mut nonces = sealing();
+        assert!(
+            nonces.stored(DISK, batch(2, 1, 10, 10 * SEALED_CHUNK_BYTES)).is_empty(),
+            "a retry"
+        );
+        assert!(
+            nonces.stored(DISK, batch(3, 1, 5, 100)).is_empty(),
+            "between two others"
+        );
+        assert!(nonces.granted(DISK, 2, MachineId(4)).is_empty());
+        assert!(nonces.stored(DISK, batch(4, 2, 0, 100)).is_empty());
+    }
+
+    #[test]
+    fn each_way_to_repeat_a_nonce_is_found() {
+        let broken = [
+            batch(3, 1, 0, 100),
+            batch(3, 1, 15, 100),
+            batch(3, 1, 9, 3 * SEALED_CHUNK_BYTES),
+            batch(3, 2, 50, 100),
+            batch(3, 0, 50, 100),
+        ];
+        for segment in broken {
+            assert_eq!(sealing().stored(DISK, segment).len(), 1, "{segment:?}");
+        }
+        assert_eq!(sealing().granted(DISK, 1, SEALER).len(), 1);
+        assert_eq!(sealing().granted(DISK, 0, SEALER).len(), 1);
+        assert_eq!(Nonces::default().stored(DISK, batch(1, 1, 0, 1)).len(), 1);
+    }
+
+    #[test]
+    fn old_ranges_stay_used_after_they_are_forgotten() {
+        let mut nonces = Nonces::default();
+        let _ = nonces.granted(DISK, 1, SEALER);
+        for at in 0..2 * RANGES_KEPT as u64 {
+            assert!(nonces.stored(DISK, batch(at, 1, at, 1)).is_empty());
+        }
+        assert!(nonces.disks[&DISK].ranges.len() <= RANGES_KEPT);
+        assert_eq!(nonces.stored(DISK, batch(9_999, 1, 3, 1)).len(), 1);
+    }
+}

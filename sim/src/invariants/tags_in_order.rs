@@ -1,0 +1,145 @@
+//! **A batch's tag is stored after the tag of the batch before, after the process server had the batch, and after a segment for each disk
+//! that it changed; it says what the batch was cut as.**
+//!
+//! Why it holds: the tag is what makes a batch whole at the target. Reference: facts §1.3 (the tag is uploaded after the data),
+//! design §2, "a batch is applied whole or not at all".
+
+use datapath::replica::Mark;
+use datapath::{DiskId, WriteSeq};
+
+use super::Law;
+
+/// The law.
+pub const LAW: Law = Law {
+    name: "tags-in-order",
+    statement: "tags are stored in the order of their batches, each after all its segments, and say what was cut",
+};
+
+/// A tag that was stored, with what the oracle knows of its batch.
+#[derive(Debug, Clone)]
+pub struct Tagged {
+    /// The batch.
+    pub batch: u64,
+    /// Its last write, as the tag says.
+    pub last: WriteSeq,
+    /// Its point, as the tag says.
+    pub mark: Option<Mark>,
+    /// The newest batch with a tag before this.
+    pub before: u64,
+    /// Last write and mark as the agent cut it, if it did.
+    pub cut: Option<(WriteSeq, Option<Mark>)>,
+    /// Whether the process server had it whole.
+    pub cached: bool,
+    /// Disks that the guest wrote to in its range and that have no stored segment of it.
+    pub missing: Vec<DiskId>,
+}
+
+/// Checks a tag.
+#[must_use]
+pub fn check(tag: &Tagged) -> Vec<String> {
+    let mut violations = Vec::new();
+    let batch = tag.batch;
+    if batch <= tag.before {
+        violations.push(format!(
+            "the tag of batch {batch} was stored again; the newest is that of batch {}",
+            tag.before
+        ));
+        return violations;
+    }
+    if batch != tag.before + 1 {
+        violations.push(format!(
+            "the tag of batch {batch} was stored after that of batch {}: batches in between are missing",
+            tag.before
+        ));
+    }
+    match tag.cut {
+        None => violations.push(format!("a tag of batch {batch} was stored, which no agent cut")),
+        Some((last, mark)) => {
+            if last != tag.last {
+                violations.push(format!(
+                    "the tag of batch {batch} ends at write {}, the batch was cut at {}",
+                    tag.last.0, last.0
+                ));
+            }
+            if mark != tag.mark {
+                violations.push(format!(
+                    "the tag of batch {batch} says {:?}, the batch was cut with {mark:?}",
+                    tag.mark
+                ));
+            }
+            if !tag.cached {
+                violations.push(format!(
+                    "the tag of batch {batch} was stored before the process server had the whole batch"
+                ));
+            }
+        }
+    }
+    for disk in &tag.missing {
+        violations.push(format!(
+            "the tag of batch {batch} was stored, but no segment of it for disk {} of vm{}, which the guest wrote to",
+            disk.index, disk.vm.0
+        ));
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use datapath::replica::Consistency;
+    use datapath::{SimTime, VmId};
+
+    use super::*;
+
+    const MARK: Mark = Mark {
+        point: 2,
+        seq: WriteSeq(30),
+        consistency: Consistency::Crash,
+        marked: SimTime(1),
+        marked_source: SimTime(1),
+    };
+
+    fn tag() -> Tagged {
+        Tagged {
+            batch: 4,
+            last: WriteSeq(30),
+            mark: Some(MARK),
+            before: 3,
+            cut: Some((WriteSeq(30), Some(MARK))),
+            cached: true,
+            missing: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_tag_in_its_turn_passes() {
+        assert_eq!(check(&tag()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_way_to_break_the_order_is_found() {
+        let older = Mark { point: 1, ..MARK };
+        let disk = DiskId { vm: VmId(0), index: 1 };
+        let broken = [
+            Tagged { before: 4, ..tag() },
+            Tagged { before: 2, ..tag() },
+            Tagged { cut: None, ..tag() },
+            Tagged {
+                last: WriteSeq(29),
+                ..tag()
+            },
+            Tagged {
+                mark: Some(older),
+                ..tag()
+            },
+            Tagged { mark: None, ..tag() },
+            Tagged { cached: false, ..tag() },
+            Tagged {
+                missing: vec![disk],
+                ..tag()
+            },
+        ];
+        for tag in broken {
+            assert_eq!(check(&tag).len(), 1, "{tag:?}");
+        }
+    }
+}

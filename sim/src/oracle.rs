@@ -1,0 +1,347 @@
+//! The prover: it saw every guest write, keeps its own idea of what each disk holds, and judges what the target holds at every recovery
+//! point and what every failover puts together.
+//!
+//! It is no actor, and shares no code with the actors nor with the parts of `datapath` that they are made of (journal, batches, segments,
+//! replica, writing to volumes). It knows the run through facts and the evidence shown with them, in one pass; what it keeps is bounded
+//! by the disks' written extents, the points that are kept and what has not yet reached the target.
+//!
+//! - Real grain: expected content is the disk's start (the image itself) and, per extent that was written, a short list of (write, hash).
+//! - Extent grain: the same with versions in place of hashes.
+//! - Aggregate grain: per machine, bytes by range of the sequence; a point is judged by [`crate::invariants::sizes_add_up`].
+
+pub mod compare;
+mod guest;
+pub mod history;
+pub mod print;
+mod protection;
+pub mod ranges;
+mod recovery;
+mod replication;
+pub mod root;
+mod writes;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use actors::facts::{Fact, ItemState};
+use actors::ports::{ActorId, Evidence, MachineId};
+use actors::spec::VmSpec;
+use datapath::{DiskId, Grain, SimTime, VmId};
+
+use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
+use crate::invariants::{
+    Ledger, acknowledged_is_kept, links_keep_their_rate, nonces_never_repeat, states_follow_table,
+};
+use crate::metrics::{Collector, RunResult};
+use crate::run::Observer;
+use crate::spec::WorldSpec;
+use crate::start::start_source;
+use guest::Guests;
+use protection::Protection;
+use recovery::Loss;
+use root::Root;
+
+/// What is kept of one protected machine.
+struct VmTrack {
+    spec: Arc<VmSpec>,
+    /// What its disks held at the start of the run.
+    roots: Vec<Root>,
+    guests: Guests,
+    /// The newest protection; older ones are over.
+    protections: BTreeMap<u32, Protection>,
+    state: Option<ItemState>,
+    losses: Vec<Loss>,
+}
+
+/// A link as the specification has it, and when it was last in use.
+struct LinkTrack {
+    name: String,
+    bits_per_second: u64,
+    /// End of the last interval, by direction.
+    before: [SimTime; 2],
+    /// End of the last interval in which it carried something.
+    busy: Option<SimTime>,
+}
+
+/// The prover.
+pub struct Oracle {
+    grain: Grain,
+    now: SimTime,
+    ledger: Ledger,
+    collector: Collector,
+    vms: BTreeMap<VmId, VmTrack>,
+    nonces: Nonces,
+    links: Vec<LinkTrack>,
+    /// Clocks by machine.
+    skews: Vec<i64>,
+    machine_names: Vec<String>,
+    /// Machines that run the infrastructure, and those of them without power.
+    infrastructure: BTreeSet<MachineId>,
+    dark: BTreeSet<MachineId>,
+    lit_at: BTreeMap<MachineId, SimTime>,
+    stored_of_all: SimTime,
+    /// Points processed, and points judged.
+    points: (u64, u64),
+    /// Disks recovered, and disks judged.
+    recovered_disks: (u64, u64),
+}
+
+impl Oracle {
+    /// A prover of a world's run: with the content's grain and the seed of the run, from which generated disks are made.
+    #[must_use]
+    pub fn new(spec: &WorldSpec, grain: Grain, seed: u64) -> Oracle {
+        let guests: BTreeSet<MachineId> = spec
+            .vms
+            .iter()
+            .flat_map(|vm| [vm.source, vm.failback, vm.azure, vm.test])
+            .collect();
+        let infrastructure = (0..)
+            .map(MachineId)
+            .zip(&spec.machines)
+            .filter(|(machine, spec)| spec.on && !guests.contains(machine))
+            .map(|(machine, _)| machine)
+            .collect();
+        let starts: BTreeMap<DiskId, Root> = spec
+            .volumes
+            .iter()
+            .filter(|volume| volume.name == actors::ports::volume_name(volume.disk, "source"))
+            .map(|volume| (volume.disk, Root::new(start_source(volume, seed), grain)))
+            .collect();
+        let vms = spec
+            .vms
+            .iter()
+            .map(|vm| {
+                let roots = vm.disks.iter().map(|(disk, _)| {
+                    let root = starts.get(disk).cloned();
+                    root.unwrap_or_else(|| Root::new(None, grain))
+                });
+                let track = VmTrack {
+                    spec: Arc::clone(vm),
+                    roots: roots.collect(),
+                    guests: Guests::default(),
+                    protections: BTreeMap::new(),
+                    state: None,
+                    losses: Vec::new(),
+                };
+                (vm.vm, track)
+            })
+            .collect();
+        Oracle {
+            grain,
+            now: SimTime::ZERO,
+            ledger: Ledger::default(),
+            collector: Collector::new(spec),
+            vms,
+            nonces: Nonces::default(),
+            links: spec
+                .links
+                .iter()
+                .map(|link| LinkTrack {
+                    name: link.name.clone(),
+                    bits_per_second: link.bits_per_second,
+                    before: [SimTime::ZERO; 2],
+                    busy: None,
+                })
+                .collect(),
+            skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
+            machine_names: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
+            infrastructure,
+            dark: BTreeSet::new(),
+            lit_at: BTreeMap::new(),
+            stored_of_all: SimTime::ZERO,
+            points: (0, 0),
+            recovered_disks: (0, 0),
+        }
+    }
+
+    /// Takes in a fact and the evidence shown with it.
+    pub fn fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
+        self.now = at;
+        self.collector.fact(at, fact);
+        match fact {
+            Fact::Wrote { .. }
+            | Fact::WroteSummary { .. }
+            | Fact::GuestFlushed { .. }
+            | Fact::LifeStarted { .. }
+            | Fact::LifeEnded { .. } => self.guest_fact(at, fact, evidence),
+            Fact::ProtectionStarted { .. }
+            | Fact::CopyStarted { .. }
+            | Fact::CopyProgress { .. }
+            | Fact::CopyEnded { .. }
+            | Fact::BatchCut { .. }
+            | Fact::BatchCached { .. }
+            | Fact::TagStored { .. }
+            | Fact::PointProcessed { .. }
+            | Fact::PointPruned { .. } => self.replication_fact(at, fact, evidence),
+            Fact::Recovered { .. } => self.recovered(at, fact, evidence),
+            Fact::Power { machine, on } => self.power(at, *machine, *on),
+            Fact::State { vm, state } => {
+                if let Some(track) = self.vms.get_mut(vm) {
+                    let violations = states_follow_table::check(track.state, *state);
+                    track.state = Some(*state);
+                    self.ledger.check(states_follow_table::LAW, at, Some(*vm), violations);
+                }
+            }
+            Fact::EpochGranted { disk, epoch, sealer } => {
+                let violations = self.nonces.granted(*disk, *epoch, *sealer);
+                self.ledger
+                    .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+            }
+            Fact::SegmentStored {
+                disk,
+                protection,
+                kind,
+                epoch,
+                first_counter,
+                stored_bytes,
+                ..
+            } => {
+                let segment = nonces_never_repeat::Stored {
+                    protection: *protection,
+                    kind: *kind,
+                    epoch: *epoch,
+                    first_counter: *first_counter,
+                    stored_bytes: *stored_bytes,
+                };
+                let violations = self.nonces.stored(*disk, segment);
+                self.ledger
+                    .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+                self.segment_stored(at, *disk, *protection, *kind);
+            }
+            Fact::LinkUse {
+                link,
+                back,
+                from,
+                to,
+                bytes,
+            } => self.link_use(at, *link, *back, (*from, *to), *bytes),
+            _ => {}
+        }
+    }
+
+    fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
+        if self.infrastructure.contains(&machine) {
+            if on {
+                self.dark.remove(&machine);
+                self.lit_at.insert(machine, at);
+            } else {
+                self.dark.insert(machine);
+            }
+        }
+        if !on {
+            for track in self.vms.values_mut() {
+                let vm = &track.spec;
+                if [vm.source, vm.failback, vm.azure, vm.test].contains(&machine) {
+                    track.guests.power_lost(machine, at);
+                }
+            }
+        }
+    }
+
+    fn link_use(&mut self, at: SimTime, link: u32, back: bool, (from, to): (SimTime, SimTime), bytes: u64) {
+        let Some(track) = self.links.get_mut(link as usize) else {
+            return;
+        };
+        let direction = usize::from(back);
+        let used = links_keep_their_rate::Use {
+            name: &track.name,
+            bits_per_second: track.bits_per_second,
+            before: track.before[direction],
+            from,
+            to,
+            bytes,
+        };
+        let violations = links_keep_their_rate::check(&used);
+        self.ledger.check(links_keep_their_rate::LAW, at, None, violations);
+        track.before[direction] = track.before[direction].max(to);
+        if bytes > 0 {
+            track.busy = track.busy.max(Some(to));
+        }
+    }
+
+    /// The end of the run: what can only be judged then, and the result.
+    #[must_use]
+    pub fn finish(mut self, now: SimTime) -> RunResult {
+        self.now = self.now.max(now);
+        let vms: Vec<VmId> = self.vms.keys().copied().collect();
+        for vm in vms {
+            self.settle_losses(vm, None);
+            self.check_waiting(vm);
+        }
+        let mut violations = Vec::new();
+        for (what, (there, judged)) in [
+            ("processed recovery points", self.points),
+            ("recovered disks", self.recovered_disks),
+        ] {
+            if judged < there {
+                violations.push(format!("{} of {there} {what} were not judged", there - judged));
+            }
+        }
+        self.ledger.check(LOOKED_AT, self.now, None, violations);
+        let (checks, findings, dropped) = self.ledger.finish();
+        self.collector.finish(self.grain, self.now, checks, findings, dropped)
+    }
+
+    /// Batches that still wait at the end.
+    fn check_waiting(&mut self, vm: VmId) {
+        let Some(track) = self.vms.get(&vm) else { return };
+        let in_force = matches!(
+            track.state,
+            Some(
+                ItemState::InitialReplication
+                    | ItemState::Protected
+                    | ItemState::ReprotectInProgress
+                    | ItemState::ProtectedReverse
+            )
+        );
+        let Some(of) = track.protections.values().next_back().filter(|_| in_force) else {
+            return;
+        };
+        let mut waiting = of.batches.iter().filter_map(|batch| Some((batch.batch, batch.cached?)));
+        let Some(oldest) = waiting.next() else { return };
+        let wait = acknowledged_is_kept::Waiting {
+            oldest,
+            batches: 1 + waiting.count() as u64,
+            stored: of.stored_at,
+            stored_of_all: self.stored_of_all,
+            excuse: self.excuse(),
+        };
+        let violations = acknowledged_is_kept::check_end(&wait, self.now);
+        self.ledger
+            .check(acknowledged_is_kept::LAW, self.now, Some(vm), violations);
+    }
+
+    /// What explains that data waits: a machine without power, or only just back, or a link that fell silent.
+    fn excuse(&self) -> Option<String> {
+        let long_ago = acknowledged_is_kept::STALL_OF_ALL;
+        let name = |machine: &MachineId| self.machine_names.get(machine.0 as usize).cloned().unwrap_or_default();
+        let dark = self
+            .dark
+            .first()
+            .map(|machine| format!("{} has no power", name(machine)));
+        let lit = || {
+            let just = self.lit_at.iter().find(|(_, at)| self.now.since(**at) < long_ago);
+            just.map(|(machine, _)| format!("{} has only just power again", name(machine)))
+        };
+        let silent = || {
+            let silent = |link: &&LinkTrack| link.busy.is_some_and(|busy| self.now.since(busy) >= long_ago);
+            let link = self.links.iter().find(silent);
+            link.map(|link| format!("link {} fell silent", link.name))
+        };
+        dark.or_else(lit).or_else(silent)
+    }
+}
+
+impl Observer for Oracle {
+    fn fact(&mut self, at: SimTime, _ordinal: u64, _actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>) {
+        Oracle::fact(self, at, fact, evidence);
+    }
+}
+
+/// How findings call a disk.
+fn disk_name(disk: DiskId) -> String {
+    format!("disk {} of vm{}", disk.index, disk.vm.0)
+}

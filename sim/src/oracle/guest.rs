@@ -1,0 +1,165 @@
+//! What the oracle keeps of a machine's guests: lives, their disks, and writes that are in no batch yet.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use actors::facts::{Life, Place};
+use actors::ports::MachineId;
+use datapath::{SimTime, WriteSeq};
+
+use super::history::History;
+
+/// Writes that are kept of a machine that nobody replicates: a protection may begin a little before its fact.
+const KEPT_UNPROTECTED: usize = 4_096;
+/// Writes that are kept of one whose batches do not come.
+const KEPT_PROTECTED: usize = 1 << 20;
+
+/// A life.
+pub(super) struct LifeTrack {
+    pub life: Life,
+    pub place: Place,
+    pub started: SimTime,
+    /// Its last write, or the number before its first.
+    pub last: WriteSeq,
+    /// Everything up to here is durable on its disks.
+    pub flushed: WriteSeq,
+    /// When it ended, and whether in order.
+    pub ended: Option<(SimTime, bool)>,
+    /// Its disks; none where they are not followed (a test), or no longer needed.
+    pub disks: Option<Vec<History>>,
+}
+
+/// A write (a range of writes in the aggregate grain) that is in no batch yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Logged {
+    pub first: WriteSeq,
+    pub last: WriteSeq,
+    pub at: SimTime,
+    pub disk: u16,
+    pub start: u64,
+    pub extents: u32,
+    pub bytes: u64,
+}
+
+impl Logged {
+    /// Writes that it stands for.
+    pub fn writes(&self) -> u64 {
+        self.last.0.saturating_sub(self.first.0) + 1
+    }
+}
+
+/// Writes of one machine.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<Logged>,
+    /// Writes and bytes in `entries`.
+    held: (u64, u64),
+    /// All writes and bytes ever.
+    total: (u64, u64),
+    /// When the last write was.
+    pub last_at: SimTime,
+    /// Entries were dropped: sums over them cannot be made.
+    pub incomplete: bool,
+}
+
+impl Log {
+    pub fn push(&mut self, entry: Logged, protected: bool) {
+        self.held.0 += entry.writes();
+        self.held.1 += entry.bytes;
+        self.total.0 += entry.writes();
+        self.total.1 += entry.bytes;
+        self.last_at = entry.at;
+        self.entries.push_back(entry);
+        let kept = if protected { KEPT_PROTECTED } else { KEPT_UNPROTECTED };
+        while self.entries.len() > kept {
+            self.pop();
+            self.incomplete |= protected;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Logged> {
+        let entry = self.entries.pop_front()?;
+        self.held.0 -= entry.writes();
+        self.held.1 -= entry.bytes;
+        Some(entry)
+    }
+
+    /// Takes the next entry that ends at or before `through`.
+    pub fn take(&mut self, through: WriteSeq) -> Option<Logged> {
+        match self.entries.front() {
+            Some(entry) if entry.last <= through => self.pop(),
+            _ => None,
+        }
+    }
+
+    pub fn front(&self) -> Option<&Logged> {
+        self.entries.front()
+    }
+
+    /// Writes and bytes up to what was taken last.
+    pub fn taken(&self) -> (u64, u64) {
+        (self.total.0 - self.held.0, self.total.1 - self.held.1)
+    }
+
+    /// Writes and bytes in all.
+    pub fn total(&self) -> (u64, u64) {
+        self.total
+    }
+
+    /// Forgets what is in no batch: the machine goes on from another's disks.
+    pub fn clear(&mut self) {
+        self.entries.clear();
+        self.held = (0, 0);
+    }
+}
+
+/// Lives and writes of one protected machine.
+#[derive(Default)]
+pub(super) struct Guests {
+    pub lives: Vec<LifeTrack>,
+    pub logs: BTreeMap<MachineId, Log>,
+}
+
+impl Guests {
+    /// A life by its name.
+    pub fn life(&self, life: Life) -> Option<&LifeTrack> {
+        self.lives.iter().rev().find(|track| track.life == life)
+    }
+
+    pub fn life_mut(&mut self, life: Life) -> Option<&mut LifeTrack> {
+        self.lives.iter_mut().rev().find(|track| track.life == life)
+    }
+
+    /// The newest life of a machine.
+    pub fn newest_on(&self, machine: MachineId) -> Option<&LifeTrack> {
+        self.lives.iter().rev().find(|track| track.life.machine == machine)
+    }
+
+    /// The life that ran on a machine at a time.
+    pub fn at(&self, machine: MachineId, at: SimTime) -> Option<&LifeTrack> {
+        self.lives
+            .iter()
+            .rev()
+            .find(|track| track.life.machine == machine && track.started <= at)
+    }
+
+    /// The machine lost its power.
+    pub fn power_lost(&mut self, machine: MachineId, at: SimTime) {
+        for track in self.lives.iter_mut().filter(|track| track.life.machine == machine) {
+            track.ended.get_or_insert((at, false));
+        }
+    }
+
+    /// When the newest life of a machine ended, or when it wrote last if it has not.
+    pub fn end_on(&self, machine: MachineId) -> SimTime {
+        let wrote = self.logs.get(&machine).map_or(SimTime::ZERO, |log| log.last_at);
+        self.newest_on(machine)
+            .and_then(|track| track.ended)
+            .map_or(wrote, |(at, _)| at)
+    }
+
+    /// Only lives on this machine, and those that run, are still of interest: drops the disks of all others.
+    pub fn forget_others(&mut self, machine: MachineId) {
+        self.lives
+            .retain(|track| track.life.machine == machine || track.ended.is_none());
+    }
+}

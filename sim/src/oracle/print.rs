@@ -1,0 +1,74 @@
+//! What an extent holds, in 16 bytes: enough to tell it from anything else.
+
+use datapath::{Content, EXTENT_BYTES, WriteSeq};
+
+/// Zeros, to compare and hash with: one block of the oracle's reading.
+pub(crate) static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+
+/// The print of one extent's content: in the real grain the first half of the BLAKE3 of its bytes, in the extent grain its version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Print([u8; 16]);
+
+impl Print {
+    /// Of bytes.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Print {
+        Print(first_half(blake3::hash(bytes)))
+    }
+
+    /// Of a modelled version.
+    #[must_use]
+    pub fn of_version(version: WriteSeq) -> Print {
+        let mut print = [0xff; 16];
+        print[8..].copy_from_slice(&version.0.to_le_bytes());
+        Print(print)
+    }
+
+    /// Of zeros, in the real grain.
+    #[must_use]
+    pub fn of_zero_bytes() -> Print {
+        Print::of_bytes(&ZEROS[..EXTENT_BYTES as usize])
+    }
+
+    /// Of zeros, in the extent grain.
+    #[must_use]
+    pub fn of_zero_version() -> Print {
+        Print([0; 16])
+    }
+}
+
+impl std::fmt::Display for Print {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0[..8] == [0xff; 8] {
+            let version: [u8; 8] = std::array::from_fn(|at| self.0[8 + at]);
+            return write!(f, "version {}", u64::from_le_bytes(version));
+        }
+        for byte in &self.0[..6] {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str("…")
+    }
+}
+
+/// First half of a hash.
+pub(crate) fn first_half(hash: blake3::Hash) -> [u8; 16] {
+    std::array::from_fn(|at| hash.as_bytes()[at])
+}
+
+/// The hash that the fact of a write has to carry: of all its bytes.
+pub(crate) fn run_hash(content: &Content, extents: u32) -> [u8; 16] {
+    match content {
+        Content::Bytes(bytes) => first_half(blake3::hash(bytes)),
+        Content::Zero => {
+            let mut hasher = blake3::Hasher::new();
+            let mut left = u64::from(extents) * EXTENT_BYTES;
+            while left > 0 {
+                let part = left.min(ZEROS.len() as u64);
+                hasher.update(&ZEROS[..part as usize]);
+                left -= part;
+            }
+            first_half(hasher.finalize())
+        }
+        Content::Version { .. } => [0; 16],
+    }
+}

@@ -1,0 +1,191 @@
+//! What the oracle keeps of a protection: batches on their way, copies, recovery points.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use actors::facts::Life;
+use actors::ports::MachineId;
+use datapath::replica::Mark;
+use datapath::{DiskId, SimTime, WriteSeq};
+
+use super::ranges::Ranges;
+use crate::invariants::copies_add_up::Progress;
+use crate::invariants::no_point_during_copy::Copied;
+use crate::invariants::points_in_order::Known;
+
+/// What the guest wrote, by disk index.
+pub(super) type Changed = BTreeMap<u16, Ranges>;
+
+/// Adds changes to others.
+pub(super) fn add_changes(to: &mut Changed, from: Changed) {
+    for (disk, ranges) in from {
+        let before = to.remove(&disk).unwrap_or_default();
+        to.insert(disk, before.union(ranges));
+    }
+}
+
+/// A batch that was cut and has no tag yet.
+pub(super) struct Batch {
+    pub batch: u64,
+    pub first: WriteSeq,
+    pub last: WriteSeq,
+    pub mark: Option<Mark>,
+    /// What the guest wrote in its range.
+    pub changed: Changed,
+    /// Bytes written in its range.
+    pub written: u64,
+    pub cached: Option<SimTime>,
+    /// Disks of which a segment is stored.
+    pub segments: BTreeSet<u16>,
+}
+
+/// A copy of a disk.
+pub(super) struct Copy {
+    pub disk: DiskId,
+    pub bytes: u64,
+    pub progress: Progress,
+    pub highest: Option<WriteSeq>,
+}
+
+/// A recovery point.
+pub(super) struct Point {
+    pub mark: Mark,
+    pub stored: bool,
+    pub processed: bool,
+    pub pruned: bool,
+    pub verified: bool,
+    /// Writes and bytes of the machine up to the mark.
+    pub wrote: (u64, u64),
+    /// Bytes of the batches up to it; none where the sum cannot be made.
+    pub written: Option<u64>,
+}
+
+impl Point {
+    pub fn known(&self) -> Known {
+        Known {
+            mark: self.mark,
+            stored: self.stored,
+            processed: self.processed,
+            pruned: self.pruned,
+        }
+    }
+}
+
+/// A protection.
+pub(super) struct Protection {
+    /// Where the protected lives run.
+    pub machine: MachineId,
+    /// Number and last write of the newest batch cut.
+    pub newest_cut: Option<(u64, WriteSeq)>,
+    pub newest_cached: u64,
+    pub newest_tagged: u64,
+    pub newest_processed: Option<Mark>,
+    /// Batches without a tag, in order.
+    pub batches: VecDeque<Batch>,
+    /// The last write in any batch, with its time.
+    pub last_in: Option<(WriteSeq, SimTime)>,
+    /// Bytes of all batches that are tagged; none once a batch's range was not what was seen.
+    pub written: Option<u64>,
+    /// What tagged batches changed since the newest stored mark.
+    pub since_mark: Changed,
+    /// What each stored, not yet processed point changed since the one before.
+    pub pending: VecDeque<(u64, Changed)>,
+    /// Since the newest processed point a copy began: the next shows all.
+    pub copied: bool,
+    pub copies: Vec<Copy>,
+    /// Disks of which a copy began since the newest batch was cut.
+    pub copied_since_cut: BTreeSet<DiskId>,
+    pub points: BTreeMap<u64, Point>,
+    /// When something of the machine was stored last.
+    pub stored_at: SimTime,
+    /// Writes at which a failover took a point: asked for until the next protection.
+    pub pinned: Vec<WriteSeq>,
+    /// The sequence when it began.
+    pub began: WriteSeq,
+}
+
+impl Protection {
+    pub fn new(life: Life, at: SimTime, began: WriteSeq) -> Protection {
+        Protection {
+            machine: life.machine,
+            newest_cut: None,
+            newest_cached: 0,
+            newest_tagged: 0,
+            newest_processed: None,
+            batches: VecDeque::new(),
+            last_in: None,
+            written: Some(0),
+            since_mark: Changed::new(),
+            pending: VecDeque::new(),
+            copied: true,
+            copies: Vec::new(),
+            copied_since_cut: BTreeSet::new(),
+            points: BTreeMap::new(),
+            stored_at: at,
+            pinned: Vec::new(),
+            began,
+        }
+    }
+
+    /// A batch on its way, by its number.
+    pub fn batch_mut(&mut self, batch: u64) -> Option<&mut Batch> {
+        self.batches.iter_mut().find(|track| track.batch == batch)
+    }
+
+    /// Takes the newest batch off, if its number is at least this.
+    pub fn pop_back_from(&mut self, batch: u64) -> Option<Batch> {
+        let is = self.batches.back().is_some_and(|track| track.batch >= batch);
+        if is { self.batches.pop_back() } else { None }
+    }
+
+    /// Takes the oldest batch off, if its number is at most this.
+    pub fn pop_front_through(&mut self, batch: u64) -> Option<Batch> {
+        let is = self.batches.front().is_some_and(|track| track.batch <= batch);
+        if is { self.batches.pop_front() } else { None }
+    }
+
+    /// The newest copy of each disk.
+    pub fn newest_copies(&self) -> Vec<Copied> {
+        let mut newest: BTreeMap<DiskId, Copied> = BTreeMap::new();
+        for copy in &self.copies {
+            let copied = Copied {
+                disk: copy.disk,
+                highest: copy.highest,
+            };
+            newest.insert(copy.disk, copied);
+        }
+        newest.into_values().collect()
+    }
+
+    /// Bytes that copies sent which were over at a point.
+    pub fn copied_bytes(&self, seq: WriteSeq) -> u64 {
+        self.copies
+            .iter()
+            .filter(|copy| copy.highest.is_some_and(|highest| highest <= seq))
+            .map(|copy| copy.progress.sent)
+            .sum()
+    }
+
+    /// Places of the sequence that somebody may still ask for, in order.
+    pub fn asked(&self) -> Vec<WriteSeq> {
+        let points = self.points.values().filter(|point| !point.pruned);
+        let mut asked: Vec<WriteSeq> = points
+            .map(|point| point.mark.seq)
+            .chain(self.pinned.iter().copied())
+            .collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+
+    /// No mark will stand below this.
+    pub fn floor(&self) -> WriteSeq {
+        self.newest_cut.map_or(self.began, |(_, last)| last)
+    }
+
+    /// Points that were passed over or removed are asked for no more: keeps what `points_in_order` needs.
+    pub fn forget_passed(&mut self, processed: u64) {
+        while self.pending.front().is_some_and(|(point, _)| *point <= processed) {
+            self.pending.pop_front();
+        }
+    }
+}

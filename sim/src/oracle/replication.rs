@@ -1,0 +1,490 @@
+//! Facts of the replication: batches, copies, tags, recovery points.
+
+use std::collections::BTreeMap;
+
+use actors::facts::{Fact, Life};
+use actors::ports::Evidence;
+use datapath::replica::Mark;
+use datapath::segment::SegmentKind;
+use datapath::volume::Volume;
+use datapath::{DiskId, Grain, Run, SimTime, VmId, WriteSeq};
+
+use super::history::History;
+use super::protection::{Batch, Changed, Copy, Point, Protection, add_changes};
+use super::ranges::Ranges;
+use super::root::Used;
+use super::{Oracle, VmTrack, disk_name};
+use crate::invariants::copies_add_up::Progress;
+use crate::invariants::{
+    acknowledged_is_kept, batches_in_order, clocks_agree, copies_add_up, no_point_during_copy,
+    point_is_as_old_as_it_says, point_is_prefix, points_in_order, sizes_add_up, tags_in_order,
+};
+
+impl Oracle {
+    pub(super) fn replication_fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
+        match fact {
+            Fact::ProtectionStarted {
+                vm, protection, life, ..
+            } => self.protection_started(at, *vm, *protection, *life),
+            Fact::CopyStarted {
+                disk,
+                protection,
+                bytes,
+                ..
+            } => self.copy_started(at, *disk, *protection, *bytes),
+            Fact::CopyProgress {
+                disk,
+                protection,
+                processed_bytes,
+                sent_bytes,
+                matched_bytes,
+                skipped_bytes,
+            } => {
+                let now = Progress {
+                    processed: *processed_bytes,
+                    sent: *sent_bytes,
+                    matched: *matched_bytes,
+                    skipped: *skipped_bytes,
+                };
+                let Some(copy) = self.copy(*disk, *protection) else {
+                    return;
+                };
+                let before = std::mem::replace(&mut copy.progress, now);
+                let violations = copies_add_up::check(&disk_name(*disk), copy.bytes, before, now);
+                self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+            }
+            Fact::CopyEnded {
+                disk,
+                protection,
+                highest,
+            } => {
+                let last = self.protection(disk.vm, *protection).map(|(track, of)| {
+                    track
+                        .guests
+                        .newest_on(of.machine)
+                        .map_or(WriteSeq::START, |life| life.last)
+                });
+                let Some(copy) = self.copy(*disk, *protection) else {
+                    return;
+                };
+                copy.highest = Some(*highest);
+                let (bytes, progress) = (copy.bytes, copy.progress);
+                let last = last.unwrap_or_default();
+                let violations = copies_add_up::check_end(&disk_name(*disk), bytes, progress, *highest, last);
+                self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+            }
+            Fact::BatchCut {
+                vm,
+                protection,
+                batch,
+                first,
+                last,
+                mark,
+            } => self.batch_cut(at, *vm, *protection, *batch, (*first, *last), *mark),
+            Fact::BatchCached { vm, protection, batch } => {
+                let Some((_, of)) = self.protection_mut(*vm, *protection) else {
+                    return;
+                };
+                let violations =
+                    acknowledged_is_kept::check_cached(*batch, of.newest_cut.map_or(0, |(batch, _)| batch));
+                of.newest_cached = of.newest_cached.max(*batch);
+                if let Some(track) = of.batch_mut(*batch) {
+                    track.cached.get_or_insert(at);
+                }
+                self.ledger.check(acknowledged_is_kept::LAW, at, Some(*vm), violations);
+            }
+            Fact::TagStored {
+                vm,
+                protection,
+                batch,
+                last,
+                mark,
+            } => self.tag_stored(at, *vm, *protection, *batch, *last, *mark),
+            Fact::PointProcessed {
+                vm,
+                protection,
+                mark,
+                applied_bytes,
+            } => self.point_processed(at, *vm, *protection, mark, *applied_bytes, evidence),
+            Fact::PointPruned {
+                vm, protection, point, ..
+            } => {
+                let Some((_, of)) = self.protection_mut(*vm, *protection) else {
+                    return;
+                };
+                let known = of.points.get_mut(point);
+                let violations =
+                    points_in_order::check_pruned(*point, known.as_ref().map(|known| known.known()).as_ref());
+                if let Some(known) = known {
+                    known.pruned = true;
+                }
+                self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
+            }
+            _ => {}
+        }
+    }
+
+    fn protection(&self, vm: VmId, protection: u32) -> Option<(&VmTrack, &Protection)> {
+        let track = self.vms.get(&vm)?;
+        Some((track, track.protections.get(&protection)?))
+    }
+
+    fn protection_mut(&mut self, vm: VmId, protection: u32) -> Option<(&mut super::Guests, &mut Protection)> {
+        let track = self.vms.get_mut(&vm)?;
+        Some((&mut track.guests, track.protections.get_mut(&protection)?))
+    }
+
+    /// The newest copy of a disk.
+    fn copy(&mut self, disk: DiskId, protection: u32) -> Option<&mut Copy> {
+        let (_, of) = self.protection_mut(disk.vm, protection)?;
+        of.copies.iter_mut().rev().find(|copy| copy.disk == disk)
+    }
+
+    fn protection_started(&mut self, at: SimTime, vm: VmId, protection: u32, life: Life) {
+        let Some(track) = self.vms.get_mut(&vm) else { return };
+        let began = track.guests.life(life).map_or(WriteSeq::START, |life| life.last);
+        track.guests.forget_others(life.machine);
+        // What came before is over: its points are gone.
+        track.protections.clear();
+        track.protections.insert(protection, Protection::new(life, at, began));
+    }
+
+    fn copy_started(&mut self, at: SimTime, disk: DiskId, protection: u32, bytes: u64) {
+        let Some((track, _)) = self.protection(disk.vm, protection) else {
+            return;
+        };
+        let has = track
+            .spec
+            .disks
+            .iter()
+            .find(|(of, _)| *of == disk)
+            .map(|(_, bytes)| *bytes);
+        let violations = match has {
+            Some(has) if has == bytes => Vec::new(),
+            _ => vec![format!(
+                "a copy of {} began over {bytes} bytes, the disk has {has:?}",
+                disk_name(disk)
+            )],
+        };
+        self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+        if let Some((_, of)) = self.protection_mut(disk.vm, protection) {
+            of.copied = true;
+            of.copied_since_cut.insert(disk);
+            of.copies.push(Copy {
+                disk,
+                bytes,
+                progress: Progress::default(),
+                highest: None,
+            });
+        }
+    }
+
+    fn batch_cut(
+        &mut self,
+        at: SimTime,
+        vm: VmId,
+        protection: u32,
+        batch: u64,
+        (first, last): (WriteSeq, WriteSeq),
+        mark: Option<Mark>,
+    ) {
+        let Some(track) = self.vms.get_mut(&vm) else { return };
+        let Some(of) = track.protections.get_mut(&protection) else {
+            // A protection that is over may still log; one that has not begun may not.
+            if track
+                .protections
+                .keys()
+                .next_back()
+                .is_none_or(|newest| *newest < protection)
+            {
+                let text = format!("batch {batch} was cut for protection {protection}, which has not begun");
+                self.ledger.check(batches_in_order::LAW, at, Some(vm), vec![text]);
+            }
+            return;
+        };
+        let log = track.guests.logs.entry(of.machine).or_default();
+        let mut cut = Batch {
+            batch,
+            first,
+            last,
+            mark,
+            changed: Changed::new(),
+            written: 0,
+            cached: None,
+            segments: Default::default(),
+        };
+        // Cut anew: what was in the batches that were given up is in this one again.
+        while let Some(given_up) = of.pop_back_from(batch) {
+            add_changes(&mut cut.changed, given_up.changed);
+            cut.written += given_up.written;
+            if given_up.first < first || given_up.last > last {
+                of.written = None;
+            }
+            if let Some(mark) = given_up.mark {
+                of.points.remove(&mark.point);
+            }
+        }
+        let mut outside: BTreeMap<u16, u64> = BTreeMap::new();
+        let mut inside: BTreeMap<u16, Vec<(u64, u64)>> = BTreeMap::new();
+        while let Some(entry) = log.take(last) {
+            of.last_in = Some((entry.last, entry.at));
+            if entry.first < first {
+                *outside.entry(entry.disk).or_default() += entry.writes();
+                continue;
+            }
+            cut.written += entry.bytes;
+            let extents = (entry.start, entry.start + u64::from(entry.extents));
+            inside.entry(entry.disk).or_default().push(extents);
+        }
+        let inside = inside
+            .into_iter()
+            .map(|(disk, ranges)| (disk, Ranges::from_unordered(ranges)));
+        add_changes(&mut cut.changed, inside.collect());
+        if log.incomplete {
+            of.written = None;
+        }
+        let first_ever = of.newest_cut.is_none();
+        let violations = batches_in_order::check(&batches_in_order::Cut {
+            batch,
+            first,
+            last,
+            mark: mark.map(|mark| mark.seq),
+            before: of.newest_cut,
+            cached: of.newest_cached,
+            outside: outside
+                .into_iter()
+                .filter(|_| !first_ever)
+                .map(|(index, writes)| {
+                    let disk = DiskId { vm, index };
+                    (disk, writes, of.copied_since_cut.contains(&disk))
+                })
+                .collect(),
+            split: log
+                .front()
+                .filter(|entry| entry.first <= last)
+                .map(|entry| (entry.first, entry.last)),
+        });
+        self.ledger.check(batches_in_order::LAW, at, Some(vm), violations);
+        if let Some(mark) = &mark {
+            let next = log.front().map(|entry| (entry.first, entry.at));
+            let violations = point_is_as_old_as_it_says::check(mark, at, of.last_in, next);
+            self.ledger
+                .check(point_is_as_old_as_it_says::LAW, at, Some(vm), violations);
+            let skew = self.skews.get(of.machine.0 as usize).copied().unwrap_or_default();
+            self.ledger
+                .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, skew));
+            let disks: Vec<DiskId> = track.spec.disks.iter().map(|(disk, _)| *disk).collect();
+            let violations = no_point_during_copy::check(mark, &disks, &of.newest_copies());
+            self.ledger.check(no_point_during_copy::LAW, at, Some(vm), violations);
+            let point = Point {
+                mark: *mark,
+                stored: false,
+                processed: false,
+                pruned: false,
+                verified: false,
+                wrote: log.taken(),
+                written: None,
+            };
+            of.points.insert(mark.point, point);
+        }
+        of.copied_since_cut.clear();
+        of.newest_cut = Some((batch, last));
+        of.batches.push_back(cut);
+    }
+
+    pub(super) fn segment_stored(&mut self, at: SimTime, disk: DiskId, protection: u32, kind: SegmentKind) {
+        self.stored_of_all = at;
+        let Some((_, of)) = self.protection_mut(disk.vm, protection) else {
+            return;
+        };
+        of.stored_at = at;
+        if let SegmentKind::Changes { batch } = kind
+            && let Some(batch) = of.batch_mut(batch)
+        {
+            batch.segments.insert(disk.index);
+        }
+    }
+
+    fn tag_stored(&mut self, at: SimTime, vm: VmId, protection: u32, batch: u64, last: WriteSeq, mark: Option<Mark>) {
+        self.stored_of_all = at;
+        let Some((_, of)) = self.protection_mut(vm, protection) else {
+            return;
+        };
+        of.stored_at = at;
+        let before = of.newest_tagged;
+        let known = of.batch_mut(batch);
+        let missing = match &known {
+            Some(known) => known
+                .changed
+                .keys()
+                .filter(|disk| !known.segments.contains(disk))
+                .map(|index| DiskId { vm, index: *index })
+                .collect(),
+            None => Vec::new(),
+        };
+        let violations = tags_in_order::check(&tags_in_order::Tagged {
+            batch,
+            last,
+            mark,
+            before,
+            cut: known.as_ref().map(|known| (known.last, known.mark)),
+            cached: known.as_ref().is_some_and(|known| known.cached.is_some()),
+            missing,
+        });
+        let in_turn = batch > of.newest_tagged;
+        of.newest_tagged = of.newest_tagged.max(batch);
+        while let Some(done) = of.pop_front_through(batch) {
+            add_changes(&mut of.since_mark, done.changed);
+            of.written = of.written.map(|written| written + done.written);
+        }
+        if let Some(mark) = mark.filter(|_| in_turn) {
+            of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
+            let written = of.written;
+            if let Some(point) = of.points.get_mut(&mark.point) {
+                point.stored = true;
+                point.written = written;
+            }
+        }
+        self.ledger.check(tags_in_order::LAW, at, Some(vm), violations);
+    }
+
+    fn point_processed(
+        &mut self,
+        at: SimTime,
+        vm: VmId,
+        protection: u32,
+        mark: &Mark,
+        applied_bytes: u64,
+        evidence: Option<Evidence>,
+    ) {
+        self.points.0 += 1;
+        let Some((_, of)) = self.protection_mut(vm, protection) else {
+            return;
+        };
+        let known = of.points.get(&mark.point).map(Point::known);
+        let violations = points_in_order::check_processed(mark, known.as_ref(), of.newest_processed.as_ref());
+        let in_order = violations.is_empty();
+        let mut changed = Changed::new();
+        for (_, of_point) in of.pending.iter().filter(|(point, _)| *point <= mark.point) {
+            for (disk, ranges) in of_point {
+                add_changes(&mut changed, Changed::from([(*disk, ranges.clone())]));
+            }
+        }
+        of.forget_passed(mark.point);
+        // A point shows all that it was copied from only where no copy ran on in the meantime.
+        let all = of.copied;
+        let ended = of
+            .newest_copies()
+            .iter()
+            .all(|copy| copy.highest.is_some_and(|at| at <= mark.seq));
+        of.copied &= !ended;
+        of.newest_processed = Some(*mark);
+        self.ledger.check(points_in_order::LAW, at, Some(vm), violations);
+
+        let right = match self.grain {
+            Grain::Aggregate => self.judge_sizes(at, vm, protection, mark, applied_bytes),
+            _ => self.judge_content(at, vm, protection, mark, &changed, all, evidence),
+        };
+        if let Some(right) = right {
+            self.points.1 += 1;
+            if right && in_order {
+                self.collector.verified(vm, protection, mark.point);
+            }
+        }
+        if let Some((_, of)) = self.protection_mut(vm, protection)
+            && let Some(point) = of.points.get_mut(&mark.point)
+        {
+            point.processed = true;
+            point.verified = right == Some(true) && in_order;
+        }
+    }
+
+    /// Judges a point in the aggregate grain; none where its sum cannot be made.
+    fn judge_sizes(&mut self, at: SimTime, vm: VmId, protection: u32, mark: &Mark, applied_bytes: u64) -> Option<bool> {
+        let (_, of) = self.protection(vm, protection)?;
+        let expected = sizes_add_up::Expected {
+            written: of.points.get(&mark.point)?.written?,
+            copied: of.copied_bytes(mark.seq),
+        };
+        let violations = sizes_add_up::check(mark.point, applied_bytes, expected);
+        let right = violations.is_empty();
+        self.ledger.check(sizes_add_up::LAW, at, Some(vm), violations);
+        Some(right)
+    }
+
+    /// Judges a point by what the target shows; none where it shows nothing.
+    #[allow(clippy::too_many_arguments)]
+    fn judge_content(
+        &mut self,
+        at: SimTime,
+        vm: VmId,
+        protection: u32,
+        mark: &Mark,
+        changed: &Changed,
+        all: bool,
+        evidence: Option<Evidence>,
+    ) -> Option<bool> {
+        let shown = match evidence? {
+            Evidence::PointChanged { runs } => Shown::Runs(runs),
+            Evidence::Disks { volumes } => Shown::Disks(volumes),
+            Evidence::Wrote { .. } => return None,
+        };
+        let (track, of) = self.protection(vm, protection)?;
+        let histories = track.guests.at(of.machine, mark.marked)?.disks.as_ref()?;
+        let nothing = Ranges::default();
+        let mut violations = Vec::new();
+        for ((disk, _), history) in track.spec.disks.iter().zip(histories) {
+            let name = disk_name(*disk);
+            match &shown {
+                Shown::Disks(volumes) => match volumes.iter().find(|(of, _)| of == disk) {
+                    Some((_, volume)) => violations.extend(point_is_prefix::check_disk(&name, history, mark, volume).0),
+                    None => violations.push(format!("point {}: {name} was not shown", mark.point)),
+                },
+                Shown::Runs(runs) => {
+                    let runs = runs.iter().find(|(of, _)| of == disk).map_or(&[][..], |(_, runs)| runs);
+                    let everything;
+                    let must_show = if all {
+                        everything = used_by(history, mark.seq);
+                        &everything
+                    } else {
+                        changed.get(&disk.index).unwrap_or(&nothing)
+                    };
+                    violations.extend(point_is_prefix::check_runs(&name, history, mark, runs, must_show).0);
+                }
+            }
+        }
+        let right = violations.is_empty();
+        self.ledger.check(point_is_prefix::LAW, at, Some(vm), violations);
+        Some(right)
+    }
+}
+
+enum Shown {
+    Runs(Vec<(DiskId, Vec<Run>)>),
+    Disks(Vec<(DiskId, Volume)>),
+}
+
+/// What a disk uses at a place of the sequence: what its image had, and what was written.
+fn used_by(history: &History, seq: WriteSeq) -> Ranges {
+    const STRETCH: u64 = 256;
+    let extents = history.extents();
+    let mut used: Vec<(u64, u64)> = history
+        .written(0, extents)
+        .filter(|(_, versions)| versions.at(seq).is_some())
+        .map(|(extent, _)| (extent, extent + 1))
+        .collect();
+    let mut at = 0;
+    while at < extents {
+        let end = (at + STRETCH).min(extents);
+        match history.root.used(at, end) {
+            Used::None => {}
+            Used::All => used.push((at, end)),
+            Used::Some => {
+                let single = (at..end).filter(|extent| history.root.used(*extent, extent + 1) != Used::None);
+                used.extend(single.map(|extent| (extent, extent + 1)));
+            }
+        }
+        at = end;
+    }
+    Ranges::from_unordered(used)
+}

@@ -1,0 +1,87 @@
+//! What a disk held before the first write of the run.
+
+use std::sync::Arc;
+
+use datapath::image::Source;
+use datapath::{EXTENT_BYTES, Grain, WriteSeq};
+
+use super::print::Print;
+
+/// How much of a range is allocated in the disk's image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// Nothing: it reads as zeros.
+    None,
+    /// Some extents.
+    Some,
+    /// Each extent, at least in part.
+    All,
+}
+
+/// What a disk held at the start: an image, or zeros.
+#[derive(Clone)]
+pub struct Root {
+    source: Option<Arc<dyn Source>>,
+    grain: Grain,
+}
+
+impl Root {
+    /// From an image; none for zeros.
+    #[must_use]
+    pub fn new(source: Option<Arc<dyn Source>>, grain: Grain) -> Root {
+        Root { source, grain }
+    }
+
+    /// How much of the extents from `from` to `to` (not in it) the image has.
+    #[must_use]
+    pub fn used(&self, from: u64, to: u64) -> Used {
+        let Some(source) = &self.source else { return Used::None };
+        let (start, end) = (from * EXTENT_BYTES, to * EXTENT_BYTES);
+        let ranges = source.allocated();
+        let first = ranges.partition_point(|(offset, length)| offset + length <= start);
+        let mut covered = from;
+        let mut any = false;
+        for (offset, length) in &ranges[first..] {
+            if *offset >= end {
+                break;
+            }
+            any = true;
+            if offset / EXTENT_BYTES > covered {
+                return Used::Some;
+            }
+            covered = covered.max((offset + length).div_ceil(EXTENT_BYTES));
+        }
+        match any {
+            false => Used::None,
+            true if covered >= to => Used::All,
+            true => Used::Some,
+        }
+    }
+
+    /// Reads whole extents from `start` on; zeros past the end.
+    pub fn read(&self, start: u64, out: &mut [u8]) -> Result<(), String> {
+        let extents = (out.len() as u64).div_ceil(EXTENT_BYTES);
+        match &self.source {
+            Some(source) if self.used(start, start + extents) != Used::None => source
+                .read_at(start * EXTENT_BYTES, out)
+                .map_err(|error| error.to_string()),
+            _ => {
+                out.fill(0);
+                Ok(())
+            }
+        }
+    }
+
+    /// The print of one extent.
+    pub fn print(&self, extent: u64) -> Result<Print, String> {
+        if self.grain != Grain::Real {
+            return Ok(match self.used(extent, extent + 1) {
+                Used::None => Print::of_zero_version(),
+                _ => Print::of_version(WriteSeq::START),
+            });
+        }
+        let mut bytes = [0; EXTENT_BYTES as usize];
+        self.read(extent, &mut bytes)?;
+        Ok(Print::of_bytes(&bytes))
+    }
+}

@@ -1,0 +1,288 @@
+//! Facts of the guests: lives and writes.
+
+use actors::facts::{Fact, Life, Place};
+use actors::ports::Evidence;
+use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
+
+use super::compare::Expect;
+use super::guest::{LifeTrack, Logged};
+use super::history::History;
+use super::print::run_hash;
+use super::{Oracle, VmTrack, disk_name};
+use crate::invariants::{life_begins_right, writes_in_order};
+
+impl Oracle {
+    pub(super) fn guest_fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
+        match fact {
+            Fact::Wrote {
+                vm,
+                life,
+                disk,
+                seq,
+                start,
+                extents,
+                hash,
+            } => {
+                let shown = match evidence {
+                    Some(Evidence::Wrote { run }) => Some(run),
+                    _ => None,
+                };
+                let write = Write {
+                    life: *life,
+                    disk: *disk,
+                    seq: *seq,
+                    start: *start,
+                    extents: *extents,
+                    hash: *hash,
+                };
+                self.wrote(at, *vm, &write, shown);
+            }
+            Fact::WroteSummary { vm, life, summary } => self.wrote_summary(at, *vm, *life, summary),
+            Fact::GuestFlushed { vm, life, seq } => {
+                if let Some(track) = self.vms.get_mut(vm).and_then(|track| track.guests.life_mut(*life)) {
+                    track.flushed = track.flushed.max(*seq);
+                }
+            }
+            Fact::LifeStarted {
+                vm,
+                life,
+                place,
+                parent,
+                seq,
+            } => self.life_started(at, *vm, (*life, *place), *parent, *seq, evidence),
+            Fact::LifeEnded { vm, life, last } => {
+                if let Some(track) = self.vms.get_mut(vm).and_then(|track| track.guests.life_mut(*life)) {
+                    track.ended.get_or_insert((at, true));
+                    track.flushed = track.flushed.max(*last);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn wrote(&mut self, at: SimTime, vm: VmId, write: &Write, shown: Option<Run>) {
+        let Some(track) = self.vms.get_mut(&vm) else { return };
+        let bytes = track.spec.disks.iter().find(|(disk, _)| *disk == write.disk);
+        let disk_extents = bytes.map(|(_, bytes)| datapath::units::extents_of(*bytes));
+        let protected = track.is_protected(write.life);
+        let Some(life) = track.guests.life_mut(write.life) else {
+            let text = format!(
+                "write {} came from {:?}, which was never started",
+                write.seq.0, write.life
+            );
+            self.ledger.check(writes_in_order::LAW, at, Some(vm), vec![text]);
+            return;
+        };
+        let hash_is_right = match (&shown, self.grain) {
+            (Some(run), Grain::Real) => run_hash(&run.content, run.extents) == write.hash,
+            _ => true,
+        };
+        let violations = writes_in_order::check(&writes_in_order::Seen {
+            before: life.last,
+            seq: write.seq,
+            place: (write.start.0, write.extents),
+            disk_extents,
+            shown: shown.as_ref().map(|run| (run, hash_is_right)),
+            must_show: self.grain == Grain::Real,
+        });
+        let sound = violations.is_empty();
+        self.ledger.check(writes_in_order::LAW, at, Some(vm), violations);
+        life.last = life.last.max(write.seq);
+        if life.place == Place::Test || disk_extents.is_none() {
+            return;
+        }
+        let run = shown.unwrap_or(Run {
+            start: write.start,
+            extents: write.extents,
+            content: Content::Version {
+                version: write.seq,
+                class: Class(0),
+            },
+        });
+        let mut due = false;
+        if let Some(history) = life
+            .disks
+            .as_mut()
+            .and_then(|disks| disks.get_mut(usize::from(write.disk.index)))
+            && sound
+        {
+            history.write(write.seq, &run);
+            due = history.is_due();
+        }
+        let logged = Logged {
+            first: write.seq,
+            last: write.seq,
+            at,
+            disk: write.disk.index,
+            start: write.start.0,
+            extents: write.extents,
+            bytes: run.bytes(),
+        };
+        self.collector.wrote(vm, 1, logged.bytes);
+        track
+            .guests
+            .logs
+            .entry(write.life.machine)
+            .or_default()
+            .push(logged, protected);
+        if due {
+            track.compact(write.life);
+        }
+    }
+
+    fn wrote_summary(&mut self, at: SimTime, vm: VmId, life: Life, summary: &Summary) {
+        let Some(track) = self.vms.get_mut(&vm) else { return };
+        let known = track.spec.disks.iter().any(|(disk, _)| *disk == summary.disk);
+        let protected = track.is_protected(life);
+        let Some(of) = track.guests.life_mut(life) else {
+            let text = format!(
+                "writes up to {} came from {life:?}, which was never started",
+                summary.last.0
+            );
+            self.ledger.check(writes_in_order::LAW, at, Some(vm), vec![text]);
+            return;
+        };
+        let mut violations = Vec::new();
+        if summary.first <= of.last || summary.last < summary.first {
+            violations.push(format!(
+                "writes {} to {} came after write {}",
+                summary.first.0, summary.last.0, of.last.0
+            ));
+        }
+        if !known || summary.distinct_bytes > summary.bytes {
+            violations.push(format!("a range of writes makes no sense: {summary:?}"));
+        }
+        self.ledger.check(writes_in_order::LAW, at, Some(vm), violations);
+        of.last = of.last.max(summary.last);
+        if of.place == Place::Test {
+            return;
+        }
+        let logged = Logged {
+            first: summary.first,
+            last: summary.last,
+            at,
+            disk: summary.disk.index,
+            start: 0,
+            extents: 0,
+            bytes: summary.bytes,
+        };
+        self.collector.wrote(vm, logged.writes(), logged.bytes);
+        track
+            .guests
+            .logs
+            .entry(life.machine)
+            .or_default()
+            .push(logged, protected);
+    }
+
+    fn life_started(
+        &mut self,
+        at: SimTime,
+        vm: VmId,
+        (life, place): (Life, Place),
+        parent: Option<(Life, WriteSeq)>,
+        seq: WriteSeq,
+        evidence: Option<Evidence>,
+    ) {
+        if parent.is_some() {
+            self.settle_losses(vm, Some(life.machine));
+        }
+        let grain = self.grain;
+        let Some(track) = self.vms.get_mut(&vm) else { return };
+        // What its disks begin with: whose, and which content of theirs.
+        let before = match parent {
+            Some((parent, at)) => {
+                track.guests.logs.entry(life.machine).or_default().clear();
+                track.guests.life(parent).map(|track| (track, Expect::At(at), at))
+            }
+            None => track.guests.newest_on(life.machine).map(|track| {
+                let in_order = track.ended.is_some_and(|(_, in_order)| in_order);
+                let expect = if in_order {
+                    Expect::At(track.last)
+                } else {
+                    Expect::Since(track.flushed)
+                };
+                (track, expect, track.last)
+            }),
+        };
+        let mut violations = Vec::new();
+        if before.is_none() && parent.is_some() {
+            violations.push(format!("{life:?} begins from {parent:?}, a life that was not seen"));
+        }
+        if let Some((_, _, held)) = before {
+            violations.extend(life_begins_right::check_sequence(seq, held));
+        }
+        let volumes = match evidence {
+            Some(Evidence::Disks { volumes }) => volumes,
+            _ => Vec::new(),
+        };
+        let mut disks = Vec::new();
+        for ((disk, bytes), root) in track.spec.disks.iter().zip(&track.roots) {
+            if grain == Grain::Aggregate {
+                break;
+            }
+            let index = usize::from(disk.index);
+            let inherited = before.and_then(|(track, expect, _)| Some((track.disks.as_ref()?.get(index)?, expect)));
+            let Some((history, expect)) = inherited else {
+                disks.push(History::new(root.clone(), grain, *bytes));
+                continue;
+            };
+            let held = volumes.iter().find(|(of, _)| of == disk).map(|(_, volume)| volume);
+            let mut found = Vec::new();
+            match held {
+                Some(held) => {
+                    let (wrong, comparison) = life_begins_right::check_disk(&disk_name(*disk), history, expect, held);
+                    violations.extend(wrong);
+                    found = comparison.found;
+                }
+                None => violations.push(format!("{life:?} began, but {} was not shown", disk_name(*disk))),
+            }
+            disks.push(match expect {
+                Expect::At(at) => history.child(at),
+                Expect::Since(_) => history.adopt(seq, &found),
+            });
+        }
+        self.ledger.check(life_begins_right::LAW, at, Some(vm), violations);
+        track.guests.lives.push(LifeTrack {
+            life,
+            place,
+            started: at,
+            last: seq,
+            flushed: seq,
+            ended: None,
+            disks: (place != Place::Test && grain != Grain::Aggregate).then_some(disks),
+        });
+    }
+}
+
+/// What a `Wrote` fact says.
+struct Write {
+    life: Life,
+    disk: DiskId,
+    seq: WriteSeq,
+    start: Extent,
+    extents: u32,
+    hash: [u8; 16],
+}
+
+impl VmTrack {
+    /// Whether the newest protection protects this life's machine.
+    fn is_protected(&self, life: Life) -> bool {
+        let newest = self.protections.values().next_back();
+        newest.is_some_and(|of| of.machine == life.machine)
+    }
+
+    /// Forgets versions of a life's disks that nobody will ask for.
+    fn compact(&mut self, life: Life) {
+        let of = self.protections.values().next_back();
+        let asked = of.map(|of| of.asked()).unwrap_or_default();
+        let floor = of.filter(|of| of.machine == life.machine).map(|of| of.floor());
+        let Some(track) = self.guests.life_mut(life) else {
+            return;
+        };
+        let floor = floor.map_or(track.flushed, |floor| floor.min(track.flushed));
+        for history in track.disks.iter_mut().flatten() {
+            history.compact(&asked, floor);
+        }
+    }
+}
