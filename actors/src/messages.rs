@@ -597,8 +597,8 @@ pub enum Body {
     CreateMachine {
         /// The machine.
         machine: MachineId,
-        /// What it boots as.
-        boot: Boot,
+        /// What it boots as; none for a machine that carries no copy (the temporary process server).
+        boot: Option<Boot>,
         /// Whether it must be made to boot in Azure first (facts §2.6).
         hydrate: bool,
     },

@@ -2,6 +2,7 @@
 
 use actix::{Actor, Recipient};
 
+use crate::azure_compute::AzureCompute;
 use crate::ports::{Deliver, Env};
 use crate::process_server::ProcessServer;
 use crate::spec::ComponentSpec;
@@ -45,6 +46,7 @@ pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
     match spec {
         ComponentSpec::ProcessServer(spec) => ProcessServer::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Vcenter(spec) => Vcenter::new(spec.clone(), env).start().recipient(),
+        ComponentSpec::AzureCompute(spec) => AzureCompute::new(spec.clone(), env).start().recipient(),
         _ => Unbuilt.start().recipient(),
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use datapath::{Blob, DiskId};
 
+use crate::facts::{Fact, FailoverPhase};
 use crate::messages::{Body, Boot, FoundMachine, Local, PORT_MANAGEMENT, VcenterAction};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token, volume_name};
 use crate::spec::{ComponentKind, VcenterSpec};
@@ -200,6 +201,14 @@ impl Vcenter {
             world.volume_attach(volume, machine);
         }
         write_boot(&self.env, machine, boot)?;
+        if let Some(kind) = boot.failover {
+            let phase = FailoverPhase::PoweredOn;
+            self.env.fact(Fact::Failover {
+                vm: boot.vm,
+                kind,
+                phase,
+            });
+        }
         world.power(machine, true);
         Ok(())
     }

@@ -1,0 +1,255 @@
+//! Azure compute: makes a machine from disks, hydrates it where it could not boot in Azure otherwise, starts and removes it.
+//!
+//! Modelled: the time that a machine takes to be created, hydration (facts §2.6: 8 to 10 min for physical servers and VMware
+//! Linux), and that `MachineUp` is said once the workload answered its first request. Left out: sizes, quotas, network cards,
+//! extensions. A created machine is a new one: nothing is on its file disk but what it boots with. The temporary process server is
+//! created the same way, without disks.
+//!
+//! An order may be given twice (the service repeats what was not answered); it is carried out once.
+
+use std::collections::BTreeMap;
+
+use datapath::Blob;
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Fact, FailoverPhase};
+use crate::messages::{Body, Boot, Local, PORT_MANAGEMENT};
+use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::spec::{AzureComputeSpec, ComponentKind};
+use crate::start::actor;
+use crate::vcenter::write_boot;
+
+/// A guest that was asked to shut down is removed after this long all the same (our model).
+const SHUTDOWN_PATIENCE: u64 = 120_000_000_000;
+/// Tokens; the key is the machine.
+const HYDRATED: u32 = 1;
+const CREATED: u32 = 2;
+const SHUTDOWN: u32 = 3;
+const STATE: &str = "compute/machines";
+
+/// How far a machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    Hydrating,
+    Creating,
+    Booting,
+    Up,
+    Stopping,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Machine {
+    stage: Stage,
+    boot: Option<Boot>,
+}
+
+/// The actor.
+pub struct AzureCompute {
+    spec: AzureComputeSpec,
+    env: Env,
+    machines: BTreeMap<MachineId, Machine>,
+    /// Who is to hear of a machine.
+    askers: BTreeMap<MachineId, ConnId>,
+}
+
+actor!(AzureCompute);
+
+impl AzureCompute {
+    /// Azure compute.
+    #[must_use]
+    pub fn new(spec: AzureComputeSpec, env: Env) -> AzureCompute {
+        AzureCompute {
+            spec,
+            env,
+            machines: BTreeMap::new(),
+            askers: BTreeMap::new(),
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        match input {
+            Input::Started => self.started(),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
+            Input::Done(Token { what: HYDRATED, key }, _) => self.hydrated(MachineId(key as u32)),
+            Input::Done(Token { what: CREATED, key }, _) => self.created(MachineId(key as u32)),
+            Input::Timer(Token { what: SHUTDOWN, key }) => self.is_down(MachineId(key as u32)),
+            Input::Local(Local::WorkloadUp { machine }) => self.is_up(machine),
+            Input::Local(Local::ShutDown { machine }) => self.is_down(machine),
+            _ => {}
+        }
+    }
+
+    fn started(&mut self) {
+        if let Ok(blob) = self.env.files().read_all(STATE) {
+            self.machines = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        }
+        // What was under way goes on: its step begins anew.
+        let under_way: Vec<(MachineId, Stage)> = self.machines.iter().map(|(id, m)| (*id, m.stage)).collect();
+        for (machine, stage) in under_way {
+            match stage {
+                Stage::Hydrating => self.hydrate(machine),
+                Stage::Creating => self.create(machine),
+                Stage::Stopping => self.remove(machine),
+                Stage::Booting | Stage::Up => {}
+            }
+        }
+        self.env.listen(PORT_MANAGEMENT);
+    }
+
+    fn received(&mut self, conn: ConnId, frame: Frame) {
+        match frame.body {
+            Body::CreateMachine { machine, boot, hydrate } => {
+                self.askers.insert(machine, conn);
+                match self.machines.get(&machine).map(|m| m.stage) {
+                    None => {
+                        let stage = if hydrate { Stage::Hydrating } else { Stage::Creating };
+                        self.machines.insert(machine, Machine { stage, boot });
+                        self.keep();
+                        if hydrate {
+                            self.hydrate(machine)
+                        } else {
+                            self.disks_ready(machine)
+                        }
+                    }
+                    Some(Stage::Up) => self.tell(machine, Body::MachineUp { machine }),
+                    Some(_) => {}
+                }
+            }
+            Body::DeleteMachine { machine, orderly } => {
+                self.askers.insert(machine, conn);
+                self.delete(machine, orderly);
+            }
+            _ => {}
+        }
+    }
+
+    fn hydrate(&self, machine: MachineId) {
+        self.env.wait(self.spec.times.hydration, token(HYDRATED, machine));
+    }
+
+    fn hydrated(&mut self, machine: MachineId) {
+        if self.stage(machine) == Some(Stage::Hydrating) {
+            self.set_stage(machine, Stage::Creating);
+            self.disks_ready(machine);
+        }
+    }
+
+    fn disks_ready(&self, machine: MachineId) {
+        self.log(machine, FailoverPhase::DisksReady);
+        self.create(machine);
+    }
+
+    fn create(&self, machine: MachineId) {
+        self.env.wait(self.spec.times.create_machine, token(CREATED, machine));
+    }
+
+    fn created(&mut self, machine: MachineId) {
+        if self.stage(machine) != Some(Stage::Creating) {
+            return;
+        }
+        let world = self.env.world();
+        let files = world.files(machine);
+        for file in files.list("") {
+            files.remove(&file);
+        }
+        let boot = self.machines.get(&machine).and_then(|m| m.boot.clone());
+        if let Some(boot) = &boot {
+            for (_, volume) in &boot.volumes {
+                world.volume_attach(volume, machine);
+            }
+            write_boot(&self.env, machine, boot).expect("a new machine's empty disk takes its boot file");
+        }
+        self.log(machine, FailoverPhase::PoweredOn);
+        world.power(machine, true);
+        self.set_stage(machine, Stage::Booting);
+        if boot.is_none() {
+            // Nothing but its components runs on it; they register by themselves.
+            self.is_up(machine);
+        }
+    }
+
+    fn is_up(&mut self, machine: MachineId) {
+        if self.stage(machine) == Some(Stage::Booting) {
+            self.set_stage(machine, Stage::Up);
+            self.tell(machine, Body::MachineUp { machine });
+        }
+    }
+
+    fn delete(&mut self, machine: MachineId, orderly: bool) {
+        let Some(stage) = self.stage(machine) else {
+            self.tell(machine, Body::MachineGone { machine });
+            return;
+        };
+        if stage == Stage::Stopping {
+            return;
+        }
+        self.set_stage(machine, Stage::Stopping);
+        let world = self.env.world();
+        match world.find(machine, ComponentKind::Guest) {
+            Some(guest) if orderly && world.powered(machine) => {
+                self.env.local(guest, Local::Shutdown);
+                let _ = self.env.timer(SHUTDOWN_PATIENCE, token(SHUTDOWN, machine));
+            }
+            _ => self.remove(machine),
+        }
+    }
+
+    /// A guest has shut down, or has had its time; only where it was to be removed that is the end of its machine.
+    fn is_down(&mut self, machine: MachineId) {
+        if self.stage(machine) == Some(Stage::Stopping) {
+            self.remove(machine);
+        }
+    }
+
+    fn remove(&mut self, machine: MachineId) {
+        let world = self.env.world();
+        if world.powered(machine) {
+            world.power(machine, false);
+        }
+        let gone = self.machines.remove(&machine);
+        for (_, volume) in gone.and_then(|m| m.boot).into_iter().flat_map(|boot| boot.volumes) {
+            world.volume_remove(&volume);
+        }
+        self.keep();
+        self.tell(machine, Body::MachineGone { machine });
+    }
+
+    fn stage(&self, machine: MachineId) -> Option<Stage> {
+        self.machines.get(&machine).map(|m| m.stage)
+    }
+
+    fn set_stage(&mut self, machine: MachineId, stage: Stage) {
+        if let Some(m) = self.machines.get_mut(&machine) {
+            m.stage = stage;
+        }
+        self.keep();
+    }
+
+    fn log(&self, machine: MachineId, phase: FailoverPhase) {
+        let boot = self.machines.get(&machine).and_then(|m| m.boot.as_ref());
+        if let Some((vm, kind)) = boot.and_then(|boot| boot.failover.map(|kind| (boot.vm, kind))) {
+            self.env.fact(Fact::Failover { vm, kind, phase });
+        }
+    }
+
+    fn tell(&self, machine: MachineId, body: Body) {
+        if let Some(conn) = self.askers.get(&machine) {
+            self.env.send(*conn, body);
+        }
+    }
+
+    fn keep(&self) {
+        let bytes = postcard::to_stdvec(&self.machines).expect("plain data encodes");
+        // Where the fabric's own small disk refuses, only a restart of the fabric would show it.
+        let _ = self.env.files().replace(STATE, Blob::real(bytes));
+    }
+}
+
+fn token(what: u32, machine: MachineId) -> Token {
+    Token {
+        what,
+        key: u64::from(machine.0),
+    }
+}
