@@ -592,6 +592,14 @@ pub enum Body {
         headers: Vec<SegmentHeader>,
     },
 
+    /// A protection has ended: all that is stored of it can go, and nothing more is taken in.
+    Unwatch {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
+
     // Service <-> Azure compute (443, inside Azure).
     /// Creates a machine from volumes and starts it.
     CreateMachine {

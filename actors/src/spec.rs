@@ -201,6 +201,8 @@ pub struct VcenterSpec {
 pub struct StorageSpec {
     /// The Site Recovery service, which it tells of what is stored.
     pub service: MachineId,
+    /// The vault whose segments it takes.
+    pub vault: [u8; 16],
 }
 
 /// The Site Recovery service.
@@ -255,6 +257,8 @@ pub struct AzureComputeSpec {
 pub struct OperatorSpec {
     /// The service.
     pub service: MachineId,
+    /// The storage account, where a segment can be tampered with.
+    pub storage: MachineId,
     /// The steps.
     pub steps: Vec<StepSpec>,
 }
