@@ -7,12 +7,14 @@
 pub mod azure_compute;
 pub mod facts;
 pub mod messages;
+pub mod operator;
 pub mod ports;
 pub mod process_server;
 pub mod replica_keeper;
 pub mod session;
 pub mod spec;
 pub mod start;
+pub mod storage;
 #[cfg(test)]
 pub mod testing;
 pub mod vcenter;

@@ -3,9 +3,11 @@
 use actix::{Actor, Recipient};
 
 use crate::azure_compute::AzureCompute;
+use crate::operator::Operator;
 use crate::ports::{Deliver, Env};
 use crate::process_server::ProcessServer;
 use crate::spec::ComponentSpec;
+use crate::storage::Storage;
 use crate::vcenter::Vcenter;
 
 /// Makes a component with a method `input` an actix actor that takes [`Deliver`].
@@ -47,6 +49,8 @@ pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
         ComponentSpec::ProcessServer(spec) => ProcessServer::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Vcenter(spec) => Vcenter::new(spec.clone(), env).start().recipient(),
         ComponentSpec::AzureCompute(spec) => AzureCompute::new(spec.clone(), env).start().recipient(),
+        ComponentSpec::Storage(spec) => Storage::new(spec.clone(), env).start().recipient(),
+        ComponentSpec::Operator(spec) => Operator::new(spec.clone(), env).start().recipient(),
         _ => Unbuilt.start().recipient(),
     }
 }

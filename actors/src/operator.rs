@@ -1,0 +1,271 @@
+//! The operator who runs the plan: steps, each begun when all that it waits for has happened and its delay has passed.
+//!
+//! What the product does is asked for in its portal (a connection to the service, port 443). What the product leaves to a person is
+//! done by hand: carrying the vault's registration key to a configuration server, installing the Mobility service at a console,
+//! the power switch. The attack on a stored segment is here too, because somebody has to do it. A person keeps the plan in their
+//! head: nothing of the operator is stored.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datapath::{Blob, DiskId};
+
+use crate::facts::{Fact, StepOutcome};
+use crate::messages::{Body, Local, Outcome, PORT_MANAGEMENT};
+use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::session::{Session, SessionEvent};
+use crate::spec::{Action, ComponentKind, OperatorSpec, StepSpec};
+use crate::start::actor;
+use crate::storage::stored_segments;
+
+const SESSION: u32 = 1;
+/// A step's delay is over; the key is the step.
+const DELAY: u32 = 2;
+/// Time to see whether the portal still answers.
+const LOOK: u32 = 3;
+/// While an operation runs, the portal is looked at this often.
+const LOOK_EVERY: u64 = 120_000_000_000;
+
+/// The actor.
+pub struct Operator {
+    spec: OperatorSpec,
+    env: Env,
+    portal: Session,
+    /// Triggers that each step still waits for, by step; a step leaves when it begins.
+    waiting: BTreeMap<u32, BTreeSet<u32>>,
+    /// Steps whose operations the service works on.
+    asked: BTreeSet<u32>,
+    /// The vault's registration key, once `CreateVault` gave it out.
+    key: Option<u64>,
+    looking: bool,
+}
+
+actor!(Operator);
+
+impl Operator {
+    /// An operator with a plan.
+    #[must_use]
+    pub fn new(spec: OperatorSpec, env: Env) -> Operator {
+        let portal = Session::new(spec.service, PORT_MANAGEMENT, Token { what: SESSION, key: 0 });
+        Operator {
+            spec,
+            env,
+            portal,
+            waiting: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            key: None,
+            looking: false,
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        match self.portal.input(&self.env, input) {
+            SessionEvent::NotMine(input) => self.own(input),
+            SessionEvent::Opened => {
+                // What was asked and not answered is asked again; the service knows a job by its number.
+                self.asked.iter().for_each(|step| self.ask(*step));
+                self.look();
+            }
+            SessionEvent::Received(frame) => self.received(frame),
+            SessionEvent::Lost | SessionEvent::Nothing => {}
+        }
+    }
+
+    fn own(&mut self, input: Input) {
+        match input {
+            Input::Started => self.started(),
+            Input::Local(Local::Triggered { trigger }) => self.triggered(trigger),
+            Input::Timer(Token { what: DELAY, key }) => self.begin(key as u32),
+            Input::Timer(Token { what: LOOK, .. }) => {
+                self.looking = false;
+                self.look();
+            }
+            _ => {}
+        }
+    }
+
+    fn started(&mut self) {
+        self.portal.start(&self.env);
+        for (number, step) in (0u32..).zip(&self.spec.steps) {
+            let triggers: BTreeSet<u32> = step.after.iter().map(|(trigger, _)| *trigger).collect();
+            self.waiting.insert(number, triggers);
+        }
+        self.start_what_is_due();
+    }
+
+    fn triggered(&mut self, trigger: u32) {
+        for triggers in self.waiting.values_mut() {
+            triggers.remove(&trigger);
+        }
+        self.start_what_is_due();
+    }
+
+    fn start_what_is_due(&mut self) {
+        let due: Vec<u32> = self
+            .waiting
+            .iter()
+            .filter(|(_, left)| left.is_empty())
+            .map(|(step, _)| *step)
+            .collect();
+        for number in due {
+            self.waiting.remove(&number);
+            let _ = self.env.timer(
+                self.step(number).delay,
+                Token {
+                    what: DELAY,
+                    key: u64::from(number),
+                },
+            );
+        }
+    }
+
+    fn step(&self, number: u32) -> &StepSpec {
+        &self.spec.steps[number as usize]
+    }
+
+    fn begin(&mut self, number: u32) {
+        self.log(number, StepOutcome::Started);
+        let done = match self.step(number).action.clone() {
+            Action::Ask(_) => {
+                self.asked.insert(number);
+                self.ask(number);
+                self.look();
+                return;
+            }
+            Action::RegisterConfigurationServer(machine) => self.register(machine),
+            Action::InstallByHand {
+                machine,
+                configuration_server,
+                passphrase,
+            } => self.say(
+                machine,
+                ComponentKind::Agent,
+                Local::InstallByHand {
+                    configuration_server,
+                    passphrase,
+                },
+            ),
+            Action::PowerOff(machines) => {
+                machines
+                    .iter()
+                    .for_each(|machine| self.env.world().power(*machine, false));
+                Ok(())
+            }
+            Action::PowerOn(machines) => {
+                machines
+                    .iter()
+                    .for_each(|machine| self.env.world().power(*machine, true));
+                Ok(())
+            }
+            Action::TamperSegment { disk, index, byte } => self.tamper(disk, index, byte),
+            Action::Note(_) => Ok(()),
+        };
+        self.end(number, done.map_or_else(Outcome::Failed, |()| Outcome::Done));
+    }
+
+    fn ask(&self, number: u32) {
+        if let Action::Ask(operation) = &self.step(number).action {
+            let operation = operation.clone();
+            self.portal.send(
+                &self.env,
+                Body::Ask {
+                    job: u64::from(number),
+                    operation,
+                },
+            );
+        }
+    }
+
+    /// An operation may take hours and the service may lose its power meanwhile, silently: so it is asked now and then.
+    fn look(&mut self) {
+        if self.asked.is_empty() || self.looking {
+            return;
+        }
+        if self.portal.send(
+            &self.env,
+            Body::Heartbeat {
+                backlog_bytes: 0,
+                answer: true,
+            },
+        ) {
+            self.portal.owe(&self.env);
+        }
+        self.looking = true;
+        let _ = self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
+    }
+
+    fn received(&mut self, frame: Frame) {
+        match frame.body {
+            Body::HeartbeatSeen => self.portal.settled(),
+            Body::Answer { job, outcome, key } => {
+                self.key = key.or(self.key);
+                let number = job as u32;
+                if self.asked.remove(&number) {
+                    self.end(number, outcome);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&self, number: u32, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Done if self.step(number).expect_refusal => StepOutcome::Failed("was to be refused".into()),
+            Outcome::Done => StepOutcome::Done,
+            Outcome::Refused(why) => StepOutcome::Refused(why),
+            Outcome::Failed(why) => StepOutcome::Failed(why),
+        };
+        self.log(number, outcome);
+    }
+
+    fn log(&self, step: u32, outcome: StepOutcome) {
+        self.env.fact(Fact::Step { step, outcome });
+    }
+
+    fn register(&self, machine: MachineId) -> Result<(), String> {
+        let key = self
+            .key
+            .ok_or("there is no registration key yet: the vault is created first")?;
+        self.say(
+            machine,
+            ComponentKind::ConfigurationServer,
+            Local::RegisterWithVault { key },
+        )
+    }
+
+    fn say(&self, machine: MachineId, kind: ComponentKind, message: Local) -> Result<(), String> {
+        let world = self.env.world();
+        let actor = world
+            .find(machine, kind)
+            .ok_or("there is no such component on that machine")?;
+        if !world.powered(machine) {
+            return Err("that machine has no power".into());
+        }
+        self.env.local(actor, message);
+        Ok(())
+    }
+
+    fn tamper(&self, disk: DiskId, index: u32, byte: u64) -> Result<(), String> {
+        let files = self.env.world().files(self.spec.storage);
+        let stored = stored_segments(&*files, disk);
+        let name = stored.get(index as usize);
+        let name = name.ok_or_else(|| {
+            format!(
+                "{} segments of that disk are stored, none is number {index}",
+                stored.len()
+            )
+        })?;
+        let old = files.read_all(name).map_err(|error| error.to_string())?;
+        let mut bytes = old.bytes.to_vec();
+        if bytes.is_empty() {
+            return Err(format!("segment {name} is empty"));
+        }
+        let at = (byte % bytes.len() as u64) as usize;
+        bytes[at] ^= 1;
+        let changed = Blob {
+            bytes: bytes.into(),
+            size: old.size,
+        };
+        files.replace(name, changed).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,181 @@
+//! Azure storage: the account that keeps sealed segments and tags, and tells the Site Recovery service of them.
+//!
+//! Process servers put segments, tags and ends of copies on 443 and are answered once those are durable. The service connects on
+//! the same port and names the protections it looks after; it then hears of everything stored of them, from the start. A machine
+//! that wants checksums of its replica asks its process server; the question passes through here to the service, and the answer
+//! back. The account cannot open what it stores: it has no key.
+
+use std::collections::BTreeMap;
+
+use datapath::DiskId;
+
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
+use crate::spec::StorageSpec;
+use crate::start::actor;
+
+pub mod segment_store;
+
+pub use segment_store::{Entry, ProtectionId, SegmentStore, stored_segments};
+
+const FLUSH: u32 = 1;
+
+/// The actor.
+pub struct Storage {
+    env: Env,
+    store: SegmentStore,
+    /// Where the service listens for news of a protection.
+    watchers: BTreeMap<ProtectionId, ConnId>,
+    /// The service's newest connection.
+    service: Option<ConnId>,
+    /// Who asked last for checksums of a disk.
+    checksum_askers: BTreeMap<DiskId, ConnId>,
+}
+
+actor!(Storage);
+
+impl Storage {
+    /// A storage account.
+    #[must_use]
+    pub fn new(spec: StorageSpec, env: Env) -> Storage {
+        let store = SegmentStore::new(env.clone(), spec.vault, Token { what: FLUSH, key: 0 });
+        Storage {
+            env,
+            store,
+            watchers: BTreeMap::new(),
+            service: None,
+            checksum_askers: BTreeMap::new(),
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        match input {
+            Input::Started => {
+                self.store.recover();
+                self.env.listen(PORT_MANAGEMENT);
+            }
+            Input::Flushed(_) => {
+                for (id, entry) in self.store.flushed() {
+                    self.tell(id, entry);
+                }
+            }
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Closed { conn }) => {
+                self.watchers.retain(|_, watcher| *watcher != conn);
+                self.checksum_askers.retain(|_, asker| *asker != conn);
+                self.service = self.service.filter(|service| *service != conn);
+            }
+            _ => {}
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, frame: Frame) {
+        let payload = frame.payload;
+        match frame.body {
+            // From process servers.
+            Body::PutSegment {
+                protection,
+                header,
+                plain_bytes,
+            } => {
+                self.store
+                    .put_segment(conn, protection, header, plain_bytes, payload.unwrap_or_default());
+            }
+            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
+            Body::PutCopyEnd {
+                disk,
+                protection,
+                copy,
+                parts,
+                highest,
+            } => {
+                self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
+            }
+            Body::ChecksumAsk {
+                disk,
+                first_chunk,
+                count,
+            } => {
+                self.checksum_askers.insert(disk, conn);
+                if let Some(service) = self.service {
+                    self.env.send(
+                        service,
+                        Body::ChecksumAsk {
+                            disk,
+                            first_chunk,
+                            count,
+                        },
+                    );
+                }
+            }
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+
+            // From the service.
+            Body::Watch { protection } => {
+                self.service = Some(conn);
+                let id = (protection.vm, protection.protection);
+                self.watchers.insert(id, conn);
+                for entry in self.store.entries(id) {
+                    self.tell(id, entry);
+                }
+            }
+            Body::Unwatch { vm, protection } => {
+                self.watchers.remove(&(vm, protection));
+                self.store.end((vm, protection));
+            }
+            Body::Fence { disk, epoch } => {
+                self.store.fence(disk, epoch);
+                self.env.send(conn, Body::Fenced { disk, epoch });
+            }
+            Body::GetSegment { protection, header } => {
+                let found = self.store.read(protection, &header);
+                let answer = Body::Segment { protection, header };
+                match found {
+                    Some(blob) => self.env.send_with(conn, answer, blob),
+                    None => self.env.send(conn, answer),
+                }
+            }
+            Body::DropSegments { protection, headers } => self.store.drop_segments(protection, &headers),
+            Body::Checksums { disk, .. } => {
+                if let Some(asker) = self.checksum_askers.get(&disk) {
+                    self.env.send(*asker, frame.body);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell(&self, (vm, protection): ProtectionId, entry: Entry) {
+        let Some(watcher) = self.watchers.get(&(vm, protection)) else {
+            return;
+        };
+        let body = match entry {
+            Entry::CopySegment { header, stored_bytes } => Body::CopySegmentStored {
+                protection,
+                header,
+                stored_bytes,
+            },
+            Entry::CopyEnd {
+                disk,
+                copy,
+                parts,
+                highest,
+            } => Body::CopyComplete {
+                disk,
+                protection,
+                copy,
+                parts,
+                highest,
+            },
+            Entry::Tag { tag, stored_bytes } => Body::TagStored {
+                vm,
+                protection,
+                tag,
+                stored_bytes,
+            },
+            Entry::Dropped { .. } | Entry::Ended => return,
+        };
+        self.env.send(*watcher, body);
+    }
+}

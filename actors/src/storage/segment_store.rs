@@ -1,0 +1,492 @@
+//! What is stored of protections: sealed segments, and an index of what is complete. Azure storage and a master target both keep one.
+//!
+//! A segment is a file, `segments/PROTECTION/NAME` (for the first protection's first batch `segments/0001/vm0/disk0/batch-00000001`).
+//! What completes something (a tag, the end of a copy, a piece of a copy) is an entry of the machine's index file. Nothing is
+//! acknowledged before it is durable; one flush is under way at a time, and the next covers all that came meanwhile.
+//!
+//! Laws kept here: a segment of a foreign vault or of a fenced epoch is refused; a tag is stored only after all its segments; the
+//! same thing put twice is stored once; a batch's segment may be replaced (by a newer sealer) until its tag is stored, never after.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datapath::disk::Files;
+use datapath::replica::Tag;
+use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::{Blob, DiskId, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Fact;
+use crate::messages::Body;
+use crate::ports::{ConnId, Env, Token};
+
+const FENCES: &str = "fences";
+/// Bytes before an index entry's body: its length and its checksum.
+const ENTRY_HEAD: usize = 12;
+
+/// Something that is complete and durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Entry {
+    /// A piece of a copy.
+    CopySegment {
+        /// Its header.
+        header: SegmentHeader,
+        /// The bytes it takes.
+        stored_bytes: u64,
+    },
+    /// A copy.
+    CopyEnd {
+        /// The disk.
+        disk: DiskId,
+        /// The copy.
+        copy: u32,
+        /// How many pieces.
+        parts: u32,
+        /// The highest position.
+        highest: WriteSeq,
+    },
+    /// A batch.
+    Tag {
+        /// Its tag.
+        tag: Tag,
+        /// Bytes that its segments take.
+        stored_bytes: u64,
+    },
+    /// Batches up to this one, and all pieces of copies, are not needed any more.
+    Dropped {
+        /// The last batch.
+        through: u64,
+    },
+    /// The protection has ended.
+    Ended,
+}
+
+/// Which protection of which machine.
+pub type ProtectionId = (VmId, u32);
+
+#[derive(Default)]
+struct Kept {
+    entries: Vec<Entry>,
+    /// Batches up to here are dropped.
+    dropped: u64,
+    /// Batches whose tags are stored, with the place of the entry.
+    tags: BTreeSet<u64>,
+    /// Pieces of copies: disk, copy, part.
+    pieces: BTreeSet<(DiskId, u32, u32)>,
+    ended: bool,
+}
+
+impl Kept {
+    fn take(&mut self, entry: Entry) {
+        match &entry {
+            Entry::Tag { tag, .. } => {
+                self.tags.insert(tag.batch);
+            }
+            Entry::CopySegment { header, .. } => {
+                if let SegmentKind::Copy { copy, part } = header.kind {
+                    self.pieces.insert((header.disk, copy, part));
+                }
+            }
+            Entry::CopyEnd { .. } => {}
+            Entry::Dropped { through } => {
+                let through = *through;
+                self.dropped = self.dropped.max(through);
+                self.entries.retain(|entry| match entry {
+                    Entry::Tag { tag, .. } => tag.batch > through,
+                    Entry::CopySegment { .. } => false,
+                    _ => true,
+                });
+                return;
+            }
+            Entry::Ended => {
+                *self = Kept {
+                    ended: true,
+                    ..Kept::default()
+                };
+                return;
+            }
+        }
+        self.entries.push(entry);
+    }
+}
+
+/// Who is to be answered, and how, once what was written is durable.
+struct Owed {
+    conn: ConnId,
+    answer: Body,
+    fact: Option<Fact>,
+    entry: Option<(ProtectionId, Entry)>,
+}
+
+/// The store.
+pub struct SegmentStore {
+    env: Env,
+    vault: [u8; 16],
+    token: Token,
+    kept: BTreeMap<ProtectionId, Kept>,
+    fences: BTreeMap<DiskId, u32>,
+    /// Sizes of segments whose tag is not stored yet, by file.
+    loose: BTreeMap<String, u64>,
+    dirty: BTreeSet<String>,
+    waiting: Vec<Owed>,
+    under_way: Option<Vec<Owed>>,
+}
+
+impl SegmentStore {
+    /// A store on the actor's machine; its flushes come back with `token`.
+    #[must_use]
+    pub fn new(env: Env, vault: [u8; 16], token: Token) -> SegmentStore {
+        SegmentStore {
+            env,
+            vault,
+            token,
+            kept: BTreeMap::new(),
+            fences: BTreeMap::new(),
+            loose: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            waiting: Vec::new(),
+            under_way: None,
+        }
+    }
+
+    /// Reads back what an earlier life left; a torn last entry was never acknowledged and is cut off.
+    pub fn recover(&mut self) {
+        let files = self.env.files();
+        if let Ok(blob) = files.read_all(FENCES) {
+            self.fences = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        }
+        for name in files.list("index/") {
+            let Some(id) = id_of(&name) else { continue };
+            let Ok(blob) = files.read_all(&name) else { continue };
+            let (entries, good) = decode(&blob.bytes);
+            if good < blob.bytes.len() {
+                // Where even this fails the entries above stand, and the tail is refused again next time.
+                let _ = files.truncate(&name, good as u64);
+            }
+            let kept = self.kept.entry(id).or_default();
+            entries.into_iter().for_each(|entry| kept.take(entry));
+        }
+    }
+
+    /// Takes in a segment.
+    pub fn put_segment(&mut self, conn: ConnId, protection: u32, header: SegmentHeader, plain_bytes: u64, blob: Blob) {
+        let (disk, kind) = (header.disk, header.kind);
+        let outcome = self.store_segment(protection, &header, &blob);
+        let refused = match outcome {
+            Ok(stored) => {
+                let id = (disk.vm, protection);
+                let fact = stored.then(|| Fact::SegmentStored {
+                    disk,
+                    protection,
+                    kind,
+                    epoch: header.epoch.0,
+                    first_counter: header.first_counter,
+                    plain_bytes,
+                    stored_bytes: blob.size,
+                });
+                let entry = (stored && matches!(kind, SegmentKind::Copy { .. })).then(|| {
+                    (
+                        id,
+                        Entry::CopySegment {
+                            header,
+                            stored_bytes: blob.size,
+                        },
+                    )
+                });
+                let answer = Body::SegmentPut {
+                    disk,
+                    kind,
+                    refused: None,
+                };
+                return self.owe(Owed {
+                    conn,
+                    answer,
+                    fact,
+                    entry,
+                });
+            }
+            Err(why) => Some(why),
+        };
+        self.env.send(conn, Body::SegmentPut { disk, kind, refused });
+    }
+
+    /// Whether it is new.
+    fn store_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
+        if header.vault != self.vault {
+            return Err("the segment belongs to another vault".into());
+        }
+        let fence = self.fences.get(&header.disk).copied().unwrap_or(0);
+        if header.epoch.0 < fence {
+            return Err(format!(
+                "epoch {} is fenced: the lowest allowed is {fence}",
+                header.epoch.0
+            ));
+        }
+        let known = self.kept.entry((header.disk.vm, protection)).or_default();
+        if known.ended {
+            return Err("the protection has ended".into());
+        }
+        let complete = match header.kind {
+            SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
+            SegmentKind::Copy { copy, part } => known.pieces.contains(&(header.disk, copy, part)),
+        };
+        if complete {
+            return Ok(false);
+        }
+        let (files, name) = (self.env.files(), segment_file(protection, header));
+        let old = files.read_all(&name).ok();
+        match &old {
+            Some(old) if old.bytes == blob.bytes => {
+                // Its flush may still be under way; the answer waits for the next one.
+                self.dirty.insert(name.clone());
+            }
+            Some(_) => files.replace(&name, blob.clone()).map_err(|error| error.to_string())?,
+            None => {
+                files.append(&name, blob.clone()).map_err(|error| error.to_string())?;
+                self.dirty.insert(name.clone());
+            }
+        }
+        let again = old.is_some_and(|old| old.bytes == blob.bytes) && self.loose.contains_key(&name);
+        self.loose.insert(name, blob.size);
+        Ok(!again)
+    }
+
+    /// Takes in a tag, if all its segments are there.
+    pub fn put_tag(&mut self, conn: ConnId, vm: VmId, protection: u32, tag: Tag) {
+        let id = (vm, protection);
+        let known = self.kept.entry(id).or_default();
+        let answer = Body::TagPut { vm, batch: tag.batch };
+        if known.ended || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
+            return self.owe(Owed {
+                conn,
+                answer,
+                fact: None,
+                entry: None,
+            });
+        }
+        let files = self.env.files();
+        let names: Vec<String> = tag
+            .segments
+            .iter()
+            .map(|header| segment_file(protection, header))
+            .collect();
+        if names.iter().any(|name| files.len(name).is_none()) {
+            return; // a tag before its segments is no tag; its sender owes them first
+        }
+        let size = |name: &String| match self.loose.get(name) {
+            Some(size) => *size,
+            None => files.read_all(name).map_or(0, |blob| blob.size),
+        };
+        let stored_bytes = names.iter().map(size).sum();
+        names.iter().for_each(|name| {
+            self.loose.remove(name);
+        });
+        let fact = Fact::TagStored {
+            vm,
+            protection,
+            batch: tag.batch,
+            last: tag.last,
+            mark: tag.mark,
+        };
+        let entry = Some((id, Entry::Tag { tag, stored_bytes }));
+        self.owe(Owed {
+            conn,
+            answer,
+            fact: Some(fact),
+            entry,
+        });
+    }
+
+    /// Takes in the end of a copy.
+    pub fn put_copy_end(
+        &mut self,
+        conn: ConnId,
+        protection: u32,
+        disk: DiskId,
+        copy: u32,
+        parts: u32,
+        highest: WriteSeq,
+    ) {
+        let id = (disk.vm, protection);
+        let entry = Entry::CopyEnd {
+            disk,
+            copy,
+            parts,
+            highest,
+        };
+        let known = self.kept.entry(id).or_default();
+        let again = known.ended || known.entries.contains(&entry);
+        let answer = Body::CopyEndPut { disk, copy };
+        self.owe(Owed {
+            conn,
+            answer,
+            fact: None,
+            entry: (!again).then_some((id, entry)),
+        });
+    }
+
+    /// Refuses epochs of a disk below this from now on; durable when it returns.
+    pub fn fence(&mut self, disk: DiskId, epoch: u32) {
+        let fence = self.fences.entry(disk).or_insert(0);
+        if *fence >= epoch {
+            return;
+        }
+        *fence = epoch;
+        let bytes = postcard::to_stdvec(&self.fences).expect("plain data encodes");
+        self.env
+            .files()
+            .replace(FENCES, Blob::real(bytes))
+            .expect("a fence that cannot stand must not be granted past");
+    }
+
+    /// A flush is complete: answers what it covered and returns what is newly complete, in the order in which it came.
+    pub fn flushed(&mut self) -> Vec<(ProtectionId, Entry)> {
+        let done = self.under_way.take().unwrap_or_default();
+        let mut news = Vec::new();
+        for owed in done {
+            if let Some((id, entry)) = owed.entry {
+                let known = self.kept.entry(id).or_default();
+                if let Entry::Tag { tag, .. } = &entry
+                    && known.tags.contains(&tag.batch)
+                {
+                    self.env.send(owed.conn, owed.answer);
+                    continue;
+                }
+                known.take(entry.clone());
+                news.push((id, entry));
+            }
+            if let Some(fact) = owed.fact {
+                self.env.fact(fact);
+            }
+            self.env.send(owed.conn, owed.answer);
+        }
+        self.flush();
+        news
+    }
+
+    /// A stored segment; none where there is no such file.
+    #[must_use]
+    pub fn read(&self, protection: u32, header: &SegmentHeader) -> Option<Blob> {
+        self.env.files().read_all(&segment_file(protection, header)).ok()
+    }
+
+    /// All that is complete of a protection and not dropped.
+    #[must_use]
+    pub fn entries(&self, id: ProtectionId) -> Vec<Entry> {
+        self.kept.get(&id).map(|kept| kept.entries.clone()).unwrap_or_default()
+    }
+
+    /// Segments are no longer needed.
+    pub fn drop_segments(&mut self, protection: u32, headers: &[SegmentHeader]) {
+        let files = self.env.files();
+        let mut through: BTreeMap<VmId, u64> = BTreeMap::new();
+        for header in headers {
+            files.remove(&segment_file(protection, header));
+            let batch = match header.kind {
+                SegmentKind::Changes { batch } => batch,
+                SegmentKind::Copy { .. } => 0,
+            };
+            let highest = through.entry(header.disk.vm).or_insert(0);
+            *highest = batch.max(*highest);
+        }
+        for (vm, through) in through {
+            self.note((vm, protection), Entry::Dropped { through });
+        }
+    }
+
+    /// A protection has ended: nothing of it stays, nothing of it is taken in any more.
+    pub fn end(&mut self, id: ProtectionId) {
+        let (files, (vm, protection)) = (self.env.files(), id);
+        for name in files.list(&format!("segments/{protection:04}/vm{}/", vm.0)) {
+            self.loose.remove(&name);
+            files.remove(&name);
+        }
+        self.note(id, Entry::Ended);
+    }
+
+    /// An entry that nobody waits for.
+    fn note(&mut self, id: ProtectionId, entry: Entry) {
+        self.write(id, &entry);
+        self.kept.entry(id).or_default().take(entry);
+        self.flush();
+    }
+
+    fn write(&mut self, id: ProtectionId, entry: &Entry) {
+        let name = index_file(id);
+        let entry = Blob::real(encode(entry));
+        if self.env.files().append(&name, entry).is_ok() {
+            self.dirty.insert(name);
+        }
+    }
+
+    fn owe(&mut self, owed: Owed) {
+        if let Some((id, entry)) = &owed.entry {
+            self.write(*id, entry);
+        }
+        self.waiting.push(owed);
+        self.flush();
+    }
+
+    /// One flush at a time: the next covers all that came meanwhile.
+    fn flush(&mut self) {
+        if self.under_way.is_some() || (self.waiting.is_empty() && self.dirty.is_empty()) {
+            return;
+        }
+        let names: Vec<String> = std::mem::take(&mut self.dirty).into_iter().collect();
+        self.under_way = Some(std::mem::take(&mut self.waiting));
+        self.env.flush(&names, self.token);
+    }
+}
+
+/// The file of a segment.
+#[must_use]
+pub fn segment_file(protection: u32, header: &SegmentHeader) -> String {
+    format!("segments/{protection:04}/{}", header.name())
+}
+
+/// The files of a disk's stored segments, in order of name.
+#[must_use]
+pub fn stored_segments(files: &dyn Files, disk: DiskId) -> Vec<String> {
+    let part = format!("/vm{}/disk{}/", disk.vm.0, disk.index);
+    files
+        .list("segments/")
+        .into_iter()
+        .filter(|name| name.contains(&part))
+        .collect()
+}
+
+fn index_file((vm, protection): ProtectionId) -> String {
+    format!("index/vm{}-{protection:04}", vm.0)
+}
+
+fn id_of(name: &str) -> Option<ProtectionId> {
+    let (vm, protection) = name.strip_prefix("index/vm")?.split_once('-')?;
+    Some((VmId(vm.parse().ok()?), protection.parse().ok()?))
+}
+
+fn encode(entry: &Entry) -> Vec<u8> {
+    let body = postcard::to_stdvec(entry).expect("plain data encodes");
+    let mut out = Vec::with_capacity(ENTRY_HEAD + body.len());
+    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    out.extend_from_slice(&blake3::hash(&body).as_bytes()[..8]);
+    out.extend_from_slice(&body);
+    out
+}
+
+/// The whole entries, and the length of what they take.
+fn decode(bytes: &[u8]) -> (Vec<Entry>, usize) {
+    let (mut entries, mut at) = (Vec::new(), 0);
+    while let Some(head) = bytes.get(at..at + ENTRY_HEAD) {
+        let (len, sum) = head.split_at(4);
+        let len = u32::from_le_bytes([len[0], len[1], len[2], len[3]]) as usize;
+        let Some(body) = bytes.get(at + ENTRY_HEAD..at + ENTRY_HEAD + len) else {
+            break;
+        };
+        if blake3::hash(body).as_bytes()[..8] != *sum {
+            break;
+        }
+        let Ok(entry) = postcard::from_bytes(body) else { break };
+        entries.push(entry);
+        at += ENTRY_HEAD + len;
+    }
+    (entries, at)
+}
