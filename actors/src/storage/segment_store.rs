@@ -51,7 +51,7 @@ pub enum Entry {
         /// Bytes that its segments take.
         stored_bytes: u64,
     },
-    /// Batches up to this one, and all pieces of copies, are not needed any more.
+    /// Batches up to this one are not needed any more.
     Dropped {
         /// The last batch.
         through: u64,
@@ -92,7 +92,6 @@ impl Kept {
                 self.dropped = self.dropped.max(through);
                 self.entries.retain(|entry| match entry {
                     Entry::Tag { tag, .. } => tag.batch > through,
-                    Entry::CopySegment { .. } => false,
                     _ => true,
                 });
                 return;
@@ -226,7 +225,9 @@ impl SegmentStore {
             return Err("the protection has ended".into());
         }
         let complete = match header.kind {
-            SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
+            SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => {
+                batch <= known.dropped || known.tags.contains(&batch)
+            }
             SegmentKind::Copy { copy, part } => known.pieces.contains(&(header.disk, copy, part)),
         };
         if complete {
@@ -382,8 +383,8 @@ impl SegmentStore {
         for header in headers {
             files.remove(&segment_file(protection, header));
             let batch = match header.kind {
-                SegmentKind::Changes { batch } => batch,
-                SegmentKind::Copy { .. } => 0,
+                SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => batch,
+                SegmentKind::Copy { .. } => continue,
             };
             let highest = through.entry(header.disk.vm).or_insert(0);
             *highest = batch.max(*highest);
