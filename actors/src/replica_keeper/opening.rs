@@ -101,9 +101,7 @@ impl ReplicaKeeper {
         if let Err(error) = applied {
             self.failed(&error.to_string());
         }
-        self.pending_bytes = self
-            .pending_bytes
-            .saturating_sub(changes.plain_bytes().min(self.pending_bytes));
+        self.pending_bytes = self.pending_bytes.saturating_sub(stored_bytes);
         self.events.push(KeeperEvent::Drop(vec![header.clone()]));
         self.end_copies();
     }
