@@ -6,6 +6,7 @@
 
 pub mod azure_compute;
 pub mod facts;
+pub mod master_target;
 pub mod messages;
 pub mod operator;
 pub mod ports;

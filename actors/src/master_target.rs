@@ -1,0 +1,329 @@
+//! A master target: the other end of the way back. It stores what process servers seal in Azure, opens it, writes the on-premises
+//! disks, and leaves them at a recovery point when a failback asks for it (facts §4.3, §3.3).
+//!
+//! It is Azure storage and the Site Recovery service in one machine: [`SegmentStore`] keeps segments durably (the retention drive),
+//! [`ReplicaKeeper`] makes points of them. Commands come through its configuration server. The disks are those that vCenter attached
+//! to it: the machine's own (original location), or new ones of a VM that stands in for a physical server.
+//!
+//! Port 9443 towards process servers is our model: the documentation has the number in a picture only. Our model too: a master target
+//! that loses its power forgets how far it was, and the protection is copied by checksums again. Left out: vSphere snapshots, the
+//! restrictions of controllers and datastores.
+
+use std::collections::BTreeMap;
+
+use datapath::{DiskId, VmId};
+
+use crate::facts::{Fact, Severity};
+use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, PointChoice, Protection, Reply};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
+use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper};
+use crate::session::{Session, SessionEvent};
+use crate::spec::MasterTargetSpec;
+use crate::start::actor;
+use crate::storage::{Entry, ProtectionId, SegmentStore};
+
+const SECOND: u64 = 1_000_000_000;
+const HEARTBEAT: u64 = 60 * SECOND;
+/// Disks that may be attached at a time, its own included (facts §3.3).
+const DISKS: usize = 60;
+
+const CS: u32 = 1;
+const BEAT: u32 = 2;
+const FLUSH: u32 = 3;
+/// Volumes are durable; the key is the command.
+const LEFT: u32 = 4;
+
+/// A failback that waits for its point.
+struct Finishing {
+    command: u64,
+    vm: VmId,
+    mark: Option<datapath::replica::Mark>,
+}
+
+/// The actor.
+pub struct MasterTarget {
+    spec: MasterTargetSpec,
+    env: Env,
+    cs: Session,
+    beats: u64,
+    store: SegmentStore,
+    keepers: BTreeMap<VmId, ReplicaKeeper>,
+    /// Who asked for checksums of a disk.
+    askers: BTreeMap<DiskId, ConnId>,
+    /// By ticket of the machine's keeper.
+    finishing: BTreeMap<(VmId, u64), Finishing>,
+    leaving: BTreeMap<u64, Finishing>,
+    next_key: u64,
+}
+
+actor!(MasterTarget);
+
+impl MasterTarget {
+    /// A master target.
+    #[must_use]
+    pub fn new(spec: MasterTargetSpec, env: Env) -> MasterTarget {
+        let cs = Session::new(spec.configuration_server, PORT_MANAGEMENT, Token { what: CS, key: 0 });
+        let store = SegmentStore::new(env.clone(), spec.vault, Token { what: FLUSH, key: 0 });
+        MasterTarget {
+            spec,
+            env,
+            cs,
+            beats: 0,
+            store,
+            keepers: BTreeMap::new(),
+            askers: BTreeMap::new(),
+            finishing: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            next_key: 0,
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        let input = match self.cs.input(&self.env, input) {
+            SessionEvent::NotMine(input) => input,
+            SessionEvent::Opened => {
+                let (component, machine) = (Component::MasterTarget, self.env.machine);
+                let key = self.spec.passphrase;
+                self.cs.send(&self.env, Body::Register { component, machine, vm: None, key });
+                return self.cs.owe(&self.env);
+            }
+            SessionEvent::Received(frame) => return self.on_cs_frame(frame.body),
+            SessionEvent::Lost | SessionEvent::Nothing => return,
+        };
+        match input {
+            Input::Started => {
+                self.store.recover();
+                self.env.listen(self.spec.port);
+                self.cs.start(&self.env);
+                self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+            }
+            Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
+            Input::Flushed(Token { what: FLUSH, .. }) => {
+                for (id, entry) in self.store.flushed() {
+                    self.on_stored(id, entry);
+                }
+            }
+            Input::Flushed(Token { what: LEFT, key }) => self.on_left(key),
+            Input::Done(Token { what: JOB, key }, output) => self.on_job(key, output),
+            Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, frame),
+            Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
+            _ => {}
+        }
+    }
+
+    fn on_beat(&mut self) {
+        self.beats += 1;
+        let answer = self.beats % 5 == 0;
+        let backlog_bytes = self.keepers.values().map(ReplicaKeeper::backlog_bytes).sum();
+        if self.cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer }) && answer {
+            self.cs.owe(&self.env);
+        }
+        self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
+        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+    }
+
+    // Commands.
+
+    fn on_cs_frame(&mut self, body: Body) {
+        match body {
+            Body::Registered { .. } | Body::HeartbeatSeen => self.cs.settled(),
+            Body::Command { id, command, .. } => self.on_command(id, command),
+            _ => {}
+        }
+    }
+
+    fn reply(&mut self, id: u64, result: Result<Reply, String>) {
+        self.cs.send(&self.env, Body::Reply { id, result });
+    }
+
+    fn on_command(&mut self, id: u64, command: Command) {
+        match command {
+            Command::Receive(protection) => {
+                let result = self.receive(protection).map(|()| Reply::Done);
+                self.reply(id, result);
+            }
+            Command::Finish { vm, protection, point } => self.finish(id, vm, protection, point),
+            Command::Unserve { vm, protection } => {
+                if self.keepers.get(&vm).is_some_and(|k| k.protection().protection == protection) {
+                    self.keepers.remove(&vm);
+                    self.store.end((vm, protection));
+                }
+                self.reply(id, Ok(Reply::Done));
+            }
+            other => self.reply(id, Err(format!("a master target cannot do this: {other:?}"))),
+        }
+    }
+
+    fn receive(&mut self, protection: Protection) -> Result<(), String> {
+        let vm = protection.vm;
+        if self.keepers.get(&vm).is_some_and(|k| k.protection() == &protection) {
+            return Ok(());
+        }
+        let attached: usize = self.keepers.values().map(|k| k.protection().disks.len()).sum();
+        if attached + protection.disks.len() >= DISKS {
+            return Err(format!(
+                "a master target carries {DISKS} disks at the most, its own included; {attached} are attached (facts §3.3, REP)"
+            ));
+        }
+        let world = self.env.world();
+        let mut disks = Vec::new();
+        for (disk, _) in &protection.disks {
+            let name = self.volume_of(*disk);
+            let volume = world.volume(&name).ok_or_else(|| format!("disk {name} is not attached"))?;
+            disks.push((*disk, volume));
+        }
+        let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, protection, disks);
+        self.keepers.insert(vm, keeper);
+        Ok(())
+    }
+
+    /// The disk that is attached for a machine's disk: that of a stand-in where there is one.
+    fn volume_of(&self, disk: DiskId) -> String {
+        let stand_in = volume_name(disk, "failback");
+        match self.env.world().volume(&stand_in) {
+            Some(_) => stand_in,
+            None => volume_name(disk, "source"),
+        }
+    }
+
+    fn finish(&mut self, command: u64, vm: VmId, protection: u32, point: PointChoice) {
+        let known = self.keepers.get_mut(&vm).filter(|k| k.protection().protection == protection);
+        let Some(keeper) = known else {
+            return self.reply(command, Err("the master target does not receive this machine".to_owned()));
+        };
+        if self.finishing.values().chain(self.leaving.values()).any(|f| f.command == command) {
+            return;
+        }
+        let ticket = keeper.materialise(point);
+        self.finishing.insert((vm, ticket), Finishing { command, vm, mark: None });
+        self.attend(vm);
+    }
+
+    // Process servers.
+
+    fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
+        match body {
+            Body::PutSegment { protection, header, plain_bytes } => {
+                let known = self.keepers.get(&header.disk.vm).is_some_and(|k| k.protection().protection == protection);
+                if !known {
+                    let refused = Some("the master target was not told of this protection".to_owned());
+                    return self.env.send(conn, Body::SegmentPut { disk: header.disk, kind: header.kind, refused });
+                }
+                // The vault granted the epoch; from its first segment on, earlier ones are fenced here too.
+                if header.vault == self.spec.vault {
+                    self.store.fence(header.disk, header.epoch.0);
+                }
+                self.store.put_segment(conn, protection, header, plain_bytes, payload.unwrap_or_default());
+            }
+            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
+            Body::PutCopyEnd { disk, protection, copy, parts, highest } => {
+                self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
+            }
+            Body::ChecksumAsk { disk, first_chunk, count } => {
+                self.askers.insert(disk, conn);
+                if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
+                    keeper.checksums(disk, first_chunk, count, &mut self.next_key);
+                }
+            }
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            _ => {}
+        }
+    }
+
+    fn on_stored(&mut self, (vm, protection): ProtectionId, entry: Entry) {
+        let Some(keeper) = self.keepers.get_mut(&vm).filter(|k| k.protection().protection == protection) else {
+            return;
+        };
+        match entry {
+            Entry::CopySegment { header, stored_bytes } => keeper.copy_segment_stored(header, stored_bytes),
+            Entry::CopyEnd { disk, copy, parts, highest } => keeper.copy_complete(disk, copy, parts, highest),
+            Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
+            Entry::Dropped { .. } | Entry::Ended => {}
+        }
+        self.attend(vm);
+    }
+
+    fn on_job(&mut self, key: u64, output: Output) {
+        let owner = self.keepers.iter_mut().find(|(_, keeper)| keeper.owns(key));
+        if let Some((&vm, keeper)) = owner {
+            keeper.done(key, output);
+            self.attend(vm);
+        }
+    }
+
+    /// Gives a keeper the segments that it wants and carries out what came of it, until neither is left.
+    fn attend(&mut self, vm: VmId) {
+        loop {
+            let Some(keeper) = self.keepers.get_mut(&vm) else { return };
+            let protection = keeper.protection().protection;
+            let wanted = keeper.take_wanted();
+            for header in &wanted {
+                let blob = self.store.read(protection, header);
+                keeper.segment(header, blob, &mut self.next_key);
+            }
+            let events = keeper.take_events();
+            if wanted.is_empty() && events.is_empty() {
+                return;
+            }
+            for event in events {
+                self.on_keeper_event(vm, protection, event);
+            }
+        }
+    }
+
+    fn on_keeper_event(&mut self, vm: VmId, protection: u32, event: KeeperEvent) {
+        match event {
+            KeeperEvent::CopiesApplied => self.notify(Notice::CopyComplete { vm, protection }),
+            KeeperEvent::PointProcessed(mark) => self.notify(Notice::PointProcessed { vm, protection, mark }),
+            KeeperEvent::Refused(_) => {}
+            KeeperEvent::Drop(headers) => self.store.drop_segments(protection, &headers),
+            KeeperEvent::Checksums { disk, first_chunk, sums, position } => {
+                if let Some(asker) = self.askers.get(&disk) {
+                    let body = Body::Checksums { disk, first_chunk, sums, position, differing_bytes: None };
+                    self.env.send(*asker, body);
+                }
+            }
+            KeeperEvent::Materialised { ticket, result } => {
+                let Some(mut finishing) = self.finishing.remove(&(vm, ticket)) else { return };
+                match result {
+                    Ok((mark, disks)) => {
+                        let mut names = Vec::new();
+                        for (disk, volume) in disks {
+                            let name = self.volume_of(disk);
+                            self.env.world().volume_put(&name, volume);
+                            names.push(format!("volume:{name}"));
+                        }
+                        finishing.mark = Some(mark);
+                        let key = finishing.command;
+                        self.leaving.insert(key, finishing);
+                        self.env.flush(&names, Token { what: LEFT, key });
+                    }
+                    Err(why) => self.reply(finishing.command, Err(why)),
+                }
+            }
+        }
+    }
+
+    /// The disks are durable as the point has them: vCenter can take them.
+    fn on_left(&mut self, key: u64) {
+        if let Some(Finishing { command, mark: Some(mark), vm }) = self.leaving.remove(&key) {
+            if let Some(keeper) = self.keepers.get_mut(&vm) {
+                keeper.unpin(mark.point);
+            }
+            self.reply(command, Ok(Reply::Finished { mark }));
+        }
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        if !self.cs.send(&self.env, Body::Notice(notice)) {
+            // The service asks again when it hears that the master target is back.
+            self.env.fact(Fact::Alert {
+                vm: None,
+                severity: Severity::Warning,
+                code: "78022".to_owned(),
+                text: "the master target has no connection with its configuration server".to_owned(),
+            });
+        }
+    }
+}
