@@ -85,7 +85,15 @@ impl MasterTarget {
             SessionEvent::Opened => {
                 let (component, machine) = (Component::MasterTarget, self.env.machine);
                 let key = self.spec.passphrase;
-                self.cs.send(&self.env, Body::Register { component, machine, vm: None, key });
+                self.cs.send(
+                    &self.env,
+                    Body::Register {
+                        component,
+                        machine,
+                        vm: None,
+                        key,
+                    },
+                );
                 return self.cs.owe(&self.env);
             }
             SessionEvent::Received(frame) => return self.on_cs_frame(frame.body),
@@ -145,7 +153,11 @@ impl MasterTarget {
             }
             Command::Finish { vm, protection, point } => self.finish(id, vm, protection, point),
             Command::Unserve { vm, protection } => {
-                if self.keepers.get(&vm).is_some_and(|k| k.protection().protection == protection) {
+                if self
+                    .keepers
+                    .get(&vm)
+                    .is_some_and(|k| k.protection().protection == protection)
+                {
                     self.keepers.remove(&vm);
                     self.store.end((vm, protection));
                 }
@@ -170,7 +182,9 @@ impl MasterTarget {
         let mut disks = Vec::new();
         for (disk, _) in &protection.disks {
             let name = self.volume_of(*disk);
-            let volume = world.volume(&name).ok_or_else(|| format!("disk {name} is not attached"))?;
+            let volume = world
+                .volume(&name)
+                .ok_or_else(|| format!("disk {name} is not attached"))?;
             disks.push((*disk, volume));
         }
         let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, protection, disks);
@@ -188,15 +202,33 @@ impl MasterTarget {
     }
 
     fn finish(&mut self, command: u64, vm: VmId, protection: u32, point: PointChoice) {
-        let known = self.keepers.get_mut(&vm).filter(|k| k.protection().protection == protection);
+        let known = self
+            .keepers
+            .get_mut(&vm)
+            .filter(|k| k.protection().protection == protection);
         let Some(keeper) = known else {
-            return self.reply(command, Err("the master target does not receive this machine".to_owned()));
+            return self.reply(
+                command,
+                Err("the master target does not receive this machine".to_owned()),
+            );
         };
-        if self.finishing.values().chain(self.leaving.values()).any(|f| f.command == command) {
+        if self
+            .finishing
+            .values()
+            .chain(self.leaving.values())
+            .any(|f| f.command == command)
+        {
             return;
         }
         let ticket = keeper.materialise(point);
-        self.finishing.insert((vm, ticket), Finishing { command, vm, mark: None });
+        self.finishing.insert(
+            (vm, ticket),
+            Finishing {
+                command,
+                vm,
+                mark: None,
+            },
+        );
         self.attend(vm);
     }
 
@@ -204,23 +236,48 @@ impl MasterTarget {
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
         match body {
-            Body::PutSegment { protection, header, plain_bytes } => {
-                let known = self.keepers.get(&header.disk.vm).is_some_and(|k| k.protection().protection == protection);
+            Body::PutSegment {
+                protection,
+                header,
+                plain_bytes,
+            } => {
+                let known = self
+                    .keepers
+                    .get(&header.disk.vm)
+                    .is_some_and(|k| k.protection().protection == protection);
                 if !known {
                     let refused = Some("the master target was not told of this protection".to_owned());
-                    return self.env.send(conn, Body::SegmentPut { disk: header.disk, kind: header.kind, refused });
+                    return self.env.send(
+                        conn,
+                        Body::SegmentPut {
+                            disk: header.disk,
+                            kind: header.kind,
+                            refused,
+                        },
+                    );
                 }
                 // The vault granted the epoch; from its first segment on, earlier ones are fenced here too.
                 if header.vault == self.spec.vault {
                     self.store.fence(header.disk, header.epoch.0);
                 }
-                self.store.put_segment(conn, protection, header, plain_bytes, payload.unwrap_or_default());
+                self.store
+                    .put_segment(conn, protection, header, plain_bytes, payload.unwrap_or_default());
             }
             Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
-            Body::PutCopyEnd { disk, protection, copy, parts, highest } => {
+            Body::PutCopyEnd {
+                disk,
+                protection,
+                copy,
+                parts,
+                highest,
+            } => {
                 self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
             }
-            Body::ChecksumAsk { disk, first_chunk, count } => {
+            Body::ChecksumAsk {
+                disk,
+                first_chunk,
+                count,
+            } => {
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
                     keeper.checksums(disk, first_chunk, count, &mut self.next_key);
@@ -232,12 +289,21 @@ impl MasterTarget {
     }
 
     fn on_stored(&mut self, (vm, protection): ProtectionId, entry: Entry) {
-        let Some(keeper) = self.keepers.get_mut(&vm).filter(|k| k.protection().protection == protection) else {
+        let Some(keeper) = self
+            .keepers
+            .get_mut(&vm)
+            .filter(|k| k.protection().protection == protection)
+        else {
             return;
         };
         match entry {
             Entry::CopySegment { header, stored_bytes } => keeper.copy_segment_stored(header, stored_bytes),
-            Entry::CopyEnd { disk, copy, parts, highest } => keeper.copy_complete(disk, copy, parts, highest),
+            Entry::CopyEnd {
+                disk,
+                copy,
+                parts,
+                highest,
+            } => keeper.copy_complete(disk, copy, parts, highest),
             Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
             Entry::Dropped { .. } | Entry::Ended => {}
         }
@@ -255,7 +321,9 @@ impl MasterTarget {
     /// Gives a keeper the segments that it wants and carries out what came of it, until neither is left.
     fn attend(&mut self, vm: VmId) {
         loop {
-            let Some(keeper) = self.keepers.get_mut(&vm) else { return };
+            let Some(keeper) = self.keepers.get_mut(&vm) else {
+                return;
+            };
             let protection = keeper.protection().protection;
             let wanted = keeper.take_wanted();
             for header in &wanted {
@@ -278,14 +346,27 @@ impl MasterTarget {
             KeeperEvent::PointProcessed(mark) => self.notify(Notice::PointProcessed { vm, protection, mark }),
             KeeperEvent::Refused(_) => {}
             KeeperEvent::Drop(headers) => self.store.drop_segments(protection, &headers),
-            KeeperEvent::Checksums { disk, first_chunk, sums, position } => {
+            KeeperEvent::Checksums {
+                disk,
+                first_chunk,
+                sums,
+                position,
+            } => {
                 if let Some(asker) = self.askers.get(&disk) {
-                    let body = Body::Checksums { disk, first_chunk, sums, position, differing_bytes: None };
+                    let body = Body::Checksums {
+                        disk,
+                        first_chunk,
+                        sums,
+                        position,
+                        differing_bytes: None,
+                    };
                     self.env.send(*asker, body);
                 }
             }
             KeeperEvent::Materialised { ticket, result } => {
-                let Some(mut finishing) = self.finishing.remove(&(vm, ticket)) else { return };
+                let Some(mut finishing) = self.finishing.remove(&(vm, ticket)) else {
+                    return;
+                };
                 match result {
                     Ok((mark, disks)) => {
                         let mut names = Vec::new();
@@ -307,7 +388,12 @@ impl MasterTarget {
 
     /// The disks are durable as the point has them: vCenter can take them.
     fn on_left(&mut self, key: u64) {
-        if let Some(Finishing { command, mark: Some(mark), vm }) = self.leaving.remove(&key) {
+        if let Some(Finishing {
+            command,
+            mark: Some(mark),
+            vm,
+        }) = self.leaving.remove(&key)
+        {
             if let Some(keeper) = self.keepers.get_mut(&vm) {
                 keeper.unpin(mark.point);
             }

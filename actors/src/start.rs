@@ -3,6 +3,7 @@
 use actix::{Actor, Recipient};
 
 use crate::azure_compute::AzureCompute;
+use crate::master_target::MasterTarget;
 use crate::operator::Operator;
 use crate::ports::{Deliver, Env};
 use crate::process_server::ProcessServer;
@@ -46,6 +47,7 @@ pub(crate) use actor;
 #[must_use]
 pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
     match spec {
+        ComponentSpec::MasterTarget(spec) => MasterTarget::new(spec.clone(), env).start().recipient(),
         ComponentSpec::ProcessServer(spec) => ProcessServer::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Vcenter(spec) => Vcenter::new(spec.clone(), env).start().recipient(),
         ComponentSpec::AzureCompute(spec) => AzureCompute::new(spec.clone(), env).start().recipient(),
