@@ -210,7 +210,7 @@ pub fn open(
     } else {
         sealed::open(worker, key, &header, bytes, body)
     }
-    .map_err(|why| refuse(why))
+    .map_err(refuse)
 }
 
 /// The clear beginning that real and modelled segments share.
