@@ -95,7 +95,6 @@ pub struct Worker {
     compressor: zstd::bulk::Compressor<'static>,
     decompressor: zstd::bulk::Decompressor<'static>,
     plain: Vec<u8>,
-    packed: Vec<u8>,
 }
 
 impl Worker {
@@ -109,7 +108,6 @@ impl Worker {
             compressor: zstd::bulk::Compressor::new(level).expect("zstd allocates its context"),
             decompressor: zstd::bulk::Decompressor::new().expect("zstd allocates its context"),
             plain: Vec::new(),
-            packed: Vec::with_capacity(zstd::zstd_safe::compress_bound(crate::CHUNK_BYTES as usize)),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Real content: cut into chunks, compressed, sealed; and back.
 
-use crate::batch::{DiskChanges, Stretch, stretches};
+use std::io::Cursor;
+
+use crate::batch::{DiskChanges, stretches};
 use crate::content::{Blob, Content, Run};
 use crate::seal::{DiskKey, NonceRange, SEAL_BYTES, SealNonce};
 use crate::segment::{SegmentHeader, Worker, beginning};
@@ -74,11 +76,12 @@ pub(super) fn seal(
             );
             continue;
         }
-        let mut from = stretch.start;
+        let (mut from, mut runs) = (stretch.start, stretch.runs.as_slice());
         while from < stretch.end {
             let to = (from + CHUNK_EXTENTS).min(stretch.end);
+            runs = &runs[runs.iter().take_while(|run| run.end().0 <= from).count()..];
             let at = out.len();
-            let kind = chunk(worker, stretch, from, to, &mut out);
+            let kind = chunk(worker, runs, from, to, &mut out);
             let stored = (out.len() - at) as u32;
             let nonce = SealNonce {
                 epoch: nonces.epoch,
@@ -108,48 +111,50 @@ pub(super) fn seal(
     };
     let seal = key.seal(nonce, head, &mut tail[..manifest_bytes]);
     tail[manifest_bytes..manifest_bytes + SEAL_BYTES].copy_from_slice(&seal);
+    // What is stored lives long: no room to spare is kept with it.
+    out.shrink_to_fit();
     Blob::real(out)
 }
 
-/// Appends the chunk's stored form; returns its kind.
-fn chunk(worker: &mut Worker, stretch: &Stretch, from: u64, to: u64, out: &mut Vec<u8>) -> u8 {
-    let whole = stretch
-        .runs
-        .iter()
-        .find_map(|run| (run.start.0 <= from && run.end().0 >= to).then(|| run.slice(Extent(from), Extent(to))))
-        .flatten();
-    let plain: &[u8] = match &whole {
-        Some(Run {
-            content: Content::Bytes(bytes),
-            ..
-        }) => bytes,
+/// Appends the stored form of the chunk `[from, to)`, which the first of `runs` begins in or before; returns its kind.
+fn chunk(worker: &mut Worker, runs: &[Run], from: u64, to: u64, out: &mut Vec<u8>) -> u8 {
+    let plain = match part(&runs[0], from, to) {
+        whole if whole.len() as u64 == (to - from) * EXTENT_BYTES => whole,
         _ => {
             worker.plain.clear();
-            for part in stretch
-                .runs
-                .iter()
-                .filter_map(|run| run.slice(Extent(from), Extent(to)))
-            {
-                if let Content::Bytes(bytes) = &part.content {
-                    worker.plain.extend_from_slice(bytes);
-                }
+            for run in runs.iter().take_while(|run| run.start.0 < to) {
+                worker.plain.extend_from_slice(part(run, from, to));
             }
             &worker.plain
         }
     };
     debug_assert_eq!(plain.len() as u64, (to - from) * EXTENT_BYTES);
-    worker.packed.clear();
+    // Compressed to where it will stay; what does not compress is put there instead.
+    let at = out.len();
+    out.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+    let mut end = Cursor::new(&mut *out);
+    end.set_position(at as u64);
     let packed = worker
         .compressor
-        .compress_to_buffer(plain, &mut worker.packed)
+        .compress_to_buffer(plain, &mut end)
         .expect("the buffer holds any chunk");
     if packed + packed / 32 < plain.len() {
-        out.extend_from_slice(&worker.packed);
+        debug_assert_eq!(out.len(), at + packed);
         ZSTD
     } else {
+        out.truncate(at);
         out.extend_from_slice(plain);
         RAW
     }
+}
+
+/// The run's bytes within `[from, to)`.
+fn part(run: &Run, from: u64, to: u64) -> &[u8] {
+    let Content::Bytes(bytes) = &run.content else {
+        unreachable!("a stretch without zeros has bytes in the real grain")
+    };
+    let at = |extent: u64| ((extent.clamp(run.start.0, run.end().0) - run.start.0) * EXTENT_BYTES) as usize;
+    &bytes[at(from)..at(to)]
 }
 
 fn fingerprint(clear: &[u8]) -> [u8; 16] {
