@@ -5,6 +5,7 @@
 //! same actor runs on every network and, later, on real machines.
 
 pub mod azure_compute;
+pub mod configuration_server;
 pub mod facts;
 pub mod master_target;
 pub mod messages;

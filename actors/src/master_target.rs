@@ -152,7 +152,7 @@ impl MasterTarget {
                 self.reply(id, result);
             }
             Command::Finish { vm, protection, point } => self.finish(id, vm, protection, point),
-            Command::Unserve { vm, protection } => {
+            Command::Release { vm, protection } => {
                 if self
                     .keepers
                     .get(&vm)

@@ -734,6 +734,13 @@ pub enum Command {
         /// The protection.
         protection: u32,
     },
+    /// To a master target: this protection has ended; what is stored of it can go.
+    Release {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
     /// To an agent: start to replicate.
     Protect(Protection),
     /// To an agent: stop.

@@ -1,0 +1,413 @@
+//! The configuration server: where components register, and through which the Site Recovery service reaches them.
+//!
+//! Agents, process servers and master targets call it on 443 and show the passphrase; it calls the service on 443 once it was given the
+//! vault's registration key. Commands come down that connection and are passed on to the component's own; replies and notices go up.
+//! A command for a component that is not connected waits, and one that was not answered is repeated when the component comes back:
+//! both survive a power cut. Every component is built to be given a command twice. Requests for epochs pass through in both directions.
+//! Orders for vCenter it carries out itself, over a session of its own.
+//!
+//! Nothing heard of a component for 15 minutes is an alert (facts §1.6, §6: 806, 78174, 78022). While the configuration server is down,
+//! data flows on (our model; facts F10).
+
+use std::collections::BTreeMap;
+
+use datapath::{Blob, DiskId, SimTime, VmId};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Fact, Severity};
+use crate::messages::{Body, Command, Component, Local, Notice, PORT_MANAGEMENT, Reply};
+use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::session::{Session, SessionEvent};
+use crate::spec::ConfigurationServerSpec;
+use crate::start::actor;
+
+const SECOND: u64 = 1_000_000_000;
+/// After this long without a word a component counts as lost.
+const LOST_AFTER: u64 = 15 * 60 * SECOND;
+/// Between looks at who was heard of.
+const LOOK_EVERY: u64 = 5 * 60 * SECOND;
+const STATE: &str = "configuration-server";
+
+/// The session with the service.
+const SERVICE: u32 = 1;
+/// A session with a vCenter; the key is its machine.
+const VCENTER: u32 = 2;
+/// Time to look who was heard of.
+const LOOK: u32 = 3;
+
+/// What survives a power cut.
+#[derive(Default, Serialize, Deserialize)]
+struct Saved {
+    registration_key: Option<u64>,
+    /// Commands that are not answered, by number: whose they are, and what.
+    commands: BTreeMap<u64, (MachineId, Command)>,
+}
+
+struct Known {
+    component: Component,
+    vm: Option<VmId>,
+    conn: Option<ConnId>,
+    heard: SimTime,
+    lost: bool,
+}
+
+/// The actor.
+pub struct ConfigurationServer {
+    spec: ConfigurationServerSpec,
+    env: Env,
+    saved: Saved,
+    service: Session,
+    accepted: bool,
+    /// By machine and component: a management server carries several.
+    known: BTreeMap<(MachineId, Component), Known>,
+    conns: BTreeMap<ConnId, (MachineId, Component)>,
+    vcenters: BTreeMap<MachineId, Session>,
+    /// Who waits for an epoch.
+    epochs: BTreeMap<(DiskId, MachineId), ConnId>,
+    /// Notices that the service has not been told yet.
+    notices: Vec<Notice>,
+}
+
+actor!(ConfigurationServer);
+
+impl ConfigurationServer {
+    /// A configuration server.
+    #[must_use]
+    pub fn new(spec: ConfigurationServerSpec, env: Env) -> ConfigurationServer {
+        let service = Session::new(spec.service, PORT_MANAGEMENT, Token { what: SERVICE, key: 0 });
+        ConfigurationServer {
+            spec,
+            env,
+            saved: Saved::default(),
+            service,
+            accepted: false,
+            known: BTreeMap::new(),
+            conns: BTreeMap::new(),
+            vcenters: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            notices: Vec::new(),
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        let input = match self.service.input(&self.env, input) {
+            SessionEvent::NotMine(input) => input,
+            SessionEvent::Opened => return self.register(),
+            SessionEvent::Received(frame) => return self.on_service_frame(frame.body),
+            SessionEvent::Lost => {
+                self.accepted = false;
+                return;
+            }
+            SessionEvent::Nothing => return,
+        };
+        let Some(input) = self.vcenter_input(input) else { return };
+        match input {
+            Input::Started => self.on_started(),
+            Input::Timer(Token { what: LOOK, .. }) => self.on_look(),
+            Input::Local(Local::RegisterWithVault { key }) => {
+                self.saved.registration_key = Some(key);
+                self.save();
+                self.service.start(&self.env);
+            }
+            Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, frame),
+            Input::Network(NetEvent::Closed { conn }) => {
+                if let Some(id) = self.conns.remove(&conn)
+                    && let Some(known) = self.known.get_mut(&id)
+                    && known.conn == Some(conn)
+                {
+                    known.conn = None;
+                }
+                self.epochs.retain(|_, asker| *asker != conn);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_started(&mut self) {
+        if let Ok(blob) = self.env.files().read_all(STATE) {
+            self.saved = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        }
+        self.env.listen(PORT_MANAGEMENT);
+        self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
+        if self.saved.registration_key.is_some() {
+            self.service.start(&self.env);
+        }
+        let own: Vec<u64> = self
+            .saved
+            .commands
+            .iter()
+            .filter(|(_, (to, _))| *to == self.env.machine)
+            .map(|(id, _)| *id)
+            .collect();
+        own.into_iter().for_each(|id| self.pass_on(id));
+    }
+
+    fn save(&self) {
+        let bytes = postcard::to_stdvec(&self.saved).expect("plain data encodes");
+        if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
+            self.alert(
+                None,
+                Severity::Critical,
+                "",
+                &format!("database of the configuration server: {error}"),
+            );
+        }
+    }
+
+    fn alert(&self, vm: Option<VmId>, severity: Severity, code: &str, text: &str) {
+        self.env.fact(Fact::Alert {
+            vm,
+            severity,
+            code: code.to_owned(),
+            text: text.to_owned(),
+        });
+    }
+
+    // The service.
+
+    fn register(&mut self) {
+        let Some(key) = self.saved.registration_key else { return };
+        let (component, machine) = (Component::ConfigurationServer, self.env.machine);
+        self.service.send(
+            &self.env,
+            Body::Register {
+                component,
+                machine,
+                vm: None,
+                key,
+            },
+        );
+        self.service.owe(&self.env);
+    }
+
+    fn on_service_frame(&mut self, body: Body) {
+        match body {
+            Body::Registered { refused } => {
+                self.service.settled();
+                match refused {
+                    None => {
+                        self.accepted = true;
+                        for notice in std::mem::take(&mut self.notices) {
+                            self.notify(notice);
+                        }
+                    }
+                    Some(why) => self.alert(
+                        None,
+                        Severity::Critical,
+                        "",
+                        &format!("the vault refuses to register: {why}"),
+                    ),
+                }
+            }
+            Body::Command { id, to, command } => {
+                self.saved.commands.insert(id, (to, command));
+                self.save();
+                self.pass_on(id);
+            }
+            Body::EpochGrant { disk, sealer, .. } => {
+                if let Some(conn) = self.epochs.remove(&(disk, sealer)) {
+                    self.env.send(conn, body);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        if !self.accepted || !self.service.send(&self.env, Body::Notice(notice.clone())) {
+            self.notices.push(notice);
+        }
+    }
+
+    fn answer(&mut self, id: u64, result: Result<Reply, String>) {
+        if self.saved.commands.remove(&id).is_some() {
+            self.save();
+        }
+        self.service.send(&self.env, Body::Reply { id, result });
+    }
+
+    /// Gives a command to whom it is for, if that is there.
+    fn pass_on(&mut self, id: u64) {
+        let Some((to, command)) = self.saved.commands.get(&id).cloned() else {
+            return;
+        };
+        if let Command::Vcenter { vcenter, action } = command {
+            let env = self.env.clone();
+            let token = Token {
+                what: VCENTER,
+                key: u64::from(vcenter.0),
+            };
+            let session = self
+                .vcenters
+                .entry(vcenter)
+                .or_insert_with(|| Session::new(vcenter, PORT_MANAGEMENT, token));
+            session.start(&env);
+            if session.send(&env, Body::Vcenter { id, action }) {
+                session.owe(&env);
+            }
+            return;
+        }
+        let component = component_of(&command);
+        if let Some(conn) = self.known.get(&(to, component)).and_then(|known| known.conn) {
+            self.env.send(conn, Body::Command { id, to, command });
+        }
+    }
+
+    fn vcenter_input(&mut self, mut input: Input) -> Option<Input> {
+        let machines: Vec<MachineId> = self.vcenters.keys().copied().collect();
+        for machine in machines {
+            let Some(session) = self.vcenters.get_mut(&machine) else {
+                continue;
+            };
+            match session.input(&self.env, input) {
+                SessionEvent::NotMine(back) => {
+                    input = back;
+                    continue;
+                }
+                SessionEvent::Opened => {
+                    let of_it =
+                        |command: &Command| matches!(command, Command::Vcenter { vcenter, .. } if *vcenter == machine);
+                    let ids: Vec<u64> = self
+                        .saved
+                        .commands
+                        .iter()
+                        .filter(|(_, (_, c))| of_it(c))
+                        .map(|(id, _)| *id)
+                        .collect();
+                    ids.into_iter().for_each(|id| self.pass_on(id));
+                }
+                SessionEvent::Received(Frame {
+                    body: Body::VcenterDone { id, refused },
+                    ..
+                }) => {
+                    session.settled();
+                    self.answer(id, refused.map_or(Ok(Reply::Done), Err));
+                }
+                SessionEvent::Received(_) | SessionEvent::Lost | SessionEvent::Nothing => {}
+            }
+            return None;
+        }
+        Some(input)
+    }
+
+    // Components.
+
+    fn on_frame(&mut self, conn: ConnId, Frame { body, .. }: Frame) {
+        if let Body::Register {
+            component,
+            machine,
+            vm,
+            key,
+        } = body
+        {
+            return self.on_register(conn, component, machine, vm, key);
+        }
+        let Some(id) = self.conns.get(&conn).copied() else {
+            return;
+        };
+        if let Some(known) = self.known.get_mut(&id) {
+            known.heard = self.env.now();
+            known.lost = false;
+        }
+        match body {
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::Reply { id, result } => self.answer(id, result),
+            Body::Notice(notice) => self.notify(notice),
+            Body::EpochAsk { disk, sealer } => {
+                self.epochs.insert((disk, sealer), conn);
+                self.service.send(&self.env, Body::EpochAsk { disk, sealer });
+            }
+            _ => {}
+        }
+    }
+
+    fn on_register(&mut self, conn: ConnId, component: Component, machine: MachineId, vm: Option<VmId>, key: u64) {
+        if key != self.spec.passphrase {
+            let refused = Some("the passphrase is wrong".to_owned());
+            return self.env.send(conn, Body::Registered { refused });
+        }
+        let id = (machine, component);
+        let heard = self.env.now();
+        let old = self.known.insert(
+            id,
+            Known {
+                component,
+                vm,
+                conn: Some(conn),
+                heard,
+                lost: false,
+            },
+        );
+        if let Some(old) = old.and_then(|known| known.conn).filter(|old| *old != conn) {
+            self.conns.remove(&old);
+        }
+        self.conns.insert(conn, id);
+        self.env.send(conn, Body::Registered { refused: None });
+        self.env.fact(Fact::Registered {
+            machine,
+            component: component_name(component).to_owned(),
+        });
+        if component != Component::MobilityService {
+            // An agent tells of itself: only it knows its disks and its life.
+            self.notify(Notice::ComponentUp { component, machine });
+        }
+        let waiting: Vec<u64> = self
+            .saved
+            .commands
+            .iter()
+            .filter(|(_, (to, _))| *to == machine)
+            .map(|(id, _)| *id)
+            .collect();
+        waiting.into_iter().for_each(|id| self.pass_on(id));
+    }
+
+    /// Who was not heard of for too long. One look for all: a heartbeat costs nothing but its frame.
+    fn on_look(&mut self) {
+        let now = self.env.now();
+        let mut lost = Vec::new();
+        for ((machine, _), known) in &mut self.known {
+            if !known.lost && now.since(known.heard) > LOST_AFTER {
+                known.lost = true;
+                lost.push((*machine, known.component, known.vm));
+            }
+        }
+        for (machine, component, vm) in lost {
+            let (severity, code) = match component {
+                Component::ProcessServer => (Severity::Critical, "806"),
+                Component::MobilityService => (Severity::Critical, "78174"),
+                Component::MasterTarget => (Severity::Critical, "78022"),
+                Component::ConfigurationServer => (Severity::Critical, ""),
+            };
+            let text = format!("nothing heard of the {} for 15 min", component_name(component));
+            self.alert(vm, severity, code, &text);
+            self.notify(Notice::HeartbeatLost { component, machine });
+        }
+        self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
+    }
+}
+
+/// Which component of a machine a command is for.
+fn component_of(command: &Command) -> Component {
+    match command {
+        Command::Protect(_) | Command::Unprotect { .. } | Command::ShutdownAndDrain { .. } => {
+            Component::MobilityService
+        }
+        Command::Receive(_) | Command::Finish { .. } | Command::Release { .. } => Component::MasterTarget,
+        Command::Discover { .. } | Command::PushInstall { .. } | Command::Serve(_) | Command::Unserve { .. } => {
+            Component::ProcessServer
+        }
+        Command::Vcenter { .. } => Component::ConfigurationServer,
+    }
+}
+
+/// The component's name, as scenario files, facts and reports have it.
+#[must_use]
+pub fn component_name(component: Component) -> &'static str {
+    match component {
+        Component::MobilityService => "mobility-service",
+        Component::ProcessServer => "process-server",
+        Component::MasterTarget => "master-target",
+        Component::ConfigurationServer => "configuration-server",
+    }
+}
