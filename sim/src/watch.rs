@@ -3,10 +3,11 @@
 //! The world shows it each fact as it is logged. A trigger fires once, when it first holds. Points are counted within a machine's current
 //! protection: `points-stored` counts tags with a mark, `points-processed` counts processed points.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use actors::facts::{Fact, Life, Place, StepOutcome};
+use actors::facts::{Fact, ItemState, Life, Place, StepOutcome};
 use actors::messages::{Component, Trigger};
+use actors::ports::MachineId;
 use datapath::{SimTime, VmId};
 
 use crate::spec::WorldSpec;
@@ -27,6 +28,12 @@ pub struct Watch {
     waiting: Vec<Waiting>,
     points: BTreeMap<VmId, Points>,
     places: BTreeMap<Life, Place>,
+    /// The state that each machine is in.
+    states: BTreeMap<VmId, ItemState>,
+    /// Copies of machines whose workload answers.
+    up: BTreeSet<(VmId, Life)>,
+    /// All that have registered.
+    registered: BTreeSet<(MachineId, String)>,
     ended: Vec<bool>,
     steps_left: u32,
     settle: u64,
@@ -50,6 +57,9 @@ impl Watch {
             waiting: waiting.collect(),
             points: BTreeMap::new(),
             places: BTreeMap::new(),
+            states: BTreeMap::new(),
+            up: BTreeSet::new(),
+            registered: BTreeSet::new(),
             ended: vec![false; spec.steps as usize],
             steps_left: spec.steps,
             settle: spec.settle,
@@ -109,8 +119,51 @@ impl Watch {
                 self.places.insert(*life, *place);
                 false
             }
-            Fact::State { .. } | Fact::WorkloadUp { .. } | Fact::Registered { .. } => true,
+            Fact::LifeEnded { vm, life, .. } => {
+                self.up.remove(&(*vm, *life));
+                false
+            }
+            Fact::Power { machine, on: false } => {
+                self.up.retain(|(_, life)| life.machine != *machine);
+                false
+            }
+            Fact::State { vm, state } => {
+                self.states.insert(*vm, *state);
+                true
+            }
+            Fact::WorkloadUp { vm, life } => {
+                self.up.insert((*vm, *life));
+                true
+            }
+            Fact::Registered { machine, component } => {
+                self.registered.insert((*machine, component.clone()));
+                true
+            }
             _ => false,
+        }
+    }
+
+    fn has_ended(&self, step: u32) -> bool {
+        self.ended.get(step as usize).copied().unwrap_or(false)
+    }
+
+    /// Whether a trigger holds as things stand, whatever the newest fact is.
+    fn stands(&self, trigger: &Trigger) -> bool {
+        let points = |vm: &VmId| self.points.get(vm);
+        match trigger {
+            Trigger::At(_) => false,
+            Trigger::Step(step) => self.has_ended(*step),
+            Trigger::State(vm, state) => self.states.get(vm) == Some(state),
+            Trigger::PointsStored(vm, count) => points(vm).is_some_and(|points| points.stored >= *count),
+            Trigger::PointsProcessed(vm, count) => points(vm).is_some_and(|points| points.processed >= *count),
+            Trigger::WorkloadUp(vm, place) => self
+                .up
+                .iter()
+                .any(|(up, life)| up == vm && self.places.get(life) == Some(place)),
+            Trigger::Registered(machine, component) => self
+                .registered
+                .contains(&(*machine, component_name(*component).to_owned())),
+            Trigger::Since(step, trigger) => self.has_ended(*step) && self.stands(trigger),
         }
     }
 
@@ -134,6 +187,7 @@ impl Watch {
                     component: name,
                 },
             ) => wanted == machine && component_name(*component) == name,
+            (Trigger::Since(..), _) => self.stands(trigger),
             _ => false,
         }
     }
@@ -152,8 +206,6 @@ fn component_name(component: Component) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actors::facts::ItemState;
-    use actors::ports::MachineId;
 
     fn fired(watch: &mut Watch, now: u64, fact: &Fact) -> Vec<u32> {
         let mut fired = Vec::new();
@@ -257,5 +309,23 @@ mod tests {
         assert!(fired(&mut watch, 3, &stored(mark(1))).is_empty());
         assert!(fired(&mut watch, 4, &stored(None)).is_empty());
         assert_eq!(fired(&mut watch, 5, &stored(mark(2))), [0]);
+    }
+
+    #[test]
+    fn what_held_before_a_step_ended_counts_only_while_it_still_holds() {
+        let mut spec = crate::testing::world();
+        let vm = VmId(0);
+        let since = |trigger| Trigger::Since(0, Box::new(trigger));
+        spec.triggers = vec![
+            since(Trigger::State(vm, ItemState::Protected)),
+            since(Trigger::State(vm, ItemState::FailoverCommitted)),
+        ];
+        spec.steps = 1;
+        let mut watch = Watch::new(&spec);
+        let state = |state| Fact::State { vm, state };
+        assert!(fired(&mut watch, 1, &state(ItemState::Protected)).is_empty());
+        assert!(fired(&mut watch, 2, &state(ItemState::FailoverCommitted)).is_empty());
+        assert_eq!(fired(&mut watch, 3, &done(0)), [1], "it is in that state");
+        assert_eq!(fired(&mut watch, 4, &state(ItemState::Protected)), [0], "and then in this one");
     }
 }
