@@ -2,7 +2,7 @@
 //!
 //! Ports and directions are those of the product (facts §1.2): agents, process servers and master targets call the configuration
 //! server on 443; the configuration server calls the Site Recovery service on 443; agents call their process server on 9443; process
-//! servers call storage on 443, or a master target on 9443 (that number is our model); process servers call vCenter on 443 and the
+//! servers call storage on 443, or a master target on 9444 (that number is our model); process servers call vCenter on 443 and the
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
 use datapath::replica::{Consistency, Mark, Tag};
@@ -17,6 +17,9 @@ use crate::ports::{ActorId, MachineId};
 pub const PORT_MANAGEMENT: u16 = 443;
 /// Replication data, unless the installation chose another port.
 pub const PORT_REPLICATION: u16 = 9443;
+/// Replication data into a master target. The documentation gives the number in a picture only; one beside the process server's lets
+/// both live on a management server (our model).
+pub const PORT_MASTER_TARGET: u16 = 9444;
 /// Push installation on Windows (the connectivity test's port).
 pub const PORT_PUSH_WINDOWS: u16 = 135;
 /// Push installation on Linux.
@@ -58,7 +61,7 @@ pub enum CopyMode {
 pub enum Target {
     /// Azure storage (port 443).
     Storage(MachineId),
-    /// A master target (port 9443).
+    /// A master target (port 9444).
     MasterTarget(MachineId),
 }
 
@@ -443,7 +446,7 @@ pub enum Body {
         differing_bytes: Option<u64>,
     },
 
-    // Process server -> storage (443) or master target (9443).
+    // Process server -> storage (443) or master target (9444).
     /// Stores a segment; the payload is the segment.
     PutSegment {
         /// Its protection.

@@ -2,7 +2,7 @@
 //! (facts §1.1); it discovers vCenter's machines and pushes the Mobility service.
 //!
 //! The way through it: [`intake`] (agents, port 9443: into the cache, then acknowledged) -> [`sealing`] (jobs of the compute port)
-//! -> [`delivery`] (to storage on 443 or to a master target on 9443; tags in order). [`errands`] are discovery and push installation.
+//! -> [`delivery`] (to storage on 443 or to a master target on 9444; tags in order). [`errands`] are discovery and push installation.
 //! It serves both directions alike: what lies at the end of a protection is its target's business.
 //!
 //! What survives a power cut is the cache: what was acknowledged is read back and sealed anew, with nonces of a fresh epoch. A retry

@@ -326,6 +326,10 @@ mod tests {
         assert!(fired(&mut watch, 1, &state(ItemState::Protected)).is_empty());
         assert!(fired(&mut watch, 2, &state(ItemState::FailoverCommitted)).is_empty());
         assert_eq!(fired(&mut watch, 3, &done(0)), [1], "it is in that state");
-        assert_eq!(fired(&mut watch, 4, &state(ItemState::Protected)), [0], "and then in this one");
+        assert_eq!(
+            fired(&mut watch, 4, &state(ItemState::Protected)),
+            [0],
+            "and then in this one"
+        );
     }
 }

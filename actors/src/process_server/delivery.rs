@@ -8,7 +8,7 @@ use datapath::{DiskId, VmId};
 use super::stream::{Sealing, Stream};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, PORT_MANAGEMENT, PORT_REPLICATION, REFUSED_FENCED, Target as TargetPlace};
+use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, REFUSED_FENCED, Target as TargetPlace};
 use crate::ports::{Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
 
@@ -35,7 +35,7 @@ impl ProcessServer {
     pub(super) fn open_target(&mut self, place: TargetPlace) {
         let (machine, port) = match place {
             TargetPlace::Storage(machine) => (machine, PORT_MANAGEMENT),
-            TargetPlace::MasterTarget(machine) => (machine, PORT_REPLICATION),
+            TargetPlace::MasterTarget(machine) => (machine, PORT_MASTER_TARGET),
         };
         let target = self.targets.entry(machine).or_insert_with(|| Target {
             session: Session::new(
