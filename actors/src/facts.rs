@@ -229,7 +229,7 @@ pub enum Fact {
         start: Extent,
         /// How many.
         extents: u32,
-        /// First half of the BLAKE3 of the bytes; zero in modelled grains.
+        /// First half of the BLAKE3 of the bytes; zero in modelled grains, and where the run was discarded (it reads as zeros).
         hash: [u8; 16],
     },
     /// A range of writes that were acknowledged to the guest, in the aggregate grain.

@@ -7,6 +7,7 @@
 pub mod azure_compute;
 pub mod configuration_server;
 pub mod facts;
+pub mod guest;
 pub mod master_target;
 pub mod messages;
 pub mod operator;

@@ -4,6 +4,7 @@ use actix::{Actor, Recipient};
 
 use crate::azure_compute::AzureCompute;
 use crate::configuration_server::ConfigurationServer;
+use crate::guest::Guest;
 use crate::master_target::MasterTarget;
 use crate::operator::Operator;
 use crate::ports::{Deliver, Env};
@@ -48,6 +49,7 @@ pub(crate) use actor;
 #[must_use]
 pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
     match spec {
+        ComponentSpec::Guest(spec) => Guest::new(spec.clone(), env).start().recipient(),
         ComponentSpec::ConfigurationServer(spec) => ConfigurationServer::new(spec.clone(), env).start().recipient(),
         ComponentSpec::MasterTarget(spec) => MasterTarget::new(spec.clone(), env).start().recipient(),
         ComponentSpec::ProcessServer(spec) => ProcessServer::new(spec.clone(), env).start().recipient(),

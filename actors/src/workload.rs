@@ -1,8 +1,14 @@
 //! What a guest writes: synthetic or recorded.
 
+mod recorded;
+mod stream;
+mod synthetic;
+
 use std::sync::Arc;
 
 use datapath::Class;
+
+pub use stream::{Amount, Op, Stream};
 
 /// A guest's workload.
 #[derive(Debug, Clone, Default)]

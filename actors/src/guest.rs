@@ -1,0 +1,586 @@
+//! A guest: boots from its volumes, runs its workload, and tells the agent beside it of every write.
+//!
+//! 1. At the start it reads what it boots as: the file `boot`, which its creator wrote, or the volumes of its specification. Without
+//!    either it stays down. The boot takes [`VmSpec::boot`](crate::spec::VmSpec::boot); then the workload answers its first request.
+//! 2. Writes go to the volume and, in the same instant, to the agent: the guest is never made to wait (facts §1.3). A machine has one
+//!    write sequence over all its disks. It goes on over reboots: the file `sequence` holds a number above any that was used.
+//! 3. The guest flushes as its streams say, and 5 s after a write at the latest. A power cut drops what was not flushed.
+//! 4. It stops in order when it is told to: workload, flush, agent, hypervisor.
+//!
+//! Left out: reads, the operating system's own traffic, file systems. In the aggregate grain a guest reports five minutes of
+//! writing per stream as one range of its sequence, and does not flush.
+
+mod disks;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use datapath::journal::Record;
+use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
+use rand::Rng;
+
+use crate::facts::{Fact, FailoverPhase, Life, Place};
+use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, RecordBox};
+use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, Token};
+use crate::spec::{ComponentKind, GuestSpec, Os};
+use crate::start::actor;
+use crate::workload::{Op, Stream};
+
+use disks::{Disk, Look};
+
+const SECOND: u64 = 1_000_000_000;
+/// The machine is up.
+const BOOTED: u32 = 1;
+/// A stream's next operation is due; the key is the stream.
+const STREAM: u32 = 2;
+/// The operating system writes back what is dirty.
+const WRITE_BACK: u32 = 3;
+/// A flush; the key is its number.
+const FLUSH: u32 = 4;
+/// The next summaries are due (aggregate grain).
+const SUMMARY: u32 = 5;
+/// Services have stopped: the machine may go off.
+const OFF: u32 = 6;
+
+/// Dirty pages are written back after this long (as Linux does: 5 s).
+const WRITE_BACK_AFTER: u64 = 5 * SECOND;
+/// What one summary covers.
+const SUMMARY_EVERY: u64 = 300 * SECOND;
+/// Sequence numbers reserved at a time.
+const RESERVE: u64 = 1 << 16;
+/// Services get this long to stop once the agent knows (our model).
+const SERVICES_STOP: u64 = 5 * SECOND;
+
+/// What the machine starts as.
+const BOOT_FILE: &str = "boot";
+/// A sequence number above any that was used.
+const SEQUENCE_FILE: &str = "sequence";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing to boot from.
+    Off,
+    Booting,
+    Running,
+    /// The workload has stopped; `power` says whether the machine is to go off.
+    Stopping {
+        power: bool,
+    },
+    Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FlushFor {
+    /// The workload, or the operating system's write-back.
+    Workload,
+    /// An app-consistent point.
+    Quiesce,
+    /// The end.
+    Stop,
+}
+
+/// The actor.
+pub struct Guest {
+    spec: GuestSpec,
+    env: Env,
+    phase: Phase,
+    boot: Option<Boot>,
+    disks: Vec<Disk>,
+    streams: Vec<Stream>,
+    /// What each stream does next.
+    upcoming: Vec<Option<Op>>,
+    seed: u64,
+    seq: WriteSeq,
+    reserved: u64,
+    /// Something was written since the last flush was asked for.
+    dirty: bool,
+    write_back: bool,
+    flushes: BTreeMap<u64, (WriteSeq, FlushFor)>,
+    next_flush: u64,
+    agent: Option<ActorId>,
+}
+
+actor!(Guest);
+
+impl Guest {
+    /// A guest.
+    #[must_use]
+    pub fn new(spec: GuestSpec, env: Env) -> Guest {
+        Guest {
+            spec,
+            env,
+            phase: Phase::Off,
+            boot: None,
+            disks: Vec::new(),
+            streams: Vec::new(),
+            upcoming: Vec::new(),
+            seed: 0,
+            seq: WriteSeq::START,
+            reserved: 0,
+            dirty: false,
+            write_back: false,
+            flushes: BTreeMap::new(),
+            next_flush: 0,
+            agent: None,
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        match input {
+            Input::Started => self.started(),
+            Input::Done(Token { what: BOOTED, .. }, _) => self.booted(),
+            Input::Timer(Token { what: STREAM, key }) => self.stream_due(key as usize),
+            Input::Timer(Token { what: SUMMARY, .. }) => self.summary_due(),
+            Input::Timer(Token { what: WRITE_BACK, .. }) => {
+                self.write_back = false;
+                if self.dirty && self.phase == Phase::Running {
+                    self.flush(FlushFor::Workload);
+                }
+            }
+            Input::Timer(Token { what: OFF, .. }) => self.tell_hypervisor(Local::ShutDown {
+                machine: self.env.machine,
+            }),
+            Input::Flushed(Token { what: FLUSH, key }) => self.flushed(key),
+            Input::Local(Local::Shutdown) => self.stop(true),
+            Input::Local(Local::StopWorkload) => self.stop(false),
+            Input::Local(Local::Quiesce) => self.quiesce(),
+            Input::Network(NetEvent::Received { conn, frame }) => {
+                if let Body::Install {
+                    configuration_server,
+                    passphrase,
+                } = frame.body
+                {
+                    let refused = match self.agent {
+                        Some(agent) => {
+                            self.env.local(
+                                agent,
+                                Local::InstallByHand {
+                                    configuration_server,
+                                    passphrase,
+                                },
+                            );
+                            None
+                        }
+                        None => Some("the machine does not take the Mobility service".to_owned()),
+                    };
+                    self.env.send(conn, Body::Installed { refused });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn life(&self) -> Life {
+        Life {
+            machine: self.env.machine,
+            incarnation: self.env.incarnation,
+        }
+    }
+
+    // Boot.
+
+    fn started(&mut self) {
+        let Some(boot) = self.read_boot() else { return };
+        let vm = &self.spec.vm;
+        self.disks = boot
+            .volumes
+            .iter()
+            .map(|(id, volume)| Disk {
+                id: *id,
+                volume: volume.clone(),
+                bytes: vm
+                    .disks
+                    .iter()
+                    .find(|(disk, _)| disk == id)
+                    .map_or(0, |(_, bytes)| *bytes),
+            })
+            .collect();
+        self.agent = self.env.world().find(self.env.machine, ComponentKind::Agent);
+        self.seed = self.env.random("content").next_u64();
+        self.seq = WriteSeq(self.read_sequence().max(boot.parent.map_or(0, |(_, seq)| seq.0)));
+        self.reserved = self.seq.0;
+        self.phase = Phase::Booting;
+        let fact = Fact::LifeStarted {
+            vm: vm.vm,
+            life: self.life(),
+            place: boot.place,
+            parent: boot.parent,
+            seq: self.seq,
+        };
+        let world = self.env.world();
+        let volumes = self
+            .disks
+            .iter()
+            .filter_map(|disk| world.volume(&disk.volume).map(|volume| (disk.id, volume)))
+            .collect();
+        self.env.evidence(fact, Evidence::Disks { volumes });
+        self.boot = Some(boot);
+        self.env.wait(vm.boot, Token { what: BOOTED, key: 0 });
+    }
+
+    fn read_boot(&self) -> Option<Boot> {
+        if let Ok(blob) = self.env.files().read_all(BOOT_FILE) {
+            return postcard::from_bytes(&blob.bytes).ok();
+        }
+        (!self.spec.volumes.is_empty()).then(|| Boot {
+            vm: self.spec.vm.vm,
+            place: Place::OnPremises,
+            parent: None,
+            volumes: self.spec.volumes.clone(),
+            failover: None,
+        })
+    }
+
+    fn read_sequence(&self) -> u64 {
+        let blob = self.env.files().read_all(SEQUENCE_FILE).ok();
+        blob.and_then(|blob| Some(u64::from_le_bytes(blob.bytes.as_ref().try_into().ok()?)))
+            .unwrap_or(0)
+    }
+
+    fn booted(&mut self) {
+        if self.phase != Phase::Booting {
+            return;
+        }
+        self.phase = Phase::Running;
+        self.env.listen(match self.spec.vm.os {
+            Os::Windows => PORT_PUSH_WINDOWS,
+            Os::Linux => PORT_PUSH_LINUX,
+        });
+        let vm = self.spec.vm.vm;
+        self.env.fact(Fact::WorkloadUp { vm, life: self.life() });
+        let boot = self.boot.clone().expect("a guest that boots knows what it boots as");
+        if let Some(kind) = boot.failover {
+            self.env.fact(Fact::Failover {
+                vm,
+                kind,
+                phase: FailoverPhase::WorkloadUp,
+            });
+            // The next boot of these disks is no failover, and they hold more than the recovered point.
+            let plain = Boot {
+                failover: None,
+                parent: None,
+                ..boot.clone()
+            };
+            let bytes = postcard::to_stdvec(&plain).expect("a boot always encodes");
+            // A disk that is full keeps the old file; the next boot then tells of the failover again, which is no harm.
+            let _ = self.env.files().replace(BOOT_FILE, Blob::real(bytes));
+        }
+        self.tell_hypervisor(Local::WorkloadUp {
+            machine: self.env.machine,
+        });
+        if let Some(agent) = self.agent {
+            self.env.local(
+                agent,
+                Local::GuestUp {
+                    boot,
+                    life: self.life(),
+                    seq: self.seq,
+                },
+            );
+        }
+        self.start_workload();
+    }
+
+    fn tell_hypervisor(&self, message: Local) {
+        let Some(machine) = self.spec.hypervisor else { return };
+        let world = self.env.world();
+        let actor = world
+            .find(machine, ComponentKind::Vcenter)
+            .or_else(|| world.find(machine, ComponentKind::AzureCompute));
+        if let Some(actor) = actor {
+            self.env.local(actor, message);
+        }
+    }
+
+    // The workload.
+
+    fn start_workload(&mut self) {
+        let mut random = self.env.random("workload");
+        let now = self.env.now();
+        let workload = std::sync::Arc::clone(&self.spec.workload);
+        for (number, spec) in workload.streams.iter().enumerate() {
+            let Some(disk) = self.disks.iter().find(|disk| disk.id.index == spec.disk) else {
+                continue;
+            };
+            let mut own = random.clone();
+            own.set_stream(number as u64 + 1);
+            self.streams.push(Stream::new(spec, disk.bytes, now, own));
+        }
+        self.upcoming = vec![None; self.streams.len()];
+        if self.streams.is_empty() {
+            return;
+        }
+        if self.env.grain() == Grain::Aggregate {
+            // Guests that boot together do not report together.
+            let first = SUMMARY_EVERY / 10 + random.next_u64() % SUMMARY_EVERY;
+            self.env.timer(first, Token { what: SUMMARY, key: 0 });
+            return;
+        }
+        for stream in 0..self.streams.len() {
+            self.schedule(stream);
+        }
+    }
+
+    fn schedule(&mut self, stream: usize) {
+        let Some((at, op)) = self.streams[stream].next() else {
+            return;
+        };
+        self.upcoming[stream] = Some(op);
+        self.env.timer(
+            at.since(self.env.now()),
+            Token {
+                what: STREAM,
+                key: stream as u64,
+            },
+        );
+    }
+
+    fn stream_due(&mut self, number: usize) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let Some(op) = self.upcoming[number].take() else { return };
+        let stream = &self.streams[number];
+        let (index, look) = (
+            stream.disk,
+            Look {
+                seed: self.seed,
+                random_bytes: stream.random_bytes,
+                class: stream.class,
+            },
+        );
+        match op {
+            Op::Write { offset, bytes } => {
+                let seq = self.seq.next();
+                let disk = self.disks.iter().find(|disk| disk.id.index == index);
+                if let Some(disk) = disk.cloned()
+                    && let Some(run) = disk.written(&self.env, seq, offset, bytes, look)
+                {
+                    self.write(&disk, run);
+                }
+                if self.streams[number].flush_is_due() {
+                    self.flush(FlushFor::Workload);
+                }
+            }
+            Op::Discard { offset, bytes } => {
+                let disk = self.disks.iter().find(|disk| disk.id.index == index);
+                if let Some(disk) = disk.cloned()
+                    && let Some(run) = disk.discarded(offset, bytes)
+                {
+                    self.write(&disk, run);
+                }
+            }
+            Op::Flush => self.flush(FlushFor::Workload),
+        }
+        self.schedule(number);
+    }
+
+    /// Takes the next `count` numbers of the sequence; the first of them.
+    fn take_sequence(&mut self, count: u64) -> WriteSeq {
+        let first = self.seq.next();
+        self.seq = WriteSeq(self.seq.0 + count);
+        if self.seq.0 > self.reserved {
+            self.reserved = self.seq.0 + RESERVE;
+            let blob = Blob::real(self.reserved.to_le_bytes().to_vec());
+            // On a full disk the numbers stay unreserved: after a power cut they could be used twice by lives that the oracle tells apart.
+            let _ = self.env.files().replace(SEQUENCE_FILE, blob);
+        }
+        first
+    }
+
+    fn write(&mut self, disk: &Disk, run: Run) {
+        let seq = self.take_sequence(1);
+        self.env.world().volume_write(&disk.volume, &run);
+        let mut hash = [0; 16];
+        if let Content::Bytes(bytes) = &run.content {
+            hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
+        }
+        let fact = Fact::Wrote {
+            vm: self.spec.vm.vm,
+            life: self.life(),
+            disk: disk.id,
+            seq,
+            start: run.start,
+            extents: run.extents,
+            hash,
+        };
+        self.env.evidence(fact, Evidence::Wrote { run: run.clone() });
+        self.tell_agent(Record::Change {
+            seq,
+            disk: disk.id,
+            run,
+        });
+        self.dirty = true;
+        if !self.write_back {
+            self.write_back = true;
+            self.env.timer(
+                WRITE_BACK_AFTER,
+                Token {
+                    what: WRITE_BACK,
+                    key: 0,
+                },
+            );
+        }
+    }
+
+    fn tell_agent(&self, record: Record) {
+        if let Some(agent) = self.agent {
+            self.env.local(
+                agent,
+                Local::Wrote {
+                    record: RecordBox::new(record),
+                },
+            );
+        }
+    }
+
+    fn summary_due(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        self.summarise(self.env.now());
+        self.env.timer(SUMMARY_EVERY, Token { what: SUMMARY, key: 0 });
+    }
+
+    /// Reports what the streams wrote until now (aggregate grain).
+    fn summarise(&mut self, now: SimTime) {
+        for number in 0..self.streams.len() {
+            let amount = self.streams[number].amount(now);
+            let (index, class) = (self.streams[number].disk, self.streams[number].class);
+            let Some(disk) = self
+                .disks
+                .iter()
+                .find(|disk| disk.id.index == index)
+                .map(|disk| disk.id)
+            else {
+                continue;
+            };
+            if amount.writes == 0 {
+                continue;
+            }
+            let first = self.take_sequence(amount.writes);
+            let summary = Summary {
+                disk,
+                first,
+                last: self.seq,
+                bytes: amount.bytes,
+                distinct_bytes: amount.distinct_bytes,
+                class,
+            };
+            self.env.fact(Fact::WroteSummary {
+                vm: self.spec.vm.vm,
+                life: self.life(),
+                summary,
+            });
+            self.tell_agent(Record::Summary(summary));
+        }
+    }
+
+    // Flush, quiesce, stop.
+
+    fn flush(&mut self, why: FlushFor) {
+        self.dirty = false;
+        self.next_flush += 1;
+        self.flushes.insert(self.next_flush, (self.seq, why));
+        let names: Vec<String> = self
+            .disks
+            .iter()
+            .map(|disk| format!("volume:{}", disk.volume))
+            .collect();
+        self.env.flush(
+            &names,
+            Token {
+                what: FLUSH,
+                key: self.next_flush,
+            },
+        );
+    }
+
+    fn flushed(&mut self, key: u64) {
+        let Some((seq, why)) = self.flushes.remove(&key) else {
+            return;
+        };
+        self.env.fact(Fact::GuestFlushed {
+            vm: self.spec.vm.vm,
+            life: self.life(),
+            seq,
+        });
+        if let Some(agent) = self.agent {
+            self.env.local(agent, Local::Flushed { seq });
+            if why == FlushFor::Quiesce {
+                self.env.local(agent, Local::Quiesced { seq, ok: true });
+            }
+        }
+        if why == FlushFor::Stop {
+            self.down();
+        }
+    }
+
+    fn quiesce(&mut self) {
+        if self.phase == Phase::Running {
+            if self.env.grain() == Grain::Aggregate {
+                self.summarise(self.env.now());
+            }
+            self.flush(FlushFor::Quiesce);
+        } else if let Some(agent) = self.agent {
+            self.env.local(
+                agent,
+                Local::Quiesced {
+                    seq: self.seq,
+                    ok: false,
+                },
+            );
+        }
+    }
+
+    fn stop(&mut self, power: bool) {
+        match &mut self.phase {
+            Phase::Off | Phase::Booting => {
+                let was_booting = self.phase == Phase::Booting;
+                self.phase = Phase::Stopping { power };
+                if was_booting {
+                    self.flush(FlushFor::Stop);
+                } else {
+                    self.phase = Phase::Stopped;
+                    self.tell_hypervisor(Local::ShutDown {
+                        machine: self.env.machine,
+                    });
+                }
+            }
+            Phase::Running => {
+                if self.env.grain() == Grain::Aggregate {
+                    self.summarise(self.env.now());
+                }
+                self.phase = Phase::Stopping { power };
+                self.flush(FlushFor::Stop);
+            }
+            Phase::Stopping { power: was } => *was |= power,
+            Phase::Stopped if power => {
+                self.env.timer(SERVICES_STOP, Token { what: OFF, key: 0 });
+            }
+            Phase::Stopped => {
+                if let Some(agent) = self.agent {
+                    self.env.local(agent, Local::GuestDown { last: self.seq });
+                }
+            }
+        }
+    }
+
+    fn down(&mut self) {
+        let Phase::Stopping { power } = self.phase else { return };
+        self.phase = Phase::Stopped;
+        self.env.fact(Fact::LifeEnded {
+            vm: self.spec.vm.vm,
+            life: self.life(),
+            last: self.seq,
+        });
+        if let Some(agent) = self.agent {
+            self.env.local(agent, Local::GuestDown { last: self.seq });
+        }
+        if power {
+            self.env.timer(SERVICES_STOP, Token { what: OFF, key: 0 });
+        }
+    }
+}

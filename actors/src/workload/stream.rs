@@ -1,0 +1,107 @@
+//! A stream of writes: what comes next, and when; or, in the aggregate grain, how much an interval brings.
+
+use datapath::{Class, SimTime};
+use rand_chacha::ChaCha8Rng;
+
+use super::recorded::Replay;
+use super::synthetic::Generator;
+use super::{StreamKind, StreamSpec};
+
+/// Something that a guest does to a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    /// It writes.
+    Write {
+        /// First byte.
+        offset: u64,
+        /// How many, at least 1.
+        bytes: u64,
+    },
+    /// It discards a range.
+    Discard {
+        /// First byte.
+        offset: u64,
+        /// How many, at least 1.
+        bytes: u64,
+    },
+    /// It flushes.
+    Flush,
+}
+
+/// What an interval brings, in the aggregate grain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// Writes.
+    pub writes: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Bytes that remain when a block written twice counts once.
+    pub distinct_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Source {
+    Synthetic(Box<Generator>),
+    Recorded(Replay),
+}
+
+/// A stream at work.
+#[derive(Debug)]
+pub struct Stream {
+    /// The index of the disk it goes to.
+    pub disk: u16,
+    /// What its content compresses like (modelled grains).
+    pub class: Class,
+    /// Random bytes of each extent (real grain).
+    pub random_bytes: u16,
+    source: Source,
+    flush_every: u32,
+    since_flush: u32,
+}
+
+impl Stream {
+    /// A stream that begins at `start` on a disk of so many bytes.
+    #[must_use]
+    pub fn new(spec: &StreamSpec, disk_bytes: u64, start: SimTime, random: ChaCha8Rng) -> Stream {
+        let source = match &spec.kind {
+            StreamKind::Synthetic(synthetic) => {
+                Source::Synthetic(Box::new(Generator::new(synthetic.clone(), disk_bytes, start, random)))
+            }
+            StreamKind::Recorded(recorded) => Source::Recorded(Replay::new(recorded.clone(), disk_bytes, start)),
+        };
+        Stream {
+            disk: spec.disk,
+            class: spec.class,
+            random_bytes: spec.random_bytes,
+            source,
+            flush_every: spec.flush_every,
+            since_flush: 0,
+        }
+    }
+
+    /// What comes next, and when; `None` where nothing ever comes.
+    pub fn next(&mut self) -> Option<(SimTime, Op)> {
+        match &mut self.source {
+            Source::Synthetic(generator) => generator.next(),
+            Source::Recorded(replay) => replay.next(),
+        }
+    }
+
+    /// Counts a write; true where the guest flushes after it.
+    pub fn flush_is_due(&mut self) -> bool {
+        self.since_flush += 1;
+        let due = self.flush_every > 0 && self.since_flush >= self.flush_every;
+        if due {
+            self.since_flush = 0;
+        }
+        due
+    }
+
+    /// What the time from the last call's end (or the start) until `to` brings. Not to be mixed with [`Stream::next`].
+    pub fn amount(&mut self, to: SimTime) -> Amount {
+        match &mut self.source {
+            Source::Synthetic(generator) => generator.amount(to),
+            Source::Recorded(replay) => replay.amount(to),
+        }
+    }
+}
