@@ -3,6 +3,7 @@
 //! [`read::load`] gives a [`model::Scenario`] or a [`diagnose::ScenarioError`] with pictures; the library of scenarios lies beside
 //! this crate as `scenarios/*.toml`, and `scenarios/README.md` is the reference of their keys.
 
+pub mod build;
 pub mod diagnose;
 pub mod keys;
 pub mod model;
@@ -12,6 +13,7 @@ pub mod traces;
 mod tree;
 pub mod units;
 
+pub use build::{Built, Plan, PlannedStep, build};
 pub use diagnose::{Blame, ScenarioError};
 pub use model::Scenario;
 pub use read::{Options, load, load_text};

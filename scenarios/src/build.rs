@@ -1,0 +1,318 @@
+//! From a [`Scenario`] to the world that runs it ([`WorldSpec`]), and what the reports need beside it ([`Plan`]).
+//!
+//! Machines come in this order: the portal's, Azure's own, the product's servers, the protected machines where they run at the
+//! start, the VMware VMs to which physical servers fail back, then the copies in Azure and those of test failovers. Those that do
+//! not run at the start are there without power until something creates them.
+
+mod calibrate;
+mod machines;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actors::facts::FailoverKind;
+use actors::messages::LinkKind;
+use actors::ports::{MachineId, volume_name};
+use actors::spec::VmSpec;
+use datapath::seal::VaultKey;
+use datapath::{DiskId, Grain, SimTime, VmId};
+use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
+
+use crate::diagnose::{Blame, ScenarioError};
+use crate::model::{Expect, Scenario, Start};
+use crate::read::Options;
+
+/// What a run is told beside its world: names, what is expected, what is to be written.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its description.
+    pub description: String,
+    /// The grain that the scenario or the command line asks for.
+    pub grain: Grain,
+    /// The world's steps, in the order of [`actors::facts::Fact::Step`].
+    pub steps: Vec<PlannedStep>,
+    /// What has to hold.
+    pub expects: Vec<Expect>,
+    /// Recovered disks to write.
+    pub output: Vec<FailoverKind>,
+    /// Names of the protected machines.
+    pub vms: Vec<String>,
+    /// Names of their disks.
+    pub disks: Vec<Vec<String>>,
+    /// Names of all machines.
+    pub machines: Vec<String>,
+}
+
+impl Plan {
+    /// `vm1.os`, as `--disk` and the reports have it.
+    #[must_use]
+    pub fn disk_name(&self, disk: DiskId) -> String {
+        let vm = self.vms.get(disk.vm.0 as usize).map_or("?", String::as_str);
+        let name = self
+            .disks
+            .get(disk.vm.0 as usize)
+            .and_then(|disks| disks.get(usize::from(disk.index)))
+            .map_or("?", String::as_str);
+        format!("{vm}.{name}")
+    }
+}
+
+/// A step of the world: a step of the scenario, for one machine where it is about machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedStep {
+    /// The step of the scenario, from 0.
+    pub step: usize,
+    /// What the scenario calls it, or what it does.
+    pub name: String,
+    /// The action's word.
+    pub action: &'static str,
+    /// The machine.
+    pub vm: Option<VmId>,
+    /// The product is to refuse it.
+    pub expect_refusal: bool,
+    /// Its line in the scenario file, from 1; 0 for one that only joins others.
+    pub line: u32,
+}
+
+/// A world and its plan.
+pub struct Built {
+    /// The world.
+    pub world: WorldSpec,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// Where everything is, by number.
+pub(crate) struct Places {
+    pub(crate) service: MachineId,
+    pub(crate) storage: MachineId,
+    pub(crate) compute: MachineId,
+    pub(crate) servers: Vec<MachineId>,
+    pub(crate) sources: Vec<MachineId>,
+    pub(crate) failbacks: Vec<MachineId>,
+    pub(crate) azure: Vec<MachineId>,
+    pub(crate) tests: Vec<MachineId>,
+}
+
+impl Places {
+    fn of(scenario: &Scenario) -> Places {
+        let mut next = 0_u32;
+        let mut take = || {
+            next += 1;
+            MachineId(next - 1)
+        };
+        let (_portal, service, storage, compute) = (take(), take(), take(), take());
+        let servers = scenario.servers.iter().map(|_| take()).collect();
+        let sources: Vec<MachineId> = scenario.vms.iter().map(|_| take()).collect();
+        let failbacks = scenario
+            .vms
+            .iter()
+            .zip(&sources)
+            .map(|(vm, source)| if vm.physical { take() } else { *source })
+            .collect();
+        Places {
+            service,
+            storage,
+            compute,
+            servers,
+            sources,
+            failbacks,
+            azure: scenario.vms.iter().map(|_| take()).collect(),
+            tests: scenario.vms.iter().map(|_| take()).collect(),
+        }
+    }
+}
+
+/// Rate of a site's own network, and its latency.
+const LAN: (u64, u64) = (10_000_000_000, 100_000);
+/// Azure's own network between its services.
+const FABRIC: (u64, u64) = (100_000_000_000, 500_000);
+
+/// Builds the world of a scenario.
+///
+/// # Errors
+/// Where an image cannot be read while its compressibility is measured (the machine's fault).
+pub fn build(scenario: &Scenario, options: &Options, compression_level: i32) -> Result<Built, ScenarioError> {
+    let places = Places::of(scenario);
+    let grain = options.grain.unwrap_or(scenario.content);
+    let calibration = if grain == Grain::Real {
+        // Real content compresses to what it compresses to.
+        Arc::default()
+    } else {
+        Arc::new(
+            calibrate::measure(&scenario.classes, compression_level)
+                .map_err(|error| ScenarioError::plain(Blame::Machine, error.to_string()))?,
+        )
+    };
+    let key = options.vault_key.map_or_else(VaultKey::public_test_key, VaultKey::new);
+    let vms = vm_specs(scenario, &places);
+    let plan_of_steps = steps::build(scenario, &places);
+    let machines = machines::Machines {
+        scenario,
+        places: &places,
+        vms: &vms,
+        key,
+        vault: identity(&scenario.name),
+        calibration: Arc::clone(&calibration),
+        steps: plan_of_steps.specs,
+    }
+    .build();
+    let plan = Plan {
+        scenario: scenario.name.clone(),
+        description: scenario.description.clone(),
+        grain,
+        steps: plan_of_steps.planned,
+        expects: scenario.expects.clone(),
+        output: scenario.output.clone(),
+        vms: scenario.vms.iter().map(|vm| vm.name.clone()).collect(),
+        disks: scenario
+            .vms
+            .iter()
+            .map(|vm| vm.disks.iter().map(|disk| disk.name.clone()).collect())
+            .collect(),
+        machines: machines.iter().map(|machine| machine.name.clone()).collect(),
+    };
+    let world = WorldSpec {
+        machines,
+        links: links(scenario),
+        volumes: volumes(scenario, &places),
+        vms,
+        triggers: plan_of_steps.triggers,
+        steps: u32::try_from(plan.steps.len()).unwrap_or(u32::MAX),
+        until: SimTime(scenario.duration),
+        settle: scenario.settle,
+        calibration,
+    };
+    Ok(Built { world, plan })
+}
+
+/// A number that stands for a name (FNV-1a): fingerprints of passphrases, the vault's identity. Nothing depends on its secrecy.
+pub(crate) fn fingerprint(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+fn identity(name: &str) -> [u8; 16] {
+    let mut vault = [0; 16];
+    vault[..8].copy_from_slice(&fingerprint(name).to_le_bytes());
+    vault[8..].copy_from_slice(&fingerprint(&format!("{name} vault")).to_le_bytes());
+    vault
+}
+
+fn vm_specs(scenario: &Scenario, places: &Places) -> Vec<Arc<VmSpec>> {
+    (0_u32..)
+        .zip(&scenario.vms)
+        .map(|(number, vm)| {
+            let index = number as usize;
+            Arc::new(VmSpec {
+                vm: VmId(number),
+                name: vm.name.clone(),
+                os: vm.os,
+                physical: vm.physical,
+                disks: (0_u16..)
+                    .zip(vm.disks.iter())
+                    .map(|(index, disk)| {
+                        let id = DiskId {
+                            vm: VmId(number),
+                            index,
+                        };
+                        (id, disk.bytes)
+                    })
+                    .collect(),
+                source: places.sources[index],
+                failback: places.failbacks[index],
+                azure: places.azure[index],
+                test: places.tests[index],
+                boot: vm.boot,
+            })
+        })
+        .collect()
+}
+
+fn volumes(scenario: &Scenario, places: &Places) -> Vec<VolumeSpec> {
+    let mut volumes = Vec::new();
+    for (number, vm) in (0_u32..).zip(&scenario.vms) {
+        for (index, disk) in (0_u16..).zip(vm.disks.iter()) {
+            let id = DiskId {
+                vm: VmId(number),
+                index,
+            };
+            volumes.push(VolumeSpec {
+                name: volume_name(id, "source"),
+                disk: id,
+                bytes: disk.bytes,
+                machine: places.sources[number as usize].0,
+                start: match &disk.start {
+                    Start::Image(image) => VolumeStart::Image(Arc::clone(image)),
+                    Start::Generated { used: 0, .. } => VolumeStart::Empty,
+                    Start::Generated { used, random_bytes } => VolumeStart::Generated {
+                        used_bytes: *used,
+                        random_bytes: *random_bytes,
+                    },
+                },
+                class: disk.class,
+            });
+        }
+    }
+    volumes
+}
+
+fn links(scenario: &Scenario) -> Vec<LinkSpec> {
+    let mut links: Vec<LinkSpec> = scenario
+        .links
+        .iter()
+        .map(|link| LinkSpec {
+            name: link.name.clone(),
+            kind: link.kind,
+            joins: link.joins.clone(),
+            bits_per_second: link.bits_per_second,
+            latency: link.latency,
+            loss_per_million: link.loss_per_million,
+        })
+        .collect();
+    let mut lan = |name: String, joins: Vec<(Zone, Zone)>, (bits_per_second, latency): (u64, u64)| {
+        links.push(LinkSpec {
+            name,
+            kind: LinkKind::Lan,
+            joins,
+            bits_per_second,
+            latency,
+            loss_per_million: 0,
+        });
+    };
+    for (number, site) in (0_u32..).zip(&scenario.sites) {
+        let zone = Zone::Site(number);
+        let own = scenario.links.iter().any(|link| link.joins.contains(&(zone, zone)));
+        if !own {
+            lan(format!("{site}-lan"), vec![(zone, zone)], LAN);
+        }
+    }
+    lan(
+        "azure-fabric".to_owned(),
+        vec![
+            (Zone::AzurePublic, Zone::AzurePublic),
+            (Zone::AzureVnet, Zone::AzurePublic),
+            (Zone::AzureVnet, Zone::AzureVnet),
+        ],
+        FABRIC,
+    );
+    links
+}
+
+/// Kinds of link from the sites to Azure's public endpoints; only where there is none other, the VPN that cannot be used.
+pub(crate) fn forward_links(scenario: &Scenario) -> Vec<LinkKind> {
+    let mut kinds: BTreeMap<LinkKind, ()> = BTreeMap::new();
+    for link in &scenario.links {
+        if link.joins.iter().any(|(_, to)| *to == Zone::AzurePublic) {
+            kinds.insert(link.kind, ());
+        }
+    }
+    if kinds.is_empty() && scenario.links.iter().any(|link| link.kind == LinkKind::Vpn) {
+        kinds.insert(LinkKind::Vpn, ());
+    }
+    kinds.into_keys().collect()
+}

@@ -1,0 +1,275 @@
+//! The world's machines and the components on them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
+use actors::ports::{MachineId, volume_name};
+use actors::spec::{
+    AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
+    ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, VcenterSpec, VmSpec,
+};
+use datapath::seal::VaultKey;
+use datapath::segment::Calibration;
+use sim::spec::{MachineSpec, Zone};
+
+use super::{Places, fingerprint, forward_links};
+use crate::model::{Scenario, Server, Vm};
+
+/// An account or a service of Azure has room for whatever an estate holds.
+const AZURE_DISK_BYTES: u64 = 1 << 60;
+/// Beside its change journal, a protected machine's file disk keeps its agent's small files.
+const AGENT_FILES_BYTES: u64 = 64 << 20;
+/// A batch without a mark is cut when this much waits: bounded memory at every hop (our model).
+const BATCH_BYTES: u64 = 64 << 20;
+/// Unacknowledged bytes from an agent to its process server: fills 10 Gbit/s at 5 ms.
+const AGENT_WINDOW_BYTES: u64 = 8 << 20;
+/// Unacknowledged bytes from a process server to its target: fills 10 Gbit/s at 25 ms.
+const PROCESS_SERVER_WINDOW_BYTES: u64 = 32 << 20;
+/// Disks that a process server copies at a time (facts §1.3).
+const COPIES_AT_A_TIME: u32 = 3;
+/// Cores of a protected machine, and of each of Azure's services.
+const GUEST_CORES: u32 = 2;
+const AZURE_CORES: u32 = 16;
+/// Reference speed of a core.
+const SPEED: u32 = 1_000;
+
+pub(super) struct Machines<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) places: &'a Places,
+    pub(super) vms: &'a [Arc<VmSpec>],
+    pub(super) key: VaultKey,
+    pub(super) vault: [u8; 16],
+    pub(super) calibration: Arc<Calibration>,
+    pub(super) steps: Vec<StepSpec>,
+}
+
+impl Machines<'_> {
+    pub(super) fn build(&self) -> Vec<MachineSpec> {
+        let scenario = self.scenario;
+        let mut machines = vec![
+            self.azure_machine("portal", ComponentSpec::Operator(self.operator())),
+            self.azure_machine("site-recovery", ComponentSpec::Service(self.service())),
+            self.azure_machine(
+                "storage-account",
+                ComponentSpec::Storage(StorageSpec {
+                    service: self.places.service,
+                    vault: self.vault,
+                }),
+            ),
+            self.azure_machine(
+                "azure-compute",
+                ComponentSpec::AzureCompute(AzureComputeSpec {
+                    vms: self.vms.to_vec(),
+                    times: scenario.times.clone(),
+                }),
+            ),
+        ];
+        machines.extend(scenario.servers.iter().map(|server| self.server(server)));
+        let pairs = || scenario.vms.iter().zip(self.vms);
+        machines.extend(pairs().map(|(vm, spec)| self.source(vm, spec)));
+        machines.extend(
+            pairs()
+                .filter(|(vm, _)| vm.physical)
+                .map(|(vm, spec)| self.copy(vm, spec, "failback", Zone::Site(vm.site), self.vcenter_of(vm.site))),
+        );
+        let compute = Some(self.places.compute);
+        machines.extend(pairs().map(|(vm, spec)| self.copy(vm, spec, "azure", Zone::AzureVnet, compute)));
+        machines.extend(pairs().map(|(vm, spec)| self.copy(vm, spec, "test", Zone::AzureIsolated, compute)));
+        machines
+    }
+
+    fn azure_machine(&self, name: &str, component: ComponentSpec) -> MachineSpec {
+        MachineSpec {
+            name: name.to_owned(),
+            zone: Zone::AzurePublic,
+            speed_per_mille: SPEED,
+            cores: AZURE_CORES,
+            disk_bytes: AZURE_DISK_BYTES,
+            clock_skew: 0,
+            on: true,
+            components: vec![component],
+        }
+    }
+
+    fn operator(&self) -> OperatorSpec {
+        OperatorSpec {
+            service: self.places.service,
+            storage: self.places.storage,
+            steps: self.steps.clone(),
+        }
+    }
+
+    fn service(&self) -> ServiceSpec {
+        let scenario = self.scenario;
+        let mut managed_by = BTreeMap::new();
+        for (server, machine) in scenario.servers.iter().zip(&self.places.servers) {
+            managed_by.insert(*machine, self.places.servers[server.configuration_server]);
+        }
+        for (vm, spec) in scenario.vms.iter().zip(self.vms) {
+            let owner = self.places.servers[vm.configuration_server];
+            for machine in [spec.source, spec.failback, spec.azure, spec.test] {
+                managed_by.insert(machine, owner);
+            }
+        }
+        let mut vcenters = BTreeMap::new();
+        for (server, machine) in scenario.servers.iter().zip(&self.places.servers) {
+            if server.roles.configuration_server
+                && let Zone::Site(site) = server.zone
+                && let Some(vcenter) = self.vcenter_of(site)
+            {
+                vcenters.insert(*machine, vcenter);
+            }
+        }
+        ServiceSpec {
+            storage: self.places.storage,
+            compute: self.places.compute,
+            vms: self.vms.to_vec(),
+            managed_by,
+            vcenters,
+            vault: self.vault,
+            key: self.key.clone(),
+            registration_key: fingerprint(&format!("{} registration", scenario.name)),
+            forward_links: forward_links(scenario),
+            times: scenario.times.clone(),
+            hold_processing: scenario.hold_processing,
+        }
+    }
+
+    fn vcenter_of(&self, site: u32) -> Option<MachineId> {
+        self.scenario
+            .servers
+            .iter()
+            .position(|server| server.roles.vcenter && server.zone == Zone::Site(site))
+            .map(|index| self.places.servers[index])
+    }
+
+    fn server(&self, server: &Server) -> MachineSpec {
+        let configuration_server = self.places.servers[server.configuration_server];
+        let passphrase = passphrase(self.scenario, server.configuration_server);
+        let mut components = Vec::new();
+        if server.roles.configuration_server {
+            components.push(ComponentSpec::ConfigurationServer(ConfigurationServerSpec {
+                service: self.places.service,
+                passphrase,
+            }));
+        }
+        if server.roles.process_server {
+            components.push(ComponentSpec::ProcessServer(ProcessServerSpec {
+                configuration_server,
+                passphrase,
+                port: PORT_REPLICATION,
+                window_bytes: PROCESS_SERVER_WINDOW_BYTES,
+                copies_at_a_time: COPIES_AT_A_TIME,
+                vault: self.vault,
+                key: self.key.clone(),
+                calibration: Arc::clone(&self.calibration),
+            }));
+        }
+        if server.roles.master_target {
+            components.push(ComponentSpec::MasterTarget(MasterTargetSpec {
+                configuration_server,
+                passphrase,
+                port: PORT_MASTER_TARGET,
+                vault: self.vault,
+                key: self.key.clone(),
+            }));
+        }
+        if server.roles.vcenter {
+            let vms = self
+                .scenario
+                .vms
+                .iter()
+                .zip(self.vms)
+                .filter(|(vm, _)| Zone::Site(vm.site) == server.zone)
+                .map(|(_, spec)| Arc::clone(spec))
+                .collect();
+            components.push(ComponentSpec::Vcenter(VcenterSpec { vms }));
+        }
+        MachineSpec {
+            name: server.name.clone(),
+            zone: server.zone,
+            speed_per_mille: server.speed,
+            cores: server.cores,
+            disk_bytes: server.disk_bytes,
+            clock_skew: i64::try_from(server.clock_skew).unwrap_or(i64::MAX),
+            // A process server in Azure is created by a step.
+            on: server.zone != Zone::AzureVnet,
+            components,
+        }
+    }
+
+    /// A protected machine where it runs at the start, without the Mobility service.
+    fn source(&self, vm: &Vm, spec: &Arc<VmSpec>) -> MachineSpec {
+        let hypervisor = if vm.physical { None } else { self.vcenter_of(vm.site) };
+        let guest = GuestSpec {
+            vm: Arc::clone(spec),
+            workload: Arc::clone(&vm.workload),
+            volumes: spec
+                .disks
+                .iter()
+                .map(|(disk, _)| (*disk, volume_name(*disk, "source")))
+                .collect(),
+            hypervisor,
+        };
+        let mut machine = self.guest_machine(vm, spec, None, guest);
+        machine.name.clone_from(&vm.name);
+        machine.zone = Zone::Site(vm.site);
+        machine.on = true;
+        machine
+    }
+
+    /// A copy that is created later; it carries the agent of the source.
+    fn copy(
+        &self,
+        vm: &Vm,
+        spec: &Arc<VmSpec>,
+        suffix: &str,
+        zone: Zone,
+        hypervisor: Option<MachineId>,
+    ) -> MachineSpec {
+        let guest = GuestSpec {
+            vm: Arc::clone(spec),
+            workload: Arc::clone(&vm.workload),
+            volumes: Vec::new(),
+            hypervisor,
+        };
+        let owner = self.places.servers[vm.configuration_server];
+        let mut machine = self.guest_machine(vm, spec, Some(owner), guest);
+        machine.name = format!("{}-{suffix}", vm.name);
+        machine.zone = zone;
+        machine
+    }
+
+    fn guest_machine(
+        &self,
+        vm: &Vm,
+        spec: &Arc<VmSpec>,
+        configuration_server: Option<MachineId>,
+        guest: GuestSpec,
+    ) -> MachineSpec {
+        let agent = AgentSpec {
+            vm: Arc::clone(spec),
+            configuration_server,
+            passphrase: passphrase(self.scenario, vm.configuration_server),
+            journal_cap: vm.journal,
+            batch_bytes: BATCH_BYTES.min(vm.journal / 4),
+            window_bytes: AGENT_WINDOW_BYTES,
+        };
+        MachineSpec {
+            name: String::new(),
+            zone: Zone::AzureVnet,
+            speed_per_mille: SPEED,
+            cores: GUEST_CORES,
+            disk_bytes: vm.journal.saturating_add(AGENT_FILES_BYTES),
+            clock_skew: i64::try_from(vm.clock_skew).unwrap_or(i64::MAX),
+            on: false,
+            components: vec![ComponentSpec::Agent(agent), ComponentSpec::Guest(guest)],
+        }
+    }
+}
+
+/// The fingerprint of a configuration server's passphrase.
+pub(super) fn passphrase(scenario: &Scenario, configuration_server: usize) -> u64 {
+    fingerprint(&format!("{} passphrase", scenario.servers[configuration_server].name))
+}
