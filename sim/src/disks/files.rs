@@ -115,7 +115,7 @@ impl MachineFiles {
             let kept = first + random.random_range(0..=unflushed);
             let mut end = content.parts.get(kept).map_or(content.len, |part| part.position);
             if let Some(torn) = content.parts.get(kept)
-                && torn.piece.len() > 0
+                && !torn.piece.is_empty()
                 && random.random_bool(0.5)
             {
                 end += random.random_range(0..torn.piece.len());
