@@ -154,7 +154,7 @@ impl Link {
                 packet,
             } => {
                 if self.cut {
-                    self.engine.lose(connection);
+                    self.engine.lose(self.number, connection);
                     return;
                 }
                 self.advance(back, now);
@@ -250,7 +250,7 @@ impl Link {
                 for back in [0, 1] {
                     for (flow, cargo) in self.ways[back].direction.clear(now) {
                         self.take_out(cargo);
-                        self.engine.lose(of_flow(flow).0);
+                        self.engine.lose(self.number, of_flow(flow).0);
                     }
                 }
             }

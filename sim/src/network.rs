@@ -12,8 +12,12 @@
 pub mod connections;
 pub(crate) mod event;
 pub mod topology;
+pub(crate) mod turmoil;
+pub mod wire;
 
 use actors::ports::Frame;
+use bytes::Bytes;
+use datapath::Blob;
 
 /// Bytes of a packet beside body and payload: an IP and a TCP header.
 pub const HEADER_BYTES: u64 = 40;
@@ -27,6 +31,8 @@ pub enum Packet {
     SynAck,
     /// A frame.
     Data(Frame),
+    /// A frame as bytes and payload, between the ends of a real wire.
+    Encoded(Bytes, Option<Blob>),
     /// The sender has closed its end.
     Fin,
     /// There is no such connection, or nobody listens: why.

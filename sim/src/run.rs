@@ -81,6 +81,6 @@ pub fn run_with(
 ) -> Result<Ended, RunError> {
     match options.network {
         NetworkKind::Event => network::event::run(spec, options, observer, factory, changes),
-        NetworkKind::Turmoil => Err(RunError::Machine("the turmoil network is not built in yet".to_owned())),
+        NetworkKind::Turmoil => network::turmoil::run(spec, options, observer, factory, changes),
     }
 }

@@ -33,6 +33,8 @@ use crate::machines::{ActorSlot, Machine};
 use crate::network::Packet;
 use crate::network::connections::{Connections, Holder, Side};
 use crate::network::topology::{Route, Topology};
+use crate::network::turmoil::Wires;
+use crate::network::wire::Written;
 use crate::queue::{Handle, Queue};
 use crate::random;
 use crate::run::RunError;
@@ -122,6 +124,8 @@ impl Given {
 pub(crate) enum Carrier {
     /// As they are, through the link's actor.
     Event,
+    /// As bytes, through streams.
+    Turmoil(Wires),
 }
 
 pub(crate) struct Core {
@@ -142,7 +146,7 @@ pub struct Engine {
     options: RunOptions,
     factory: ActorFactory,
     topology: Topology,
-    carrier: Carrier,
+    pub(crate) carrier: Carrier,
     now: Cell<SimTime>,
     entries: Cell<u64>,
     core: RefCell<Core>,
@@ -176,6 +180,7 @@ impl Engine {
         let (machines, actors) = crate::machines::build(&spec, &spill);
         let queues = match carrier {
             Carrier::Event => 1,
+            Carrier::Turmoil(_) => spec.machines.len() + spec.links.len(),
         };
         let pool = Pool::new(options.workers, options.compression_level)?;
         let engine = Rc::new_cyclic(|me| Engine {
@@ -243,19 +248,26 @@ impl Engine {
         self.me.upgrade().expect("the world outlives its actors")
     }
 
-    fn host(&self, _machine: MachineId) -> usize {
+    fn host(&self, machine: MachineId) -> usize {
         match self.carrier {
             Carrier::Event => 0,
+            Carrier::Turmoil(_) => machine.0 as usize,
         }
     }
 
-    fn link_host(&self, _link: u32) -> usize {
+    pub(crate) fn link_host(&self, link: u32) -> usize {
         match self.carrier {
             Carrier::Event => 0,
+            Carrier::Turmoil(_) => self.spec.machines.len() + link as usize,
         }
     }
 
     fn schedule(&self, core: &mut Core, host: usize, at: SimTime, entry: Entry) -> Handle {
+        if let Carrier::Turmoil(wires) = &self.carrier
+            && host != core.host
+        {
+            wires.wake(host);
+        }
         core.queues[host].push(at, entry)
     }
 
@@ -306,9 +318,17 @@ impl Engine {
         self.core.borrow_mut().queues[self.link_host(link)].take_back(handle);
     }
 
-    /// A connection lost a packet.
-    pub(crate) fn lose(&self, connection: u32) {
+    /// A connection lost a packet on a link.
+    pub(crate) fn lose(&self, link: u32, connection: u32) {
         self.core.borrow_mut().connections.lose(connection);
+        if let Carrier::Turmoil(wires) = &self.carrier {
+            wires.forget(self.link_host(link), connection);
+        }
+    }
+
+    /// Puts an entry into a host's queue for now.
+    pub(crate) fn put_in(&self, host: usize, entry: Entry) {
+        self.core.borrow_mut().queues[host].push(self.now.get(), entry);
     }
 
     pub(crate) fn log_use(&self, fact: Fact) {
@@ -337,6 +357,17 @@ impl Engine {
                 };
                 self.schedule(core, 0, self.now.get(), Entry::Link(link, offer));
             }
+            (Route::Link { link, back }, Carrier::Turmoil(wires)) => {
+                let written = Written {
+                    toward,
+                    back,
+                    connection,
+                    bytes,
+                    packet,
+                };
+                // A frame's body was encoded when it was logged, a moment ago.
+                wires.send(core.host, link, &written, self.log.borrow().last_body());
+            }
         }
     }
 
@@ -363,7 +394,7 @@ impl Engine {
     }
 
     /// The world broke one of its own rules, or an actor did.
-    fn note_broken(&self, why: String) {
+    pub(crate) fn note_broken(&self, why: String) {
         let mut broken = self.broken.borrow_mut();
         if broken.is_none() {
             let last = self.log.borrow().last_events().join("\n");

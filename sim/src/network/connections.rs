@@ -223,7 +223,7 @@ impl Connections {
                 end.state = State::Closed;
                 NetEvent::Refused { conn, why }
             }
-            Packet::Fin | Packet::Reset(_) | Packet::Syn => {
+            Packet::Fin | Packet::Reset(_) | Packet::Syn | Packet::Encoded(..) => {
                 end.state = State::Closed;
                 NetEvent::Closed { conn }
             }

@@ -38,7 +38,7 @@ fn on_each(
     }
 }
 
-const NETWORKS: &[NetworkKind] = &[NetworkKind::Event];
+const NETWORKS: &[NetworkKind] = &[NetworkKind::Event, NetworkKind::Turmoil];
 
 fn body(n: u64) -> Body {
     Body::Heartbeat {

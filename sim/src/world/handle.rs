@@ -141,6 +141,12 @@ impl Engine {
             Entry::Link(link, event) => self.tell_link(link, event),
             Entry::Leave(connection, toward, packet) => match &self.carrier {
                 Carrier::Event => self.land(connection, toward, packet),
+                Carrier::Turmoil(wires) => {
+                    let core = self.core.borrow();
+                    if let Some((_, machine)) = core.connections.way(connection, toward) {
+                        wires.forward(core.host, machine.0 as usize, connection, toward, packet);
+                    }
+                }
             },
             Entry::Land(connection, toward, packet) => self.land(connection, toward, packet),
             Entry::Flushed(flush) => {
