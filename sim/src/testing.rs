@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use actix::{Actor, Context, Handler as Handle};
 use actors::messages::LinkKind;
-use actors::ports::{Deliver, Env, Input, MachineId};
-use actors::spec::{ComponentSpec, StorageSpec};
+use actors::ports::{Deliver, Env, Input};
+use actors::spec::{ComponentSpec, VcenterSpec};
 use datapath::segment::Calibration;
 use datapath::{Grain, SimTime};
 
@@ -39,7 +39,7 @@ pub fn machine(name: &str, zone: Zone) -> MachineSpec {
         disk_bytes: 1 << 40,
         clock_skew: 0,
         on: true,
-        components: vec![ComponentSpec::Storage(StorageSpec { service: MachineId(0) })],
+        components: vec![ComponentSpec::Vcenter(VcenterSpec { vms: Vec::new() })],
     }
 }
 

@@ -39,12 +39,15 @@ const PORT: u16 = 1;
 /// Segments that may be under way on a stream, and connections that may wait to be accepted.
 const CAPACITY: usize = 1 << 14;
 
+/// The ways into a host's streams, by connection and side.
+type Streams = BTreeMap<(u32, Side), UnboundedSender<Bytes>>;
+
 /// The streams of all hosts, and the bells of their pumps.
 pub(crate) struct Wires {
     machines: usize,
     bells: Vec<Rc<Notify>>,
     /// By host: the stream of a connection, and on a link's host the side that it leads to.
-    streams: RefCell<Vec<BTreeMap<(u32, Side), UnboundedSender<Bytes>>>>,
+    streams: RefCell<Vec<Streams>>,
     engine: RefCell<std::rc::Weak<Engine>>,
 }
 

@@ -242,7 +242,7 @@ fn an_actor_that_panics_ends_the_run_as_broken_with_its_name_and_the_last_events
     let (ended, _) = run(pair(), 1, 0, vec![bad, toy(|_, _| ())], &[]);
     let broken = ended.broken.unwrap();
     assert!(
-        broken.starts_with("a/storage-0 panicked at 00:00:05.000 over timer 12"),
+        broken.starts_with("a/vcenter-0 panicked at 00:00:05.000 over timer 12"),
         "{broken}"
     );
     assert!(broken.contains("TestCleaned { vm: VmId(77) }"), "{broken}");
