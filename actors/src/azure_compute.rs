@@ -121,6 +121,7 @@ impl AzureCompute {
                 self.askers.insert(machine, conn);
                 self.delete(machine, orderly);
             }
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
             _ => {}
         }
     }

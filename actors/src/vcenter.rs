@@ -82,6 +82,7 @@ impl Vcenter {
                 Ok(false) => {}
                 Err(why) => self.done(Asker { conn, id }, Some(why)),
             },
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
             _ => {}
         }
     }
