@@ -14,6 +14,7 @@ pub mod operator;
 pub mod ports;
 pub mod process_server;
 pub mod replica_keeper;
+pub mod service;
 pub mod session;
 pub mod spec;
 pub mod start;

@@ -9,6 +9,7 @@ use crate::master_target::MasterTarget;
 use crate::operator::Operator;
 use crate::ports::{Deliver, Env};
 use crate::process_server::ProcessServer;
+use crate::service::Service;
 use crate::spec::ComponentSpec;
 use crate::storage::Storage;
 use crate::vcenter::Vcenter;
@@ -57,6 +58,7 @@ pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
         ComponentSpec::AzureCompute(spec) => AzureCompute::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Storage(spec) => Storage::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Operator(spec) => Operator::new(spec.clone(), env).start().recipient(),
+        ComponentSpec::Service(spec) => Service::new(spec.clone(), env).start().recipient(),
         _ => Unbuilt.start().recipient(),
     }
 }

@@ -1,0 +1,396 @@
+//! The Site Recovery service: the vault, its jobs, the protected items and their recovery points.
+//!
+//! The portal (the operator) asks for operations on 443 and is answered when their jobs end. Configuration servers register on the
+//! same port with the vault's key; through them the service commands agents, process servers and master targets, and hears of them.
+//! It looks after replicas in its storage account (a [`ReplicaKeeper`] per protected machine) and has Azure compute make machines.
+//!
+//! A job is a list of stages ([`jobs`]); which operation is which list is in [`setup`], [`protect`], [`failover`] and [`failback`].
+//! An operation that the product does not have, or not in a machine's state, is refused with the reason and its source.
+//!
+//! Our model: the service itself is always there (it is a cloud service with a redundancy of its own), so it stores nothing on the
+//! simulated disk; a resynchronization begins at once (the product waits until outside office hours, facts §1.5).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datapath::replica::Mark;
+use datapath::{DiskId, SimTime, VmId, WriteSeq};
+
+use crate::facts::{Fact, ItemState, Life, Severity};
+use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply};
+use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::replica_keeper::{JOB, ReplicaKeeper};
+use crate::session::{Session, SessionEvent};
+use crate::spec::{ServiceSpec, VmSpec};
+use crate::start::actor;
+
+mod failback;
+mod failover;
+mod jobs;
+mod points;
+mod protect;
+mod setup;
+
+const MINUTE: u64 = 60_000_000_000;
+const STORAGE: u32 = 1;
+const COMPUTE: u32 = 2;
+/// A stage's wait is over; the key is the job's and the stage's ([`jobs`]).
+const WAITED: u32 = 3;
+/// A stage's patience is over.
+const PATIENCE: u32 = 4;
+/// Once a minute: backlogs and RPO alerts.
+const LOOK: u32 = 5;
+
+/// A command that is not answered.
+struct Sent {
+    configuration_server: MachineId,
+    to: MachineId,
+    command: Command,
+    job: Option<u64>,
+}
+
+/// A test failover that is not cleaned up.
+struct Test {
+    point: u64,
+}
+
+/// A machine that is, was or is to be protected.
+struct Item {
+    state: ItemState,
+    /// How many protections it had.
+    protections: u32,
+    policy: Policy,
+    current: Option<Protection>,
+    /// The lives that the current protection replicates, and when the service heard of each.
+    lives: Vec<(SimTime, Life)>,
+    /// A resynchronization was asked for and its copies are not applied.
+    resynchronizing: bool,
+    /// The newest point processed in the current protection.
+    newest: Option<Mark>,
+    /// The last write of the newest batch that is complete at the target.
+    stored: WriteSeq,
+    /// When the newest stored point was marked, by the source's clock.
+    newest_stored: Option<SimTime>,
+    rpo_alerted: bool,
+    test: Option<Test>,
+}
+
+/// What is known of an agent.
+struct Agent {
+    life: Life,
+    since: SimTime,
+}
+
+/// A grant that waits until the fence stands.
+struct Grant {
+    configuration_server: MachineId,
+    sealer: MachineId,
+    epoch: u32,
+}
+
+/// The actor.
+pub struct Service {
+    spec: ServiceSpec,
+    env: Env,
+    vms: BTreeMap<VmId, Arc<VmSpec>>,
+    storage: Session,
+    compute: Session,
+    vault: bool,
+    policies: BTreeMap<String, Policy>,
+    configuration_servers: BTreeMap<MachineId, ConnId>,
+    components: BTreeSet<(MachineId, Component)>,
+    discovered: BTreeSet<VmId>,
+    agents: BTreeMap<(VmId, MachineId), Agent>,
+    items: BTreeMap<VmId, Item>,
+    keepers: BTreeMap<VmId, ReplicaKeeper>,
+    jobs: BTreeMap<u64, jobs::Running>,
+    answered: BTreeMap<u64, (Outcome, Option<u64>)>,
+    commands: BTreeMap<u64, Sent>,
+    /// What compute was asked and did not answer, by machine.
+    orders: BTreeMap<MachineId, Body>,
+    epochs: BTreeMap<DiskId, u32>,
+    grants: BTreeMap<DiskId, Grant>,
+    next_command: u64,
+    next_stage: u64,
+    next_key: u64,
+    looking: bool,
+}
+
+actor!(Service);
+
+impl Service {
+    /// A service.
+    #[must_use]
+    pub fn new(spec: ServiceSpec, env: Env) -> Service {
+        let session = |machine, what| Session::new(machine, PORT_MANAGEMENT, Token { what, key: 0 });
+        Service {
+            vms: spec.vms.iter().map(|vm| (vm.vm, Arc::clone(vm))).collect(),
+            storage: session(spec.storage, STORAGE),
+            compute: session(spec.compute, COMPUTE),
+            spec,
+            env,
+            vault: false,
+            policies: BTreeMap::new(),
+            configuration_servers: BTreeMap::new(),
+            components: BTreeSet::new(),
+            discovered: BTreeSet::new(),
+            agents: BTreeMap::new(),
+            items: BTreeMap::new(),
+            keepers: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            answered: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            grants: BTreeMap::new(),
+            next_command: 0,
+            next_stage: 0,
+            next_key: 0,
+            looking: false,
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        let input = match self.storage.input(&self.env, input) {
+            SessionEvent::NotMine(input) => input,
+            SessionEvent::Opened => return self.storage_opened(),
+            SessionEvent::Received(frame) => return self.storage_said(frame),
+            SessionEvent::Lost | SessionEvent::Nothing => return,
+        };
+        let input = match self.compute.input(&self.env, input) {
+            SessionEvent::NotMine(input) => input,
+            SessionEvent::Opened => {
+                for body in self.orders.values() {
+                    self.compute.send(&self.env, body.clone());
+                }
+                return;
+            }
+            SessionEvent::Received(frame) => return self.compute_said(&frame.body),
+            SessionEvent::Lost | SessionEvent::Nothing => return,
+        };
+        match input {
+            Input::Started => {
+                self.env.listen(PORT_MANAGEMENT);
+                self.storage.start(&self.env);
+                self.compute.start(&self.env);
+            }
+            Input::Done(Token { what: JOB, key }, output) => self.keeper_job(key, output),
+            Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
+            Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
+            Input::Timer(Token { what: LOOK, .. }) => self.look(),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Closed { conn }) => {
+                self.configuration_servers.retain(|_, there| *there != conn);
+            }
+            _ => {}
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, frame: Frame) {
+        match frame.body {
+            Body::Ask { job, operation } => self.ask(conn, job, operation),
+            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::Register {
+                component: Component::ConfigurationServer,
+                machine,
+                key,
+                ..
+            } => {
+                self.admit(conn, machine, key);
+            }
+            Body::Reply { id, result } => self.replied(id, result),
+            Body::Notice(notice) => self.noticed(notice),
+            Body::EpochAsk { disk, sealer } => {
+                let from = self.configuration_servers.iter().find(|(_, there)| **there == conn);
+                if let Some(machine) = from.map(|(machine, _)| *machine) {
+                    self.grant(machine, disk, sealer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn admit(&mut self, conn: ConnId, machine: MachineId, key: u64) {
+        if !self.vault || key != self.spec.registration_key {
+            let refused = Some("the registration key is not this vault's".to_owned());
+            return self.env.send(conn, Body::Registered { refused });
+        }
+        let known = self.components.insert((machine, Component::ConfigurationServer));
+        self.configuration_servers.insert(machine, conn);
+        self.env.send(conn, Body::Registered { refused: None });
+        if known {
+            let component = "configuration-server".to_owned();
+            self.env.fact(Fact::Registered { machine, component });
+        }
+        for (id, sent) in &self.commands {
+            if sent.configuration_server == machine {
+                let (to, command) = (sent.to, sent.command.clone());
+                self.env.send(conn, Body::Command { id: *id, to, command });
+            }
+        }
+        self.look_at_conditions();
+    }
+
+    /// The configuration server that a machine belongs to; its own where it is one.
+    fn configuration_server_of(&self, machine: MachineId) -> MachineId {
+        self.spec.managed_by.get(&machine).copied().unwrap_or(machine)
+    }
+
+    /// Sends a command, now or when its configuration server is there. Returns its number.
+    fn command(&mut self, to: MachineId, command: Command, job: Option<u64>) -> u64 {
+        self.next_command += 1;
+        let id = self.next_command;
+        let configuration_server = self.configuration_server_of(to);
+        if let Some(conn) = self.configuration_servers.get(&configuration_server) {
+            self.env.send(
+                *conn,
+                Body::Command {
+                    id,
+                    to,
+                    command: command.clone(),
+                },
+            );
+        }
+        self.commands.insert(
+            id,
+            Sent {
+                configuration_server,
+                to,
+                command,
+                job,
+            },
+        );
+        id
+    }
+
+    fn replied(&mut self, id: u64, result: Result<Reply, String>) {
+        if let Some(job) = self.commands.remove(&id).and_then(|sent| sent.job) {
+            self.order_ended(job, id, result);
+        }
+    }
+
+    /// The vault grants a sealer an epoch once lower ones are fenced at the target.
+    fn grant(&mut self, configuration_server: MachineId, disk: DiskId, sealer: MachineId) {
+        let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
+        let Some(protection) = current.filter(|p| p.process_server == sealer) else {
+            return;
+        };
+        let forward = matches!(protection.target, crate::messages::Target::Storage(_));
+        let epoch = self.epochs.entry(disk).or_insert(0);
+        *epoch += 1;
+        let epoch = *epoch;
+        self.grants.insert(
+            disk,
+            Grant {
+                configuration_server,
+                sealer,
+                epoch,
+            },
+        );
+        if forward {
+            self.storage.send(&self.env, Body::Fence { disk, epoch });
+        } else {
+            // A master target fences by the first segment of a higher epoch.
+            self.fenced(disk, epoch);
+        }
+    }
+
+    fn fenced(&mut self, disk: DiskId, fence: u32) {
+        if self.grants.get(&disk).is_none_or(|grant| grant.epoch != fence) {
+            return;
+        }
+        if let Some(Grant {
+            configuration_server,
+            sealer,
+            epoch,
+        }) = self.grants.remove(&disk)
+        {
+            self.env.fact(Fact::EpochGranted { disk, epoch, sealer });
+            if let Some(conn) = self.configuration_servers.get(&configuration_server) {
+                self.env.send(*conn, Body::EpochGrant { disk, sealer, epoch });
+            }
+        }
+    }
+
+    fn compute_said(&mut self, body: &Body) {
+        if let Body::MachineUp { machine } | Body::MachineGone { machine } = body {
+            let of_it = self.orders.get(machine).is_some_and(|order| {
+                matches!(order, Body::CreateMachine { .. }) == matches!(body, Body::MachineUp { .. })
+            });
+            if of_it {
+                self.orders.remove(machine);
+                self.machine_order_ended(*machine);
+            }
+        }
+    }
+
+    fn order(&mut self, machine: MachineId, body: Body) {
+        self.compute.send(&self.env, body.clone());
+        self.orders.insert(machine, body);
+    }
+
+    fn noticed(&mut self, notice: Notice) {
+        match notice {
+            Notice::AgentUp { vm, machine, life, .. } => self.agent_up(vm, machine, life),
+            Notice::ComponentUp { component, machine } => {
+                self.components.insert((machine, component));
+            }
+            Notice::Discovered { machines, .. } => self.discovered.extend(machines.iter().map(|(_, vm, _)| *vm)),
+            Notice::ResynchronizationNeeded { vm, protection, why } => self.resynchronize(vm, protection, &why),
+            Notice::CopyComplete { vm, protection } => {
+                if self.is_current(vm, protection)
+                    && let Some(item) = self.items.get_mut(&vm)
+                {
+                    item.resynchronizing = false;
+                }
+            }
+            Notice::PointProcessed { vm, protection, mark } => {
+                if self.is_current(vm, protection) {
+                    if let Some(item) = self.items.get_mut(&vm) {
+                        item.stored = item.stored.max(mark.seq);
+                    }
+                    self.point_processed(vm, mark);
+                }
+            }
+            Notice::HeartbeatLost { component, machine } => {
+                self.components.remove(&(machine, component));
+            }
+        }
+        self.look_at_conditions();
+    }
+
+    fn is_current(&self, vm: VmId, protection: u32) -> bool {
+        let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
+        current.is_some_and(|current| current.protection == protection)
+    }
+
+    fn enter(&mut self, vm: VmId, state: ItemState) {
+        if let Some(item) = self.items.get_mut(&vm)
+            && item.state != state
+        {
+            item.state = state;
+            self.env.fact(Fact::State { vm, state });
+        }
+    }
+
+    fn state(&self, vm: VmId) -> ItemState {
+        self.items.get(&vm).map_or(ItemState::Unprotected, |item| item.state)
+    }
+
+    fn vm(&self, vm: VmId) -> Result<Arc<VmSpec>, String> {
+        self.vms
+            .get(&vm)
+            .cloned()
+            .ok_or_else(|| format!("the vault knows no machine {}", vm.0))
+    }
+
+    fn alert(&self, vm: VmId, severity: Severity, text: String) {
+        self.env.fact(Fact::Alert {
+            vm: Some(vm),
+            severity,
+            code: String::new(),
+            text,
+        });
+    }
+}

@@ -1,0 +1,186 @@
+//! The way back: reprotection to a master target, and failback to VMware (facts §4.3).
+//!
+//! A machine whose on-premises disks are still there is compared with them by checksums (original location); a physical server fails
+//! back to a new virtual machine with empty disks (alternate location), never to a physical one.
+
+use datapath::VmId;
+
+use super::jobs::{Condition, PATIENT, Stage, order, then, until};
+use super::protect::Way;
+use super::{MINUTE, Service};
+use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place};
+use crate::messages::{Command, Component, CopyMode, PointChoice, VcenterAction};
+use crate::ports::{MachineId, volume_name};
+use crate::vcenter::place_on_premises;
+
+/// An agent registers within this time after a boot (facts §1.7).
+const REGISTRATION: u64 = 15 * MINUTE;
+
+impl Service {
+    pub(super) fn plan_reprotect(
+        &mut self,
+        vm: VmId,
+        process_server: MachineId,
+        master_target: MachineId,
+    ) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        self.must_be(
+            vm,
+            &[ItemState::FailoverCommitted],
+            "a machine is replicated back once its failover is committed",
+        )?;
+        let to = self.configuration_server_of(master_target);
+        let vcenter = self.spec.vcenters.get(&to).copied();
+        let vcenter = vcenter.ok_or("failback needs a vCenter on the master target's site (FBT, REP)")?;
+        let copy = if spec.physical {
+            CopyMode::Used
+        } else {
+            CopyMode::Checksums
+        };
+        let way = Way {
+            source: spec.azure,
+            process_server,
+            master_target: Some(master_target),
+            copy,
+        };
+        let attach = VcenterAction::AttachToMasterTarget {
+            machine: spec.failback,
+            master_target,
+            disks: spec.disks.clone(),
+        };
+        let mut stages = vec![
+            until(Condition::Up(process_server, Component::ProcessServer)),
+            until(Condition::Up(master_target, Component::MasterTarget)),
+            until(Condition::Agent(vm, spec.azure)),
+            Stage::Enter(ItemState::ReprotectInProgress),
+        ];
+        if !spec.physical {
+            // The on-premises machine is off during reprotection and stays off (REP).
+            stages.extend(self.switch_off(spec.failback, master_target, false));
+        }
+        stages.push(order(
+            to,
+            Command::Vcenter {
+                vcenter,
+                action: attach,
+            },
+        ));
+        stages.push(then(move |service, job| {
+            let protection = service.begin(vm, way)?;
+            let stages = vec![
+                order(master_target, Command::Receive(protection.clone())),
+                order(process_server, Command::Serve(protection.clone())),
+                order(spec.azure, Command::Protect(protection)),
+            ];
+            service.insert_stages(job, stages);
+            Ok(())
+        }));
+        Ok(stages)
+    }
+
+    pub(super) fn plan_failback(
+        &mut self,
+        vm: VmId,
+        point: PointChoice,
+        to_physical: bool,
+    ) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        if to_physical {
+            return Err(
+                "failback to a physical machine is not supported: it goes to a VMware virtual machine (SEED, FBT)"
+                    .to_owned(),
+            );
+        }
+        if !matches!(point, PointChoice::Latest | PointChoice::LatestAppConsistent) {
+            return Err("a failback takes the latest or the latest app-consistent point (FB17)".to_owned());
+        }
+        self.must_be(
+            vm,
+            &[ItemState::ProtectedReverse],
+            "a machine is failed back once it is replicated back",
+        )?;
+        let current = self
+            .items
+            .get(&vm)
+            .and_then(|item| item.current.clone())
+            .ok_or("the machine is not replicated")?;
+        let crate::messages::Target::MasterTarget(master_target) = current.target else {
+            return Err("the machine is not replicated to a master target".to_owned());
+        };
+        let to = self.configuration_server_of(master_target);
+        let vcenter = *self
+            .spec
+            .vcenters
+            .get(&to)
+            .ok_or("failback needs a vCenter on the master target's site")?;
+        let (protection, kind) = (current.protection, FailoverKind::Failback);
+        Ok(vec![
+            Stage::Enter(ItemState::FailbackInProgress),
+            Stage::Log(Fact::Failover {
+                vm,
+                kind,
+                phase: FailoverPhase::Started,
+            }),
+            Stage::Order {
+                to: current.source,
+                command: Command::ShutdownAndDrain { vm, protection },
+                patience: PATIENT,
+                soft: true,
+            },
+            Stage::Until {
+                condition: Condition::Drained(vm),
+                patience: PATIENT,
+                soft: true,
+            },
+            then(move |service, _| {
+                service.stop_replication(vm);
+                Ok(())
+            }),
+            order(master_target, Command::Finish { vm, protection, point }),
+            then(move |service, job| {
+                let place = place_on_premises(spec.physical);
+                let boot = service.boot_of(vm, job, Place::OnPremises, place, kind)?;
+                let mark = service
+                    .jobs
+                    .get(&job)
+                    .and_then(|running| running.mark)
+                    .ok_or("no recovery point was taken")?;
+                service.env.fact(Fact::Failover {
+                    vm,
+                    kind,
+                    phase: FailoverPhase::PointChosen,
+                });
+                let world = service.env.world();
+                let named = spec
+                    .disks
+                    .iter()
+                    .map(|(disk, _)| (*disk, world.volume(&volume_name(*disk, place))));
+                let volumes = named.filter_map(|(disk, volume)| Some((disk, volume?))).collect();
+                service.log_recovered(vm, kind, mark, volumes);
+                service.env.fact(Fact::Failover {
+                    vm,
+                    kind,
+                    phase: FailoverPhase::DisksReady,
+                });
+                service.end_protection(vm);
+                service.agents.remove(&(vm, spec.failback));
+                let action = VcenterAction::AttachAndBoot {
+                    machine: spec.failback,
+                    boot,
+                };
+                let agent = Condition::Agent(vm, spec.failback);
+                let stages = vec![
+                    order(to, Command::Vcenter { vcenter, action }),
+                    Stage::Until {
+                        condition: agent,
+                        patience: REGISTRATION,
+                        soft: true,
+                    },
+                    Stage::Enter(ItemState::FailbackCommitPending),
+                ];
+                service.insert_stages(job, stages);
+                Ok(())
+            }),
+        ])
+    }
+}

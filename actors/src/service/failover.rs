@@ -1,0 +1,241 @@
+//! Test failover, unplanned failover to Azure, and their ends (facts §2.5, §2.6, §4.1).
+
+use datapath::VmId;
+
+use super::jobs::{Condition, Stage, then};
+use super::{MINUTE, Service, Test};
+use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
+use crate::messages::{Boot, Command, PointChoice, VcenterAction};
+use crate::ports::{MachineId, volume_name};
+use crate::spec::{Os, VmSpec};
+
+/// How long a failover tries to shut down a source that may be dead (our model).
+const SHUTDOWN_PATIENCE: u64 = 10 * MINUTE;
+
+/// What could not boot in Azure as it is (facts §2.6): physical servers and VMware Linux.
+fn must_be_hydrated(vm: &VmSpec) -> bool {
+    vm.physical || vm.os == Os::Linux
+}
+
+impl Service {
+    pub(super) fn plan_test(&mut self, vm: VmId, point: PointChoice) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        self.must_be(
+            vm,
+            &[ItemState::Protected, ItemState::Resynchronizing],
+            "a machine is failed over, also for a test, once its initial replication is complete",
+        )?;
+        if self.has_test(vm) {
+            return Err("a test failover of this machine is not cleaned up yet".to_owned());
+        }
+        let kind = FailoverKind::Test;
+        Ok(vec![
+            Stage::Log(Fact::Failover {
+                vm,
+                kind,
+                phase: FailoverPhase::Started,
+            }),
+            Stage::Materialise {
+                point,
+                place: Place::Test,
+            },
+            then(move |service, job| {
+                let boot = service.boot_of(vm, job, Place::Test, "test", kind)?;
+                let mark = service.jobs.get(&job).and_then(|running| running.mark);
+                if let (Some(item), Some(mark)) = (service.items.get_mut(&vm), mark) {
+                    item.test = Some(Test { point: mark.point });
+                }
+                let (machine, hydrate) = (spec.test, must_be_hydrated(&spec));
+                service.insert_stages(
+                    job,
+                    vec![Stage::Create {
+                        machine,
+                        boot: Some(boot),
+                        hydrate,
+                    }],
+                );
+                Ok(())
+            }),
+        ])
+    }
+
+    pub(super) fn has_test(&self, vm: VmId) -> bool {
+        self.items.get(&vm).is_some_and(|item| item.test.is_some())
+    }
+
+    pub(super) fn plan_cleanup(&mut self, vm: VmId) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        if !self.has_test(vm) {
+            return Err("there is no test failover of this machine to clean up".to_owned());
+        }
+        Ok(vec![
+            Stage::Delete {
+                machine: spec.test,
+                orderly: false,
+            },
+            then(move |service, _| {
+                let test = service.items.get_mut(&vm).and_then(|item| item.test.take());
+                if let (Some(test), Some(keeper)) = (test, service.keepers.get_mut(&vm)) {
+                    keeper.unpin(test.point);
+                }
+                service.env.fact(Fact::TestCleaned { vm });
+                Ok(())
+            }),
+        ])
+    }
+
+    pub(super) fn plan_failover(&mut self, vm: VmId, point: PointChoice, shutdown: bool) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        // A failover that failed (a point that could not be put together) can be asked for again, with another point.
+        self.must_be(
+            vm,
+            &[
+                ItemState::Protected,
+                ItemState::Resynchronizing,
+                ItemState::FailoverInProgress,
+            ],
+            "a machine is failed over once its initial replication is complete",
+        )?;
+        if self.has_test(vm) {
+            return Err("a test failover that is not cleaned up blocks the failover (FOERR)".to_owned());
+        }
+        let again = self.state(vm) == ItemState::FailoverInProgress;
+        let current = self
+            .items
+            .get(&vm)
+            .and_then(|item| item.current.clone())
+            .ok_or("the machine is not replicated")?;
+        let kind = FailoverKind::Unplanned;
+        let mut stages = vec![
+            Stage::Enter(ItemState::FailoverInProgress),
+            Stage::Log(Fact::Failover {
+                vm,
+                kind,
+                phase: FailoverPhase::Started,
+            }),
+        ];
+        if shutdown && !again {
+            let protection = current.protection;
+            stages.push(Stage::Order {
+                to: current.source,
+                command: Command::ShutdownAndDrain { vm, protection },
+                patience: SHUTDOWN_PATIENCE,
+                soft: true,
+            });
+            stages.push(Stage::Until {
+                condition: Condition::Drained(vm),
+                patience: SHUTDOWN_PATIENCE,
+                soft: true,
+            });
+            stages.extend(self.switch_off(current.source, current.source, true));
+        }
+        stages.push(then(move |service, _| {
+            service.stop_replication(vm);
+            Ok(())
+        }));
+        stages.push(Stage::Materialise {
+            point,
+            place: Place::Azure,
+        });
+        stages.push(then(move |service, job| {
+            let boot = service.boot_of(vm, job, Place::Azure, "azure", kind)?;
+            service.agents.remove(&(vm, spec.azure));
+            let (machine, hydrate) = (spec.azure, must_be_hydrated(&spec));
+            service.insert_stages(
+                job,
+                vec![Stage::Create {
+                    machine,
+                    boot: Some(boot),
+                    hydrate,
+                }],
+            );
+            Ok(())
+        }));
+        stages.push(Stage::Enter(ItemState::FailoverCommitPending));
+        Ok(stages)
+    }
+
+    /// vCenter switches a machine off, where there is a vCenter.
+    pub(super) fn switch_off(&self, machine: MachineId, near: MachineId, soft: bool) -> Option<Stage> {
+        let to = self.configuration_server_of(near);
+        let vcenter = *self.spec.vcenters.get(&to)?;
+        if self.vms.values().any(|vm| vm.physical && vm.source == machine) {
+            return None;
+        }
+        let command = Command::Vcenter {
+            vcenter,
+            action: VcenterAction::PowerOff { machine },
+        };
+        Some(Stage::Order {
+            to,
+            command,
+            patience: SHUTDOWN_PATIENCE,
+            soft,
+        })
+    }
+
+    /// What the machine boots as, from the disks that the job put together.
+    pub(super) fn boot_of(
+        &self,
+        vm: VmId,
+        job: u64,
+        place: Place,
+        volumes: &str,
+        kind: FailoverKind,
+    ) -> Result<Boot, String> {
+        let mark = self
+            .jobs
+            .get(&job)
+            .and_then(|running| running.mark)
+            .ok_or("no recovery point was taken")?;
+        let life: Option<Life> = self.life_at(vm, mark.marked);
+        let disks = &self.vm(vm)?.disks;
+        Ok(Boot {
+            vm,
+            place,
+            parent: life.map(|life| (life, mark.seq)),
+            volumes: disks
+                .iter()
+                .map(|(disk, _)| (*disk, volume_name(*disk, volumes)))
+                .collect(),
+            failover: Some(kind),
+        })
+    }
+
+    pub(super) fn plan_commit(&mut self, vm: VmId) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        match self.state(vm) {
+            ItemState::FailoverCommitPending => Ok(vec![then(move |service, _| {
+                if let Some(keeper) = service.keepers.get(&vm) {
+                    keeper.commit();
+                }
+                service.end_protection(vm);
+                service.env.fact(Fact::Committed {
+                    vm,
+                    kind: FailoverKind::Unplanned,
+                });
+                service.enter(vm, ItemState::FailoverCommitted);
+                Ok(())
+            })]),
+            ItemState::FailbackCommitPending => Ok(vec![
+                Stage::Delete {
+                    machine: spec.azure,
+                    orderly: false,
+                },
+                then(move |service, _| {
+                    service.agents.remove(&(vm, spec.azure));
+                    service.env.fact(Fact::Committed {
+                        vm,
+                        kind: FailoverKind::Failback,
+                    });
+                    service.enter(vm, ItemState::OnPremisesUnprotected);
+                    Ok(())
+                }),
+            ]),
+            _ => {
+                self.must_be(vm, &[], "only a failover or failback that is complete can be committed")?;
+                Ok(Vec::new())
+            }
+        }
+    }
+}

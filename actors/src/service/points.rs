@@ -1,0 +1,282 @@
+//! Replicas and recovery points: what storage tells, what keepers want, what a failover takes.
+
+use std::collections::BTreeMap;
+
+use datapath::replica::Mark;
+use datapath::volume::Volume;
+use datapath::{DiskId, VmId};
+
+use super::{LOOK, MINUTE, Service};
+use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place, Severity};
+use crate::messages::{Body, Outcome};
+use crate::ports::{Evidence, Frame, Output, Token, volume_name};
+use crate::replica_keeper::{KeeperEvent, ReplicaKeeper};
+
+impl Service {
+    /// What was asked and not answered on the connection before is asked again.
+    pub(super) fn storage_opened(&mut self) {
+        for (disk, grant) in &self.grants {
+            self.storage.send(
+                &self.env,
+                Body::Fence {
+                    disk: *disk,
+                    epoch: grant.epoch,
+                },
+            );
+        }
+        let mut vms = Vec::new();
+        for (vm, keeper) in &mut self.keepers {
+            keeper.ask_again();
+            self.storage.send(
+                &self.env,
+                Body::Watch {
+                    protection: keeper.protection().clone(),
+                },
+            );
+            vms.push(*vm);
+        }
+        vms.into_iter().for_each(|vm| self.attend(vm));
+    }
+
+    pub(super) fn storage_said(&mut self, frame: Frame) {
+        match frame.body {
+            Body::CopySegmentStored {
+                protection,
+                header,
+                stored_bytes,
+            } => {
+                let vm = header.disk.vm;
+                if let Some(keeper) = self.keeper(vm, protection) {
+                    keeper.copy_segment_stored(header, stored_bytes);
+                    self.attend(vm);
+                }
+            }
+            Body::CopyComplete {
+                disk,
+                protection,
+                copy,
+                parts,
+                highest,
+            } => {
+                if let Some(keeper) = self.keeper(disk.vm, protection) {
+                    keeper.copy_complete(disk, copy, parts, highest);
+                    self.attend(disk.vm);
+                }
+            }
+            Body::TagStored {
+                vm,
+                protection,
+                tag,
+                stored_bytes,
+            } => {
+                if self.keeper(vm, protection).is_none() {
+                    return;
+                }
+                if let Some(item) = self.items.get_mut(&vm) {
+                    item.stored = item.stored.max(tag.last);
+                    item.newest_stored = tag.mark.map(|mark| mark.marked_source).or(item.newest_stored);
+                }
+                if let Some(keeper) = self.keepers.get_mut(&vm) {
+                    keeper.tag_stored(tag, stored_bytes);
+                }
+                self.attend(vm);
+                self.look_at_conditions();
+            }
+            Body::Segment { protection, header } => {
+                self.storage.settled();
+                let vm = header.disk.vm;
+                if let Some(keeper) = self
+                    .keepers
+                    .get_mut(&vm)
+                    .filter(|k| k.protection().protection == protection)
+                {
+                    keeper.segment(&header, frame.payload, &mut self.next_key);
+                    self.attend(vm);
+                }
+            }
+            Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
+            Body::ChecksumAsk {
+                disk,
+                first_chunk,
+                count,
+            } => {
+                if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
+                    keeper.checksums(disk, first_chunk, count, &mut self.next_key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn keeper(&mut self, vm: VmId, protection: u32) -> Option<&mut ReplicaKeeper> {
+        self.keepers
+            .get_mut(&vm)
+            .filter(|keeper| keeper.protection().protection == protection)
+    }
+
+    pub(super) fn keeper_job(&mut self, key: u64, output: Output) {
+        let owner = self.keepers.iter_mut().find(|(_, keeper)| keeper.owns(key));
+        if let Some((vm, keeper)) = owner {
+            keeper.done(key, output);
+            let vm = *vm;
+            self.attend(vm);
+        }
+    }
+
+    /// Fetches what a keeper wants and carries out what came of it.
+    pub(super) fn attend(&mut self, vm: VmId) {
+        loop {
+            let Some(keeper) = self.keepers.get_mut(&vm) else {
+                return;
+            };
+            let protection = keeper.protection().protection;
+            if self.storage.is_open() {
+                for header in keeper.take_wanted() {
+                    self.storage.send(&self.env, Body::GetSegment { protection, header });
+                    self.storage.owe(&self.env);
+                }
+            }
+            let events = keeper.take_events();
+            if events.is_empty() {
+                return;
+            }
+            for event in events {
+                self.happened(vm, protection, event);
+            }
+        }
+    }
+
+    fn happened(&mut self, vm: VmId, protection: u32, event: KeeperEvent) {
+        match event {
+            KeeperEvent::CopiesApplied => {
+                if let Some(item) = self.items.get_mut(&vm) {
+                    item.resynchronizing = false;
+                }
+            }
+            KeeperEvent::PointProcessed(mark) => self.point_processed(vm, mark),
+            KeeperEvent::Refused(_) => {}
+            KeeperEvent::Drop(headers) => {
+                self.storage.send(&self.env, Body::DropSegments { protection, headers });
+            }
+            KeeperEvent::Checksums {
+                disk,
+                first_chunk,
+                sums,
+                position,
+            } => {
+                let body = Body::Checksums {
+                    disk,
+                    first_chunk,
+                    sums,
+                    position,
+                    differing_bytes: None,
+                };
+                self.storage.send(&self.env, body);
+            }
+            KeeperEvent::Materialised { ticket, result } => {
+                let Some((job, place)) = self.job_with_ticket(vm, ticket) else {
+                    return;
+                };
+                match result {
+                    Ok((mark, disks)) => self.put_disks(job, vm, place, mark, disks),
+                    Err(why) => self.end(job, Outcome::Failed(why)),
+                }
+            }
+        }
+    }
+
+    /// A recovery point is usable: where all copies are applied, that is what protection waited for ("Finalize protection").
+    pub(super) fn point_processed(&mut self, vm: VmId, mark: Mark) {
+        let Some(item) = self.items.get_mut(&vm) else { return };
+        item.newest = Some(mark);
+        if item.resynchronizing {
+            return;
+        }
+        let state = match item.state {
+            ItemState::EnableInProgress | ItemState::InitialReplication | ItemState::Resynchronizing => {
+                ItemState::Protected
+            }
+            ItemState::ReprotectInProgress => ItemState::ProtectedReverse,
+            _ => return,
+        };
+        self.enter(vm, state);
+    }
+
+    /// The disks of a point become volumes to boot from.
+    fn put_disks(&mut self, job: u64, vm: VmId, place: Place, mark: Mark, disks: BTreeMap<DiskId, Volume>) {
+        let (name, kind) = match place {
+            Place::Test => ("test", FailoverKind::Test),
+            Place::Azure | Place::OnPremises => ("azure", FailoverKind::Unplanned),
+        };
+        if let Some(running) = self.jobs.get_mut(&job) {
+            running.mark = Some(mark);
+        }
+        self.env.fact(Fact::Failover {
+            vm,
+            kind,
+            phase: FailoverPhase::PointChosen,
+        });
+        let mut volumes = Vec::new();
+        for (disk, volume) in disks {
+            self.env.world().volume_put(&volume_name(disk, name), volume.clone());
+            volumes.push((disk, volume));
+        }
+        self.log_recovered(vm, kind, mark, volumes);
+        self.advance(job);
+    }
+
+    pub(super) fn log_recovered(&self, vm: VmId, kind: FailoverKind, mark: Mark, volumes: Vec<(DiskId, Volume)>) {
+        let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
+        let (Some(current), Some(life)) = (current, self.life_at(vm, mark.marked)) else {
+            return;
+        };
+        let fact = Fact::Recovered {
+            vm,
+            protection: current.protection,
+            kind,
+            point: mark.point,
+            life,
+            seq: mark.seq,
+            consistency: mark.consistency,
+            marked: mark.marked,
+            disks: current.disks.clone(),
+        };
+        self.env.evidence(fact, Evidence::Disks { volumes });
+    }
+
+    /// Once a minute, while there is a replica: backlogs, and machines whose RPO passed the policy's threshold (an alert, and
+    /// nothing else: facts §2.1).
+    pub(super) fn look(&mut self) {
+        self.looking = false;
+        self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
+        let now = self.env.clock();
+        let mut late = Vec::new();
+        for (vm, item) in &mut self.items {
+            let Some(marked) = item.newest_stored.filter(|_| item.state == ItemState::Protected) else {
+                continue;
+            };
+            let is_late = now.since(marked) > item.policy.rpo_threshold;
+            if is_late && !item.rpo_alerted {
+                late.push(*vm);
+            }
+            item.rpo_alerted = is_late;
+        }
+        for vm in late {
+            self.alert(
+                vm,
+                Severity::Warning,
+                "the RPO is above the policy's threshold".to_owned(),
+            );
+        }
+        if !self.keepers.is_empty() {
+            self.look_soon();
+        }
+    }
+
+    pub(super) fn look_soon(&mut self) {
+        if !self.looking {
+            self.looking = true;
+            let _ = self.env.timer(MINUTE, Token { what: LOOK, key: 0 });
+        }
+    }
+}

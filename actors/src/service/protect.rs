@@ -1,0 +1,318 @@
+//! Protecting a machine: enabling replication, protecting again after a failback, resynchronizing, disabling.
+//!
+//! Protecting again compares checksums with the replica that was kept in Azure (our model: the same protocol as every other copy).
+
+use datapath::{SimTime, VmId, WriteSeq};
+
+use super::jobs::{Condition, Stage, order, then, until};
+use super::{Agent, Item, Service};
+use crate::facts::{Fact, ItemState, Life, Severity};
+use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
+use crate::ports::{MachineId, volume_name};
+use crate::replica_keeper::ReplicaKeeper;
+use crate::spec::failback_policy;
+
+/// Which way, and how, a protection is set up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) source: MachineId,
+    pub(super) process_server: MachineId,
+    /// None: Azure storage.
+    pub(super) master_target: Option<MachineId>,
+    pub(super) copy: CopyMode,
+}
+
+impl Service {
+    pub(super) fn plan_enable(
+        &mut self,
+        vm: VmId,
+        policy: &str,
+        process_server: MachineId,
+        over: Option<LinkKind>,
+    ) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        self.forward_is_possible(over)?;
+        let policy = self
+            .policies
+            .get(policy)
+            .cloned()
+            .ok_or_else(|| format!("there is no policy named {policy}"))?;
+        self.must_be(
+            vm,
+            &[ItemState::Unprotected],
+            "replication is enabled for a machine that is not replicated",
+        )?;
+        if spec.disks.len() > 64 {
+            return Err("a machine has 64 data disks at the most (SM18)".to_owned());
+        }
+        let item = self.items.entry(vm).or_insert_with(|| Item::new(policy.clone()));
+        item.policy = policy;
+        let mut stages = Vec::new();
+        if !spec.physical {
+            stages.push(until(Condition::Discovered(vm)));
+        }
+        let way = Way {
+            source: spec.source,
+            process_server,
+            master_target: None,
+            copy: CopyMode::Used,
+        };
+        stages.extend(self.stages_forward(vm, way));
+        Ok(stages)
+    }
+
+    pub(super) fn plan_protect_again(&mut self, vm: VmId, process_server: MachineId) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        self.forward_is_possible(None)?;
+        self.must_be(
+            vm,
+            &[ItemState::OnPremisesUnprotected],
+            "without a master target, a machine is protected again that was failed back and committed",
+        )?;
+        let way = Way {
+            source: spec.failback,
+            process_server,
+            master_target: None,
+            copy: CopyMode::Checksums,
+        };
+        Ok(self.stages_forward(vm, way))
+    }
+
+    fn stages_forward(&self, vm: VmId, way: Way) -> Vec<Stage> {
+        vec![
+            until(Condition::Up(way.process_server, Component::ProcessServer)),
+            until(Condition::Agent(vm, way.source)),
+            Stage::Enter(ItemState::EnableInProgress),
+            then(move |service, job| {
+                let protection = service.begin(vm, way)?;
+                let stages = vec![
+                    order(way.process_server, Command::Serve(protection.clone())),
+                    order(way.source, Command::Protect(protection)),
+                    Stage::Enter(ItemState::InitialReplication),
+                ];
+                service.insert_stages(job, stages);
+                Ok(())
+            }),
+        ]
+    }
+
+    fn forward_is_possible(&self, over: Option<LinkKind>) -> Result<(), String> {
+        let usable = |kind: LinkKind| matches!(kind, LinkKind::Internet | LinkKind::Expressroute);
+        let possible = over.map_or_else(|| self.spec.forward_links.iter().copied().any(usable), usable);
+        if possible {
+            return Ok(());
+        }
+        Err("replication to Azure does not run over a site-to-site VPN: it goes to a public endpoint, over the internet or \
+            ExpressRoute (SEED, ARCH24)"
+            .to_owned())
+    }
+
+    pub(super) fn must_be(&self, vm: VmId, states: &[ItemState], rule: &str) -> Result<(), String> {
+        let state = self.state(vm);
+        if states.contains(&state) {
+            return Ok(());
+        }
+        Err(format!(
+            "{rule}; this one is in the state {} (facts §4.1)",
+            name_of(state)
+        ))
+    }
+
+    /// A protection begins: its number, its replica, and who is told at once.
+    pub(super) fn begin(&mut self, vm: VmId, way: Way) -> Result<Protection, String> {
+        let spec = self.vm(vm)?;
+        let agent = self
+            .agents
+            .get(&(vm, way.source))
+            .ok_or("its Mobility service is not registered")?;
+        let (life, since) = (agent.life, agent.since);
+        let target = way
+            .master_target
+            .map_or(Target::Storage(self.spec.storage), Target::MasterTarget);
+        let reverse = way.master_target.is_some();
+        let item = self.items.get_mut(&vm).ok_or("the machine is not known to the vault")?;
+        item.protections += 1;
+        let policy = if reverse {
+            failback_policy(&item.policy.name)
+        } else {
+            item.policy.clone()
+        };
+        let protection = Protection {
+            vm,
+            protection: item.protections,
+            disks: spec.disks.clone(),
+            source: way.source,
+            process_server: way.process_server,
+            port: PORT_REPLICATION,
+            target,
+            policy,
+            copy: way.copy,
+        };
+        item.current = Some(protection.clone());
+        item.lives = vec![(since, life)];
+        item.resynchronizing = false;
+        item.newest = None;
+        item.newest_stored = None;
+        item.stored = WriteSeq::START;
+        item.rpo_alerted = false;
+        let number = protection.protection;
+        self.env.fact(Fact::ProtectionStarted {
+            vm,
+            protection: number,
+            life,
+            reverse,
+        });
+        if !reverse {
+            let world = self.env.world();
+            let mut disks = Vec::new();
+            for (disk, bytes) in &spec.disks {
+                let name = volume_name(*disk, "replica");
+                world.volume_create(&name, *bytes);
+                disks.push((
+                    *disk,
+                    world.volume(&name).ok_or("the replica's disk could not be made")?,
+                ));
+            }
+            let mut keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, protection.clone(), disks);
+            if self.spec.hold_processing {
+                keeper.hold();
+            }
+            self.keepers.insert(vm, keeper);
+            self.storage.send(
+                &self.env,
+                Body::Watch {
+                    protection: protection.clone(),
+                },
+            );
+            self.look_soon();
+        }
+        Ok(protection)
+    }
+
+    /// Replication stops. The source may be dead, so nobody is waited for.
+    pub(super) fn stop_replication(&mut self, vm: VmId) {
+        let Some(current) = self.items.get(&vm).and_then(|item| item.current.clone()) else {
+            return;
+        };
+        let protection = current.protection;
+        self.command(current.source, Command::Unprotect { vm, protection }, None);
+        self.command(current.process_server, Command::Unserve { vm, protection }, None);
+    }
+
+    /// What is stored of the current protection can go; the replica's base stays.
+    pub(super) fn end_protection(&mut self, vm: VmId) {
+        let Some(current) = self.items.get_mut(&vm).and_then(|item| item.current.take()) else {
+            return;
+        };
+        if let Some(keeper) = self.keepers.remove(&vm) {
+            for (disk, volume) in keeper.into_base() {
+                self.env.world().volume_put(&volume_name(disk, "replica"), volume);
+            }
+        }
+        let protection = current.protection;
+        match current.target {
+            Target::Storage(_) => {
+                self.storage.send(&self.env, Body::Unwatch { vm, protection });
+            }
+            Target::MasterTarget(machine) => {
+                self.command(machine, Command::Release { vm, protection }, None);
+            }
+        }
+    }
+
+    pub(super) fn plan_disable(&mut self, vm: VmId) -> Result<Vec<Stage>, String> {
+        self.vm(vm)?;
+        if self.state(vm) == ItemState::Unprotected {
+            return Err("the machine is not replicated".to_owned());
+        }
+        Ok(vec![then(move |service, _| {
+            service.stop_replication(vm);
+            service.end_protection(vm);
+            for (disk, _) in &service.vm(vm)?.disks {
+                service.env.world().volume_remove(&volume_name(*disk, "replica"));
+            }
+            service.enter(vm, ItemState::Unprotected);
+            Ok(())
+        })])
+    }
+
+    pub(super) fn agent_up(&mut self, vm: VmId, machine: MachineId, life: Life) {
+        let since = self.env.now();
+        let known = self.agents.get(&(vm, machine)).map(|agent| agent.life);
+        if known != Some(life) {
+            self.agents.insert((vm, machine), Agent { life, since });
+        }
+        if let Some(item) = self.items.get_mut(&vm)
+            && item.current.as_ref().is_some_and(|current| current.source == machine)
+            && item.lives.last().is_some_and(|(_, last)| *last != life)
+        {
+            item.lives.push((since, life));
+        }
+    }
+
+    /// An agent lost track of changes: its disks are compared with the replica by checksums. At once (our model; facts §1.5).
+    pub(super) fn resynchronize(&mut self, vm: VmId, protection: u32, why: &str) {
+        if !self.is_current(vm, protection) {
+            return;
+        }
+        let state = self.state(vm);
+        let next = match state {
+            ItemState::Protected | ItemState::Resynchronizing => ItemState::Resynchronizing,
+            ItemState::ProtectedReverse => ItemState::ReprotectInProgress,
+            ItemState::EnableInProgress | ItemState::InitialReplication | ItemState::ReprotectInProgress => state,
+            _ => return,
+        };
+        self.alert(vm, Severity::Warning, format!("resynchronization is required: {why}"));
+        self.enter(vm, next);
+        let Some(item) = self.items.get_mut(&vm) else { return };
+        item.resynchronizing = true;
+        let Some(current) = &mut item.current else { return };
+        current.copy = CopyMode::Checksums;
+        let again = current.clone();
+        self.command(again.source, Command::Protect(again), None);
+    }
+
+    /// The life whose writes a point holds: the last that had begun when it was marked.
+    pub(super) fn life_at(&self, vm: VmId, marked: SimTime) -> Option<Life> {
+        let lives = &self.items.get(&vm)?.lives;
+        let begun = lives.iter().rev().find(|(since, _)| *since <= marked);
+        begun.or(lives.first()).map(|(_, life)| *life)
+    }
+}
+
+impl Item {
+    fn new(policy: Policy) -> Item {
+        Item {
+            state: ItemState::Unprotected,
+            protections: 0,
+            policy,
+            current: None,
+            lives: Vec::new(),
+            resynchronizing: false,
+            newest: None,
+            stored: WriteSeq::START,
+            newest_stored: None,
+            rpo_alerted: false,
+            test: None,
+        }
+    }
+}
+
+/// A state's name, as facts have it.
+fn name_of(state: ItemState) -> &'static str {
+    match state {
+        ItemState::Unprotected => "unprotected",
+        ItemState::EnableInProgress => "enable-in-progress",
+        ItemState::InitialReplication => "initial-replication",
+        ItemState::Protected => "protected",
+        ItemState::Resynchronizing => "resynchronizing",
+        ItemState::FailoverInProgress => "failover-in-progress",
+        ItemState::FailoverCommitPending => "failover-commit-pending",
+        ItemState::FailoverCommitted => "failover-committed",
+        ItemState::ReprotectInProgress => "reprotect-in-progress",
+        ItemState::ProtectedReverse => "protected-reverse",
+        ItemState::FailbackInProgress => "failback-in-progress",
+        ItemState::FailbackCommitPending => "failback-commit-pending",
+        ItemState::OnPremisesUnprotected => "on-premises-unprotected",
+    }
+}

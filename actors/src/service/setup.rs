@@ -1,0 +1,104 @@
+//! Setting up: vCenter and discovery, push installation, policies, the temporary process server.
+
+use super::jobs::{Condition, Stage, order, then, until};
+use super::{MINUTE, Service};
+use crate::facts::Fact;
+use crate::messages::{Command, Component, Policy};
+use crate::ports::MachineId;
+use crate::spec::{Os, failback_policy};
+use datapath::VmId;
+
+/// The longest retention on standard storage (facts §2.1, POL17).
+const RETENTION_MAX: u64 = 72 * 60 * MINUTE;
+
+impl Service {
+    /// A process server of a configuration server that is registered; the built-in one where there is a choice.
+    pub(super) fn process_server_of(&self, configuration_server: MachineId) -> Option<MachineId> {
+        let of_it = |machine: MachineId| self.configuration_server_of(machine) == configuration_server;
+        let registered = |(_, component): &&(MachineId, Component)| *component == Component::ProcessServer;
+        let machines = self.components.iter().filter(registered).map(|(machine, _)| *machine);
+        let mut machines: Vec<MachineId> = machines.filter(|machine| of_it(*machine)).collect();
+        machines.sort_by_key(|machine| (*machine != configuration_server, *machine));
+        machines.first().copied()
+    }
+
+    pub(super) fn plan_vcenter(&self, configuration_server: MachineId, vcenter: MachineId) -> Vec<Stage> {
+        vec![
+            until(Condition::Up(configuration_server, Component::ConfigurationServer)),
+            until(Condition::AnyProcessServer(configuration_server)),
+            then(move |service, job| {
+                let by = service.process_server_of(configuration_server);
+                let by = by.ok_or("no process server is registered")?;
+                service.insert_stages(job, vec![order(by, Command::Discover { vcenter })]);
+                Ok(())
+            }),
+        ]
+    }
+
+    pub(super) fn plan_push(&self, vm: VmId, process_server: MachineId) -> Result<Vec<Stage>, String> {
+        let spec = self.vm(vm)?;
+        let mut stages = vec![until(Condition::Up(process_server, Component::ProcessServer))];
+        if !spec.physical {
+            stages.push(until(Condition::Discovered(vm)));
+        }
+        let command = Command::PushInstall {
+            machine: spec.source,
+            linux: spec.os == Os::Linux,
+        };
+        stages.push(order(process_server, command));
+        stages.push(until(Condition::Agent(vm, spec.source)));
+        Ok(stages)
+    }
+
+    pub(super) fn plan_policy(&self, policy: Policy) -> Result<Vec<Stage>, String> {
+        if self.policies.contains_key(&policy.name) {
+            return Err(format!("there is a policy named {} already", policy.name));
+        }
+        if policy.retention > RETENTION_MAX {
+            return Err("recovery points are kept for 72 hours at the most (POL17)".to_owned());
+        }
+        if policy.crash_consistent_every == 0 {
+            return Err("crash-consistent points cannot be switched off (ARCH24)".to_owned());
+        }
+        Ok(vec![
+            Stage::Wait(self.spec.times.policy),
+            then(move |service, _| {
+                for policy in [policy.clone(), failback_policy(&policy.name)] {
+                    service.env.fact(Fact::PolicyCreated {
+                        policy: policy.name.clone(),
+                    });
+                    service.policies.insert(policy.name.clone(), policy);
+                }
+                Ok(())
+            }),
+        ])
+    }
+
+    pub(super) fn plan_add_process_server(&self, machine: MachineId) -> Vec<Stage> {
+        vec![
+            Stage::Create {
+                machine,
+                boot: None,
+                hydrate: false,
+            },
+            until(Condition::Up(machine, Component::ProcessServer)),
+        ]
+    }
+
+    pub(super) fn plan_remove_process_server(&self, machine: MachineId) -> Result<Vec<Stage>, String> {
+        let uses = |item: &super::Item| item.current.as_ref().is_some_and(|p| p.process_server == machine);
+        if let Some((vm, _)) = self.items.iter().find(|(_, item)| uses(item)) {
+            return Err(format!("machine {} replicates through this process server", vm.0));
+        }
+        Ok(vec![
+            Stage::Delete {
+                machine,
+                orderly: false,
+            },
+            then(move |service, _| {
+                service.components.remove(&(machine, Component::ProcessServer));
+                Ok(())
+            }),
+        ])
+    }
+}
