@@ -117,6 +117,8 @@ impl Log {
 pub(super) struct Guests {
     pub lives: Vec<LifeTrack>,
     pub logs: BTreeMap<MachineId, Log>,
+    /// When the newest life of a machine ended.
+    ends: BTreeMap<MachineId, SimTime>,
 }
 
 impl Guests {
@@ -142,19 +144,33 @@ impl Guests {
             .find(|track| track.life.machine == machine && track.started <= at)
     }
 
-    /// The machine lost its power.
+    /// A life began.
+    pub fn started(&mut self, track: LifeTrack) {
+        self.ends.remove(&track.life.machine);
+        self.lives.push(track);
+    }
+
+    /// A life ended in order.
+    pub fn ended(&mut self, life: Life, at: SimTime, last: WriteSeq) {
+        if let Some(track) = self.life_mut(life) {
+            track.ended.get_or_insert((at, true));
+            track.flushed = track.flushed.max(last);
+            self.ends.entry(life.machine).or_insert(at);
+        }
+    }
+
+    /// A machine lost its power.
     pub fn power_lost(&mut self, machine: MachineId, at: SimTime) {
         for track in self.lives.iter_mut().filter(|track| track.life.machine == machine) {
             track.ended.get_or_insert((at, false));
+            self.ends.entry(machine).or_insert(at);
         }
     }
 
     /// When the newest life of a machine ended, or when it wrote last if it has not.
     pub fn end_on(&self, machine: MachineId) -> SimTime {
-        let wrote = self.logs.get(&machine).map_or(SimTime::ZERO, |log| log.last_at);
-        self.newest_on(machine)
-            .and_then(|track| track.ended)
-            .map_or(wrote, |(at, _)| at)
+        let wrote = || self.logs.get(&machine).map_or(SimTime::ZERO, |log| log.last_at);
+        self.ends.get(&machine).copied().unwrap_or_else(wrote)
     }
 
     /// Only lives on this machine, and those that run, are still of interest: drops the disks of all others.

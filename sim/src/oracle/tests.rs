@@ -1,1 +1,708 @@
+//! Synthetic runs: an honest one passes in every grain, and each way of lying to the oracle is found.
 
+mod story;
+
+use actors::facts::{Fact, FailoverKind, ItemState};
+use datapath::replica::Mark;
+use datapath::segment::SegmentKind;
+use datapath::{Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
+use story::{Shown, Story, Told};
+
+use super::Oracle;
+use crate::metrics::RunResult;
+
+const VM: VmId = VmId(0);
+
+fn judge(story: &Story) -> RunResult {
+    let mut oracle = Oracle::new(&story.spec, story.grain, story::SEED);
+    let mut end = SimTime::ZERO;
+    for told in &story.told {
+        oracle.fact(told.at, &told.fact, told.shown.evidence());
+        end = told.at;
+    }
+    oracle.finish(end)
+}
+
+/// Names of the invariants that failed.
+fn broken(story: &Story) -> Vec<String> {
+    let mut names: Vec<String> = judge(story).findings.into_iter().map(|finding| finding.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn assert_found(what: &str, story: &Story, law: &str) {
+    let names = broken(story);
+    assert!(
+        names.iter().any(|name| name == law),
+        "{what}: {law} should fail, found {names:?}"
+    );
+}
+
+/// Changes the first fact for which `change` says true.
+fn change(story: &mut Story, mut change: impl FnMut(&mut Told) -> bool) {
+    assert!(story.told.iter_mut().any(&mut change), "the story has no such fact");
+}
+
+/// Takes out all facts for which `out` says true.
+fn drop_facts(story: &mut Story, out: impl Fn(&Fact) -> bool) {
+    let before = story.told.len();
+    story.told.retain(|told| !out(&told.fact));
+    assert!(story.told.len() < before, "the story has no such fact");
+}
+
+fn is_point(fact: &Fact, number: u64) -> bool {
+    matches!(fact, Fact::PointProcessed { protection: 1, mark, .. } if mark.point == number)
+}
+
+/// The runs that the target shows for a point's disk 0.
+fn shown_runs(told: &mut Told, number: u64) -> Option<&mut Vec<Run>> {
+    if !is_point(&told.fact, number) {
+        return None;
+    }
+    match &mut told.shown {
+        Shown::Runs(runs) => Some(&mut runs[0].1),
+        _ => None,
+    }
+}
+
+#[test]
+fn an_honest_journey_passes_in_every_grain() {
+    for grain in [Grain::Real, Grain::Extent, Grain::Aggregate] {
+        let story = Story::journey(grain);
+        let result = judge(&story);
+        assert_eq!(result.findings, Vec::new(), "{grain:?}");
+        let points = result.recovery_points;
+        assert!(points.made >= 8, "{points:?}");
+        assert_eq!(points.made, points.verified);
+        assert_eq!(
+            result.disks.len(),
+            3 * 2,
+            "test failover, failover, failback of two disks"
+        );
+        assert!(result.disks.iter().all(|disk| disk.verified));
+        assert_eq!(
+            result.disks.iter().all(|disk| disk.blake3.is_some()),
+            grain == Grain::Real
+        );
+        let unused: Vec<&str> = result
+            .checks
+            .iter()
+            .filter(|check| check.checked == 0)
+            .map(|check| check.invariant.as_str())
+            .collect();
+        let expected: &[&str] = match grain {
+            Grain::Aggregate => &["point-is-prefix"],
+            _ => &["sizes-add-up"],
+        };
+        assert_eq!(unused, expected, "{grain:?}: each invariant was looked at");
+    }
+}
+
+#[test]
+fn a_recovered_disks_hash_is_that_of_its_bytes_up_to_its_size() {
+    let story = Story::journey(Grain::Real);
+    let result = judge(&story);
+    for disk in &result.disks {
+        let at = story
+            .told
+            .iter()
+            .find(|told| matches!(told.fact, Fact::Recovered { kind, .. } if kind == disk.kind));
+        let Some(Told {
+            shown: Shown::Disks(volumes),
+            ..
+        }) = at
+        else {
+            panic!("disks are shown")
+        };
+        let (_, volume) = volumes.iter().find(|(of, _)| *of == disk.disk).unwrap();
+        let mut bytes = vec![0; (volume.extents() * 4096) as usize];
+        volume.read_bytes(Extent(0), &mut bytes).unwrap();
+        bytes.truncate(disk.bytes as usize);
+        assert_eq!(disk.blake3.as_deref(), Some(blake3::hash(&bytes).to_hex().as_str()));
+    }
+}
+
+#[test]
+fn the_figures_of_the_journey_are_right() {
+    let result = judge(&Story::journey(Grain::Real));
+    let vm = &result.vms[0];
+    assert_eq!(
+        vm.states.last().map(|(_, state)| *state),
+        Some(ItemState::FailbackCommitPending)
+    );
+    let lost = vm.lost().expect("a failover lost something");
+    assert_eq!(
+        (lost.writes, lost.bytes),
+        (story::LOST_WRITES, story::LOST_WRITES * 4096)
+    );
+    assert_eq!(lost.ms, story::DARK_AFTER_MARK_MS);
+    let failover = vm.newest(FailoverKind::Unplanned).unwrap();
+    assert_eq!(failover.rto_ms(), Some(story::RTO_MS));
+    assert_eq!(failover.decision_ms, Some(story::DECISION_MS));
+    let home = vm.newest(FailoverKind::Failback).unwrap();
+    assert_eq!(
+        home.lost.map(|lost| (lost.ms, lost.writes)),
+        Some((0, 0)),
+        "the guest was shut down in order"
+    );
+    assert!(vm.newest(FailoverKind::Test).unwrap().lost.is_none());
+    let rpo = vm.rpo.unwrap();
+    assert!(rpo.samples > 5 && rpo.p50_ms <= rpo.p99_ms && rpo.p99_ms <= rpo.max_ms);
+    // Points come every 5 minutes and take 10 s to be stored; the last minute before the disaster has the oldest.
+    assert_eq!(rpo.max_ms, 5 * 60_000 + 10_000);
+    assert_eq!(vm.true_rpo.unwrap().max_ms, 5 * 60_000 + 10_000);
+    let ahead = |sample: &crate::metrics::RpoSample| sample.true_ms - sample.reported_ms;
+    assert_eq!(
+        vm.rpo_series.first().map(ahead),
+        Some(5_000),
+        "the source's clock is 5 s ahead"
+    );
+    assert_eq!(
+        vm.rpo_series.last().map(ahead),
+        Some(0),
+        "the machine in Azure has the right time"
+    );
+    assert_eq!(vm.copies.len(), 4);
+}
+
+#[test]
+fn a_wrong_extent_in_a_point_is_found() {
+    for grain in [Grain::Real, Grain::Extent] {
+        // One bit, or another version.
+        let mut story = Story::journey(grain);
+        change(&mut story, |told| {
+            shown_runs(told, 3).is_some_and(|runs| {
+                runs[0].content = match &runs[0].content {
+                    Content::Bytes(bytes) => {
+                        let mut bytes = bytes.to_vec();
+                        *bytes.last_mut().unwrap() ^= 1;
+                        Content::Bytes(bytes.into())
+                    }
+                    Content::Version { class, .. } => Content::Version {
+                        version: WriteSeq(1),
+                        class: *class,
+                    },
+                    Content::Zero => panic!("the first run was written"),
+                };
+                true
+            })
+        });
+        assert_found("a changed extent", &story, "point-is-prefix");
+
+        // Zeros where there is content.
+        let mut story = Story::journey(grain);
+        change(&mut story, |told| {
+            shown_runs(told, 3).is_some_and(|runs| {
+                runs[0].content = Content::Zero;
+                true
+            })
+        });
+        assert_found("zeros", &story, "point-is-prefix");
+
+        // A run less than what was written.
+        let mut story = Story::journey(grain);
+        change(&mut story, |told| {
+            shown_runs(told, 3).is_some_and(|runs| runs.pop().is_some())
+        });
+        assert_found("a missing run", &story, "point-is-prefix");
+    }
+}
+
+#[test]
+fn a_point_with_the_content_of_another_moment_is_found() {
+    for grain in [Grain::Real, Grain::Extent] {
+        for (from, to) in [(2, 3), (4, 3)] {
+            let mut story = Story::journey(grain);
+            let other = story
+                .told
+                .iter()
+                .find(|told| is_point(&told.fact, from))
+                .unwrap()
+                .shown
+                .clone();
+            change(&mut story, |told| {
+                let is = is_point(&told.fact, to);
+                if is {
+                    told.shown = other.clone();
+                }
+                is
+            });
+            assert_found("another point's content", &story, "point-is-prefix");
+        }
+    }
+}
+
+#[test]
+fn a_first_point_without_the_disks_content_is_found() {
+    for grain in [Grain::Real, Grain::Extent] {
+        let mut story = Story::journey(grain);
+        change(&mut story, |told| {
+            let is = is_point(&told.fact, 1);
+            if is {
+                told.shown = Shown::Runs(Vec::new());
+            }
+            is
+        });
+        assert_found("nothing shown", &story, "point-is-prefix");
+    }
+}
+
+#[test]
+fn a_point_that_shows_nothing_is_found() {
+    let mut story = Story::journey(Grain::Real);
+    change(&mut story, |told| {
+        let is = is_point(&told.fact, 2);
+        if is {
+            told.shown = Shown::Nothing;
+        }
+        is
+    });
+    assert_found("no evidence", &story, "something-was-judged");
+    let points = judge(&story).recovery_points;
+    assert_eq!(points.verified + 1, points.made);
+}
+
+#[test]
+fn a_wrong_extent_on_a_recovered_disk_is_found_wherever_it_is() {
+    for grain in [Grain::Real, Grain::Extent] {
+        for kind in [FailoverKind::Test, FailoverKind::Unplanned, FailoverKind::Failback] {
+            for extent in [0, 3, 9, 17, story::EXTENTS - 1] {
+                let mut story = Story::journey(grain);
+                change(&mut story, |told| {
+                    let Shown::Disks(disks) = &mut told.shown else {
+                        return false;
+                    };
+                    if !matches!(told.fact, Fact::Recovered { kind: of, .. } if of == kind) {
+                        return false;
+                    }
+                    story::spoil(grain, &mut disks[0].1, extent);
+                    true
+                });
+                assert_found(&format!("{kind:?}, extent {extent}"), &story, "recovered-is-point");
+                let disks = judge(&story).disks;
+                let wrong = disks
+                    .iter()
+                    .find(|disk| disk.kind == kind && disk.disk.index == 0)
+                    .unwrap();
+                assert!(!wrong.verified);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recovered_disk_of_another_size_or_that_is_not_shown_is_found() {
+    let mut story = Story::journey(Grain::Real);
+    let small = story::empty(Grain::Real, 4096);
+    change(&mut story, |told| {
+        let Shown::Disks(disks) = &mut told.shown else {
+            return false;
+        };
+        let is = matches!(told.fact, Fact::Recovered { .. });
+        if is {
+            disks[1].1 = small.clone();
+        }
+        is
+    });
+    assert_found("a small disk", &story, "recovered-is-point");
+    let mut story = Story::journey(Grain::Real);
+    change(&mut story, |told| {
+        let is = matches!(told.fact, Fact::Recovered { .. });
+        if is {
+            told.shown = Shown::Nothing;
+        }
+        is
+    });
+    assert_found("no disk", &story, "recovered-is-point");
+    assert_found("no disk", &story, "something-was-judged");
+}
+
+#[test]
+fn a_life_that_begins_with_other_disks_is_found() {
+    for grain in [Grain::Real, Grain::Extent] {
+        for number in 0..3 {
+            let mut story = Story::journey(grain);
+            let mut met = 0;
+            change(&mut story, |told| {
+                let Shown::Disks(disks) = &mut told.shown else {
+                    return false;
+                };
+                if !matches!(told.fact, Fact::LifeStarted { parent: Some(_), .. }) {
+                    return false;
+                }
+                met += 1;
+                if met != number + 1 {
+                    return false;
+                }
+                story::spoil(grain, &mut disks[1].1, 2);
+                true
+            });
+            assert_found(&format!("life {number}"), &story, "life-begins-right");
+        }
+    }
+    let mut story = Story::journey(Grain::Extent);
+    change(&mut story, |told| match &mut told.fact {
+        Fact::LifeStarted {
+            parent: Some(_), seq, ..
+        } => {
+            seq.0 -= 1;
+            true
+        }
+        _ => false,
+    });
+    assert_found("a number used before", &story, "life-begins-right");
+}
+
+#[test]
+fn sizes_that_do_not_add_up_are_found() {
+    for off in [-1i64, 1, 4096] {
+        let mut story = Story::journey(Grain::Aggregate);
+        change(&mut story, |told| match &mut told.fact {
+            Fact::PointProcessed {
+                mark, applied_bytes, ..
+            } if mark.point == 3 => {
+                *applied_bytes = applied_bytes.saturating_add_signed(off);
+                true
+            }
+            _ => false,
+        });
+        assert_found("sizes", &story, "sizes-add-up");
+        let result = judge(&story);
+        assert_eq!(result.recovery_points.verified + 1, result.recovery_points.made);
+    }
+}
+
+#[test]
+fn a_protocol_out_of_order_is_found() {
+    let is_batch = |number: u64| move |fact: &Fact| matches!(fact, Fact::TagStored { protection: 1, batch, .. } if *batch == number);
+    // (what, how, which law)
+    type Mutation = (&'static str, fn(&mut Story), &'static str);
+    let mutations: [Mutation; 12] = [
+        (
+            "a tag is missing",
+            |story| {
+                drop_facts(story, |fact| {
+                    matches!(
+                        fact,
+                        Fact::TagStored {
+                            protection: 1,
+                            batch: 3,
+                            ..
+                        }
+                    )
+                })
+            },
+            "tags-in-order",
+        ),
+        (
+            "a segment is missing",
+            |story| {
+                let kind = SegmentKind::Changes { batch: 3 };
+                drop_facts(
+                    story,
+                    |fact| matches!(fact, Fact::SegmentStored { disk, kind: of, .. } if *of == kind && disk.index == 0),
+                );
+            },
+            "tags-in-order",
+        ),
+        (
+            "an acknowledgement is missing",
+            |story| drop_facts(story, |fact| matches!(fact, Fact::BatchCached { batch: 3, .. })),
+            "tags-in-order",
+        ),
+        (
+            "a batch was never cut",
+            |story| drop_facts(story, |fact| matches!(fact, Fact::BatchCut { batch: 3, .. })),
+            "batches-in-order",
+        ),
+        (
+            "a batch skips a write",
+            |story| {
+                change(story, |told| match &mut told.fact {
+                    Fact::BatchCut { batch: 3, first, .. } => {
+                        first.0 += 1;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "batches-in-order",
+        ),
+        (
+            "a mark claims to be younger",
+            |story| {
+                change(story, |told| match &mut told.fact {
+                    Fact::BatchCut {
+                        batch: 4,
+                        last,
+                        mark: Some(mark),
+                        ..
+                    } => {
+                        last.0 -= 1;
+                        mark.seq = *last;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "point-is-as-old-as-it-says",
+        ),
+        (
+            "a mark by a wrong clock",
+            |story| {
+                change(story, |told| match &mut told.fact {
+                    Fact::BatchCut { mark: Some(mark), .. } => {
+                        mark.marked_source.0 += 1;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "clocks-agree",
+        ),
+        (
+            "a copy that does not end",
+            |story| {
+                drop_facts(
+                    story,
+                    |fact| matches!(fact, Fact::CopyEnded { protection: 1, disk, .. } if disk.index == 1),
+                )
+            },
+            "no-point-during-copy",
+        ),
+        (
+            "a copy with a hole",
+            |story| {
+                change(story, |told| match &mut told.fact {
+                    Fact::CopyProgress {
+                        processed_bytes,
+                        skipped_bytes,
+                        ..
+                    } => {
+                        *processed_bytes -= 4096;
+                        *skipped_bytes -= 4096;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "copies-add-up",
+        ),
+        (
+            "a point processed before its tag",
+            |story| {
+                let tag = story.told.iter().position(|told| {
+                    matches!(&told.fact, Fact::TagStored { protection: 1, mark: Some(mark), .. } if mark.point == 3)
+                });
+                let point = story.told.iter().position(|told| is_point(&told.fact, 3));
+                story.told.swap(tag.unwrap(), point.unwrap());
+            },
+            "points-in-order",
+        ),
+        (
+            "an epoch granted twice",
+            |story| {
+                let granted = story
+                    .told
+                    .iter()
+                    .find(|told| matches!(told.fact, Fact::EpochGranted { .. }))
+                    .unwrap()
+                    .clone();
+                story.told.push(granted);
+            },
+            "nonces-never-repeat",
+        ),
+        (
+            "a counter used twice",
+            |story| {
+                change(story, |told| match &mut told.fact {
+                    Fact::SegmentStored {
+                        first_counter,
+                        kind: SegmentKind::Changes { batch: 4 },
+                        ..
+                    } => {
+                        *first_counter = 0;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "nonces-never-repeat",
+        ),
+    ];
+    for grain in [Grain::Real, Grain::Extent, Grain::Aggregate] {
+        for (what, mutate, law) in mutations {
+            let mut story = Story::journey(grain);
+            mutate(&mut story);
+            assert_found(what, &story, law);
+        }
+    }
+    let mut story = Story::journey(Grain::Extent);
+    let first = story.told.iter().position(|told| is_batch(2)(&told.fact)).unwrap();
+    let again = story.told[first].clone();
+    story.told.insert(first + 1, again);
+    assert_found("a tag twice", &story, "tags-in-order");
+}
+
+#[test]
+fn a_guests_write_that_is_not_what_it_says_is_found() {
+    let mut story = Story::journey(Grain::Real);
+    change(&mut story, |told| match &mut told.fact {
+        Fact::Wrote { hash, .. } => {
+            hash[0] ^= 1;
+            true
+        }
+        _ => false,
+    });
+    assert_found("another hash", &story, "writes-in-order");
+    let mut story = Story::journey(Grain::Extent);
+    change(&mut story, |told| match &mut told.fact {
+        Fact::Wrote { seq, .. } if seq.0 == 5 => {
+            seq.0 = 4;
+            true
+        }
+        _ => false,
+    });
+    assert_found("a number again", &story, "writes-in-order");
+}
+
+#[test]
+fn a_state_or_a_link_beyond_its_rules_is_found() {
+    let mut story = Story::journey(Grain::Extent);
+    drop_facts(&mut story, |fact| {
+        matches!(
+            fact,
+            Fact::State {
+                state: ItemState::FailoverInProgress,
+                ..
+            }
+        )
+    });
+    assert_found("a leap", &story, "states-follow-table");
+    let mut story = Story::journey(Grain::Extent);
+    change(&mut story, |told| match &mut told.fact {
+        Fact::LinkUse { bytes, .. } => {
+            *bytes *= 100;
+            true
+        }
+        _ => false,
+    });
+    assert_found("too much", &story, "links-keep-their-rate");
+}
+
+#[test]
+fn a_batch_that_never_gets_its_tag_is_found_at_the_end() {
+    let mut story = Story::protected(Grain::Extent, 3);
+    let last = story.told.last().unwrap().at;
+    let stuck = story
+        .told
+        .iter()
+        .rposition(|told| matches!(told.fact, Fact::BatchCached { .. }))
+        .unwrap();
+    story.told.truncate(stuck + 1);
+    let fact = Fact::Alert {
+        vm: Some(VM),
+        severity: actors::facts::Severity::Warning,
+        code: String::new(),
+        text: "time passes".to_owned(),
+    };
+    story.told.push(Told {
+        at: last.after(3_600_000_000_000),
+        fact: fact.clone(),
+        shown: Shown::Nothing,
+    });
+    // Heartbeats still pass: the link is not to blame.
+    let beat = Fact::LinkUse {
+        link: 0,
+        back: false,
+        from: last.after(3_000_000_000_000),
+        to: last.after(3_060_000_000_000),
+        bytes: 100,
+    };
+    story.told.insert(
+        stuck + 1,
+        Told {
+            at: last.after(3_060_000_000_000),
+            fact: beat,
+            shown: Shown::Nothing,
+        },
+    );
+    assert_found("a batch that waits", &story, "acknowledged-is-kept");
+    // With the process server dark there is nothing to say.
+    story.told.insert(
+        stuck + 1,
+        Told {
+            at: last,
+            fact: Fact::Power {
+                machine: story::PROCESS_SERVER,
+                on: false,
+            },
+            shown: Shown::Nothing,
+        },
+    );
+    assert_eq!(broken(&story), Vec::<String>::new());
+}
+
+#[test]
+fn after_a_cut_a_disk_may_lack_only_what_was_not_flushed() {
+    for grain in [Grain::Real, Grain::Extent] {
+        assert_eq!(
+            broken(&Story::restart(grain, story::Torn::Nothing)),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            broken(&Story::restart(grain, story::Torn::AllUnflushed)),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            broken(&Story::restart(grain, story::Torn::SomeUnflushed)),
+            Vec::<String>::new()
+        );
+        assert_found(
+            "flushed and gone",
+            &Story::restart(grain, story::Torn::Flushed),
+            "life-begins-right",
+        );
+    }
+}
+
+#[test]
+fn findings_say_what_the_extent_holds_instead() {
+    let mut story = Story::journey(Grain::Real);
+    change(&mut story, |told| {
+        shown_runs(told, 3).is_some_and(|runs| {
+            runs[0].content = Content::Zero;
+            true
+        })
+    });
+    let result = judge(&story);
+    let text = &result.findings[0].text;
+    assert!(text.contains("point 3") && text.contains("disk 0 of vm0"), "{text}");
+    assert!(
+        text.contains("should hold what write") && text.contains("it holds zeros"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_result_survives_serialisation() {
+    let result = judge(&Story::journey(Grain::Extent));
+    let bytes = postcard::to_allocvec(&result).unwrap();
+    assert_eq!(postcard::from_bytes::<RunResult>(&bytes).unwrap(), result);
+}
+
+#[test]
+fn a_story_marks_its_points_at_the_end_of_batches() {
+    let story = Story::journey(Grain::Extent);
+    let marks: Vec<Mark> = story
+        .told
+        .iter()
+        .filter_map(|told| match told.fact {
+            Fact::BatchCut { mark, last, .. } => mark.filter(|mark| mark.seq == last),
+            _ => None,
+        })
+        .collect();
+    assert!(marks.len() >= 8);
+    assert_eq!(story.spec.vms[0].disks[1].0, DiskId { vm: VM, index: 1 });
+}

@@ -51,9 +51,8 @@ impl Oracle {
                 seq,
             } => self.life_started(at, *vm, (*life, *place), *parent, *seq, evidence),
             Fact::LifeEnded { vm, life, last } => {
-                if let Some(track) = self.vms.get_mut(vm).and_then(|track| track.guests.life_mut(*life)) {
-                    track.ended.get_or_insert((at, true));
-                    track.flushed = track.flushed.max(*last);
+                if let Some(track) = self.vms.get_mut(vm) {
+                    track.guests.ended(*life, at, *last);
                 }
             }
             _ => {}
@@ -243,7 +242,7 @@ impl Oracle {
             });
         }
         self.ledger.check(life_begins_right::LAW, at, Some(vm), violations);
-        track.guests.lives.push(LifeTrack {
+        track.guests.started(LifeTrack {
             life,
             place,
             started: at,
