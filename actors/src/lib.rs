@@ -4,6 +4,7 @@
 //! message; everything it does goes through its [`Env`](ports::Env). It keeps no clock, no socket and no file of its own, so the
 //! same actor runs on every network and, later, on real machines.
 
+pub mod agent;
 pub mod azure_compute;
 pub mod configuration_server;
 pub mod facts;

@@ -2,6 +2,7 @@
 
 use actix::{Actor, Recipient};
 
+use crate::agent::Agent;
 use crate::azure_compute::AzureCompute;
 use crate::configuration_server::ConfigurationServer;
 use crate::guest::Guest;
@@ -50,6 +51,7 @@ pub(crate) use actor;
 #[must_use]
 pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
     match spec {
+        ComponentSpec::Agent(spec) => Agent::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Guest(spec) => Guest::new(spec.clone(), env).start().recipient(),
         ComponentSpec::ConfigurationServer(spec) => ConfigurationServer::new(spec.clone(), env).start().recipient(),
         ComponentSpec::MasterTarget(spec) => MasterTarget::new(spec.clone(), env).start().recipient(),

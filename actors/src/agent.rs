@@ -1,0 +1,523 @@
+//! The Mobility service: takes a copy of every write, keeps it in the change journal, and sends it to the process server (facts §1.1).
+//!
+//! 1. It is installed by hand or by push, or was on the machine when it was recovered. Between 30 and 60 s after a boot it registers with
+//!    its configuration server (the product: within 15 min, facts §1.7), and from then on beats every 60 s.
+//! 2. On `Protect` it opens a journal and copies the disks ([`copying`]); it marks, cuts and sends batches ([`replication`], [`sending`]).
+//! 3. After an unclean stop, or with a full journal, it is in bitmap mode: it sends nothing, says that a resynchronization is
+//!    needed, and waits for the order. The documentation does not say what a cut-off agent does; its sibling product does this (facts §1.5).
+//! 4. After an orderly stop it goes on where it was. On a machine that boots as a recovered copy it forgets what it replicated before.
+//!
+//! Left out: its own memory and processor use, multi-VM consistency, upgrades.
+
+mod copying;
+mod replication;
+mod sending;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use datapath::{VmId, WriteSeq};
+use rand::Rng;
+
+use crate::facts::{BacklogPlace, Fact, Life, Severity};
+use crate::messages::{
+    Body, Boot, Command, Component, CopyMode, Local, Notice, PORT_MANAGEMENT, Protection, Reply, Target,
+};
+use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::session::{Session, SessionEvent};
+use crate::spec::AgentSpec;
+use crate::start::actor;
+
+use replication::{Outcome, Replication};
+use state::{Saved, SavedReplication};
+
+const SECOND: u64 = 1_000_000_000;
+/// Between heartbeats (issue: 60 s), and between looks at the backlog.
+const HEARTBEAT: u64 = 60 * SECOND;
+/// Every so many heartbeats ask for an answer.
+const ANSWERED_EVERY: u64 = 5;
+/// A service starts so long after the boot, at the earliest; and as much again at the latest (our model).
+const SERVICE_START: u64 = 30 * SECOND;
+
+/// The session with the configuration server.
+const CS: u32 = 1;
+/// The session with the process server.
+const PS: u32 = 2;
+/// Time to register.
+const REGISTER: u32 = 3;
+/// Time for a heartbeat.
+const BEAT: u32 = 4;
+/// Time for a crash-consistent mark.
+const MARK: u32 = 5;
+/// Time for an app-consistent mark.
+const APP_MARK: u32 = 6;
+/// A record has waited long enough to become durable.
+const FLUSH_DUE: u32 = 7;
+/// A flush of the journal; the key is its number.
+const FLUSH: u32 = 8;
+/// Checksums are compared; the key is the job's.
+const CHECKED: u32 = 9;
+
+/// The guest's life, as the agent knows it.
+struct Up {
+    boot: Boot,
+    life: Life,
+}
+
+/// The actor.
+pub struct Agent {
+    spec: AgentSpec,
+    env: Env,
+    saved: Saved,
+    up: Option<Up>,
+    cs: Option<Session>,
+    registered: bool,
+    beats: u64,
+    logged_backlog: u64,
+    /// The last write of the guest.
+    last: WriteSeq,
+    replication: Option<Replication>,
+    /// Replications opened so far.
+    generation: u64,
+    /// Why only a resynchronization helps, while that is so.
+    bitmap_mode: Option<String>,
+    /// Commands that wait for a drain.
+    draining: Vec<u64>,
+    /// Results not yet sent, by command.
+    unsent: BTreeMap<u64, Result<Reply, String>>,
+}
+
+actor!(Agent);
+
+impl Agent {
+    /// An agent.
+    #[must_use]
+    pub fn new(spec: AgentSpec, env: Env) -> Agent {
+        Agent {
+            spec,
+            env,
+            saved: Saved::default(),
+            up: None,
+            cs: None,
+            registered: false,
+            beats: 0,
+            logged_backlog: 0,
+            last: WriteSeq::START,
+            replication: None,
+            generation: 0,
+            bitmap_mode: None,
+            draining: Vec::new(),
+            unsent: BTreeMap::new(),
+        }
+    }
+
+    /// Handles one input.
+    pub fn input(&mut self, input: Input) {
+        let Some(input) = self.session_input(input) else { return };
+        match input {
+            Input::Started => {
+                self.saved = Saved::read(&self.env);
+                if self.saved.installed.is_none() {
+                    self.saved.installed = self.spec.configuration_server.map(|cs| (cs, self.spec.passphrase));
+                }
+            }
+            Input::Local(message) => self.local(message),
+            Input::Timer(Token { what: REGISTER, .. }) => self.connect(),
+            Input::Timer(Token { what: BEAT, .. }) => self.beat(),
+            Input::Timer(Token { what: MARK, key }) if key == self.generation => self.with(Replication::mark_due),
+            Input::Timer(Token { what: APP_MARK, key }) if key == self.generation => {
+                self.with(Replication::app_mark_due)
+            }
+            Input::Timer(Token { what: FLUSH_DUE, key }) if key == self.generation => self.with(Replication::flush_due),
+            Input::Flushed(Token { what: FLUSH, key }) => self.with(|replication| replication.flushed(key)),
+            Input::Done(Token { what: CHECKED, key }, output) => {
+                self.with(|replication| replication.checked(key, output));
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives an input to the sessions; what is none of theirs comes back.
+    fn session_input(&mut self, mut input: Input) -> Option<Input> {
+        if let Some(replication) = &mut self.replication {
+            match replication.session.input(&self.env, input) {
+                SessionEvent::NotMine(back) => input = back,
+                event => {
+                    self.with(|replication| replication.session_event(event));
+                    return None;
+                }
+            }
+        }
+        let Some(cs) = &mut self.cs else { return Some(input) };
+        match cs.input(&self.env, input) {
+            SessionEvent::NotMine(back) => return Some(back),
+            SessionEvent::Opened => self.register(),
+            SessionEvent::Received(frame) => self.cs_frame(frame),
+            SessionEvent::Lost => self.registered = false,
+            SessionEvent::Nothing => {}
+        }
+        None
+    }
+
+    /// Does something with the replication, then what follows from it: its state is saved, its outcomes are told.
+    fn with(&mut self, act: impl FnOnce(&mut Replication)) {
+        let Some(replication) = &mut self.replication else {
+            return;
+        };
+        act(replication);
+        let outcomes = std::mem::take(&mut replication.outcomes);
+        if self.saved.replication.as_ref() != Some(&replication.saved) {
+            self.saved.replication = Some(replication.saved.clone());
+            self.save();
+        }
+        for outcome in outcomes {
+            match outcome {
+                Outcome::ResynchronizationNeeded(why) => self.enter_bitmap_mode(why),
+                Outcome::Drained { last, mark } => {
+                    for id in std::mem::take(&mut self.draining) {
+                        self.reply(id, Ok(Reply::Drained { last, mark }));
+                    }
+                }
+            }
+        }
+    }
+
+    fn save(&self) {
+        if !self.saved.write(&self.env) {
+            self.env.fact(Fact::Alert {
+                vm: Some(self.spec.vm.vm),
+                severity: Severity::Critical,
+                code: String::new(),
+                text: "the Mobility service cannot write its state: the disk is full".to_owned(),
+            });
+        }
+    }
+
+    // The guest beside it.
+
+    fn local(&mut self, message: Local) {
+        match message {
+            Local::Wrote { record } => {
+                let Some(record) = record.0 else { return };
+                self.last = self.last.max(record.seq().unwrap_or_default());
+                if let Some(replication) = &mut self.replication {
+                    replication.wrote(&record);
+                    if !replication.outcomes.is_empty() {
+                        self.with(|_| ());
+                    }
+                }
+            }
+            Local::Flushed { .. } => self.with(|replication| {
+                replication.flush();
+            }),
+            Local::Quiesced { seq, ok } => self.with(|replication| replication.quiesced(seq, ok)),
+            Local::GuestUp { boot, life, seq } => self.guest_up(boot, life, seq),
+            Local::GuestDown { last } => self.guest_down(last),
+            Local::InstallByHand {
+                configuration_server,
+                passphrase,
+            } => {
+                self.saved.installed = Some((configuration_server, passphrase));
+                self.save();
+                if let Some(mut old) = self.cs.take() {
+                    old.stop(&self.env);
+                }
+                self.connect();
+            }
+            _ => {}
+        }
+    }
+
+    fn guest_up(&mut self, boot: Boot, life: Life, seq: WriteSeq) {
+        self.last = seq;
+        if boot.parent.is_some() && self.saved.replication.take().is_some() {
+            // The disks are a recovered copy: what was replicated from here before is another life's.
+            self.save();
+        }
+        self.up = Some(Up { boot, life });
+        match self.saved.replication.clone() {
+            Some(mut saved) if saved.clean && saved.copied => {
+                saved.clean = false;
+                self.open(saved, true);
+            }
+            Some(_) => self.enter_bitmap_mode("the machine stopped without warning".to_owned()),
+            None => {}
+        }
+        let delay = SERVICE_START + self.env.random("register").next_u64() % SERVICE_START;
+        self.env.timer(delay, Token { what: REGISTER, key: 0 });
+    }
+
+    fn guest_down(&mut self, last: WriteSeq) {
+        self.last = self.last.max(last);
+        self.with(Replication::guest_down);
+    }
+
+    // Replication.
+
+    fn open(&mut self, saved: SavedReplication, resume: bool) {
+        let Some(up) = &self.up else { return };
+        self.generation += 1;
+        match Replication::open(
+            &self.env,
+            &self.spec,
+            self.generation,
+            saved,
+            &up.boot,
+            self.last,
+            resume,
+        ) {
+            Ok(replication) => {
+                self.replication = Some(replication);
+                self.bitmap_mode = None;
+                self.with(|_| ());
+            }
+            Err(error) => self.enter_bitmap_mode(error.to_string()),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(mut replication) = self.replication.take() {
+            replication.stop();
+        }
+    }
+
+    /// Nothing is journalled or sent any more until a resynchronization is ordered.
+    fn enter_bitmap_mode(&mut self, why: String) {
+        self.close();
+        for id in std::mem::take(&mut self.draining) {
+            self.reply(id, Err(format!("the machine needs a resynchronization: {why}")));
+        }
+        self.bitmap_mode = Some(why);
+        self.tell_of_bitmap_mode();
+    }
+
+    fn tell_of_bitmap_mode(&mut self) {
+        let (Some(why), Some(saved)) = (&self.bitmap_mode, &self.saved.replication) else {
+            return;
+        };
+        let notice = Notice::ResynchronizationNeeded {
+            vm: self.spec.vm.vm,
+            protection: saved.protection.protection,
+            why: why.clone(),
+        };
+        if let Some(cs) = self.cs.as_ref().filter(|_| self.registered) {
+            cs.send(&self.env, Body::Notice(notice));
+        }
+    }
+
+    // The configuration server.
+
+    fn connect(&mut self) {
+        let (Some((machine, _)), Some(_)) = (self.saved.installed, &self.up) else {
+            return;
+        };
+        if self.cs.is_none() {
+            let mut session = Session::new(machine, PORT_MANAGEMENT, Token { what: CS, key: 0 });
+            session.start(&self.env);
+            self.cs = Some(session);
+            if self.beats == 0 {
+                self.beats = 1;
+                self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+            }
+        }
+    }
+
+    fn register(&mut self) {
+        let (Some(cs), Some((_, key))) = (&mut self.cs, self.saved.installed) else {
+            return;
+        };
+        let component = Component::MobilityService;
+        let register = Body::Register {
+            component,
+            machine: self.env.machine,
+            vm: Some(self.spec.vm.vm),
+            key,
+        };
+        cs.send(&self.env, register);
+        cs.owe(&self.env);
+    }
+
+    fn cs_frame(&mut self, Frame { body, .. }: Frame) {
+        match body {
+            Body::Registered { refused: None } => {
+                self.settle();
+                self.registered = true;
+                self.announce();
+            }
+            Body::Registered { refused: Some(why) } => {
+                self.settle();
+                self.env.fact(Fact::Alert {
+                    vm: Some(self.spec.vm.vm),
+                    severity: Severity::Critical,
+                    code: String::new(),
+                    text: format!("the configuration server refuses the Mobility service: {why}"),
+                });
+            }
+            Body::HeartbeatSeen => self.settle(),
+            Body::Command { id, command, .. } => self.command(id, command),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self) {
+        if let Some(cs) = &mut self.cs {
+            cs.settled();
+        }
+    }
+
+    fn announce(&mut self) {
+        let (Some(cs), Some(up)) = (&self.cs, &self.up) else {
+            return;
+        };
+        let notice = Notice::AgentUp {
+            vm: self.spec.vm.vm,
+            machine: self.env.machine,
+            disks: self.spec.vm.disks.clone(),
+            life: up.life,
+        };
+        cs.send(&self.env, Body::Notice(notice));
+        for (id, result) in std::mem::take(&mut self.unsent) {
+            self.reply(id, result);
+        }
+        self.tell_of_bitmap_mode();
+    }
+
+    fn reply(&mut self, id: u64, result: Result<Reply, String>) {
+        let sent = self.registered
+            && self.cs.as_ref().is_some_and(|cs| {
+                cs.send(
+                    &self.env,
+                    Body::Reply {
+                        id,
+                        result: result.clone(),
+                    },
+                )
+            });
+        if !sent {
+            self.unsent.insert(id, result);
+        }
+    }
+
+    fn beat(&mut self) {
+        self.beats += 1;
+        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        let backlog_bytes = self
+            .replication
+            .as_ref()
+            .map_or(0, |replication| replication.journal.backlog_bytes());
+        if backlog_bytes != self.logged_backlog {
+            self.logged_backlog = backlog_bytes;
+            let (vm, place) = (self.spec.vm.vm, BacklogPlace::Source);
+            self.env.fact(Fact::Backlog {
+                vm,
+                place,
+                bytes: backlog_bytes,
+            });
+        }
+        let answer = self.beats.is_multiple_of(ANSWERED_EVERY);
+        if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
+            && cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer })
+            && answer
+        {
+            cs.owe(&self.env);
+        }
+    }
+
+    // Commands. Each may come twice.
+
+    fn command(&mut self, id: u64, command: Command) {
+        match command {
+            Command::Protect(protection) => {
+                let result = self.protect(protection);
+                self.reply(id, result);
+            }
+            Command::Unprotect { vm, protection } => {
+                self.unprotect(vm, protection);
+                self.reply(id, Ok(Reply::Done));
+            }
+            Command::ShutdownAndDrain { protection, .. } => {
+                let runs = self
+                    .replication
+                    .as_ref()
+                    .map(|replication| replication.saved.protection.protection);
+                if runs == Some(protection) {
+                    if !self.draining.contains(&id) {
+                        self.draining.push(id);
+                    }
+                    self.with(Replication::drain);
+                } else {
+                    self.reply(id, Err("the machine is not replicating".to_owned()));
+                }
+            }
+            other => self.reply(id, Err(format!("the Mobility service cannot do this: {other:?}"))),
+        }
+    }
+
+    fn protect(&mut self, protection: Protection) -> Result<Reply, String> {
+        let Some(life) = self.up.as_ref().map(|up| up.life) else {
+            return Err("the machine is not up".to_owned());
+        };
+        let number = protection.protection;
+        if let Some(running) = &self.replication
+            && running.saved.protection.protection == number
+        {
+            return Ok(Reply::Done);
+        }
+        let old = self.saved.replication.take();
+        let saved = match old {
+            Some(old) if old.protection.protection == number => SavedReplication {
+                // A resynchronization: batches and points are counted on, the disks are compared anew.
+                protection: Protection {
+                    copy: CopyMode::Checksums,
+                    ..protection
+                },
+                copy: old.copy + 1,
+                copied: false,
+                clean: false,
+                ..old
+            },
+            Some(old) if old.protection.protection > number => {
+                self.saved.replication = Some(old);
+                return Err("the machine has a later protection".to_owned());
+            }
+            _ => {
+                self.env.fact(Fact::ProtectionStarted {
+                    vm: protection.vm,
+                    protection: number,
+                    life,
+                    reverse: matches!(protection.target, Target::MasterTarget(_)),
+                });
+                SavedReplication::new(protection, self.last)
+            }
+        };
+        self.close();
+        self.saved.replication = Some(saved.clone());
+        self.save();
+        self.open(saved, false);
+        match &self.bitmap_mode {
+            None => Ok(Reply::Done),
+            Some(why) => Err(why.clone()),
+        }
+    }
+
+    fn unprotect(&mut self, vm: VmId, protection: u32) {
+        let is_it = |saved: &SavedReplication| saved.protection.vm == vm && saved.protection.protection == protection;
+        if self.saved.replication.as_ref().is_some_and(is_it) {
+            self.close();
+            self.bitmap_mode = None;
+            self.saved.replication = None;
+            self.save();
+            for file in self.env.files().list("journal/") {
+                self.env.files().remove(&file);
+            }
+        }
+    }
+
+    /// The configuration server that it registers with, if it is installed.
+    #[must_use]
+    pub fn configuration_server(&self) -> Option<MachineId> {
+        self.saved.installed.map(|(machine, _)| machine)
+    }
+}

@@ -1,0 +1,393 @@
+//! Copies of whole disks: pieces of at most 1 MiB, each read in one instant and sent with the position of that instant.
+//!
+//! Initially what is used is copied, and what is not is skipped and counted as done (facts §1.3). A resynchronization and a
+//! reprotect compare checksums of the whole disk on both sides, and send what differs (facts §1.5). The journal runs on meanwhile: the
+//! receiver puts every later change over the piece. In the aggregate grain a piece is a size, up to 1 GiB.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use datapath::journal::{Record, encode};
+use datapath::{Blob, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
+
+use super::CHECKED;
+use super::replication::Replication;
+use crate::facts::Fact;
+use crate::messages::{Body, CopyMode};
+use crate::ports::{Job, Output, Token, Work};
+
+/// Extents of a piece.
+const PIECE_EXTENTS: u32 = 256;
+/// Bytes of a piece in the aggregate grain.
+const AGGREGATE_PIECE_BYTES: u64 = 1 << 30;
+/// Chunks whose checksums are asked for at a time: 16 MiB of disk.
+const CHECK_CHUNKS: u32 = 256;
+/// Such questions under way per disk.
+const CHECKS: usize = 2;
+
+/// The copy of one disk.
+#[derive(Debug, Default)]
+pub(super) struct DiskCopy {
+    bytes: u64,
+    granted: bool,
+    /// Where the search for what to send goes on: an extent.
+    next: u64,
+    /// What is to be sent: first extent and how many.
+    ranges: VecDeque<(u64, u64)>,
+    /// What is to be sent, in the aggregate grain.
+    aggregate_bytes: u64,
+    /// Questions for checksums: first chunk and how many; answered ones are compared by the job with that key.
+    asked: BTreeMap<u64, u32>,
+    checking: BTreeMap<u64, (u64, Vec<[u8; 16]>)>,
+    part: u32,
+    /// Pieces sent and not acknowledged.
+    unacknowledged: BTreeMap<u32, (WriteSeq, Blob)>,
+    highest: WriteSeq,
+    sent_bytes: u64,
+    matched_bytes: u64,
+    skipped_bytes: u64,
+    logged_bytes: u64,
+    ended: bool,
+    stored: bool,
+}
+
+impl Replication {
+    pub(super) fn begin_copies(&mut self) {
+        let by_checksum = self.saved.protection.copy == CopyMode::Checksums;
+        let protection = self.saved.protection.protection;
+        for (disk, bytes) in self.saved.protection.disks.clone() {
+            self.env.fact(Fact::CopyStarted {
+                disk,
+                protection,
+                bytes,
+                by_checksum,
+            });
+            let copy = DiskCopy {
+                bytes,
+                ..DiskCopy::default()
+            };
+            self.copies.insert(disk, copy);
+        }
+    }
+
+    pub(super) fn copies_disconnected(&mut self) {
+        self.copies.values_mut().for_each(|copy| copy.granted = false);
+    }
+
+    /// After the greeting: asks for places, and says again what was not answered.
+    pub(super) fn greet_copies(&mut self) {
+        let number = self.saved.copy;
+        for (disk, copy) in self.copies.iter().filter(|(_, copy)| !copy.stored) {
+            self.session.send(
+                &self.env,
+                Body::CopyAsk {
+                    disk: *disk,
+                    copy: number,
+                },
+            );
+            for (part, (position, blob)) in &copy.unacknowledged {
+                let (part, position) = (*part, *position);
+                self.session.owe_for(&self.env, blob.size);
+                self.unacknowledged += blob.size;
+                let body = Body::CopyData {
+                    disk: *disk,
+                    copy: number,
+                    part,
+                    position,
+                };
+                self.session.send_with(&self.env, body, blob.clone());
+            }
+            for (first_chunk, count) in &copy.asked {
+                self.session.owe(&self.env);
+                let body = Body::ChecksumAsk {
+                    disk: *disk,
+                    first_chunk: *first_chunk,
+                    count: *count,
+                };
+                self.session.send(&self.env, body);
+            }
+            if copy.ended {
+                self.session.send(&self.env, end_of(*disk, number, copy));
+            }
+        }
+    }
+
+    pub(super) fn copy_frame(&mut self, body: Body) {
+        let number = self.saved.copy;
+        match body {
+            Body::CopyGranted { disk, copy } if copy == number => {
+                if let Some(copy) = self.copies.get_mut(&disk) {
+                    copy.granted = true;
+                }
+            }
+            Body::CopyCached { disk, copy, part } if copy == number => {
+                let copy = self.copies.get_mut(&disk);
+                if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
+                    self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
+                    self.session.settled_for(blob.size);
+                }
+            }
+            Body::CopyStored { disk, copy } if copy == number => {
+                if let Some(copy) = self.copies.get_mut(&disk) {
+                    copy.stored = true;
+                }
+                if !self.saved.copied && self.copies.values().all(|copy| copy.stored) {
+                    self.copied();
+                }
+            }
+            Body::Checksums {
+                disk,
+                first_chunk,
+                sums,
+                differing_bytes,
+                ..
+            } => {
+                self.checksums(disk, first_chunk, sums, differing_bytes);
+            }
+            _ => {}
+        }
+    }
+
+    // What to send.
+
+    /// Looks for more to send on a disk.
+    fn search(&mut self, disk: DiskId) {
+        let Some(name) = self.volumes.get(&disk) else { return };
+        let Some(volume) = self.env.world().volume(name) else {
+            return;
+        };
+        let aggregate = self.env.grain() == Grain::Aggregate;
+        let by_checksum = self.saved.protection.copy == CopyMode::Checksums;
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
+        let extents = volume.extents();
+        if by_checksum {
+            let chunks = extents.div_ceil(CHUNK_EXTENTS);
+            let at_a_time = if aggregate { u32::MAX } else { CHECK_CHUNKS };
+            while copy.asked.len() + copy.checking.len() < CHECKS && copy.next < extents && copy.ranges.is_empty() {
+                let first_chunk = copy.next / CHUNK_EXTENTS;
+                let count = (chunks - first_chunk).min(u64::from(at_a_time)) as u32;
+                copy.next = ((first_chunk + u64::from(count)) * CHUNK_EXTENTS).min(extents);
+                copy.asked.insert(first_chunk, count);
+                self.session.owe(&self.env);
+                self.session.send(
+                    &self.env,
+                    Body::ChecksumAsk {
+                        disk,
+                        first_chunk,
+                        count,
+                    },
+                );
+            }
+        } else if aggregate {
+            if copy.next < extents {
+                copy.next = extents;
+                copy.aggregate_bytes = (volume.used_extents() * EXTENT_BYTES).min(copy.bytes);
+                copy.skipped_bytes = copy.bytes - copy.aggregate_bytes;
+            }
+        } else if copy.ranges.is_empty() && copy.next < extents {
+            let found = volume.next_used(Extent(copy.next), PIECE_EXTENTS);
+            let (start, end) = found.map_or((extents, extents), |(start, len)| (start.0, start.0 + u64::from(len)));
+            copy.skipped_bytes += bytes_of(copy.next, start, copy.bytes);
+            copy.next = end;
+            if start < end {
+                copy.ranges.push_back((start, end - start));
+            }
+        }
+    }
+
+    /// The target's checksums are there: a job compares them with the source's.
+    fn checksums(&mut self, disk: DiskId, first_chunk: u64, sums: Vec<[u8; 16]>, differing_bytes: Option<u64>) {
+        let key = self.key();
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
+        let Some(count) = copy.asked.remove(&first_chunk) else {
+            return;
+        };
+        self.session.settled();
+        if self.env.grain() == Grain::Aggregate {
+            copy.aggregate_bytes = differing_bytes.unwrap_or(0).min(copy.bytes);
+            copy.matched_bytes = copy.bytes - copy.aggregate_bytes;
+            return;
+        }
+        let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.world().volume(name)) else {
+            return;
+        };
+        copy.checking.insert(key, (first_chunk, sums));
+        let extents = volume.extents();
+        let run = move || -> Vec<Option<[u8; 16]>> {
+            let chunk = |chunk: u64| {
+                let start = chunk * CHUNK_EXTENTS;
+                let len = CHUNK_EXTENTS.min(extents.saturating_sub(start)) as u32;
+                // What cannot be read counts as different; reading it to send it then says why.
+                volume.checksum(Extent(start), len).ok()
+            };
+            (first_chunk..first_chunk + u64::from(count)).map(chunk).collect()
+        };
+        let job = Job {
+            work: Work::Checksum,
+            input_bytes: u64::from(count) * CHUNK_EXTENTS * EXTENT_BYTES,
+            run: Box::new(move |_| Box::new(run())),
+        };
+        self.env.compute(job, Token { what: CHECKED, key });
+    }
+
+    /// A comparison is done.
+    pub(super) fn checked(&mut self, key: u64, output: Output) {
+        let mine: Vec<Option<[u8; 16]>> = output.take();
+        for copy in self.copies.values_mut() {
+            let Some((first_chunk, theirs)) = copy.checking.remove(&key) else {
+                continue;
+            };
+            for (n, sum) in mine.iter().enumerate() {
+                let start = (first_chunk + n as u64) * CHUNK_EXTENTS;
+                let end = (start + CHUNK_EXTENTS).min(copy.bytes.div_ceil(EXTENT_BYTES));
+                if sum.is_some() && theirs.get(n) == sum.as_ref() {
+                    copy.matched_bytes += bytes_of(start, end, copy.bytes);
+                    continue;
+                }
+                match copy.ranges.back_mut() {
+                    Some((from, len)) if *from + *len == start => *len += end - start,
+                    _ => copy.ranges.push_back((start, end - start)),
+                }
+            }
+        }
+        self.pump();
+    }
+
+    // Sending.
+
+    /// Sends the next piece of some disk; false where there is none to send.
+    pub(super) fn send_copy_piece(&mut self) -> bool {
+        // The disk with the fewest bytes done goes first, so that all advance alike.
+        let mut disks: Vec<(u64, DiskId)> = self
+            .copies
+            .iter()
+            .filter(|(_, copy)| copy.granted && !copy.ended)
+            .map(|(disk, copy)| (copy.processed(), *disk))
+            .collect();
+        disks.sort_unstable();
+        disks.into_iter().any(|(_, disk)| self.send_piece_of(disk))
+    }
+
+    fn send_piece_of(&mut self, disk: DiskId) -> bool {
+        self.search(disk);
+        let position = self.last;
+        let Some(copy) = self.copies.get_mut(&disk) else {
+            return false;
+        };
+        let mut bytes = Vec::new();
+        let mut size = 0;
+        let covered;
+        if copy.aggregate_bytes > 0 {
+            covered = copy.aggregate_bytes.min(AGGREGATE_PIECE_BYTES);
+            copy.aggregate_bytes -= covered;
+            let summary = Summary {
+                disk,
+                first: position,
+                last: position,
+                bytes: covered,
+                distinct_bytes: covered,
+                class: Class(0),
+            };
+            size += encode(&Record::CopySummary { position, summary }, &mut bytes);
+        } else if let Some((start, len)) = copy.ranges.pop_front() {
+            let extents = len.min(u64::from(PIECE_EXTENTS));
+            if len > extents {
+                copy.ranges.push_front((start + extents, len - extents));
+            }
+            covered = bytes_of(start, start + extents, copy.bytes);
+            let Some(name) = self.volumes.get(&disk) else {
+                return false;
+            };
+            bytes.reserve((extents * EXTENT_BYTES) as usize + 256);
+            for run in self.env.world().volume_read(name, Extent(start), extents as u32) {
+                size += encode(&Record::Copy { position, disk, run }, &mut bytes);
+            }
+        } else {
+            self.log_progress(disk);
+            return self.end_if_done(disk);
+        }
+        let blob = Blob {
+            bytes: bytes.into(),
+            size,
+        };
+        copy.sent_bytes += covered;
+        copy.highest = copy.highest.max(position);
+        copy.unacknowledged.insert(copy.part, (position, blob.clone()));
+        let body = Body::CopyData {
+            disk,
+            copy: self.saved.copy,
+            part: copy.part,
+            position,
+        };
+        copy.part += 1;
+        self.session.owe_for(&self.env, size);
+        self.unacknowledged += size;
+        self.session.send_with(&self.env, body, blob);
+        self.log_progress(disk);
+        true
+    }
+
+    /// Ends the copy of a disk where nothing is left to look for or to send.
+    fn end_if_done(&mut self, disk: DiskId) -> bool {
+        let (number, protection) = (self.saved.copy, self.saved.protection.protection);
+        let Some(copy) = self.copies.get_mut(&disk) else {
+            return false;
+        };
+        let done = copy.next >= copy.bytes.div_ceil(EXTENT_BYTES) && copy.asked.is_empty() && copy.checking.is_empty();
+        if !done {
+            // Another stretch without anything used may just have been skipped.
+            return self.saved.protection.copy == CopyMode::Used;
+        }
+        copy.highest = copy.highest.max(self.last);
+        copy.ended = true;
+        let highest = copy.highest;
+        self.session.send(&self.env, end_of(disk, number, copy));
+        self.env.fact(Fact::CopyEnded {
+            disk,
+            protection,
+            highest,
+        });
+        true
+    }
+
+    /// Logs how far a copy is: in steps of 5 %, and at its end.
+    fn log_progress(&mut self, disk: DiskId) {
+        let protection = self.saved.protection.protection;
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
+        let processed = copy.processed();
+        let step = (copy.bytes / 20).max(1);
+        if processed == copy.logged_bytes || (processed < copy.bytes && processed - copy.logged_bytes < step) {
+            return;
+        }
+        copy.logged_bytes = processed;
+        self.env.fact(Fact::CopyProgress {
+            disk,
+            protection,
+            processed_bytes: processed,
+            sent_bytes: copy.sent_bytes,
+            matched_bytes: copy.matched_bytes,
+            skipped_bytes: copy.skipped_bytes,
+        });
+    }
+}
+
+impl DiskCopy {
+    fn processed(&self) -> u64 {
+        self.sent_bytes + self.matched_bytes + self.skipped_bytes
+    }
+}
+
+/// Bytes of the disk between two extents: the last extent may be cut off by the disk's end.
+fn bytes_of(start: u64, end: u64, disk_bytes: u64) -> u64 {
+    (end * EXTENT_BYTES)
+        .min(disk_bytes)
+        .saturating_sub(start * EXTENT_BYTES)
+}
+
+fn end_of(disk: DiskId, number: u32, copy: &DiskCopy) -> Body {
+    Body::CopyEnd {
+        disk,
+        copy: number,
+        parts: copy.part,
+        highest: copy.highest,
+    }
+}

@@ -1,0 +1,417 @@
+//! One machine's replication, as the agent runs it: the journal, marks and cuts, and what becomes of both.
+//!
+//! Only what is durable in the journal is cut into a batch, so nothing that has left the agent is lost by its own power cut. Records
+//! become durable at the guest's flush, and a second after a write at the latest (our model). [`super::sending`] carries batches to
+//! the process server, [`super::copying`] copies disks.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use datapath::journal::{Journal, JournalError, JournalOptions, Record};
+use datapath::replica::{Consistency, Mark};
+use datapath::{DiskId, SimTime, WriteSeq};
+
+use super::copying::DiskCopy;
+use super::sending::Sending;
+use super::state::{Cut, SavedReplication};
+use super::{APP_MARK, FLUSH, FLUSH_DUE, MARK, PS};
+use crate::facts::Fact;
+use crate::messages::{Boot, Local};
+use crate::ports::{Env, TimerId, Token};
+use crate::session::Session;
+use crate::spec::{AgentSpec, ComponentKind};
+
+/// A journal record is durable after this long, whether the guest flushes or not.
+const FLUSH_AFTER: u64 = 1_000_000_000;
+/// A journal goes on in a new file after this many bytes.
+const JOURNAL_FILE_BYTES: u64 = 16 << 20;
+
+/// What the agent has to tell the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Only a resynchronization brings it back; why.
+    ResynchronizationNeeded(String),
+    /// All that there was is durable at the process server.
+    Drained { last: WriteSeq, mark: Option<Mark> },
+}
+
+/// How far an orderly end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Draining {
+    No,
+    /// The guest was told to stop.
+    GuestStops,
+    /// The last mark is made.
+    LastBatch,
+    Done,
+}
+
+pub(super) struct Replication {
+    pub env: Env,
+    pub spec: AgentSpec,
+    /// Which replication of this agent's it is: answers to an earlier one's requests are not its own.
+    pub generation: u64,
+    pub saved: SavedReplication,
+    pub journal: Journal,
+    pub session: Session,
+    /// The volume of each disk.
+    pub volumes: BTreeMap<DiskId, String>,
+    /// The process server has greeted back on this connection.
+    pub greeted: bool,
+    /// It has greeted since this copy began: batch numbers are agreed.
+    pub agreed: bool,
+    /// It goes on where an orderly stop left it.
+    pub resumed: bool,
+    /// The last write of the guest.
+    pub last: WriteSeq,
+    /// The last write that is durable in the journal.
+    pub durable: WriteSeq,
+    flushes: BTreeMap<u64, WriteSeq>,
+    next_key: u64,
+    flush_timer: bool,
+    /// Marks whose writes are not all durable.
+    marks: VecDeque<Mark>,
+    /// Since when an app-consistent point is being made.
+    quiescing: Option<SimTime>,
+    mark_timer: Option<TimerId>,
+    /// Bytes journalled since the last cut.
+    uncut_bytes: u64,
+    pub sending: Option<Sending>,
+    pub copies: BTreeMap<DiskId, DiskCopy>,
+    /// Bytes sent and not acknowledged.
+    pub unacknowledged: u64,
+    pub draining: Draining,
+    /// The mark of the last batch that the process server has whole.
+    pub last_mark: Option<Mark>,
+    pub stopped: bool,
+    /// The guest is down: once its last write is durable, this is an orderly stop.
+    guest_is_down: bool,
+    pub outcomes: Vec<Outcome>,
+}
+
+fn journal_prefix(saved: &SavedReplication) -> String {
+    format!(
+        "journal/protection-{:03}-copy-{:04}",
+        saved.protection.protection, saved.copy
+    )
+}
+
+impl Replication {
+    /// Takes up a replication: with a fresh journal and a copy to be made, or with the journal of an orderly stop.
+    pub fn open(
+        env: &Env,
+        spec: &AgentSpec,
+        generation: u64,
+        saved: SavedReplication,
+        boot: &Boot,
+        last: WriteSeq,
+        resume: bool,
+    ) -> Result<Replication, JournalError> {
+        let files = env.files();
+        let options = JournalOptions {
+            size_cap: spec.journal_cap,
+            file_bytes: JOURNAL_FILE_BYTES,
+        };
+        let prefix = journal_prefix(&saved);
+        let journal = if resume {
+            Journal::open(&*files, &prefix, spec.vm.vm, options)?.journal
+        } else {
+            for old in files.list("journal/") {
+                files.remove(&old);
+            }
+            Journal::create(&*files, &prefix, spec.vm.vm, options)?
+        };
+        let protection = &saved.protection;
+        let session = Session::new(
+            protection.process_server,
+            protection.port,
+            Token {
+                what: PS,
+                key: generation,
+            },
+        );
+        let mut replication = Replication {
+            env: env.clone(),
+            spec: spec.clone(),
+            generation,
+            journal,
+            session,
+            volumes: boot.volumes.iter().cloned().collect(),
+            greeted: false,
+            agreed: false,
+            resumed: resume,
+            last,
+            durable: last,
+            flushes: BTreeMap::new(),
+            next_key: generation << 32,
+            flush_timer: false,
+            marks: VecDeque::new(),
+            quiescing: None,
+            mark_timer: None,
+            uncut_bytes: 0,
+            sending: None,
+            copies: BTreeMap::new(),
+            unacknowledged: 0,
+            draining: Draining::No,
+            last_mark: None,
+            stopped: false,
+            guest_is_down: false,
+            outcomes: Vec::new(),
+            saved,
+        };
+        if !replication.saved.copied {
+            replication.begin_copies();
+        }
+        replication.session.start(env);
+        replication.set_mark_timer();
+        let app = replication.saved.protection.policy.app_consistent_every;
+        if app > 0 {
+            env.timer(
+                app,
+                Token {
+                    what: APP_MARK,
+                    key: generation,
+                },
+            );
+        }
+        Ok(replication)
+    }
+
+    /// Ends it: nothing is sent any more, timers are ignored.
+    pub fn stop(&mut self) {
+        self.session.stop(&self.env);
+        if let Some(timer) = self.mark_timer.take() {
+            self.env.cancel(timer);
+        }
+        self.stopped = true;
+    }
+
+    pub fn key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+
+    // Writes.
+
+    /// The guest wrote: its record goes into the journal.
+    pub fn wrote(&mut self, record: &Record) {
+        let Some(seq) = record.seq() else { return };
+        self.last = self.last.max(seq);
+        let before = self.journal.backlog_bytes();
+        if let Err(error) = self.journal.append(&*self.env.files(), record) {
+            self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
+            return;
+        }
+        self.uncut_bytes += self.journal.backlog_bytes().saturating_sub(before);
+        if !self.flush_timer {
+            self.flush_timer = true;
+            self.env.timer(
+                FLUSH_AFTER,
+                Token {
+                    what: FLUSH_DUE,
+                    key: self.generation,
+                },
+            );
+        }
+    }
+
+    pub fn flush_due(&mut self) {
+        self.flush_timer = false;
+        self.flush();
+    }
+
+    /// Makes the journal durable up to here; false where nothing waits for that.
+    pub fn flush(&mut self) -> bool {
+        let names = self.journal.take_unflushed();
+        if names.is_empty() {
+            return false;
+        }
+        let key = self.key();
+        self.flushes.insert(key, self.last);
+        self.env.flush(&names, Token { what: FLUSH, key });
+        true
+    }
+
+    pub fn flushed(&mut self, key: u64) {
+        let Some(seq) = self.flushes.remove(&key) else { return };
+        self.durable = self.durable.max(seq);
+        self.cut_what_is_durable();
+        self.note_clean_stop();
+        self.report_if_drained();
+    }
+
+    // Marks and cuts.
+
+    fn set_mark_timer(&mut self) {
+        if let Some(timer) = self.mark_timer.take() {
+            self.env.cancel(timer);
+        }
+        let every = self.saved.protection.policy.crash_consistent_every.max(1_000_000_000);
+        self.mark_timer = Some(self.env.timer(
+            every,
+            Token {
+                what: MARK,
+                key: self.generation,
+            },
+        ));
+    }
+
+    /// The interval of crash-consistent points is over.
+    pub fn mark_due(&mut self) {
+        self.mark_timer = None;
+        self.set_mark_timer();
+        if self.quiescing.is_some() {
+            // The app-consistent point that is being made ends the interval as well.
+            return;
+        }
+        if self.saved.copied {
+            self.mark_now();
+        } else if self.agreed {
+            self.flush();
+            self.cut(self.durable, None);
+        }
+    }
+
+    /// Marks a crash-consistent point at the last write.
+    pub fn mark_now(&mut self) {
+        let (seq, now) = (self.last, self.env.now());
+        self.mark(seq, Consistency::Crash, now);
+    }
+
+    fn mark(&mut self, seq: WriteSeq, consistency: Consistency, marked: SimTime) {
+        let behind = self.env.now().since(marked);
+        let marked_source = SimTime(self.env.clock().0.saturating_sub(behind));
+        // Its number comes with the cut.
+        self.marks.push_back(Mark {
+            point: 0,
+            seq,
+            consistency,
+            marked,
+            marked_source,
+        });
+        if seq > self.durable {
+            self.flush();
+        }
+        self.cut_what_is_durable();
+    }
+
+    pub fn app_mark_due(&mut self) {
+        let every = self.saved.protection.policy.app_consistent_every;
+        self.env.timer(
+            every,
+            Token {
+                what: APP_MARK,
+                key: self.generation,
+            },
+        );
+        if self.saved.copied && self.draining == Draining::No && self.quiescing.is_none() {
+            self.quiescing = Some(self.env.now());
+            self.env.local(self.env.sibling(ComponentKind::Guest), Local::Quiesce);
+        }
+    }
+
+    pub fn quiesced(&mut self, seq: WriteSeq, ok: bool) {
+        let Some(since) = self.quiescing.take() else { return };
+        if ok && self.saved.copied && seq >= self.saved.last_cut().1 {
+            self.mark(seq, Consistency::App, since);
+        }
+    }
+
+    fn cut_what_is_durable(&mut self) {
+        while let Some(mark) = self.marks.front().copied().filter(|mark| mark.seq <= self.durable) {
+            self.marks.pop_front();
+            self.saved.points += 1;
+            self.cut(
+                mark.seq,
+                Some(Mark {
+                    point: self.saved.points,
+                    ..mark
+                }),
+            );
+        }
+        let free = self.marks.is_empty() && self.quiescing.is_none() && self.agreed;
+        if free && self.uncut_bytes >= self.spec.batch_bytes.max(1) && self.durable > self.saved.last_cut().1 {
+            self.cut(self.durable, None);
+        }
+    }
+
+    fn cut(&mut self, last: WriteSeq, mark: Option<Mark>) {
+        let (batch, before) = self.saved.last_cut();
+        let (batch, last) = (batch + 1, last.max(before));
+        let cut = Cut {
+            batch,
+            first: before.next(),
+            last,
+            mark,
+        };
+        self.saved.cuts.push(cut);
+        self.uncut_bytes = 0;
+        self.env.fact(Fact::BatchCut {
+            vm: self.spec.vm.vm,
+            protection: self.saved.protection.protection,
+            batch,
+            first: cut.first,
+            last,
+            mark,
+        });
+        self.pump();
+    }
+
+    /// All copies are stored: the first recovery point is made at once, and from then on by the clock.
+    pub fn copied(&mut self) {
+        self.saved.copied = true;
+        self.copies.clear();
+        self.set_mark_timer();
+        self.mark_now();
+    }
+
+    // The end.
+
+    /// The guest is to stop, and all that is left to be sent.
+    pub fn drain(&mut self) {
+        match self.draining {
+            Draining::No => {
+                self.draining = Draining::GuestStops;
+                self.env
+                    .local(self.env.sibling(ComponentKind::Guest), Local::StopWorkload);
+            }
+            Draining::Done => self.report_drained(),
+            Draining::GuestStops | Draining::LastBatch => {}
+        }
+    }
+
+    /// The guest has stopped. A last mark where it was asked to drain; else only durability.
+    pub fn guest_down(&mut self) {
+        self.guest_is_down = true;
+        if self.draining == Draining::GuestStops {
+            self.draining = Draining::LastBatch;
+            if let Some(timer) = self.mark_timer.take() {
+                self.env.cancel(timer);
+            }
+            if self.saved.copied {
+                self.mark_now();
+            }
+            self.report_if_drained();
+        } else {
+            self.flush();
+        }
+        self.note_clean_stop();
+    }
+
+    /// The journal holds all that the process server does not: an orderly stop may be followed by a start that goes on from it.
+    fn note_clean_stop(&mut self) {
+        self.saved.clean = self.guest_is_down && self.durable >= self.last;
+    }
+
+    pub fn report_if_drained(&mut self) {
+        if self.draining == Draining::LastBatch && self.saved.cuts.is_empty() && self.marks.is_empty() {
+            self.draining = Draining::Done;
+            self.report_drained();
+        }
+    }
+
+    fn report_drained(&mut self) {
+        let last = self.saved.cached.1;
+        let mark = self.last_mark;
+        self.outcomes.push(Outcome::Drained { last, mark });
+    }
+}

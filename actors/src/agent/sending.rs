@@ -1,0 +1,224 @@
+//! Batches on their way to the process server: parts of the journal, one batch after the other, within a window of unacknowledged bytes.
+//!
+//! The journal's low-water mark moves when the process server says that a whole batch is durable in its cache, and at no other time.
+//! After a reconnect the process server says what it has; parts are cut from the journal the same way every time, so that what
+//! follows fits on.
+
+use std::collections::BTreeMap;
+
+use datapath::WriteSeq;
+use datapath::journal::Piece;
+
+use super::replication::{Outcome, Replication};
+use super::state::Cut;
+use crate::messages::Body;
+use crate::ports::Frame;
+use crate::session::SessionEvent;
+
+/// Size of a part.
+pub(super) const PART_BYTES: u64 = 1 << 20;
+
+/// The batch that is being sent.
+pub(super) struct Sending {
+    cut: Cut,
+    /// The number of the next part.
+    part: u32,
+    /// The next part, read ahead so that the last one is known as the last.
+    ahead: Option<Piece>,
+    /// Sizes of parts sent and not acknowledged.
+    unacknowledged: BTreeMap<u32, u64>,
+    /// The end was sent; the size of the part in it.
+    ended: Option<u64>,
+}
+
+impl Replication {
+    /// What the session with the process server made of an input.
+    pub fn session_event(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Opened => {
+                self.disconnected();
+                let hello = Body::Hello {
+                    protection: self.saved.protection.clone(),
+                    copy: self.saved.copy,
+                };
+                self.session.send(&self.env, hello);
+                self.session.owe(&self.env);
+            }
+            SessionEvent::Received(frame) => self.received(frame),
+            SessionEvent::Lost => self.disconnected(),
+            SessionEvent::Nothing | SessionEvent::NotMine(_) => {}
+        }
+    }
+
+    fn disconnected(&mut self) {
+        self.greeted = false;
+        self.sending = None;
+        self.unacknowledged = 0;
+        self.copies_disconnected();
+    }
+
+    fn received(&mut self, Frame { body, .. }: Frame) {
+        match body {
+            Body::Welcome { batch, parts, .. } => self.welcomed(batch, parts),
+            Body::ChangesCached { batch, part, .. } => {
+                let sending = self.sending.as_mut().filter(|sending| sending.cut.batch == batch);
+                if let Some(size) = sending.and_then(|sending| sending.unacknowledged.remove(&part)) {
+                    self.unacknowledged -= size;
+                    self.session.settled_for(size);
+                }
+            }
+            Body::BatchCached { batch, .. } => self.batch_cached(batch),
+            other => self.copy_frame(other),
+        }
+        self.pump();
+    }
+
+    fn welcomed(&mut self, batch: u64, parts: u32) {
+        self.session.settled();
+        self.greeted = true;
+        self.batches_cached(batch);
+        if !self.agreed {
+            self.agreed = true;
+            if !self.resumed {
+                // Batches of before the resynchronization that did not arrive: their journal is gone, the copy brings what they held.
+                self.saved.cuts.clear();
+                self.saved.cached.0 = self.saved.cached.0.max(batch);
+            }
+        }
+        if let Some(cut) = self.saved.cuts.first().copied() {
+            self.begin_batch(cut, parts);
+        }
+        self.greet_copies();
+        self.report_if_drained();
+    }
+
+    /// Prepares to send a batch of which the process server has the first `parts` parts.
+    fn begin_batch(&mut self, cut: Cut, parts: u32) {
+        let mut sending = Sending {
+            cut,
+            part: 0,
+            ahead: None,
+            unacknowledged: BTreeMap::new(),
+            ended: None,
+        };
+        let mut after = WriteSeq(cut.first.0.saturating_sub(1));
+        sending.ahead = self.read(after, cut.last);
+        while sending.part < parts
+            && let Some(piece) = sending.ahead.take()
+        {
+            after = piece.last;
+            sending.part += 1;
+            sending.ahead = self.read(after, cut.last);
+        }
+        self.sending = Some(sending);
+    }
+
+    fn read(&mut self, after: WriteSeq, through: WriteSeq) -> Option<Piece> {
+        match self.journal.read(&*self.env.files(), after, through, PART_BYTES) {
+            Ok(piece) => piece,
+            Err(error) => {
+                self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn window_is_open(&self) -> bool {
+        self.unacknowledged == 0 || self.unacknowledged < self.spec.window_bytes
+    }
+
+    /// Sends what may be sent: batches first, for recovery points wait for them.
+    pub fn pump(&mut self) {
+        if !self.greeted || self.stopped {
+            return;
+        }
+        if self.sending.is_none()
+            && let Some(cut) = self.saved.cuts.first().copied()
+        {
+            self.begin_batch(cut, 0);
+        }
+        while self.window_is_open() && self.send_part() {}
+        while self.window_is_open() && self.send_copy_piece() {}
+    }
+
+    /// Sends the next part of the batch; false where there is none to send.
+    fn send_part(&mut self) -> bool {
+        let Some(mut sending) = self.sending.take() else {
+            return false;
+        };
+        let sent = sending.ended.is_none() && self.outcomes.is_empty();
+        if sent {
+            let Cut {
+                batch,
+                first,
+                last,
+                mark,
+            } = sending.cut;
+            let vm = self.spec.vm.vm;
+            let piece = sending.ahead.take();
+            if let Some(piece) = &piece {
+                sending.ahead = self.read(piece.last, last);
+            }
+            let size = piece.as_ref().map_or(0, |piece| piece.blob.size);
+            self.session.owe_for(&self.env, size);
+            self.unacknowledged += size;
+            if sending.ahead.is_some() {
+                let piece = piece.expect("what is read ahead follows something");
+                let body = Body::Changes {
+                    vm,
+                    batch,
+                    part: sending.part,
+                };
+                sending.unacknowledged.insert(sending.part, size);
+                sending.part += 1;
+                self.session.send_with(&self.env, body, piece.blob);
+            } else {
+                let parts = sending.part + u32::from(piece.is_some());
+                let body = Body::BatchEnd {
+                    vm,
+                    batch,
+                    parts,
+                    first,
+                    last,
+                    mark,
+                };
+                sending.ended = Some(size);
+                match piece {
+                    Some(piece) => self.session.send_with(&self.env, body, piece.blob),
+                    None => self.session.send(&self.env, body),
+                };
+            }
+        }
+        self.sending = Some(sending);
+        sent
+    }
+
+    fn batch_cached(&mut self, batch: u64) {
+        if let Some(sending) = self.sending.take_if(|sending| sending.cut.batch <= batch) {
+            let parts: u64 = sending.unacknowledged.values().sum();
+            let end = sending.ended.unwrap_or(0);
+            self.unacknowledged -= parts + end;
+            for size in sending.unacknowledged.values().chain(sending.ended.iter()) {
+                self.session.settled_for(*size);
+            }
+        }
+        self.batches_cached(batch);
+        self.report_if_drained();
+    }
+
+    /// The process server has every batch up to this one: the low-water mark moves.
+    fn batches_cached(&mut self, batch: u64) {
+        let marks = self
+            .saved
+            .cuts
+            .iter()
+            .filter(|cut| cut.batch <= batch)
+            .filter_map(|cut| cut.mark);
+        self.last_mark = marks.last().or(self.last_mark);
+        self.saved.cached_up_to(batch);
+        let through = self.saved.cached.1;
+        if let Err(error) = self.journal.acknowledge(&*self.env.files(), through) {
+            self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
+        }
+    }
+}
