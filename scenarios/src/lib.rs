@@ -5,6 +5,8 @@
 
 pub mod build;
 pub mod diagnose;
+pub mod drill;
+pub mod expect;
 pub mod keys;
 pub mod model;
 pub mod read;

@@ -1,0 +1,141 @@
+//! Runs a scenario's world under the oracle's eyes and gives the verdict.
+
+use actors::facts::Fact;
+use actors::ports::{ActorId, Evidence};
+use datapath::SimTime;
+use sim::metrics::{Finding, FindingClass, RunResult};
+use sim::oracle::Oracle;
+use sim::run::{Ended, Observer, RunError, Why};
+use sim::spec::RunOptions;
+
+use crate::build::{Built, Plan};
+use crate::expect;
+
+/// A drill that was run.
+#[derive(Debug, Clone)]
+pub struct Drill {
+    /// What came of it, findings included.
+    pub result: RunResult,
+    /// How the run ended.
+    pub ended: Ended,
+    /// What was planned, and the names.
+    pub plan: Plan,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// The verdict on a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything held, and something was looked at.
+    Pass,
+    /// The plan does not hold.
+    ExpectationFailed,
+    /// Firedrill, or the protocol that it models, is wrong.
+    InvariantFailed,
+    /// It was stopped before it ended; nothing is said.
+    Interrupted,
+}
+
+impl Verdict {
+    /// `pass` or `fail`, as the reports have it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        if self == Verdict::Pass { "pass" } else { "fail" }
+    }
+}
+
+/// Runs a world. The observer sees every fact; of the evidence it sees whole recovered disks, so that it can write them.
+///
+/// # Errors
+/// [`RunError::Machine`] where the real machine failed.
+pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> Result<Drill, RunError> {
+    let Built { world, plan } = built;
+    let mut eyes = Eyes {
+        oracle: Oracle::new(&world, options.grain, options.seed),
+        observer,
+    };
+    let ended = sim::run::run(world, options, &mut eyes)?;
+    let mut result = eyes.oracle.finish(ended.now);
+    result.findings.extend(own_findings(&plan, &ended, &result));
+    let verdict = verdict(&ended, &result);
+    Ok(Drill {
+        result,
+        ended,
+        plan,
+        verdict,
+    })
+}
+
+fn own_findings(plan: &Plan, ended: &Ended, result: &RunResult) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if let Some(broken) = &ended.broken {
+        findings.push(Finding {
+            class: FindingClass::Invariant,
+            name: "the-world-holds".to_owned(),
+            text: broken.clone(),
+            at: ended.now,
+            vm: None,
+        });
+    }
+    // A run that was stopped by hand, or broke, says nothing of what was expected.
+    if ended.why == Why::Interrupted || ended.broken.is_some() {
+        return findings;
+    }
+    findings.extend(expect::findings(plan, result));
+    if let Err(text) = expect::something_checked(plan, result) {
+        findings.push(Finding {
+            class: FindingClass::Expectation,
+            name: "something-checked".to_owned(),
+            text,
+            at: ended.now,
+            vm: None,
+        });
+    }
+    findings
+}
+
+fn verdict(ended: &Ended, result: &RunResult) -> Verdict {
+    let has = |class| result.findings.iter().any(|finding| finding.class == class);
+    // Findings are dropped only where too many invariants failed.
+    if has(FindingClass::Invariant) || result.findings_dropped > 0 {
+        Verdict::InvariantFailed
+    } else if ended.why == Why::Interrupted {
+        Verdict::Interrupted
+    } else if has(FindingClass::Expectation) {
+        Verdict::ExpectationFailed
+    } else {
+        Verdict::Pass
+    }
+}
+
+/// The oracle and the caller's observer, side by side.
+struct Eyes<'a> {
+    oracle: Oracle,
+    observer: &'a mut dyn Observer,
+}
+
+impl Observer for Eyes<'_> {
+    fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>) {
+        let disks = match &evidence {
+            Some(Evidence::Disks { volumes }) => Some(Evidence::Disks {
+                volumes: volumes.clone(),
+            }),
+            _ => None,
+        };
+        self.oracle.fact(at, fact, evidence);
+        self.observer.fact(at, ordinal, actor, fact, disks);
+    }
+
+    fn frame(&mut self, at: SimTime, ordinal: u64, actor: ActorId, body: &actors::messages::Body, payload: u64) {
+        self.observer.frame(at, ordinal, actor, body, payload);
+    }
+
+    fn progress(&mut self, now: SimTime, entries: u64) {
+        self.observer.progress(now, entries);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.observer.interrupted()
+    }
+}

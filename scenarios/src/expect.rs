@@ -1,0 +1,196 @@
+//! What the scenario expects, held against the result of a run: each that does not hold becomes a finding that names its margin.
+
+use actors::facts::{FailoverKind, StepOutcome};
+use datapath::{SimTime, VmId};
+use sim::metrics::{Finding, FindingClass, RunResult, StepResult, VmResult};
+
+use crate::build::{Plan, PlannedStep};
+use crate::model::{Bound, Expect};
+use crate::units::{show_duration, show_size};
+
+/// Machines named one by one for each expectation; the rest are counted.
+const NAMED_MAX: usize = 20;
+
+/// All findings of class `expectation`: steps that ended otherwise than they were to, then `[[expect]]`.
+#[must_use]
+pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = (0_u32..)
+        .zip(&plan.steps)
+        .filter_map(|(number, step)| {
+            let of = result.steps.iter().find(|result| result.step == number);
+            step_finding(plan, step, of, result.ended)
+        })
+        .collect();
+    for expect in &plan.expects {
+        let mut failed: Vec<Finding> = expect
+            .vms
+            .iter()
+            .filter_map(|index| {
+                let id = VmId(u32::try_from(*index).unwrap_or(u32::MAX));
+                let text = match result.vms.iter().find(|vm| vm.vm == id) {
+                    Some(vm) => broken(plan, expect, vm, result)?,
+                    None => "nothing is known of it".to_owned(),
+                };
+                Some(finding(
+                    expect,
+                    result.ended,
+                    Some(id),
+                    format!("{}: {text}", plan.vms[*index]),
+                ))
+            })
+            .collect();
+        if failed.len() > NAMED_MAX {
+            let more = failed.len() - NAMED_MAX;
+            failed.truncate(NAMED_MAX);
+            failed.push(finding(expect, result.ended, None, format!("and {more} more machines")));
+        }
+        findings.extend(failed);
+    }
+    findings
+}
+
+fn finding(expect: &Expect, at: SimTime, vm: Option<VmId>, text: String) -> Finding {
+    Finding {
+        class: FindingClass::Expectation,
+        name: expect.what.key().to_owned(),
+        text: format!("{text} (expected in line {})", expect.line),
+        at,
+        vm,
+    }
+}
+
+fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, ended: SimTime) -> Option<Finding> {
+    let what = match result.map(|result| &result.outcome) {
+        None => "never began: what it waits for did not happen".to_owned(),
+        Some(StepOutcome::Started) => "began and did not end".to_owned(),
+        Some(StepOutcome::Done) if step.expect_refusal => "was to be refused, and was done".to_owned(),
+        Some(StepOutcome::Refused(_)) if step.expect_refusal => return None,
+        Some(StepOutcome::Done) => return None,
+        Some(StepOutcome::Refused(why)) => format!("was refused: {why}"),
+        Some(StepOutcome::Failed(why)) => format!("failed: {why}"),
+    };
+    let of = step
+        .vm
+        .and_then(|vm| plan.vms.get(vm.0 as usize))
+        .map(|vm| format!(" of {vm}"))
+        .unwrap_or_default();
+    Some(Finding {
+        class: FindingClass::Expectation,
+        name: "step".to_owned(),
+        text: format!("{}{of} (line {}) {what}", step.name, step.line),
+        at: result.and_then(|result| result.ended).unwrap_or(ended),
+        vm: step.vm,
+    })
+}
+
+/// What is wrong, with the margin; none where the bound holds.
+fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Option<String> {
+    match expect.what {
+        Bound::RpoBelow(bound) => match vm.rpo {
+            None => Some("was never protected, so it has no RPO".to_owned()),
+            Some(rpo) => longer("RPO", rpo.max_ms, bound),
+        },
+        Bound::RtoBelow(bound) => match vm.rto_ms() {
+            None => Some("no failover of it reached a workload that answers".to_owned()),
+            Some(rto) => longer("RTO", rto, bound),
+        },
+        Bound::FailoverWithin(bound) => {
+            let times = failover_times(plan, vm.vm, result);
+            match times.iter().max() {
+                None => Some("no failover of it was completed".to_owned()),
+                Some(longest) => longer("the failover", *longest, bound),
+            }
+        }
+        Bound::LostBelow(bound) => match vm.lost() {
+            None => Some("no failover of it says what was lost".to_owned()),
+            Some(lost) => longer("loss", lost.ms, bound),
+        },
+        Bound::LostBytesBelow(bound) => match vm.lost() {
+            None => Some("no failover of it says what was lost".to_owned()),
+            Some(lost) if lost.bytes < bound => None,
+            Some(lost) => Some(format!(
+                "{} lost, {} more than the bound of {}",
+                show_size(lost.bytes),
+                show_size(lost.bytes - bound),
+                show_size(bound)
+            )),
+        },
+        Bound::PointsAtLeast(bound) => {
+            let verified = vm.points.iter().filter(|point| point.verified).count() as u64;
+            (verified < bound).then(|| {
+                format!(
+                    "{verified} recovery points made and verified, {} too few",
+                    bound - verified
+                )
+            })
+        }
+        Bound::Verified => {
+            let of: Vec<_> = result.disks.iter().filter(|disk| disk.vm == vm.vm).collect();
+            let wrong: Vec<String> = of
+                .iter()
+                .filter(|disk| !disk.verified)
+                .map(|disk| plan.disk_name(disk.disk))
+                .collect();
+            if of.is_empty() {
+                Some("no disk of it was recovered, so none could be verified".to_owned())
+            } else if wrong.is_empty() {
+                None
+            } else {
+                Some(format!("recovered and not right: {}", wrong.join(", ")))
+            }
+        }
+    }
+}
+
+fn longer(what: &str, milliseconds: u64, bound: u64) -> Option<String> {
+    let took = milliseconds.saturating_mul(1_000_000);
+    (took >= bound).then(|| {
+        format!(
+            "{what} {}, {} over the bound of {}",
+            show_duration(took),
+            show_duration(took - bound),
+            show_duration(bound)
+        )
+    })
+}
+
+/// How long the unplanned failovers of a machine took, from the operator's start to the job's end, in milliseconds.
+fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
+    result
+        .steps
+        .iter()
+        .filter(|step| {
+            plan.steps.get(step.step as usize).is_some_and(|planned| {
+                planned.action == "failover" && planned.vm == Some(vm) && !planned.expect_refusal
+            }) && step.outcome == StepOutcome::Done
+        })
+        .filter_map(|step| Some(sim::metrics::milliseconds(step.ended?.since(step.started))))
+        .collect()
+}
+
+/// Whether anything at all was checked that the scenario is about: points where machines were protected, disks where some were to
+/// be recovered. A run that looked at nothing has proven nothing.
+#[must_use]
+pub fn something_checked(plan: &Plan, result: &RunResult) -> Result<(), String> {
+    let protects = plan
+        .steps
+        .iter()
+        .any(|step| step.action == "enable-replication" && !step.expect_refusal);
+    if protects && result.recovery_points.verified == 0 {
+        return Err("no recovery point was verified".to_owned());
+    }
+    for (action, kind) in [
+        ("test-failover", FailoverKind::Test),
+        ("failover", FailoverKind::Unplanned),
+        ("failback", FailoverKind::Failback),
+    ] {
+        let asked = plan
+            .steps
+            .iter()
+            .any(|step| step.action == action && !step.expect_refusal);
+        if asked && !result.disks.iter().any(|disk| disk.kind == kind && disk.verified) {
+            return Err(format!("no disk of a {action} was verified"));
+        }
+    }
+    Ok(())
+}
