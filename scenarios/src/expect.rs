@@ -170,7 +170,9 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
 
 /// Whether anything at all was checked that the scenario is about: points where machines were protected, disks where some were to
 /// be recovered. A run that looked at nothing has proven nothing.
-#[must_use]
+///
+/// # Errors
+/// What was not looked at.
 pub fn something_checked(plan: &Plan, result: &RunResult) -> Result<(), String> {
     let protects = plan
         .steps

@@ -1,0 +1,28 @@
+//! Every scenario of the library is read and built.
+
+use std::path::{Path, PathBuf};
+
+use scenarios::{Options, build, load};
+
+fn library() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+        .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_scenario_is_read_and_built() {
+    for path in library() {
+        let options = Options::default();
+        let scenario = load(&path, &options).unwrap_or_else(|error| panic!("{error}"));
+        let built = build(&scenario, &options, 1).unwrap();
+        assert_eq!(built.world.steps as usize, built.plan.steps.len());
+        assert_eq!(Some(scenario.name.as_str()), path.file_stem().and_then(|name| name.to_str()));
+    }
+}
