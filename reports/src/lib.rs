@@ -1,1 +1,4 @@
-//! x
+//! What a person or a CI reads of a run: the run directory with its record, events, disks and HTML page, and the summary on a terminal.
+
+pub mod named;
+pub mod names;

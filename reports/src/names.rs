@@ -1,0 +1,126 @@
+//! Names for people: what the scenario file calls machines, disks, links and steps, by the numbers that facts carry.
+
+use actors::ports::{ActorId, MachineId};
+use actors::spec::ComponentKind;
+use datapath::{DiskId, VmId};
+use sim::spec::WorldSpec;
+
+/// A link's name and the rate that it is measured against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkName {
+    /// Its name.
+    pub name: String,
+    /// Bits per second, each way.
+    pub bits_per_second: u64,
+}
+
+/// The names of a run. A number without a name gets a plain one (`vm7`), so that no report fails for want of a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Protected machines, by [`VmId`].
+    pub vms: Vec<String>,
+    /// Their disks, by [`DiskId`].
+    pub disks: Vec<Vec<String>>,
+    /// Machines, by [`MachineId`].
+    pub machines: Vec<String>,
+    /// Actors, by [`ActorId`]: `machine/component`.
+    pub actors: Vec<String>,
+    /// Links, by their number.
+    pub links: Vec<LinkName>,
+    /// Steps, by their number: what the scenario file says there, in words.
+    pub steps: Vec<String>,
+}
+
+impl Names {
+    /// The names that a world's specification carries, with the disks' and steps' names, which only the scenario file knows.
+    #[must_use]
+    pub fn of(world: &WorldSpec, disks: Vec<Vec<String>>, steps: Vec<String>) -> Names {
+        let actors = world.machines.iter().flat_map(|machine| {
+            machine
+                .components
+                .iter()
+                .map(|component| format!("{}/{}", machine.name, component_name(component.kind())))
+        });
+        let links = world.links.iter().map(|link| LinkName {
+            name: link.name.clone(),
+            bits_per_second: link.bits_per_second,
+        });
+        Names {
+            vms: world.vms.iter().map(|vm| vm.name.clone()).collect(),
+            disks,
+            machines: world.machines.iter().map(|machine| machine.name.clone()).collect(),
+            actors: actors.collect(),
+            links: links.collect(),
+            steps,
+        }
+    }
+
+    /// A protected machine's name.
+    #[must_use]
+    pub fn vm(&self, vm: VmId) -> String {
+        known(&self.vms, vm.0 as usize, "vm")
+    }
+
+    /// A disk's own name, without its machine's.
+    #[must_use]
+    pub fn disk_only(&self, disk: DiskId) -> String {
+        let of_vm = self.disks.get(disk.vm.0 as usize).map_or(&[][..], Vec::as_slice);
+        known(of_vm, usize::from(disk.index), "disk")
+    }
+
+    /// A disk as the scenario file addresses it: `vm.disk`.
+    #[must_use]
+    pub fn disk(&self, disk: DiskId) -> String {
+        format!("{}.{}", self.vm(disk.vm), self.disk_only(disk))
+    }
+
+    /// A machine's name.
+    #[must_use]
+    pub fn machine(&self, machine: MachineId) -> String {
+        known(&self.machines, machine.0 as usize, "machine")
+    }
+
+    /// An actor's name.
+    #[must_use]
+    pub fn actor(&self, actor: ActorId) -> String {
+        known(&self.actors, actor.0 as usize, "actor")
+    }
+
+    /// A link's name.
+    #[must_use]
+    pub fn link(&self, link: u32) -> String {
+        self.links
+            .get(link as usize)
+            .map_or_else(|| format!("link{link}"), |link| link.name.clone())
+    }
+
+    /// What a step says.
+    #[must_use]
+    pub fn step(&self, step: u32) -> String {
+        self.steps
+            .get(step as usize)
+            .cloned()
+            .unwrap_or_else(|| format!("step {}", step + 1))
+    }
+}
+
+fn known(names: &[String], index: usize, kind: &str) -> String {
+    names.get(index).cloned().unwrap_or_else(|| format!("{kind}{index}"))
+}
+
+/// A kind of component, in the words of the reports.
+#[must_use]
+pub fn component_name(kind: ComponentKind) -> &'static str {
+    match kind {
+        ComponentKind::Guest => "guest",
+        ComponentKind::Agent => "mobility-service",
+        ComponentKind::ProcessServer => "process-server",
+        ComponentKind::ConfigurationServer => "configuration-server",
+        ComponentKind::MasterTarget => "master-target",
+        ComponentKind::Vcenter => "vcenter",
+        ComponentKind::Storage => "storage",
+        ComponentKind::Service => "site-recovery",
+        ComponentKind::AzureCompute => "azure-compute",
+        ComponentKind::Operator => "operator",
+    }
+}
