@@ -2,3 +2,5 @@
 
 pub mod named;
 pub mod names;
+pub mod run_directory;
+pub mod events;

@@ -1,0 +1,285 @@
+//! The run directory: where a run leaves its files, and the rules by which a folder may be used.
+//!
+//! - A folder is ours if the marker `.firedrill` lies in it; the run holds a lock on the marker while it goes on.
+//! - It is complete if `record.json` lies in it. That file is written last, beside its name, and renamed.
+//! - Ours and not complete: a run that did not end. It is moved aside to `DIR.partial-N`, and the new run proceeds.
+//! - Complete, or not ours and not empty: left alone, unless the user forces it. Then only files that a run writes are replaced.
+//! - Without a name from the user it is `runs/NAME-seedN`, or the first of `-2`, `-3` ... that is not complete.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Marks a folder as a run directory.
+const MARKER: &str = ".firedrill";
+/// What the marker says.
+const MARKER_TEXT: &str = "A run directory of firedrill. It is complete when record.json is there.\n";
+/// Written last.
+pub const RECORD: &str = "record.json";
+/// The facts, a line each.
+pub const EVENTS: &str = "events.jsonl";
+/// The facts, compressed.
+pub const EVENTS_COMPRESSED: &str = "events.jsonl.zst";
+/// The page.
+pub const REPORT: &str = "report.html";
+/// The folder of recovered disks.
+pub const DISKS: &str = "disks";
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// Somebody else's, or a result that is to be kept.
+    #[error("{} {why}; give another folder with --out, or replace it with --force", path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// Another process is writing there, or it cannot be a folder.
+    #[error("{} {why}; give another folder with --out", path.display())]
+    Unusable {
+        /// The path.
+        path: PathBuf,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// The machine failed.
+    #[error("cannot write {}: {source}", path.display())]
+    Machine {
+        /// Which file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl DirectoryError {
+    /// Whether another input helps; else the machine failed.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        !matches!(self, DirectoryError::Machine { .. })
+    }
+}
+
+fn machine(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError + '_ {
+    move |source| DirectoryError::Machine {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// A folder that belongs to this run.
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    moved_aside: Option<PathBuf>,
+    _lock: File,
+}
+
+impl RunDirectory {
+    /// Takes the folder that the user named.
+    ///
+    /// # Errors
+    /// The folder is taken, or cannot be made.
+    pub fn named(path: &Path, force: bool) -> Result<RunDirectory, DirectoryError> {
+        let path: PathBuf = path.components().collect();
+        match state(&path)? {
+            State::Free => RunDirectory::take(path, None),
+            State::Partial => {
+                let aside = move_aside(&path)?;
+                RunDirectory::take(path, Some(aside))
+            }
+            State::Busy => Err(DirectoryError::Unusable {
+                path,
+                why: "is being written by another run",
+            }),
+            State::NoFolder => Err(DirectoryError::Unusable {
+                path,
+                why: "is not a folder",
+            }),
+            State::Complete | State::Foreign if force => {
+                clear(&path)?;
+                RunDirectory::take(path, None)
+            }
+            State::Complete => Err(DirectoryError::Taken {
+                path,
+                why: "holds a completed run",
+            }),
+            State::Foreign => Err(DirectoryError::Taken {
+                path,
+                why: "is not empty and not a run directory",
+            }),
+        }
+    }
+
+    /// Takes a folder below `runs`, named after the scenario and the seed.
+    ///
+    /// # Errors
+    /// None can be made.
+    pub fn numbered(runs: &Path, name: &str, seed: u64, force: bool) -> Result<RunDirectory, DirectoryError> {
+        let first = runs.join(format!("{name}-seed{seed}"));
+        if force {
+            return RunDirectory::named(&first, true);
+        }
+        let mut path = first;
+        for number in 2_u64.. {
+            match RunDirectory::named(&path, false) {
+                Err(error) if error.is_input() => path = runs.join(format!("{name}-seed{seed}-{number}")),
+                taken => return taken,
+            }
+        }
+        unreachable!("a run directory's number has no end");
+    }
+
+    fn take(path: PathBuf, moved_aside: Option<PathBuf>) -> Result<RunDirectory, DirectoryError> {
+        fs::create_dir_all(&path).map_err(machine(&path))?;
+        let marker = path.join(MARKER);
+        let mut lock = File::options()
+            .create(true)
+            .append(true)
+            .open(&marker)
+            .map_err(machine(&marker))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(DirectoryError::Unusable {
+                    path,
+                    why: "is being written by another run",
+                });
+            }
+            // A file system without locks: nothing to protect with.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(machine(&marker)(error)),
+        }
+        if lock.metadata().map_err(machine(&marker))?.len() == 0 {
+            lock.write_all(MARKER_TEXT.as_bytes()).map_err(machine(&marker))?;
+        }
+        Ok(RunDirectory {
+            path,
+            moved_aside,
+            _lock: lock,
+        })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where an earlier run that did not end was moved.
+    #[must_use]
+    pub fn moved_aside(&self) -> Option<&Path> {
+        self.moved_aside.as_deref()
+    }
+
+    /// The folder of recovered disks, made when it is asked for.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn disks(&self) -> Result<PathBuf, DirectoryError> {
+        let path = self.path.join(DISKS);
+        fs::create_dir_all(&path).map_err(machine(&path))?;
+        Ok(path)
+    }
+
+    /// Writes a file beside its name and renames it.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, DirectoryError> {
+        let path = self.path.join(name);
+        let beside = self.path.join(format!(".{name}.partial"));
+        let mut file = File::create(&beside).map_err(machine(&beside))?;
+        file.write_all(content)
+            .and_then(|()| file.sync_all())
+            .map_err(machine(&beside))?;
+        fs::rename(&beside, &path).map_err(machine(&path))?;
+        Ok(path)
+    }
+
+    /// Writes the record, which completes the directory. All other files are to be there.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn complete(&self, record: &[u8]) -> Result<PathBuf, DirectoryError> {
+        self.write(RECORD, record)
+    }
+}
+
+/// What lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Free,
+    Partial,
+    Busy,
+    Complete,
+    Foreign,
+    NoFolder,
+}
+
+fn state(path: &Path) -> Result<State, DirectoryError> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_dir() => return Ok(State::NoFolder),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Free),
+        Err(error) => return Err(machine(path)(error)),
+    }
+    let marker = path.join(MARKER);
+    if !marker.exists() {
+        let empty = fs::read_dir(path).map_err(machine(path))?.next().is_none();
+        return Ok(if empty { State::Free } else { State::Foreign });
+    }
+    let held = File::open(&marker).map_err(machine(&marker))?;
+    if matches!(held.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Ok(State::Busy);
+    }
+    Ok(if path.join(RECORD).exists() {
+        State::Complete
+    } else {
+        State::Partial
+    })
+}
+
+/// Renames an unfinished run's folder to the first free `DIR.partial-N`.
+fn move_aside(path: &Path) -> Result<PathBuf, DirectoryError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for number in 1_u64.. {
+        let aside = path.with_file_name(format!("{name}.partial-{number}"));
+        if fs::symlink_metadata(&aside).is_ok() {
+            continue;
+        }
+        fs::rename(path, &aside).map_err(machine(path))?;
+        return Ok(aside);
+    }
+    unreachable!("a partial folder's number has no end");
+}
+
+/// Removes what an earlier run wrote, the record first, and nothing else.
+fn clear(path: &Path) -> Result<(), DirectoryError> {
+    for name in [RECORD, EVENTS, EVENTS_COMPRESSED, REPORT] {
+        remove(&path.join(name))?;
+    }
+    let disks = path.join(DISKS);
+    // Only in a folder that is ours: elsewhere `disks` may be somebody's images.
+    if path.join(MARKER).exists() && disks.is_dir() {
+        for entry in fs::read_dir(&disks).map_err(machine(&disks))? {
+            let image = entry.map_err(machine(&disks))?.path();
+            if image.extension().is_some_and(|extension| extension == "vhd") {
+                remove(&image)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> Result<(), DirectoryError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(machine(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

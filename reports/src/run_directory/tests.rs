@@ -1,0 +1,78 @@
+use super::*;
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn a_completed_run_is_kept_unless_forced() {
+    let keep = folder();
+    let path = keep.path().join("run");
+    let run = RunDirectory::named(&path, false).unwrap();
+    run.complete(b"{}").unwrap();
+    drop(run);
+    let error = RunDirectory::named(&path, false).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("--force"), "{error}");
+    assert_eq!(fs::read(path.join(RECORD)).unwrap(), b"{}");
+    let run = RunDirectory::named(&path, true).unwrap();
+    assert!(!run.path().join(RECORD).exists(), "it is not complete any more");
+}
+
+#[test]
+fn an_unfinished_run_is_moved_aside() {
+    let keep = folder();
+    let path = keep.path().join("run");
+    for number in 1..=3 {
+        let run = RunDirectory::named(&path, false).unwrap();
+        let expected = (number > 1).then(|| keep.path().join(format!("run.partial-{}", number - 1)));
+        assert_eq!(run.moved_aside(), expected.as_deref());
+    }
+}
+
+#[test]
+fn a_folder_of_somebody_else_is_left_alone() {
+    let keep = folder();
+    fs::write(keep.path().join("thesis.txt"), "mine").unwrap();
+    let error = RunDirectory::named(keep.path(), false).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("--force"), "{error}");
+    assert_eq!(fs::read_dir(keep.path()).unwrap().count(), 1);
+    drop(RunDirectory::named(keep.path(), true).unwrap());
+    assert_eq!(fs::read(keep.path().join("thesis.txt")).unwrap(), b"mine");
+}
+
+#[test]
+fn an_empty_folder_is_used() {
+    let keep = folder();
+    let run = RunDirectory::named(keep.path(), false).unwrap();
+    assert_eq!(run.path(), keep.path());
+}
+
+#[test]
+fn a_path_below_a_file_is_the_machines_failure() {
+    let keep = folder();
+    let file = keep.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(!RunDirectory::named(&file.join("run"), false).unwrap_err().is_input());
+    assert!(RunDirectory::named(&file, true).unwrap_err().is_input());
+}
+
+#[test]
+fn without_a_name_the_next_number_is_taken() {
+    let keep = folder();
+    for expected in ["drill-seed7", "drill-seed7-2", "drill-seed7-3"] {
+        let run = RunDirectory::numbered(keep.path(), "drill", 7, false).unwrap();
+        assert_eq!(run.path(), keep.path().join(expected));
+        run.complete(b"{}").unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_another_run_writes_is_left_alone() {
+    let keep = folder();
+    let path = keep.path().join("run");
+    let _running = RunDirectory::named(&path, false).unwrap();
+    assert!(matches!(
+        RunDirectory::named(&path, true),
+        Err(DirectoryError::Unusable { .. })
+    ));
+}
