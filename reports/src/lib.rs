@@ -4,3 +4,8 @@ pub mod named;
 pub mod names;
 pub mod run_directory;
 pub mod events;
+pub mod account;
+pub mod json;
+pub mod summary;
+#[cfg(test)]
+mod synthetic;

@@ -1,0 +1,137 @@
+//! A run as one JSON object: what `--format json` prints, and, with the whole result behind it, `record.json`.
+//!
+//! Durations are seconds with milliseconds; a figure that a machine does not have is null.
+
+use actors::facts::FailoverKind;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sim::metrics::{Finding, Percentiles, VmResult};
+
+use crate::account::Account;
+use crate::named::hex;
+
+/// The version of the record's format.
+pub const FORMAT: u32 = 1;
+
+/// The object that `--format json` prints.
+#[must_use]
+pub fn summary(account: &Account) -> Value {
+    let result = &account.result;
+    let per_vm = |figure: fn(&VmResult) -> Value| -> Value {
+        let pairs = result.vms.iter().map(|vm| (vm.name.clone(), figure(vm)));
+        Value::Object(pairs.collect::<Map<String, Value>>())
+    };
+    json!({
+        "verdict": account.verdict(),
+        "scenario": account.scenario,
+        "seed": account.seed,
+        "network": account.network,
+        "content": result.content,
+        "digest": hex(&account.digest),
+        "simulated_seconds": seconds(sim::metrics::milliseconds(result.ended.0)),
+        "time_up": account.time_up,
+        "wall_seconds": seconds(account.wall_ms),
+        "events": account.events,
+        "entries": account.entries,
+        "stored_bytes": account.stored_bytes,
+        "recovery_points": {
+            "marked": result.recovery_points.marked,
+            "stored": result.recovery_points.stored,
+            "made": result.recovery_points.made,
+            "verified": result.recovery_points.verified,
+            "pruned": result.recovery_points.pruned,
+        },
+        "disks": result.disks.iter().map(|disk| json!({
+            "vm": account.names.vm(disk.vm),
+            "disk": account.names.disk_only(disk.disk),
+            "failover": disk.kind,
+            "t": disk.at.to_string(),
+            "protection": disk.protection,
+            "point": disk.point,
+            "bytes": disk.bytes,
+            "blake3": disk.blake3,
+            "verified": disk.verified,
+            "file": account.file_of(disk).map(|file| &file.file),
+        })).collect::<Vec<_>>(),
+        "rpo_seconds": per_vm(|vm| percentiles(vm.rpo.as_ref())),
+        "true_rpo_seconds": per_vm(|vm| percentiles(vm.true_rpo.as_ref())),
+        "rto_seconds": per_vm(|vm| json!(vm.rto_ms().map(seconds))),
+        "failback_seconds": per_vm(|vm| {
+            json!(vm.newest(FailoverKind::Failback).and_then(|f| f.rto_ms()).map(seconds))
+        }),
+        "lost": per_vm(|vm| vm.lost().map_or(Value::Null, |lost| {
+            json!({"seconds": seconds(lost.ms), "writes": lost.writes, "bytes": lost.bytes})
+        })),
+        "checks": result.checks,
+        "alerts": result.alerts_raised,
+        "refusals": result.refusals.len(),
+        "findings": result.findings.iter().map(|found| finding(account, found)).collect::<Vec<_>>(),
+        "findings_dropped": result.findings_dropped,
+        "run_directory": account.directory,
+        "command": account.command,
+        "versions": {"firedrill": account.version, "format": FORMAT},
+    })
+}
+
+/// The record: the same object, with the whole result and the names behind its numbers.
+///
+/// # Errors
+/// None is known: the result is plain data.
+pub fn record(account: &Account) -> serde_json::Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Record<'a> {
+        #[serde(flatten)]
+        summary: Value,
+        steps: &'a [String],
+        result: &'a sim::metrics::RunResult,
+    }
+    let mut text = serde_json::to_vec_pretty(&Record {
+        summary: summary(account),
+        steps: &account.names.steps,
+        result: &account.result,
+    })?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn finding(account: &Account, finding: &Finding) -> Value {
+    json!({
+        "class": finding.class,
+        "name": finding.name,
+        "text": finding.text,
+        "at": finding.at.to_string(),
+        "vm": finding.vm.map(|vm| account.names.vm(vm)),
+    })
+}
+
+fn percentiles(percentiles: Option<&Percentiles>) -> Value {
+    percentiles.map_or(Value::Null, |p| {
+        json!({"p50": seconds(p.p50_ms), "p99": seconds(p.p99_ms), "max": seconds(p.max_ms)})
+    })
+}
+
+/// Milliseconds as seconds.
+#[must_use]
+pub fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn a_run_is_one_object_by_name() {
+        insta::assert_json_snapshot!(summary(&synthetic::drill()));
+    }
+
+    #[test]
+    fn a_record_holds_the_summary_and_the_result() {
+        let account = synthetic::drill();
+        let record: Value = serde_json::from_slice(&record(&account).unwrap()).unwrap();
+        assert_eq!(record["verdict"], "expectation-failed");
+        let result: sim::metrics::RunResult = serde_json::from_value(record["result"].clone()).unwrap();
+        assert_eq!(result, account.result);
+    }
+}

@@ -1,0 +1,214 @@
+//! An account made up for tests: two machines, a failover, a test, a missed expectation.
+
+use actors::facts::{FailoverKind, ItemState, Severity, StepOutcome};
+use datapath::replica::Consistency;
+use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
+use sim::metrics::*;
+use sim::spec::NetworkKind;
+
+use crate::account::{Account, DiskFile};
+use crate::names::{LinkName, Names};
+
+fn at(seconds: u64) -> SimTime {
+    SimTime(seconds * 1_000_000_000)
+}
+
+fn machine(vm: u32, name: &str) -> VmResult {
+    let rpo = Percentiles {
+        samples: 600,
+        p50_ms: 152_000,
+        p99_ms: 331_000 + u64::from(vm) * 500,
+        max_ms: 342_000 + u64::from(vm) * 500,
+    };
+    VmResult {
+        vm: VmId(vm),
+        name: name.into(),
+        rpo: Some(rpo),
+        true_rpo: Some(rpo),
+        rpo_series: (0..60)
+            .map(|i| RpoSample {
+                at: at(600 + i * 30),
+                reported_ms: (i % 10) * 30_000 + 12_000,
+                true_ms: (i % 10) * 30_000 + 12_000,
+            })
+            .collect(),
+        states: vec![
+            (at(60), ItemState::EnableInProgress),
+            (at(120), ItemState::InitialReplication),
+            (at(600), ItemState::Protected),
+            (at(2460), ItemState::FailoverInProgress),
+            (at(2700), ItemState::FailoverCommitPending),
+        ],
+        failovers: vec![FailoverResult {
+            kind: FailoverKind::Unplanned,
+            decision_ms: Some(60_000),
+            started: at(2460),
+            point_chosen: Some(at(2480)),
+            disks_ready: Some(at(2560)),
+            powered_on: Some(at(2600)),
+            workload_up: Some(at(2690)),
+            committed: None,
+            point: Some((1, 7)),
+            lost: Some(Lost {
+                ms: 43_500,
+                writes: 812,
+                bytes: 3_325_952,
+            }),
+        }],
+        points: vec![PointResult {
+            protection: 1,
+            point: 7,
+            seq: WriteSeq(9000),
+            consistency: Consistency::Crash,
+            marked: at(2340),
+            marked_source: at(2340),
+            stored: Some(at(2352)),
+            processed: Some(at(2360)),
+            pruned: None,
+            verified: true,
+        }],
+        copies: vec![CopyResult {
+            disk: DiskId {
+                vm: VmId(vm),
+                index: 0,
+            },
+            protection: 1,
+            by_checksum: false,
+            started: at(120),
+            ended: Some(at(590)),
+            bytes: 1 << 30,
+            processed_bytes: 1 << 30,
+            sent_bytes: 300 << 20,
+            matched_bytes: 0,
+            skipped_bytes: 724 << 20,
+        }],
+        backlog: (0..60)
+            .map(|i| BacklogSample {
+                at: at(600 + i * 30),
+                source_bytes: (i % 7) << 20,
+                process_server_bytes: (i % 5) << 20,
+                target_bytes: (i % 10) << 21,
+            })
+            .collect(),
+        writes: 9812,
+        written_bytes: 9812 * 4096,
+    }
+}
+
+/// A drill in which `db` loses more than was expected.
+pub(crate) fn drill() -> Account {
+    fleet(&["web", "db"])
+}
+
+/// The same with machines of these names.
+pub(crate) fn fleet(vms: &[&str]) -> Account {
+    let disk = DiskId {
+        vm: VmId(1),
+        index: 0,
+    };
+    let steps = ["create-vault", "enable-replication (web, db)", "power-off esx1", "failover db"];
+    Account {
+        scenario: "small-drill".into(),
+        description: "Two machines <and> a disaster.".into(),
+        command: "firedrill run scenarios/small-drill.toml --seed 7".into(),
+        seed: 7,
+        network: NetworkKind::Event,
+        result: RunResult {
+            content: Grain::Real,
+            ended: at(2700),
+            facts: 20_123,
+            checks: vec![CheckCount {
+                invariant: "recovered-disk".into(),
+                statement: "A recovered disk is what the guest had written at its point.".into(),
+                checked: 9,
+                violated: 0,
+            }],
+            recovery_points: PointTotals {
+                marked: 15,
+                stored: 15,
+                made: 14,
+                verified: 14,
+                pruned: 2,
+            },
+            vms: (0..).zip(vms).map(|(vm, name)| machine(vm, name)).collect(),
+            disks: vec![RecoveredDisk {
+                at: at(2560),
+                vm: VmId(1),
+                disk,
+                kind: FailoverKind::Unplanned,
+                protection: 1,
+                point: 7,
+                bytes: 1 << 30,
+                blake3: Some("ab".repeat(32)),
+                verified: true,
+            }],
+            links: vec![LinkResult {
+                link: 0,
+                name: "internet".into(),
+                back: false,
+                bits_per_second: 100_000_000,
+                bytes: 500 << 20,
+                series: (0..45)
+                    .map(|i| LinkSample {
+                        from: at(i * 60),
+                        to: at(i * 60 + 60),
+                        bytes: (i % 9) * 80 << 20,
+                    })
+                    .collect(),
+            }],
+            steps: (0..)
+                .zip([10, 60, 2400, 2460])
+                .map(|(step, start)| StepResult {
+                    step,
+                    started: at(start),
+                    ended: Some(at(start + 5)),
+                    outcome: StepOutcome::Done,
+                })
+                .collect(),
+            alerts: vec![AlertResult {
+                at: at(2410),
+                vm: Some(VmId(0)),
+                severity: Severity::Critical,
+                code: String::new(),
+                text: "No heartbeat from the Mobility service for 15 min.".into(),
+            }],
+            alerts_raised: 1,
+            refusals: vec![],
+            findings: vec![Finding {
+                class: FindingClass::Expectation,
+                name: "lost_below".into(),
+                text: "db lost 43.5 s, expected less than 30 s (line 70)".into(),
+                at: at(2560),
+                vm: Some(VmId(1)),
+            }],
+            findings_dropped: 0,
+        },
+        digest: [0x5a; 32],
+        entries: 1_234_567,
+        events: 20_123,
+        wall_ms: 4_321,
+        stored_bytes: 612_345_678,
+        time_up: false,
+        names: Names {
+            vms: vms.iter().map(|&name| name.to_owned()).collect(),
+            disks: vms.iter().map(|_| vec!["os".to_owned()]).collect(),
+            machines: vec!["esx1".into()],
+            actors: vec![],
+            links: vec![LinkName {
+                name: "internet".into(),
+                bits_per_second: 100_000_000,
+            }],
+            steps: steps.iter().map(|&step| step.to_owned()).collect(),
+        },
+        disk_files: vec![DiskFile {
+            at: at(2560),
+            disk,
+            kind: FailoverKind::Unplanned,
+            file: "disks/db-os.vhd".into(),
+            blake3: "ab".repeat(32),
+        }],
+        directory: "runs/small-drill-seed7".into(),
+        events_file: "events.jsonl".into(),
+        version: "0.1.0".into(),
+    }
+}
