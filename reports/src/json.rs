@@ -105,9 +105,10 @@ fn finding(account: &Account, finding: &Finding) -> Value {
 }
 
 fn percentiles(percentiles: Option<&Percentiles>) -> Value {
-    percentiles.map_or(Value::Null, |p| {
-        json!({"p50": seconds(p.p50_ms), "p99": seconds(p.p99_ms), "max": seconds(p.max_ms)})
-    })
+    percentiles.map_or(
+        Value::Null,
+        |p| json!({"p50": seconds(p.p50_ms), "p99": seconds(p.p99_ms), "max": seconds(p.max_ms)}),
+    )
 }
 
 /// Milliseconds as seconds.

@@ -1,11 +1,12 @@
 //! What a person or a CI reads of a run: the run directory with its record, events, disks and HTML page, and the summary on a terminal.
 
+pub mod account;
+pub mod events;
+pub mod json;
 pub mod named;
 pub mod names;
 pub mod run_directory;
-pub mod events;
-pub mod account;
-pub mod json;
 pub mod summary;
 #[cfg(test)]
 mod synthetic;
+pub mod words;

@@ -68,10 +68,7 @@ fn machine(vm: u32, name: &str) -> VmResult {
             verified: true,
         }],
         copies: vec![CopyResult {
-            disk: DiskId {
-                vm: VmId(vm),
-                index: 0,
-            },
+            disk: DiskId { vm: VmId(vm), index: 0 },
             protection: 1,
             by_checksum: false,
             started: at(120),
@@ -102,11 +99,13 @@ pub(crate) fn drill() -> Account {
 
 /// The same with machines of these names.
 pub(crate) fn fleet(vms: &[&str]) -> Account {
-    let disk = DiskId {
-        vm: VmId(1),
-        index: 0,
-    };
-    let steps = ["create-vault", "enable-replication (web, db)", "power-off esx1", "failover db"];
+    let disk = DiskId { vm: VmId(1), index: 0 };
+    let steps = [
+        "create-vault",
+        "enable-replication (web, db)",
+        "power-off esx1",
+        "failover db",
+    ];
     Account {
         scenario: "small-drill".into(),
         description: "Two machines <and> a disaster.".into(),

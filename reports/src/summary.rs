@@ -1,0 +1,244 @@
+//! The summary that a person reads on the terminal: what happened, what it cost, what was verified, what does not hold.
+//!
+//! Plain text without colours, since it goes into pipes and tickets as often as to a screen.
+
+use std::fmt::Write;
+
+use actors::facts::{FailoverKind, StepOutcome};
+use sim::metrics::{FindingClass, VmResult};
+
+use crate::account::{Account, Verdict};
+use crate::named::hex;
+use crate::words::{bytes, count, duration, failover, grain, moment, network};
+
+/// With more machines than this, the worst are shown and the rest as a distribution.
+const VMS_ALL_MAX: usize = 12;
+/// So many of the worst.
+const VMS_WORST: usize = 10;
+/// Findings shown; all are in the record.
+const FINDINGS_SHOWN: usize = 20;
+/// Steps shown in full; a fleet's have a line for each machine.
+const STEPS_SHOWN: usize = 60;
+
+/// The summary of a run.
+#[must_use]
+pub fn summary(account: &Account) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = render(account, &mut out);
+    out
+}
+
+fn render(account: &Account, out: &mut String) -> std::fmt::Result {
+    let result = &account.result;
+    writeln!(out, "{}: {}", account.scenario, account.verdict().words())?;
+    writeln!(
+        out,
+        "  {} simulated in {}; seed {}, network {}, content {}",
+        duration(sim::metrics::milliseconds(result.ended.0)),
+        duration(account.wall_ms),
+        account.seed,
+        network(account.network),
+        grain(result.content),
+    )?;
+    if account.time_up {
+        writeln!(out, "  The scenario's duration was over before all steps were done.")?;
+    }
+    steps(account, out)?;
+    machines(account, out)?;
+    verified(account, out)?;
+    findings(account, out)?;
+    writeln!(out, "\nDigest  {}", hex(&account.digest))?;
+    writeln!(out, "Repeat  {}", account.command)?;
+    writeln!(out, "Files   {}", account.directory.display())?;
+    writeln!(
+        out,
+        "        report.html (open it in a browser), record.json, {}",
+        account.events_file.display()
+    )?;
+    for file in &account.disk_files {
+        writeln!(out, "        {}", file.file.display())?;
+    }
+    Ok(())
+}
+
+fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
+    let steps = &account.result.steps;
+    if steps.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nSteps")?;
+    for step in steps.iter().take(STEPS_SHOWN) {
+        let (took, why) = match (&step.outcome, step.ended) {
+            (StepOutcome::Done, Some(ended)) => (duration(sim::metrics::milliseconds(ended.since(step.started))), None),
+            (StepOutcome::Refused(why), _) => ("refused".to_owned(), Some(why)),
+            (StepOutcome::Failed(why), _) => ("failed".to_owned(), Some(why)),
+            _ => ("not done".to_owned(), None),
+        };
+        let name = account.names.step(step.step);
+        writeln!(out, "  {}  {took:>12}  {name}", moment(step.started))?;
+        if let Some(why) = why {
+            writeln!(out, "  {:8}  {:>12}  {why}", "", "")?;
+        }
+    }
+    if let Some(more) = steps.len().checked_sub(STEPS_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "  and {more} more (in the record)")?;
+    }
+    let missing = account.names.steps.len().saturating_sub(steps.len());
+    if missing > 0 {
+        writeln!(out, "  {missing} of {} steps never began", account.names.steps.len())?;
+    }
+    Ok(())
+}
+
+fn machines(account: &Account, out: &mut String) -> std::fmt::Result {
+    let vms = &account.result.vms;
+    if vms.is_empty() {
+        return Ok(());
+    }
+    let mut shown: Vec<&VmResult> = vms.iter().collect();
+    if vms.len() > VMS_ALL_MAX {
+        // Worst first: by what was lost, then by RTO, then by RPO; equal ones stay in the scenario's order.
+        shown.sort_by_key(|vm| {
+            let lost = vm.lost().map(|lost| lost.ms);
+            std::cmp::Reverse((lost, vm.rto_ms(), vm.rpo.map(|rpo| rpo.max_ms)))
+        });
+        shown.truncate(VMS_WORST);
+        writeln!(out, "\nMachines: the worst {VMS_WORST} of {}", vms.len())?;
+    } else {
+        writeln!(out, "\nMachines")?;
+    }
+    let width = shown.iter().map(|vm| vm.name.chars().count()).max().unwrap_or(0).max(8);
+    writeln!(
+        out,
+        "  {:width$}  {:>12}  {:>12}  {:>12}  {:>12}  {:>20}",
+        "", "RPO p50", "RPO p99", "RPO max", "RTO", "lost"
+    )?;
+    for vm in shown {
+        let rpo = vm
+            .rpo
+            .map_or([const { String::new() }; 3].map(|_| "-".to_owned()), |rpo| {
+                [rpo.p50_ms, rpo.p99_ms, rpo.max_ms].map(duration)
+            });
+        let lost = vm.lost().map_or("-".to_owned(), |lost| {
+            format!("{}, {}", duration(lost.ms), bytes(lost.bytes))
+        });
+        writeln!(
+            out,
+            "  {:width$}  {:>12}  {:>12}  {:>12}  {:>12}  {lost:>20}",
+            vm.name,
+            rpo[0],
+            rpo[1],
+            rpo[2],
+            vm.rto_ms().map_or("-".to_owned(), duration),
+        )?;
+    }
+    if vms.len() > VMS_ALL_MAX {
+        distribution(out, "RPO max", vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms)))?;
+        distribution(out, "RTO", vms.iter().filter_map(VmResult::rto_ms))?;
+        distribution(out, "lost", vms.iter().filter_map(|vm| Some(vm.lost()?.ms)))?;
+    }
+    Ok(())
+}
+
+fn distribution(out: &mut String, what: &str, values: impl Iterator<Item = u64>) -> std::fmt::Result {
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable();
+    let Some(max) = values.last() else {
+        return Ok(());
+    };
+    // The smallest value that at least so many per cent of the machines do not exceed.
+    let at = |per_cent: usize| duration(values[(values.len() * per_cent).div_ceil(100).max(1) - 1]);
+    writeln!(
+        out,
+        "  {what} over {} machines: half within {}, 99 of 100 within {}, longest {}",
+        values.len(),
+        at(50),
+        at(99),
+        duration(*max)
+    )
+}
+
+fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
+    let result = &account.result;
+    let points = &result.recovery_points;
+    writeln!(out, "\nVerified")?;
+    writeln!(
+        out,
+        "  {} of {} recovery points that were made",
+        count(points.verified),
+        count(points.made)
+    )?;
+    for kind in [FailoverKind::Test, FailoverKind::Unplanned, FailoverKind::Failback] {
+        let of_kind = result.disks.iter().filter(|disk| disk.kind == kind);
+        let (all, good, size) = of_kind.fold((0, 0, 0), |(all, good, size), disk| {
+            (all + 1, good + u64::from(disk.verified), size + disk.bytes)
+        });
+        if all > 0 {
+            writeln!(
+                out,
+                "  {good} of {all} disks recovered by {}, {}",
+                failover(kind),
+                bytes(size)
+            )?;
+        }
+    }
+    let checked: u64 = result.checks.iter().map(|check| check.checked).sum();
+    writeln!(
+        out,
+        "  {} checks of {} invariants; {} facts, {} events, {} stored",
+        count(checked),
+        result.checks.len(),
+        count(result.facts),
+        count(account.entries),
+        bytes(account.stored_bytes)
+    )
+}
+
+fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
+    let result = &account.result;
+    if result.findings.is_empty() {
+        debug_assert!(account.verdict() != Verdict::ExpectationFailed || result.findings_dropped > 0);
+        return Ok(());
+    }
+    writeln!(out, "\nFindings")?;
+    for finding in result.findings.iter().take(FINDINGS_SHOWN) {
+        let class = match finding.class {
+            FindingClass::Invariant => "invariant",
+            FindingClass::Expectation => "expectation",
+        };
+        writeln!(out, "  {}  {class} {}", moment(finding.at), finding.name)?;
+        for line in finding.text.lines() {
+            writeln!(out, "            {line}")?;
+        }
+    }
+    let more = result.findings.len().saturating_sub(FINDINGS_SHOWN) as u64 + result.findings_dropped;
+    if more > 0 {
+        writeln!(out, "  and {more} more")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn a_summary_says_all_that_matters_on_a_page() {
+        insta::assert_snapshot!(summary(&synthetic::drill()));
+    }
+
+    #[test]
+    fn of_a_fleet_the_worst_are_shown_and_a_distribution() {
+        let names: Vec<String> = (1..=40).map(|n| format!("vm{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let text = summary(&synthetic::fleet(&names));
+        assert!(
+            text.contains("the worst 10 of 40") && text.contains("RTO over 40 machines"),
+            "{text}"
+        );
+        assert!(text.contains("  vm40 "), "the longest RPO is shown:\n{text}");
+        assert!(!text.contains("  vm12 "), "{text}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Figures in words: durations, sizes, rates.
+
+use actors::facts::{FailoverKind, ItemState};
+use datapath::{Grain, SimTime};
+use sim::spec::NetworkKind;
+
+/// Milliseconds as a person says them: `43.5 s`, `12 min 03 s`, `2 h 05 min`.
+#[must_use]
+pub fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0 if milliseconds == 0 => "0 s".to_owned(),
+        0 => format!("{milliseconds} ms"),
+        1..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// Bytes in binary units, three figures.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut unit = 0;
+    let mut value = bytes as f64;
+    while value >= 1023.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} B"),
+        _ if value < 9.995 => format!("{value:.2} {}", UNITS[unit]),
+        _ if value < 99.95 => format!("{value:.1} {}", UNITS[unit]),
+        _ => format!("{value:.0} {}", UNITS[unit]),
+    }
+}
+
+/// A rate of a link, in the units of its contract.
+#[must_use]
+pub fn rate(bits_per_second: u64) -> String {
+    let (value, unit) = match bits_per_second {
+        0..1_000_000 => (bits_per_second as f64 / 1e3, "kbit/s"),
+        1_000_000..1_000_000_000 => (bits_per_second as f64 / 1e6, "Mbit/s"),
+        _ => (bits_per_second as f64 / 1e9, "Gbit/s"),
+    };
+    let text = format!("{value:.1}");
+    format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+/// A count with its thousands apart.
+#[must_use]
+pub fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A moment of the run: `00:12:03`.
+#[must_use]
+pub fn moment(at: SimTime) -> String {
+    let text = at.to_string();
+    text.split('.').next().unwrap_or(&text).to_owned()
+}
+
+/// A kind of failover.
+#[must_use]
+pub fn failover(kind: FailoverKind) -> &'static str {
+    match kind {
+        FailoverKind::Test => "test failover",
+        FailoverKind::Unplanned => "failover",
+        FailoverKind::Failback => "failback",
+    }
+}
+
+/// A state of a protected item.
+#[must_use]
+pub fn state(state: ItemState) -> &'static str {
+    match state {
+        ItemState::Unprotected => "unprotected",
+        ItemState::EnableInProgress => "enable in progress",
+        ItemState::InitialReplication => "initial replication",
+        ItemState::Protected => "protected",
+        ItemState::Resynchronizing => "resynchronizing",
+        ItemState::FailoverInProgress => "failover in progress",
+        ItemState::FailoverCommitPending => "failover, commit pending",
+        ItemState::FailoverCommitted => "failover committed",
+        ItemState::ReprotectInProgress => "reprotect in progress",
+        ItemState::ProtectedReverse => "protected, reverse",
+        ItemState::FailbackInProgress => "failback in progress",
+        ItemState::FailbackCommitPending => "failback, commit pending",
+        ItemState::OnPremisesUnprotected => "on premises, unprotected",
+    }
+}
+
+/// A grain of content, and what could be judged in it.
+#[must_use]
+pub fn grain(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Real => "real (every byte moved and compared)",
+        Grain::Extent => "extent (versions of extents, no bytes)",
+        Grain::Aggregate => "aggregate (sequences and sizes, no extents)",
+    }
+}
+
+/// A network.
+#[must_use]
+pub fn network(network: NetworkKind) -> &'static str {
+    match network {
+        NetworkKind::Event => "event",
+        NetworkKind::Turmoil => "turmoil",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_as_people_say_them() {
+        assert_eq!(duration(43_500), "43.5 s");
+        assert_eq!(duration(723_000), "12 min 03 s");
+        assert_eq!(duration(7_500_000), "2 h 05 min");
+        assert_eq!(duration(999), "999 ms");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(3_325_952), "3.17 MiB");
+        assert_eq!(bytes(1024 * 1024 - 1), "1.00 MiB");
+        assert_eq!(bytes(300 << 20), "300 MiB");
+        assert_eq!(rate(100_000_000), "100 Mbit/s");
+        assert_eq!(rate(1_500_000_000), "1.5 Gbit/s");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(count(123), "123");
+    }
+}
