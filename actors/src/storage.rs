@@ -179,3 +179,6 @@ impl Storage {
         self.env.send(*watcher, body);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! The laws of storage, in a small world.
+
+use std::rc::Rc;
+
+use datapath::batch::DiskChanges;
+use datapath::replica::Tag;
+use datapath::seal::{Epoch, NonceRange, VaultKey};
+use datapath::segment::{Calibration, SegmentKind, Worker, nonces_needed, seal};
+use datapath::{Blob, Content, DiskId, Extent, Grain, Run, VmId, WriteSeq};
+
+use super::Storage;
+use crate::facts::Fact;
+use crate::messages::{Body, PORT_MANAGEMENT, REFUSED_FENCED};
+use crate::ports::{ActorId, ConnId, Env, MachineId};
+use crate::spec::{ComponentKind, StorageSpec};
+use crate::testing::Bench;
+
+const VAULT: [u8; 16] = [7; 16];
+const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
+
+struct Setting {
+    bench: Rc<Bench>,
+    storage: ActorId,
+    sealer: ActorId,
+    env: Env,
+    conn: ConnId,
+}
+
+fn setting() -> Setting {
+    let bench = Bench::new(Grain::Real);
+    let (storage, env) = bench.actor(0, ComponentKind::Storage);
+    bench.put(
+        storage,
+        Storage::new(
+            StorageSpec {
+                service: MachineId(2),
+                vault: VAULT,
+            },
+            env,
+        ),
+    );
+    let (sealer, env) = bench.actor(1, ComponentKind::ProcessServer);
+    bench.run_seconds(1);
+    let conn = env.connect(MachineId(0), PORT_MANAGEMENT);
+    bench.run_seconds(1);
+    Setting {
+        bench,
+        storage,
+        sealer,
+        env,
+        conn,
+    }
+}
+
+/// A sealed segment as a frame, by a sealer of that epoch.
+fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, datapath::segment::SegmentHeader) {
+    let run = Run {
+        start: Extent(3),
+        extents: 1,
+        content: Content::Bytes(vec![batch as u8; 4096].into()),
+    };
+    let changes = DiskChanges {
+        disk: DISK,
+        first: WriteSeq(batch),
+        last: WriteSeq(batch),
+        runs: vec![run],
+        summary: None,
+    };
+    let nonces = NonceRange {
+        epoch: Epoch(epoch),
+        first: 0,
+        count: nonces_needed(&changes),
+    };
+    let key = VaultKey::public_test_key().disk_key(DISK);
+    let kind = SegmentKind::Changes { batch };
+    let sealed = seal(
+        &mut Worker::new(1),
+        &key,
+        nonces,
+        vault,
+        kind,
+        &changes,
+        &Calibration::default(),
+    );
+    let body = Body::PutSegment {
+        protection: 1,
+        header: sealed.header.clone(),
+        plain_bytes: 4096,
+    };
+    (body, sealed.blob, sealed.header)
+}
+
+fn tag(batch: u64, header: datapath::segment::SegmentHeader) -> Body {
+    let (first, last) = (WriteSeq(batch), WriteSeq(batch));
+    let tag = Tag {
+        batch,
+        first,
+        last,
+        segments: vec![header],
+        mark: None,
+    };
+    Body::PutTag {
+        vm: VmId(0),
+        protection: 1,
+        tag,
+    }
+}
+
+impl Setting {
+    fn answers(&self) -> Vec<Body> {
+        self.bench.run_seconds(1);
+        self.bench
+            .take_frames(self.sealer)
+            .into_iter()
+            .map(|(_, frame)| frame.body)
+            .collect()
+    }
+
+    fn stored(&self) -> usize {
+        let facts = self.bench.facts();
+        facts
+            .iter()
+            .filter(|(_, fact)| matches!(fact, Fact::SegmentStored { .. }))
+            .count()
+    }
+}
+
+fn refused(answers: &[Body]) -> Option<String> {
+    match answers {
+        [Body::SegmentPut { refused, .. }] => refused.clone(),
+        other => panic!("one answer to one segment: {other:?}"),
+    }
+}
+
+#[test]
+fn a_tag_is_stored_only_after_all_its_segments() {
+    let s = setting();
+    let (body, blob, header) = segment(VAULT, 1, 1);
+    s.env.send(s.conn, tag(1, header.clone()));
+    assert!(s.answers().is_empty(), "a tag without its segments is not acknowledged");
+    s.env.send_with(s.conn, body, blob);
+    assert_eq!(refused(&s.answers()), None);
+    s.env.send(s.conn, tag(1, header));
+    assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+}
+
+#[test]
+fn a_segment_put_twice_is_stored_once_and_acknowledged_twice() {
+    let s = setting();
+    for _ in 0..2 {
+        let (body, blob, _) = segment(VAULT, 1, 1);
+        s.env.send_with(s.conn, body, blob);
+        assert_eq!(refused(&s.answers()), None);
+    }
+    assert_eq!(s.stored(), 1);
+}
+
+#[test]
+fn an_epoch_below_the_fence_is_refused_for_that_reason() {
+    let s = setting();
+    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    assert!(matches!(s.answers()[..], [Body::Fenced { epoch: 2, .. }]));
+    let (body, blob, _) = segment(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+}
+
+#[test]
+fn a_fence_stands_after_a_power_cut() {
+    let mut s = setting();
+    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    s.answers();
+    s.restart();
+    let (body, blob, _) = segment(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    assert!(refused(&s.answers()).is_some());
+}
+
+#[test]
+fn a_segment_of_another_vault_is_refused() {
+    let s = setting();
+    let (body, blob, _) = segment([8; 16], 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    assert!(refused(&s.answers()).is_some_and(|why| why.contains("another vault")));
+}
+
+#[test]
+fn a_newer_sealer_replaces_a_batch_until_its_tag_is_stored_and_never_after() {
+    let s = setting();
+    let (body, blob, _) = segment(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    s.answers();
+    let (body, second, header) = segment(VAULT, 1, 2);
+    s.env.send_with(s.conn, body, second.clone());
+    s.env.send(s.conn, tag(1, header.clone()));
+    s.answers();
+    let (body, third, _) = segment(VAULT, 1, 3);
+    s.env.send_with(s.conn, body, third);
+    assert_eq!(refused(&s.answers()), None, "what is complete is acknowledged");
+    s.env.send(s.conn, Body::GetSegment { protection: 1, header });
+    s.bench.run_seconds(1);
+    let got = s.bench.take_frames(s.sealer).pop().and_then(|(_, frame)| frame.payload);
+    assert_eq!(got.map(|blob| blob.bytes), Some(second.bytes));
+}
+
+impl Setting {
+    fn restart(&mut self) {
+        self.bench.cut(0);
+        let env = self.bench.env(self.storage);
+        let spec = StorageSpec {
+            service: MachineId(2),
+            vault: VAULT,
+        };
+        self.bench.put(self.storage, Storage::new(spec, env));
+        self.bench.run_seconds(1);
+        self.conn = self.env.connect(MachineId(0), PORT_MANAGEMENT);
+        self.bench.run_seconds(1);
+        self.bench.take_inbox(self.sealer);
+    }
+}
+
+#[test]
+fn nothing_is_acknowledged_that_a_power_cut_can_take() {
+    for flushes in 0..4 {
+        let mut s = setting();
+        s.bench.flush_time.set(10_000_000);
+        let (body, blob, header) = segment(VAULT, 1, 1);
+        s.env.send_with(s.conn, body, blob);
+        s.env.send(s.conn, tag(1, header.clone()));
+        // Cut the power at several moments of the two flushes.
+        let now = s.env.now();
+        s.bench.run_until(now.after(5_000_000 * flushes + 1_500_000));
+        let acknowledged: Vec<Body> = s
+            .bench
+            .take_frames(s.sealer)
+            .into_iter()
+            .map(|(_, frame)| frame.body)
+            .collect();
+        s.restart();
+        if acknowledged.iter().any(|body| matches!(body, Body::TagPut { .. })) {
+            s.env.send(
+                s.conn,
+                Body::Watch {
+                    protection: protection(),
+                },
+            );
+            let told = s.answers();
+            assert!(
+                told.iter().any(|body| matches!(body, Body::TagStored { .. })),
+                "{told:?}"
+            );
+        }
+        if acknowledged.iter().any(|body| matches!(body, Body::SegmentPut { .. })) {
+            s.env.send(s.conn, Body::GetSegment { protection: 1, header });
+            s.bench.run_seconds(1);
+            assert!(
+                s.bench
+                    .take_frames(s.sealer)
+                    .pop()
+                    .is_some_and(|(_, frame)| frame.payload.is_some())
+            );
+        }
+    }
+}
+
+fn protection() -> crate::messages::Protection {
+    crate::messages::Protection {
+        vm: VmId(0),
+        protection: 1,
+        disks: vec![(DISK, 1 << 20)],
+        source: MachineId(5),
+        process_server: MachineId(1),
+        port: 9443,
+        target: crate::messages::Target::Storage(MachineId(0)),
+        policy: crate::spec::default_policy("p"),
+        copy: crate::messages::CopyMode::Used,
+    }
+}
