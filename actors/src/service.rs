@@ -394,3 +394,6 @@ impl Service {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,640 @@
+//! The service's laws, with real storage and compute, and the test's hands for everything on premises.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datapath::batch::DiskChanges;
+use datapath::replica::{Consistency, Mark, Tag};
+use datapath::seal::{Epoch, NonceRange, VaultKey};
+use datapath::segment::{Calibration, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
+use datapath::{Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
+
+use super::Service;
+use crate::azure_compute::AzureCompute;
+use crate::facts::{Fact, ItemState, Life};
+use crate::messages::{
+    Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, PointChoice, Reply,
+};
+use crate::ports::{ActorId, ConnId, Env, Input, MachineId, NetEvent};
+use crate::spec::{
+    AzureComputeSpec, ComponentKind, Os, ServiceSpec, ServiceTimes, StorageSpec, VmSpec, default_policy,
+};
+use crate::storage::Storage;
+use crate::testing::Bench;
+
+const VAULT: [u8; 16] = [7; 16];
+const VM: VmId = VmId(0);
+const DISK: DiskId = DiskId { vm: VM, index: 0 };
+const DISK_BYTES: u64 = 1 << 20;
+const SECOND: u64 = 1_000_000_000;
+const SERVICE: u32 = 0;
+const STORAGE: u32 = 1;
+const COMPUTE: u32 = 2;
+const PORTAL: u32 = 3;
+const MANAGEMENT: u32 = 4;
+const SOURCE: u32 = 5;
+const AZURE: u32 = 6;
+const TEST: u32 = 7;
+const VCENTER: u32 = 8;
+
+struct Setting {
+    bench: Rc<Bench>,
+    compute: ActorId,
+    portal: (ActorId, Env, ConnId),
+    management: (ActorId, Env, ConnId),
+    sealer: (ActorId, Env, ConnId),
+    commands: Vec<(u64, MachineId, Command)>,
+    answers: BTreeMap<u64, Outcome>,
+    jobs: u64,
+    /// The configuration server answers every command at once with success.
+    answering: bool,
+}
+
+fn vm_spec() -> Arc<VmSpec> {
+    Arc::new(VmSpec {
+        vm: VM,
+        name: "vm1".into(),
+        os: Os::Windows,
+        physical: false,
+        disks: vec![(DISK, DISK_BYTES)],
+        source: MachineId(SOURCE),
+        failback: MachineId(SOURCE),
+        azure: MachineId(AZURE),
+        test: MachineId(TEST),
+        boot: SECOND,
+    })
+}
+
+fn setting() -> Setting {
+    let bench = Bench::new(Grain::Real);
+    let times = ServiceTimes {
+        policy: 30 * SECOND,
+        hydration: 480 * SECOND,
+        create_machine: 60 * SECOND,
+    };
+    let managed: BTreeMap<MachineId, MachineId> = [SOURCE, AZURE]
+        .into_iter()
+        .map(|m| (MachineId(m), MachineId(MANAGEMENT)))
+        .collect();
+    let (service, env) = bench.actor(SERVICE, ComponentKind::Service);
+    let spec = ServiceSpec {
+        storage: MachineId(STORAGE),
+        compute: MachineId(COMPUTE),
+        vms: vec![vm_spec()],
+        managed_by: managed,
+        vcenters: [(MachineId(MANAGEMENT), MachineId(VCENTER))].into(),
+        vault: VAULT,
+        key: VaultKey::public_test_key(),
+        registration_key: 99,
+        forward_links: vec![LinkKind::Internet],
+        times: times.clone(),
+        hold_processing: false,
+    };
+    let (storage, storage_env) = bench.actor(STORAGE, ComponentKind::Storage);
+    bench.put(
+        storage,
+        Storage::new(
+            StorageSpec {
+                service: MachineId(SERVICE),
+                vault: VAULT,
+            },
+            storage_env,
+        ),
+    );
+    let (compute, compute_env) = bench.actor(COMPUTE, ComponentKind::AzureCompute);
+    bench.put(
+        compute,
+        AzureCompute::new(
+            AzureComputeSpec {
+                vms: vec![vm_spec()],
+                times,
+            },
+            compute_env,
+        ),
+    );
+    bench.put(service, Service::new(spec, env));
+    let portal = bench.actor(PORTAL, ComponentKind::Operator);
+    let management = bench.actor(MANAGEMENT, ComponentKind::ConfigurationServer);
+    let sealer = bench.actor(MANAGEMENT, ComponentKind::ProcessServer);
+    bench.run_seconds(1);
+    let call = |(actor, env): (ActorId, Env), to: u32| {
+        let conn = env.connect(MachineId(to), PORT_MANAGEMENT);
+        (actor, env, conn)
+    };
+    let setting = Setting {
+        portal: call(portal, SERVICE),
+        management: call(management, SERVICE),
+        sealer: call(sealer, STORAGE),
+        bench,
+        compute,
+        commands: Vec::new(),
+        answers: BTreeMap::new(),
+        jobs: 0,
+        answering: true,
+    };
+    setting.bench.run_seconds(1);
+    setting
+}
+
+impl Setting {
+    /// Runs, and plays the configuration server meanwhile.
+    fn run(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.bench.run_seconds(1);
+            for (_, input) in self.bench.take_inbox(self.management.0) {
+                let Input::Network(NetEvent::Received { frame, .. }) = input else {
+                    continue;
+                };
+                if let Body::Command { id, to, command } = frame.body {
+                    if self.answering {
+                        self.management.1.send(
+                            self.management.2,
+                            Body::Reply {
+                                id,
+                                result: Ok(Reply::Done),
+                            },
+                        );
+                    }
+                    self.commands.push((id, to, command));
+                }
+            }
+            for (_, frame) in self.bench.take_frames(self.portal.0) {
+                if let Body::Answer { job, outcome, .. } = frame.body {
+                    self.answers.insert(job, outcome);
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, operation: Operation) -> u64 {
+        self.jobs += 1;
+        self.portal.1.send(
+            self.portal.2,
+            Body::Ask {
+                job: self.jobs,
+                operation,
+            },
+        );
+        self.run(2);
+        self.jobs
+    }
+
+    fn refused(&mut self, operation: Operation) -> String {
+        let job = self.ask(operation);
+        match self.answers.get(&job) {
+            Some(Outcome::Refused(why)) => why.clone(),
+            other => panic!("was to be refused: {other:?}"),
+        }
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        self.management.1.send(self.management.2, Body::Notice(notice));
+        self.run(1);
+    }
+
+    fn states(&self) -> Vec<ItemState> {
+        let facts = self.bench.facts();
+        facts
+            .iter()
+            .filter_map(|(_, fact)| {
+                if let Fact::State { state, .. } = fact {
+                    Some(*state)
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    fn vault(&mut self) {
+        self.ask(Operation::CreateVault);
+        let machine = MachineId(MANAGEMENT);
+        let component = Component::ConfigurationServer;
+        self.management.1.send(
+            self.management.2,
+            Body::Register {
+                component,
+                machine,
+                vm: None,
+                key: 99,
+            },
+        );
+        self.run(1);
+        self.notice(Notice::ComponentUp {
+            component: Component::ProcessServer,
+            machine,
+        });
+        self.ask(Operation::CreatePolicy(default_policy("daily")));
+        self.run(40);
+    }
+
+    fn enable(&mut self) -> u64 {
+        let (vm, policy, process_server) = (VM, "daily".to_owned(), MachineId(MANAGEMENT));
+        self.ask(Operation::EnableReplication {
+            vm,
+            policy,
+            process_server,
+            over: None,
+        })
+    }
+
+    fn machine_is_known(&mut self) {
+        let disks = vec![(DISK, DISK_BYTES)];
+        let machines = vec![(MachineId(SOURCE), VM, disks.clone())];
+        self.notice(Notice::Discovered {
+            by: MachineId(MANAGEMENT),
+            machines,
+        });
+        self.agent_up(SOURCE);
+    }
+
+    fn agent_up(&mut self, machine: u32) {
+        let machine = MachineId(machine);
+        let life = Life {
+            machine,
+            incarnation: 1,
+        };
+        self.notice(Notice::AgentUp {
+            vm: VM,
+            machine,
+            disks: vec![(DISK, DISK_BYTES)],
+            life,
+        });
+    }
+
+    fn put(&mut self, kind: SegmentKind, at: u64, byte: u8, seq: u64) -> SegmentHeader {
+        let run = Run {
+            start: Extent(at),
+            extents: 1,
+            content: Content::Bytes(vec![byte; 4096].into()),
+        };
+        let (first, last) = (WriteSeq(seq), WriteSeq(seq));
+        let changes = DiskChanges {
+            disk: DISK,
+            first,
+            last,
+            runs: vec![run],
+            summary: None,
+        };
+        let nonces = NonceRange {
+            epoch: Epoch(1),
+            first: seq * 1000,
+            count: nonces_needed(&changes),
+        };
+        let key = VaultKey::public_test_key().disk_key(DISK);
+        let sealed = seal(
+            &mut Worker::new(1),
+            &key,
+            nonces,
+            VAULT,
+            kind,
+            &changes,
+            &Calibration::default(),
+        );
+        let header = sealed.header.clone();
+        let body = Body::PutSegment {
+            protection: 1,
+            header: sealed.header,
+            plain_bytes: 4096,
+        };
+        self.sealer.1.send_with(self.sealer.2, body, sealed.blob);
+        self.run(1);
+        header
+    }
+
+    fn batch(&mut self, batch: u64) -> SegmentHeader {
+        let header = self.put(SegmentKind::Changes { batch }, batch, batch as u8, batch + 1);
+        let marked = self.sealer.1.now();
+        let seq = WriteSeq(batch + 1);
+        let mark = Mark {
+            point: batch,
+            seq,
+            consistency: Consistency::Crash,
+            marked,
+            marked_source: marked,
+        };
+        let tag = Tag {
+            batch,
+            first: seq,
+            last: seq,
+            segments: vec![header.clone()],
+            mark: Some(mark),
+        };
+        self.sealer.1.send(
+            self.sealer.2,
+            Body::PutTag {
+                vm: VM,
+                protection: 1,
+                tag,
+            },
+        );
+        self.run(2);
+        header
+    }
+
+    /// A copy of one piece, then three points.
+    fn replicate(&mut self) -> Vec<SegmentHeader> {
+        self.put(SegmentKind::Copy { copy: 1, part: 0 }, 0, 0xaa, 1);
+        let end = Body::PutCopyEnd {
+            disk: DISK,
+            protection: 1,
+            copy: 1,
+            parts: 1,
+            highest: WriteSeq(1),
+        };
+        self.sealer.1.send(self.sealer.2, end);
+        self.run(1);
+        (1..=3).map(|batch| self.batch(batch)).collect()
+    }
+
+    fn protected() -> Setting {
+        let mut s = setting();
+        s.vault();
+        s.machine_is_known();
+        s.enable();
+        s.replicate();
+        assert_eq!(s.states().last(), Some(&ItemState::Protected));
+        s
+    }
+
+    fn content(&self, name: &str, extent: u64) -> Option<u8> {
+        let volume = crate::ports::World::volume(&*self.bench, name)?;
+        match &volume.read(Extent(extent), 1).unwrap()[0].content {
+            Content::Bytes(bytes) => Some(bytes[0]),
+            _ => Some(0),
+        }
+    }
+
+    fn up(&mut self, machine: u32) {
+        self.bench.give(
+            self.compute,
+            Input::Local(Local::WorkloadUp {
+                machine: MachineId(machine),
+            }),
+        );
+        self.run(2);
+    }
+
+    fn failover(&mut self, shutdown: bool) -> u64 {
+        let job = self.ask(Operation::Failover {
+            vm: VM,
+            point: PointChoice::Latest,
+            shutdown,
+        });
+        self.run(70);
+        job
+    }
+}
+
+#[test]
+fn nothing_is_done_without_a_vault() {
+    let mut s = setting();
+    assert!(
+        s.refused(Operation::CreatePolicy(default_policy("daily")))
+            .contains("no vault")
+    );
+}
+
+#[test]
+fn a_policy_brings_its_failback_policy_and_takes_its_time() {
+    let mut s = setting();
+    s.vault();
+    let facts = s.bench.facts();
+    let made: Vec<(SimTime, &str)> = facts
+        .iter()
+        .filter_map(|(at, fact)| {
+            if let Fact::PolicyCreated { policy } = fact {
+                Some((*at, &policy[..]))
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(
+        made.iter().map(|(_, name)| *name).collect::<Vec<_>>(),
+        ["daily", "daily-failback"]
+    );
+    assert!(made[0].0 >= SimTime(30 * SECOND));
+}
+
+#[test]
+fn what_the_product_does_not_have_is_refused_with_its_source() {
+    let mut s = setting();
+    s.vault();
+    assert!(s.refused(Operation::PlannedFailover { vm: VM }).contains("FO17"));
+    let over_vpn = Operation::EnableReplication {
+        vm: VM,
+        policy: "daily".into(),
+        process_server: MachineId(MANAGEMENT),
+        over: Some(LinkKind::Vpn),
+    };
+    assert!(s.refused(over_vpn).contains("ARCH24"));
+    let to_physical = Operation::Failback {
+        vm: VM,
+        point: PointChoice::Latest,
+        to_physical: true,
+    };
+    assert!(s.refused(to_physical).contains("FBT"));
+    let refusals = s
+        .bench
+        .facts()
+        .iter()
+        .filter(|(_, fact)| matches!(fact, Fact::Refused { .. }))
+        .count();
+    assert_eq!(refusals, 3, "every refusal is a fact");
+}
+
+#[test]
+fn an_operation_in_the_wrong_state_is_refused_and_names_the_state() {
+    let mut s = setting();
+    s.vault();
+    let why = s.refused(Operation::Failover {
+        vm: VM,
+        point: PointChoice::Latest,
+        shutdown: false,
+    });
+    assert!(why.contains("unprotected"), "{why}");
+}
+
+#[test]
+fn enabling_fails_with_the_reason_where_the_agent_never_registers() {
+    let mut s = setting();
+    s.vault();
+    let disks = vec![(DISK, DISK_BYTES)];
+    s.notice(Notice::Discovered {
+        by: MachineId(MANAGEMENT),
+        machines: vec![(MachineId(SOURCE), VM, disks)],
+    });
+    let job = s.enable();
+    s.run(31 * 60);
+    assert!(matches!(&s.answers[&job], Outcome::Failed(why) if why.contains("Mobility service")));
+}
+
+#[test]
+fn a_machine_is_protected_once_its_copies_are_applied_and_a_point_is_processed() {
+    let mut s = setting();
+    s.vault();
+    let job = s.enable();
+    assert!(!s.answers.contains_key(&job), "the machine is not discovered yet");
+    s.machine_is_known();
+    s.run(2);
+    assert_eq!(s.answers[&job], Outcome::Done);
+    assert_eq!(s.states(), [ItemState::EnableInProgress, ItemState::InitialReplication]);
+    let names: Vec<_> = s
+        .commands
+        .iter()
+        .map(|(_, to, command)| (to.0, std::mem::discriminant(command)))
+        .collect();
+    assert_eq!(
+        names.len(),
+        2,
+        "the process server is told first, then the agent: {:?}",
+        s.commands
+    );
+    assert!(matches!(s.commands[0].2, Command::Serve(_)) && matches!(s.commands[1].2, Command::Protect(_)));
+    s.replicate();
+    assert_eq!(s.states().last(), Some(&ItemState::Protected));
+}
+
+#[test]
+fn a_failover_boots_the_latest_point_and_a_commit_takes_the_points() {
+    let mut s = Setting::protected();
+    let job = s.failover(false);
+    assert!(s.bench.power_calls().contains(&(MachineId(AZURE), true)));
+    assert!(!s.answers.contains_key(&job), "the workload has not answered");
+    s.up(AZURE);
+    assert_eq!(s.answers[&job], Outcome::Done);
+    assert_eq!(
+        (s.content("vm0/disk0@azure", 0), s.content("vm0/disk0@azure", 3)),
+        (Some(0xaa), Some(3))
+    );
+    s.ask(Operation::Commit { vm: VM });
+    assert_eq!(s.states().last(), Some(&ItemState::FailoverCommitted));
+    let facts = s.bench.facts();
+    let pruned = facts
+        .iter()
+        .filter(|(_, fact)| matches!(fact, Fact::PointPruned { why, .. } if why == "commit"));
+    assert_eq!(pruned.count(), 3);
+}
+
+#[test]
+fn a_failover_does_not_wait_for_a_dead_source() {
+    let mut s = Setting::protected();
+    s.answering = false;
+    let job = s.failover(true);
+    s.run(25 * 60);
+    s.up(AZURE);
+    assert_eq!(s.answers.get(&job), Some(&Outcome::Done));
+}
+
+#[test]
+fn a_test_failover_leaves_replication_alone_and_blocks_the_failover_until_it_is_cleaned_up() {
+    let mut s = Setting::protected();
+    let job = s.ask(Operation::TestFailover {
+        vm: VM,
+        point: PointChoice::Custom(2),
+    });
+    s.run(70);
+    s.up(TEST);
+    assert_eq!(s.answers[&job], Outcome::Done);
+    assert_eq!(s.states().last(), Some(&ItemState::Protected));
+    assert_eq!(
+        (s.content("vm0/disk0@test", 2), s.content("vm0/disk0@test", 3)),
+        (Some(2), Some(0)),
+        "point 2, not 3"
+    );
+    let why = s.refused(Operation::Failover {
+        vm: VM,
+        point: PointChoice::Latest,
+        shutdown: false,
+    });
+    assert!(why.contains("FOERR"));
+    s.ask(Operation::CleanupTestFailover { vm: VM });
+    s.run(5);
+    assert!(
+        s.bench
+            .facts()
+            .iter()
+            .any(|(_, fact)| matches!(fact, Fact::TestCleaned { .. }))
+    );
+    assert_eq!(s.content("vm0/disk0@test", 0), None, "its disks are gone");
+}
+
+#[test]
+fn a_segment_changed_in_storage_fails_the_failover_with_its_name() {
+    let mut s = Setting::protected();
+    let files = crate::ports::World::files(&*s.bench, MachineId(STORAGE));
+    let name = crate::storage::stored_segments(&*files, DISK).pop().unwrap();
+    let old = files.read_all(&name).unwrap();
+    let mut bytes = old.bytes.to_vec();
+    *bytes.last_mut().unwrap() ^= 1;
+    files
+        .replace(
+            &name,
+            datapath::Blob {
+                bytes: bytes.into(),
+                size: old.size,
+            },
+        )
+        .unwrap();
+    let job = s.failover(false);
+    assert!(
+        matches!(&s.answers[&job], Outcome::Failed(why) if why.contains("batch-00000003")),
+        "{:?}",
+        s.answers[&job]
+    );
+    assert_eq!(s.content("vm0/disk0@azure", 0), None, "nothing of it reached a disk");
+}
+
+#[test]
+fn an_epoch_is_granted_once_and_only_to_the_process_server_in_charge() {
+    let mut s = Setting::protected();
+    for sealer in [MANAGEMENT, MANAGEMENT, AZURE] {
+        s.management.1.send(
+            s.management.2,
+            Body::EpochAsk {
+                disk: DISK,
+                sealer: MachineId(sealer),
+            },
+        );
+        s.run(1);
+    }
+    let facts = s.bench.facts();
+    let epochs: Vec<u32> = facts
+        .iter()
+        .filter_map(|(_, fact)| {
+            if let Fact::EpochGranted { epoch, .. } = fact {
+                Some(*epoch)
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(epochs, [1, 2]);
+}
+
+#[test]
+fn a_command_waits_for_its_configuration_server() {
+    let mut s = setting();
+    s.vault();
+    s.machine_is_known();
+    s.management.1.close(s.management.2);
+    s.run(1);
+    let job = s.enable();
+    assert!(s.commands.is_empty());
+    s.management.2 = s.management.1.connect(MachineId(SERVICE), PORT_MANAGEMENT);
+    s.run(1);
+    let (component, machine) = (Component::ConfigurationServer, MachineId(MANAGEMENT));
+    s.management.1.send(
+        s.management.2,
+        Body::Register {
+            component,
+            machine,
+            vm: None,
+            key: 99,
+        },
+    );
+    s.run(3);
+    assert_eq!(s.answers[&job], Outcome::Done);
+}
