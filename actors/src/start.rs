@@ -61,15 +61,5 @@ pub fn start(spec: &ComponentSpec, env: Env) -> Recipient<Deliver> {
         ComponentSpec::Storage(spec) => Storage::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Operator(spec) => Operator::new(spec.clone(), env).start().recipient(),
         ComponentSpec::Service(spec) => Service::new(spec.clone(), env).start().recipient(),
-        _ => Unbuilt.start().recipient(),
     }
 }
-
-/// Stands for a component whose actor is not there yet: it hears everything and does nothing.
-struct Unbuilt;
-
-impl Unbuilt {
-    fn input(&mut self, _: crate::ports::Input) {}
-}
-
-actor!(Unbuilt);

@@ -173,7 +173,7 @@ impl SegmentStore {
         let refused = match outcome {
             Ok(stored) => {
                 let id = (disk.vm, protection);
-                let fact = stored.then(|| Fact::SegmentStored {
+                let fact = stored.then_some(Fact::SegmentStored {
                     disk,
                     protection,
                     kind,
@@ -182,15 +182,13 @@ impl SegmentStore {
                     plain_bytes,
                     stored_bytes: blob.size,
                 });
-                let entry = (stored && matches!(kind, SegmentKind::Copy { .. })).then(|| {
-                    (
-                        id,
-                        Entry::CopySegment {
-                            header,
-                            stored_bytes: blob.size,
-                        },
-                    )
-                });
+                let entry = (stored && matches!(kind, SegmentKind::Copy { .. })).then_some((
+                    id,
+                    Entry::CopySegment {
+                        header,
+                        stored_bytes: blob.size,
+                    },
+                ));
                 let answer = Body::SegmentPut {
                     disk,
                     kind,
