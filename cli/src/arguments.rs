@@ -1,0 +1,160 @@
+//! The command line: what it accepts, in the words of its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use datapath::Grain;
+use sim::spec::NetworkKind;
+
+/// Rehearse a disaster recovery before the disaster.
+///
+/// Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong; 3 the machine failed; 4 an invariant failed; 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, max_term_width = 100)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What firedrill does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario: replication, disaster, recovery, and a verdict
+    Run(RunArguments),
+}
+
+/// `firedrill run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO.toml")]
+    pub scenario: PathBuf,
+    /// The seed of all randomness: the same seed gives the same run
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+    /// What carries the messages
+    #[arg(long, value_enum, default_value_t = Network::Event)]
+    pub network: Network,
+    /// How exactly disks are modelled [default: what the scenario says]
+    #[arg(long, value_enum)]
+    pub content: Option<Content>,
+    /// Replicate an image of yours (raw, qcow2, VMDK, VHD) in place of a disk of the scenario; it is only read
+    #[arg(long, value_name = "VM.DISK=IMAGE", value_parser = pair)]
+    pub disk: Vec<(String, String)>,
+    /// Change a key of the scenario, e.g. policy.rpo_threshold="30 min"
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// The vault's key: 32 bytes, or 64 hexadecimal digits [default: random with --disk, else a public test key]
+    #[arg(long, value_name = "FILE")]
+    pub vault_key: Option<PathBuf>,
+    /// Replace a completed run, or write into a folder that holds other files
+    #[arg(long)]
+    pub force: bool,
+    /// Write every frame into the event log too
+    #[arg(long)]
+    pub trace: bool,
+    /// The run directory [default: runs/NAME-seedN]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to print at the end
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Threads for compression and encryption; no result depends on it
+    #[arg(long, hide = true, value_name = "N")]
+    pub jobs: Option<usize>,
+}
+
+/// The networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Network {
+    /// One queue of events (fast)
+    Event,
+    /// Simulated TCP, packet by packet (a second, independent network)
+    Turmoil,
+}
+
+impl Network {
+    /// As the simulation calls it.
+    pub fn kind(self) -> NetworkKind {
+        match self {
+            Network::Event => NetworkKind::Event,
+            Network::Turmoil => NetworkKind::Turmoil,
+        }
+    }
+
+    /// As the command line does.
+    pub fn word(self) -> &'static str {
+        match self {
+            Network::Event => "event",
+            Network::Turmoil => "turmoil",
+        }
+    }
+}
+
+/// The grains of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Content {
+    /// Every byte
+    Real,
+    /// Versions of 4 KiB extents
+    Extent,
+    /// Sizes of changes, for fleets
+    Aggregate,
+}
+
+impl Content {
+    /// As the simulation calls it.
+    pub fn grain(self) -> Grain {
+        match self {
+            Content::Real => Grain::Real,
+            Content::Extent => Grain::Extent,
+            Content::Aggregate => Grain::Aggregate,
+        }
+    }
+
+    /// As the command line does.
+    pub fn word(self) -> &'static str {
+        match self {
+            Content::Real => "real",
+            Content::Extent => "extent",
+            Content::Aggregate => "aggregate",
+        }
+    }
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A summary
+    Human,
+    /// One object
+    Json,
+}
+
+/// `LEFT=RIGHT`, both of them something.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((left, right)) if !left.trim().is_empty() && !right.is_empty() => {
+            Ok((left.trim().to_owned(), right.to_owned()))
+        }
+        _ => Err("two parts with `=` between them are expected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_may_hold_the_sign_that_separates() {
+        assert_eq!(pair("a.b=c=d"), Ok(("a.b".into(), "c=d".into())));
+        assert!(pair("a").is_err() && pair("=b").is_err() && pair("a=").is_err());
+    }
+}

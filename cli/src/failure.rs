@@ -1,0 +1,58 @@
+//! Why a command ends without a verdict, and the exit code of each class.
+
+use reports::run_directory::DirectoryError;
+use scenarios::{Blame, ScenarioError};
+
+/// All held.
+pub const PASS: u8 = 0;
+/// An expectation failed.
+pub const EXPECTATION: u8 = 1;
+/// The input is wrong.
+pub const INPUT: u8 = 2;
+/// The machine failed.
+pub const MACHINE: u8 = 3;
+/// An invariant failed.
+pub const INVARIANT: u8 = 4;
+/// Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+
+/// A command that came to no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A scenario that cannot be used: drawn already.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A folder that cannot be used.
+    #[error("error: {0}")]
+    Directory(#[from] DirectoryError),
+    /// Other input is wrong.
+    #[error("error: {0}")]
+    Input(String),
+    /// The machine failed.
+    #[error("error: {0}")]
+    Machine(String),
+    /// Ctrl-C.
+    #[error("interrupted: the run has no result")]
+    Interrupted,
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Scenario(error) if error.blame == Blame::Machine => MACHINE,
+            Failure::Directory(error) if !error.is_input() => MACHINE,
+            Failure::Scenario(_) | Failure::Directory(_) | Failure::Input(_) => INPUT,
+            Failure::Machine(_) => MACHINE,
+            Failure::Interrupted => INTERRUPTED,
+        }
+    }
+
+    /// What to print, in colours or without.
+    pub fn text(&self, coloured: bool) -> String {
+        match self {
+            Failure::Scenario(error) if coloured => error.coloured.clone(),
+            other => other.to_string(),
+        }
+    }
+}
