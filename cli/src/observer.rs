@@ -1,0 +1,177 @@
+//! What the command does while a run goes on: writes the event log, writes recovered disks, shows progress, hears Ctrl-C.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actors::facts::{Fact, FailoverKind, StepOutcome};
+use actors::messages::Body;
+use actors::ports::{ActorId, Evidence};
+use datapath::image::write_vhd;
+use datapath::{DiskId, Grain, SimTime, Volume};
+use reports::account::DiskFile;
+use reports::events::{EventWriter, PLAIN_BYTES_MAX};
+use reports::named::hex;
+use reports::names::Names;
+use reports::run_directory::{DISKS, RunDirectory};
+use sim::run::Observer;
+
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// Sees a run for the command.
+pub struct Watcher<'a> {
+    names: &'a Names,
+    directory: &'a RunDirectory,
+    events: EventWriter,
+    grain: Grain,
+    output: Vec<FailoverKind>,
+    interrupted: Arc<AtomicBool>,
+    /// Progress.
+    pub progress: Progress,
+    stored_bytes: u64,
+    disk_files: Vec<DiskFile>,
+    failure: Option<Failure>,
+}
+
+/// What it has seen.
+pub struct Seen {
+    /// Lines of the event log.
+    pub events: u64,
+    /// Its file, relative to the run directory.
+    pub events_file: PathBuf,
+    /// Sum of what segments took at the target.
+    pub stored_bytes: u64,
+    /// Images written.
+    pub disk_files: Vec<DiskFile>,
+}
+
+impl<'a> Watcher<'a> {
+    /// Begins the event log.
+    pub fn new(
+        names: &'a Names,
+        directory: &'a RunDirectory,
+        grain: Grain,
+        output: Vec<FailoverKind>,
+        interrupted: Arc<AtomicBool>,
+    ) -> Result<Watcher<'a>, Failure> {
+        let events = EventWriter::create(directory.path(), PLAIN_BYTES_MAX).map_err(|e| cannot_log(directory, &e))?;
+        Ok(Watcher {
+            names,
+            directory,
+            events,
+            grain,
+            output,
+            interrupted,
+            progress: Progress::new(),
+            stored_bytes: 0,
+            disk_files: Vec::new(),
+            failure: None,
+        })
+    }
+
+    /// Ends the event log.
+    pub fn finish(self) -> Result<Seen, Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let lines = self.events.lines();
+        let file = self.events.finish().map_err(|e| cannot_log(self.directory, &e))?;
+        Ok(Seen {
+            events: lines,
+            events_file: file.file_name().map(PathBuf::from).unwrap_or(file),
+            stored_bytes: self.stored_bytes,
+            disk_files: self.disk_files,
+        })
+    }
+
+    /// Keeps the first failure: what fails after it is its consequence.
+    fn keep(&mut self, result: Result<(), Failure>) {
+        if let (Err(failure), None) = (result, &self.failure) {
+            self.failure = Some(failure);
+        }
+    }
+
+    fn write_disks(&mut self, at: SimTime, kind: FailoverKind, volumes: &[(DiskId, Volume)]) -> Result<(), Failure> {
+        let folder = self.directory.disks()?;
+        for (disk, volume) in volumes {
+            let name = file_name(self.names, *disk, kind);
+            let path = folder.join(&name);
+            let (what, bytes) = (format!("writing {name}"), volume.bytes());
+            let progress = &self.progress;
+            let written = write_vhd(volume, &path, &mut |done| progress.doing(&what, done, bytes))
+                .map_err(|error| Failure::Machine(error.to_string()))?;
+            let file = Path::new(DISKS).join(name);
+            // A later recovery of the same kind replaces the image.
+            self.disk_files.retain(|known| known.file != file);
+            self.disk_files.push(DiskFile {
+                at,
+                disk: *disk,
+                kind,
+                file,
+                blake3: hex(&written.blake3),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// `web-os.vhd`; of a test failover `web-os-test.vhd`, of a failback `web-os-failback.vhd`.
+fn file_name(names: &Names, disk: DiskId, kind: FailoverKind) -> String {
+    let suffix = match kind {
+        FailoverKind::Unplanned => "",
+        FailoverKind::Test => "-test",
+        FailoverKind::Failback => "-failback",
+    };
+    let name = format!("{}-{}{suffix}.vhd", names.vm(disk.vm), names.disk_only(disk));
+    name.replace(['/', '\\'], "_")
+}
+
+fn cannot_log(directory: &RunDirectory, error: &std::io::Error) -> Failure {
+    Failure::Machine(format!(
+        "cannot write the event log in {}: {error}",
+        directory.path().display()
+    ))
+}
+
+impl Observer for Watcher<'_> {
+    fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>) {
+        if self.failure.is_some() {
+            return;
+        }
+        match fact {
+            Fact::Step {
+                step,
+                outcome: StepOutcome::Started,
+            } => self.progress.step(self.names.step(*step)),
+            Fact::SegmentStored { stored_bytes, .. } => {
+                self.stored_bytes += stored_bytes;
+                self.progress.stored(self.stored_bytes);
+            }
+            Fact::Recovered { kind, .. } if self.grain == Grain::Real && self.output.contains(kind) => {
+                if let Some(Evidence::Disks { volumes }) = &evidence {
+                    let written = self.write_disks(at, *kind, volumes);
+                    self.keep(written);
+                }
+            }
+            _ => {}
+        }
+        let logged = self.events.fact(self.names, at, ordinal, actor, fact);
+        self.keep(logged.map_err(|e| cannot_log(self.directory, &e)));
+    }
+
+    fn frame(&mut self, at: SimTime, ordinal: u64, actor: ActorId, body: &Body, payload: u64) {
+        if self.failure.is_none() {
+            let logged = self.events.frame(self.names, at, ordinal, actor, body, payload);
+            self.keep(logged.map_err(|e| cannot_log(self.directory, &e)));
+        }
+    }
+
+    fn progress(&mut self, now: SimTime, entries: u64) {
+        self.progress.at(now, entries);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.failure.is_some() || self.interrupted.load(Ordering::Relaxed)
+    }
+}
