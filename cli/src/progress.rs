@@ -19,7 +19,10 @@ impl Progress {
     pub fn new() -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            bar.set_style(ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -44,7 +47,9 @@ impl Progress {
     /// Where the run is.
     pub fn at(&self, now: SimTime, entries: u64) {
         if let Some(bar) = &self.bar {
-            let milliseconds = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+            let milliseconds = u64::try_from(self.began.elapsed().as_millis())
+                .unwrap_or(u64::MAX)
+                .max(1);
             let rate = entries.saturating_mul(1000) / milliseconds;
             bar.set_message(format!(
                 "{}  {}  {} events/s  {} stored",
@@ -59,7 +64,11 @@ impl Progress {
     /// Something that takes a while and is no part of the simulation.
     pub fn doing(&self, what: &str, done_bytes: u64, all_bytes: u64) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("{what}  {} of {}", HumanBytes(done_bytes), HumanBytes(all_bytes)));
+            bar.set_message(format!(
+                "{what}  {} of {}",
+                HumanBytes(done_bytes),
+                HumanBytes(all_bytes)
+            ));
         }
     }
 

@@ -1,0 +1,189 @@
+//! `firedrill run`: reads the scenario, takes a folder, runs, writes what came of it.
+//!
+//! The one place where the command line meets the scenarios. Nothing is created before the scenario was found good.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use datapath::Grain;
+use reports::account::{Account, Verdict};
+use reports::names::Names;
+use reports::run_directory::{REPORT, RunDirectory};
+use scenarios::build::Plan;
+use sim::run::Why;
+use sim::spec::RunOptions;
+
+use crate::arguments::{Format, RunArguments};
+use crate::failure::{EXPECTATION, Failure, INVARIANT, PASS};
+use crate::observer::Watcher;
+use crate::{repeat, vault_key};
+
+/// Where runs go that were given no folder.
+const RUNS: &str = "runs";
+/// zstd's own default: what the process server compresses at.
+const COMPRESSION_LEVEL: i32 = 3;
+/// Bytes of disks and files in memory; the rest is in temporary files.
+const MEMORY_BYTES: u64 = 2 << 30;
+/// turmoil's tick, in nanoseconds.
+const TICK: u64 = 10_000_000;
+/// More workers than this have nothing to do.
+const WORKERS_MAX: usize = 16;
+
+/// Runs the command, and gives its exit code.
+pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
+    let interrupted = hear_interrupts()?;
+    let options = scenario_options(arguments)?;
+    let scenario = scenarios::load(&arguments.scenario, &options)?;
+    let built = scenarios::build::build(&scenario, &options, COMPRESSION_LEVEL)?;
+    let grain = built.plan.grain;
+    let names = Names::of(&built.world, built.plan.disks.clone(), step_names(&built.plan));
+    stop_if(&interrupted)?;
+
+    let directory = match &arguments.out {
+        Some(out) => RunDirectory::named(out, arguments.force)?,
+        None => RunDirectory::numbered(Path::new(RUNS), &built.plan.scenario, arguments.seed, arguments.force)?,
+    };
+    if let Some(aside) = directory.moved_aside() {
+        eprintln!("An earlier run did not end; its folder is now {}", aside.display());
+    }
+    let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupted)?;
+    let drill = scenarios::drill::run(built, &run_options(arguments, grain, &directory), &mut watcher);
+    watcher.progress.end();
+    let wall_ms = watcher.progress.wall_ms();
+    // What failed here ended the run, so it is the reason to give.
+    let seen = watcher.finish()?;
+    let drill = drill.map_err(|error| Failure::Machine(error.to_string()))?;
+    if drill.ended.why == Why::Interrupted {
+        return Err(Failure::Interrupted);
+    }
+
+    let account = Account {
+        scenario: drill.plan.scenario.clone(),
+        description: drill.plan.description.clone(),
+        command: repeat::command(arguments),
+        seed: arguments.seed,
+        network: arguments.network.kind(),
+        result: drill.result,
+        digest: drill.ended.digest,
+        entries: drill.ended.entries,
+        events: seen.events,
+        wall_ms,
+        stored_bytes: seen.stored_bytes,
+        time_up: drill.ended.why == Why::TimeUp,
+        names: names.clone(),
+        disk_files: seen.disk_files,
+        directory: directory.path().to_owned(),
+        events_file: seen.events_file,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    write(&directory, &account)?;
+    print(&account, arguments.format)?;
+    Ok(match account.verdict() {
+        Verdict::Pass => PASS,
+        Verdict::ExpectationFailed => EXPECTATION,
+        Verdict::InvariantFailed => INVARIANT,
+    })
+}
+
+/// Writes the page, and the record last.
+fn write(directory: &RunDirectory, account: &Account) -> Result<(), Failure> {
+    directory.write(REPORT, reports::html::page(account).as_bytes())?;
+    let record = reports::json::record(account)
+        .map_err(|error| Failure::Machine(format!("cannot write the record: {error}")))?;
+    directory.complete(&record)?;
+    Ok(())
+}
+
+fn print(account: &Account, format: Format) -> Result<(), Failure> {
+    let text = match format {
+        Format::Human => reports::summary::summary(account),
+        Format::Json => format!("{:#}\n", reports::json::summary(account)),
+    };
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // Whoever read has had enough; the record is written.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::Machine(format!("cannot print the result: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Failure> {
+    let vault_key = match &arguments.vault_key {
+        Some(path) => Some(vault_key::read(path)?),
+        None if arguments.disk.is_empty() => None,
+        None => Some(vault_key::fresh()?),
+    };
+    let disks = arguments.disk.iter();
+    Ok(scenarios::Options {
+        set: arguments.set.clone(),
+        disks: disks
+            .map(|(disk, image)| (disk.clone(), PathBuf::from(image)))
+            .collect(),
+        grain: arguments.content.map(|content| content.grain()),
+        vault_key,
+    })
+}
+
+fn run_options(arguments: &RunArguments, grain: Grain, directory: &RunDirectory) -> RunOptions {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    RunOptions {
+        seed: arguments.seed,
+        network: arguments.network.kind(),
+        grain,
+        compression_level: COMPRESSION_LEVEL,
+        workers: arguments
+            .jobs
+            .unwrap_or(if cores == 1 { 0 } else { cores })
+            .min(WORKERS_MAX),
+        memory_bytes: MEMORY_BYTES,
+        spill: Some(directory.path().to_owned()),
+        trace: arguments.trace,
+        tick: TICK,
+    }
+}
+
+/// What the steps are called, each with its machine.
+fn step_names(plan: &Plan) -> Vec<String> {
+    let named = plan.steps.iter().map(|step| {
+        let vm = step.vm.and_then(|vm| plan.vms.get(vm.0 as usize));
+        let mut name = step.name.clone();
+        if step.name != step.action {
+            name.push_str(&format!(" ({})", step.action));
+        }
+        if let Some(vm) = vm {
+            name.push_str(&format!(" {vm}"));
+        }
+        // A step that only joins others is nobody's.
+        if step.line == 0 { String::new() } else { name }
+    });
+    named.collect()
+}
+
+fn stop_if(interrupted: &AtomicBool) -> Result<(), Failure> {
+    if interrupted.load(Ordering::Relaxed) {
+        return Err(Failure::Interrupted);
+    }
+    Ok(())
+}
+
+/// Ctrl-C asks the run to end; a second one ends the process.
+fn hear_interrupts() -> Result<Arc<AtomicBool>, Failure> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupted);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(crate::failure::INTERRUPTED));
+        }
+    })
+    .map_err(|error| Failure::Machine(format!("cannot listen for Ctrl-C: {error}")))?;
+    Ok(interrupted)
+}
+
+/// Whether messages may have colours.
+pub fn coloured() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !unwanted
+}
