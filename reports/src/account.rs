@@ -27,10 +27,11 @@ impl Verdict {
     #[must_use]
     pub fn of(result: &RunResult) -> Verdict {
         let found = |class| result.findings.iter().any(|finding| finding.class == class);
+        // Findings are dropped only where too many invariants failed.
         let violated = result.checks.iter().any(|check| check.violated > 0);
-        if violated || found(FindingClass::Invariant) {
+        if violated || found(FindingClass::Invariant) || result.findings_dropped > 0 {
             Verdict::InvariantFailed
-        } else if found(FindingClass::Expectation) || result.findings_dropped > 0 {
+        } else if found(FindingClass::Expectation) {
             Verdict::ExpectationFailed
         } else {
             Verdict::Pass

@@ -29,6 +29,22 @@ pub fn summary(account: &Account) -> String {
     out
 }
 
+/// The summary as a page that needs nothing but itself.
+#[must_use]
+pub fn page(account: &Account) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{} - firedrill</title>\n\
+         <style>:root {{ color-scheme: light dark }} body {{ margin: 1rem; overflow-x: auto }}</style></head>\n\
+         <body><pre>{}</pre></body></html>\n",
+        escaped(&account.scenario),
+        escaped(&summary(account))
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
 fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     let result = &account.result;
     writeln!(out, "{}: {}", account.scenario, account.verdict().words())?;
@@ -63,7 +79,9 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
 }
 
 fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
-    let steps = &account.result.steps;
+    // A step without a name only joins others.
+    let named = |step: u32| account.names.steps.get(step as usize).is_none_or(|name| !name.is_empty());
+    let steps: Vec<_> = account.result.steps.iter().filter(|step| named(step.step)).collect();
     if steps.is_empty() {
         return Ok(());
     }
@@ -84,9 +102,10 @@ fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
     if let Some(more) = steps.len().checked_sub(STEPS_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "  and {more} more (in the record)")?;
     }
-    let missing = account.names.steps.len().saturating_sub(steps.len());
+    let all = account.names.steps.iter().filter(|name| !name.is_empty()).count();
+    let missing = all.saturating_sub(steps.len());
     if missing > 0 {
-        writeln!(out, "  {missing} of {} steps never began", account.names.steps.len())?;
+        writeln!(out, "  {missing} of {all} steps never began")?;
     }
     Ok(())
 }
