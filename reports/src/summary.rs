@@ -42,7 +42,10 @@ pub fn page(account: &Account) -> String {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 fn render(account: &Account, out: &mut String) -> std::fmt::Result {
@@ -80,7 +83,13 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
 
 fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
     // A step without a name only joins others.
-    let named = |step: u32| account.names.steps.get(step as usize).is_none_or(|name| !name.is_empty());
+    let named = |step: u32| {
+        account
+            .names
+            .steps
+            .get(step as usize)
+            .is_none_or(|name| !name.is_empty())
+    };
     let steps: Vec<_> = account.result.steps.iter().filter(|step| named(step.step)).collect();
     if steps.is_empty() {
         return Ok(());
@@ -134,11 +143,10 @@ fn machines(account: &Account, out: &mut String) -> std::fmt::Result {
         "", "RPO p50", "RPO p99", "RPO max", "RTO", "lost"
     )?;
     for vm in shown {
-        let rpo = vm
-            .rpo
-            .map_or([const { String::new() }; 3].map(|_| "-".to_owned()), |rpo| {
-                [rpo.p50_ms, rpo.p99_ms, rpo.max_ms].map(duration)
-            });
+        let rpo = vm.rpo.map_or_else(
+            || [(); 3].map(|()| "-".to_owned()),
+            |rpo| [rpo.p50_ms, rpo.p99_ms, rpo.max_ms].map(duration),
+        );
         let lost = vm.lost().map_or("-".to_owned(), |lost| {
             format!("{}, {}", duration(lost.ms), bytes(lost.bytes))
         });
