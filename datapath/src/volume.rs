@@ -1,24 +1,22 @@
 //! A disk's content: a base (an image, or nothing) and what was written over it. Cloning a volume is a snapshot: cheap, and
 //! independent from then on. Pages live in memory up to a bound and in a spill file past it.
 //!
-//! What was written is kept in groups of 4,096 extents (16 MiB of disk). A clone shares all groups; a write copies the one it meets.
+//! What was written is kept in small groups of extents ([`groups`]). A clone shares all of them; a write copies the one it meets.
 
+mod groups;
 mod pages;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::batch::is_zero;
 use crate::content::{Class, Content, Grain, Run};
 use crate::image::Source;
-use crate::runs::{Part, RunMap};
+use crate::runs::Part;
 use crate::units::{EXTENT_BYTES, Extent, WriteSeq, extents_of};
 
+use groups::Groups;
 use pages::Page;
 pub use pages::PageStore;
-
-/// Extents in a group.
-const GROUP: u64 = 4096;
 
 /// Why a volume could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +63,7 @@ pub struct Volume {
     grain: Grain,
     bytes: u64,
     base: Option<Arc<dyn Source>>,
-    groups: Arc<BTreeMap<u64, Arc<RunMap<Piece>>>>,
+    groups: Groups,
 }
 
 impl Volume {
@@ -77,7 +75,7 @@ impl Volume {
             grain,
             bytes,
             base: None,
-            groups: Arc::default(),
+            groups: Groups::default(),
         }
     }
 
@@ -105,18 +103,17 @@ impl Volume {
                         let extents = (last - at).min(256);
                         let part = &mut buffer[..(extents * EXTENT_BYTES) as usize];
                         image.read_at(at * EXTENT_BYTES, part).map_err(machine)?;
-                        for (n, extent) in part.chunks_exact(EXTENT_BYTES as usize).enumerate() {
-                            if !is_zero(extent) {
-                                let content = Content::Version {
-                                    version: WriteSeq::START,
-                                    class,
-                                };
-                                volume.write(&Run {
-                                    start: Extent(at + n as u64),
-                                    extents: 1,
-                                    content,
-                                })?;
-                            }
+                        for (first, extents) in not_zero(part) {
+                            let content = Content::Version {
+                                version: WriteSeq::START,
+                                class,
+                            };
+                            let start = Extent(at + first);
+                            volume.write(&Run {
+                                start,
+                                extents,
+                                content,
+                            })?;
                         }
                         at += extents;
                     }
@@ -158,8 +155,9 @@ impl Volume {
 
     /// What was written in `[start, end)`, in order.
     fn written(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, Piece)> + '_ {
-        let groups = self.groups.range(start / GROUP..end.div_ceil(GROUP));
-        groups.flat_map(move |(_, group)| group.within(start, end).collect::<Vec<_>>())
+        self.groups
+            .range(start, end)
+            .flat_map(move |group| group.within(start, end))
     }
 
     /// Content of a range, in order, without gaps. In the real grain it is one run of bytes; else runs of versions and zeros.
@@ -263,17 +261,10 @@ impl Volume {
             (Content::Version { version, class }, Grain::Extent) => Piece::Version(*version, *class),
             _ => return Err(VolumeError::Grain),
         };
-        let groups = Arc::make_mut(&mut self.groups);
-        let mut from = start;
-        while from < end {
-            let to = end.min((from / GROUP + 1) * GROUP);
-            let group = Arc::make_mut(groups.entry(from / GROUP).or_default());
-            if matches!(piece, Piece::Zero) && self.base.is_none() {
-                group.cut(from, to);
-            } else {
-                group.insert(from, to, piece.part(from - start, to - from));
-            }
-            from = to;
+        if matches!(piece, Piece::Zero) && self.base.is_none() {
+            self.groups.cut(start, end);
+        } else {
+            self.groups.insert(start, end, &piece);
         }
         Ok(())
     }
@@ -285,8 +276,8 @@ impl Volume {
         let from = from.0;
         let written = self
             .groups
-            .range(from / GROUP..)
-            .find_map(|(_, group)| group.next_after(from));
+            .range(from, self.extents())
+            .find_map(|group| group.next_after(from));
         let base = self.base.as_ref().and_then(|image| {
             let ranges = image.allocated();
             let next = ranges.partition_point(|(offset, len)| extents_of(offset + len) <= from);
@@ -345,6 +336,19 @@ impl Volume {
         }
         Ok(hasher.finalize().as_bytes()[..16].try_into().expect("half of a hash"))
     }
+}
+
+/// Stretches of extents that are not all zeros: first extent, and how many.
+fn not_zero(bytes: &[u8]) -> Vec<(u64, u32)> {
+    let mut stretches: Vec<(u64, u32)> = Vec::new();
+    for (n, extent) in (0..).zip(bytes.chunks_exact(EXTENT_BYTES as usize)) {
+        match stretches.last_mut() {
+            _ if is_zero(extent) => {}
+            Some((first, extents)) if *first + u64::from(*extents) == n => *extents += 1,
+            _ => stretches.push((n, 1)),
+        }
+    }
+    stretches
 }
 
 fn machine(error: impl std::fmt::Display) -> VolumeError {
