@@ -200,7 +200,8 @@ impl Journal {
                 why,
             })?;
             // A file cut exactly between two records looks whole: the next one's header tells.
-            let reached = journal.files.back().map_or(journal.low_water, |f| f.last);
+            // What lies below the low-water mark is durable elsewhere, so a tail torn there leaves no gap.
+            let reached = journal.files.back().map_or(WriteSeq::START, |f| f.last).max(journal.low_water);
             let Some((number, before)) = header.filter(|(_, before)| *before <= reached) else {
                 torn = true;
                 cut_bytes += bytes.len() as u64;
