@@ -1,1 +1,614 @@
-//! The laws of the agent.
+//! The laws of the way in, with a guest, its agent and a process server in a small world; the configuration server and the storage
+//! account are the test's own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datapath::journal::{Record, decode};
+use datapath::replica::Tag;
+use datapath::seal::VaultKey;
+use datapath::segment::{Calibration, SegmentHeader, SegmentKind, Worker, open};
+use datapath::volume::{PageStore, Volume};
+use datapath::{Blob, Class, Content, DiskId, Extent, Grain, SimTime};
+
+use super::*;
+use crate::guest::Guest;
+use crate::messages::{PORT_REPLICATION, Policy};
+use crate::ports::{ActorId, ConnId, NetEvent, World, volume_name};
+use crate::process_server::ProcessServer;
+use crate::spec::{ComponentKind, GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
+use crate::testing::{Bench, Component as Part};
+use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
+
+const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
+const SOURCE: MachineId = MachineId(0);
+const PROCESS_SERVER: MachineId = MachineId(1);
+const CS_MACHINE: MachineId = MachineId(2);
+const STORAGE: MachineId = MachineId(3);
+const DISK_BYTES: u64 = 8 << 20;
+
+/// The configuration server, and what lies behind it: registers everybody, grants epochs, gives commands.
+struct Hub {
+    env: Env,
+    seen: Rc<RefCell<HubSeen>>,
+}
+
+#[derive(Default)]
+struct HubSeen {
+    agent: Option<ConnId>,
+    process_server: Option<ConnId>,
+    epoch: u32,
+    notices: Vec<Notice>,
+    replies: Vec<(u64, Result<Reply, String>)>,
+    /// What to order as soon as the component is there.
+    serve: Option<Protection>,
+}
+
+impl Part for Hub {
+    fn input(&mut self, input: Input) {
+        let mut seen = self.seen.borrow_mut();
+        match input {
+            Input::Started => self.env.listen(PORT_MANAGEMENT),
+            Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
+                Body::Register { component, .. } => {
+                    self.env.send(conn, Body::Registered { refused: None });
+                    if component == Component::ProcessServer {
+                        seen.process_server = Some(conn);
+                        if let Some(protection) = seen.serve.clone() {
+                            let command = Command::Serve(protection);
+                            self.env.send(
+                                conn,
+                                Body::Command {
+                                    id: 1,
+                                    to: PROCESS_SERVER,
+                                    command,
+                                },
+                            );
+                        }
+                    } else {
+                        seen.agent = Some(conn);
+                    }
+                }
+                Body::EpochAsk { disk, sealer } => {
+                    seen.epoch += 1;
+                    self.env.send(
+                        conn,
+                        Body::EpochGrant {
+                            disk,
+                            sealer,
+                            epoch: seen.epoch,
+                        },
+                    );
+                }
+                Body::Notice(notice) => seen.notices.push(notice),
+                Body::Reply { id, result } => seen.replies.push((id, result)),
+                Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+/// The storage account: keeps what it is given.
+struct Account {
+    env: Env,
+    seen: Rc<RefCell<Stored>>,
+}
+
+#[derive(Default)]
+struct Stored {
+    segments: Vec<(SegmentHeader, Blob)>,
+    tags: Vec<(SimTime, Tag)>,
+    copy_ends: u32,
+}
+
+impl Part for Account {
+    fn input(&mut self, input: Input) {
+        let mut seen = self.seen.borrow_mut();
+        match input {
+            Input::Started => self.env.listen(PORT_MANAGEMENT),
+            Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
+                Body::PutSegment { header, .. } => {
+                    let (disk, kind) = (header.disk, header.kind);
+                    seen.segments.push((header, frame.payload.unwrap()));
+                    self.env.send(
+                        conn,
+                        Body::SegmentPut {
+                            disk,
+                            kind,
+                            refused: None,
+                        },
+                    );
+                }
+                Body::PutTag { vm, tag, .. } => {
+                    let batch = tag.batch;
+                    if seen.tags.last().is_none_or(|(_, last)| last.batch < batch) {
+                        seen.tags.push((self.env.now(), tag));
+                    }
+                    self.env.send(conn, Body::TagPut { vm, batch });
+                }
+                Body::PutCopyEnd { disk, copy, .. } => {
+                    seen.copy_ends += 1;
+                    self.env.send(conn, Body::CopyEndPut { disk, copy });
+                }
+                Body::ChecksumAsk { disk, first_chunk, .. } => {
+                    let body = Body::Checksums {
+                        disk,
+                        first_chunk,
+                        sums: vec![],
+                        position: WriteSeq(0),
+                        differing_bytes: None,
+                    };
+                    self.env.send(conn, body);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+struct Estate {
+    bench: Rc<Bench>,
+    guest: ActorId,
+    agent: ActorId,
+    process_server: ActorId,
+    hub: Rc<RefCell<HubSeen>>,
+    stored: Rc<RefCell<Stored>>,
+    hub_env: Env,
+    vm: Arc<VmSpec>,
+    workload: Arc<WorkloadSpec>,
+    journal_cap: u64,
+}
+
+fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
+    let bench = Bench::new(grain);
+    let name = volume_name(DISK, "source");
+    let mut volume = Volume::new(&PageStore::new(64 << 20), grain, DISK_BYTES);
+    let content = match grain {
+        Grain::Real => Content::Bytes(vec![7; 4096 * 64].into()),
+        _ => Content::Version {
+            version: WriteSeq(0),
+            class: Class(0),
+        },
+    };
+    volume
+        .write(&datapath::Run {
+            start: Extent(512),
+            extents: 64,
+            content,
+        })
+        .unwrap();
+    bench.volume_put(&name, volume);
+    bench.volume_attach(&name, SOURCE);
+    let vm = Arc::new(VmSpec {
+        vm: VmId(0),
+        name: "vm1".to_owned(),
+        os: Os::Linux,
+        physical: false,
+        disks: vec![(DISK, DISK_BYTES)],
+        source: SOURCE,
+        failback: SOURCE,
+        azure: MachineId(7),
+        test: MachineId(8),
+        boot: 10 * SECOND,
+    });
+    let stream = StreamSpec {
+        disk: 0,
+        class: Class(0),
+        random_bytes: 1024,
+        kind: StreamKind::Recorded(Recorded {
+            requests: Arc::new(requests),
+            speed_per_mille: 1000,
+            repeat: false,
+        }),
+        flush_every: 0,
+    };
+    let (guest, _) = bench.actor(0, ComponentKind::Guest);
+    let (agent, _) = bench.actor(0, ComponentKind::Agent);
+    let (process_server, _) = bench.actor(1, ComponentKind::ProcessServer);
+    let (hub_id, hub_env) = bench.actor(2, ComponentKind::ConfigurationServer);
+    let (account_id, account_env) = bench.actor(3, ComponentKind::Storage);
+    let hub = Rc::new(RefCell::new(HubSeen::default()));
+    let stored = Rc::new(RefCell::new(Stored::default()));
+    bench.put(
+        hub_id,
+        Hub {
+            env: hub_env.clone(),
+            seen: Rc::clone(&hub),
+        },
+    );
+    bench.put(
+        account_id,
+        Account {
+            env: account_env,
+            seen: Rc::clone(&stored),
+        },
+    );
+    let workload = Arc::new(WorkloadSpec { streams: vec![stream] });
+    let estate = Estate {
+        bench,
+        guest,
+        agent,
+        process_server,
+        hub,
+        stored,
+        hub_env,
+        vm,
+        workload,
+        journal_cap,
+    };
+    estate.start_process_server();
+    estate.start_source();
+    estate
+}
+
+impl Estate {
+    fn start_source(&self) {
+        let guest = GuestSpec {
+            vm: Arc::clone(&self.vm),
+            workload: Arc::clone(&self.workload),
+            volumes: vec![(DISK, volume_name(DISK, "source"))],
+            hypervisor: None,
+        };
+        let agent = AgentSpec {
+            vm: Arc::clone(&self.vm),
+            configuration_server: Some(CS_MACHINE),
+            passphrase: 5,
+            journal_cap: self.journal_cap,
+            batch_bytes: 4 << 20,
+            window_bytes: 2 << 20,
+        };
+        self.bench
+            .put(self.agent, Agent::new(agent, self.bench.env(self.agent)));
+        self.bench
+            .put(self.guest, Guest::new(guest, self.bench.env(self.guest)));
+    }
+
+    fn start_process_server(&self) {
+        let spec = ProcessServerSpec {
+            configuration_server: CS_MACHINE,
+            passphrase: 5,
+            port: PORT_REPLICATION,
+            window_bytes: 4 << 20,
+            copies_at_a_time: 3,
+            vault: [1; 16],
+            key: VaultKey::public_test_key(),
+            calibration: Arc::new(Calibration {
+                kept: vec![[30_000; 16]],
+            }),
+        };
+        self.bench.put(
+            self.process_server,
+            ProcessServer::new(spec, self.bench.env(self.process_server)),
+        );
+    }
+
+    fn protection(&self) -> Protection {
+        Protection {
+            vm: VmId(0),
+            protection: 1,
+            disks: self.vm.disks.clone(),
+            source: SOURCE,
+            process_server: PROCESS_SERVER,
+            port: PORT_REPLICATION,
+            target: Target::Storage(STORAGE),
+            policy: Policy {
+                app_consistent_every: 0,
+                ..default_policy("p")
+            },
+            copy: CopyMode::Used,
+        }
+    }
+
+    fn order(&self, id: u64, command: Command) {
+        let conn = self.hub.borrow().agent.expect("the agent is registered");
+        self.hub_env.send(
+            conn,
+            Body::Command {
+                id,
+                to: SOURCE,
+                command,
+            },
+        );
+    }
+
+    /// Serves and protects the machine.
+    fn protect(&self) {
+        self.bench.run_seconds(90);
+        let protection = self.protection();
+        self.hub.borrow_mut().serve = Some(protection.clone());
+        let conn = self
+            .hub
+            .borrow()
+            .process_server
+            .expect("the process server is registered");
+        let command = Command::Serve(protection.clone());
+        self.hub_env.send(
+            conn,
+            Body::Command {
+                id: 1,
+                to: PROCESS_SERVER,
+                command,
+            },
+        );
+        self.order(2, Command::Protect(protection));
+    }
+
+    /// What the stored segments of the copies and batches make of an empty disk, applied as the target would.
+    fn rebuilt(&self, through: u64) -> Volume {
+        let stored = self.stored.borrow();
+        let key = VaultKey::public_test_key().disk_key(DISK);
+        let mut worker = Worker::new(1);
+        let mut volume = Volume::new(&PageStore::new(64 << 20), self.bench.grain(), DISK_BYTES);
+        // In these tests every piece of a copy is read before the first write that matters.
+        let copies = stored
+            .segments
+            .iter()
+            .filter(|(h, _)| matches!(h.kind, SegmentKind::Copy { .. }));
+        let batches = stored
+            .tags
+            .iter()
+            .filter(|(_, tag)| tag.batch <= through)
+            .flat_map(|(_, tag)| {
+                tag.segments.iter().map(|header| {
+                    stored
+                        .segments
+                        .iter()
+                        .rfind(|(h, _)| h == header)
+                        .expect("tagged, so stored")
+                })
+            });
+        for (header, blob) in copies.chain(batches) {
+            for run in open(&mut worker, &key, header, blob).expect("untouched").runs {
+                volume.write(&run).unwrap();
+            }
+        }
+        volume
+    }
+
+    fn assert_same_as_source(&self) {
+        let last = self.stored.borrow().tags.last().expect("a tag").1.batch;
+        let (mine, theirs) = (
+            self.rebuilt(last),
+            self.bench.volume(&volume_name(DISK, "source")).unwrap(),
+        );
+        for extent in 0..mine.extents() {
+            let (a, b) = (
+                mine.checksum(Extent(extent), 1).unwrap(),
+                theirs.checksum(Extent(extent), 1).unwrap(),
+            );
+            assert_eq!(a, b, "extent {extent}");
+        }
+    }
+}
+
+fn writes(count: u64, every: u64) -> Vec<Request> {
+    let write = |n| Request::Write {
+        at: n * every,
+        sector: n * 24 % 8000,
+        sectors: 20,
+    };
+    (0..count).map(write).collect()
+}
+
+#[test]
+fn what_the_guest_wrote_is_what_the_target_can_rebuild() {
+    for grain in [Grain::Real, Grain::Extent] {
+        let estate = estate(grain, writes(600, SECOND), 1 << 30);
+        estate.protect();
+        estate.bench.run_seconds(1800);
+        estate.assert_same_as_source();
+        let stored = estate.stored.borrow();
+        assert_eq!(stored.copy_ends, 1);
+        assert!(
+            stored
+                .tags
+                .windows(2)
+                .all(|pair| pair[1].1.batch == pair[0].1.batch + 1)
+        );
+        assert!(
+            stored
+                .tags
+                .windows(2)
+                .all(|pair| pair[1].1.first == pair[0].1.last.next())
+        );
+        let marks: Vec<u64> = stored
+            .tags
+            .iter()
+            .filter_map(|(_, tag)| tag.mark.map(|mark| mark.point))
+            .collect();
+        assert!(marks.len() >= 6, "{marks:?}");
+        assert!(marks.iter().zip(1..).all(|(point, n)| *point == n));
+    }
+}
+
+#[test]
+fn nothing_is_lost_when_the_process_server_loses_its_power_again_and_again() {
+    let estate = estate(Grain::Real, writes(1500, SECOND / 2), 1 << 30);
+    estate.protect();
+    for seconds in [17, 101, 299, 301, 60] {
+        estate.bench.run_seconds(seconds);
+        estate.bench.cut(PROCESS_SERVER.0);
+        estate.bench.run_seconds(40);
+        estate.start_process_server();
+    }
+    estate.bench.run_seconds(1800);
+    estate.assert_same_as_source();
+    // No nonce twice: epochs rise with each start, and ranges within an epoch do not meet.
+    let stored = estate.stored.borrow();
+    let mut ranges: Vec<_> = stored
+        .segments
+        .iter()
+        .map(|(h, _)| (h.epoch, h.first_counter, h.kind))
+        .collect();
+    ranges.sort_unstable();
+    ranges.dedup();
+    assert!(
+        ranges
+            .windows(2)
+            .all(|pair| (pair[0].0, pair[0].1) != (pair[1].0, pair[1].1))
+    );
+}
+
+#[test]
+fn a_cut_link_delays_points_and_loses_none() {
+    let estate = estate(Grain::Extent, writes(1500, SECOND / 2), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(400);
+    estate.bench.dark.set(true);
+    estate.bench.run_seconds(900);
+    estate.bench.dark.set(false);
+    estate.bench.run_seconds(1800);
+    estate.assert_same_as_source();
+    let stored = estate.stored.borrow();
+    let marks: Vec<_> = stored
+        .tags
+        .iter()
+        .filter_map(|(at, tag)| tag.mark.map(|mark| (*at, mark)))
+        .collect();
+    assert!(marks.iter().zip(1..).all(|((_, mark), n)| mark.point == n));
+    assert!(marks.iter().any(|(at, mark)| at.since(mark.marked) > 300 * SECOND));
+}
+
+#[test]
+fn an_unclean_stop_asks_for_a_resynchronization_and_makes_no_point_until_it_ends() {
+    let estate = estate(Grain::Extent, writes(600, SECOND), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(700);
+    estate.bench.cut(SOURCE.0);
+    let points = estate
+        .stored
+        .borrow()
+        .tags
+        .iter()
+        .filter(|(_, tag)| tag.mark.is_some())
+        .count();
+    estate.start_source();
+    estate.bench.run_seconds(600);
+    let needed = |notice: &Notice| matches!(notice, Notice::ResynchronizationNeeded { protection: 1, .. });
+    assert!(estate.hub.borrow().notices.iter().any(needed));
+    let after = estate
+        .stored
+        .borrow()
+        .tags
+        .iter()
+        .filter(|(_, tag)| tag.mark.is_some())
+        .count();
+    assert_eq!(points, after);
+    estate.order(9, Command::Protect(estate.protection()));
+    estate.bench.run_seconds(1200);
+    let stored = estate.stored.borrow();
+    assert!(stored.tags.iter().filter(|(_, tag)| tag.mark.is_some()).count() > points);
+    assert!(
+        stored
+            .segments
+            .iter()
+            .any(|(h, _)| matches!(h.kind, SegmentKind::Copy { copy: 2, .. }))
+    );
+    assert!(
+        stored
+            .tags
+            .windows(2)
+            .all(|pair| pair[1].1.batch == pair[0].1.batch + 1)
+    );
+}
+
+#[test]
+fn a_full_journal_leads_to_a_resynchronization() {
+    let estate = estate(Grain::Extent, writes(1500, SECOND / 2), 1 << 20);
+    estate.protect();
+    estate.bench.run_seconds(30);
+    estate.bench.dark.set(true);
+    estate.bench.run_seconds(300);
+    estate.bench.dark.set(false);
+    estate.bench.run_seconds(120);
+    let full = |notice: &Notice| matches!(notice, Notice::ResynchronizationNeeded { why, .. } if why.contains("full"));
+    assert!(estate.hub.borrow().notices.iter().any(full));
+}
+
+#[test]
+fn a_drain_ends_with_the_guests_last_write_durable_at_the_process_server() {
+    let estate = estate(Grain::Real, writes(100_000, SECOND / 4), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(500);
+    estate.order(
+        7,
+        Command::ShutdownAndDrain {
+            vm: VmId(0),
+            protection: 1,
+        },
+    );
+    estate.bench.run_seconds(60);
+    let hub = estate.hub.borrow();
+    let Some((_, Ok(Reply::Drained { last, mark: Some(mark) }))) = hub.replies.iter().find(|(id, _)| *id == 7) else {
+        panic!("{:?}", hub.replies)
+    };
+    let ended = estate.bench.facts().into_iter().find_map(|(_, fact)| match fact {
+        Fact::LifeEnded { last, .. } => Some(last),
+        _ => None,
+    });
+    assert_eq!((Some(*last), mark.seq), (ended, *last));
+    estate.assert_same_as_source();
+}
+
+#[test]
+fn after_an_orderly_restart_replication_goes_on_without_a_copy() {
+    let estate = estate(Grain::Extent, writes(600, SECOND), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(500);
+    estate.bench.give(estate.guest, Input::Local(Local::Shutdown));
+    estate.bench.run_seconds(30);
+    estate.bench.cut(SOURCE.0);
+    estate.start_source();
+    estate.bench.run_seconds(1500);
+    let needed = |notice: &Notice| matches!(notice, Notice::ResynchronizationNeeded { .. });
+    assert!(!estate.hub.borrow().notices.iter().any(needed));
+    estate.assert_same_as_source();
+}
+
+#[test]
+fn what_leaves_the_agent_was_durable_in_its_journal_and_nothing_exceeds_the_window() {
+    let estate = estate(Grain::Real, writes(2000, SECOND / 20), 1 << 30);
+    estate.bench.latency.set(SECOND);
+    estate.protect();
+    estate.bench.run_seconds(600);
+    let mut unacknowledged: i64 = 0;
+    let mut most = 0;
+    let mut sizes = BTreeMap::new();
+    for (_, actor, body, size) in estate.bench.frames() {
+        let key = match body {
+            Body::Changes { batch, part, .. } => Some((true, batch, part)),
+            Body::CopyData { part, .. } => Some((false, 0, part)),
+            _ => None,
+        };
+        if let Some(key) = key.filter(|_| actor == estate.agent) {
+            sizes.insert(key, size);
+            unacknowledged += size as i64;
+        }
+        let acknowledged = match body {
+            Body::ChangesCached { batch, part, .. } => sizes.remove(&(true, batch, part)),
+            Body::CopyCached { part, .. } => sizes.remove(&(false, 0, part)),
+            _ => None,
+        };
+        unacknowledged -= acknowledged.unwrap_or(0) as i64;
+        most = most.max(unacknowledged);
+    }
+    assert!(most > 0 && most <= (3 << 20) + 4096, "{most} bytes unacknowledged");
+}
+
+#[test]
+fn records_on_the_wire_are_those_of_the_journal() {
+    let estate = estate(Grain::Real, writes(50, SECOND), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(600);
+    let names = estate.bench.files(PROCESS_SERVER).list("cache/");
+    for name in names {
+        let file = estate.bench.files(PROCESS_SERVER).read_all(&name).unwrap();
+        let records = decode(&file.bytes.slice(..file.bytes.len() - 8));
+        assert!(records.is_ok_and(|records| records.iter().all(|record| !matches!(record, Record::Summary(_)))));
+    }
+    estate.assert_same_as_source();
+}
