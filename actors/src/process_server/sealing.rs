@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datapath::batch::fold;
 use datapath::journal::decode;
 use datapath::segment::{self, NonceRange, Sealed, SegmentKind, Worker};
-use datapath::{Blob, DiskId, EXTENT_BYTES, VmId};
+use datapath::{Blob, DiskId, VmId};
 
 use super::intake::records_of;
 use super::stream::{Outgoing, Sealing, Stream, Waiting};
@@ -158,8 +158,9 @@ impl ProcessServer {
                 records_of(&file).ok_or_else(|| format!("{name} is damaged"))
             })
             .collect();
-        // Each chunk holds at least one extent, so this many nonces are enough; what is not used is never used.
-        let count = 2 + job.bytes() / EXTENT_BYTES;
+        // What the job needs is known only once it has folded its records (a discard is small and covers much), so each job gets more
+        // than any disk has extents. What is not used is never used; 2^28 such ranges fit into an epoch.
+        let count = 1 << 36;
         let mut seals = BTreeMap::new();
         for (disk, nonces) in stream
             .nonces
