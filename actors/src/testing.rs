@@ -62,7 +62,7 @@ enum Event {
 }
 
 enum Saved {
-    File(Blob),
+    File((usize, u64)),
     Volume(Volume),
 }
 
@@ -330,9 +330,9 @@ impl Bench {
                 for (name, saved) in names {
                     let machine = self.inner.borrow().actors[actor.0 as usize].machine;
                     match saved {
-                        Some(Saved::File(blob)) => {
+                        Some(Saved::File(mark)) => {
                             if let Some(files) = self.inner.borrow().files.get(&machine) {
-                                files.make_durable(&name, blob);
+                                files.make_durable(&name, mark);
                             }
                         }
                         Some(Saved::Volume(volume)) => {
@@ -439,12 +439,12 @@ impl World for Bench {
     }
     fn flush(&self, actor: ActorId, names: &[String], token: Token) {
         let machine = self.inner.borrow().actors[actor.0 as usize].machine;
-        let files = self.files(machine);
+        let files = Rc::clone(self.inner.borrow_mut().files.entry(machine).or_default());
         let names = names
             .iter()
             .map(|name| match name.strip_prefix("volume:") {
                 Some(volume) => (volume.to_owned(), self.volume(volume).map(Saved::Volume)),
-                None => (name.clone(), files.read_all(name).ok().map(Saved::File)),
+                None => (name.clone(), files.mark(name).map(Saved::File)),
             })
             .collect();
         let incarnation = self.incarnation(actor);
@@ -537,20 +537,36 @@ impl World for Bench {
 /// A machine's files: what is there, and what a power cut leaves.
 #[derive(Default)]
 pub struct MemoryFiles {
-    current: RefCell<BTreeMap<String, Blob>>,
-    durable: RefCell<BTreeMap<String, Blob>>,
+    files: RefCell<BTreeMap<String, MemoryFile>>,
     /// Bytes of capacity; 0 for no bound.
     pub capacity: Cell<u64>,
 }
 
+#[derive(Default)]
+struct MemoryFile {
+    bytes: Vec<u8>,
+    size: u64,
+    /// Length and size that a power cut leaves; none where the file itself is not durable.
+    durable: Option<(usize, u64)>,
+}
+
 impl MemoryFiles {
-    fn make_durable(&self, name: &str, blob: Blob) {
-        if self.current.borrow().contains_key(name) {
-            self.durable.borrow_mut().insert(name.to_owned(), blob);
+    /// What a flush that is asked for now will make durable.
+    fn mark(&self, name: &str) -> Option<(usize, u64)> {
+        self.files.borrow().get(name).map(|file| (file.bytes.len(), file.size))
+    }
+    fn make_durable(&self, name: &str, mark: (usize, u64)) {
+        if let Some(file) = self.files.borrow_mut().get_mut(name) {
+            file.durable = Some(file.durable.map_or(mark, |old| old.max(mark)));
         }
     }
     fn cut(&self) {
-        *self.current.borrow_mut() = self.durable.borrow().clone();
+        self.files.borrow_mut().retain(|_, file| {
+            let Some((len, size)) = file.durable else { return false };
+            file.bytes.truncate(len);
+            file.size = size;
+            true
+        });
     }
 }
 
@@ -558,30 +574,31 @@ impl Files for MemoryFiles {
     fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
         let (used, capacity) = self.usage();
         if used + blob.size > capacity {
+            let free = capacity.saturating_sub(used);
             return Err(DiskError::Full {
-                free: capacity.saturating_sub(used),
+                free,
                 wanted: blob.size,
             });
         }
-        let mut files = self.current.borrow_mut();
-        let old = files.entry(file.to_owned()).or_default();
-        let at = old.bytes.len() as u64;
-        let mut bytes = old.bytes.to_vec();
-        bytes.extend_from_slice(&blob.bytes);
-        *old = Blob {
-            bytes: bytes.into(),
-            size: old.size + blob.size,
-        };
+        let mut files = self.files.borrow_mut();
+        let file = files.entry(file.to_owned()).or_default();
+        let at = file.bytes.len() as u64;
+        file.bytes.extend_from_slice(&blob.bytes);
+        file.size += blob.size;
         Ok(at)
     }
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
-        self.current.borrow_mut().insert(file.to_owned(), blob.clone());
-        self.durable.borrow_mut().insert(file.to_owned(), blob);
+        let (bytes, size) = (blob.bytes.to_vec(), blob.size);
+        let durable = Some((bytes.len(), size));
+        self.files
+            .borrow_mut()
+            .insert(file.to_owned(), MemoryFile { bytes, size, durable });
         Ok(())
     }
     fn read(&self, file: &str, position: u64, len: u64) -> Result<bytes::Bytes, DiskError> {
-        let blob = self.read_all(file)?;
-        let (end, have) = (position + len, blob.bytes.len() as u64);
+        let files = self.files.borrow();
+        let found = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let (end, have) = (position + len, found.bytes.len() as u64);
         if end > have {
             return Err(DiskError::PastEnd {
                 file: file.to_owned(),
@@ -589,37 +606,37 @@ impl Files for MemoryFiles {
                 wanted: end,
             });
         }
-        Ok(blob.bytes.slice(position as usize..end as usize))
+        Ok(bytes::Bytes::copy_from_slice(
+            &found.bytes[position as usize..end as usize],
+        ))
     }
     fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
-        self.current
-            .borrow()
-            .get(file)
-            .cloned()
-            .ok_or_else(|| DiskError::NoFile(file.to_owned()))
+        let files = self.files.borrow();
+        let found = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        Ok(Blob {
+            bytes: bytes::Bytes::copy_from_slice(&found.bytes),
+            size: found.size,
+        })
     }
     fn len(&self, file: &str) -> Option<u64> {
-        self.current.borrow().get(file).map(|blob| blob.bytes.len() as u64)
+        self.files.borrow().get(file).map(|file| file.bytes.len() as u64)
     }
     fn truncate(&self, file: &str, len: u64) -> Result<(), DiskError> {
-        let mut files = self.current.borrow_mut();
-        let blob = files.get_mut(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
-        let cut = blob.bytes.len() as u64 - len.min(blob.bytes.len() as u64);
-        blob.bytes.truncate(len as usize);
-        blob.size = blob.size.saturating_sub(cut);
+        let mut files = self.files.borrow_mut();
+        let found = files.get_mut(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let cut = (found.bytes.len() as u64).saturating_sub(len);
+        found.bytes.truncate(len as usize);
+        found.size = found.size.saturating_sub(cut);
+        let now = (found.bytes.len(), found.size);
+        found.durable = found.durable.map(|old| old.min(now));
         Ok(())
     }
     fn remove(&self, file: &str) {
-        self.current.borrow_mut().remove(file);
-        self.durable.borrow_mut().remove(file);
+        self.files.borrow_mut().remove(file);
     }
     fn list(&self, prefix: &str) -> Vec<String> {
-        self.current
-            .borrow()
-            .keys()
-            .filter(|name| name.starts_with(prefix))
-            .cloned()
-            .collect()
+        let files = self.files.borrow();
+        files.keys().filter(|name| name.starts_with(prefix)).cloned().collect()
     }
     fn usage(&self) -> (u64, u64) {
         let capacity = if self.capacity.get() == 0 {
@@ -627,6 +644,6 @@ impl Files for MemoryFiles {
         } else {
             self.capacity.get()
         };
-        (self.current.borrow().values().map(|blob| blob.size).sum(), capacity)
+        (self.files.borrow().values().map(|file| file.size).sum(), capacity)
     }
 }
