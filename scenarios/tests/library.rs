@@ -26,3 +26,12 @@ fn every_scenario_is_read_and_built() {
         assert_eq!(Some(scenario.name.as_str()), path.file_stem().and_then(|name| name.to_str()));
     }
 }
+
+#[test]
+fn the_reference_in_the_readme_is_that_of_the_keys() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    assert!(
+        readme.contains(scenarios::keys::reference().trim_end()),
+        "the reference has changed: cargo run -p firedrill-scenarios --example reference"
+    );
+}

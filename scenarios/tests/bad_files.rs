@@ -1,0 +1,120 @@
+//! What a bad file is answered with: each case of `tests/bad` is a small scenario with one thing wrong (or several at once).
+
+use std::path::Path;
+
+use scenarios::{Blame, Options, load, load_text};
+
+/// Loads with the folder's place in a checkout kept out of the text.
+fn answer(name: &str, options: &Options) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad");
+    let path = folder.join(name);
+    match load(&path, options) {
+        Ok(_) => "no problem".to_owned(),
+        Err(error) => {
+            assert_eq!(error.blame, Blame::Input);
+            error.rendered.replace(&format!("{}/", folder.display()), "")
+        }
+    }
+}
+
+macro_rules! bad {
+    ($($test:ident: $file:literal)*) => {
+        $(#[test]
+        fn $test() {
+            insta::assert_snapshot!(answer($file, &Options::default()));
+        })*
+    };
+}
+
+bad! {
+    a_misspelt_key_is_shown: "misspelt-key.toml"
+    a_wrong_unit_is_shown: "wrong-unit.toml"
+    a_unit_that_could_be_bits_or_bytes_is_refused: "bits-or-bytes.toml"
+    a_step_that_names_no_machine_is_shown: "unknown-vm.toml"
+    a_link_to_no_site_is_shown: "unknown-site.toml"
+    an_unknown_action_is_shown: "unknown-action.toml"
+    a_step_that_waits_for_a_later_one_is_shown: "later-step.toml"
+    a_disk_larger_than_allowed_names_the_rule: "disk-too-large.toml"
+    an_image_that_is_not_there_is_shown: "missing-image.toml"
+    an_image_of_no_bytes_is_shown: "empty-image.toml"
+    a_name_that_azure_refuses_names_the_rule: "vm-name.toml"
+    all_problems_are_told_at_once: "several-at-once.toml"
+    broken_syntax_is_shown: "not-toml.toml"
+    an_expectation_of_nothing_is_shown: "empty-expectation.toml"
+    a_broken_line_of_a_recording_is_shown: "broken-trace.toml"
+    a_recording_past_the_disks_end_says_how_to_fit_it: "trace-past-the-end.toml"
+    two_machines_of_one_name_are_shown: "twice.toml"
+}
+
+#[test]
+fn the_file_that_all_others_are_made_from_is_right() {
+    assert_eq!(answer("good.toml", &Options::default()), "no problem");
+}
+
+#[test]
+fn a_flag_is_shown_as_it_was_given() {
+    let set = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let options = Options {
+        set: vec![
+            set("policy.retention", "100 h"),
+            set("link.intrnet.rate", "1 Mbit/s"),
+            set("vm.vm1.boot", "soon"),
+        ],
+        disks: vec![("vm1.oss".to_owned(), Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))],
+        ..Options::default()
+    };
+    let text = answer("good.toml", &options).replace(env!("CARGO_MANIFEST_DIR"), "(folder)");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_flag_changes_what_the_file_says() {
+    let options = Options {
+        set: vec![
+            ("policy.retention".to_owned(), "1 h".to_owned()),
+            ("link.internet.rate".to_owned(), "\"20 Mbit/s\"".to_owned()),
+        ],
+        ..Options::default()
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bad/good.toml");
+    let scenario = load(&path, &options).unwrap();
+    assert_eq!(scenario.policy.retention, 3_600_000_000_000);
+    assert_eq!(scenario.links[0].bits_per_second, 20_000_000);
+}
+
+#[test]
+fn an_empty_file_and_a_missing_one_are_told_apart() {
+    let options = Options::default();
+    let empty = load_text(" \n", Path::new("empty.toml"), &options).err().unwrap();
+    assert!(empty.rendered.contains("empty.toml: the file is empty"));
+    let missing = load(Path::new("no/such.toml"), &options).err().unwrap();
+    assert_eq!(missing.blame, Blame::Input);
+    assert!(missing.rendered.contains("no/such.toml"));
+}
+
+mod any_text {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GOOD: &str = include_str!("bad/good.toml");
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".{0,200}") {
+            let _ = load_text(&text, Path::new("any.toml"), &Options::default());
+        }
+
+        #[test]
+        fn no_scenario_with_a_hole_in_it_panics(from in 0..GOOD.len(), len in 0_usize..60, put in "[a-z0-9=\"\\[\\]{}, \n]{0,12}") {
+            let end = (from + len).min(GOOD.len());
+            let text = format!("{}{put}{}", &GOOD[..from], &GOOD[end..]);
+            let _ = load_text(&text, Path::new("any.toml"), &Options::default());
+        }
+
+        #[test]
+        fn no_flag_panics(key in "[a-z0-9._]{0,30}", value in ".{0,20}") {
+            let options = Options { set: vec![(key, value)], ..Options::default() };
+            let _ = load_text(GOOD, Path::new("any.toml"), &options);
+        }
+    }
+}
