@@ -17,6 +17,8 @@ const KEPT_PROTECTED: usize = 1 << 20;
 pub(super) struct LifeTrack {
     pub life: Life,
     pub place: Place,
+    /// The recovered point that its disks come from, perhaps over reboots.
+    pub parent: Option<(Life, WriteSeq)>,
     pub started: SimTime,
     /// Its last write, or the number before its first.
     pub last: WriteSeq,

@@ -89,8 +89,6 @@ pub(super) struct Protection {
     pub since_mark: Changed,
     /// What each stored, not yet processed point changed since the one before.
     pub pending: VecDeque<(u64, Changed)>,
-    /// Since the newest processed point a copy began: the next shows all.
-    pub copied: bool,
     pub copies: Vec<Copy>,
     /// Disks of which a copy began since the newest batch was cut.
     pub copied_since_cut: BTreeSet<DiskId>,
@@ -116,7 +114,6 @@ impl Protection {
             written: Some(0),
             since_mark: Changed::new(),
             pending: VecDeque::new(),
-            copied: true,
             copies: Vec::new(),
             copied_since_cut: BTreeSet::new(),
             points: BTreeMap::new(),

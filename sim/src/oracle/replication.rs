@@ -168,7 +168,6 @@ impl Oracle {
         };
         self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
         if let Some((_, of)) = self.protection_mut(disk.vm, protection) {
-            of.copied = true;
             of.copied_since_cut.insert(disk);
             of.copies.push(Copy {
                 disk,
@@ -371,13 +370,8 @@ impl Oracle {
             }
         }
         of.forget_passed(mark.point);
-        // A point shows all that it was copied from only where no copy ran on in the meantime.
-        let all = of.copied;
-        let ended = of
-            .newest_copies()
-            .iter()
-            .all(|copy| copy.highest.is_some_and(|at| at <= mark.seq));
-        of.copied &= !ended;
+        // The first point has everything to show; one after a resynchronization may show all, and has to show what batches changed.
+        let all = of.newest_processed.is_none();
         of.newest_processed = Some(*mark);
         self.ledger.check(points_in_order::LAW, at, Some(vm), violations);
 

@@ -321,7 +321,7 @@ fn a_recovered_disk_of_another_size_or_that_is_not_shown_is_found() {
 #[test]
 fn a_life_that_begins_with_other_disks_is_found() {
     for grain in [Grain::Real, Grain::Extent] {
-        for number in 0..3 {
+        for number in 0..4 {
             let mut story = Story::journey(grain);
             let mut met = 0;
             change(&mut story, |told| {

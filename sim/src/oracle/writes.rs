@@ -183,10 +183,16 @@ impl Oracle {
         seq: WriteSeq,
         evidence: Option<Evidence>,
     ) {
+        let grain = self.grain;
+        let origin = parent;
+        // A machine that boots again still says which point it was made from; its disks are those of its last stop. (A test machine is made
+        // anew each time.)
+        let again = |track: &LifeTrack| place != Place::Test && track.parent.is_some() && track.parent == origin;
+        let newest = self.vms.get(&vm).and_then(|track| track.guests.newest_on(life.machine));
+        let parent = if newest.is_some_and(again) { None } else { parent };
         if parent.is_some() {
             self.settle_losses(vm, Some(life.machine));
         }
-        let grain = self.grain;
         let Some(track) = self.vms.get_mut(&vm) else { return };
         // What its disks begin with: whose, and which content of theirs.
         let before = match parent {
@@ -245,6 +251,7 @@ impl Oracle {
         track.guests.started(LifeTrack {
             life,
             place,
+            parent: origin,
             started: at,
             last: seq,
             flushed: seq,

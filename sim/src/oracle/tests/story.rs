@@ -225,8 +225,10 @@ impl Story {
         story.round(4);
         story.wait(6);
         story.make_point();
-        story.fail_over();
+        let parent = story.fail_over();
         story.round(5);
+        story.restart_in_azure(parent);
+        story.round(4);
         story.protect(true);
         for round in 6..=8 {
             story.round(round);
@@ -610,7 +612,7 @@ impl Story {
         self.tell(Fact::TestCleaned { vm: VM });
     }
 
-    fn fail_over(&mut self) {
+    fn fail_over(&mut self) -> (Life, WriteSeq) {
         // make_point waited 20 s after the mark.
         self.wait(30);
         for write in 0..LOST_WRITES {
@@ -650,6 +652,23 @@ impl Story {
             kind: FailoverKind::Unplanned,
         });
         self.state(ItemState::FailoverCommitted);
+        parent
+    }
+
+    /// The machine in Azure restarts in order, and still says where it came from.
+    fn restart_in_azure(&mut self, parent: (Life, WriteSeq)) {
+        let (life, last) = (self.life, WriteSeq(self.seq));
+        self.tell(Fact::LifeEnded { vm: VM, life, last });
+        self.life.incarnation += 1;
+        self.seq += 50;
+        let fact = Fact::LifeStarted {
+            vm: VM,
+            life: self.life,
+            place: Place::Azure,
+            parent: Some(parent),
+            seq: WriteSeq(self.seq),
+        };
+        self.show(fact, Shown::Disks(self.named(&self.disks)));
     }
 
     fn fail_back(&mut self) {
