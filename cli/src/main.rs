@@ -10,7 +10,8 @@ mod vault_key;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
 
@@ -28,7 +29,10 @@ firedrill run --help says the rest.
 ";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let ended = match &arguments.command {
         None => {
             print!("{WELCOME}");
@@ -43,4 +47,16 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// Says what is wrong with the command line (or prints the help that was asked for).
+fn refuse(error: &clap::Error) -> ExitCode {
+    // Where not even this can be printed, the exit code is all that is left.
+    let _ = error.print();
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        let command = Arguments::command();
+        let known: Vec<&str> = command.get_subcommands().map(|known| known.get_name()).collect();
+        eprintln!("commands: {}", known.join(", "));
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::INPUT))
 }
