@@ -216,8 +216,11 @@ impl Guest {
             .filter_map(|disk| world.volume(&disk.volume).map(|volume| (disk.id, volume)))
             .collect();
         self.env.evidence(fact, Evidence::Disks { volumes });
+        // What has power when the run begins is running already.
+        let running = self.env.incarnation == 1 && boot.parent.is_none();
         self.boot = Some(boot);
-        self.env.wait(vm.boot, Token { what: BOOTED, key: 0 });
+        self.env
+            .wait(if running { 0 } else { vm.boot }, Token { what: BOOTED, key: 0 });
     }
 
     fn read_boot(&self) -> Option<Boot> {

@@ -201,7 +201,11 @@ impl Journal {
             })?;
             // A file cut exactly between two records looks whole: the next one's header tells.
             // What lies below the low-water mark is durable elsewhere, so a tail torn there leaves no gap.
-            let reached = journal.files.back().map_or(WriteSeq::START, |f| f.last).max(journal.low_water);
+            let reached = journal
+                .files
+                .back()
+                .map_or(WriteSeq::START, |f| f.last)
+                .max(journal.low_water);
             let Some((number, before)) = header.filter(|(_, before)| *before <= reached) else {
                 torn = true;
                 cut_bytes += bytes.len() as u64;

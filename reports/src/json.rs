@@ -131,9 +131,15 @@ mod tests {
         assert_eq!(run["digest"], "5a".repeat(32));
         assert_eq!(run["simulated_seconds"], 2700.0);
         assert_eq!(run["recovery_points"]["made"], 14);
-        assert_eq!(run["rpo_seconds"]["db"], json!({"p50": 152.0, "p99": 331.5, "max": 342.5}));
+        assert_eq!(
+            run["rpo_seconds"]["db"],
+            json!({"p50": 152.0, "p99": 331.5, "max": 342.5})
+        );
         assert_eq!(run["rto_seconds"], json!({"web": 230.0, "db": 230.0}));
-        assert_eq!(run["lost"]["web"], json!({"seconds": 43.5, "writes": 812, "bytes": 3_325_952}));
+        assert_eq!(
+            run["lost"]["web"],
+            json!({"seconds": 43.5, "writes": 812, "bytes": 3_325_952})
+        );
         let disk = &run["disks"][0];
         assert_eq!(disk["vm"], "db");
         assert_eq!(disk["disk"], "os");

@@ -60,7 +60,10 @@ fn a_flag_is_shown_as_it_was_given() {
             set("link.intrnet.rate", "1 Mbit/s"),
             set("vm.vm1.boot", "soon"),
         ],
-        disks: vec![("vm1.oss".to_owned(), Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))],
+        disks: vec![(
+            "vm1.oss".to_owned(),
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"),
+        )],
         ..Options::default()
     };
     let text = answer("good.toml", &options).replace(env!("CARGO_MANIFEST_DIR"), "(folder)");

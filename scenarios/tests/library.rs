@@ -23,7 +23,10 @@ fn every_scenario_is_read_and_built() {
         let scenario = load(&path, &options).unwrap_or_else(|error| panic!("{error}"));
         let built = build(&scenario, &options, 1).unwrap();
         assert_eq!(built.world.steps as usize, built.plan.steps.len());
-        assert_eq!(Some(scenario.name.as_str()), path.file_stem().and_then(|name| name.to_str()));
+        assert_eq!(
+            Some(scenario.name.as_str()),
+            path.file_stem().and_then(|name| name.to_str())
+        );
     }
 }
 

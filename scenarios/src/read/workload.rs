@@ -190,10 +190,12 @@ fn block_sizes(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -
 /// Named shapes of a day, per mille by hour, with a mean of 1,000. Both are the mean day of 52 real virtual machines, without
 /// their bursts, each turned so that its busiest hour falls on the same place: here the hour after 14:00, and the hour after 01:00.
 const OFFICE: [u32; 24] = [
-    810, 800, 830, 820, 810, 790, 800, 800, 840, 870, 940, 980, 1270, 1480, 1660, 1460, 1280, 1110, 1080, 1020, 970, 900, 860, 820,
+    810, 800, 830, 820, 810, 790, 800, 800, 840, 870, 940, 980, 1270, 1480, 1660, 1460, 1280, 1110, 1080, 1020, 970,
+    900, 860, 820,
 ];
 const NIGHT: [u32; 24] = [
-    1480, 1660, 1460, 1280, 1110, 1080, 1020, 970, 900, 860, 820, 810, 800, 830, 820, 810, 790, 800, 800, 840, 870, 940, 980, 1270,
+    1480, 1660, 1460, 1280, 1110, 1080, 1020, 970, 900, 860, 820, 810, 800, 830, 820, 810, 790, 800, 800, 840, 870,
+    940, 980, 1270,
 ];
 
 fn day(context: &Context<'_>, table: &Reader<'_>) -> Vec<u32> {
