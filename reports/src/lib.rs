@@ -1,6 +1,7 @@
 //! What a person or a CI reads of a run: the run directory with its record, events, disks and HTML page, and the summary on a terminal.
 
 pub mod account;
+pub mod chart;
 pub mod events;
 pub mod json;
 pub mod named;

@@ -1,0 +1,139 @@
+//! Bands over time: a row per machine with a band per state, and a row of marks for what the operator did.
+
+use std::fmt::Write as _;
+
+use super::scale::{Scale, Unit};
+use super::{Figure, LEFT, RIGHT, Table, escape, fitted, time_axis};
+
+const TOP: f64 = 12.0;
+const ROW: f64 = 30.0;
+const BAND: f64 = 20.0;
+/// About what a character of a label takes.
+const CHARACTER: f64 = 6.6;
+
+/// A band.
+#[derive(Debug, Clone)]
+pub struct Band {
+    /// Start, in milliseconds of simulated time.
+    pub from: u64,
+    /// End.
+    pub to: u64,
+    /// What it says.
+    pub name: String,
+    /// Its colour's class.
+    pub class: String,
+}
+
+/// A row of bands.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Its bands.
+    pub bands: Vec<Band>,
+}
+
+/// A chart of bands.
+#[derive(Debug, Clone)]
+pub struct Bands {
+    /// The figure's name on the page.
+    pub id: &'static str,
+    /// What it shows.
+    pub title: String,
+    /// How to read it.
+    pub note: String,
+    /// The end of the time axis.
+    pub until: u64,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Name of the rows' column in the table.
+    pub head: String,
+    /// Legend: class and name.
+    pub legend: Vec<(String, String)>,
+}
+
+impl Bands {
+    /// Draws it.
+    #[must_use]
+    pub fn draw(&self) -> Figure {
+        let bottom = TOP + ROW * self.rows.len().max(1) as f64;
+        let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
+        let mut out = String::new();
+        time_axis(&mut out, &x, TOP, bottom);
+        for (index, row) in self.rows.iter().enumerate() {
+            let top = TOP + ROW * index as f64 + (ROW - BAND) / 2.0;
+            let _ = write!(
+                out,
+                "<text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}<title>{}</title></text>\n",
+                LEFT - 8.0,
+                top + BAND / 2.0 + 4.0,
+                escape(&fitted(&row.name, 12)),
+                escape(&row.name)
+            );
+            for band in &row.bands {
+                let (from, to) = (x.at(band.from), x.at(band.to));
+                let width = (to - from).max(2.0);
+                let hover = format!("{}, {}", row.name, words(band));
+                let _ = write!(
+                    out,
+                    "<rect class=\"band {}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{BAND}\" rx=\"2\">\
+                     <title>{}</title></rect>\n",
+                    band.class,
+                    escape(&hover)
+                );
+                if band.name.chars().count() as f64 * CHARACTER + 8.0 < width {
+                    let _ = write!(
+                        out,
+                        "<text class=\"on\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+                        from + 5.0,
+                        top + BAND / 2.0 + 4.0,
+                        escape(&band.name)
+                    );
+                }
+            }
+        }
+        Figure {
+            id: self.id,
+            title: self.title.clone(),
+            note: self.note.clone(),
+            height: bottom + 44.0,
+            drawing: out,
+            legend: self.legend.clone(),
+            table: self.table(),
+        }
+    }
+
+    fn table(&self) -> Table {
+        let rows = self.rows.iter().flat_map(|row| {
+            row.bands.iter().map(|band| {
+                vec![
+                    row.name.clone(),
+                    band.name.clone(),
+                    Unit::Clock.words(band.from),
+                    Unit::Clock.words(band.to),
+                    Unit::Duration.words(band.to - band.from),
+                ]
+            })
+        });
+        Table {
+            head: vec![
+                self.head.clone(),
+                "what".into(),
+                "from".into(),
+                "to".into(),
+                "for".into(),
+            ],
+            rows: rows.collect(),
+        }
+    }
+}
+
+fn words(band: &Band) -> String {
+    format!(
+        "{}: {} to {} ({})",
+        band.name,
+        Unit::Clock.words(band.from),
+        Unit::Clock.words(band.to),
+        Unit::Duration.words(band.to.saturating_sub(band.from))
+    )
+}
