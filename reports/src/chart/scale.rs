@@ -15,6 +15,8 @@ pub enum Unit {
     BitsPerSecond,
     /// A number of things.
     Count,
+    /// A share in thousandths, shown in per cent.
+    PerMille,
 }
 
 impl Unit {
@@ -27,6 +29,7 @@ impl Unit {
             Unit::Bytes => words::bytes(value),
             Unit::BitsPerSecond => words::rate(value),
             Unit::Count => words::count(value),
+            Unit::PerMille => format!("{}.{} %", value / 10, value % 10),
         }
     }
 
@@ -41,6 +44,7 @@ impl Unit {
             Unit::Duration if value >= 60_000 && value.is_multiple_of(60_000) => format!("{} min", value / 60_000),
             Unit::Duration if value.is_multiple_of(1000) => format!("{} s", value / 1000),
             Unit::Bytes | Unit::BitsPerSecond if value == 0 => "0".to_owned(),
+            Unit::PerMille => format!("{} %", value / 10),
             Unit::Bytes => words::bytes(value).replace(".00", "").replace(".0 ", " "),
             _ => self.words(value),
         }
@@ -61,6 +65,9 @@ impl Unit {
                 steps
             }
             Unit::Bytes => (0..62).map(|n| 1_u64 << n).collect(),
+            Unit::PerMille => (1..17)
+                .flat_map(|power| [1, 2, 5].map(|n| n * 10_u64.pow(power)))
+                .collect(),
             Unit::BitsPerSecond | Unit::Count => (0..18)
                 .flat_map(|power| [1, 2, 5].map(|n| n * 10_u64.pow(power)))
                 .collect(),

@@ -1,0 +1,162 @@
+//! `report.html`: one file that works offline, in light and dark, without scripts.
+//!
+//! Verdict and headline figures first, then what happened when, the charts (each with its numbers), what was recovered, lost and
+//! found, and how to repeat the run. An estate of more than [`VMS_ALL_MAX`] machines is shown by percentiles and its worst machines.
+
+mod figures;
+mod sections;
+
+use std::fmt::Write as _;
+
+use sim::metrics::VmResult;
+
+use crate::account::{Account, Verdict};
+use crate::chart::escape;
+use crate::named::hex;
+use crate::words;
+
+pub use figures::RpoLimit;
+
+/// With more machines than this, charts aggregate and tables show the worst.
+pub const VMS_ALL_MAX: usize = 8;
+/// So many of the worst.
+pub const VMS_WORST: usize = 10;
+
+const STYLE: &str = include_str!("html/style.css");
+
+/// The page of a run. `limits` are the policies' RPO thresholds, drawn into the chart of RPO.
+#[must_use]
+pub fn html(account: &Account, limits: &[RpoLimit]) -> String {
+    let scenario = escape(&account.scenario);
+    let mut out = String::with_capacity(1 << 18);
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{scenario}: {}</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n",
+        escape(account.verdict().words())
+    );
+    head(&mut out, account);
+    sections::findings(&mut out, account);
+    sections::steps(&mut out, account);
+    out.push_str("<section><h2>Over time</h2>\n");
+    for figure in figures::all(account, limits) {
+        out.push_str(&figure.html());
+    }
+    out.push_str("</section>\n");
+    sections::machines(&mut out, account);
+    sections::recovered(&mut out, account);
+    sections::alerts(&mut out, account);
+    sections::checks(&mut out, account);
+    certificate(&mut out, account);
+    modelled(&mut out, account);
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+/// The machines by their worst RPO, all of them or the worst [`VMS_WORST`] of many.
+fn worst(account: &Account) -> Vec<&VmResult> {
+    let mut vms: Vec<&VmResult> = account.result.vms.iter().collect();
+    if vms.len() > VMS_ALL_MAX {
+        vms.sort_by_key(|vm| (std::cmp::Reverse(vm.rpo.map(|rpo| rpo.max_ms)), vm.vm));
+        vms.truncate(VMS_WORST);
+    }
+    vms
+}
+
+fn head(out: &mut String, account: &Account) {
+    let result = &account.result;
+    let (class, verdict) = match account.verdict() {
+        Verdict::Pass => ("pass", "Pass: every invariant and every expectation held"),
+        Verdict::ExpectationFailed => ("fail", "Fail: the plan does not hold"),
+        Verdict::InvariantFailed => ("broken", "Invariant failed: do not trust this run's figures"),
+    };
+    let _ = write!(
+        out,
+        "<header><h1>{}</h1><p>{}</p><p class=\"verdict {class}\">{verdict}</p>\n",
+        escape(&account.scenario),
+        escape(&account.description)
+    );
+    if account.time_up {
+        out.push_str("<p class=\"note\">The scenario's duration was over before all steps were done.</p>\n");
+    }
+    let greatest = |figure: fn(&VmResult) -> Option<u64>| result.vms.iter().filter_map(figure).max();
+    let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+    let points = &result.recovery_points;
+    let recovered = result.disks.len();
+    let good = result.disks.iter().filter(|disk| disk.verified).count();
+    let figures = [
+        ("worst RPO", or_dash(greatest(|vm| vm.rpo.map(|rpo| rpo.max_ms)).map(words::duration))),
+        ("worst RTO", or_dash(greatest(VmResult::rto_ms).map(words::duration))),
+        (
+            "most lost by a machine",
+            or_dash(greatest(|vm| vm.lost().map(|lost| lost.ms)).map(words::duration)),
+        ),
+        (
+            "recovery points verified",
+            format!("{} of {}", words::count(points.verified), words::count(points.made)),
+        ),
+        ("recovered disks verified", format!("{good} of {recovered}")),
+        ("machines", words::count(result.vms.len() as u64)),
+    ];
+    out.push_str("<dl class=\"figures\">");
+    for (name, value) in figures {
+        let _ = write!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
+    }
+    let _ = write!(
+        out,
+        "</dl>\n<p class=\"note\">{} simulated in {}. Content: {}. Network: {}. Seed {}.</p></header>\n",
+        words::duration(sim::metrics::milliseconds(result.ended.0)),
+        words::duration(account.wall_ms),
+        words::grain(result.content),
+        words::network(account.network),
+        account.seed
+    );
+}
+
+fn certificate(out: &mut String, account: &Account) {
+    let rows = [
+        ("repeat with", account.command.clone()),
+        ("seed", account.seed.to_string()),
+        ("network", words::network(account.network).to_owned()),
+        ("content", words::grain(account.result.content).to_owned()),
+        ("digest of the event log", hex(&account.digest)),
+        ("facts in the log", words::count(account.events)),
+        ("queue entries delivered", words::count(account.entries)),
+        ("firedrill", account.version.clone()),
+    ];
+    out.push_str(
+        "<section id=\"repeat\"><h2>The same again</h2><p>The same source, scenario, seed and network give the same event log, \
+         byte for byte, and so the same digest.</p><div class=\"scroll\"><table><tbody>",
+    );
+    for (name, value) in rows {
+        let _ = write!(out, "<tr><th scope=\"row\">{name}</th><td><code>{}</code></td></tr>", escape(&value));
+    }
+    out.push_str("</tbody></table></div></section>\n");
+}
+
+fn modelled(out: &mut String, account: &Account) {
+    let content = match account.result.content {
+        datapath::Grain::Real => {
+            "Bytes are done: every write was journalled, compressed, encrypted, stored, decrypted and compared byte for byte."
+        }
+        datapath::Grain::Extent => {
+            "Bytes are modelled: every write and its version is exact, sizes come from classes of compressibility, and recovered \
+             disks were compared by version. No byte was encrypted or compared."
+        }
+        datapath::Grain::Aggregate => {
+            "Content is modelled by sequence and size only: a recovery point was judged by the range of writes that it holds, \
+             not by extents or bytes."
+        }
+    };
+    let _ = write!(
+        out,
+        "<section id=\"modelled\"><h2>What is done, and what is modelled</h2><ul><li>{content}</li>\
+         <li>Time is modelled: links, disks, processors, boots and portal jobs take simulated time from documented figures, or \
+         from Firedrill's own model where there are none.</li>\
+         <li>The product is modelled from its public documentation; how it stores, compresses or encrypts is not public, so \
+         those are Firedrill's own.</li>\
+         <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock. RTO runs from \
+         the operator's start of a failover to the workload's first answered request.</li></ul></section>\n"
+    );
+}
