@@ -86,7 +86,10 @@ fn head(out: &mut String, account: &Account) {
     let recovered = result.disks.len();
     let good = result.disks.iter().filter(|disk| disk.verified).count();
     let figures = [
-        ("worst RPO", or_dash(greatest(|vm| vm.rpo.map(|rpo| rpo.max_ms)).map(words::duration))),
+        (
+            "worst RPO",
+            or_dash(greatest(|vm| vm.rpo.map(|rpo| rpo.max_ms)).map(words::duration)),
+        ),
         ("worst RTO", or_dash(greatest(VmResult::rto_ms).map(words::duration))),
         (
             "most lost by a machine",
@@ -130,7 +133,11 @@ fn certificate(out: &mut String, account: &Account) {
          byte for byte, and so the same digest.</p><div class=\"scroll\"><table><tbody>",
     );
     for (name, value) in rows {
-        let _ = write!(out, "<tr><th scope=\"row\">{name}</th><td><code>{}</code></td></tr>", escape(&value));
+        let _ = write!(
+            out,
+            "<tr><th scope=\"row\">{name}</th><td><code>{}</code></td></tr>",
+            escape(&value)
+        );
     }
     out.push_str("</tbody></table></div></section>\n");
 }
@@ -159,4 +166,54 @@ fn modelled(out: &mut String, account: &Account) {
          <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock. RTO runs from \
          the operator's start of a failover to the workload's first answered request.</li></ul></section>\n"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    fn limits() -> Vec<RpoLimit> {
+        vec![RpoLimit {
+            policy: "daily".into(),
+            threshold_ms: 900_000,
+        }]
+    }
+
+    #[test]
+    fn a_page_needs_nothing_but_itself_and_shows_every_part() {
+        let page = html(&synthetic::drill(), &limits());
+        for foreign in ["http:", "https:", "src=", "<script", "@import", "url("] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        for id in [
+            "findings", "steps", "states", "rpo", "backlog", "links", "machines", "disks", "checks", "repeat",
+            "modelled",
+        ] {
+            assert!(page.contains(&format!("id=\"{id}\"")), "no {id}");
+        }
+        assert!(page.contains("Two machines &lt;and&gt; a disaster."));
+        assert!(page.contains("threshold of policy daily: 15 min"));
+        assert!(!page.contains("NaN"));
+    }
+
+    #[test]
+    fn a_fleet_is_aggregated_and_stays_small() {
+        let names: Vec<String> = (0..1000).map(|n| format!("vm{n}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let page = html(&synthetic::fleet(&names), &limits());
+        assert!(page.len() < 2 << 20, "{} bytes", page.len());
+        assert!(page.contains("99th percentile") && page.contains("990 more are in record.json"));
+    }
+
+    #[test]
+    #[ignore = "writes pages to look at"]
+    fn pages_to_look_at() {
+        let folder = std::env::temp_dir();
+        std::fs::write(
+            folder.join("firedrill-drill.html"),
+            html(&synthetic::drill(), &limits()),
+        )
+        .unwrap();
+    }
 }

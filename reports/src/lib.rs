@@ -3,6 +3,7 @@
 pub mod account;
 pub mod chart;
 pub mod events;
+pub mod html;
 pub mod json;
 pub mod named;
 pub mod names;

@@ -30,7 +30,11 @@ pub struct RpoLimit {
 
 /// All charts.
 pub(super) fn all(account: &Account, limits: &[RpoLimit]) -> Vec<Figure> {
-    let mut figures = vec![states(account).draw(), rpo(account, limits).draw(), backlog(account).draw()];
+    let mut figures = vec![
+        states(account).draw(),
+        rpo(account, limits).draw(),
+        backlog(account).draw(),
+    ];
     figures.extend(links(account).map(|lines| lines.draw()));
     figures
 }
@@ -59,7 +63,11 @@ fn colour(state: ItemState) -> &'static str {
 
 fn states(account: &Account) -> Bands {
     let until = end_ms(account);
-    let steps = account.result.steps.iter().filter(|step| !account.names.step(step.step).is_empty());
+    let steps = account
+        .result
+        .steps
+        .iter()
+        .filter(|step| !account.names.step(step.step).is_empty());
     let mut rows = vec![Row {
         name: "steps".into(),
         bands: steps
@@ -67,7 +75,12 @@ fn states(account: &Account) -> Bands {
                 from: ms(step.started),
                 to: step.ended.map_or(until, ms),
                 name: account.names.step(step.step),
-                class: if matches!(step.outcome, StepOutcome::Failed(_)) { "limit" } else { "s7" }.into(),
+                class: if matches!(step.outcome, StepOutcome::Failed(_)) {
+                    "limit"
+                } else {
+                    "s7"
+                }
+                .into(),
             })
             .collect(),
     }];
@@ -98,7 +111,12 @@ fn states(account: &Account) -> Bands {
     ];
     Bands {
         id: "states",
-        title: if many { "States of the machines with the worst RPO" } else { "Steps and states" }.into(),
+        title: if many {
+            "States of the machines with the worst RPO"
+        } else {
+            "Steps and states"
+        }
+        .into(),
         note: "A band is as long as the step or the state lasted; hover for its times.".into(),
         until,
         rows,
@@ -226,7 +244,11 @@ fn backlog(account: &Account) -> Lines {
             (slot * stretch, sums)
         })
         .collect();
-    let places = ["source (journal)", "process server (cache)", "target (not yet processed)"];
+    let places = [
+        "source (journal)",
+        "process server (cache)",
+        "target (not yet processed)",
+    ];
     let series = places.iter().enumerate().map(|(place, name)| Series {
         name: (*name).to_owned(),
         points: sums
@@ -262,7 +284,10 @@ fn links(account: &Account) -> Option<Lines> {
             if sample.from > end {
                 points.push((ms(end), Some(0)));
             }
-            points.push((ms(sample.from), Some(per_mille(link, sample.to.since(sample.from), sample.bytes))));
+            points.push((
+                ms(sample.from),
+                Some(per_mille(link, sample.to.since(sample.from), sample.bytes)),
+            ));
             end = sample.to;
         }
         points.push((ms(end), Some(0)));

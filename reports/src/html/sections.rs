@@ -1,0 +1,251 @@
+//! The page's tables: findings, steps, machines, recovered disks, alerts, checks.
+
+use std::fmt::Write as _;
+
+use actors::facts::{FailoverKind, StepOutcome};
+use sim::metrics::{FindingClass, milliseconds};
+
+use super::{VMS_ALL_MAX, worst};
+use crate::account::Account;
+use crate::chart::{Table, escape};
+use crate::words;
+
+/// Findings and alerts shown; all are in the record.
+const SHOWN_MAX: usize = 100;
+/// Steps and disks shown: a fleet has thousands.
+const ROWS_MAX: usize = 400;
+
+fn section(out: &mut String, id: &str, title: &str, table: &Table, all: usize) {
+    let _ = write!(out, "<section id=\"{id}\"><h2>{title}</h2>{}", table.html());
+    if all > table.rows.len() {
+        let _ = write!(
+            out,
+            "<p class=\"note\">{} more are in record.json.</p>",
+            all - table.rows.len()
+        );
+    }
+    out.push_str("</section>\n");
+}
+
+fn head(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn or_dash(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "–".to_owned())
+}
+
+pub(super) fn findings(out: &mut String, account: &Account) {
+    let findings = &account.result.findings;
+    if findings.is_empty() {
+        return;
+    }
+    out.push_str("<section id=\"findings\"><h2>What does not hold</h2>\n");
+    for finding in findings.iter().take(SHOWN_MAX) {
+        let class = match finding.class {
+            FindingClass::Invariant => "invariant",
+            FindingClass::Expectation => "expectation",
+        };
+        let vm = finding
+            .vm
+            .map_or_else(String::new, |vm| format!(", {}", account.names.vm(vm)));
+        let _ = write!(
+            out,
+            "<div class=\"finding\"><strong>{class} {}</strong> at {}{}<br>{}</div>\n",
+            escape(&finding.name),
+            words::moment(finding.at),
+            escape(&vm),
+            escape(&finding.text)
+        );
+    }
+    let more = findings.len().saturating_sub(SHOWN_MAX) as u64 + account.result.findings_dropped;
+    if more > 0 {
+        let _ = write!(out, "<p class=\"note\">and {} more</p>", words::count(more));
+    }
+    out.push_str("</section>\n");
+}
+
+pub(super) fn steps(out: &mut String, account: &Account) {
+    // A step without a name only joins others.
+    let steps: Vec<_> = account
+        .result
+        .steps
+        .iter()
+        .filter(|step| !account.names.step(step.step).is_empty())
+        .collect();
+    let rows = steps.iter().take(ROWS_MAX).map(|step| {
+        let took = step
+            .ended
+            .map(|ended| words::duration(milliseconds(ended.since(step.started))));
+        let outcome = match &step.outcome {
+            StepOutcome::Started => "not done".to_owned(),
+            StepOutcome::Done => "done".to_owned(),
+            StepOutcome::Refused(why) => format!("refused: {why}"),
+            StepOutcome::Failed(why) => format!("failed: {why}"),
+        };
+        vec![
+            words::moment(step.started),
+            account.names.step(step.step),
+            or_dash(took),
+            outcome,
+        ]
+    });
+    let table = Table {
+        head: head(&["began (h:min:s)", "step", "took", "outcome"]),
+        rows: rows.collect(),
+    };
+    section(out, "steps", "What happened when", &table, steps.len());
+}
+
+pub(super) fn machines(out: &mut String, account: &Account) {
+    let rows = worst(account).into_iter().map(|vm| {
+        let rpo =
+            |figure: fn(&sim::metrics::Percentiles) -> u64| or_dash(vm.rpo.map(|rpo| words::duration(figure(&rpo))));
+        let failback = vm.newest(FailoverKind::Failback).and_then(|failback| failback.rto_ms());
+        let decision = vm
+            .newest(FailoverKind::Unplanned)
+            .and_then(|failover| failover.decision_ms);
+        let lost = vm.lost();
+        vec![
+            vm.name.clone(),
+            rpo(|rpo| rpo.p50_ms),
+            rpo(|rpo| rpo.p99_ms),
+            rpo(|rpo| rpo.max_ms),
+            or_dash(decision.map(words::duration)),
+            or_dash(vm.rto_ms().map(words::duration)),
+            or_dash(lost.map(|lost| words::duration(lost.ms))),
+            or_dash(lost.map(|lost| words::count(lost.writes))),
+            or_dash(lost.map(|lost| words::bytes(lost.bytes))),
+            or_dash(failback.map(words::duration)),
+            words::bytes(vm.written_bytes),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "machine",
+            "RPO p50",
+            "RPO p99",
+            "RPO max",
+            "disaster to decision",
+            "RTO",
+            "lost",
+            "lost writes",
+            "lost bytes",
+            "failback RTO",
+            "written",
+        ]),
+        rows: rows.collect(),
+    };
+    let title = if account.result.vms.len() > VMS_ALL_MAX {
+        "The machines with the worst RPO"
+    } else {
+        "Machines"
+    };
+    section(out, "machines", title, &table, account.result.vms.len());
+}
+
+pub(super) fn recovered(out: &mut String, account: &Account) {
+    let disks = &account.result.disks;
+    if disks.is_empty() {
+        return;
+    }
+    let rows = disks.iter().take(ROWS_MAX).map(|disk| {
+        vec![
+            account.names.disk(disk.disk),
+            words::failover(disk.kind).to_owned(),
+            words::moment(disk.at),
+            format!("{}/{}", disk.protection, disk.point),
+            words::bytes(disk.bytes),
+            if disk.verified { "verified" } else { "NOT VERIFIED" }.to_owned(),
+            or_dash(disk.blake3.clone()),
+            or_dash(account.file_of(disk).map(|file| file.file.display().to_string())),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "disk",
+            "by",
+            "at",
+            "protection/point",
+            "size",
+            "judged",
+            "BLAKE3",
+            "file",
+        ]),
+        rows: rows.collect(),
+    };
+    section(out, "disks", "Recovered disks", &table, disks.len());
+}
+
+pub(super) fn alerts(out: &mut String, account: &Account) {
+    let result = &account.result;
+    let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm)));
+    if result.alerts_raised > 0 {
+        let rows = result.alerts.iter().take(SHOWN_MAX).map(|alert| {
+            let severity = match alert.severity {
+                actors::facts::Severity::Warning => "warning",
+                actors::facts::Severity::Critical => "critical",
+            };
+            vec![
+                words::moment(alert.at),
+                severity.to_owned(),
+                who(alert.vm),
+                if alert.code.is_empty() {
+                    "–".to_owned()
+                } else {
+                    alert.code.clone()
+                },
+                alert.text.clone(),
+            ]
+        });
+        let table = Table {
+            head: head(&["at", "severity", "machine", "code", "text"]),
+            rows: rows.collect(),
+        };
+        section(
+            out,
+            "alerts",
+            "Alerts",
+            &table,
+            usize::try_from(result.alerts_raised).unwrap_or(usize::MAX),
+        );
+    }
+    if !result.refusals.is_empty() {
+        let rows = result.refusals.iter().take(SHOWN_MAX).map(|refusal| {
+            vec![
+                words::moment(refusal.at),
+                who(refusal.vm),
+                refusal.operation.clone(),
+                refusal.why.clone(),
+            ]
+        });
+        let table = Table {
+            head: head(&["at", "machine", "operation", "why"]),
+            rows: rows.collect(),
+        };
+        section(
+            out,
+            "refusals",
+            "What the product refused",
+            &table,
+            result.refusals.len(),
+        );
+    }
+}
+
+pub(super) fn checks(out: &mut String, account: &Account) {
+    let checks = &account.result.checks;
+    let rows = checks.iter().map(|check| {
+        vec![
+            check.invariant.clone(),
+            check.statement.clone(),
+            words::count(check.checked),
+            words::count(check.violated),
+        ]
+    });
+    let table = Table {
+        head: head(&["invariant", "what it says", "checked", "violated"]),
+        rows: rows.collect(),
+    };
+    section(out, "checks", "What was checked", &table, checks.len());
+}
