@@ -17,6 +17,9 @@ pub const RIGHT: f64 = WIDTH - 16.0;
 /// How many colours the style sheet has for series.
 pub const COLOURS: usize = 8;
 
+/// A longer cell is text, whatever it begins with (a hash).
+const NUMBER_BYTES_MAX: usize = 16;
+
 /// The numbers behind a chart.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
@@ -27,7 +30,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// As HTML; cells that begin with a digit are aligned as numbers.
+    /// As HTML; short cells that begin with a digit are aligned as numbers.
     #[must_use]
     pub fn html(&self) -> String {
         let mut out = String::from("<div class=\"scroll\"><table><thead><tr>");
@@ -38,7 +41,7 @@ impl Table {
         for row in &self.rows {
             out.push_str("<tr>");
             for cell in row {
-                let number = cell.starts_with(|c: char| c.is_ascii_digit());
+                let number = cell.len() <= NUMBER_BYTES_MAX && cell.starts_with(|c: char| c.is_ascii_digit());
                 let _ = write!(
                     out,
                     "<td{}>{}</td>",
@@ -85,11 +88,11 @@ impl Figure {
         for (class, name) in &self.legend {
             let _ = write!(out, "<li><i class=\"{class}\"></i>{}</li>", escape(name));
         }
-        let _ = write!(
+        let _ = writeln!(
             out,
             "</ul>\n<div class=\"scroll\"><svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\
              <title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{note}</desc>\n{}</svg></div>\n\
-             <details><summary>The numbers</summary>{}</details></figure>\n",
+             <details><summary>The numbers</summary>{}</details></figure>",
             self.height,
             self.drawing,
             self.table.html()
@@ -136,17 +139,17 @@ pub fn fitted(text: &str, width_max: usize) -> String {
 fn time_axis(out: &mut String, x: &scale::Scale, top: f64, bottom: f64) {
     for &tick in &x.ticks {
         let at = x.at(tick);
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<line class=\"grid\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{top:.1}\" y2=\"{bottom:.1}\"/>\
-             <text class=\"tick mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>\n",
+             <text class=\"tick mid\" x=\"{at:.1}\" y=\"{:.1}\">{}</text>",
             bottom + 16.0,
             x.unit.tick(tick)
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<text class=\"axis mid\" x=\"{:.1}\" y=\"{:.1}\">simulated time (h:min)</text>\n",
+        "<text class=\"axis mid\" x=\"{:.1}\" y=\"{:.1}\">simulated time (h:min)</text>",
         (x.start + x.end) / 2.0,
         bottom + 34.0
     );

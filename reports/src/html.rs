@@ -29,11 +29,11 @@ const STYLE: &str = include_str!("html/style.css");
 pub fn html(account: &Account, limits: &[RpoLimit]) -> String {
     let scenario = escape(&account.scenario);
     let mut out = String::with_capacity(1 << 18);
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{scenario}: {}</title>\n<style>\n{STYLE}</style></head>\n<body><main>\n",
+         <title>{scenario}: {}</title>\n<style>\n{STYLE}</style></head>\n<body><main>",
         escape(account.verdict().words())
     );
     head(&mut out, account);
@@ -71,9 +71,9 @@ fn head(out: &mut String, account: &Account) {
         Verdict::ExpectationFailed => ("fail", "Fail: the plan does not hold"),
         Verdict::InvariantFailed => ("broken", "Invariant failed: do not trust this run's figures"),
     };
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<header><h1>{}</h1><p>{}</p><p class=\"verdict {class}\">{verdict}</p>\n",
+        "<header><h1>{}</h1><p>{}</p><p class=\"verdict {class}\">{verdict}</p>",
         escape(&account.scenario),
         escape(&account.description)
     );
@@ -106,9 +106,9 @@ fn head(out: &mut String, account: &Account) {
     for (name, value) in figures {
         let _ = write!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "</dl>\n<p class=\"note\">{} simulated in {}. Content: {}. Network: {}. Seed {}.</p></header>\n",
+        "</dl>\n<p class=\"note\">{} simulated in {}. Content: {}. Network: {}. Seed {}.</p></header>",
         words::duration(sim::metrics::milliseconds(result.ended.0)),
         words::duration(account.wall_ms),
         words::grain(result.content),
@@ -156,7 +156,7 @@ fn modelled(out: &mut String, account: &Account) {
              not by extents or bytes."
         }
     };
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<section id=\"modelled\"><h2>What is done, and what is modelled</h2><ul><li>{content}</li>\
          <li>Time is modelled: links, disks, processors, boots and portal jobs take simulated time from documented figures, or \
@@ -164,7 +164,7 @@ fn modelled(out: &mut String, account: &Account) {
          <li>The product is modelled from its public documentation; how it stores, compresses or encrypts is not public, so \
          those are Firedrill's own.</li>\
          <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock. RTO runs from \
-         the operator's start of a failover to the workload's first answered request.</li></ul></section>\n"
+         the operator's start of a failover to the workload's first answered request.</li></ul></section>"
     );
 }
 
@@ -204,16 +204,5 @@ mod tests {
         let page = html(&synthetic::fleet(&names), &limits());
         assert!(page.len() < 2 << 20, "{} bytes", page.len());
         assert!(page.contains("99th percentile") && page.contains("990 more are in record.json"));
-    }
-
-    #[test]
-    #[ignore = "writes pages to look at"]
-    fn pages_to_look_at() {
-        let folder = std::env::temp_dir();
-        std::fs::write(
-            folder.join("firedrill-drill.html"),
-            html(&synthetic::drill(), &limits()),
-        )
-        .unwrap();
     }
 }

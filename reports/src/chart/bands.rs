@@ -62,9 +62,9 @@ impl Bands {
         time_axis(&mut out, &x, TOP, bottom);
         for (index, row) in self.rows.iter().enumerate() {
             let top = TOP + ROW * index as f64 + (ROW - BAND) / 2.0;
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}<title>{}</title></text>\n",
+                "<text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}<title>{}</title></text>",
                 LEFT - 8.0,
                 top + BAND / 2.0 + 4.0,
                 escape(&fitted(&row.name, 12)),
@@ -74,17 +74,17 @@ impl Bands {
                 let (from, to) = (x.at(band.from), x.at(band.to));
                 let width = (to - from).max(2.0);
                 let hover = format!("{}, {}", row.name, words(band));
-                let _ = write!(
+                let _ = writeln!(
                     out,
                     "<rect class=\"band {}\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{BAND}\" rx=\"2\">\
-                     <title>{}</title></rect>\n",
+                     <title>{}</title></rect>",
                     band.class,
                     escape(&hover)
                 );
                 if band.name.chars().count() as f64 * CHARACTER + 8.0 < width {
-                    let _ = write!(
+                    let _ = writeln!(
                         out,
-                        "<text class=\"on\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+                        "<text class=\"on\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                         from + 5.0,
                         top + BAND / 2.0 + 4.0,
                         escape(&band.name)

@@ -67,7 +67,13 @@ impl Lines {
     /// Draws it.
     #[must_use]
     pub fn draw(&self) -> Figure {
-        let series: Vec<Series> = self.series.iter().map(|s| thinned(s, POINTS_MAX)).collect();
+        // Stacked series share their moments, which thinning each for itself would lose.
+        let points_max = if self.kind == Kind::Stacked {
+            usize::MAX
+        } else {
+            POINTS_MAX
+        };
+        let series: Vec<Series> = self.series.iter().map(|s| thinned(s, points_max)).collect();
         let highest = match self.kind {
             Kind::Stacked => stacks(&series).last().and_then(|top| top.iter().max().copied()),
             _ => series.iter().flat_map(|s| s.points.iter().filter_map(|p| p.1)).max(),
@@ -79,10 +85,10 @@ impl Lines {
         let mut out = String::new();
         for &tick in &y.ticks {
             let at = y.at(tick);
-            let _ = write!(
+            let _ = writeln!(
                 out,
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-                 <text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
+                 <text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                 LEFT - 8.0,
                 at + 4.0,
                 escape(&self.unit.tick(tick))
@@ -100,9 +106,9 @@ impl Lines {
         for limit in &self.limits {
             let at = y.at(limit.value);
             let words = format!("{}: {}", limit.name, self.unit.tick(limit.value));
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"><title>{}</title></line>\n",
+                "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"><title>{}</title></line>",
                 escape(&words)
             );
             legend.push(("limit".to_owned(), words));
@@ -147,17 +153,17 @@ impl Lines {
                 pen = Some(py);
             }
             let class = format!("s{}", index % COLOURS);
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<path class=\"line {class}\" d=\"{path}\"><title>{}</title></path>\n",
+                "<path class=\"line {class}\" d=\"{path}\"><title>{}</title></path>",
                 escape(&s.name)
             );
             // Something to hover over, where it doesn't crowd the page.
             for &(at, value) in thinned(s, ROWS_MAX).points.iter() {
                 if let Some(value) = value {
-                    let _ = write!(
+                    let _ = writeln!(
                         out,
-                        "<circle class=\"dot {class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\"><title>{}</title></circle>\n",
+                        "<circle class=\"dot {class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\"><title>{}</title></circle>",
                         x.at(at),
                         y.at(value),
                         self.hover(&s.name, at, value)
@@ -190,9 +196,9 @@ impl Lines {
                 path.push('Z');
             }
             let class = format!("s{}", index % COLOURS);
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<path class=\"area {class}\" d=\"{path}\"><title>{}</title></path>\n",
+                "<path class=\"area {class}\" d=\"{path}\"><title>{}</title></path>",
                 escape(&s.name)
             );
         }
@@ -209,9 +215,9 @@ impl Lines {
                     value.map_or("–".into(), |v| self.unit.words(v))
                 );
             }
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<rect class=\"hover\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>\n",
+                "<rect class=\"hover\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
                 x.at(*at),
                 (x.at(end) - x.at(*at)).max(1.0),
                 BOTTOM - TOP,

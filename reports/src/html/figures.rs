@@ -162,13 +162,13 @@ fn rpo_of(vm: &VmResult) -> Series {
     let usual = vm
         .rpo_series
         .windows(2)
-        .map(|pair| ms(pair[1].at) - ms(pair[0].at))
+        .map(|pair| ms(pair[1].at).saturating_sub(ms(pair[0].at)))
         .fold((0_u64, 0_u64), |(sum, n), gap| (sum + gap, n + 1));
     let gap_max = RPO_GAP_MS.max(4 * usual.0 / usual.1.max(1));
     for sample in &vm.rpo_series {
         let at = ms(sample.at);
-        if last.is_some_and(|last| at - last > gap_max) {
-            points.push((at - 1, None));
+        if last.is_some_and(|last| at.saturating_sub(last) > gap_max) {
+            points.push((at, None));
         }
         points.push((at, Some(sample.reported_ms)));
         last = Some(at);
@@ -228,9 +228,7 @@ fn backlog(account: &Account) -> Lines {
         for (slot, sample) in slots {
             let now = [sample.source_bytes, sample.process_server_bytes, sample.target_bytes].map(i128::from);
             let change = changes.entry(slot).or_default();
-            for place in 0..3 {
-                change[place] += now[place] - before[place];
-            }
+            *change = std::array::from_fn(|place| change[place] + now[place] - before[place]);
             before = now;
         }
     }
@@ -238,9 +236,7 @@ fn backlog(account: &Account) -> Lines {
     let sums: Vec<(u64, [i128; 3])> = changes
         .into_iter()
         .map(|(slot, change)| {
-            for place in 0..3 {
-                sums[place] += change[place];
-            }
+            sums = std::array::from_fn(|place| sums[place] + change[place]);
             (slot * stretch, sums)
         })
         .collect();

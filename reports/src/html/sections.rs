@@ -49,9 +49,9 @@ pub(super) fn findings(out: &mut String, account: &Account) {
         let vm = finding
             .vm
             .map_or_else(String::new, |vm| format!(", {}", account.names.vm(vm)));
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<div class=\"finding\"><strong>{class} {}</strong> at {}{}<br>{}</div>\n",
+            "<div class=\"finding\"><strong>{class} {}</strong> at {}{}<br>{}</div>",
             escape(&finding.name),
             words::moment(finding.at),
             escape(&vm),
