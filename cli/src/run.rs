@@ -89,7 +89,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
 
 /// Writes the page, and the record last.
 fn write(directory: &RunDirectory, account: &Account) -> Result<(), Failure> {
-    directory.write(REPORT, reports::summary::page(account).as_bytes())?;
+    directory.write(REPORT, reports::html::html(account, &[]).as_bytes())?;
     let record = reports::json::record(account)
         .map_err(|error| Failure::Machine(format!("cannot write the record: {error}")))?;
     directory.complete(&record)?;

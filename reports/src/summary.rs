@@ -29,25 +29,6 @@ pub fn summary(account: &Account) -> String {
     out
 }
 
-/// The summary as a page that needs nothing but itself.
-#[must_use]
-pub fn page(account: &Account) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{} - firedrill</title>\n\
-         <style>:root {{ color-scheme: light dark }} body {{ margin: 1rem; overflow-x: auto }}</style></head>\n\
-         <body><pre>{}</pre></body></html>\n",
-        escaped(&account.scenario),
-        escaped(&summary(account))
-    )
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
 fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     let result = &account.result;
     writeln!(out, "{}: {}", account.scenario, account.verdict().words())?;
@@ -268,7 +249,6 @@ mod tests {
             assert!(text.contains(said), "no `{said}` in:\n{text}");
         }
         assert!(text.lines().count() < 60, "it fits a page");
-        assert!(page(&synthetic::drill()).contains("<pre>small-drill"));
     }
 
     #[test]
