@@ -43,12 +43,10 @@ fn both_networks_come_to_the_same_verdict() {
         assert_eq!(run["recovery_points"]["made"], run["recovery_points"]["verified"]);
     }
     let names = |run: &serde_json::Value| -> Vec<String> {
-        run["disks"]
-            .as_array()
-            .expect("disks")
-            .iter()
-            .map(|d| format!("{}/{}", d["vm"], d["disk"]))
-            .collect()
+        let disks = run["disks"].as_array().expect("disks").iter();
+        let mut names: Vec<String> = disks.map(|d| format!("{}/{}", d["vm"], d["disk"])).collect();
+        names.sort();
+        names
     };
     assert_eq!(names(&event), names(&turmoil));
 }

@@ -153,7 +153,7 @@ fn what_was_not_flushed_is_gone_after_a_power_cut() {
         id,
         Guest::new(guest_spec(1 << 20, vec![write(0, 0, 8), write(20 * SECOND, 8, 8)]), env),
     );
-    bench.run_seconds(51);
+    bench.run_seconds(21);
     bench.cut(0);
     let volume = bench.volume(&volume_name(DISK, "source")).unwrap();
     assert_ne!(volume.read(Extent(0), 1).unwrap()[0].content, Content::Zero);
