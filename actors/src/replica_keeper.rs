@@ -86,6 +86,8 @@ struct Copy {
     applied: BTreeSet<u32>,
     end: Option<(u32, WriteSeq)>,
     ended: bool,
+    /// Why a piece of it was refused: the copy cannot end then.
+    refused: Option<String>,
 }
 
 struct Pending {
@@ -93,7 +95,8 @@ struct Pending {
     stored_bytes: u64,
     wanted: bool,
     opened: BTreeMap<DiskId, DiskChanges>,
-    refused: bool,
+    /// Why a segment of it was refused.
+    refused: Option<String>,
 }
 
 enum Running {
@@ -303,7 +306,7 @@ impl ReplicaKeeper {
             stored_bytes,
             wanted: false,
             opened: BTreeMap::new(),
-            refused: false,
+            refused: None,
         };
         self.pending.insert(pending.tag.batch, pending);
         self.want_batches();

@@ -74,13 +74,18 @@ impl ReplicaKeeper {
             Why::Batch => {
                 // Nothing behind the hole becomes usable.
                 if let Some(pending) = self.pending.get_mut(&batch_of(header)) {
-                    pending.refused = true;
+                    pending.refused = Some(refused.to_string());
                 }
                 self.serve_tickets();
             }
             Why::Ticket(ticket) => self.ticket_failed(ticket, refused.to_string()),
             Why::Fold => self.fold = None,
-            Why::Copy => {}
+            Why::Copy => {
+                if let Some(copy) = self.copies.get_mut(&header.disk) {
+                    copy.refused = Some(refused.to_string());
+                }
+                self.serve_tickets();
+            }
         }
         self.events.push(KeeperEvent::Refused(refused));
     }
@@ -112,7 +117,7 @@ impl ReplicaKeeper {
             let pending = entry.get_mut();
             let ready = pending.tag.batch == self.replica.next_batch()
                 && pending.wanted
-                && !pending.refused
+                && pending.refused.is_none()
                 && pending.opened.len() == pending.tag.segments.len()
                 && (pending.tag.mark.is_none() || !self.replica.copying());
             if !ready {

@@ -42,16 +42,28 @@ impl ReplicaKeeper {
     fn caught_up(&self) -> bool {
         match self.pending.first_key_value() {
             None => true,
-            Some((batch, pending)) => *batch != self.replica.next_batch() || pending.refused,
+            Some((batch, _)) => *batch != self.replica.next_batch(),
         }
+    }
+
+    /// What stands in the way of processing what is stored: a segment that was refused.
+    fn stuck(&self) -> Option<&String> {
+        let piece = self.copies.values().find_map(|copy| copy.refused.as_ref());
+        let batch = || self.pending.values().find_map(|pending| pending.refused.as_ref());
+        piece.or_else(batch)
     }
 
     /// Chooses points for tickets that wait for it.
     pub(super) fn serve_tickets(&mut self) {
-        let caught_up = self.caught_up();
+        let (caught_up, stuck) = (self.caught_up(), self.stuck().cloned());
         let mut failed = Vec::new();
         let mut ready = Vec::new();
         for ticket in self.tickets.iter_mut().filter(|ticket| ticket.chosen.is_none()) {
+            // Whoever asks for the latest is not to get an older one in silence: they can ask for that.
+            if let (PointChoice::Latest, Some(why)) = (ticket.choice, &stuck) {
+                failed.push((ticket.number, why.clone()));
+                continue;
+            }
             let point = match ticket.choice {
                 PointChoice::Latest if !caught_up => continue,
                 PointChoice::Latest | PointChoice::LatestProcessed => self.replica.latest(None),
