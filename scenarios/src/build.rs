@@ -20,7 +20,7 @@ use datapath::{DiskId, Grain, SimTime, VmId};
 use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
 
 use crate::diagnose::{Blame, ScenarioError};
-use crate::model::{Expect, Scenario, Start};
+use crate::model::{Expect, Expected, Scenario, Start};
 use crate::read::Options;
 
 /// What a run is told beside its world: names, what is expected, what is to be written.
@@ -71,8 +71,8 @@ pub struct PlannedStep {
     pub action: &'static str,
     /// The machine.
     pub vm: Option<VmId>,
-    /// The product is to refuse it.
-    pub expect_refusal: bool,
+    /// How it is to end.
+    pub expected: Expected,
     /// Its line in the scenario file, from 1; 0 for one that only joins others.
     pub line: u32,
 }

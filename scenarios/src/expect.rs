@@ -5,7 +5,7 @@ use datapath::{SimTime, VmId};
 use sim::metrics::{Finding, FindingClass, RunResult, StepResult, VmResult};
 
 use crate::build::{Plan, PlannedStep};
-use crate::model::{Bound, Expect};
+use crate::model::{Bound, Ending, Expect, Expected};
 use crate::units::{show_duration, show_size};
 
 /// Machines named one by one for each expectation; the rest are counted.
@@ -63,11 +63,7 @@ fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, en
     let what = match result.map(|result| &result.outcome) {
         None => "never began: what it waits for did not happen".to_owned(),
         Some(StepOutcome::Started) => "began and did not end".to_owned(),
-        Some(StepOutcome::Done) if step.expect_refusal => "was to be refused, and was done".to_owned(),
-        Some(StepOutcome::Refused(_)) if step.expect_refusal => return None,
-        Some(StepOutcome::Done) => return None,
-        Some(StepOutcome::Refused(why)) => format!("was refused: {why}"),
-        Some(StepOutcome::Failed(why)) => format!("failed: {why}"),
+        Some(outcome) => unexpected(&step.expected, outcome)?,
     };
     let of = step
         .vm
@@ -80,6 +76,28 @@ fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, en
         text: format!("{}{of} (line {}) {what}", step.name, step.line),
         at: result.and_then(|result| result.ended).unwrap_or(ended),
         vm: step.vm,
+    })
+}
+
+/// How an ended step differs from what was expected; none where it does not.
+fn unexpected(expected: &Expected, outcome: &StepOutcome) -> Option<String> {
+    let (ending, told) = match outcome {
+        StepOutcome::Refused(why) => (Ending::Refused, format!("was refused: {why}")),
+        StepOutcome::Failed(why) => (Ending::Failed, format!("failed: {why}")),
+        StepOutcome::Done | StepOutcome::Started => (Ending::Done, "was done".to_owned()),
+    };
+    let because = expected.reason.as_deref().unwrap_or_default();
+    if ending == expected.ending && told.contains(because) {
+        return None;
+    }
+    let because = expected
+        .reason
+        .as_ref()
+        .map_or_else(String::new, |why| format!(" because of \"{why}\""));
+    Some(match expected.ending {
+        Ending::Done => told,
+        Ending::Refused => format!("was to be refused{because}, and {told}"),
+        Ending::Failed => format!("was to fail{because}, and {told}"),
     })
 }
 
@@ -161,7 +179,7 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
         .iter()
         .filter(|step| {
             plan.steps.get(step.step as usize).is_some_and(|planned| {
-                planned.action == "failover" && planned.vm == Some(vm) && !planned.expect_refusal
+                planned.action == "failover" && planned.vm == Some(vm) && planned.expected.ending == Ending::Done
             }) && step.outcome == StepOutcome::Done
         })
         .filter_map(|step| Some(sim::metrics::milliseconds(step.ended?.since(step.started))))
@@ -177,7 +195,7 @@ pub fn something_checked(plan: &Plan, result: &RunResult) -> Result<(), String> 
     let protects = plan
         .steps
         .iter()
-        .any(|step| step.action == "enable-replication" && !step.expect_refusal);
+        .any(|step| step.action == "enable-replication" && step.expected.ending == Ending::Done);
     if protects && result.recovery_points.verified == 0 {
         return Err("no recovery point was verified".to_owned());
     }
@@ -189,7 +207,7 @@ pub fn something_checked(plan: &Plan, result: &RunResult) -> Result<(), String> 
         let asked = plan
             .steps
             .iter()
-            .any(|step| step.action == action && !step.expect_refusal);
+            .any(|step| step.action == action && step.expected.ending == Ending::Done);
         if asked && !result.disks.iter().any(|disk| disk.kind == kind && disk.verified) {
             return Err(format!("no disk of a {action} was verified"));
         }

@@ -519,7 +519,13 @@ pub static STEP: Section = Section {
             "0 s",
             "with several machines: each begins so much later than the one before",
         ),
-        key("expect", "done, refused", "done", "how it is to end"),
+        key("expect", "done, refused, failed", "done", "how it is to end"),
+        key(
+            "reason",
+            "string",
+            "none",
+            "with expect refused or failed: text that the reason must hold",
+        ),
         key(
             "vm",
             "names, `*` in them, or all",

@@ -183,10 +183,31 @@ pub struct Step {
     pub wait: u64,
     /// Each machine begins so much later than the one before.
     pub stagger: u64,
-    /// The product is to refuse it.
-    pub expect_refusal: bool,
+    /// How it is to end.
+    pub expected: Expected,
     /// Its line in the file, from 1.
     pub line: u32,
+}
+
+/// How a step is to end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// How.
+    pub ending: Ending,
+    /// Text that the reason must hold, where it is not to be done.
+    pub reason: Option<String>,
+}
+
+/// The ways in which a step ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// It is complete.
+    #[default]
+    Done,
+    /// The product refuses it.
+    Refused,
+    /// It is tried and fails.
+    Failed,
 }
 
 /// What a step does. Servers are places among the scenario's servers.

@@ -12,7 +12,7 @@ use datapath::{DiskId, SimTime, VmId};
 
 use super::machines::passphrase;
 use super::{Places, PlannedStep};
-use crate::model::{Condition, Do, Scenario, Step, Which};
+use crate::model::{Condition, Do, Ending, Expected, Scenario, Step, Which};
 
 /// More waiting than this between two steps is joined in one place.
 const JOIN_ABOVE: usize = 4_096;
@@ -78,14 +78,14 @@ impl Builder<'_> {
                     after,
                     delay: step.wait.saturating_add(step.stagger.saturating_mul(place)),
                     action: self.action(step, *vm),
-                    expect_refusal: step.expect_refusal,
+                    expect_refusal: step.expected.ending == Ending::Refused,
                 },
                 PlannedStep {
                     step: number,
                     name,
                     action: step.word,
                     vm: vm.map(vm_id),
-                    expect_refusal: step.expect_refusal,
+                    expected: step.expected.clone(),
                     line: step.line,
                 },
             );
@@ -129,7 +129,7 @@ impl Builder<'_> {
                     name: format!("{name}: all done"),
                     action: "note",
                     vm: None,
-                    expect_refusal: false,
+                    expected: Expected::default(),
                     line: 0,
                 },
             );

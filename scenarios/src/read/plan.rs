@@ -9,7 +9,7 @@ use super::estate::Estate;
 use super::vms::Vms;
 use crate::diagnose::{At, Located, Problem, did_you_mean, list};
 use crate::keys;
-use crate::model::{Bound, Condition, Do, Expect, STATES, Step, Which};
+use crate::model::{Bound, Condition, Do, Ending, Expect, Expected, STATES, Step, Which};
 use crate::reader::{Bytes, Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -39,7 +39,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Keys that every step has.
-const COMMON: &[&str] = &["do", "name", "at", "after", "wait", "stagger", "expect"];
+const COMMON: &[&str] = &["do", "name", "at", "after", "wait", "stagger", "expect", "reason"];
 
 /// The words of the actions, for the reference.
 #[must_use]
@@ -100,9 +100,7 @@ impl Plan<'_> {
         let begin = self.begin(table);
         let wait = table.get_or("wait", Nanos(0)).0;
         let stagger = table.get_or("stagger", Nanos(0)).0;
-        let expect_refusal = table
-            .word("expect", &[("done", false), ("refused", true)])
-            .is_some_and(|expect| expect.value);
+        let expected = self.expected(table);
         let (word, taken) = ACTIONS[action?.value];
         for key in keys::STEP.keys.iter().map(|key| key.name) {
             if !COMMON.contains(&key) && !taken.contains(&key) {
@@ -133,9 +131,32 @@ impl Plan<'_> {
             begin,
             wait,
             stagger,
-            expect_refusal,
+            expected,
             line: self.context.line(table.at),
         })
+    }
+
+    /// How the step is to end.
+    fn expected(&self, table: &Reader<'_>) -> Expected {
+        let endings = [
+            ("done", Ending::Done),
+            ("refused", Ending::Refused),
+            ("failed", Ending::Failed),
+        ];
+        let ending = table
+            .word("expect", &endings)
+            .map_or(Ending::Done, |ending| ending.value);
+        let reason = table.get::<String>("reason");
+        if let Some(reason) = reason.as_ref().filter(|_| ending == Ending::Done) {
+            self.context.diagnosis.push(
+                Problem::new(reason.at, "a step that is done gives no reason", "no meaning here")
+                    .help("with `expect = \"refused\"` or `\"failed\"` it is text that the reason must hold"),
+            );
+        }
+        Expected {
+            ending,
+            reason: reason.map(|reason| reason.value),
+        }
     }
 
     /// What an action needs that another part of the file must give.

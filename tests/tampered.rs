@@ -1,0 +1,131 @@
+//! One byte of any stored segment, changed between replication and failover, is found, named and refused.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use common::{folder, pass, root, run};
+use serde_json::Value;
+
+const SCENARIO: &str = "scenarios/tampered-segment.toml";
+
+/// The facts of a run.
+fn events(out: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(out.join("events.jsonl")).expect("events");
+    text.lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a fact a line")["fact"].take())
+        .collect()
+}
+
+/// The names of the segments that a run refused, each once.
+fn refused(events: &[Value]) -> BTreeSet<String> {
+    let names = events.iter().filter(|event| event["fact"] == "segment-refused");
+    names
+        .map(|event| event["name"].as_str().expect("a name").to_owned())
+        .collect()
+}
+
+fn tamper(disk: &str, segment: usize, byte: u64) -> Vec<String> {
+    let sets = [
+        format!("step.tamper.disk={disk}"),
+        format!("step.tamper.segment={segment}"),
+        format!("step.tamper.byte={byte}"),
+        "step.failover.reason=batch-".to_owned(),
+    ];
+    sets.into_iter().flat_map(|set| ["--set".to_owned(), set]).collect()
+}
+
+#[test]
+fn a_changed_byte_of_any_stored_segment_is_found_named_and_refused() {
+    let out = folder();
+    let mut found = 0;
+    for (index, disk) in ["os", "data"].into_iter().enumerate() {
+        let mut names = BTreeSet::new();
+        for segment in 0.. {
+            let mut length = 0;
+            let mut name = None;
+            for place in ["first", "middle", "last"] {
+                let byte = match place {
+                    "first" => 0,
+                    "middle" => length / 2,
+                    _ => length - 1,
+                };
+                let run_folder = out.path().join(format!("{disk}-{segment}-{place}"));
+                let sets = tamper(disk, segment, byte);
+                let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+                let (code, result, stderr) = run(SCENARIO, &run_folder, &sets);
+                let events = events(&run_folder);
+                if code == 1 && refused(&events).is_empty() {
+                    // There is no segment of that number: the step said so, and nothing else went wrong.
+                    let findings = result["findings"].to_string();
+                    assert!(findings.contains("segments of that disk are stored"), "{findings}");
+                    break;
+                }
+                assert_eq!(code, 0, "{disk} {segment} {place}: {stderr}{}", result["findings"]);
+                let refused = refused(&events);
+                assert_eq!(refused.len(), 1, "{refused:?}");
+                let of_it = refused.into_iter().next().expect("one");
+                assert!(of_it.starts_with(&format!("vm0/disk{index}/batch-")), "{of_it}");
+                assert!(name.as_ref().is_none_or(|name| *name == of_it), "{name:?} {of_it}");
+                length = stored(&events)[&of_it];
+                name = Some(of_it);
+                assert_eq!(
+                    result["disks"],
+                    Value::Array(Vec::new()),
+                    "nothing of it reached a disk"
+                );
+                assert!(events.iter().all(|event| event["fact"] != "recovered"));
+                assert!(
+                    events
+                        .iter()
+                        .all(|event| event["fact"] != "life-started" || event["place"] != "azure")
+                );
+            }
+            let Some(name) = name else { break };
+            assert!(names.insert(name.clone()), "{name} twice");
+            found += 1;
+        }
+        assert!(names.len() >= 3, "{disk}: {names:?}");
+    }
+    assert!(found >= 6, "{found}");
+}
+
+/// The lengths of all segments of changes that were stored, by name.
+fn stored(events: &[Value]) -> BTreeMap<String, u64> {
+    let stored = events
+        .iter()
+        .filter(|event| event["fact"] == "segment-stored" && event["kind"]["Changes"].is_object());
+    stored
+        .map(|event| {
+            let index = usize::from(event["disk"] == "app.data");
+            let name = format!(
+                "vm0/disk{}/batch-{:08}",
+                index,
+                event["kind"]["Changes"]["batch"].as_u64().expect("a number")
+            );
+            (name, event["stored_bytes"].as_u64().expect("bytes"))
+        })
+        .collect()
+}
+
+#[test]
+fn the_scenario_passes_on_both_networks_and_fails_where_the_failover_was_to_succeed() {
+    let out = folder();
+    for network in ["event", "turmoil"] {
+        pass(SCENARIO, &out.path().join(network), &["--network", network]);
+    }
+    let text = std::fs::read_to_string(root().join(SCENARIO)).expect("the scenario");
+    let trusting: String = text
+        .lines()
+        .filter(|line| !line.starts_with("expect = ") && !line.starts_with("reason = "))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert!(trusting.len() < text.len());
+    let file = out.path().join("tampered-segment.toml");
+    std::fs::write(&file, trusting).expect("written");
+    let (code, result, _) = run(file.to_str().expect("UTF-8"), &out.path().join("trusting"), &[]);
+    assert_eq!((code, &result["verdict"]), (1, &Value::from("fail")));
+    let findings = result["findings"].to_string();
+    assert!(findings.contains("vm0/disk1/batch-00000002 refused"), "{findings}");
+}
