@@ -228,6 +228,9 @@ impl ReplicaKeeper {
     /// Segments that the owner is to fetch now.
     pub fn take_wanted(&mut self) -> Vec<SegmentHeader> {
         let mut now = Vec::new();
+        if self.held {
+            return now;
+        }
         while self.asked.len() + self.running.len() < AT_A_TIME
             && let Some((header, why)) = self.wanted.pop_front()
         {
