@@ -5,7 +5,7 @@
 //! not run at the start are there without power until something creates them.
 
 mod calibrate;
-mod machines;
+pub(crate) mod machines;
 mod steps;
 
 use std::collections::BTreeMap;

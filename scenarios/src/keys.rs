@@ -217,6 +217,7 @@ const SPEED: Key = key(
     "1",
     "speed of a core against the reference of the cost table",
 );
+const DISK_RATE: Key = key("disk_rate", "rate", "\"200 MB/s\"", "how fast that disk is written");
 const CLOCK: Key = key("clock_skew", "duration", "0 s", "its clock is ahead by this");
 
 /// `[[management_server]]`.
@@ -230,6 +231,7 @@ pub static MANAGEMENT_SERVER: Section = Section {
         CORES,
         SPEED,
         key("cache", "size", "\"600 GB\"", "the cache disk of its process server"),
+        DISK_RATE,
         CLOCK,
     ],
 };
@@ -260,6 +262,7 @@ pub static PROCESS_SERVER: Section = Section {
         CORES,
         SPEED,
         key("cache", "size", "\"600 GB\"", "its cache disk"),
+        DISK_RATE,
         CLOCK,
     ],
 };
@@ -276,6 +279,7 @@ pub static MASTER_TARGET: Section = Section {
         CORES,
         SPEED,
         key("retention_disk", "size", "\"1 TB\"", "its retention disk"),
+        DISK_RATE,
         CLOCK,
     ],
 };

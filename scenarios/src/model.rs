@@ -99,6 +99,8 @@ pub struct Server {
     pub speed: u32,
     /// Its cache or retention disk.
     pub disk_bytes: u64,
+    /// How fast that disk is written, in bytes per second.
+    pub disk_bytes_per_second: u64,
     /// Its clock is ahead by this.
     pub clock_skew: u64,
 }

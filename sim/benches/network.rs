@@ -169,6 +169,7 @@ fn world(linked: bool) -> WorldSpec {
         speed_per_mille: 1000,
         cores: 1,
         disk_bytes: 1 << 30,
+        disk_bytes_per_second: 200_000_000,
         clock_skew: 0,
         on: true,
         components: (0..components).map(|_| component()).collect(),

@@ -34,6 +34,8 @@ pub struct MachineSpec {
     pub cores: u32,
     /// Bytes of its file disk (cache, journal, retention); volumes are apart.
     pub disk_bytes: u64,
+    /// How fast that disk is written, in bytes per second.
+    pub disk_bytes_per_second: u64,
     /// Its clock is off by so many nanoseconds.
     pub clock_skew: i64,
     /// Whether it has power at the start.

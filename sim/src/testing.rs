@@ -37,6 +37,7 @@ pub fn machine(name: &str, zone: Zone) -> MachineSpec {
         speed_per_mille: 1000,
         cores: 2,
         disk_bytes: 1 << 40,
+        disk_bytes_per_second: 200_000_000,
         clock_skew: 0,
         on: true,
         components: vec![ComponentSpec::Vcenter(VcenterSpec { vms: Vec::new() })],

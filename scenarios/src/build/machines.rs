@@ -18,6 +18,10 @@ use crate::model::{Scenario, Server, Vm};
 
 /// An account or a service of Azure has room for whatever an estate holds.
 const AZURE_DISK_BYTES: u64 = 1 << 60;
+/// And takes it in faster than one machine sends it (our model).
+const AZURE_DISK_BYTES_PER_SECOND: u64 = 2_500_000_000;
+/// How fast a machine's file disk is written where the scenario does not say (our model: a small array of 10,000 rpm disks).
+pub(crate) const DISK_BYTES_PER_SECOND: u64 = 200_000_000;
 /// Beside its change journal, a protected machine's file disk keeps its agent's small files.
 const AGENT_FILES_BYTES: u64 = 64 << 20;
 /// A batch without a mark is cut when this much waits: bounded memory at every hop (our model).
@@ -86,6 +90,7 @@ impl Machines<'_> {
             speed_per_mille: SPEED,
             cores: AZURE_CORES,
             disk_bytes: AZURE_DISK_BYTES,
+            disk_bytes_per_second: AZURE_DISK_BYTES_PER_SECOND,
             clock_skew: 0,
             on: true,
             components: vec![component],
@@ -192,6 +197,7 @@ impl Machines<'_> {
             speed_per_mille: server.speed,
             cores: server.cores,
             disk_bytes: server.disk_bytes,
+            disk_bytes_per_second: server.disk_bytes_per_second,
             clock_skew: i64::try_from(server.clock_skew).unwrap_or(i64::MAX),
             // A process server in Azure is created by a step.
             on: server.zone != Zone::AzureVnet,
@@ -262,6 +268,7 @@ impl Machines<'_> {
             speed_per_mille: SPEED,
             cores: GUEST_CORES,
             disk_bytes: vm.journal.saturating_add(AGENT_FILES_BYTES),
+            disk_bytes_per_second: DISK_BYTES_PER_SECOND,
             clock_skew: i64::try_from(vm.clock_skew).unwrap_or(i64::MAX),
             on: false,
             components: vec![ComponentSpec::Agent(agent), ComponentSpec::Guest(guest)],

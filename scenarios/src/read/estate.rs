@@ -4,6 +4,7 @@ use actors::messages::LinkKind;
 use sim::spec::Zone;
 
 use super::{Context, unique};
+use crate::build::machines::DISK_BYTES_PER_SECOND;
 use crate::diagnose::{At, Located, Problem};
 use crate::keys::{self, Section};
 use crate::model::{Link, Roles, Server};
@@ -337,6 +338,19 @@ impl ServerTable<'_> {
         let disk_bytes = self
             .disk_key
             .map_or(self.disk_default, |key| table.get_or(key, Bytes(self.disk_default)).0);
+        let disk_bytes_per_second = if self.has("disk_rate") {
+            let rate = table.get::<Rate>("disk_rate");
+            rate.map_or(DISK_BYTES_PER_SECOND, |rate| rate.value.bytes_per_second())
+        } else {
+            DISK_BYTES_PER_SECOND
+        };
+        if disk_bytes_per_second == 0 {
+            diagnosis.push(Problem::new(
+                table.key_at("disk_rate"),
+                "a disk that takes nothing in",
+                "more than 0",
+            ));
+        }
         let (Some(name), Some(zone)) = (name, zone) else {
             return;
         };
@@ -380,6 +394,7 @@ impl ServerTable<'_> {
                 cores,
                 speed,
                 disk_bytes,
+                disk_bytes_per_second,
                 clock_skew,
             });
         }

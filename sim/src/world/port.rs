@@ -143,7 +143,8 @@ impl World for Engine {
                 bytes += unflushed;
             }
         }
-        let end = disks::flush_end(self.now.get(), state.disk_free, bytes);
+        let rate = self.spec.machines[machine.0 as usize].disk_bytes_per_second;
+        let end = disks::flush_end(self.now.get(), state.disk_free, bytes, rate);
         state.disk_free = end;
         let flush = Flush {
             holder,
