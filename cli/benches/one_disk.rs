@@ -35,7 +35,7 @@ use sim::spec::{NetworkKind, RunOptions};
 
 /// As the command has it.
 const LEVEL: i32 = 3;
-const MEMORY_BYTES: u64 = 2 << 30;
+const MEMORY_BYTES: u64 = 768 << 20;
 const ROUNDS: usize = 3;
 const PIECE_BYTES: u64 = 1 << 20;
 const SCENARIO: &str = include_str!("../../scenarios/one-disk.toml");

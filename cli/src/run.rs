@@ -24,8 +24,9 @@ use crate::{repeat, vault_key};
 const RUNS: &str = "runs";
 /// zstd's own default: what the process server compresses at.
 const COMPRESSION_LEVEL: i32 = 3;
-/// Bytes of disks and files in memory; the rest is in temporary files.
-const MEMORY_BYTES: u64 = 2 << 30;
+/// Bytes of disks and files in memory; the rest is in temporary files. With what the program needs beside it, a run of real disks of any
+/// size stays below 1 GiB.
+const MEMORY_BYTES: u64 = 768 << 20;
 /// turmoil's tick, in nanoseconds.
 const TICK: u64 = 10_000_000;
 /// More workers than this have nothing to do.

@@ -16,7 +16,7 @@ use crate::units::{EXTENT_BYTES, Extent, WriteSeq, extents_of};
 
 use groups::Groups;
 use pages::Page;
-pub use pages::PageStore;
+pub use pages::{Budget, PageStore};
 
 /// Why a volume could not be read or written.
 #[derive(Debug, thiserror::Error)]

@@ -21,7 +21,7 @@ use actors::ports::ActorId;
 use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
 use actors::spec::{ComponentKind, ComponentSpec};
 use datapath::SimTime;
-use datapath::volume::PageStore;
+use datapath::volume::{Budget, PageStore};
 
 use crate::compute::Pool;
 use crate::disks::spill::Spill;
@@ -173,8 +173,9 @@ impl Engine {
         factory: ActorFactory,
         carrier: Carrier,
     ) -> Result<Rc<Engine>, RunError> {
-        let spill = Spill::new(options.memory_bytes / 2, options.spill.clone());
-        let store = PageStore::new(options.memory_bytes / 2);
+        let budget = Budget::new(options.memory_bytes);
+        let spill = Spill::new(budget.clone(), options.spill.clone());
+        let store = PageStore::sharing(&budget, options.spill.as_deref());
         let volumes = volumes::at_start(&spec, options, &store);
         let volumes = volumes.map_err(|error| RunError::Machine(error.to_string()))?;
         let (machines, actors) = crate::machines::build(&spec, &spill);

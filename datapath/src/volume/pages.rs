@@ -13,13 +13,62 @@ use bytes::Bytes;
 
 use super::VolumeError;
 
+/// A bound on the bytes that are kept in memory, shared by all that keep some there. Clones count together.
+#[derive(Clone)]
+pub struct Budget(Arc<Counted>);
+
+struct Counted {
+    bound: u64,
+    used: AtomicU64,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(bytes: u64) -> Budget {
+        Budget(Arc::new(Counted {
+            bound: bytes,
+            used: AtomicU64::new(0),
+        }))
+    }
+
+    /// Takes bytes if they fit and `leave` more would.
+    #[must_use]
+    pub fn take(&self, bytes: u64, leave: u64) -> bool {
+        let fits = self.used().saturating_add(bytes).saturating_add(leave) <= self.0.bound;
+        if fits {
+            self.take_anyway(bytes);
+        }
+        fits
+    }
+
+    /// Takes bytes that are in memory whether they fit or not.
+    pub fn take_anyway(&self, bytes: u64) {
+        self.0.used.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives back what was taken.
+    pub fn give_back(&self, bytes: u64) {
+        self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes taken.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Ordering::Relaxed)
+    }
+}
+
+/// Of a budget that they share with others, pages leave one part in so many: they are kept long, what else there is passes through.
+const LEFT_TO_OTHERS: u64 = 8;
+
 /// Where volumes keep their pages.
 #[derive(Clone)]
 pub struct PageStore(Arc<Inner>);
 
 struct Inner {
-    memory_bytes: u64,
-    used: Arc<AtomicU64>,
+    budget: Budget,
+    leave: u64,
     folder: Option<std::path::PathBuf>,
     file: OnceLock<File>,
     end: AtomicU64,
@@ -28,12 +77,12 @@ struct Inner {
 /// Bytes in memory, and the count that they are part of.
 pub(super) struct Held {
     bytes: Bytes,
-    used: Arc<AtomicU64>,
+    budget: Budget,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes.len() as u64, Ordering::Relaxed);
+        self.budget.give_back(self.bytes.len() as u64);
     }
 }
 
@@ -48,15 +97,19 @@ impl PageStore {
     /// A store that keeps up to `memory_bytes` in memory; its file, if it needs one, is made in the system's temporary folder.
     #[must_use]
     pub fn new(memory_bytes: u64) -> PageStore {
-        PageStore::in_folder(memory_bytes, None)
+        PageStore::made(&Budget::new(memory_bytes), 0, None)
     }
 
-    /// A store whose file, if it needs one, is made in `folder`.
+    /// A store that shares a budget with others, and leaves them some of it; its file, if it needs one, is made in `folder`.
     #[must_use]
-    pub fn in_folder(memory_bytes: u64, folder: Option<&Path>) -> PageStore {
+    pub fn sharing(budget: &Budget, folder: Option<&Path>) -> PageStore {
+        PageStore::made(budget, budget.0.bound / LEFT_TO_OTHERS, folder)
+    }
+
+    fn made(budget: &Budget, leave: u64, folder: Option<&Path>) -> PageStore {
         PageStore(Arc::new(Inner {
-            memory_bytes,
-            used: Arc::default(),
+            budget: budget.clone(),
+            leave,
             folder: folder.map(Path::to_owned),
             file: OnceLock::new(),
             end: AtomicU64::new(0),
@@ -77,12 +130,11 @@ impl PageStore {
 
     pub(super) fn put(&self, bytes: &Bytes) -> Result<Page, VolumeError> {
         let len = bytes.len() as u32;
-        if self.0.used.load(Ordering::Relaxed) + u64::from(len) <= self.0.memory_bytes {
-            self.0.used.fetch_add(u64::from(len), Ordering::Relaxed);
+        if self.0.budget.take(u64::from(len), self.0.leave) {
             // A copy: a slice would keep the whole frame or segment that it was cut from.
             let held = Held {
                 bytes: Bytes::copy_from_slice(bytes),
-                used: Arc::clone(&self.0.used),
+                budget: self.0.budget.clone(),
             };
             return Ok(Page::Memory {
                 held: Arc::new(held),

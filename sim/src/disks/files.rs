@@ -324,15 +324,16 @@ impl Files for MachineFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datapath::volume::Budget;
     use proptest::prelude::*;
 
     fn disk() -> MachineFiles {
-        MachineFiles::new(1 << 40, Spill::new(2_000, None))
+        MachineFiles::new(1 << 40, Spill::new(Budget::new(2_000), None))
     }
 
     #[test]
     fn a_full_disk_refuses_and_stays_as_it_was() {
-        let disk = MachineFiles::new(100, Spill::new(1 << 20, None));
+        let disk = MachineFiles::new(100, Spill::new(Budget::new(1 << 20), None));
         disk.append("a", Blob::modelled(vec![1; 3], 60)).unwrap();
         let full = DiskError::Full { free: 40, wanted: 41 };
         assert_eq!(disk.append("a", Blob::modelled(vec![2], 41)), Err(full.clone()));

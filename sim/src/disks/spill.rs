@@ -12,14 +12,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use datapath::disk::DiskError;
+use datapath::volume::Budget;
 
 /// Smaller pieces are not worth a read.
 const SMALLEST: usize = 4096;
 
 /// Memory up to a bound, then a file.
 pub struct Spill {
-    memory_bytes: u64,
-    in_memory: Cell<u64>,
+    budget: Budget,
     folder: Option<PathBuf>,
     file: RefCell<Option<Rc<File>>>,
     end: Cell<u64>,
@@ -40,24 +40,17 @@ pub struct Piece {
 }
 
 impl Spill {
-    /// A spill that keeps up to `memory_bytes` in memory and the rest in a file in `folder` (or the system's place for such).
+    /// A spill that keeps in memory what the budget allows and the rest in a file in `folder` (or the system's place for such).
     #[must_use]
-    pub fn new(memory_bytes: u64, folder: Option<PathBuf>) -> Rc<Spill> {
+    pub fn new(budget: Budget, folder: Option<PathBuf>) -> Rc<Spill> {
         Rc::new(Spill {
-            memory_bytes,
-            in_memory: Cell::new(0),
+            budget,
             folder,
             file: RefCell::new(None),
             end: Cell::new(0),
             failure: RefCell::new(None),
             room: RefCell::new(BTreeMap::new()),
         })
-    }
-
-    /// Bytes kept in memory.
-    #[must_use]
-    pub fn in_memory(&self) -> u64 {
-        self.in_memory.get()
     }
 
     /// Whether the file failed.
@@ -84,8 +77,10 @@ impl Spill {
     /// [`DiskError::Machine`] where the file cannot be written.
     pub fn put(self: &Rc<Spill>, bytes: Bytes) -> Result<Piece, DiskError> {
         let len = bytes.len() as u64;
-        let place = if bytes.len() < SMALLEST || self.in_memory.get() + len <= self.memory_bytes {
-            self.in_memory.set(self.in_memory.get() + len);
+        let place = if bytes.len() < SMALLEST {
+            self.budget.take_anyway(len);
+            Place::Memory(bytes)
+        } else if self.budget.take(len, 0) {
             Place::Memory(bytes)
         } else {
             let offset = self.allocate(len);
@@ -172,10 +167,7 @@ impl Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         match &self.place {
-            Place::Memory(bytes) => {
-                let left = self.spill.in_memory.get() - bytes.len() as u64;
-                self.spill.in_memory.set(left);
-            }
+            Place::Memory(bytes) => self.spill.budget.give_back(bytes.len() as u64),
             Place::File { offset, len } => {
                 self.spill.room.borrow_mut().insert((*len, *offset), ());
             }
@@ -189,12 +181,13 @@ mod tests {
 
     #[test]
     fn what_passes_the_bound_is_read_back_from_the_file_and_its_room_is_used_again() {
-        let spill = Spill::new(10_000, None);
+        let budget = Budget::new(10_000);
+        let spill = Spill::new(budget.clone(), None);
         let bytes = |n: u8| Bytes::from(vec![n; 8_000]);
         let first = spill.put(bytes(1)).unwrap();
         let second = spill.put(bytes(2)).unwrap();
         let third = spill.put(bytes(3)).unwrap();
-        assert_eq!(spill.in_memory(), 8_000);
+        assert_eq!(budget.used(), 8_000);
         assert_eq!(spill.end.get(), 16_000);
         assert_eq!(second.read(10, 20).unwrap(), vec![2; 20]);
         drop(second);
@@ -203,6 +196,6 @@ mod tests {
         assert_eq!(fourth.read(0, 8_000).unwrap(), bytes(4));
         assert_eq!(third.read(0, 8_000).unwrap(), bytes(3));
         drop(first);
-        assert_eq!(spill.in_memory(), 0);
+        assert_eq!(budget.used(), 0);
     }
 }

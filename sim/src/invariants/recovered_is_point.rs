@@ -4,7 +4,7 @@
 //! judged on whole disks, every extent, whatever was judged before. Reference: design §3, "The oracle".
 
 use super::Law;
-use crate::oracle::compare::{Comparison, Expect, Held, compare_disk};
+use crate::oracle::compare::{Comparison, Expect, Held, compare_and_hash_disk};
 use crate::oracle::history::History;
 use datapath::WriteSeq;
 
@@ -17,7 +17,7 @@ pub const LAW: Law = Law {
 /// Checks a whole recovered disk; the comparison holds its digest.
 #[must_use]
 pub fn check(disk: &str, history: &History, point: u64, seq: WriteSeq, held: &dyn Held) -> (Vec<String>, Comparison) {
-    let comparison = compare_disk(history, Expect::At(seq), held);
+    let comparison = compare_and_hash_disk(history, Expect::At(seq), held);
     let what = format!("{disk} recovered at point {point} (write {})", seq.0);
     (comparison.verdict(&what).into_iter().collect(), comparison)
 }

@@ -15,6 +15,8 @@ use super::root::Used;
 const BLOCK_EXTENTS: u64 = (ZEROS.len() as u64) / EXTENT_BYTES;
 /// Blocks that are in memory at a time, twice.
 const BLOCKS_AT_A_TIME: u64 = 16;
+/// Blocks whose results are in memory at a time, where the blocks themselves are not kept.
+const RESULTS_AT_A_TIME: usize = 4096;
 /// Mismatches that are described.
 const DESCRIBED: usize = 3;
 
@@ -55,7 +57,7 @@ pub struct Comparison {
     pub described: Vec<String>,
     /// With [`Expect::Since`]: extents that hold something other than the newest version, and what.
     pub found: Vec<(u64, Print)>,
-    /// BLAKE3 of the whole disk, in the real grain.
+    /// BLAKE3 of the whole disk, in the real grain, where it was asked for.
     pub digest: Option<blake3::Hash>,
 }
 
@@ -78,6 +80,17 @@ impl Comparison {
             self.extents,
             self.described.join("; ")
         ))
+    }
+
+    /// Whether the disk has as many bytes as it should; if not, that is what is wrong.
+    fn has_its_size(&mut self, history: &History, disk: &dyn Held) -> bool {
+        let (bytes, should) = (disk.bytes(), history.bytes);
+        if bytes != should {
+            self.wrong = 1;
+            self.described
+                .push(format!("the disk has {bytes} bytes, it should have {should}"));
+        }
+        bytes == should
     }
 
     fn join(&mut self, other: Comparison) {
@@ -110,13 +123,31 @@ pub fn compare_runs(history: &History, expect: Expect, runs: &[Run]) -> Comparis
 #[must_use]
 pub fn compare_disk(history: &History, expect: Expect, disk: &dyn Held) -> Comparison {
     let mut all = Comparison::default();
-    if disk.bytes() != history.bytes {
-        all.wrong = 1;
-        let text = format!("the disk has {} bytes, it should have {}", disk.bytes(), history.bytes);
-        all.described.push(text);
+    if !all.has_its_size(history, disk) {
         return all;
     }
-    let real = history.grain == Grain::Real;
+    let blocks = history.extents().div_ceil(BLOCK_EXTENTS);
+    for from in (0..blocks).step_by(RESULTS_AT_A_TIME) {
+        let to = (from + RESULTS_AT_A_TIME as u64).min(blocks);
+        let results: Vec<Comparison> = (from..to)
+            .into_par_iter()
+            .map(|block| compare_block(history, expect, disk, block * BLOCK_EXTENTS).1)
+            .collect();
+        results.into_iter().for_each(|result| all.join(result));
+    }
+    all
+}
+
+/// The same, with the disk's digest in the real grain: one group of blocks is hashed, in order, while the next is read and compared.
+#[must_use]
+pub fn compare_and_hash_disk(history: &History, expect: Expect, disk: &dyn Held) -> Comparison {
+    if history.grain != Grain::Real {
+        return compare_disk(history, expect, disk);
+    }
+    let mut all = Comparison::default();
+    if !all.has_its_size(history, disk) {
+        return all;
+    }
     let mut hasher = blake3::Hasher::new();
     let mut left = history.bytes;
     let blocks = history.extents().div_ceil(BLOCK_EXTENTS);
@@ -130,13 +161,10 @@ pub fn compare_disk(history: &History, expect: Expect, disk: &dyn Held) -> Compa
     let mut pending = group(0);
     let mut next = BLOCKS_AT_A_TIME;
     while !pending.is_empty() {
-        // One group is hashed, in order, while the next is read and compared.
         let (rest, following) = rayon::join(
             || {
                 for (runs, _) in &pending {
-                    if real {
-                        left = hash_runs(&mut hasher, runs, left);
-                    }
+                    left = hash_runs(&mut hasher, runs, left);
                 }
                 left
             },
@@ -148,7 +176,7 @@ pub fn compare_disk(history: &History, expect: Expect, disk: &dyn Held) -> Compa
         }
         next += BLOCKS_AT_A_TIME;
     }
-    all.digest = real.then(|| hasher.finalize());
+    all.digest = Some(hasher.finalize());
     all
 }
 
