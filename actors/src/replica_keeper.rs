@@ -149,6 +149,8 @@ pub struct ReplicaKeeper {
     changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
     events: Vec<KeeperEvent>,
     held: bool,
+    /// Why the index refused something that was sealed and opened rightly: nothing behind it becomes usable.
+    broken: Option<String>,
 }
 
 impl ReplicaKeeper {
@@ -194,6 +196,7 @@ impl ReplicaKeeper {
             changed: BTreeMap::new(),
             events: Vec::new(),
             held: false,
+            broken: None,
         }
     }
 

@@ -102,6 +102,16 @@ pub enum ReplicaError {
         /// The batch.
         batch: u64,
     },
+    /// A recovery point's mark is not the last write of what the replica holds with its batch: it would be no prefix.
+    #[error("batch {batch} marks write {mark}, but the replica then holds writes up to {holds}")]
+    NoPrefix {
+        /// The batch.
+        batch: u64,
+        /// The mark's write.
+        mark: u64,
+        /// The last write of the batch, or the highest position of what was copied.
+        holds: u64,
+    },
     /// The disk is none of the machine's.
     #[error("the machine has no disk {0:?}")]
     NoDisk(DiskId),
@@ -202,8 +212,9 @@ impl Replica {
     /// Takes in a piece of a copy, in any order.
     ///
     /// # Errors
-    /// Where the disk is not the machine's, or content cannot be written.
+    /// Where the disk is not the machine's, or content cannot be written: a run that cannot is found before anything is written.
     pub fn apply_copy(&mut self, changes: &DiskChanges) -> Result<(), ReplicaError> {
+        self.check(changes)?;
         self.write(changes, changes.last)?;
         self.applied_bytes += changes.summary.map_or_else(|| changes.plain_bytes(), |s| s.bytes);
         Ok(())
@@ -242,7 +253,8 @@ impl Replica {
     /// Takes in a batch, opened: whole, in order, or not at all. With a mark it makes a recovery point.
     ///
     /// # Errors
-    /// Where it is not next, not whole, or marks a point while a copy is not complete; nothing has changed then.
+    /// Where it is not next, not whole, does not fit the disks, or marks a point while a copy is not complete or below what the replica
+    /// holds; nothing has changed then. Where the real machine fails while content is written.
     pub fn accept(&mut self, tag: Tag, opened: &[DiskChanges]) -> Result<Accepted, ReplicaError> {
         if tag.batch < self.next {
             return Ok(Accepted::Already);
@@ -267,11 +279,19 @@ impl Replica {
                 opened,
             });
         }
-        if let Some(unknown) = opened.iter().find(|changes| !self.base.contains_key(&changes.disk)) {
-            return Err(ReplicaError::NoDisk(unknown.disk));
-        }
-        if tag.mark.is_some() && self.copying() {
-            return Err(ReplicaError::Copying { batch: tag.batch });
+        opened.iter().try_for_each(|changes| self.check(changes))?;
+        if let Some(mark) = tag.mark {
+            if self.copying() {
+                return Err(ReplicaError::Copying { batch: tag.batch });
+            }
+            let holds = tag.last.max(self.last).max(self.highest);
+            if mark.seq != holds {
+                return Err(ReplicaError::NoPrefix {
+                    batch: tag.batch,
+                    mark: mark.seq.0,
+                    holds: holds.0,
+                });
+            }
         }
         let in_layer = !self.copying.is_empty();
         let fold = in_layer || self.points.is_empty();
@@ -312,6 +332,13 @@ impl Replica {
                 self.layers.entry(batch).or_default().insert(disk, layer);
             }
         }
+    }
+
+    /// Whether changes can be written: to a disk of the machine, all runs within it.
+    fn check(&self, changes: &DiskChanges) -> Result<(), ReplicaError> {
+        let disk = changes.disk;
+        let volume = self.base.get(&disk).ok_or(ReplicaError::NoDisk(disk))?;
+        Ok(changes.runs.iter().try_for_each(|run| volume.accepts(run))?)
     }
 
     /// Writes what has a higher position than what is there.

@@ -204,7 +204,9 @@ pub fn open(
     }
     let body = 12 + len;
     if is_modelled {
-        modelled::read(&header, bytes, body)
+        modelled::read(&header, blob, body)
+    } else if blob.size != bytes.len() as u64 {
+        Err("it counts as another size than it has")
     } else {
         sealed::open(worker, key, &header, bytes, body)
     }

@@ -34,6 +34,14 @@ pub enum VolumeError {
     /// The run's content is not of the volume's grain.
     #[error("content of another grain was written")]
     Grain,
+    /// The run's bytes are not those of its extents.
+    #[error("{bytes} bytes were written to {extents} extents")]
+    Length {
+        /// How many bytes.
+        bytes: u64,
+        /// To how many extents.
+        extents: u32,
+    },
     /// Reading the base image or the spill file failed.
     #[error("{0}")]
     Machine(String),
@@ -249,12 +257,29 @@ impl Volume {
         }
     }
 
+    /// Whether a run can be written here, as far as that depends on the run.
+    ///
+    /// # Errors
+    /// Where the run is not on the disk, of another grain, or holds another number of bytes than its extents have.
+    pub fn accepts(&self, run: &Run) -> Result<(), VolumeError> {
+        self.check(run.start, run.extents)?;
+        match (&run.content, self.grain) {
+            (Content::Bytes(bytes), Grain::Real) if bytes.len() as u64 != run.bytes() => Err(VolumeError::Length {
+                bytes: bytes.len() as u64,
+                extents: run.extents,
+            }),
+            (Content::Zero, _) | (Content::Bytes(_), Grain::Real) | (Content::Version { .. }, Grain::Extent) => Ok(()),
+            _ => Err(VolumeError::Grain),
+        }
+    }
+
     /// Writes a run.
     ///
     /// # Errors
-    /// Where the run is not on the disk or of another grain, and where the real machine fails.
+    /// As [`Volume::accepts`], and where the real machine fails.
     pub fn write(&mut self, run: &Run) -> Result<(), VolumeError> {
-        let (start, end) = self.check(run.start, run.extents)?;
+        self.accepts(run)?;
+        let (start, end) = (run.start.0, run.end().0);
         let piece = match (&run.content, self.grain) {
             (Content::Zero, _) => Piece::Zero,
             (Content::Bytes(bytes), Grain::Real) => Piece::Page(self.store.put(bytes)?),

@@ -243,13 +243,14 @@ impl ReplicaKeeper {
     }
 
     /// The replica could not be written: the real machine below failed, or a law of the index was broken.
-    pub(super) fn failed(&self, why: &str) {
+    pub(super) fn failed(&mut self, why: &str) {
         self.env.fact(Fact::Alert {
             vm: Some(self.protection.vm),
             severity: Severity::Critical,
             code: String::new(),
             text: format!("replica: {why}"),
         });
+        self.broken.get_or_insert_with(|| why.to_owned());
     }
 }
 

@@ -46,11 +46,11 @@ impl ReplicaKeeper {
         }
     }
 
-    /// What stands in the way of processing what is stored: a segment that was refused.
+    /// What stands in the way of processing what is stored: a segment that was refused, or a batch that the index did not take.
     fn stuck(&self) -> Option<&String> {
         let piece = self.copies.values().find_map(|copy| copy.refused.as_ref());
         let batch = || self.pending.values().find_map(|pending| pending.refused.as_ref());
-        piece.or_else(batch)
+        piece.or_else(batch).or(self.broken.as_ref())
     }
 
     /// Chooses points for tickets that wait for it.

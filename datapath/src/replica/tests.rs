@@ -295,6 +295,103 @@ fn a_batch_enters_whole_in_order_or_not_at_all() {
     assert_eq!(replica.points().len(), 1);
 }
 
+fn two_disks() -> Replica {
+    let store = PageStore::new(1 << 30);
+    let disks = (0..2)
+        .map(|i| (disk(i), Volume::new(&store, Grain::Real, EXTENTS * EXTENT_BYTES)))
+        .collect();
+    Replica::new(VmId(0), 1, disks)
+}
+
+/// What a replica holds before its first point, and where it stands.
+fn state(replica: &Replica) -> (Vec<[u8; 16]>, u64, WriteSeq, u64, usize) {
+    let sums = (0..2)
+        .map(|i| {
+            let base = replica.base(disk(i)).expect("a disk");
+            base.checksum(Extent(0), EXTENTS as u32).expect("read")
+        })
+        .collect();
+    let points = replica.points().len();
+    (
+        sums,
+        replica.next_batch(),
+        replica.position(),
+        replica.applied_bytes(),
+        points,
+    )
+}
+
+#[test]
+fn a_batch_or_piece_that_does_not_fit_its_disks_changes_nothing() {
+    let mut source = Source::new();
+    source.write(0, 1, 2);
+    source.write(1, 3, 2);
+    let (tag, opened) = source.cut(1, Some((1, 1)));
+    let past_the_end = |changes: &mut DiskChanges| changes.runs.last_mut().expect("a run").start = Extent(EXTENTS - 1);
+    let too_short = |changes: &mut DiskChanges| changes.runs.last_mut().expect("a run").extents += 1;
+    let modelled = |changes: &mut DiskChanges| {
+        changes.runs.last_mut().expect("a run").content = Content::Version {
+            version: WriteSeq(1),
+            class: crate::content::Class(0),
+        };
+    };
+    let spoils: [&dyn Fn(&mut DiskChanges); 3] = [&past_the_end, &too_short, &modelled];
+    for spoil in spoils {
+        let mut replica = two_disks();
+        let before = state(&replica);
+        let mut bad = opened.clone();
+        spoil(bad.last_mut().expect("the second disk"));
+        assert!(matches!(
+            replica.accept(tag.clone(), &bad),
+            Err(ReplicaError::Volume(_))
+        ));
+        replica.begin_copy(disk(1));
+        assert!(matches!(replica.apply_copy(&bad[1]), Err(ReplicaError::Volume(_))));
+        assert_eq!(state(&replica), before, "nothing was written");
+        replica.end_copy(disk(1), WriteSeq(0));
+        replica.accept(tag.clone(), &opened).expect("what fits goes in");
+        // With a point there, batches are kept sealed; one that could never be put together is not kept.
+        let mut next = tag.clone();
+        next.batch = 2;
+        assert!(replica.accept(next, &bad).is_err());
+        assert_eq!(replica.next_batch(), 2);
+    }
+}
+
+#[test]
+fn a_mark_that_is_no_prefix_of_what_is_held_is_refused() {
+    let mut source = Source::new();
+    source.write(0, 1, 2);
+    source.write(1, 3, 2);
+    let mut replica = two_disks();
+    replica.begin_copy(disk(0));
+    let read_later = {
+        let mut later = source.clone();
+        later.write(0, 5, 1);
+        later.piece(0, 0, 8)
+    };
+    replica.apply_copy(&read_later).expect("applied");
+    replica.end_copy(disk(0), WriteSeq(3));
+    let (tag, opened) = source.cut(1, Some((1, 1)));
+    let before = state(&replica);
+    assert!(matches!(
+        replica.accept(tag.clone(), &opened),
+        Err(ReplicaError::NoPrefix { mark: 2, holds: 3, .. })
+    ));
+    let mut within = tag;
+    within.mark.as_mut().expect("a mark").seq = WriteSeq(1);
+    assert!(matches!(
+        replica.accept(within, &opened),
+        Err(ReplicaError::NoPrefix { mark: 1, .. })
+    ));
+    assert_eq!(state(&replica), before);
+    source.write(0, 5, 1);
+    let (whole, opened) = source.cut(1, Some((1, 1)));
+    replica
+        .accept(whole, &opened)
+        .expect("all that was copied is below the mark");
+}
+
 #[test]
 fn a_pinned_point_and_the_newest_are_never_pruned() {
     let store = PageStore::new(1 << 30);

@@ -25,10 +25,19 @@ pub(super) fn describe(header: &SegmentHeader, changes: &DiskChanges, calibratio
         summary: changes.summary,
     };
     out.extend_from_slice(&postcard::to_stdvec(&description).expect("a description always encodes"));
-    let hash = blake3::hash(&out);
-    out.extend_from_slice(&hash.as_bytes()[..HASH_BYTES]);
     let size = around + runs_bytes(&changes.runs, calibration) + changes.summary.map_or(0, |s| sizes(&s, calibration));
+    let hash = hash(&out, size);
+    out.extend_from_slice(&hash);
     Blob::modelled(out, size)
+}
+
+/// What stands for the seals of real content: over the description, and the size that it counts as.
+fn hash(description: &[u8], size: u64) -> [u8; HASH_BYTES] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(description).update(&size.to_le_bytes());
+    let mut half = [0; HASH_BYTES];
+    hasher.finalize_xof().fill(&mut half);
+    half
 }
 
 /// Rows and chunks that the runs would take, cut as real content is cut.
@@ -65,14 +74,15 @@ fn sizes(summary: &Summary, calibration: &Calibration) -> u64 {
     bytes as u64
 }
 
-pub(super) fn read(header: &SegmentHeader, bytes: &[u8], body: usize) -> Result<DiskChanges, &'static str> {
+pub(super) fn read(header: &SegmentHeader, blob: &Blob, body: usize) -> Result<DiskChanges, &'static str> {
+    let bytes = blob.bytes.as_ref();
     let end = bytes
         .len()
         .checked_sub(HASH_BYTES)
         .filter(|end| *end >= body)
         .ok_or("it is cut off")?;
-    if blake3::hash(&bytes[..end]).as_bytes()[..HASH_BYTES] != bytes[end..] {
-        return Err("it was changed");
+    if hash(&bytes[..end], blob.size) != bytes[end..] {
+        return Err("it or its size was changed");
     }
     let (description, unread): (Description, _) =
         postcard::take_from_bytes(&bytes[body..end]).map_err(|_| "its description cannot be read")?;

@@ -274,4 +274,21 @@ fn modelled_segments_are_refused_when_changed() {
             "byte {at}"
         );
     }
+    for size in [0, segment.blob.size - 1, segment.blob.size + 1, u64::MAX] {
+        let blob = Blob {
+            size,
+            ..segment.blob.clone()
+        };
+        assert!(opened(&segment.header, &blob).is_err(), "size {size}");
+    }
+}
+
+#[test]
+fn a_real_segment_that_counts_as_another_size_is_refused() {
+    let segment = sealed(&changes(&[(3, 20)], 5), 2);
+    let blob = Blob {
+        size: segment.blob.size / 2,
+        ..segment.blob
+    };
+    assert!(opened(&segment.header, &blob).is_err());
 }
