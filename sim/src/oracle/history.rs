@@ -133,6 +133,13 @@ impl History {
         }
     }
 
+    /// The print of what an extent holds after a write; none where the start's content cannot be read.
+    #[must_use]
+    pub fn print_at(&self, extent: u64, seq: WriteSeq) -> Option<Print> {
+        let version = self.extents.get(&extent).and_then(|versions| versions.at(seq));
+        version.map_or_else(|| self.root.print(extent).ok(), |version| Some(version.print))
+    }
+
     /// Extents between two that were written to.
     pub fn written(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, &Versions)> {
         self.extents

@@ -371,13 +371,12 @@ impl Oracle {
         }
         of.forget_passed(mark.point);
         // The first point has everything to show; one after a resynchronization may show all, and has to show what batches changed.
-        let all = of.newest_processed.is_none();
-        of.newest_processed = Some(*mark);
+        let before = of.newest_processed.replace(*mark);
         self.ledger.check(points_in_order::LAW, at, Some(vm), violations);
 
         let right = match self.grain {
             Grain::Aggregate => self.judge_sizes(at, vm, protection, mark, applied_bytes),
-            _ => self.judge_content(at, vm, protection, mark, &changed, all, evidence),
+            _ => self.judge_content(at, vm, protection, (before, mark), &changed, evidence),
         };
         if let Some(right) = right {
             self.points.1 += 1;
@@ -406,16 +405,14 @@ impl Oracle {
         Some(right)
     }
 
-    /// Judges a point by what the target shows; none where it shows nothing.
-    #[allow(clippy::too_many_arguments)]
+    /// Judges a point, with the mark of the one before, by what the target shows; none where it shows nothing.
     fn judge_content(
         &mut self,
         at: SimTime,
         vm: VmId,
         protection: u32,
-        mark: &Mark,
+        (before, mark): (Option<Mark>, &Mark),
         changed: &Changed,
-        all: bool,
         evidence: Option<Evidence>,
     ) -> Option<bool> {
         let shown = match evidence? {
@@ -424,7 +421,13 @@ impl Oracle {
             Evidence::Wrote { .. } => return None,
         };
         let (track, of) = self.protection(vm, protection)?;
-        let histories = track.guests.at(of.machine, mark.marked)?.disks.as_ref()?;
+        let life = track.guests.at(of.machine, mark.marked)?;
+        let histories = life.disks.as_ref()?;
+        // Where the power was lost since the point before: that point's seq, and what the disks held then.
+        let lost_power = before.and_then(|before| {
+            let earlier = track.guests.at(of.machine, before.marked)?;
+            (earlier.life != life.life).then_some((before.seq, earlier.disks.as_ref()?))
+        });
         let nothing = Ranges::default();
         let mut violations = Vec::new();
         for ((disk, _), history) in track.spec.disks.iter().zip(histories) {
@@ -437,11 +440,18 @@ impl Oracle {
                 Shown::Runs(runs) => {
                     let runs = runs.iter().find(|(of, _)| of == disk).map_or(&[][..], |(_, runs)| runs);
                     let everything;
-                    let must_show = if all {
-                        everything = used_by(history, mark.seq);
-                        &everything
-                    } else {
-                        changed.get(&disk.index).unwrap_or(&nothing)
+                    let changed = changed.get(&disk.index).unwrap_or(&nothing);
+                    let earlier = lost_power.and_then(|(seq, disks)| Some((seq, disks.get(usize::from(disk.index))?)));
+                    let must_show = match (before, earlier) {
+                        (None, _) => {
+                            everything = used_by(history, mark.seq);
+                            &everything
+                        }
+                        (_, Some((seq, earlier))) => {
+                            everything = changed.minus(&as_before(changed, (earlier, seq), (history, mark.seq)));
+                            &everything
+                        }
+                        _ => changed,
                     };
                     violations.extend(point_is_prefix::check_runs(&name, history, mark, runs, must_show).0);
                 }
@@ -456,6 +466,15 @@ impl Oracle {
 enum Shown {
     Runs(Vec<(DiskId, Vec<Run>)>),
     Disks(Vec<(DiskId, Volume)>),
+}
+
+/// Extents that were written to and hold what they held at a point before: the guest's writes went with its power, so there is
+/// nothing to show.
+fn as_before(written: &Ranges, before: (&History, WriteSeq), now: (&History, WriteSeq)) -> Ranges {
+    let print = |(history, seq): (&History, WriteSeq), extent| history.print_at(extent, seq);
+    let extents = written.as_slice().iter().flat_map(|(from, to)| *from..*to);
+    let same = extents.filter(|extent| print(before, *extent).is_some_and(|held| print(now, *extent) == Some(held)));
+    Ranges::from_unordered(same.map(|extent| (extent, extent + 1)).collect())
 }
 
 /// What a disk uses at a place of the sequence: what its image had, and what was written.
