@@ -463,6 +463,9 @@ impl Agent {
         if let Some(running) = &self.replication
             && running.saved.protection.protection == number
         {
+            if running.saved.protection.process_server != protection.process_server {
+                self.with(|replication| replication.move_to(protection));
+            }
             return Ok(Reply::Done);
         }
         let old = self.saved.replication.take();

@@ -394,9 +394,11 @@ fn component_of(command: &Command) -> Component {
             Component::MobilityService
         }
         Command::Receive(_) | Command::Finish { .. } | Command::Release { .. } => Component::MasterTarget,
-        Command::Discover { .. } | Command::PushInstall { .. } | Command::Serve(_) | Command::Unserve { .. } => {
-            Component::ProcessServer
-        }
+        Command::Discover { .. }
+        | Command::PushInstall { .. }
+        | Command::Serve(_)
+        | Command::HandOver { .. }
+        | Command::Unserve { .. } => Component::ProcessServer,
         Command::Vcenter { .. } => Component::ConfigurationServer,
     }
 }

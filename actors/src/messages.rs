@@ -181,6 +181,13 @@ pub enum Operation {
         /// The machine.
         vm: VmId,
     },
+    /// Moves a machine's replication to another process server ("Load balance", "Switch": facts §1.6).
+    MoveToProcessServer {
+        /// The machine.
+        vm: VmId,
+        /// The process server that it is to use.
+        process_server: MachineId,
+    },
     /// Creates the temporary process server in Azure.
     AddProcessServer {
         /// Its machine.
@@ -319,6 +326,8 @@ pub enum Body {
         /// The number of the copy that the agent is in or has ended (initial copy 1, each resynchronization one more). A higher one
         /// than before voids what the process server has of an unfinished batch and of older, unfinished copies.
         copy: u32,
+        /// The last batch that a process server has acknowledged; where that was another one, batches go on after it.
+        cached: u64,
     },
     /// The process server is ready, and has everything up to here on its cache disk or beyond.
     Welcome {
@@ -730,6 +739,13 @@ pub enum Command {
     },
     /// To a process server: this protection is coming; know its target.
     Serve(Protection),
+    /// To a process server: take nothing more of this protection from its agent, and say when all of it that the cache holds is stored.
+    HandOver {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+    },
     /// To a process server: this protection has ended.
     Unserve {
         /// The machine.

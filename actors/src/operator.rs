@@ -157,6 +157,10 @@ impl Operator {
                     .for_each(|machine| self.env.world().power(*machine, true));
                 Ok(())
             }
+            Action::Link { link, up } => {
+                self.env.world().link(link, up);
+                Ok(())
+            }
             Action::TamperSegment { disk, index, byte } => self.tamper(disk, index, byte),
             Action::Note(_) => Ok(()),
         };

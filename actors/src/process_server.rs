@@ -31,7 +31,7 @@ use crate::start::actor;
 
 use delivery::Target;
 use errands::Errands;
-use intake::Caching;
+use intake::{Caching, Greeting};
 use stream::Stream;
 
 const SECOND: u64 = 1_000_000_000;
@@ -70,7 +70,7 @@ pub struct ProcessServer {
     /// Connections of agents, and the machine each has greeted for.
     agents: BTreeMap<ConnId, Option<VmId>>,
     /// Greetings for protections that were not announced yet.
-    early: Vec<(ConnId, Protection, u32)>,
+    early: Vec<(ConnId, Greeting)>,
     caching: BTreeMap<u64, Caching>,
     jobs: BTreeMap<u64, sealing::Job>,
     next_key: u64,
@@ -198,6 +198,7 @@ impl ProcessServer {
                 self.serve(protection);
                 self.reply(id, Ok(Reply::Done));
             }
+            Command::HandOver { vm, protection } => self.hand_over(id, vm, protection),
             Command::Unserve { vm, protection } => {
                 self.unserve(vm, protection);
                 self.reply(id, Ok(Reply::Done));
@@ -255,8 +256,8 @@ impl ProcessServer {
         self.open_target(protection.target);
         self.ask_epochs(vm);
         let early = std::mem::take(&mut self.early);
-        for (conn, greeted, copy) in early {
-            self.on_hello(conn, greeted, copy);
+        for (conn, greeting) in early {
+            self.on_hello(conn, greeting);
         }
     }
 
@@ -269,6 +270,35 @@ impl ProcessServer {
             self.forget(vm);
             self.env.files().remove(&served_file(vm));
             self.seal_more();
+        }
+    }
+
+    /// The machine moves to another process server. What was acknowledged to its agent must reach the target from here.
+    fn hand_over(&mut self, id: u64, vm: VmId, protection: u32) {
+        let Some(stream) = self
+            .streams
+            .get_mut(&vm)
+            .filter(|s| s.protection.protection == protection)
+        else {
+            return self.reply(id, Ok(Reply::Done));
+        };
+        stream.handing_over = Some(id);
+        if let Some(conn) = stream.agent.take() {
+            self.agents.remove(&conn);
+            self.env.close(conn);
+        }
+        self.handed_over(vm);
+    }
+
+    /// Says so once nothing of a machine that moves away is left here. A batch that is not whole is still its agent's.
+    fn handed_over(&mut self, vm: VmId) {
+        let caching = self.caching.values().any(|caching| caching.vm() == vm);
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let empty = stream.batches.is_empty() && stream.copies.values().all(|copy| copy.pieces.is_empty());
+        if let Some(id) = stream.handing_over.filter(|_| empty && !caching) {
+            self.reply(id, Ok(Reply::Done));
         }
     }
 

@@ -296,6 +296,13 @@ pub enum Action {
     PowerOff(Vec<MachineId>),
     /// Gives machines power.
     PowerOn(Vec<MachineId>),
+    /// Cuts a link, in silence, or restores it.
+    Link {
+        /// The link, by its number in the world's specification.
+        link: u32,
+        /// Restored.
+        up: bool,
+    },
     /// Flips one bit of a stored segment of a machine's disk (an attack on the storage account).
     TamperSegment {
         /// The disk.

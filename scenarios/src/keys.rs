@@ -570,7 +570,7 @@ pub static STEP: Section = Section {
             "process_server",
             "name",
             "the machine's",
-            "push-install, enable-replication, reprotect, add- and remove-process-server",
+            "push-install, enable-replication, reprotect, move-to-, add- and remove-process-server",
         ),
         key(
             "master_target",
@@ -586,6 +586,12 @@ pub static STEP: Section = Section {
             "names of sites",
             "none",
             "power-off, power-on: all machines of these sites",
+        ),
+        key(
+            "link",
+            "name",
+            "",
+            "cut-link, restore-link: nothing passes it any more, in silence",
         ),
         key("disk", "name of a disk", "the first", "tamper-segment"),
         key(

@@ -257,6 +257,8 @@ pub enum Do {
     PlannedFailover,
     /// commit
     Commit,
+    /// move-to-process-server
+    Move(usize),
     /// add-process-server
     AddProcessServer(usize),
     /// remove-process-server
@@ -286,6 +288,13 @@ pub enum Do {
         /// Machines to protect, where they run on premises.
         vms: Vec<usize>,
     },
+    /// cut-link, restore-link
+    Link {
+        /// The link's place among the scenario's links.
+        link: usize,
+        /// restore-link
+        up: bool,
+    },
     /// tamper-segment
     TamperSegment {
         /// The disk's place on its machine.
@@ -312,6 +321,7 @@ impl Do {
                 | Do::AddProcessServer(_)
                 | Do::RemoveProcessServer(_)
                 | Do::Power { .. }
+                | Do::Link { .. }
                 | Do::Note(_)
         )
     }

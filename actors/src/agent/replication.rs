@@ -15,9 +15,9 @@ use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, FLUSH, FLUSH_DUE, MARK, PS};
 use crate::facts::Fact;
-use crate::messages::{Boot, Local};
+use crate::messages::{Boot, Local, Protection};
 use crate::ports::{Env, TimerId, Token};
-use crate::session::Session;
+use crate::session::{Session, SessionEvent};
 use crate::spec::{AgentSpec, ComponentKind};
 
 /// A journal record is durable after this long, whether the guest flushes or not.
@@ -183,6 +183,22 @@ impl Replication {
             self.env.cancel(timer);
         }
         self.stopped = true;
+    }
+
+    /// Goes on with another process server. The one before has handed over: what it acknowledged is stored.
+    pub fn move_to(&mut self, protection: Protection) {
+        self.session_event(SessionEvent::Lost);
+        self.session.stop(&self.env);
+        let token = Token {
+            what: PS,
+            key: self.generation,
+        };
+        self.session = Session::new(protection.process_server, protection.port, token);
+        self.saved.protection = Protection {
+            copy: self.saved.protection.copy,
+            ..protection
+        };
+        self.session.start(&self.env);
     }
 
     pub fn key(&mut self) -> u64 {

@@ -40,6 +40,7 @@ impl Replication {
                 let hello = Body::Hello {
                     protection: self.saved.protection.clone(),
                     copy: self.saved.copy,
+                    cached: self.saved.cached.0,
                 };
                 self.session.send(&self.env, hello);
                 self.session.owe(&self.env);

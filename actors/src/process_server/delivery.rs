@@ -295,6 +295,7 @@ impl ProcessServer {
         }
         self.deliver_all(machine);
         self.seal_more();
+        self.handed_over(disk.vm);
     }
 
     fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind, why: &str) {
@@ -367,6 +368,7 @@ impl ProcessServer {
         self.complain(vm, written.err());
         self.deliver(vm);
         self.seal_more();
+        self.handed_over(vm);
     }
 
     fn on_copy_end_put(&mut self, disk: DiskId, number: u32) {

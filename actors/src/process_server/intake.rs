@@ -29,6 +29,15 @@ pub(super) enum Caching {
     Piece { disk: DiskId, copy: u32, part: u32 },
 }
 
+/// How an agent introduces itself.
+pub(super) struct Greeting {
+    pub(super) protection: Protection,
+    /// The number of its copy.
+    pub(super) copy: u32,
+    /// The last batch that a process server has acknowledged to it.
+    pub(super) cached: u64,
+}
+
 impl Caching {
     pub(super) fn vm(&self) -> VmId {
         match self {
@@ -68,8 +77,18 @@ impl ProcessServer {
     }
 
     pub(super) fn on_agent_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
-        if let Body::Hello { protection, copy } = body {
-            return self.on_hello(conn, protection, copy);
+        if let Body::Hello {
+            protection,
+            copy,
+            cached,
+        } = body
+        {
+            let greeting = Greeting {
+                protection,
+                copy,
+                cached,
+            };
+            return self.on_hello(conn, greeting);
         }
         // Only who has greeted for a machine speaks for it.
         let Some(Some(vm)) = self.agents.get(&conn).copied() else {
@@ -147,18 +166,23 @@ impl ProcessServer {
         }
     }
 
-    pub(super) fn on_hello(&mut self, conn: ConnId, protection: Protection, copy: u32) {
-        let vm = protection.vm;
+    pub(super) fn on_hello(&mut self, conn: ConnId, greeting: Greeting) {
+        let vm = greeting.protection.vm;
         let Some(stream) = self
             .streams
             .get_mut(&vm)
-            .filter(|s| s.protection.protection == protection.protection)
+            .filter(|s| s.protection.protection == greeting.protection.protection)
         else {
             if self.agents.contains_key(&conn) {
-                self.early.push((conn, protection, copy));
+                self.early.push((conn, greeting));
             }
             return;
         };
+        if stream.handing_over.is_some() {
+            self.agents.remove(&conn);
+            return self.env.close(conn);
+        }
+        let Greeting { copy, cached, .. } = greeting;
         if let Some(old) = stream.agent.replace(conn).filter(|old| *old != conn) {
             self.agents.remove(&old);
             self.env.close(old);
@@ -168,9 +192,23 @@ impl ProcessServer {
             stream.copy = copy;
             self.drop_unfinished(vm, copy);
         }
+        self.go_on_after(vm, cached);
         let Some(stream) = self.streams.get(&vm) else { return };
         let (batch, parts) = (stream.whole, stream.parts.len() as u32);
         self.env.send(conn, Body::Welcome { vm, batch, parts });
+    }
+
+    /// Another process server had batches up to this one, and has stored them.
+    fn go_on_after(&mut self, vm: VmId, cached: u64) {
+        let Some(stream) = self.streams.get_mut(&vm).filter(|s| s.whole < cached) else {
+            return;
+        };
+        let files = self.env.files();
+        for part in 0..stream.parts.len() as u32 {
+            files.remove(&stream.part_file(stream.whole + 1, part));
+        }
+        stream.cached_bytes -= stream.parts.drain(..).sum::<u64>();
+        stream.whole = cached;
     }
 
     /// A new copy voids an unfinished batch and what is left of older copies.
@@ -378,6 +416,7 @@ impl ProcessServer {
             }
         }
         self.seal_more();
+        self.handed_over(vm);
     }
 
     /// Says something to the machine's agent, if it is there; what it misses it asks for when it comes back.

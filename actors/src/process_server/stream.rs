@@ -16,6 +16,8 @@ pub(super) struct Stream {
     pub(super) protection: Protection,
     /// The agent's connection, while there is one.
     pub(super) agent: Option<ConnId>,
+    /// The command to hand over to another process server: no agent is welcome any more.
+    pub(super) handing_over: Option<u64>,
     /// The number of the agent's copy, from its last greeting.
     pub(super) copy: u32,
     /// The last batch that is whole and durable in the cache.
@@ -103,6 +105,7 @@ impl Stream {
         Stream {
             protection,
             agent: None,
+            handing_over: None,
             copy: 0,
             whole: 0,
             parts: Vec::new(),

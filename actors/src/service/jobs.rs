@@ -206,6 +206,7 @@ impl Service {
                 the option to shut down (FO17)"
                 .to_owned()),
             Operation::Commit { vm } => self.plan_commit(vm),
+            Operation::MoveToProcessServer { vm, process_server } => self.plan_move(vm, process_server),
             Operation::AddProcessServer { machine } => Ok(self.plan_add_process_server(machine)),
             Operation::RemoveProcessServer { machine } => self.plan_remove_process_server(machine),
             Operation::Reprotect {
@@ -468,6 +469,7 @@ fn vm_of(operation: &Operation) -> Option<VmId> {
         | Operation::Failover { vm, .. }
         | Operation::PlannedFailover { vm }
         | Operation::Commit { vm }
+        | Operation::MoveToProcessServer { vm, .. }
         | Operation::Reprotect { vm, .. }
         | Operation::Failback { vm, .. }
         | Operation::DisableReplication { vm } => Some(*vm),
@@ -491,6 +493,7 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::Failover { .. } => "failover",
         Operation::PlannedFailover { .. } => "planned-failover",
         Operation::Commit { .. } => "commit",
+        Operation::MoveToProcessServer { .. } => "move-to-process-server",
         Operation::AddProcessServer { .. } => "add-process-server",
         Operation::RemoveProcessServer { .. } => "remove-process-server",
         Operation::Reprotect { .. } => "reprotect",

@@ -2,7 +2,7 @@
 
 use super::jobs::{Condition, Stage, order, then, until};
 use super::{MINUTE, Service};
-use crate::facts::Fact;
+use crate::facts::{Fact, ItemState};
 use crate::messages::{Command, Component, Policy};
 use crate::ports::MachineId;
 use crate::spec::{Os, failback_policy};
@@ -69,6 +69,42 @@ impl Service {
                     });
                     service.policies.insert(policy.name.clone(), policy);
                 }
+                Ok(())
+            }),
+        ])
+    }
+
+    /// Moves a machine to another process server: the one before stores what it has acknowledged, then the agent goes on with the
+    /// other, and the vault grants that one epochs above the first one's. A process server that does not answer cannot hand over, and
+    /// nobody else has what it acknowledged: the job fails and says so.
+    pub(super) fn plan_move(&mut self, vm: VmId, process_server: MachineId) -> Result<Vec<Stage>, String> {
+        self.vm(vm)?;
+        self.must_be(
+            vm,
+            &[ItemState::Protected],
+            "a machine moves to another process server while it is replicated to Azure and needs no copy",
+        )?;
+        let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
+        let current = current.ok_or("the machine is not replicated")?;
+        let (before, protection) = (current.process_server, current.protection);
+        if before == process_server {
+            return Err("the machine replicates through this process server already".to_owned());
+        }
+        Ok(vec![
+            until(Condition::Up(process_server, Component::ProcessServer)),
+            order(before, Command::HandOver { vm, protection }),
+            then(move |service, job| {
+                let item = service.items.get_mut(&vm);
+                let current = item.and_then(|item| item.current.as_mut());
+                let current = current.ok_or("the machine is not replicated any more")?;
+                current.process_server = process_server;
+                let moved = current.clone();
+                service.command(before, Command::Unserve { vm, protection }, None);
+                let stages = vec![
+                    order(process_server, Command::Serve(moved.clone())),
+                    order(moved.source, Command::Protect(moved)),
+                ];
+                service.insert_stages(job, stages);
                 Ok(())
             }),
         ])

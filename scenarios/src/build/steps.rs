@@ -305,6 +305,10 @@ impl Builder<'_> {
             },
             Do::PlannedFailover => Operation::PlannedFailover { vm: id },
             Do::Commit => Operation::Commit { vm: id },
+            Do::Move(index) => Operation::MoveToProcessServer {
+                vm: id,
+                process_server: server(*index),
+            },
             Do::AddProcessServer(index) => Operation::AddProcessServer {
                 machine: server(*index),
             },
@@ -332,6 +336,12 @@ impl Builder<'_> {
                     Action::PowerOn(machines)
                 } else {
                     Action::PowerOff(machines)
+                };
+            }
+            Do::Link { link, up } => {
+                return Action::Link {
+                    link: u32::try_from(*link).unwrap_or(u32::MAX),
+                    up: *up,
                 };
             }
             Do::TamperSegment { disk, segment, byte } => {

@@ -27,6 +27,7 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("failover", &["vm", "point", "shutdown"]),
     ("planned-failover", &["vm"]),
     ("commit", &["vm"]),
+    ("move-to-process-server", &["vm", "process_server"]),
     ("add-process-server", &["process_server"]),
     ("remove-process-server", &["process_server"]),
     ("reprotect", &["vm", "process_server", "master_target", "to"]),
@@ -34,6 +35,8 @@ const ACTIONS: &[(&str, &[&str])] = &[
     ("disable-replication", &["vm"]),
     ("power-off", &["machine", "site"]),
     ("power-on", &["machine", "site"]),
+    ("cut-link", &["link"]),
+    ("restore-link", &["link"]),
     ("tamper-segment", &["vm", "disk", "segment", "byte"]),
     ("note", &["text"]),
 ];
@@ -221,6 +224,10 @@ impl Plan<'_> {
             },
             "planned-failover" => Do::PlannedFailover,
             "commit" => Do::Commit,
+            "move-to-process-server" => {
+                let _ = table.required::<String>("process_server");
+                Do::Move(self.process_server(table)??)
+            }
             "add-process-server" => Do::AddProcessServer(self.azure_process_server(table)?),
             "remove-process-server" => Do::RemoveProcessServer(self.azure_process_server(table)?),
             "reprotect" => self.reprotect(table)?,
@@ -230,6 +237,10 @@ impl Plan<'_> {
             },
             "disable-replication" => Do::DisableReplication,
             "power-off" | "power-on" => self.power(table, word == "power-on")?,
+            "cut-link" | "restore-link" => Do::Link {
+                link: self.link(table)?,
+                up: word == "restore-link",
+            },
             "tamper-segment" => self.tamper(table)?,
             _ => Do::Note(table.required::<String>("text")?.value),
         })
@@ -301,6 +312,13 @@ impl Plan<'_> {
         }
         servers.dedup();
         Some(Do::Power { on, servers, vms })
+    }
+
+    /// The link that a step names.
+    fn link(&self, table: &Reader<'_>) -> Option<usize> {
+        let name = table.required::<String>("link")?;
+        let known: Vec<&str> = self.estate.links.iter().map(|link| link.name.as_str()).collect();
+        self.context.find("link", &name, &known)
     }
 
     fn tamper(&self, table: &Reader<'_>) -> Option<Do> {

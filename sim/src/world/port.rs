@@ -13,10 +13,11 @@ use datapath::volume::{Volume, VolumeError};
 use datapath::{Extent, Grain, Run, SimTime};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Engine, Entry, Flush, Work};
+use super::{Change, Engine, Entry, Flush, Work};
 use crate::compute;
 use crate::disks;
 use crate::event_log::Address;
+use crate::link::LinkChange;
 use crate::network::connections::{end_id, of_end};
 use crate::network::{HEADER_BYTES, Packet};
 use crate::queue::Handle;
@@ -205,6 +206,16 @@ impl World for Engine {
 
     fn power(&self, machine: MachineId, on: bool) {
         self.set_power(machine, on);
+    }
+
+    fn link(&self, link: u32, up: bool) {
+        if link as usize >= self.spec.links.len() {
+            return;
+        }
+        let change = if up { LinkChange::Restore } else { LinkChange::Cut };
+        let mut core = self.core.borrow_mut();
+        let entry = Entry::Change(Change::Link(link, change));
+        self.schedule(&mut core, self.link_host(link), self.now.get(), entry);
     }
 
     fn powered(&self, machine: MachineId) -> bool {
