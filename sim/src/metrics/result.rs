@@ -21,6 +21,8 @@ pub struct RunResult {
     pub checks: Vec<CheckCount>,
     /// Recovery points of all machines.
     pub recovery_points: PointTotals,
+    /// From a recovery point's mark at the source until its tag was stored at the target, all points of all machines.
+    pub point_lag: Option<Spread>,
     /// The protected machines, in the order of the scenario.
     pub vms: Vec<VmResult>,
     /// Disks that a failover put together, in the order in which that happened.
@@ -94,14 +96,27 @@ pub struct Finding {
     pub vm: Option<VmId>,
 }
 
-/// A distribution of durations.
+/// How RPO was distributed over time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// How many samples.
-    pub samples: u64,
-    /// Half of them are no longer than this.
+    /// The time over which it ran.
+    pub over_ms: u64,
+    /// In half of that time it was no longer than this.
     pub p50_ms: u64,
-    /// 99 of 100 are no longer than this.
+    /// In 99 % of that time it was no longer than this.
+    pub p99_ms: u64,
+    /// The longest, exact.
+    pub max_ms: u64,
+}
+
+/// How a duration was distributed over occasions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    /// How many.
+    pub count: u64,
+    /// Half of them took no longer than this.
+    pub p50_ms: u64,
+    /// 99 of 100 took no longer than this.
     pub p99_ms: u64,
     /// The longest, exact.
     pub max_ms: u64,
@@ -114,12 +129,12 @@ pub struct VmResult {
     pub vm: VmId,
     /// Its name.
     pub name: String,
-    /// RPO as the product reports it: by the source's clock. None where the machine was never protected.
+    /// RPO as the product reports it: against marks set by the source's clock. None where the machine was never protected.
     pub rpo: Option<Percentiles>,
     /// True RPO, by simulated time. Differs from the reported one by the clock's skew.
     pub true_rpo: Option<Percentiles>,
-    /// RPO over time.
-    pub rpo_series: Vec<RpoSample>,
+    /// RPO over time, in order; where stretches do not touch, it did not run.
+    pub rpo_series: Vec<RpoStretch>,
     /// States and when they were reached.
     pub states: Vec<(SimTime, ItemState)>,
     /// Failovers of every kind.
@@ -156,15 +171,19 @@ impl VmResult {
     }
 }
 
-/// RPO at one moment. In a series that was thinned, the worst of its stretch.
+/// A stretch over which RPO rose with time, from `low_ms` to `high_ms`. In a series that was thinned, several of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RpoSample {
-    /// When.
-    pub at: SimTime,
-    /// As the product reports it.
-    pub reported_ms: u64,
-    /// In simulated time.
-    pub true_ms: u64,
+pub struct RpoStretch {
+    /// Start: a newer point's tag was stored, or protection began.
+    pub from: SimTime,
+    /// End.
+    pub to: SimTime,
+    /// RPO at the start, as the product reports it (thinned: the lowest).
+    pub low_ms: u64,
+    /// RPO at the end, as the product reports it (thinned: the highest).
+    pub high_ms: u64,
+    /// RPO at the end in simulated time (thinned: the highest).
+    pub true_high_ms: u64,
 }
 
 /// What of a machine waited where. In a series that was thinned, the moment of its stretch with the most.

@@ -1,0 +1,324 @@
+//! One machine's figures while the run goes on.
+
+use std::collections::BTreeMap;
+
+use actors::facts::{BacklogPlace, Fact, FailoverKind, FailoverPhase, ItemState, Place};
+use actors::ports::MachineId;
+use datapath::replica::Mark;
+use datapath::{SimTime, VmId};
+
+use super::result::{BacklogSample, CopyResult, FailoverResult, Lost, PointResult, VmResult, milliseconds};
+use super::rpo::Rpo;
+use super::series::{Series, Thin};
+
+impl Thin for BacklogSample {
+    fn join(self, next: BacklogSample) -> BacklogSample {
+        if next.total() >= self.total() { next } else { self }
+    }
+}
+
+/// One machine's figures while the run goes on.
+pub(crate) struct VmFigures {
+    name: String,
+    rpo: Rpo,
+    /// The machine whose life the newest protection protects.
+    protected: Option<MachineId>,
+    state: Option<ItemState>,
+    /// Where lives of this machine run now, tests apart.
+    running: Vec<MachineId>,
+    states: Vec<(SimTime, ItemState)>,
+    failovers: Vec<FailoverResult>,
+    points: Vec<PointResult>,
+    copies: Vec<CopyResult>,
+    waiting: BacklogSample,
+    backlog: Series<BacklogSample>,
+    writes: u64,
+    written_bytes: u64,
+}
+
+impl VmFigures {
+    /// Nothing known yet; series of at most `cap` entries.
+    pub(crate) fn new(name: &str, cap: usize) -> VmFigures {
+        VmFigures {
+            name: name.to_owned(),
+            rpo: Rpo::new(cap),
+            protected: None,
+            state: None,
+            running: Vec::new(),
+            states: Vec::new(),
+            failovers: Vec::new(),
+            points: Vec::new(),
+            copies: Vec::new(),
+            waiting: BacklogSample {
+                at: SimTime::ZERO,
+                source_bytes: 0,
+                process_server_bytes: 0,
+                target_bytes: 0,
+            },
+            backlog: Series::new(cap),
+            writes: 0,
+            written_bytes: 0,
+        }
+    }
+
+    /// Its points.
+    pub(crate) fn points(&self) -> &[PointResult] {
+        &self.points
+    }
+
+    /// A machine of its lives lost its power.
+    pub(crate) fn power_lost(&mut self, at: SimTime, machine: MachineId) {
+        self.running.retain(|running| *running != machine);
+        self.rpo_follows(at);
+    }
+
+    /// A point was judged and found right.
+    pub(crate) fn verified(&mut self, protection: u32, point: u64) {
+        if let Some(point) = self.point(protection, point) {
+            point.verified = true;
+        }
+    }
+
+    /// What the failovers of a kind that took a point lost: all of them, for a point can be taken again.
+    pub(crate) fn lost(&mut self, kind: FailoverKind, protection: u32, point: u64, lost: Lost) {
+        for failover in &mut self.failovers {
+            if failover.kind == kind && failover.point == Some((protection, point)) {
+                failover.lost = Some(lost);
+            }
+        }
+    }
+
+    /// Writes were acknowledged to its guest.
+    pub(crate) fn wrote(&mut self, writes: u64, bytes: u64) {
+        self.writes += writes;
+        self.written_bytes += bytes;
+    }
+
+    /// Its result at the end of the run.
+    pub(crate) fn finish(self, vm: VmId, ended: SimTime) -> VmResult {
+        let (rpo, true_rpo, rpo_series) = self.rpo.finish(ended);
+        VmResult {
+            vm,
+            name: self.name,
+            rpo,
+            true_rpo,
+            rpo_series,
+            states: self.states,
+            failovers: self.failovers,
+            points: self.points,
+            copies: self.copies,
+            backlog: self.backlog.into_entries(),
+            writes: self.writes,
+            written_bytes: self.written_bytes,
+        }
+    }
+
+    /// RPO runs while the machine is protected and the life that is protected goes on.
+    fn rpo_follows(&mut self, at: SimTime) {
+        let protected = matches!(
+            self.state,
+            Some(ItemState::Protected | ItemState::Resynchronizing | ItemState::ProtectedReverse)
+        );
+        let lives = self.protected.is_some_and(|machine| self.running.contains(&machine));
+        self.rpo.runs(at, protected && lives);
+    }
+
+    fn point(&mut self, protection: u32, point: u64) -> Option<&mut PointResult> {
+        let found = self
+            .points
+            .binary_search_by_key(&(protection, point), |p| (p.protection, p.point));
+        Some(&mut self.points[found.ok()?])
+    }
+
+    /// A mark was cut. The same number again means that the first was given up before anybody else had it.
+    fn marked(&mut self, protection: u32, mark: Mark) {
+        let new = PointResult {
+            protection,
+            point: mark.point,
+            seq: mark.seq,
+            consistency: mark.consistency,
+            marked: mark.marked,
+            marked_source: mark.marked_source,
+            stored: None,
+            processed: None,
+            pruned: None,
+            verified: false,
+        };
+        match self
+            .points
+            .binary_search_by_key(&(protection, mark.point), |p| (p.protection, p.point))
+        {
+            Ok(at) if self.points[at].stored.is_none() => self.points[at] = new,
+            Ok(_) => {}
+            Err(at) => self.points.insert(at, new),
+        }
+    }
+
+    fn newest(&mut self, kind: FailoverKind) -> Option<&mut FailoverResult> {
+        self.failovers.iter_mut().rev().find(|failover| failover.kind == kind)
+    }
+}
+
+/// Takes in a fact about a machine. `power_lost` says which machines have no power, and since when.
+pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: &BTreeMap<MachineId, SimTime>) {
+    match fact {
+        Fact::State { state, .. } => {
+            vm.state = Some(*state);
+            vm.states.push((at, *state));
+            vm.rpo_follows(at);
+        }
+        Fact::LifeStarted { life, place, .. } if *place != Place::Test && !vm.running.contains(&life.machine) => {
+            vm.running.push(life.machine);
+            vm.rpo_follows(at);
+        }
+        Fact::LifeEnded { life, .. } => {
+            vm.running.retain(|machine| *machine != life.machine);
+            vm.rpo_follows(at);
+        }
+        Fact::ProtectionStarted { life, .. } => {
+            vm.protected = Some(life.machine);
+            vm.rpo.restart(at);
+            vm.rpo_follows(at);
+        }
+        Fact::BatchCut {
+            protection,
+            mark: Some(mark),
+            ..
+        } => vm.marked(*protection, *mark),
+        Fact::TagStored {
+            protection,
+            mark: Some(mark),
+            ..
+        } => {
+            vm.rpo.stored(at, *mark);
+            if let Some(point) = vm.point(*protection, mark.point) {
+                point.stored.get_or_insert(at);
+            }
+        }
+        Fact::PointProcessed { protection, mark, .. } => {
+            if vm.point(*protection, mark.point).is_none() {
+                vm.marked(*protection, *mark);
+            }
+            if let Some(point) = vm.point(*protection, mark.point) {
+                point.processed.get_or_insert(at);
+            }
+        }
+        Fact::PointPruned { protection, point, .. } => {
+            if let Some(point) = vm.point(*protection, *point) {
+                point.pruned.get_or_insert(at);
+            }
+        }
+        Fact::Backlog { place, bytes, .. } => {
+            vm.waiting.at = at;
+            match place {
+                BacklogPlace::Source => vm.waiting.source_bytes = *bytes,
+                BacklogPlace::ProcessServer => vm.waiting.process_server_bytes = *bytes,
+                BacklogPlace::Target => vm.waiting.target_bytes = *bytes,
+            }
+            match vm.backlog.last_mut() {
+                Some(last) if last.at == at => *last = vm.waiting,
+                _ => vm.backlog.push(vm.waiting),
+            }
+        }
+        Fact::CopyStarted {
+            disk,
+            protection,
+            bytes,
+            by_checksum,
+        } => vm.copies.push(CopyResult {
+            disk: *disk,
+            protection: *protection,
+            by_checksum: *by_checksum,
+            started: at,
+            ended: None,
+            bytes: *bytes,
+            processed_bytes: 0,
+            sent_bytes: 0,
+            matched_bytes: 0,
+            skipped_bytes: 0,
+        }),
+        Fact::CopyProgress {
+            disk,
+            protection,
+            processed_bytes,
+            sent_bytes,
+            matched_bytes,
+            skipped_bytes,
+        } => {
+            let copy = vm
+                .copies
+                .iter_mut()
+                .rev()
+                .find(|copy| (copy.disk, copy.protection) == (*disk, *protection));
+            if let Some(copy) = copy {
+                copy.processed_bytes = *processed_bytes;
+                copy.sent_bytes = *sent_bytes;
+                copy.matched_bytes = *matched_bytes;
+                copy.skipped_bytes = *skipped_bytes;
+            }
+        }
+        Fact::CopyEnded { disk, protection, .. } => {
+            let copy = vm
+                .copies
+                .iter_mut()
+                .rev()
+                .find(|copy| (copy.disk, copy.protection) == (*disk, *protection));
+            if let Some(copy) = copy {
+                copy.ended.get_or_insert(at);
+            }
+        }
+        Fact::Failover { kind, phase, .. } => failover(vm, at, *kind, *phase, power_lost),
+        Fact::Recovered {
+            kind,
+            protection,
+            point,
+            ..
+        } => {
+            if let Some(failover) = vm.newest(*kind) {
+                failover.point = Some((*protection, *point));
+            }
+        }
+        Fact::Committed { kind, .. } => {
+            if let Some(failover) = vm.newest(*kind) {
+                failover.committed = Some(at);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn failover(
+    vm: &mut VmFigures,
+    at: SimTime,
+    kind: FailoverKind,
+    phase: FailoverPhase,
+    power_lost: &BTreeMap<MachineId, SimTime>,
+) {
+    if phase == FailoverPhase::Started {
+        let dark = vm.protected.and_then(|machine| power_lost.get(&machine));
+        vm.failovers.push(FailoverResult {
+            kind,
+            decision_ms: dark
+                .filter(|_| kind != FailoverKind::Test)
+                .map(|lost| milliseconds(at.since(*lost))),
+            started: at,
+            point_chosen: None,
+            disks_ready: None,
+            powered_on: None,
+            workload_up: None,
+            committed: None,
+            point: None,
+            lost: None,
+        });
+        return;
+    }
+    let Some(failover) = vm.newest(kind) else { return };
+    let slot = match phase {
+        FailoverPhase::Started => return,
+        FailoverPhase::PointChosen => &mut failover.point_chosen,
+        FailoverPhase::DisksReady => &mut failover.disks_ready,
+        FailoverPhase::PoweredOn => &mut failover.powered_on,
+        FailoverPhase::WorkloadUp => &mut failover.workload_up,
+    };
+    slot.get_or_insert(at);
+}
