@@ -34,6 +34,10 @@ pub struct Plan {
     pub grain: Grain,
     /// The world's steps, in the order of [`actors::facts::Fact::Step`].
     pub steps: Vec<PlannedStep>,
+    /// The policy's name.
+    pub policy: String,
+    /// The RPO at which the policy alerts, in nanoseconds.
+    pub rpo_threshold: u64,
     /// What has to hold.
     pub expects: Vec<Expect>,
     /// Recovered disks to write.
@@ -165,6 +169,8 @@ pub fn build(scenario: &Scenario, options: &Options, compression_level: i32) -> 
         description: scenario.description.clone(),
         grain,
         steps: plan_of_steps.planned,
+        policy: scenario.policy.name.clone(),
+        rpo_threshold: scenario.policy.rpo_threshold,
         expects: scenario.expects.clone(),
         output: scenario.output.clone(),
         vms: scenario.vms.iter().map(|vm| vm.name.clone()).collect(),

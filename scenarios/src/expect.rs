@@ -11,6 +11,87 @@ use crate::units::{show_duration, show_size};
 /// Machines named one by one for each expectation; the rest are counted.
 const NAMED_MAX: usize = 20;
 
+/// What became of one `[[expect]]`, so that a report can say what held and by how much.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was expected.
+    pub text: String,
+    /// Its line in the scenario file, from 1.
+    pub line: u32,
+    /// Of how many machines.
+    pub machines: u64,
+    /// Of how many of them it does not hold.
+    pub broken: u64,
+    /// What was reached: the figure that came closest to the bound, or passed it most, where there is one.
+    pub figure: Option<String>,
+}
+
+/// What became of every `[[expect]]`, in their order.
+#[must_use]
+pub fn outcomes(plan: &Plan, result: &RunResult) -> Vec<Outcome> {
+    let outcome = |expect: &Expect| {
+        let vms: Vec<&VmResult> = expect
+            .vms
+            .iter()
+            .filter_map(|index| result.vms.iter().find(|vm| vm.vm.0 as usize == *index))
+            .collect();
+        let holds = vms
+            .iter()
+            .filter(|vm| broken(plan, expect, vm, result).is_none())
+            .count();
+        Outcome {
+            text: words(expect.what),
+            line: expect.line,
+            machines: expect.vms.len() as u64,
+            broken: (expect.vms.len() - holds) as u64,
+            figure: figure(plan, expect.what, &vms, result),
+        }
+    };
+    plan.expects.iter().map(outcome).collect()
+}
+
+fn words(bound: Bound) -> String {
+    match bound {
+        Bound::RpoBelow(bound) => format!("RPO stays below {}", show_duration(bound)),
+        Bound::RtoBelow(bound) => format!("RTO below {}", show_duration(bound)),
+        Bound::FailoverWithin(bound) => format!("failover completes within {}", show_duration(bound)),
+        Bound::LostBelow(bound) => format!("less than {} lost", show_duration(bound)),
+        Bound::LostBytesBelow(bound) => format!("less than {} lost", show_size(bound)),
+        Bound::PointsAtLeast(bound) => format!("at least {bound} recovery points verified"),
+        Bound::Verified => "every recovered disk verified".to_owned(),
+    }
+}
+
+/// The figure that came closest to the bound, or passed it most.
+fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult) -> Option<String> {
+    let longest = |figure: &dyn Fn(&VmResult) -> Option<u64>| {
+        let longest = vms.iter().filter_map(|vm| figure(vm)).max()?;
+        Some(match longest {
+            0 => "0 s".to_owned(),
+            _ => format!("at most {}", show_duration(longest.saturating_mul(1_000_000))),
+        })
+    };
+    match bound {
+        Bound::RpoBelow(_) => longest(&|vm| Some(vm.rpo?.max_ms)),
+        Bound::RtoBelow(_) => longest(&VmResult::rto_ms),
+        Bound::FailoverWithin(_) => longest(&|vm| failover_times(plan, vm.vm, result).into_iter().max()),
+        Bound::LostBelow(_) => longest(&|vm| Some(vm.lost()?.ms)),
+        Bound::LostBytesBelow(_) => {
+            let most = vms.iter().filter_map(|vm| Some(vm.lost()?.bytes)).max()?;
+            Some(format!("at most {}", show_size(most)))
+        }
+        Bound::PointsAtLeast(_) => {
+            let verified = |vm: &&VmResult| vm.points.iter().filter(|point| point.verified).count();
+            Some(format!("at least {}", vms.iter().map(verified).min()?))
+        }
+        Bound::Verified => {
+            let of = result.disks.iter().filter(|disk| vms.iter().any(|vm| vm.vm == disk.vm));
+            let (all, good) = of.fold((0, 0), |(all, good), disk| (all + 1, good + u64::from(disk.verified)));
+            Some(format!("{good} of {all} disks"))
+        }
+    }
+}
+
 /// All findings of class `expectation`: steps that ended otherwise than they were to, then `[[expect]]`.
 #[must_use]
 pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
