@@ -70,6 +70,20 @@ impl VmFigures {
     pub(crate) fn power_lost(&mut self, at: SimTime, machine: MachineId) {
         self.running.retain(|running| *running != machine);
         self.rpo_follows(at);
+        if self.protected == Some(machine) && self.waiting.source_bytes > 0 {
+            // What it had not sent waits no more: it is lost, or sent again once the machine is back and says so.
+            self.waiting.source_bytes = 0;
+            self.waits(at);
+        }
+    }
+
+    /// What waits has changed.
+    fn waits(&mut self, at: SimTime) {
+        self.waiting.at = at;
+        match self.backlog.last_mut() {
+            Some(last) if last.at == at => *last = self.waiting,
+            _ => self.backlog.push(self.waiting),
+        }
     }
 
     /// A point was judged and found right.
@@ -166,6 +180,19 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             vm.state = Some(*state);
             vm.states.push((at, *state));
             vm.rpo_follows(at);
+            let over = matches!(
+                state,
+                ItemState::Unprotected | ItemState::FailoverCommitted | ItemState::OnPremisesUnprotected
+            );
+            if over && vm.waiting.total() > 0 {
+                // Nothing waits for a protection that is over.
+                (
+                    vm.waiting.source_bytes,
+                    vm.waiting.process_server_bytes,
+                    vm.waiting.target_bytes,
+                ) = (0, 0, 0);
+                vm.waits(at);
+            }
         }
         Fact::LifeStarted { life, place, .. } if *place != Place::Test && !vm.running.contains(&life.machine) => {
             vm.running.push(life.machine);
@@ -209,16 +236,12 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             }
         }
         Fact::Backlog { place, bytes, .. } => {
-            vm.waiting.at = at;
             match place {
                 BacklogPlace::Source => vm.waiting.source_bytes = *bytes,
                 BacklogPlace::ProcessServer => vm.waiting.process_server_bytes = *bytes,
                 BacklogPlace::Target => vm.waiting.target_bytes = *bytes,
             }
-            match vm.backlog.last_mut() {
-                Some(last) if last.at == at => *last = vm.waiting,
-                _ => vm.backlog.push(vm.waiting),
-            }
+            vm.waits(at);
         }
         Fact::CopyStarted {
             disk,
