@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use datapath::SimTime;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// One line on stderr: simulated clock, step, rate, bytes.
+/// One line on stderr: simulated clock, step, bytes, speed.
 pub struct Progress {
     bar: Option<ProgressBar>,
     began: Instant,
@@ -47,16 +47,16 @@ impl Progress {
     /// Where the run is.
     pub fn at(&self, now: SimTime, entries: u64) {
         if let Some(bar) = &self.bar {
-            let milliseconds = u64::try_from(self.began.elapsed().as_millis())
-                .unwrap_or(u64::MAX)
-                .max(1);
-            let rate = entries.saturating_mul(1000) / milliseconds;
+            let wall_ms = self.wall_ms().max(1);
+            let events = entries.saturating_mul(1000) / wall_ms;
+            let times = sim::metrics::milliseconds(now.0) / wall_ms;
             bar.set_message(format!(
-                "{}  {}  {} events/s  {} stored",
+                "{}  {}  {} stored  {} times real time  {} events/s",
                 reports::words::moment(now),
                 self.step,
-                reports::words::count(rate),
-                HumanBytes(self.stored_bytes),
+                reports::words::bytes(self.stored_bytes),
+                reports::words::count(times),
+                reports::words::count(events),
             ));
         }
     }

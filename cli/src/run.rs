@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use datapath::Grain;
-use reports::account::{Account, Verdict};
-use reports::names::Names;
+use reports::account::{Account, RpoThreshold, Verdict};
+use reports::names::{Names, StepName};
 use reports::run_directory::{REPORT, RunDirectory};
 use scenarios::build::Plan;
 use sim::run::Why;
@@ -66,6 +66,11 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         command: repeat::command(arguments),
         seed: arguments.seed,
         network: arguments.network.kind(),
+        expectations: scenarios::expect::outcomes(&drill.plan, &drill.result),
+        rpo_threshold: RpoThreshold {
+            policy: drill.plan.policy.clone(),
+            ms: sim::metrics::milliseconds(drill.plan.rpo_threshold),
+        },
         result: drill.result,
         digest: drill.ended.digest,
         entries: drill.ended.entries,
@@ -90,7 +95,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
 
 /// Writes the page, and the record last.
 fn write(directory: &RunDirectory, account: &Account) -> Result<(), Failure> {
-    directory.write(REPORT, reports::html::html(account, &[]).as_bytes())?;
+    directory.write(REPORT, reports::html::html(account).as_bytes())?;
     let record = reports::json::record(account)
         .map_err(|error| Failure::Machine(format!("cannot write the record: {error}")))?;
     directory.complete(&record)?;
@@ -146,19 +151,22 @@ fn run_options(arguments: &RunArguments, grain: Grain, directory: &RunDirectory)
     }
 }
 
-/// What the steps are called, each with its machine.
-fn step_names(plan: &Plan) -> Vec<String> {
+/// What the steps are called.
+fn step_names(plan: &Plan) -> Vec<StepName> {
     let named = plan.steps.iter().map(|step| {
-        let vm = step.vm.and_then(|vm| plan.vms.get(vm.0 as usize));
-        let mut name = step.name.clone();
+        let mut text = step.name.clone();
         if step.name != step.action {
-            name.push_str(&format!(" ({})", step.action));
-        }
-        if let Some(vm) = vm {
-            name.push_str(&format!(" {vm}"));
+            text.push_str(&format!(" ({})", step.action));
         }
         // A step that only joins others is nobody's.
-        if step.line == 0 { String::new() } else { name }
+        if step.line == 0 {
+            text.clear();
+        }
+        StepName {
+            text,
+            step: step.step,
+            vm: step.vm.and_then(|vm| plan.vms.get(vm.0 as usize)).cloned(),
+        }
     });
     named.collect()
 }

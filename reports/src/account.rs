@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use actors::facts::FailoverKind;
+use actors::facts::{FailoverKind, StepOutcome};
 use datapath::{DiskId, SimTime};
+use scenarios::expect::Outcome;
 use serde::Serialize;
-use sim::metrics::{FindingClass, RunResult};
+use sim::metrics::{FindingClass, RunResult, VmResult, milliseconds};
 use sim::spec::NetworkKind;
 
-use crate::names::Names;
+use crate::names::{Names, StepName};
 
 /// Whether all held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,6 +65,30 @@ pub struct DiskFile {
     pub blake3: String,
 }
 
+/// The policy's RPO threshold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RpoThreshold {
+    /// The policy.
+    pub policy: String,
+    /// At which RPO it alerts, in milliseconds.
+    pub ms: u64,
+}
+
+/// A step of the scenario, taken for one machine or for many, all with the same outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepGroup {
+    /// What the scenario file calls it.
+    pub text: String,
+    /// The machines that it is about.
+    pub vms: Vec<String>,
+    /// When the first began.
+    pub started: SimTime,
+    /// How long the shortest and the longest took, in milliseconds, where all have ended.
+    pub took_ms: Option<(u64, u64)>,
+    /// What became of them.
+    pub outcome: StepOutcome,
+}
+
 /// A run that ended.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -79,6 +104,10 @@ pub struct Account {
     pub network: NetworkKind,
     /// What was found.
     pub result: RunResult,
+    /// What became of the scenario's expectations.
+    pub expectations: Vec<Outcome>,
+    /// The policy's RPO threshold.
+    pub rpo_threshold: RpoThreshold,
     /// The digest of the event log.
     pub digest: [u8; 32],
     /// Queue entries delivered.
@@ -108,6 +137,68 @@ impl Account {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         Verdict::of(&self.result)
+    }
+
+    /// The machines that fared worst first (by what was lost, then by RTO, then by RPO; equal ones in the scenario's order), at
+    /// most `shown`. Where there are no more than `all`, all of them, in the scenario's order.
+    #[must_use]
+    pub fn worst(&self, all: usize, shown: usize) -> Vec<&VmResult> {
+        let mut vms: Vec<&VmResult> = self.result.vms.iter().collect();
+        if vms.len() > all {
+            vms.sort_by_key(|vm| {
+                let lost = vm.lost().map(|lost| lost.ms);
+                std::cmp::Reverse((lost, vm.rto_ms(), vm.rpo.map(|rpo| rpo.max_ms)))
+            });
+            vms.truncate(shown);
+        }
+        vms
+    }
+
+    /// The steps that began, machines with the same outcome together, in order of time.
+    #[must_use]
+    pub fn step_groups(&self) -> Vec<StepGroup> {
+        let mut groups: Vec<(usize, StepGroup)> = Vec::new();
+        for step in &self.result.steps {
+            let unnamed = StepName {
+                text: self.names.step(step.step),
+                step: step.step as usize,
+                vm: None,
+            };
+            let name = self.names.steps.get(step.step as usize).unwrap_or(&unnamed);
+            // A step without a name only joins others.
+            if name.text.is_empty() {
+                continue;
+            }
+            let took = step.ended.map(|ended| milliseconds(ended.since(step.started)));
+            // Those of one scenario step come one after the other, so a group to join is among the last.
+            let of_step = groups.iter_mut().rev().take_while(|(of, _)| *of == name.step);
+            let joined = of_step
+                .map(|(_, group)| group)
+                .find(|group| group.outcome == step.outcome);
+            match joined {
+                Some(group) => {
+                    group.vms.extend(name.vm.clone());
+                    group.started = group.started.min(step.started);
+                    group.took_ms = group
+                        .took_ms
+                        .zip(took)
+                        .map(|((least, most), took)| (least.min(took), most.max(took)));
+                }
+                None => groups.push((
+                    name.step,
+                    StepGroup {
+                        text: name.text.clone(),
+                        vms: name.vm.iter().cloned().collect(),
+                        started: step.started,
+                        took_ms: took.map(|took| (took, took)),
+                        outcome: step.outcome.clone(),
+                    },
+                )),
+            }
+        }
+        let mut groups: Vec<StepGroup> = groups.into_iter().map(|(_, group)| group).collect();
+        groups.sort_by_key(|group| group.started);
+        groups
     }
 
     /// The image of a recovered disk, where it was written. A later recovery of the same kind replaces it.

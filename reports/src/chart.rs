@@ -4,9 +4,12 @@
 
 pub mod bands;
 pub mod lines;
+pub mod panels;
 pub mod scale;
 
 use std::fmt::Write as _;
+
+use crate::words;
 
 /// Width of every chart's drawing, in its own units.
 pub const WIDTH: f64 = 960.0;
@@ -19,6 +22,8 @@ pub const COLOURS: usize = 8;
 
 /// A longer cell is text, whatever it begins with (a hash).
 const NUMBER_BYTES_MAX: usize = 16;
+/// Hexadecimal digits of a hash.
+const HASH_DIGITS: usize = 64;
 
 /// The numbers behind a chart.
 #[derive(Debug, Clone, Default)]
@@ -34,25 +39,37 @@ impl Table {
     #[must_use]
     pub fn html(&self) -> String {
         let mut out = String::from("<div class=\"scroll\"><table><thead><tr>");
-        for cell in &self.head {
-            let _ = write!(out, "<th scope=\"col\">{}</th>", escape(cell));
+        for (index, cell) in self.head.iter().enumerate() {
+            // A head stands as the cells below it.
+            let class = self
+                .rows
+                .first()
+                .and_then(|row| row.get(index))
+                .map_or("", |cell| class(cell));
+            let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(cell));
         }
         out.push_str("</tr></thead><tbody>");
         for row in &self.rows {
             out.push_str("<tr>");
             for cell in row {
-                let number = cell.len() <= NUMBER_BYTES_MAX && cell.starts_with(|c: char| c.is_ascii_digit());
-                let _ = write!(
-                    out,
-                    "<td{}>{}</td>",
-                    if number { " class=\"n\"" } else { "" },
-                    escape(cell)
-                );
+                let _ = write!(out, "<td{}>{}</td>", class(cell), escape(cell));
             }
             out.push_str("</tr>");
         }
         out.push_str("</tbody></table></div>\n");
         out
+    }
+}
+
+/// A cell's class: short ones that begin with a digit are numbers.
+fn class(cell: &str) -> &'static str {
+    let figure = cell.strip_prefix(words::UP_TO).unwrap_or(cell);
+    if figure.len() <= NUMBER_BYTES_MAX && figure.starts_with(|c: char| c.is_ascii_digit()) {
+        " class=\"n\""
+    } else if cell.len() == HASH_DIGITS && cell.bytes().all(|b| b.is_ascii_hexdigit()) {
+        " class=\"hash\""
+    } else {
+        ""
     }
 }
 

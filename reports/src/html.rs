@@ -15,8 +15,6 @@ use crate::chart::escape;
 use crate::named::hex;
 use crate::words;
 
-pub use figures::RpoLimit;
-
 /// With more machines than this, charts aggregate and tables show the worst.
 pub const VMS_ALL_MAX: usize = 8;
 /// So many of the worst.
@@ -24,9 +22,9 @@ pub const VMS_WORST: usize = 10;
 
 const STYLE: &str = include_str!("html/style.css");
 
-/// The page of a run. `limits` are the policies' RPO thresholds, drawn into the chart of RPO.
+/// The page of a run.
 #[must_use]
-pub fn html(account: &Account, limits: &[RpoLimit]) -> String {
+pub fn html(account: &Account) -> String {
     let scenario = escape(&account.scenario);
     let mut out = String::with_capacity(1 << 18);
     let _ = writeln!(
@@ -38,13 +36,16 @@ pub fn html(account: &Account, limits: &[RpoLimit]) -> String {
     );
     head(&mut out, account);
     sections::findings(&mut out, account);
+    sections::expectations(&mut out, account);
+    sections::machines(&mut out, account);
+    out.push_str("<section><h2>What happened when</h2>\n");
+    out.push_str(&figures::states(account).html());
     sections::steps(&mut out, account);
-    out.push_str("<section><h2>Over time</h2>\n");
-    for figure in figures::all(account, limits) {
+    out.push_str("</section>\n<section><h2>Over time</h2>\n");
+    for figure in figures::all(account) {
         out.push_str(&figure.html());
     }
     out.push_str("</section>\n");
-    sections::machines(&mut out, account);
     sections::recovered(&mut out, account);
     sections::alerts(&mut out, account);
     sections::checks(&mut out, account);
@@ -54,14 +55,9 @@ pub fn html(account: &Account, limits: &[RpoLimit]) -> String {
     out
 }
 
-/// The machines by their worst RPO, all of them or the worst [`VMS_WORST`] of many.
+/// The machines that the page shows one by one.
 fn worst(account: &Account) -> Vec<&VmResult> {
-    let mut vms: Vec<&VmResult> = account.result.vms.iter().collect();
-    if vms.len() > VMS_ALL_MAX {
-        vms.sort_by_key(|vm| (std::cmp::Reverse(vm.rpo.map(|rpo| rpo.max_ms)), vm.vm));
-        vms.truncate(VMS_WORST);
-    }
-    vms
+    account.worst(VMS_ALL_MAX, VMS_WORST)
 }
 
 fn head(out: &mut String, account: &Account) {
@@ -102,6 +98,18 @@ fn head(out: &mut String, account: &Account) {
         ("recovered disks verified", format!("{good} of {recovered}")),
         ("machines", words::count(result.vms.len() as u64)),
     ];
+    let held = account
+        .expectations
+        .iter()
+        .filter(|expected| expected.broken == 0)
+        .count();
+    if !account.expectations.is_empty() {
+        let _ = writeln!(
+            out,
+            "<p>{held} of {} expectations held.</p>",
+            account.expectations.len()
+        );
+    }
     out.push_str("<dl class=\"figures\">");
     for (name, value) in figures {
         let _ = write!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value));
@@ -124,12 +132,14 @@ fn certificate(out: &mut String, account: &Account) {
         ("network", words::network(account.network).to_owned()),
         ("content", words::grain(account.result.content).to_owned()),
         ("digest of the event log", hex(&account.digest)),
-        ("facts in the log", words::count(account.events)),
+        ("run directory", account.directory.display().to_string()),
+        ("files in it", files(account)),
+        ("lines in the event log", words::count(account.events)),
         ("queue entries delivered", words::count(account.entries)),
         ("firedrill", account.version.clone()),
     ];
     out.push_str(
-        "<section id=\"repeat\"><h2>The same again</h2><p>The same source, scenario, seed and network give the same event log, \
+        "<section id=\"repeat\"><h2>The same again, and its files</h2><p>The same source, scenario, seed and network give the same event log, \
          byte for byte, and so the same digest.</p><div class=\"scroll\"><table><tbody>",
     );
     for (name, value) in rows {
@@ -140,6 +150,12 @@ fn certificate(out: &mut String, account: &Account) {
         );
     }
     out.push_str("</tbody></table></div></section>\n");
+}
+
+fn files(account: &Account) -> String {
+    let mut files = vec!["record.json".to_owned(), account.events_file.display().to_string()];
+    files.extend(account.disk_files.iter().map(|file| file.file.display().to_string()));
+    words::list(&files, 20)
 }
 
 fn modelled(out: &mut String, account: &Account) {
@@ -159,12 +175,17 @@ fn modelled(out: &mut String, account: &Account) {
     let _ = writeln!(
         out,
         "<section id=\"modelled\"><h2>What is done, and what is modelled</h2><ul><li>{content}</li>\
-         <li>Time is modelled: links, disks, processors, boots and portal jobs take simulated time from documented figures, or \
-         from Firedrill's own model where there are none.</li>\
+         <li>Time is simulated: links, disks and processors take it from tables with stated sources, never from this \
+         computer's clock.</li>\
          <li>The product is modelled from its public documentation; how it stores, compresses or encrypts is not public, so \
          those are Firedrill's own.</li>\
-         <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock. RTO runs from \
-         the operator's start of a failover to the workload's first answered request.</li></ul></section>"
+         <li>Boots, hydration of disks and portal jobs take the documented times, or labelled ones of our own model; nothing boots.</li>\
+         <li>The network is modelled by rate, latency, fair sharing and what TCP keeps at a link's loss, not by packets. TLS is not \
+         modelled: what the product sends in it over port 9443 is in clear inside the simulation.</li>\
+         <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock; it runs while \
+         the machine runs and is protected, and its percentiles are over that time. RTO runs from the operator's start of a \
+         failover to the workload's first answered request. What was lost is what the guest had acknowledged after the mark of \
+         the point that was recovered.</li></ul></section>"
     );
 }
 
@@ -173,27 +194,31 @@ mod tests {
     use super::*;
     use crate::synthetic;
 
-    fn limits() -> Vec<RpoLimit> {
-        vec![RpoLimit {
-            policy: "daily".into(),
-            threshold_ms: 900_000,
-        }]
-    }
-
     #[test]
     fn a_page_needs_nothing_but_itself_and_shows_every_part() {
-        let page = html(&synthetic::drill(), &limits());
+        let page = html(&synthetic::drill());
         for foreign in ["http:", "https:", "src=", "<script", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}");
         }
         for id in [
-            "findings", "steps", "states", "rpo", "backlog", "links", "machines", "disks", "checks", "repeat",
+            "findings",
+            "expectations",
+            "machines",
+            "states",
+            "steps",
+            "rpo",
+            "backlog",
+            "links",
+            "disks",
+            "checks",
+            "repeat",
             "modelled",
         ] {
             assert!(page.contains(&format!("id=\"{id}\"")), "no {id}");
         }
         assert!(page.contains("Two machines &lt;and&gt; a disaster."));
         assert!(page.contains("threshold of policy daily: 15 min"));
+        assert!(page.contains("RPO stays below 15 min") && page.contains("less than 30 s lost"));
         assert!(!page.contains("NaN"));
     }
 
@@ -201,7 +226,7 @@ mod tests {
     fn a_fleet_is_aggregated_and_stays_small() {
         let names: Vec<String> = (0..1000).map(|n| format!("vm{n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let page = html(&synthetic::fleet(&names), &limits());
+        let page = html(&synthetic::fleet(&names));
         assert!(page.len() < 2 << 20, "{} bytes", page.len());
         assert!(page.contains("99th percentile") && page.contains("990 more are in record.json"));
     }

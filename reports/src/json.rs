@@ -9,6 +9,7 @@ use sim::metrics::{Finding, Percentiles, VmResult};
 
 use crate::account::Account;
 use crate::named::hex;
+use crate::names::StepName;
 
 /// The version of the record's format.
 pub const FORMAT: u32 = 1;
@@ -40,6 +41,9 @@ pub fn summary(account: &Account) -> Value {
             "made": result.recovery_points.made,
             "verified": result.recovery_points.verified,
             "pruned": result.recovery_points.pruned,
+            "lag_seconds": result.point_lag.map(|lag| {
+                json!({"p50": seconds(lag.p50_ms), "p99": seconds(lag.p99_ms), "max": seconds(lag.max_ms)})
+            }),
         },
         "disks": result.disks.iter().map(|disk| json!({
             "vm": account.names.vm(disk.vm),
@@ -62,6 +66,14 @@ pub fn summary(account: &Account) -> Value {
         "lost": per_vm(|vm| vm.lost().map_or(Value::Null, |lost| {
             json!({"seconds": seconds(lost.ms), "writes": lost.writes, "bytes": lost.bytes})
         })),
+        "expectations": account.expectations.iter().map(|expected| json!({
+            "text": expected.text,
+            "line": expected.line,
+            "held": expected.broken == 0,
+            "machines": expected.machines,
+            "broken": expected.broken,
+            "figure": expected.figure,
+        })).collect::<Vec<_>>(),
         "checks": result.checks,
         "alerts": result.alerts_raised,
         "refusals": result.refusals.len(),
@@ -82,12 +94,12 @@ pub fn record(account: &Account) -> serde_json::Result<Vec<u8>> {
     struct Record<'a> {
         #[serde(flatten)]
         summary: Value,
-        steps: &'a [String],
+        steps: Vec<String>,
         result: &'a sim::metrics::RunResult,
     }
     let mut text = serde_json::to_vec_pretty(&Record {
         summary: summary(account),
-        steps: &account.names.steps,
+        steps: account.names.steps.iter().map(StepName::full).collect(),
         result: &account.result,
     })?;
     text.push(b'\n');

@@ -14,6 +14,28 @@ pub struct LinkName {
     pub bits_per_second: u64,
 }
 
+/// What a step is called.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StepName {
+    /// What the scenario file says there; empty for a step that only joins others.
+    pub text: String,
+    /// The step of the scenario file, from 0: one that is about many machines is taken for each.
+    pub step: usize,
+    /// The machine that it is about.
+    pub vm: Option<String>,
+}
+
+impl StepName {
+    /// With its machine.
+    #[must_use]
+    pub fn full(&self) -> String {
+        match &self.vm {
+            Some(vm) => format!("{} {vm}", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
 /// The names of a run. A number without a name gets a plain one (`vm7`), so that no report fails for want of a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Names {
@@ -27,14 +49,14 @@ pub struct Names {
     pub actors: Vec<String>,
     /// Links, by their number.
     pub links: Vec<LinkName>,
-    /// Steps, by their number: what the scenario file says there, in words.
-    pub steps: Vec<String>,
+    /// Steps, by their number.
+    pub steps: Vec<StepName>,
 }
 
 impl Names {
     /// The names that a world's specification carries, with the disks' and steps' names, which only the scenario file knows.
     #[must_use]
-    pub fn of(world: &WorldSpec, disks: Vec<Vec<String>>, steps: Vec<String>) -> Names {
+    pub fn of(world: &WorldSpec, disks: Vec<Vec<String>>, steps: Vec<StepName>) -> Names {
         let actors = world.machines.iter().flat_map(|machine| {
             machine
                 .components
@@ -99,8 +121,7 @@ impl Names {
     pub fn step(&self, step: u32) -> String {
         self.steps
             .get(step as usize)
-            .cloned()
-            .unwrap_or_else(|| format!("step {}", step + 1))
+            .map_or_else(|| format!("step {}", step + 1), StepName::full)
     }
 }
 

@@ -9,7 +9,7 @@ use sim::metrics::{FindingClass, VmResult};
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
-use crate::words::{bytes, count, duration, failover, grain, moment, network};
+use crate::words::{bytes, count, duration, durations, failover, grain, list, moment, network};
 
 /// With more machines than this, the worst are shown and the rest as a distribution.
 const VMS_ALL_MAX: usize = 12;
@@ -17,7 +17,9 @@ const VMS_ALL_MAX: usize = 12;
 const VMS_WORST: usize = 10;
 /// Findings shown; all are in the record.
 const FINDINGS_SHOWN: usize = 20;
-/// Steps shown in full; a fleet's have a line for each machine.
+/// Machines of a step that are named.
+const VMS_NAMED: usize = 5;
+/// Steps shown.
 const STEPS_SHOWN: usize = 60;
 
 /// The summary of a run.
@@ -34,7 +36,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     writeln!(out, "{}: {}", account.scenario, account.verdict().words())?;
     writeln!(
         out,
-        "  {} simulated in {}; seed {}, network {}, content {}",
+        "  {} simulated in {}; seed {}, network {},\n  content {}",
         duration(sim::metrics::milliseconds(result.ended.0)),
         duration(account.wall_ms),
         account.seed,
@@ -46,6 +48,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     }
     steps(account, out)?;
     machines(account, out)?;
+    expectations(account, out)?;
     verified(account, out)?;
     findings(account, out)?;
     writeln!(out, "\nDigest  {}", hex(&account.digest))?;
@@ -62,40 +65,88 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
+/// Columns of a terminal that nobody has made wider.
+const WIDTH: usize = 80;
+
+/// Breaks a text between words, to lines of at most `width` characters (longer words stay whole).
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is a line from the start");
+        if last.is_empty() {
+            last.push_str(word);
+        } else if last.chars().count() + 1 + word.chars().count() <= width {
+            last.push(' ');
+            last.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
-    // A step without a name only joins others.
+    let groups = account.step_groups();
+    if groups.is_empty() {
+        return Ok(());
+    }
+    const INDENT: usize = 34;
+    writeln!(out, "\nSteps")?;
+    for group in groups.iter().take(STEPS_SHOWN) {
+        let (took, why) = match &group.outcome {
+            StepOutcome::Done => (group.took_ms.map_or_else(String::new, durations), None),
+            StepOutcome::Refused(why) => ("refused".to_owned(), Some(why)),
+            StepOutcome::Failed(why) => ("failed".to_owned(), Some(why)),
+            StepOutcome::Started => ("not done".to_owned(), None),
+        };
+        let name = match group.vms.len() {
+            0 => group.text.clone(),
+            _ => format!("{} {}", group.text, list(&group.vms, VMS_NAMED)),
+        };
+        let mut lines = wrapped(&name, WIDTH - INDENT);
+        lines.extend(why.map(|why| wrapped(why, WIDTH - INDENT)).unwrap_or_default());
+        for (number, line) in lines.iter().enumerate() {
+            match number {
+                0 => writeln!(out, "  {}  {took:>20}  {line}", moment(group.started))?,
+                _ => writeln!(out, "{:INDENT$}{line}", "")?,
+            }
+        }
+    }
+    if let Some(more) = groups.len().checked_sub(STEPS_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "  and {more} more (in the record)")?;
+    }
     let named = |step: u32| {
         account
             .names
             .steps
             .get(step as usize)
-            .is_none_or(|name| !name.is_empty())
+            .is_none_or(|name| !name.text.is_empty())
     };
-    let steps: Vec<_> = account.result.steps.iter().filter(|step| named(step.step)).collect();
-    if steps.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\nSteps")?;
-    for step in steps.iter().take(STEPS_SHOWN) {
-        let (took, why) = match (&step.outcome, step.ended) {
-            (StepOutcome::Done, Some(ended)) => (duration(sim::metrics::milliseconds(ended.since(step.started))), None),
-            (StepOutcome::Refused(why), _) => ("refused".to_owned(), Some(why)),
-            (StepOutcome::Failed(why), _) => ("failed".to_owned(), Some(why)),
-            _ => ("not done".to_owned(), None),
-        };
-        let name = account.names.step(step.step);
-        writeln!(out, "  {}  {took:>12}  {name}", moment(step.started))?;
-        if let Some(why) = why {
-            writeln!(out, "  {:8}  {:>12}  {why}", "", "")?;
-        }
-    }
-    if let Some(more) = steps.len().checked_sub(STEPS_SHOWN).filter(|more| *more > 0) {
-        writeln!(out, "  and {more} more (in the record)")?;
-    }
-    let all = account.names.steps.iter().filter(|name| !name.is_empty()).count();
-    let missing = all.saturating_sub(steps.len());
+    let begun = account.result.steps.iter().filter(|step| named(step.step)).count();
+    let all = account.names.steps.iter().filter(|name| !name.text.is_empty()).count();
+    let missing = all.saturating_sub(begun);
     if missing > 0 {
         writeln!(out, "  {missing} of {all} steps never began")?;
+    }
+    Ok(())
+}
+
+fn expectations(account: &Account, out: &mut String) -> std::fmt::Result {
+    if account.expectations.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nExpected")?;
+    for expected in &account.expectations {
+        let verdict = if expected.broken == 0 {
+            "held".to_owned()
+        } else {
+            format!("NOT HELD for {} of {}", expected.broken, expected.machines)
+        };
+        let figure = expected
+            .figure
+            .as_ref()
+            .map_or_else(String::new, |figure| format!(" ({figure})"));
+        writeln!(out, "  {}: {verdict}{figure}", expected.text)?;
     }
     Ok(())
 }
@@ -105,22 +156,28 @@ fn machines(account: &Account, out: &mut String) -> std::fmt::Result {
     if vms.is_empty() {
         return Ok(());
     }
-    let mut shown: Vec<&VmResult> = vms.iter().collect();
-    if vms.len() > VMS_ALL_MAX {
-        // Worst first: by what was lost, then by RTO, then by RPO; equal ones stay in the scenario's order.
-        shown.sort_by_key(|vm| {
-            let lost = vm.lost().map(|lost| lost.ms);
-            std::cmp::Reverse((lost, vm.rto_ms(), vm.rpo.map(|rpo| rpo.max_ms)))
-        });
-        shown.truncate(VMS_WORST);
-        writeln!(out, "\nMachines: the worst {VMS_WORST} of {}", vms.len())?;
+    let shown = account.worst(VMS_ALL_MAX, VMS_WORST);
+    if vms.len() > shown.len() {
+        writeln!(
+            out,
+            "\nMachines: the worst {} of {} (all are in record.json)",
+            shown.len(),
+            vms.len()
+        )?;
     } else {
         writeln!(out, "\nMachines")?;
     }
-    let width = shown.iter().map(|vm| vm.name.chars().count()).max().unwrap_or(0).max(8);
+    // Names have a column of their own up to this width; a longer one has a line of its own.
+    const NAME_WIDTH: usize = 12;
+    let width = shown
+        .iter()
+        .map(|vm| vm.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(NAME_WIDTH);
     writeln!(
         out,
-        "  {:width$}  {:>12}  {:>12}  {:>12}  {:>12}  {:>20}",
+        "  {:width$} {:>12} {:>12} {:>12} {:>12} {:>12}",
         "", "RPO p50", "RPO p99", "RPO max", "RTO", "lost"
     )?;
     for vm in shown {
@@ -128,18 +185,24 @@ fn machines(account: &Account, out: &mut String) -> std::fmt::Result {
             || [(); 3].map(|()| "-".to_owned()),
             |rpo| [rpo.p50_ms, rpo.p99_ms, rpo.max_ms].map(duration),
         );
-        let lost = vm.lost().map_or("-".to_owned(), |lost| {
-            format!("{}, {}", duration(lost.ms), bytes(lost.bytes))
-        });
+        let mut name = vm.name.as_str();
+        if name.chars().count() > width {
+            writeln!(out, "  {name}")?;
+            name = "";
+        }
         writeln!(
             out,
-            "  {:width$}  {:>12}  {:>12}  {:>12}  {:>12}  {lost:>20}",
-            vm.name,
+            "  {name:width$} {:>12} {:>12} {:>12} {:>12} {:>12}",
             rpo[0],
             rpo[1],
             rpo[2],
             vm.rto_ms().map_or("-".to_owned(), duration),
+            vm.lost().map_or("-".to_owned(), |lost| duration(lost.ms)),
         )?;
+        if let Some(lost) = vm.lost().filter(|lost| lost.writes > 0) {
+            let what = format!("{} in {} writes", bytes(lost.bytes), count(lost.writes));
+            writeln!(out, "  {:width$} {what:>64}", "")?;
+        }
     }
     if vms.len() > VMS_ALL_MAX {
         distribution(out, "RPO max", vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms)))?;
@@ -191,10 +254,19 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
             )?;
         }
     }
+    if let Some(lag) = result.point_lag {
+        writeln!(
+            out,
+            "  points stored at the target after {} (half), {} (99 %), {} (all)",
+            duration(lag.p50_ms),
+            duration(lag.p99_ms),
+            duration(lag.max_ms)
+        )?;
+    }
     let checked: u64 = result.checks.iter().map(|check| check.checked).sum();
     writeln!(
         out,
-        "  {} checks of {} invariants; {} facts, {} events, {} stored",
+        "  {} checks of {} invariants; {} facts,\n  {} events, {} stored",
         count(checked),
         result.checks.len(),
         count(result.facts),
@@ -237,9 +309,12 @@ mod tests {
         let text = summary(&synthetic::drill());
         for said in [
             "small-drill: FAIL: the plan does not hold",
-            "45 min 00 s simulated in 4.3 s; seed 7, network event",
-            "00:41:00         5.0 s  failover db",
-            "43.5 s, 3.17 MiB",
+            "45 min 00 s simulated in 4.3 s; seed 7, network event,\n",
+            "00:41:00                 5.0 s  failover db",
+            "43.5 s\n",
+            "3.17 MiB in 812 writes",
+            "RPO stays below 15 min: held (at most 5 min 42 s)",
+            "less than 30 s lost: NOT HELD for 1 of 2 (at most 43 s)",
             "14 of 14 recovery points",
             "1 of 1 disks recovered by failover, 1.00 GiB",
             "expectation lost_below",

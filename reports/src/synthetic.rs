@@ -6,8 +6,9 @@ use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use sim::metrics::*;
 use sim::spec::NetworkKind;
 
-use crate::account::{Account, DiskFile};
-use crate::names::{LinkName, Names};
+use crate::account::{Account, DiskFile, RpoThreshold};
+use crate::names::{LinkName, Names, StepName};
+use scenarios::expect::Outcome;
 
 fn at(seconds: u64) -> SimTime {
     SimTime(seconds * 1_000_000_000)
@@ -15,7 +16,7 @@ fn at(seconds: u64) -> SimTime {
 
 fn machine(vm: u32, name: &str) -> VmResult {
     let rpo = Percentiles {
-        samples: 600,
+        over_ms: 1_800_000,
         p50_ms: 152_000,
         p99_ms: 331_000 + u64::from(vm) * 500,
         max_ms: 342_000 + u64::from(vm) * 500,
@@ -25,11 +26,13 @@ fn machine(vm: u32, name: &str) -> VmResult {
         name: name.into(),
         rpo: Some(rpo),
         true_rpo: Some(rpo),
-        rpo_series: (0..60)
-            .map(|i| RpoSample {
-                at: at(600 + i * 30),
-                reported_ms: (i % 10) * 30_000 + 12_000,
-                true_ms: (i % 10) * 30_000 + 12_000,
+        rpo_series: (0..6)
+            .map(|i| RpoStretch {
+                from: at(600 + i * 300),
+                to: at(900 + i * 300),
+                low_ms: 12_000,
+                high_ms: 312_000,
+                true_high_ms: 312_000,
             })
             .collect(),
         states: vec![
@@ -101,10 +104,10 @@ pub(crate) fn drill() -> Account {
 pub(crate) fn fleet(vms: &[&str]) -> Account {
     let disk = DiskId { vm: VmId(1), index: 0 };
     let steps = [
-        "create-vault",
-        "enable-replication (web, db)",
-        "power-off esx1",
-        "failover db",
+        ("create-vault", None),
+        ("enable-replication", Some("web")),
+        ("power-off esx1", None),
+        ("failover", Some("db")),
     ];
     Account {
         scenario: "small-drill".into(),
@@ -129,6 +132,12 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 verified: 14,
                 pruned: 2,
             },
+            point_lag: Some(Spread {
+                count: 15,
+                p50_ms: 12_000,
+                p99_ms: 42_000,
+                max_ms: 42_500,
+            }),
             vms: (0..).zip(vms).map(|(vm, name)| machine(vm, name)).collect(),
             disks: vec![RecoveredDisk {
                 at: at(2560),
@@ -182,6 +191,26 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
             }],
             findings_dropped: 0,
         },
+        expectations: vec![
+            Outcome {
+                text: "RPO stays below 15 min".into(),
+                line: 69,
+                machines: 2,
+                broken: 0,
+                figure: Some("at most 5 min 42 s".into()),
+            },
+            Outcome {
+                text: "less than 30 s lost".into(),
+                line: 70,
+                machines: 2,
+                broken: 1,
+                figure: Some("at most 43 s".into()),
+            },
+        ],
+        rpo_threshold: RpoThreshold {
+            policy: "daily".into(),
+            ms: 900_000,
+        },
         digest: [0x5a; 32],
         entries: 1_234_567,
         events: 20_123,
@@ -197,7 +226,14 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 name: "internet".into(),
                 bits_per_second: 100_000_000,
             }],
-            steps: steps.iter().map(|&step| step.to_owned()).collect(),
+            steps: (0..)
+                .zip(steps)
+                .map(|(number, (text, vm))| StepName {
+                    text: text.to_owned(),
+                    step: number,
+                    vm: vm.map(str::to_owned),
+                })
+                .collect(),
         },
         disk_files: vec![DiskFile {
             at: at(2560),

@@ -18,6 +18,26 @@ pub fn duration(milliseconds: u64) -> String {
     }
 }
 
+/// What comes before the longest of several durations.
+pub const UP_TO: &str = "up to ";
+
+/// From the shortest to the longest: `up to` the longest where they do not read the same.
+#[must_use]
+pub fn durations((least, most): (u64, u64)) -> String {
+    let (least, most) = (duration(least), duration(most));
+    if least == most { most } else { format!("{UP_TO}{most}") }
+}
+
+/// Names in a row, no more than `shown` of them.
+#[must_use]
+pub fn list(names: &[String], shown: usize) -> String {
+    let text = names.iter().take(shown).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(shown) {
+        0 => text,
+        more => format!("{text} and {} more", count(more as u64)),
+    }
+}
+
 /// Bytes in binary units, three figures.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
@@ -128,6 +148,9 @@ mod tests {
         assert_eq!(duration(723_000), "12 min 03 s");
         assert_eq!(duration(7_500_000), "2 h 05 min");
         assert_eq!(duration(999), "999 ms");
+        assert_eq!(durations((120_000, 660_000)), "up to 11 min 00 s");
+        assert_eq!(durations((3, 3)), "3 ms");
+        assert_eq!(list(&["a".into(), "b".into(), "c".into()], 2), "a, b and 1 more");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(3_325_952), "3.17 MiB");
         assert_eq!(bytes(1024 * 1024 - 1), "1.00 MiB");

@@ -1,4 +1,4 @@
-//! Bands over time: a row per machine with a band per state, and a row of marks for what the operator did.
+//! Bands over time: a row per machine with a band per state, and numbered marks across them for what the operator did.
 
 use std::fmt::Write as _;
 
@@ -8,6 +8,10 @@ use super::{Figure, LEFT, RIGHT, Table, escape, fitted, time_axis};
 const TOP: f64 = 12.0;
 const ROW: f64 = 30.0;
 const BAND: f64 = 20.0;
+/// Height of the numbers of marks.
+const MARKS: f64 = 20.0;
+/// Numbers that would be closer than this are written as one range.
+const MARKS_APART: f64 = 44.0;
 /// About what a character of a label takes.
 const CHARACTER: f64 = 6.6;
 
@@ -33,6 +37,15 @@ pub struct Row {
     pub bands: Vec<Band>,
 }
 
+/// A moment marked across all rows, by its number in a table.
+#[derive(Debug, Clone)]
+pub struct Mark {
+    /// When, in milliseconds of simulated time.
+    pub at: u64,
+    /// What happened.
+    pub name: String,
+}
+
 /// A chart of bands.
 #[derive(Debug, Clone)]
 pub struct Bands {
@@ -44,6 +57,8 @@ pub struct Bands {
     pub note: String,
     /// The end of the time axis.
     pub until: u64,
+    /// Moments, in order of time; they are numbered from 1.
+    pub marks: Vec<Mark>,
     /// The rows.
     pub rows: Vec<Row>,
     /// Name of the rows' column in the table.
@@ -56,12 +71,14 @@ impl Bands {
     /// Draws it.
     #[must_use]
     pub fn draw(&self) -> Figure {
-        let bottom = TOP + ROW * self.rows.len().max(1) as f64;
+        let first = if self.marks.is_empty() { TOP } else { TOP + MARKS };
+        let bottom = first + ROW * self.rows.len().max(1) as f64;
         let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
         let mut out = String::new();
-        time_axis(&mut out, &x, TOP, bottom);
+        time_axis(&mut out, &x, first, bottom);
+        self.marks(&mut out, &x, first, bottom);
         for (index, row) in self.rows.iter().enumerate() {
-            let top = TOP + ROW * index as f64 + (ROW - BAND) / 2.0;
+            let top = first + ROW * index as f64 + (ROW - BAND) / 2.0;
             let _ = writeln!(
                 out,
                 "<text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}<title>{}</title></text>",
@@ -100,6 +117,49 @@ impl Bands {
             drawing: out,
             legend: self.legend.clone(),
             table: self.table(),
+        }
+    }
+
+    /// Lines across, and their numbers above: neighbours without room for a number each share one.
+    fn marks(&self, out: &mut String, x: &Scale, top: f64, bottom: f64) {
+        let mut shared: Vec<(f64, usize, usize)> = Vec::new();
+        for (index, mark) in self.marks.iter().enumerate() {
+            let at = x.at(mark.at);
+            let _ = writeln!(
+                out,
+                "<line class=\"mark\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{:.1}\" y2=\"{bottom:.1}\"/>",
+                top - 4.0
+            );
+            // A number begins at its line; the last ones end with the plot.
+            let at = at.min(x.end - MARKS_APART);
+            match shared.last_mut() {
+                Some((from, _, last)) if at - *from < MARKS_APART => *last = index,
+                _ => shared.push((at, index, index)),
+            }
+        }
+        for (at, from, to) in shared {
+            let number = if from == to {
+                format!("{}", from + 1)
+            } else {
+                format!("{}–{}", from + 1, to + 1)
+            };
+            let names: Vec<String> = (from..=to)
+                .map(|index| {
+                    let mark = &self.marks[index];
+                    format!(
+                        "{}. {}, {}",
+                        index + 1,
+                        mark.name,
+                        Unit::Clock.words(mark.at / 1000 * 1000)
+                    )
+                })
+                .collect();
+            let _ = writeln!(
+                out,
+                "<text class=\"mark\" x=\"{at:.1}\" y=\"{:.1}\">{number}<title>{}</title></text>",
+                top - 8.0,
+                escape(&names.join("\n"))
+            );
         }
     }
 

@@ -61,12 +61,61 @@ pub struct Lines {
     pub series: Vec<Series>,
     /// Limits.
     pub limits: Vec<Limit>,
+    /// The scale reaches at least so far.
+    pub at_least: u64,
 }
 
 impl Lines {
     /// Draws it.
     #[must_use]
     pub fn draw(&self) -> Figure {
+        let mut out = String::new();
+        let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
+        time_axis(&mut out, &x, TOP, BOTTOM);
+        self.plot(&mut out, &x, (TOP, BOTTOM), 5);
+        let mut legend: Vec<(String, String)> = (0..)
+            .zip(&self.series)
+            .map(|(index, s): (usize, _)| (format!("s{}", index % COLOURS), s.name.clone()))
+            .collect();
+        legend.extend(
+            self.limits
+                .iter()
+                .map(|limit| ("limit".to_owned(), self.limit_words(limit))),
+        );
+        Figure {
+            id: self.id,
+            title: self.title.clone(),
+            note: self.note.clone(),
+            height: HEIGHT,
+            drawing: out,
+            legend,
+            table: self.table(),
+        }
+    }
+
+    /// The greatest value that is drawn, limits included.
+    #[must_use]
+    pub fn highest(&self) -> u64 {
+        let highest = match self.kind {
+            Kind::Stacked => stacks(&self.series).last().and_then(|top| top.iter().max().copied()),
+            _ => self
+                .series
+                .iter()
+                .flat_map(|s| s.points.iter().filter_map(|p| p.1))
+                .max(),
+        };
+        let limit = self.limits.iter().map(|limit| limit.value).max();
+        highest.max(limit).unwrap_or(0)
+    }
+
+    /// What a limit says.
+    #[must_use]
+    pub fn limit_words(&self, limit: &Limit) -> String {
+        format!("{}: {}", limit.name, self.unit.tick(limit.value))
+    }
+
+    /// Draws values, their axis and limits, from `top` to `bottom` of a drawing.
+    pub(super) fn plot(&self, out: &mut String, x: &Scale, (top, bottom): (f64, f64), ticks_max: u64) {
         // Stacked series share their moments, which thinning each for itself would lose.
         let points_max = if self.kind == Kind::Stacked {
             usize::MAX
@@ -74,15 +123,7 @@ impl Lines {
             POINTS_MAX
         };
         let series: Vec<Series> = self.series.iter().map(|s| thinned(s, points_max)).collect();
-        let highest = match self.kind {
-            Kind::Stacked => stacks(&series).last().and_then(|top| top.iter().max().copied()),
-            _ => series.iter().flat_map(|s| s.points.iter().filter_map(|p| p.1)).max(),
-        }
-        .unwrap_or(0);
-        let limit = self.limits.iter().map(|limit| limit.value).max().unwrap_or(0);
-        let y = Scale::from_zero(self.unit, highest.max(limit), BOTTOM, TOP, 5);
-        let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
-        let mut out = String::new();
+        let y = Scale::from_zero(self.unit, self.highest().max(self.at_least), bottom, top, ticks_max);
         for &tick in &y.ticks {
             let at = y.at(tick);
             let _ = writeln!(
@@ -94,33 +135,17 @@ impl Lines {
                 escape(&self.unit.tick(tick))
             );
         }
-        time_axis(&mut out, &x, TOP, BOTTOM);
         match self.kind {
-            Kind::Stacked => self.areas(&mut out, &series, &x, &y),
-            _ => self.paths(&mut out, &series, &x, &y),
+            Kind::Stacked => self.areas(out, &series, x, &y),
+            _ => self.paths(out, &series, x, &y),
         }
-        let mut legend: Vec<(String, String)> = (0..)
-            .zip(&series)
-            .map(|(index, s): (usize, _)| (format!("s{}", index % COLOURS), s.name.clone()))
-            .collect();
         for limit in &self.limits {
             let at = y.at(limit.value);
-            let words = format!("{}: {}", limit.name, self.unit.tick(limit.value));
             let _ = writeln!(
                 out,
                 "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"><title>{}</title></line>",
-                escape(&words)
+                escape(&self.limit_words(limit))
             );
-            legend.push(("limit".to_owned(), words));
-        }
-        Figure {
-            id: self.id,
-            title: self.title.clone(),
-            note: self.note.clone(),
-            height: HEIGHT,
-            drawing: out,
-            legend,
-            table: self.table(),
         }
     }
 
@@ -217,10 +242,11 @@ impl Lines {
             }
             let _ = writeln!(
                 out,
-                "<rect class=\"hover\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
+                "<rect class=\"hover\" x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
                 x.at(*at),
+                y.end,
                 (x.at(end) - x.at(*at)).max(1.0),
-                BOTTOM - TOP,
+                y.start - y.end,
                 escape(&words)
             );
         }
@@ -243,7 +269,7 @@ impl Lines {
             .collect()
     }
 
-    fn table(&self) -> Table {
+    pub(super) fn table(&self) -> Table {
         let mut head = vec!["from".to_owned()];
         head.extend(self.series.iter().map(|s| s.name.clone()));
         let rows = self.rows().into_iter().map(|(at, values)| {
@@ -329,6 +355,7 @@ mod tests {
                 name: "threshold".into(),
                 value: 1_200_000,
             }],
+            at_least: 0,
         };
         let html = chart.draw().html();
         for part in [
@@ -357,6 +384,7 @@ mod tests {
                 until: 0,
                 series: vec![series(&[])],
                 limits: vec![],
+                at_least: 0,
             };
             assert!(!chart.draw().html().contains("NaN"));
         }

@@ -2,40 +2,36 @@
 
 use std::collections::BTreeMap;
 
-use actors::facts::{ItemState, StepOutcome};
+use actors::facts::ItemState;
 use datapath::SimTime;
-use sim::metrics::{BacklogSample, LinkResult, VmResult, milliseconds};
+use sim::metrics::{BacklogSample, LinkResult, LinkSample, VmResult, milliseconds};
 
 use super::{VMS_ALL_MAX, worst};
 use crate::account::Account;
-use crate::chart::bands::{Band, Bands, Row};
+use crate::chart::Figure;
+use crate::chart::bands::{Band, Bands, Mark, Row};
 use crate::chart::lines::{Kind, Limit, Lines, Series};
+use crate::chart::panels::Panels;
 use crate::chart::scale::Unit;
-use crate::chart::{COLOURS, Figure};
 use crate::words;
 
 /// Stretches of time into which an estate's series are gathered.
 const SLOTS: u64 = 240;
-/// A line is interrupted where the next sample is later than so many milliseconds: RPO is sampled each minute while it runs.
-const RPO_GAP_MS: u64 = 150_000;
 
-/// A policy's RPO threshold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RpoLimit {
-    /// The policy.
-    pub policy: String,
-    /// Its threshold, in milliseconds.
-    pub threshold_ms: u64,
+/// Links drawn, the busiest ones.
+const LINKS_SHOWN: usize = 6;
+/// A threshold so many times higher than all that was reached is not drawn: the curve below it could not be read.
+const THRESHOLD_TIMES: u64 = 10;
+
+/// States of the machines, with the steps' marks.
+pub(super) fn states(account: &Account) -> Figure {
+    bands(account).draw()
 }
 
-/// All charts.
-pub(super) fn all(account: &Account, limits: &[RpoLimit]) -> Vec<Figure> {
-    let mut figures = vec![
-        states(account).draw(),
-        rpo(account, limits).draw(),
-        backlog(account).draw(),
-    ];
-    figures.extend(links(account).map(|lines| lines.draw()));
+/// All other charts.
+pub(super) fn all(account: &Account) -> Vec<Figure> {
+    let mut figures = vec![rpo(account), backlog(account).draw()];
+    figures.extend(links(account).map(|panels| panels.draw()));
     figures
 }
 
@@ -61,29 +57,13 @@ fn colour(state: ItemState) -> &'static str {
     }
 }
 
-fn states(account: &Account) -> Bands {
+fn bands(account: &Account) -> Bands {
     let until = end_ms(account);
-    let steps = account
-        .result
-        .steps
-        .iter()
-        .filter(|step| !account.names.step(step.step).is_empty());
-    let mut rows = vec![Row {
-        name: "steps".into(),
-        bands: steps
-            .map(|step| Band {
-                from: ms(step.started),
-                to: step.ended.map_or(until, ms),
-                name: account.names.step(step.step),
-                class: if matches!(step.outcome, StepOutcome::Failed(_)) {
-                    "limit"
-                } else {
-                    "s7"
-                }
-                .into(),
-            })
-            .collect(),
-    }];
+    let marks = account.step_groups().into_iter().map(|group| Mark {
+        at: ms(group.started),
+        name: format!("{} {}", group.text, words::list(&group.vms, 3)),
+    });
+    let mut rows = Vec::new();
     for vm in worst(account) {
         let ends = vm.states.iter().skip(1).map(|next| ms(next.0)).chain([until]);
         let bands = vm.states.iter().zip(ends).map(|(&(at, state), to)| Band {
@@ -97,9 +77,10 @@ fn states(account: &Account) -> Bands {
             bands: bands.collect(),
         });
     }
-    let many = account.result.vms.len() > VMS_ALL_MAX;
+    let shown = rows.len();
+    let all = account.result.vms.len();
     let legend = [
-        ("s7", "step of the operator, or not protected"),
+        ("s7", "not protected"),
         ("s0", "copying"),
         ("s2", "protected"),
         ("s5", "resynchronizing"),
@@ -107,86 +88,128 @@ fn states(account: &Account) -> Bands {
         ("s1", "commit pending"),
         ("s4", "runs in Azure, committed"),
         ("s6", "protected, reverse"),
-        ("limit", "failed step"),
     ];
+    let used = |class: &str| rows.iter().any(|row| row.bands.iter().any(|band| band.class == class));
     Bands {
         id: "states",
-        title: if many {
-            "States of the machines with the worst RPO"
+        title: if all > shown {
+            format!("Steps, and states of the {shown} machines that fared worst, of {all}")
         } else {
-            "Steps and states"
-        }
-        .into(),
-        note: "A band is as long as the step or the state lasted; hover for its times.".into(),
+            "Steps and states".into()
+        },
+        note: "A band lasts as long as its state; the numbers are the steps in the table below.".into(),
         until,
+        marks: marks.collect(),
+        legend: legend
+            .iter()
+            .filter(|(class, _)| used(class))
+            .map(|&(class, name)| (class.to_owned(), name.to_owned()))
+            .collect(),
         rows,
         head: "machine".into(),
-        legend: legend.map(|(class, name)| (class.to_owned(), name.to_owned())).into(),
     }
 }
 
-fn rpo(account: &Account, limits: &[RpoLimit]) -> Lines {
+fn rpo(account: &Account) -> Figure {
     let vms = &account.result.vms;
-    let many = vms.len() > VMS_ALL_MAX;
-    Lines {
+    let until = end_ms(account);
+    let threshold = &account.rpo_threshold;
+    let limit = Limit {
+        name: format!("threshold of policy {}", threshold.policy),
+        value: threshold.ms,
+    };
+    let highest = vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms)).max().unwrap_or(0);
+    let drawn = threshold.ms <= highest.saturating_mul(THRESHOLD_TIMES);
+    let beyond = if drawn {
+        String::new()
+    } else {
+        format!(
+            " The threshold of policy {}, {}, is far above all of it and not drawn.",
+            threshold.policy,
+            Unit::Duration.tick(threshold.ms)
+        )
+    };
+    let limits: Vec<Limit> = if drawn { vec![limit] } else { vec![] };
+    let plot = |title: String, series: Vec<Series>| Lines {
         id: "rpo",
-        title: if many { "RPO of the estate over time" } else { "RPO over time" }.into(),
-        note: if many {
-            "Each moment's median, 99th percentile and worst over all protected machines, as the product reports it."
-        } else {
-            "How old the newest stored recovery point was, as the product reports it. A line runs while the machine is protected."
-        }
-        .into(),
+        title,
+        note: String::new(),
         unit: Unit::Duration,
         kind: Kind::Lines,
-        until: end_ms(account),
-        series: if many {
-            rpo_of_estate(vms, end_ms(account))
-        } else {
-            vms.iter().map(rpo_of).collect()
-        },
-        limits: limits
-            .iter()
-            .map(|limit| Limit {
-                name: format!("threshold of policy {}", limit.policy),
-                value: limit.threshold_ms,
-            })
-            .collect(),
+        until,
+        series,
+        limits: limits.clone(),
+        at_least: highest,
+    };
+    if vms.len() > VMS_ALL_MAX {
+        let title = format!("RPO over time: {} machines", vms.len());
+        let note = format!(
+            "Of each moment the median, the 99th percentile and the worst of all machines that were protected then, as the \
+             product reports it.{beyond}"
+        );
+        return Lines {
+            note,
+            ..plot(title, rpo_of_estate(vms, until))
+        }
+        .draw();
     }
+    let of_vm = |vm: &VmResult| {
+        let title = match vm.rpo {
+            Some(rpo) => format!(
+                "{}: at most {}, half of the time within {}",
+                vm.name,
+                words::duration(rpo.max_ms),
+                words::duration(rpo.p50_ms)
+            ),
+            None => format!("{}: was never protected", vm.name),
+        };
+        plot(title, vec![rpo_of(vm)])
+    };
+    Panels {
+        id: "rpo",
+        title: "RPO over time".into(),
+        note: format!(
+            "How old the newest recovery point at the target was, as the product reports it: what a disaster at that moment would \
+             have cost. A line runs while the machine runs and is protected.{beyond}"
+        ),
+        until,
+        plots: vms.iter().map(of_vm).collect(),
+        colours: vec!["RPO".into()],
+    }
+    .draw()
 }
 
 fn rpo_of(vm: &VmResult) -> Series {
-    let mut points = Vec::with_capacity(vm.rpo_series.len());
-    let mut last: Option<u64> = None;
-    // A series that was thinned has its own, longer distances.
-    let usual = vm
-        .rpo_series
-        .windows(2)
-        .map(|pair| ms(pair[1].at).saturating_sub(ms(pair[0].at)))
-        .fold((0_u64, 0_u64), |(sum, n), gap| (sum + gap, n + 1));
-    let gap_max = RPO_GAP_MS.max(4 * usual.0 / usual.1.max(1));
-    for sample in &vm.rpo_series {
-        let at = ms(sample.at);
-        if last.is_some_and(|last| at.saturating_sub(last) > gap_max) {
-            points.push((at, None));
+    let mut points = Vec::with_capacity(vm.rpo_series.len() * 2);
+    let mut end = None;
+    for stretch in &vm.rpo_series {
+        if end.is_some_and(|end| end < stretch.from) {
+            points.push((ms(stretch.from), None));
         }
-        points.push((at, Some(sample.reported_ms)));
-        last = Some(at);
+        points.push((ms(stretch.from), Some(stretch.low_ms)));
+        points.push((ms(stretch.to), Some(stretch.high_ms)));
+        end = Some(stretch.to);
     }
     Series {
-        name: vm.name.clone(),
+        name: "RPO".into(),
         points,
     }
 }
 
+/// The worst RPO of each machine in each slot of time, gathered over the machines.
 fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
-    let stretch = until.div_ceil(SLOTS).max(1);
+    let slot_ms = until.div_ceil(SLOTS).max(1);
     let mut slots: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for vm in vms {
         let mut own: BTreeMap<u64, u64> = BTreeMap::new();
-        for sample in &vm.rpo_series {
-            let worst = own.entry(ms(sample.at) / stretch).or_default();
-            *worst = sample.reported_ms.max(*worst);
+        for stretch in &vm.rpo_series {
+            let (from, to) = (ms(stretch.from), ms(stretch.to));
+            for slot in from / slot_ms..=to / slot_ms {
+                // It rises a millisecond each millisecond, up to the end of the slot or of the stretch.
+                let before_end = to.saturating_sub((slot + 1) * slot_ms);
+                let worst = own.entry(slot).or_default();
+                *worst = stretch.high_ms.saturating_sub(before_end).max(*worst);
+            }
         }
         for (slot, worst) in own {
             slots.entry(slot).or_default().push(worst);
@@ -198,16 +221,22 @@ fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
         ("99th percentile", |n| (n * 99).div_ceil(100) - 1),
         ("median", |n| n.div_ceil(2) - 1),
     ];
-    ranks
-        .iter()
-        .map(|(name, rank)| Series {
+    let series = |(name, rank): &(&str, fn(usize) -> usize)| {
+        let mut points = Vec::with_capacity(slots.len());
+        let mut next = 0;
+        for (slot, values) in &slots {
+            if *slot > next && !points.is_empty() {
+                points.push((next * slot_ms, None));
+            }
+            points.push((slot * slot_ms, values.get(rank(values.len())).copied()));
+            next = slot + 1;
+        }
+        Series {
             name: (*name).to_owned(),
-            points: slots
-                .iter()
-                .map(|(slot, values)| (slot * stretch, values.get(rank(values.len())).copied()))
-                .collect(),
-        })
-        .collect()
+            points,
+        }
+    };
+    ranks.iter().map(series).collect()
 }
 
 /// Backlog of all machines together: at each moment, what each place held last.
@@ -261,60 +290,99 @@ fn backlog(account: &Account) -> Lines {
         until,
         series: series.collect(),
         limits: vec![],
+        at_least: 0,
     }
 }
 
-/// One chart for all links that carried something, if any did.
-fn links(account: &Account) -> Option<Lines> {
-    let mut used: Vec<&LinkResult> = account.result.links.iter().filter(|link| link.bytes > 0).collect();
-    used.sort_by_key(|link| (std::cmp::Reverse(link.bytes), link.link, link.back));
-    used.truncate(COLOURS);
-    used.sort_by_key(|link| (link.link, link.back));
-    if used.is_empty() {
+/// A plot for each of the busiest links, if any carried something.
+fn links(account: &Account) -> Option<Panels> {
+    let links = &account.result.links;
+    let mut numbers: Vec<u32> = links
+        .iter()
+        .filter(|link| link.bytes > 0)
+        .map(|link| link.link)
+        .collect();
+    numbers.dedup();
+    let used = numbers.len();
+    let directions = |number: u32| links.iter().filter(move |link| link.link == number);
+    let peak = |number: u32| directions(number).map(peak_rate).max().unwrap_or(0);
+    let share = |number: u32| {
+        let rate = directions(number).map(|link| link.bits_per_second).max().unwrap_or(0);
+        peak(number).saturating_mul(1000) / rate.max(1)
+    };
+    numbers.sort_by_key(|&number| std::cmp::Reverse(share(number)));
+    numbers.truncate(LINKS_SHOWN);
+    numbers.sort_unstable();
+    let plots: Vec<Lines> = numbers
+        .iter()
+        .filter_map(|&number| {
+            let link = directions(number).next()?;
+            Some(Lines {
+                id: "links",
+                title: format!(
+                    "{}: at most {} of {} ({})",
+                    link.name,
+                    words::rate(peak(number)),
+                    words::rate(link.bits_per_second),
+                    Unit::PerMille.words(share(number))
+                ),
+                note: String::new(),
+                unit: Unit::BitsPerSecond,
+                kind: Kind::Steps,
+                until: end_ms(account),
+                series: directions(number).map(throughput).collect(),
+                // Of a link that is hardly used the curve says more than the distance to its rate.
+                limits: (share(number) >= 200)
+                    .then(|| Limit {
+                        name: format!("rate of {}", link.name),
+                        value: link.bits_per_second,
+                    })
+                    .into_iter()
+                    .collect(),
+                at_least: 0,
+            })
+        })
+        .collect();
+    if plots.is_empty() {
         return None;
     }
-    let series = used.iter().map(|link| {
-        let mut points = Vec::with_capacity(link.series.len() * 2);
-        let mut end = SimTime::ZERO;
-        for sample in &link.series {
-            if sample.from > end {
-                points.push((ms(end), Some(0)));
-            }
-            points.push((
-                ms(sample.from),
-                Some(per_mille(link, sample.to.since(sample.from), sample.bytes)),
-            ));
-            end = sample.to;
-        }
-        points.push((ms(end), Some(0)));
-        Series {
-            name: format!(
-                "{}{} ({})",
-                link.name,
-                if link.back { ", back" } else { "" },
-                words::rate(link.bits_per_second)
-            ),
-            points,
-        }
-    });
-    Some(Lines {
+    let more = match used - plots.len() {
+        0 => String::new(),
+        more => format!(" {more} more links were used less and are not shown."),
+    };
+    Some(Panels {
         id: "links",
         title: "Use of the links".into(),
-        note: "What each link carried, per cent of its rate; the busiest links, each direction apart.".into(),
-        unit: Unit::PerMille,
-        kind: Kind::Steps,
+        note: format!("What each link carried, each direction apart, as the mean of each interval.{more}"),
         until: end_ms(account),
-        series: series.collect(),
-        limits: vec![Limit {
-            name: "rate".into(),
-            value: 1000,
-        }],
+        plots,
+        colours: vec!["from its first end in the scenario to its second".into(), "back".into()],
     })
 }
 
-/// Bytes in an interval, per mille of what the link's rate allows.
-fn per_mille(link: &LinkResult, nanoseconds: u64, bytes: u64) -> u64 {
-    let allowed = u128::from(link.bits_per_second) * u128::from(nanoseconds.max(1));
-    let carried = u128::from(bytes) * 8 * 1_000_000_000 * 1000;
-    u64::try_from(carried / allowed.max(1)).unwrap_or(u64::MAX)
+fn throughput(link: &LinkResult) -> Series {
+    let mut points = Vec::with_capacity(link.series.len() * 2);
+    let mut end = SimTime::ZERO;
+    for sample in &link.series {
+        if sample.from > end {
+            points.push((ms(end), Some(0)));
+        }
+        points.push((ms(sample.from), Some(rate(sample))));
+        end = sample.to;
+    }
+    points.push((ms(end), Some(0)));
+    Series {
+        name: if link.back { "back" } else { "there" }.into(),
+        points,
+    }
+}
+
+fn peak_rate(link: &LinkResult) -> u64 {
+    link.series.iter().map(rate).max().unwrap_or(0)
+}
+
+/// Bits per second that a sample's bytes are.
+fn rate(sample: &LinkSample) -> u64 {
+    let nanoseconds = u128::from(sample.to.since(sample.from).max(1));
+    u64::try_from(u128::from(sample.bytes) * 8 * 1_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
 }

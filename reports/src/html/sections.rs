@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use actors::facts::{FailoverKind, StepOutcome};
-use sim::metrics::{FindingClass, milliseconds};
+use sim::metrics::FindingClass;
 
 use super::{VMS_ALL_MAX, worst};
 use crate::account::Account;
@@ -14,6 +14,8 @@ use crate::words;
 const SHOWN_MAX: usize = 100;
 /// Steps and disks shown: a fleet has thousands.
 const ROWS_MAX: usize = 400;
+/// Machines of a step that are named.
+const VMS_NAMED: usize = 8;
 
 fn section(out: &mut String, id: &str, title: &str, table: &Table, all: usize) {
     let _ = write!(out, "<section id=\"{id}\"><h2>{title}</h2>{}", table.html());
@@ -65,36 +67,62 @@ pub(super) fn findings(out: &mut String, account: &Account) {
     out.push_str("</section>\n");
 }
 
+pub(super) fn expectations(out: &mut String, account: &Account) {
+    let expectations = &account.expectations;
+    if expectations.is_empty() {
+        return;
+    }
+    let rows = expectations.iter().take(ROWS_MAX).map(|expected| {
+        let verdict = if expected.broken == 0 {
+            "✓ held".to_owned()
+        } else {
+            format!("✗ not for {} of {}", expected.broken, expected.machines)
+        };
+        vec![
+            expected.text.clone(),
+            verdict,
+            or_dash(expected.figure.clone()),
+            words::count(expected.machines),
+            expected.line.to_string(),
+        ]
+    });
+    let table = Table {
+        head: head(&["expected", "verdict", "reached", "machines", "line of the scenario"]),
+        rows: rows.collect(),
+    };
+    section(out, "expectations", "What was expected", &table, expectations.len());
+}
+
 pub(super) fn steps(out: &mut String, account: &Account) {
-    // A step without a name only joins others.
-    let steps: Vec<_> = account
-        .result
-        .steps
-        .iter()
-        .filter(|step| !account.names.step(step.step).is_empty())
-        .collect();
-    let rows = steps.iter().take(ROWS_MAX).map(|step| {
-        let took = step
-            .ended
-            .map(|ended| words::duration(milliseconds(ended.since(step.started))));
-        let outcome = match &step.outcome {
+    let groups = account.step_groups();
+    let rows = (1..).zip(&groups).take(ROWS_MAX).map(|(number, group)| {
+        let outcome = match &group.outcome {
             StepOutcome::Started => "not done".to_owned(),
             StepOutcome::Done => "done".to_owned(),
             StepOutcome::Refused(why) => format!("refused: {why}"),
             StepOutcome::Failed(why) => format!("failed: {why}"),
         };
         vec![
-            words::moment(step.started),
-            account.names.step(step.step),
-            or_dash(took),
+            number.to_string(),
+            words::moment(group.started),
+            group.text.clone(),
+            words::list(&group.vms, VMS_NAMED),
+            or_dash(group.took_ms.map(words::durations)),
             outcome,
         ]
     });
     let table = Table {
-        head: head(&["began (h:min:s)", "step", "took", "outcome"]),
+        head: head(&["", "began (h:min:s)", "step", "machines", "took", "outcome"]),
         rows: rows.collect(),
     };
-    section(out, "steps", "What happened when", &table, steps.len());
+    let _ = write!(out, "<div id=\"steps\">{}</div>", table.html());
+    if groups.len() > ROWS_MAX {
+        let _ = write!(
+            out,
+            "<p class=\"note\">{} more are in record.json.</p>",
+            groups.len() - ROWS_MAX
+        );
+    }
 }
 
 pub(super) fn machines(out: &mut String, account: &Account) {
@@ -136,12 +164,21 @@ pub(super) fn machines(out: &mut String, account: &Account) {
         ]),
         rows: rows.collect(),
     };
-    let title = if account.result.vms.len() > VMS_ALL_MAX {
-        "The machines with the worst RPO"
+    let all = account.result.vms.len();
+    let title = if all > VMS_ALL_MAX {
+        format!("The {} machines that fared worst, of {all}", table.rows.len())
     } else {
-        "Machines"
+        "Machines".to_owned()
     };
-    section(out, "machines", title, &table, account.result.vms.len());
+    section(out, "machines", &title, &table, all);
+    out.push_str(
+        "<p class=\"note\">RPO p50 and p99: in 50 and 99 % of the time no more than this could have been lost. Lost: what the \
+         guest had acknowledged and the failover did not bring back.",
+    );
+    if all > VMS_ALL_MAX {
+        out.push_str(" Worst first: by what was lost, then by RTO, then by RPO.");
+    }
+    out.push_str("</p>\n");
 }
 
 pub(super) fn recovered(out: &mut String, account: &Account) {
@@ -157,8 +194,8 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             format!("{}/{}", disk.protection, disk.point),
             words::bytes(disk.bytes),
             if disk.verified { "verified" } else { "NOT VERIFIED" }.to_owned(),
-            or_dash(disk.blake3.clone()),
             or_dash(account.file_of(disk).map(|file| file.file.display().to_string())),
+            or_dash(disk.blake3.clone()),
         ]
     });
     let table = Table {
@@ -169,8 +206,8 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             "protection/point",
             "size",
             "judged",
-            "BLAKE3",
             "file",
+            "BLAKE3 of its content",
         ]),
         rows: rows.collect(),
     };
