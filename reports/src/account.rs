@@ -132,7 +132,28 @@ pub struct Account {
     pub version: String,
 }
 
+/// Of some values the one that half of them do not exceed, the one that 99 of 100 do not exceed, and the greatest; none of none.
+#[must_use]
+pub fn ranks(values: impl Iterator<Item = u64>) -> Option<[u64; 3]> {
+    let mut values: Vec<u64> = values.collect();
+    values.sort_unstable();
+    let greatest = *values.last()?;
+    let at = |per_cent: usize| values[(values.len() * per_cent).div_ceil(100) - 1];
+    Some([at(50), at(99), greatest])
+}
+
 impl Account {
+    /// [`ranks`] over all machines of the longest RPO, of RTO and of the time lost, where machines have them.
+    #[must_use]
+    pub fn estate(&self) -> [Option<[u64; 3]>; 3] {
+        let vms = &self.result.vms;
+        [
+            ranks(vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms))),
+            ranks(vms.iter().filter_map(VmResult::rto_ms)),
+            ranks(vms.iter().filter_map(|vm| Some(vm.lost()?.ms))),
+        ]
+    }
+
     /// The verdict.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
@@ -207,5 +228,43 @@ impl Account {
         self.disk_files
             .iter()
             .find(|file| file.at == disk.at && file.disk == disk.disk && file.kind == disk.kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic;
+
+    #[test]
+    fn ranks_are_values_that_occur() {
+        assert_eq!(ranks([7].into_iter()), Some([7, 7, 7]));
+        assert_eq!(ranks((1..=200).rev()), Some([100, 198, 200]));
+        assert_eq!(ranks(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn machines_with_the_same_outcome_of_a_step_are_one_group() {
+        let mut account = synthetic::drill();
+        for (number, vm) in [(1, "web"), (2, "db"), (3, "erp")] {
+            account.names.steps[number].step = 1;
+            account.names.steps[number].text = "enable".into();
+            account.names.steps[number].vm = Some(vm.into());
+        }
+        account.result.steps[2].outcome = StepOutcome::Failed("no power".into());
+        account.result.steps[3].ended = Some(SimTime(2_500_000_000_000));
+        let groups = account.step_groups();
+        let told: Vec<_> = groups
+            .iter()
+            .map(|group| (group.vms.join(" "), group.took_ms))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (String::new(), Some((5_000, 5_000))),
+                ("web erp".to_owned(), Some((5_000, 40_000))),
+                ("db".to_owned(), Some((5_000, 5_000)))
+            ]
+        );
     }
 }

@@ -35,8 +35,8 @@ pub fn html(account: &Account) -> String {
         escape(account.verdict().words())
     );
     head(&mut out, account);
-    sections::findings(&mut out, account);
     sections::expectations(&mut out, account);
+    sections::findings(&mut out, account);
     sections::machines(&mut out, account);
     out.push_str("<section><h2>What happened when</h2>\n");
     out.push_str(&figures::states(account).html());

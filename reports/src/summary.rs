@@ -18,7 +18,7 @@ const VMS_WORST: usize = 10;
 /// Findings shown; all are in the record.
 const FINDINGS_SHOWN: usize = 20;
 /// Machines of a step that are named.
-const VMS_NAMED: usize = 5;
+const VMS_NAMED: usize = 3;
 /// Steps shown.
 const STEPS_SHOWN: usize = 60;
 
@@ -205,29 +205,18 @@ fn machines(account: &Account, out: &mut String) -> std::fmt::Result {
         }
     }
     if vms.len() > VMS_ALL_MAX {
-        distribution(out, "RPO max", vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms)))?;
-        distribution(out, "RTO", vms.iter().filter_map(VmResult::rto_ms))?;
-        distribution(out, "lost", vms.iter().filter_map(|vm| Some(vm.lost()?.ms)))?;
+        writeln!(out, "\n  Of all {}", vms.len())?;
+        let estate = account.estate();
+        for (rank, name) in ["half within", "99 % within", "longest"].into_iter().enumerate() {
+            let [rpo, rto, lost] = estate.map(|ranks| ranks.map_or("-".to_owned(), |ranks| duration(ranks[rank])));
+            writeln!(
+                out,
+                "  {name:width$} {:>12} {:>12} {rpo:>12} {rto:>12} {lost:>12}",
+                "", ""
+            )?;
+        }
     }
     Ok(())
-}
-
-fn distribution(out: &mut String, what: &str, values: impl Iterator<Item = u64>) -> std::fmt::Result {
-    let mut values: Vec<u64> = values.collect();
-    values.sort_unstable();
-    let Some(max) = values.last() else {
-        return Ok(());
-    };
-    // The smallest value that at least so many per cent of the machines do not exceed.
-    let at = |per_cent: usize| duration(values[(values.len() * per_cent).div_ceil(100).max(1) - 1]);
-    writeln!(
-        out,
-        "  {what} over {} machines: half within {}, 99 of 100 within {}, longest {}",
-        values.len(),
-        at(50),
-        at(99),
-        duration(*max)
-    )
 }
 
 fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
@@ -288,7 +277,7 @@ fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
             FindingClass::Expectation => "expectation",
         };
         writeln!(out, "  {}  {class} {}", moment(finding.at), finding.name)?;
-        for line in finding.text.lines() {
+        for line in finding.text.lines().flat_map(|line| wrapped(line, WIDTH - 12)) {
             writeln!(out, "            {line}")?;
         }
     }
@@ -332,7 +321,7 @@ mod tests {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let text = summary(&synthetic::fleet(&names));
         assert!(
-            text.contains("the worst 10 of 40") && text.contains("RTO over 40 machines"),
+            text.contains("the worst 10 of 40") && text.contains("Of all 40") && text.contains("99 % within"),
             "{text}"
         );
         assert!(text.contains("  vm40 "), "the longest RPO is shown:\n{text}");

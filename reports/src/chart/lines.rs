@@ -29,6 +29,8 @@ pub struct Limit {
     pub name: String,
     /// Its value.
     pub value: u64,
+    /// So far above the values that it is drawn at the edge, with an arrow: on the scale the curve below it could not be read.
+    pub beyond: bool,
 }
 
 /// How the series are drawn.
@@ -104,14 +106,16 @@ impl Lines {
                 .flat_map(|s| s.points.iter().filter_map(|p| p.1))
                 .max(),
         };
-        let limit = self.limits.iter().map(|limit| limit.value).max();
+        let drawn = self.limits.iter().filter(|limit| !limit.beyond);
+        let limit = drawn.map(|limit| limit.value).max();
         highest.max(limit).unwrap_or(0)
     }
 
     /// What a limit says.
     #[must_use]
     pub fn limit_words(&self, limit: &Limit) -> String {
-        format!("{}: {}", limit.name, self.unit.tick(limit.value))
+        let beyond = if limit.beyond { " (beyond the scale)" } else { "" };
+        format!("{}: {}{beyond}", limit.name, self.unit.tick(limit.value))
     }
 
     /// Draws values, their axis and limits, from `top` to `bottom` of a drawing.
@@ -146,6 +150,15 @@ impl Lines {
                 "<line class=\"limit\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"><title>{}</title></line>",
                 escape(&self.limit_words(limit))
             );
+            if limit.beyond {
+                let _ = writeln!(
+                    out,
+                    "<text class=\"limit end\" x=\"{:.1}\" y=\"{:.1}\">↑ {}</text>",
+                    RIGHT - 4.0,
+                    at + 14.0,
+                    escape(&self.unit.tick(limit.value))
+                );
+            }
         }
     }
 
@@ -354,6 +367,7 @@ mod tests {
             limits: vec![Limit {
                 name: "threshold".into(),
                 value: 1_200_000,
+                beyond: false,
             }],
             at_least: 0,
         };
@@ -370,6 +384,28 @@ mod tests {
             assert!(html.contains(part), "no {part} in {html}");
         }
         assert!(!html.contains("web <1>") && !html.contains("NaN"));
+    }
+
+    #[test]
+    fn a_limit_beyond_the_scale_is_at_its_edge_and_says_so() {
+        let chart = Lines {
+            id: "rpo",
+            title: String::new(),
+            note: String::new(),
+            unit: Unit::Duration,
+            kind: Kind::Lines,
+            until: 3_600_000,
+            series: vec![series(&[(0, Some(1000)), (60_000, Some(60_000))])],
+            limits: vec![Limit {
+                name: "threshold".into(),
+                value: 86_400_000,
+                beyond: true,
+            }],
+            at_least: 0,
+        };
+        assert_eq!(chart.highest(), 60_000);
+        let html = chart.draw().html();
+        assert!(html.contains("↑ 24 h") && html.contains("threshold: 24 h (beyond the scale)"));
     }
 
     #[test]

@@ -20,8 +20,8 @@ const SLOTS: u64 = 240;
 
 /// Links drawn, the busiest ones.
 const LINKS_SHOWN: usize = 6;
-/// A threshold so many times higher than all that was reached is not drawn: the curve below it could not be read.
-const THRESHOLD_TIMES: u64 = 10;
+/// A threshold so many times higher than all that was reached is beyond the scale.
+const THRESHOLD_TIMES: u64 = 6;
 
 /// States of the machines, with the steps' marks.
 pub(super) fn states(account: &Account) -> Figure {
@@ -114,22 +114,12 @@ fn rpo(account: &Account) -> Figure {
     let vms = &account.result.vms;
     let until = end_ms(account);
     let threshold = &account.rpo_threshold;
-    let limit = Limit {
+    let highest = vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms)).max().unwrap_or(0);
+    let limits = [Limit {
         name: format!("threshold of policy {}", threshold.policy),
         value: threshold.ms,
-    };
-    let highest = vms.iter().filter_map(|vm| Some(vm.rpo?.max_ms)).max().unwrap_or(0);
-    let drawn = threshold.ms <= highest.saturating_mul(THRESHOLD_TIMES);
-    let beyond = if drawn {
-        String::new()
-    } else {
-        format!(
-            " The threshold of policy {}, {}, is far above all of it and not drawn.",
-            threshold.policy,
-            Unit::Duration.tick(threshold.ms)
-        )
-    };
-    let limits: Vec<Limit> = if drawn { vec![limit] } else { vec![] };
+        beyond: threshold.ms > highest.saturating_mul(THRESHOLD_TIMES),
+    }];
     let plot = |title: String, series: Vec<Series>| Lines {
         id: "rpo",
         title,
@@ -138,15 +128,13 @@ fn rpo(account: &Account) -> Figure {
         kind: Kind::Lines,
         until,
         series,
-        limits: limits.clone(),
+        limits: limits.to_vec(),
         at_least: highest,
     };
     if vms.len() > VMS_ALL_MAX {
         let title = format!("RPO over time: {} machines", vms.len());
-        let note = format!(
-            "Of each moment the median, the 99th percentile and the worst of all machines that were protected then, as the \
-             product reports it.{beyond}"
-        );
+        let note = "Of each moment the median, the 99th percentile and the worst of all machines that were protected then, as the \
+             product reports it.".to_owned();
         return Lines {
             note,
             ..plot(title, rpo_of_estate(vms, until))
@@ -168,10 +156,9 @@ fn rpo(account: &Account) -> Figure {
     Panels {
         id: "rpo",
         title: "RPO over time".into(),
-        note: format!(
-            "How old the newest recovery point at the target was, as the product reports it: what a disaster at that moment would \
-             have cost. A line runs while the machine runs and is protected.{beyond}"
-        ),
+        note: "How old the newest recovery point at the target was, as the product reports it: what a disaster at that moment would \
+             have cost. A line runs while the machine runs and is protected."
+        .into(),
         until,
         plots: vms.iter().map(of_vm).collect(),
         colours: vec!["RPO".into()],
@@ -336,6 +323,7 @@ fn links(account: &Account) -> Option<Panels> {
                     .then(|| Limit {
                         name: format!("rate of {}", link.name),
                         value: link.bits_per_second,
+                        beyond: false,
                     })
                     .into_iter()
                     .collect(),

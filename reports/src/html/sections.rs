@@ -12,6 +12,8 @@ use crate::words;
 
 /// Findings and alerts shown; all are in the record.
 const SHOWN_MAX: usize = 100;
+/// Findings shown before the reader asks for the rest.
+const FINDINGS_OPEN: usize = 8;
 /// Steps and disks shown: a fleet has thousands.
 const ROWS_MAX: usize = 400;
 /// Machines of a step that are named.
@@ -43,7 +45,10 @@ pub(super) fn findings(out: &mut String, account: &Account) {
         return;
     }
     out.push_str("<section id=\"findings\"><h2>What does not hold</h2>\n");
-    for finding in findings.iter().take(SHOWN_MAX) {
+    for (number, finding) in findings.iter().take(SHOWN_MAX).enumerate() {
+        if number == FINDINGS_OPEN {
+            out.push_str("<details><summary>All that were kept</summary>\n");
+        }
         let class = match finding.class {
             FindingClass::Invariant => "invariant",
             FindingClass::Expectation => "expectation",
@@ -59,6 +64,9 @@ pub(super) fn findings(out: &mut String, account: &Account) {
             escape(&vm),
             escape(&finding.text)
         );
+    }
+    if findings.len() > FINDINGS_OPEN {
+        out.push_str("</details>\n");
     }
     let more = findings.len().saturating_sub(SHOWN_MAX) as u64 + account.result.findings_dropped;
     if more > 0 {
@@ -176,9 +184,32 @@ pub(super) fn machines(out: &mut String, account: &Account) {
          guest had acknowledged and the failover did not bring back.",
     );
     if all > VMS_ALL_MAX {
-        out.push_str(" Worst first: by what was lost, then by RTO, then by RPO.");
+        out.push_str(" Worst first: by what was lost, then by RTO, then by RPO.</p>\n");
+        estate(out, account);
+    } else {
+        out.push_str("</p>\n");
     }
-    out.push_str("</p>\n");
+}
+
+/// Figures over all machines, where not all are shown.
+fn estate(out: &mut String, account: &Account) {
+    let names = ["longest RPO of a machine", "RTO", "lost"];
+    let rows = names.iter().zip(account.estate()).map(|(name, ranks)| {
+        let mut row = vec![(*name).to_owned()];
+        row.extend((0..3).map(|rank| or_dash(ranks.map(|ranks| words::duration(ranks[rank])))));
+        row
+    });
+    let table = Table {
+        head: head(&["", "half of them within", "99 % within", "longest"]),
+        rows: rows.collect(),
+    };
+    section(
+        out,
+        "estate",
+        &format!("All {} machines", account.result.vms.len()),
+        &table,
+        0,
+    );
 }
 
 pub(super) fn recovered(out: &mut String, account: &Account) {
