@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use actors::facts::{FailoverKind, StepOutcome};
-use sim::metrics::{FindingClass, VmResult};
+use sim::metrics::FindingClass;
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
