@@ -16,7 +16,7 @@ use datapath::{DiskId, VmId};
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper};
+use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::start::actor;
@@ -53,7 +53,6 @@ pub struct MasterTarget {
     /// By ticket of the machine's keeper.
     finishing: BTreeMap<(VmId, u64), Finishing>,
     leaving: BTreeMap<u64, Finishing>,
-    next_key: u64,
 }
 
 actor!(MasterTarget);
@@ -74,7 +73,6 @@ impl MasterTarget {
             askers: BTreeMap::new(),
             finishing: BTreeMap::new(),
             leaving: BTreeMap::new(),
-            next_key: 0,
         }
     }
 
@@ -280,7 +278,7 @@ impl MasterTarget {
             } => {
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(disk, first_chunk, count, &mut self.next_key);
+                    keeper.checksums(disk, first_chunk, count);
                 }
             }
             Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
@@ -311,8 +309,8 @@ impl MasterTarget {
     }
 
     fn on_job(&mut self, key: u64, output: Output) {
-        let owner = self.keepers.iter_mut().find(|(_, keeper)| keeper.owns(key));
-        if let Some((&vm, keeper)) = owner {
+        let vm = job_owner(key);
+        if let Some(keeper) = self.keepers.get_mut(&vm) {
             keeper.done(key, output);
             self.attend(vm);
         }
@@ -328,7 +326,7 @@ impl MasterTarget {
             let wanted = keeper.take_wanted();
             for header in &wanted {
                 let blob = self.store.read(protection, header);
-                keeper.segment(header, blob, &mut self.next_key);
+                keeper.segment(header, blob);
             }
             let events = keeper.take_events();
             if wanted.is_empty() && events.is_empty() {

@@ -73,6 +73,8 @@ pub struct ProcessServer {
     early: Vec<(ConnId, Greeting)>,
     caching: BTreeMap<u64, Caching>,
     jobs: BTreeMap<u64, sealing::Job>,
+    /// Machines of which something may be ready to be sealed.
+    ready: BTreeSet<VmId>,
     next_key: u64,
     targets: BTreeMap<MachineId, Target>,
     /// Disks whose copy has a place, and those that wait for one.
@@ -103,6 +105,7 @@ impl ProcessServer {
             early: Vec::new(),
             caching: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            ready: BTreeSet::new(),
             next_key: 0,
             targets: BTreeMap::new(),
             copying: BTreeSet::new(),
@@ -353,6 +356,7 @@ impl ProcessServer {
         if newer && stream.keys.contains_key(&disk) {
             stream.nonces.insert(disk, Nonces::new(Epoch(epoch)));
         }
+        self.ready.insert(disk.vm);
         self.seal_more();
     }
 

@@ -29,8 +29,15 @@ use crate::facts::{BacklogPlace, Fact};
 use crate::messages::{PointChoice, Protection};
 use crate::ports::{Env, Output};
 
-/// Jobs of keepers have tokens with this `what`; their keys come from the owner's counter, so they are unique over its keepers.
+/// Jobs of keepers have tokens with this `what`; their keys begin with the machine ([`job_owner`]) and its protection, so
+/// they are unique over an owner's keepers.
 pub const JOB: u32 = 1000;
+
+/// The machine whose keeper a job with this key belongs to.
+#[must_use]
+pub fn job_owner(key: u64) -> VmId {
+    VmId((key >> 40) as u32)
+}
 
 /// Segments that are fetched or opened at a time, for one machine.
 const AT_A_TIME: usize = 16;
@@ -142,6 +149,8 @@ pub struct ReplicaKeeper {
     /// Asked for and not yet given.
     asked: Vec<(SegmentHeader, Why)>,
     running: BTreeMap<u64, Running>,
+    /// Jobs begun so far.
+    jobs: u32,
     tickets: Vec<Ticket>,
     next_ticket: u64,
     fold: Option<Fold>,
@@ -190,6 +199,7 @@ impl ReplicaKeeper {
             wanted: VecDeque::new(),
             asked: Vec::new(),
             running: BTreeMap::new(),
+            jobs: 0,
             tickets: Vec::new(),
             next_ticket: 0,
             fold: None,
@@ -285,6 +295,13 @@ impl ReplicaKeeper {
         self.copies.get_mut(&disk).filter(|copy| copy.number == number)
     }
 
+    /// A key for a new job.
+    fn job_key(&mut self) -> u64 {
+        self.jobs += 1;
+        let Protection { vm, protection, .. } = self.protection;
+        u64::from(vm.0) << 40 | u64::from(protection & 0xff) << 32 | u64::from(self.jobs)
+    }
+
     fn end_copies(&mut self) {
         let was = self.replica.copying();
         for (disk, copy) in self.copies.iter_mut().filter(|(_, copy)| !copy.ended) {
@@ -331,14 +348,14 @@ impl ReplicaKeeper {
         }
     }
 
-    /// A segment that was wanted, or nothing where storage has none of that name. `key` gives keys for jobs.
-    pub fn segment(&mut self, header: &SegmentHeader, blob: Option<Blob>, key: &mut u64) {
+    /// A segment that was wanted, or nothing where storage has none of that name.
+    pub fn segment(&mut self, header: &SegmentHeader, blob: Option<Blob>) {
         let Some(at) = self.asked.iter().position(|(asked, _)| asked == header) else {
             return;
         };
         let (header, why) = self.asked.swap_remove(at);
         match blob {
-            Some(blob) => self.open(header, why, blob, key),
+            Some(blob) => self.open(header, why, blob),
             None => {
                 let refused = SegmentRefused {
                     name: header.name(),
@@ -349,12 +366,7 @@ impl ReplicaKeeper {
         }
     }
 
-    /// A job is done; false where it is none of this keeper's, and then `output` was not touched.
-    pub fn owns(&self, key: u64) -> bool {
-        self.running.contains_key(&key)
-    }
-
-    /// A job of this keeper is done.
+    /// A job with [`job_owner`] this machine is done; nothing happens where an earlier keeper began it.
     pub fn done(&mut self, key: u64, output: Output) {
         match self.running.remove(&key) {
             Some(Running::Open { header, why }) => match output.take::<Result<DiskChanges, SegmentRefused>>() {

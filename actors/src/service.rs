@@ -112,7 +112,6 @@ pub struct Service {
     grants: BTreeMap<DiskId, Grant>,
     next_command: u64,
     next_stage: u64,
-    next_key: u64,
     looking: bool,
 }
 
@@ -145,7 +144,6 @@ impl Service {
             grants: BTreeMap::new(),
             next_command: 0,
             next_stage: 0,
-            next_key: 0,
             looking: false,
         }
     }

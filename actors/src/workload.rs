@@ -17,6 +17,14 @@ pub struct WorkloadSpec {
     pub streams: Vec<StreamSpec>,
 }
 
+impl WorkloadSpec {
+    /// Bytes written per second over all streams, in the mean over days and bursts.
+    #[must_use]
+    pub fn mean_bytes_per_second(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.kind.mean_bytes_per_second()).sum()
+    }
+}
+
 /// A stream of writes to one disk.
 #[derive(Debug, Clone)]
 pub struct StreamSpec {
@@ -39,6 +47,15 @@ pub enum StreamKind {
     Synthetic(Synthetic),
     /// Replayed; offsets wrapped into the disk.
     Recorded(Recorded),
+}
+
+impl StreamKind {
+    fn mean_bytes_per_second(&self) -> u64 {
+        match self {
+            StreamKind::Synthetic(synthetic) => synthetic.mean_bytes_per_second(),
+            StreamKind::Recorded(recorded) => recorded.mean_bytes_per_second(),
+        }
+    }
 }
 
 /// A synthetic stream.

@@ -307,7 +307,7 @@ const VM_CONFIGURATION_SERVER: Key = key(
 const VM_PROCESS_SERVER: Key = key(
     "process_server",
     "a name or a list of names",
-    "all of its configuration server, in turn",
+    "of its configuration server's, the one with the least change so far",
     "its process server",
 );
 const JOURNAL: Key = key(

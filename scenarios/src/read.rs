@@ -5,6 +5,7 @@ pub mod plan;
 mod vms;
 mod workload;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use actors::facts::FailoverKind;
@@ -145,12 +146,15 @@ impl Context<'_> {
 
 /// Notes every name that is there twice.
 pub(crate) fn unique(diagnosis: &Diagnosis, what: &str, names: &[Located<String>]) {
-    for (index, name) in names.iter().enumerate() {
-        if let Some(first) = names[..index].iter().find(|other| other.value == name.value) {
+    let mut seen: BTreeMap<&str, At> = BTreeMap::new();
+    for name in names {
+        if let Some(first) = seen.get(name.value.as_str()) {
             diagnosis.push(
                 Problem::new(name.at, format!("two {what} are called `{}`", name.value), "again here")
-                    .also(first.at, "first here"),
+                    .also(*first, "first here"),
             );
+        } else {
+            seen.insert(&name.value, name.at);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! To the target: segments within a window, tags in order, copies' ends, and checksums asked for and brought back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, VmId};
@@ -23,6 +23,10 @@ pub(super) struct Target {
     /// Checksums asked for and not answered: by disk and first chunk, how many.
     asked: BTreeMap<(DiskId, u64), u32>,
     retry_set: bool,
+    /// Machines with something sealed that waits for the window.
+    blocked: BTreeSet<VmId>,
+    /// The machine that the window opens for next.
+    turn: VmId,
 }
 
 pub(super) fn machine_of(target: TargetPlace) -> MachineId {
@@ -49,6 +53,8 @@ impl ProcessServer {
             unacknowledged: 0,
             asked: BTreeMap::new(),
             retry_set: false,
+            blocked: BTreeSet::new(),
+            turn: VmId(0),
         });
         target.session.start(&self.env);
     }
@@ -108,6 +114,18 @@ impl ProcessServer {
         }
     }
 
+    /// The window opened: machines that wait for it take turns until it is full again.
+    fn deliver_blocked(&mut self, machine: MachineId) {
+        while let Some(target) = self.targets.get_mut(&machine)
+            && target.unacknowledged < self.spec.window_bytes
+            && let Some(&vm) = target.blocked.range(target.turn..).next().or(target.blocked.first())
+        {
+            target.turn = VmId(vm.0 + 1);
+            target.blocked.remove(&vm);
+            self.deliver(vm);
+        }
+    }
+
     /// Nothing that was sent counts as sent any more: the stored ciphertext will be sent again.
     fn unsend(&mut self, machine: MachineId) {
         if let Some(target) = self.targets.get_mut(&machine) {
@@ -144,6 +162,7 @@ impl ProcessServer {
             let Sealing::Sealed(outgoing) = state else { continue };
             for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {
                 if target.unacknowledged >= self.spec.window_bytes {
+                    target.blocked.insert(vm);
                     break;
                 }
                 let blob = waiting.sealed.blob.clone();
@@ -293,7 +312,8 @@ impl ProcessServer {
             stream.cached_bytes -= piece.map_or(0, |p| p.bytes);
             self.env.files().remove(&file);
         }
-        self.deliver_all(machine);
+        self.deliver(disk.vm);
+        self.deliver_blocked(machine);
         self.seal_more();
         self.handed_over(disk.vm);
     }

@@ -415,6 +415,7 @@ impl ProcessServer {
                 }
             }
         }
+        self.ready.insert(vm);
         self.seal_more();
         self.handed_over(vm);
     }
@@ -470,6 +471,7 @@ impl ProcessServer {
             }
             stream.settle_recovered(&*files);
             self.open_target(stream.protection.target);
+            self.ready.insert(stream.vm());
             self.streams.insert(stream.vm(), stream);
         }
     }

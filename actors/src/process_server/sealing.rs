@@ -76,8 +76,12 @@ impl Stream {
             .sum()
     }
 
-    /// The next thing of this machine to seal: batches before pieces, for recovery points wait for them.
+    /// The next thing of this machine to seal: batches before pieces, for recovery points wait for them. Nothing while an epoch is
+    /// missing.
     fn next_job(&self) -> Option<Job> {
+        if self.without_epoch().next().is_some() {
+            return None;
+        }
         let batch = self.batches.iter().find(|(_, b)| matches!(b.state, Sealing::Cached));
         if let Some((&batch, b)) = batch {
             return Some(Job::Batch {
@@ -112,22 +116,15 @@ impl Stream {
 impl ProcessServer {
     /// Starts jobs while there is something to seal and what is sealed does not run too far ahead of the target.
     pub(super) fn seal_more(&mut self) {
-        let mut idle = 0;
-        while self.jobs.len() < JOBS && self.in_flight < 2 * self.spec.window_bytes && idle < self.streams.len() {
-            let next = self
-                .streams
-                .range(self.turn..)
-                .next()
-                .or_else(|| self.streams.iter().next());
-            let Some((&vm, stream)) = next else { return };
+        while self.jobs.len() < JOBS && self.in_flight < 2 * self.spec.window_bytes {
+            let next = self.ready.range(self.turn..).next().or_else(|| self.ready.first());
+            let Some(&vm) = next else { return };
             self.turn = VmId(vm.0 + 1);
-            let ready = stream.without_epoch().is_empty();
-            match stream.next_job().filter(|_| ready) {
-                Some(job) => {
-                    idle = 0;
-                    self.start_job(job);
+            match self.streams.get(&vm).and_then(Stream::next_job) {
+                Some(job) => self.start_job(job),
+                None => {
+                    self.ready.remove(&vm);
                 }
-                None => idle += 1,
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a process server holds of one machine: batches and copies between the agent and the target.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use datapath::replica::Mark;
 use datapath::seal::{DiskKey, Nonces, VaultKey};
@@ -123,12 +123,9 @@ impl Stream {
     }
 
     /// Disks whose epoch the vault still has to grant.
-    pub(super) fn without_epoch(&self) -> BTreeSet<DiskId> {
-        self.keys
-            .keys()
-            .copied()
-            .filter(|disk| !self.nonces.contains_key(disk))
-            .collect()
+    pub(super) fn without_epoch(&self) -> impl Iterator<Item = DiskId> {
+        let granted = |disk: &DiskId| self.nonces.contains_key(disk);
+        self.keys.keys().copied().filter(move |disk| !granted(disk))
     }
 
     /// The folder of the protection in the cache.

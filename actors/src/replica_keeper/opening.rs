@@ -11,11 +11,11 @@ use crate::facts::{Fact, Severity};
 use crate::ports::{Evidence, Job, Token, Work};
 
 impl ReplicaKeeper {
-    pub(super) fn open(&mut self, header: SegmentHeader, why: Why, blob: Blob, key: &mut u64) {
+    pub(super) fn open(&mut self, header: SegmentHeader, why: Why, blob: Blob) {
         let Some(disk_key) = self.keys.get(&header.disk).cloned() else {
             return;
         };
-        *key += 1;
+        let key = self.job_key();
         let expected = header.clone();
         let run = Box::new(move |worker: &mut Worker| {
             let opened: Result<DiskChanges, SegmentRefused> = segment::open(worker, &disk_key, &expected, &blob);
@@ -23,14 +23,14 @@ impl ReplicaKeeper {
         });
         // What comes out is what takes the time; it is not known before, so it is bounded by what went in.
         let input_bytes = self.open_cost(&header);
-        self.running.insert(*key, Running::Open { header, why });
+        self.running.insert(key, Running::Open { header, why });
         self.env.compute(
             Job {
                 work: Work::OpenAndDecompress,
                 input_bytes,
                 run,
             },
-            Token { what: JOB, key: *key },
+            Token { what: JOB, key },
         );
     }
 

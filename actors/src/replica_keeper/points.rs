@@ -227,7 +227,7 @@ impl ReplicaKeeper {
     }
 
     /// Takes checksums of chunks of a disk; they come as [`KeeperEvent::Checksums`]. A chunk past the end of the disk has none.
-    pub fn checksums(&mut self, disk: DiskId, first_chunk: u64, count: u32, key: &mut u64) {
+    pub fn checksums(&mut self, disk: DiskId, first_chunk: u64, count: u32) {
         let head = if self.replica.points().is_empty() {
             self.replica.base(disk)
         } else {
@@ -236,7 +236,7 @@ impl ReplicaKeeper {
         let Some(volume) = head.cloned() else { return };
         let extents = volume.extents();
         let last = (first_chunk + u64::from(count)).min(extents.div_ceil(CHUNK_EXTENTS));
-        *key += 1;
+        let key = self.job_key();
         let position = self.replica.position();
         let input_bytes = last.saturating_sub(first_chunk) * datapath::CHUNK_BYTES;
         let run = Box::new(move |_: &mut Worker| {
@@ -250,7 +250,7 @@ impl ReplicaKeeper {
             Box::new(sums) as Box<dyn std::any::Any + Send>
         });
         self.running.insert(
-            *key,
+            key,
             Running::Checksum {
                 disk,
                 first_chunk,
@@ -263,7 +263,7 @@ impl ReplicaKeeper {
                 input_bytes,
                 run,
             },
-            Token { what: JOB, key: *key },
+            Token { what: JOB, key },
         );
     }
 }

@@ -10,7 +10,7 @@ use super::{LOOK, MINUTE, Service};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place, Severity};
 use crate::messages::{Body, Outcome};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
-use crate::replica_keeper::{KeeperEvent, ReplicaKeeper};
+use crate::replica_keeper::{KeeperEvent, ReplicaKeeper, job_owner};
 
 impl Service {
     /// What was asked and not answered on the connection before is asked again.
@@ -90,7 +90,7 @@ impl Service {
                     .get_mut(&vm)
                     .filter(|k| k.protection().protection == protection)
                 {
-                    keeper.segment(&header, frame.payload, &mut self.next_key);
+                    keeper.segment(&header, frame.payload);
                     self.attend(vm);
                 }
             }
@@ -101,7 +101,7 @@ impl Service {
                 count,
             } => {
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(disk, first_chunk, count, &mut self.next_key);
+                    keeper.checksums(disk, first_chunk, count);
                 }
             }
             _ => {}
@@ -115,10 +115,9 @@ impl Service {
     }
 
     pub(super) fn keeper_job(&mut self, key: u64, output: Output) {
-        let owner = self.keepers.iter_mut().find(|(_, keeper)| keeper.owns(key));
-        if let Some((vm, keeper)) = owner {
+        let vm = job_owner(key);
+        if let Some(keeper) = self.keepers.get_mut(&vm) {
             keeper.done(key, output);
-            let vm = *vm;
             self.attend(vm);
         }
     }

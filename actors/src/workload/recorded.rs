@@ -15,6 +15,27 @@ pub(super) struct Replay {
     next: usize,
 }
 
+impl Recorded {
+    /// Bytes written per second over the length of the recording, at the speed at which it is replayed.
+    pub(super) fn mean_bytes_per_second(&self) -> u64 {
+        let bytes: u128 = self
+            .requests
+            .iter()
+            .map(|request| match request {
+                Request::Write { sectors, .. } => u128::from(*sectors) * u128::from(SECTOR_BYTES),
+                Request::Flush { .. } | Request::Discard { .. } => 0,
+            })
+            .sum();
+        let length = match (self.requests.first(), self.requests.last()) {
+            (Some(first), Some(last)) => u128::from(last.at() - first.at()),
+            _ => 0,
+        };
+        // A recording shorter than a second counts as one of a second.
+        let length = (length * 1000 / u128::from(self.speed_per_mille.max(1))).max(1_000_000_000);
+        (bytes * 1_000_000_000 / length) as u64
+    }
+}
+
 impl Request {
     /// Nanoseconds since the first request.
     #[must_use]

@@ -13,6 +13,25 @@ use super::stream::{Amount, Op};
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
 
+impl Synthetic {
+    /// The mean rate over days and bursts.
+    pub(super) fn mean_bytes_per_second(&self) -> u64 {
+        let hours = &self.hours_per_mille;
+        let day: u64 = hours.iter().map(|factor| u64::from(*factor)).sum();
+        let base = match hours.len() {
+            0 => u128::from(self.bytes_per_second),
+            hours => u128::from(self.bytes_per_second) * u128::from(day) / (hours as u128 * 1000),
+        };
+        let Some((between, lasts, factor)) = self.burst else {
+            return base as u64;
+        };
+        // Of `between + lasts` seconds, `lasts` are a burst's.
+        let (between, lasts) = (u128::from(between), u128::from(lasts));
+        let weighted = between * 1000 + lasts * u128::from(factor);
+        (base * weighted / ((between + lasts) * 1000).max(1)) as u64
+    }
+}
+
 /// A synthetic stream at work.
 #[derive(Debug)]
 pub(super) struct Generator {

@@ -41,13 +41,13 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, ow
     let own = OwnDisks::new(context, own_disks);
     let mut names = Vec::new();
     let mut vms = Vec::new();
-    let mut turns = Turns::default();
+    let mut loads = Loads::default();
     for table in file.tables("vm", &keys::VM) {
-        vms.extend(read_vm(context, &table, estate, &own, &mut turns, &mut names));
+        vms.extend(read_vm(context, &table, estate, &own, &mut loads, &mut names));
     }
     let profiles = Profiles::read(context, file);
     for table in file.tables("group", &keys::GROUP) {
-        read_group(context, &table, estate, &profiles, &mut turns, &mut names, &mut vms);
+        read_group(context, &table, estate, &profiles, &mut loads, &mut names, &mut vms);
     }
     unique(context.diagnosis, "machines", &names);
     if vms.is_empty() && file.node("vm").is_none() && file.node("group").is_none() {
@@ -61,16 +61,32 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, ow
     Vms { vms }
 }
 
-/// Whose turn it is where machines are spread over servers.
+/// How machines are spread over servers: configuration servers take turns, for each manages so many machines; of process servers
+/// that with the least change so far takes the next machine, for change is what they are sized by (facts §3.1).
 #[derive(Default)]
-struct Turns(BTreeMap<(&'static str, Vec<usize>), usize>);
+struct Loads {
+    turns: BTreeMap<Vec<usize>, usize>,
+    /// Of each process server: bytes a second that its machines change, and how many machines they are.
+    change: BTreeMap<usize, (u64, usize)>,
+}
 
-impl Turns {
-    fn take(&mut self, kind: &'static str, among: &[usize]) -> Option<usize> {
-        let turn = self.0.entry((kind, among.to_vec())).or_default();
+impl Loads {
+    fn configuration_server(&mut self, among: &[usize]) -> Option<usize> {
+        let turn = self.turns.entry(among.to_vec()).or_default();
         let chosen = among.get(*turn % among.len().max(1)).copied();
         *turn += 1;
         chosen
+    }
+
+    fn process_server(&mut self, among: &[usize], change: u64) -> Option<usize> {
+        let chosen = among
+            .iter()
+            .copied()
+            .min_by_key(|server| self.change.get(server).copied().unwrap_or_default())?;
+        let (bytes, machines) = self.change.entry(chosen).or_default();
+        *bytes += change;
+        *machines += 1;
+        Some(chosen)
     }
 }
 
@@ -97,8 +113,15 @@ impl Spread {
     }
 
     /// The next machine's configuration and process server.
-    fn take(&self, context: &Context<'_>, at: At, estate: &Estate, turns: &mut Turns) -> Option<(usize, usize)> {
-        let configuration_server = turns.take("configuration server", &self.configuration_servers)?;
+    fn take(
+        &self,
+        context: &Context<'_>,
+        at: At,
+        estate: &Estate,
+        loads: &mut Loads,
+        workload: &WorkloadSpec,
+    ) -> Option<(usize, usize)> {
+        let configuration_server = loads.configuration_server(&self.configuration_servers)?;
         let own: Vec<usize> = match &self.process_servers {
             Some(named) => named.clone(),
             None => estate
@@ -111,7 +134,7 @@ impl Spread {
                 })
                 .collect(),
         };
-        match turns.take("process server", &own) {
+        match loads.process_server(&own, workload.mean_bytes_per_second()) {
             Some(process_server) => Some((configuration_server, process_server)),
             None => {
                 if self.process_servers.is_none() {
@@ -176,7 +199,7 @@ fn read_vm(
     table: &Reader<'_>,
     estate: &Estate,
     own: &OwnDisks,
-    turns: &mut Turns,
+    loads: &mut Loads,
     names: &mut Vec<Located<String>>,
 ) -> Option<Vm> {
     let name: Option<Located<String>> = table.required("name");
@@ -194,7 +217,8 @@ fn read_vm(
     names.extend(name.clone());
     let (name, zone) = (name?, zone?);
     let spread = Spread::read(context, table, estate, zone);
-    let (configuration_server, process_server) = spread.take(context, table.at, estate, turns)?;
+    let workload = Arc::new(WorkloadSpec { streams });
+    let (configuration_server, process_server) = spread.take(context, table.at, estate, loads, &workload)?;
     Some(Vm {
         name: name.value,
         site: site_number(zone),
@@ -206,7 +230,7 @@ fn read_vm(
         journal,
         clock_skew,
         disks: Arc::new(disks),
-        workload: Arc::new(WorkloadSpec { streams }),
+        workload,
     })
 }
 
@@ -222,7 +246,7 @@ fn read_group(
     table: &Reader<'_>,
     estate: &Estate,
     profiles: &Profiles<'_>,
-    turns: &mut Turns,
+    loads: &mut Loads,
     names: &mut Vec<Located<String>>,
     vms: &mut Vec<Vm>,
 ) {
@@ -254,7 +278,9 @@ fn read_group(
     let spread = Spread::read(context, table, estate, zone);
     let idle = Arc::new(WorkloadSpec::default());
     for number in 1..=count.value {
-        let Some((configuration_server, process_server)) = spread.take(context, table.at, estate, turns) else {
+        let workload = shares.of(number - 1).unwrap_or_else(|| Arc::clone(&idle));
+        let Some((configuration_server, process_server)) = spread.take(context, table.at, estate, loads, &workload)
+        else {
             return;
         };
         let full = numbered(&name.value, number);
@@ -270,7 +296,7 @@ fn read_group(
             journal,
             clock_skew: 0,
             disks: Arc::clone(&disks),
-            workload: shares.of(number - 1).unwrap_or_else(|| Arc::clone(&idle)),
+            workload,
         });
     }
 }
