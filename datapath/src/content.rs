@@ -28,7 +28,7 @@ pub enum Grain {
 }
 
 /// A class of compressibility: an index into the calibration table of the run (`segment::Calibration`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Class(pub u16);
 
 /// What a run of extents holds.

@@ -71,6 +71,8 @@ pub struct Volume {
     grain: Grain,
     bytes: u64,
     base: Option<Arc<dyn Source>>,
+    /// What the base's content compresses like (modelled grains).
+    class: Class,
     groups: Groups,
 }
 
@@ -83,12 +85,13 @@ impl Volume {
             grain,
             bytes,
             base: None,
+            class: Class(0),
             groups: Groups::default(),
         }
     }
 
     /// A disk that starts as an image. In the extent grain its extents that are not zero hold version 0 of `class` (the image is
-    /// read once to tell them); the aggregate grain keeps nothing.
+    /// read once to tell them); in the aggregate grain only how much of it is used counts.
     ///
     /// # Errors
     /// [`VolumeError::Machine`] where the image cannot be read.
@@ -99,9 +102,9 @@ impl Volume {
         class: Class,
     ) -> Result<Volume, VolumeError> {
         let mut volume = Volume::new(store, grain, image.bytes());
+        volume.class = class;
         match grain {
-            Grain::Real => volume.base = Some(image),
-            Grain::Aggregate => {}
+            Grain::Real | Grain::Aggregate => volume.base = Some(image),
             Grain::Extent => {
                 let mut buffer = vec![0; 1 << 20];
                 for &(offset, len) in image.allocated() {
@@ -141,6 +144,12 @@ impl Volume {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// What the content it started with compresses like (modelled grains).
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
     }
 
     /// Size in extents.

@@ -35,6 +35,7 @@ pub(super) struct DiskCopy {
     ranges: VecDeque<(u64, u64)>,
     /// What is to be sent, in the aggregate grain.
     aggregate_bytes: u64,
+    class: Class,
     /// Questions for checksums: first chunk and how many; answered ones are compared by the job with that key.
     asked: BTreeMap<u64, u32>,
     checking: BTreeMap<u64, (u64, Vec<[u8; 16]>)>,
@@ -180,6 +181,7 @@ impl Replication {
         } else if aggregate {
             if copy.next < extents {
                 copy.next = extents;
+                copy.class = volume.class();
                 copy.aggregate_bytes = (volume.used_extents() * EXTENT_BYTES).min(copy.bytes);
                 copy.skipped_bytes = copy.bytes - copy.aggregate_bytes;
             }
@@ -285,7 +287,7 @@ impl Replication {
                 last: position,
                 bytes: covered,
                 distinct_bytes: covered,
-                class: Class(0),
+                class: copy.class,
             };
             size += encode(&Record::CopySummary { position, summary }, &mut bytes);
         } else if let Some((start, len)) = copy.ranges.pop_front() {
