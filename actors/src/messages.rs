@@ -582,12 +582,12 @@ pub enum Body {
         /// Bytes that its segments take.
         stored_bytes: u64,
     },
-    /// Reads a stored segment.
-    GetSegment {
+    /// Reads stored segments; each is answered by a [`Body::Segment`], in this order.
+    GetSegments {
         /// The protection.
         protection: u32,
-        /// Its header.
-        header: SegmentHeader,
+        /// Their headers.
+        headers: Vec<SegmentHeader>,
     },
     /// The payload is the segment; none where there is no such segment.
     Segment {

@@ -128,12 +128,14 @@ impl Storage {
                 self.store.fence(disk, epoch);
                 self.env.send(conn, Body::Fenced { disk, epoch });
             }
-            Body::GetSegment { protection, header } => {
-                let found = self.store.read(protection, &header);
-                let answer = Body::Segment { protection, header };
-                match found {
-                    Some(blob) => self.env.send_with(conn, answer, blob),
-                    None => self.env.send(conn, answer),
+            Body::GetSegments { protection, headers } => {
+                for header in headers {
+                    let found = self.store.read(protection, &header);
+                    let answer = Body::Segment { protection, header };
+                    match found {
+                        Some(blob) => self.env.send_with(conn, answer, blob),
+                        None => self.env.send(conn, answer),
+                    }
                 }
             }
             Body::DropSegments { protection, headers } => self.store.drop_segments(protection, &headers),

@@ -21,7 +21,10 @@ impl WorkloadSpec {
     /// Bytes written per second over all streams, in the mean over days and bursts.
     #[must_use]
     pub fn mean_bytes_per_second(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.kind.mean_bytes_per_second()).sum()
+        self.streams
+            .iter()
+            .map(|stream| stream.kind.mean_bytes_per_second())
+            .sum()
     }
 }
 

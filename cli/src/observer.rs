@@ -144,7 +144,7 @@ impl Observer for Watcher<'_> {
             Fact::Step {
                 step,
                 outcome: StepOutcome::Started,
-            } => self.progress.step(self.names.step(*step)),
+            } => self.progress.step(self.names.step(*step).into_owned()),
             Fact::SegmentStored { stored_bytes, .. } => {
                 self.stored_bytes += stored_bytes;
                 self.progress.stored(self.stored_bytes);

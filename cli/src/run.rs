@@ -135,15 +135,14 @@ fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Fail
 
 fn run_options(arguments: &RunArguments, grain: Grain, directory: &RunDirectory) -> RunOptions {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // A job on modelled content takes less time than handing it to a thread.
+    let workers = if cores == 1 || grain != Grain::Real { 0 } else { cores };
     RunOptions {
         seed: arguments.seed,
         network: arguments.network.kind(),
         grain,
         compression_level: COMPRESSION_LEVEL,
-        workers: arguments
-            .jobs
-            .unwrap_or(if cores == 1 { 0 } else { cores })
-            .min(WORKERS_MAX),
+        workers: arguments.jobs.unwrap_or(workers).min(WORKERS_MAX),
         memory_bytes: MEMORY_BYTES,
         spill: Some(directory.path().to_owned()),
         trace: arguments.trace,

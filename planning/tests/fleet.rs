@@ -48,9 +48,17 @@ fn the_fleet_has_the_servers_that_the_tables_demand() {
         machines: u32::try_from(fleet.vms.len()).unwrap(),
         daily_change_bytes: daily,
     });
-    let count = |role: fn(&scenarios::model::Roles) -> bool| fleet.servers.iter().filter(|server| role(&server.roles)).count();
-    assert_eq!(count(|roles| roles.configuration_server), needed.configuration_servers as usize);
-    assert_eq!(count(|roles| roles.process_server), needed.process_servers as usize, "{daily} bytes a day");
+    let count =
+        |role: fn(&scenarios::model::Roles) -> bool| fleet.servers.iter().filter(|server| role(&server.roles)).count();
+    assert_eq!(
+        count(|roles| roles.configuration_server),
+        needed.configuration_servers as usize
+    );
+    assert_eq!(
+        count(|roles| roles.process_server),
+        needed.process_servers as usize,
+        "{daily} bytes a day"
+    );
     for (number, server) in fleet.servers.iter().enumerate() {
         let machines = || fleet.vms.iter().filter(move |vm| vm.process_server == number);
         if server.roles.process_server {
@@ -58,14 +66,22 @@ fn the_fleet_has_the_servers_that_the_tables_demand() {
                 .flat_map(|vm| &vm.workload.streams)
                 .map(|stream| churn(stream).0 * DAY_SECONDS)
                 .sum();
-            assert!(change <= needed.size.daily_change_bytes, "{}: {change} bytes a day", server.name);
+            assert!(
+                change <= needed.size.daily_change_bytes,
+                "{}: {change} bytes a day",
+                server.name
+            );
             assert!(machines().count() <= needed.size.machines as usize, "{}", server.name);
             assert_eq!(server.disk_bytes, needed.size.cache_bytes);
             assert_eq!(server.cores, needed.size.vcpus);
         }
         if server.roles.configuration_server {
             let managed = fleet.vms.iter().filter(|vm| vm.configuration_server == number).count();
-            assert!(managed <= planning::sizing::CONFIGURATION_SERVER_MACHINES as usize, "{}", server.name);
+            assert!(
+                managed <= planning::sizing::CONFIGURATION_SERVER_MACHINES as usize,
+                "{}",
+                server.name
+            );
         }
     }
 }
@@ -74,7 +90,11 @@ fn the_fleet_has_the_servers_that_the_tables_demand() {
 fn no_disk_and_no_machine_of_the_fleet_writes_more_than_is_allowed() {
     for vm in &fleet().vms {
         let streams = &vm.workload.streams;
-        assert!(streams.iter().all(|stream| churn(stream).0 <= DISK_CHURN_MAX), "{}", vm.name);
+        assert!(
+            streams.iter().all(|stream| churn(stream).0 <= DISK_CHURN_MAX),
+            "{}",
+            vm.name
+        );
         let peak: u64 = streams.iter().map(|stream| churn(stream).1).sum();
         assert!(peak <= MACHINE_PEAK_MAX, "{}: {peak}", vm.name);
     }

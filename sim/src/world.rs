@@ -356,7 +356,7 @@ impl Engine {
                     bytes,
                     packet,
                 };
-                self.schedule(core, 0, self.now.get(), Entry::Link(link, offer));
+                self.tell_link(link, offer);
             }
             (Route::Link { link, back }, Carrier::Turmoil(wires)) => {
                 let written = Written {

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use datapath::WriteSeq;
 use datapath::journal::Piece;
+use datapath::{Grain, WriteSeq};
 
 use super::replication::{Outcome, Replication};
 use super::state::Cut;
@@ -16,7 +16,9 @@ use crate::ports::Frame;
 use crate::session::SessionEvent;
 
 /// Size of a part.
-pub(super) const PART_BYTES: u64 = 1 << 20;
+const PART_BYTES: u64 = 1 << 20;
+/// In the aggregate grain a record stands for minutes of writes: a part holds several.
+const AGGREGATE_PART_BYTES: u64 = 1 << 30;
 
 /// The batch that is being sent.
 pub(super) struct Sending {
@@ -115,7 +117,11 @@ impl Replication {
     }
 
     fn read(&mut self, after: WriteSeq, through: WriteSeq) -> Option<Piece> {
-        match self.journal.read(&*self.env.files(), after, through, PART_BYTES) {
+        let max = match self.env.grain() {
+            Grain::Aggregate => AGGREGATE_PART_BYTES,
+            Grain::Real | Grain::Extent => PART_BYTES,
+        };
+        match self.journal.read(&*self.env.files(), after, through, max) {
             Ok(piece) => piece,
             Err(error) => {
                 self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));

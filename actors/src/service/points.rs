@@ -130,9 +130,10 @@ impl Service {
             };
             let protection = keeper.protection().protection;
             if self.storage.is_open() {
-                for header in keeper.take_wanted() {
-                    self.storage.send(&self.env, Body::GetSegment { protection, header });
-                    self.storage.owe(&self.env);
+                let headers = keeper.take_wanted();
+                if !headers.is_empty() {
+                    headers.iter().for_each(|_| self.storage.owe(&self.env));
+                    self.storage.send(&self.env, Body::GetSegments { protection, headers });
                 }
             }
             let events = keeper.take_events();

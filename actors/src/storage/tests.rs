@@ -197,7 +197,13 @@ fn a_newer_sealer_replaces_a_batch_until_its_tag_is_stored_and_never_after() {
     let (body, third, _) = segment(VAULT, 1, 3);
     s.env.send_with(s.conn, body, third);
     assert_eq!(refused(&s.answers()), None, "what is complete is acknowledged");
-    s.env.send(s.conn, Body::GetSegment { protection: 1, header });
+    s.env.send(
+        s.conn,
+        Body::GetSegments {
+            protection: 1,
+            headers: vec![header],
+        },
+    );
     s.bench.run_seconds(1);
     let got = s.bench.take_frames(s.sealer).pop().and_then(|(_, frame)| frame.payload);
     assert_eq!(got.map(|blob| blob.bytes), Some(second.bytes));
@@ -251,7 +257,13 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
             );
         }
         if acknowledged.iter().any(|body| matches!(body, Body::SegmentPut { .. })) {
-            s.env.send(s.conn, Body::GetSegment { protection: 1, header });
+            s.env.send(
+                s.conn,
+                Body::GetSegments {
+                    protection: 1,
+                    headers: vec![header],
+                },
+            );
             s.bench.run_seconds(1);
             assert!(
                 s.bench

@@ -18,8 +18,6 @@ pub struct PruningPlan {
     pub points: Vec<(u64, &'static str)>,
     /// Batches that must be opened and folded into the base, in order.
     pub fold: Vec<Tag>,
-    /// Groups of batches between two kept points that may become one each.
-    pub merge: Vec<Vec<Tag>>,
 }
 
 impl Replica {
@@ -29,7 +27,8 @@ impl Replica {
         let mut plan = PruningPlan::default();
         let newest = self.points.last().map(|point| point.mark.point);
         let mut hour_kept = None;
-        let mut kept = Vec::new();
+        // The batch that ends at the oldest kept point: the last one seen, for the walk is from the newest.
+        let mut oldest = None;
         for point in self.points.iter().rev() {
             let age = now.since(point.mark.marked);
             let hour = point.mark.marked.0 / HOUR;
@@ -45,7 +44,7 @@ impl Replica {
             match why {
                 Some(why) => plan.points.push((point.mark.point, why)),
                 None => {
-                    kept.push(point.batch);
+                    oldest = Some(point.batch);
                     if age > 2 * HOUR {
                         hour_kept = Some(hour);
                     }
@@ -55,23 +54,26 @@ impl Replica {
         if plan.points.is_empty() {
             return plan;
         }
-        kept.reverse();
         plan.points.reverse();
-        if let Some(oldest) = kept.first() {
+        if let Some(oldest) = oldest {
             plan.fold = self.batches.range(..=oldest).map(|(_, tag)| tag.clone()).collect();
         }
-        for pair in kept.windows(2) {
-            let between: Vec<Tag> = self
-                .batches
-                .range(pair[0] + 1..=pair[1])
-                .map(|(_, tag)| tag.clone())
-                .collect();
-            let layered = self.layers.range(pair[0] + 1..=pair[1]).next().is_some();
-            if between.len() > 1 && !layered {
-                plan.merge.push(between);
+        plan
+    }
+
+    /// Groups of batches between two points that may become one each ([`Replica::merged`]).
+    #[must_use]
+    pub fn plan_merging(&self) -> Vec<Vec<Tag>> {
+        let mut groups = Vec::new();
+        for pair in self.points.windows(2) {
+            let between = pair[0].batch + 1..=pair[1].batch;
+            let layered = self.layers.range(between.clone()).next().is_some();
+            let tags: Vec<Tag> = self.batches.range(between).map(|(_, tag)| tag.clone()).collect();
+            if tags.len() > 1 && !layered {
+                groups.push(tags);
             }
         }
-        plan
+        groups
     }
 
     /// Removes points; the newest stays whatever the list says.

@@ -229,7 +229,7 @@ proptest! {
                         replica.fold(last.batch, &stored).expect("all there");
                         stored.retain(|n, _| *n > last.batch);
                     }
-                    for group in plan.merge {
+                    for group in replica.plan_merging() {
                         let numbers: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
                         let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
                         for changes in numbers.iter().filter_map(|n| stored.remove(n)).flatten() {

@@ -41,8 +41,75 @@ pub struct FlushPoint {
     len: u64,
 }
 
+/// Files by folder and name: a storage account holds a million of them, and the beginning of a path is compared once a folder.
+#[derive(Default)]
+struct Tree(BTreeMap<String, BTreeMap<String, Content>>);
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+impl Tree {
+    fn get(&self, path: &str) -> Option<&Content> {
+        let (folder, name) = split(path);
+        self.0.get(folder)?.get(name)
+    }
+
+    fn get_mut(&mut self, path: &str) -> Option<&mut Content> {
+        let (folder, name) = split(path);
+        self.0.get_mut(folder)?.get_mut(name)
+    }
+
+    /// The file, which `fresh` makes where there is none.
+    fn entry(&mut self, path: &str, fresh: impl FnOnce() -> Content) -> &mut Content {
+        let (folder, name) = split(path);
+        if !self.0.contains_key(folder) {
+            self.0.insert(folder.to_owned(), BTreeMap::new());
+        }
+        let files = self.0.get_mut(folder).expect("it was put in just now");
+        if !files.contains_key(name) {
+            files.insert(name.to_owned(), fresh());
+        }
+        files.get_mut(name).expect("it was put in just now")
+    }
+
+    fn remove(&mut self, path: &str) -> Option<Content> {
+        let (folder, name) = split(path);
+        let files = self.0.get_mut(folder)?;
+        let removed = files.remove(name);
+        if files.is_empty() {
+            self.0.remove(folder);
+        }
+        removed
+    }
+
+    /// Paths that begin with `prefix`, in order.
+    fn list(&self, prefix: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for (folder, files) in &self.0 {
+            let path = |name: &str| match folder.as_str() {
+                "" => name.to_owned(),
+                folder => format!("{folder}/{name}"),
+            };
+            // A folder that cannot hold such a path is passed over without a look at its files.
+            let agree = prefix.bytes().zip(folder.bytes()).all(|(wanted, is)| wanted == is);
+            if agree {
+                found.extend(
+                    files
+                        .keys()
+                        .map(|name| path(name))
+                        .filter(|path| path.starts_with(prefix)),
+                );
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+#[derive(Default)]
 struct State {
-    files: BTreeMap<String, Content>,
+    files: Tree,
     used: u64,
     generations: u64,
 }
@@ -61,11 +128,7 @@ impl MachineFiles {
         MachineFiles {
             capacity,
             spill,
-            state: RefCell::new(State {
-                files: BTreeMap::new(),
-                used: 0,
-                generations: 0,
-            }),
+            state: RefCell::default(),
         }
     }
 
@@ -106,7 +169,7 @@ impl MachineFiles {
     pub fn power_cut(&self, random: &mut impl Rng) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
         let State { files, used, .. } = &mut *state;
-        for content in files.values_mut() {
+        for content in files.0.values_mut().flat_map(BTreeMap::values_mut) {
             let first = content.parts.partition_point(|part| part.position < content.durable);
             let unflushed = content.parts.len() - first;
             if unflushed == 0 {
@@ -206,15 +269,13 @@ impl Files for MachineFiles {
             used,
             generations,
         } = &mut *state;
-        if !files.contains_key(file) {
+        let content = files.entry(file, || {
             *generations += 1;
-            let content = Content {
+            Content {
                 generation: *generations,
                 ..Content::default()
-            };
-            files.insert(file.to_owned(), content);
-        }
-        let content = files.get_mut(file).expect("it was put in just now");
+            }
+        });
         let position = content.len;
         content.len += piece.len();
         content.size += blob.size;
@@ -245,7 +306,7 @@ impl Files for MachineFiles {
                 size: blob.size,
             }],
         };
-        state.files.insert(file.to_owned(), content);
+        *state.files.entry(file, Content::default) = content;
         Ok(())
     }
 
@@ -307,13 +368,7 @@ impl Files for MachineFiles {
     }
 
     fn list(&self, prefix: &str) -> Vec<String> {
-        let state = self.state.borrow();
-        let from = state
-            .files
-            .range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
-        from.take_while(|(name, _)| name.starts_with(prefix))
-            .map(|(name, _)| name.clone())
-            .collect()
+        self.state.borrow().files.list(prefix)
     }
 
     fn usage(&self) -> (u64, u64) {

@@ -204,7 +204,7 @@ impl Engine {
         core.given = (holder.actor, given);
     }
 
-    fn tell_link(&self, link: u32, event: LinkEvent) {
+    pub(super) fn tell_link(&self, link: u32, event: LinkEvent) {
         if let Some(Some(address)) = self.links.borrow().get(link as usize) {
             self.sent.set(self.sent.get() + 1);
             address.do_send(LinkMessage {
