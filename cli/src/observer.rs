@@ -144,7 +144,7 @@ impl Observer for Watcher<'_> {
             Fact::Step {
                 step,
                 outcome: StepOutcome::Started,
-            } => self.progress.step(self.names.step(*step).into_owned()),
+            } => self.progress.step(self.names.step(*step)),
             Fact::SegmentStored { stored_bytes, .. } => {
                 self.stored_bytes += stored_bytes;
                 self.progress.stored(self.stored_bytes);
