@@ -70,7 +70,7 @@ impl AzureCompute {
     pub fn input(&mut self, input: Input) {
         match input {
             Input::Started => self.started(),
-            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
             Input::Done(Token { what: HYDRATED, key }, _) => self.hydrated(MachineId(key as u32)),
             Input::Done(Token { what: CREATED, key }, _) => self.created(MachineId(key as u32)),

@@ -110,7 +110,7 @@ impl ConfigurationServer {
                 self.save();
                 self.service.start(&self.env);
             }
-            Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, frame),
+            Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
                 if let Some(id) = self.conns.remove(&conn)
                     && let Some(known) = self.known.get_mut(&id)

@@ -112,7 +112,7 @@ impl MasterTarget {
             }
             Input::Flushed(Token { what: LEFT, key }) => self.on_left(key),
             Input::Done(Token { what: JOB, key }, output) => self.on_job(key, output),
-            Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, frame),
+            Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
             _ => {}
         }

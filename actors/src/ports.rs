@@ -82,8 +82,8 @@ pub enum NetEvent {
     Received {
         /// The owner's end.
         conn: ConnId,
-        /// The frame.
-        frame: Frame,
+        /// The frame; boxed, for an event is moved a dozen times on its way to the actor.
+        frame: Box<Frame>,
     },
     /// The other end closed, or its process ended. A power cut and a cut link are silent.
     Closed {

@@ -158,7 +158,7 @@ impl ProcessServer {
             NetEvent::Accepted { conn, .. } => {
                 self.agents.insert(conn, None);
             }
-            NetEvent::Received { conn, frame } => self.on_agent_frame(conn, frame),
+            NetEvent::Received { conn, frame } => self.on_agent_frame(conn, *frame),
             NetEvent::Closed { conn } => self.on_agent_closed(conn),
             NetEvent::Opened { .. } | NetEvent::Refused { .. } => {}
         }

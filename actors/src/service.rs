@@ -177,7 +177,7 @@ impl Service {
             Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
-            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
                 self.configuration_servers.retain(|_, there| *there != conn);
             }

@@ -238,7 +238,7 @@ impl Session {
             NetEvent::Received { conn, frame } if conn == mine => {
                 self.heard = env.now();
                 self.pause = PAUSE_FIRST;
-                SessionEvent::Received(frame)
+                SessionEvent::Received(*frame)
             }
             NetEvent::Closed { conn } if conn == mine => {
                 let was_open = self.is_open();

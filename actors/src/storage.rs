@@ -60,7 +60,7 @@ impl Storage {
                     self.tell(id, entry);
                 }
             }
-            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
                 self.watchers.retain(|_, watcher| *watcher != conn);
                 self.checksum_askers.retain(|_, asker| *asker != conn);

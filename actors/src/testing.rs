@@ -211,7 +211,7 @@ impl Bench {
         self.take_inbox(actor)
             .into_iter()
             .filter_map(|(_, input)| match input {
-                Input::Network(NetEvent::Received { conn, frame }) => Some((conn, frame)),
+                Input::Network(NetEvent::Received { conn, frame }) => Some((conn, *frame)),
                 _ => None,
             })
             .collect()
@@ -409,7 +409,10 @@ impl World for Bench {
             self.post(
                 self.latency.get(),
                 owner,
-                Input::Network(NetEvent::Received { conn, frame }),
+                Input::Network(NetEvent::Received {
+                    conn,
+                    frame: Box::new(frame),
+                }),
             );
         }
     }

@@ -64,7 +64,7 @@ impl Vcenter {
                 }
                 self.env.listen(PORT_MANAGEMENT);
             }
-            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, frame),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Local(Local::ShutDown { machine }) => self.is_down(machine),
             Input::Timer(Token { what: SHUTDOWN, key }) => self.is_down(MachineId(key as u32)),
             _ => {}

@@ -30,7 +30,7 @@ pub enum Packet {
     /// Grants it.
     SynAck,
     /// A frame.
-    Data(Frame),
+    Data(Box<Frame>),
     /// A frame as bytes and payload, between the ends of a real wire.
     Encoded(Bytes, Option<Blob>),
     /// The sender has closed its end.

@@ -181,15 +181,10 @@ impl ProcessServer {
                 };
                 self.env.send(conn, body);
             }
-            Input::Network(NetEvent::Received {
-                frame:
-                    Frame {
-                        body: Body::Installed { refused },
-                        ..
-                    },
-                ..
-            }) => {
-                self.push_ended(command, refused.map_or(Ok(Reply::Done), Err));
+            Input::Network(NetEvent::Received { frame, .. }) => {
+                if let Body::Installed { refused } = frame.body {
+                    self.push_ended(command, refused.map_or(Ok(Reply::Done), Err));
+                }
             }
             Input::Network(NetEvent::Refused { why, .. }) => {
                 let code = if linux { "95117" } else { "95105" };

@@ -238,7 +238,7 @@ fn decoded(packet: Packet) -> Result<Packet, String> {
         return Ok(packet);
     };
     let body = postcard::from_bytes(&body).map_err(|error| format!("a body cannot be read back: {error}"))?;
-    Ok(Packet::Data(Frame { body, payload }))
+    Ok(Packet::Data(Box::new(Frame { body, payload })))
 }
 
 /// Simulated time on the host whose turn it is.

@@ -141,7 +141,7 @@ mod tests {
                 body: Body::HeartbeatSeen,
                 payload: payload.clone(),
             };
-            let Packet::Encoded(body, again) = round(Packet::Data(frame), b"body").packet else {
+            let Packet::Encoded(body, again) = round(Packet::Data(Box::new(frame)), b"body").packet else {
                 panic!()
             };
             assert_eq!((&body[..], &again), (&b"body"[..], &payload));

@@ -269,3 +269,16 @@ fn a_timer_taken_back_does_not_fire_and_the_clock_is_the_machines_own() {
     run(spec, 1, 0, vec![actor, toy(|_, _| ())], &[]);
     assert_eq!(*notes.borrow(), [(20, "2 1020".to_owned())]);
 }
+
+/// Each is moved several times for every message: a variant that grows would slow down all of them.
+#[test]
+fn what_every_message_is_moved_as_stays_small() {
+    let sizes = [
+        ("entry", size_of::<crate::world::Entry>()),
+        ("input", size_of::<Input>()),
+        ("delivery", size_of::<actors::ports::Deliver>()),
+        ("packet", size_of::<crate::network::Packet>()),
+        ("body", size_of::<Body>()),
+    ];
+    assert!(sizes[..4].iter().all(|(_, bytes)| *bytes <= 128), "{sizes:?}");
+}

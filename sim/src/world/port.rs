@@ -105,7 +105,7 @@ impl World for Engine {
         drop(log);
         let bytes = HEADER_BYTES + body + payload.unwrap_or(0);
         let (number, side) = of_end(conn);
-        self.transmit(&mut core, number, 1 - side, bytes, Packet::Data(frame));
+        self.transmit(&mut core, number, 1 - side, bytes, Packet::Data(Box::new(frame)));
     }
 
     fn close(&self, actor: ActorId, conn: ConnId) {
