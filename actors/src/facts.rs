@@ -2,7 +2,7 @@
 //!
 //! Oracle and reports know the run through facts alone, in one pass. Names are those of the scenario file and the reports.
 
-use datapath::replica::{Consistency, Mark};
+use datapath::replica::{Consistency, CutTime, Mark};
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, Extent, SimTime, Summary, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -317,6 +317,8 @@ pub enum Fact {
         first: WriteSeq,
         /// Its last.
         last: WriteSeq,
+        /// When it ends: a failover to the latest point can make a point of it.
+        cut: CutTime,
         /// The point.
         mark: Option<Mark>,
     },

@@ -218,7 +218,7 @@ impl MasterTarget {
         {
             return;
         }
-        let ticket = keeper.materialise(point);
+        let ticket = keeper.materialise(point, false);
         self.finishing.insert(
             (vm, ticket),
             Finishing {

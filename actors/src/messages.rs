@@ -5,7 +5,7 @@
 //! servers call storage on 443, or a master target on 9444 (that number is our model); process servers call vCenter on 443 and the
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
-use datapath::replica::{Consistency, Mark, Tag};
+use datapath::replica::{Consistency, CutTime, Mark, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,8 @@ pub struct Protection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PointChoice {
-    /// First processes everything uploaded, then takes the newest.
+    /// First processes everything uploaded, then takes the highest boundary of batches to which all disks are complete. A test failover,
+    /// which the protection outlives, and a failback take the newest point that was marked.
     Latest,
     /// The newest that is processed already.
     LatestProcessed,
@@ -359,6 +360,8 @@ pub enum Body {
         first: WriteSeq,
         /// Its last.
         last: WriteSeq,
+        /// When it ends.
+        cut: CutTime,
         /// The recovery point that ends it.
         mark: Option<Mark>,
     },

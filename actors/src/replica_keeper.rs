@@ -121,6 +121,8 @@ enum Running {
 struct Ticket {
     number: u64,
     choice: PointChoice,
+    /// The protection ends with it, so the latest point may be one that no agent marked.
+    last: bool,
     /// Once the point is chosen: it, and the batches that must be opened.
     chosen: Option<(u64, BTreeSet<u64>)>,
     opened: BTreeMap<u64, Vec<DiskChanges>>,
@@ -160,6 +162,8 @@ pub struct ReplicaKeeper {
     held: bool,
     /// Why the index refused something that was sealed and opened rightly: nothing behind it becomes usable.
     broken: Option<String>,
+    /// A point was made of the newest batch: the protection ends there, and nothing more is taken in.
+    ended: bool,
 }
 
 impl ReplicaKeeper {
@@ -207,6 +211,7 @@ impl ReplicaKeeper {
             events: Vec::new(),
             held: false,
             broken: None,
+            ended: false,
         }
     }
 

@@ -49,6 +49,15 @@ pub struct Mark {
     pub marked_source: SimTime,
 }
 
+/// The moment at which a batch ends: it holds all that was written before, and nothing that was written after.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutTime {
+    /// In simulated time.
+    pub at: SimTime,
+    /// By the clock of the machine that cut it.
+    pub source: SimTime,
+}
+
 /// The record that completes a batch in storage: stored after all its segments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
@@ -60,6 +69,8 @@ pub struct Tag {
     pub last: WriteSeq,
     /// A header per disk that changed.
     pub segments: Vec<SegmentHeader>,
+    /// When it ends.
+    pub cut: CutTime,
     /// The recovery point that ends it, if it ends one.
     pub mark: Option<Mark>,
 }
@@ -388,6 +399,26 @@ impl Replica {
     #[must_use]
     pub fn point(&self, number: u64) -> Option<&Point> {
         self.points.iter().find(|point| point.mark.point == number)
+    }
+
+    /// Makes a recovery point of the newest batch, the highest boundary to which all disks are complete. None where that is a point
+    /// already, where there is no point yet, and while a copy is not complete.
+    pub fn mark_newest_batch(&mut self) -> Option<Mark> {
+        let newest = self.points.last()?;
+        let (batch, tag) = self.batches.last_key_value()?;
+        if *batch <= newest.batch || !self.copying.is_empty() {
+            return None;
+        }
+        let mark = Mark {
+            point: newest.mark.point + 1,
+            seq: tag.last,
+            consistency: Consistency::Crash,
+            marked: tag.cut.at,
+            marked_source: tag.cut.source,
+        };
+        let batch = *batch;
+        self.points.push(Point { mark, batch, pins: 0 });
+        Some(mark)
     }
 
     /// Keeps a point from being pruned, until it is unpinned as often.

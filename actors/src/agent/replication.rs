@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use datapath::journal::{Journal, JournalError, JournalOptions, Record};
-use datapath::replica::{Consistency, Mark};
-use datapath::{DiskId, SimTime, WriteSeq};
+use datapath::replica::{Consistency, CutTime, Mark};
+use datapath::{DiskId, Grain, SimTime, WriteSeq};
 
 use super::copying::DiskCopy;
 use super::sending::Sending;
@@ -22,6 +22,9 @@ use crate::spec::{AgentSpec, ComponentKind};
 
 /// A journal record is durable after this long, whether the guest flushes or not.
 const FLUSH_AFTER: u64 = 1_000_000_000;
+/// What was written waits so long, at the most, to be cut into a batch once it is durable (our model): it bounds what the latest point
+/// lacks, and spreads what is sent between two points.
+const CUT_AFTER: u64 = 30_000_000_000;
 /// A journal goes on in a new file after this many bytes.
 const JOURNAL_FILE_BYTES: u64 = 16 << 20;
 
@@ -65,7 +68,9 @@ pub(super) struct Replication {
     pub last: WriteSeq,
     /// The last write that is durable in the journal.
     pub durable: WriteSeq,
-    flushes: BTreeMap<u64, WriteSeq>,
+    /// When the guest had written up to there, and nothing more.
+    durable_at: CutTime,
+    flushes: BTreeMap<u64, (WriteSeq, CutTime)>,
     next_key: u64,
     flush_timer: bool,
     /// Marks whose writes are not all durable.
@@ -75,6 +80,8 @@ pub(super) struct Replication {
     mark_timer: Option<TimerId>,
     /// Bytes journalled since the last cut.
     uncut_bytes: u64,
+    /// When the first of them was.
+    uncut_since: Option<SimTime>,
     pub sending: Option<Sending>,
     pub copies: BTreeMap<DiskId, DiskCopy>,
     /// Bytes sent and not acknowledged.
@@ -86,6 +93,13 @@ pub(super) struct Replication {
     /// The guest is down: once its last write is durable, this is an orderly stop.
     guest_is_down: bool,
     pub outcomes: Vec<Outcome>,
+}
+
+fn now_of(env: &Env) -> CutTime {
+    CutTime {
+        at: env.now(),
+        source: env.clock(),
+    }
 }
 
 fn journal_prefix(saved: &SavedReplication) -> String {
@@ -141,6 +155,7 @@ impl Replication {
             resumed: resume,
             last,
             durable: last,
+            durable_at: now_of(env),
             flushes: BTreeMap::new(),
             next_key: generation << 32,
             flush_timer: false,
@@ -148,6 +163,7 @@ impl Replication {
             quiescing: None,
             mark_timer: None,
             uncut_bytes: 0,
+            uncut_since: None,
             sending: None,
             copies: BTreeMap::new(),
             unacknowledged: 0,
@@ -217,6 +233,7 @@ impl Replication {
             self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
             return;
         }
+        self.uncut_since.get_or_insert_with(|| self.env.now());
         self.uncut_bytes += self.journal.backlog_bytes().saturating_sub(before);
         if !self.flush_timer {
             self.flush_timer = true;
@@ -242,14 +259,18 @@ impl Replication {
             return false;
         }
         let key = self.key();
-        self.flushes.insert(key, self.last);
+        self.flushes.insert(key, (self.last, now_of(&self.env)));
         self.env.flush(&names, Token { what: FLUSH, key });
         true
     }
 
     pub fn flushed(&mut self, key: u64) {
-        let Some(seq) = self.flushes.remove(&key) else { return };
-        self.durable = self.durable.max(seq);
+        let Some((seq, at)) = self.flushes.remove(&key) else {
+            return;
+        };
+        if seq >= self.durable {
+            (self.durable, self.durable_at) = (seq, at);
+        }
         self.cut_what_is_durable();
         self.note_clean_stop();
         self.report_if_drained();
@@ -283,7 +304,7 @@ impl Replication {
             self.mark_now();
         } else if self.agreed {
             self.flush();
-            self.cut(self.durable, None);
+            self.cut(self.durable, self.durable_at, None);
         }
     }
 
@@ -336,8 +357,13 @@ impl Replication {
         while let Some(mark) = self.marks.front().copied().filter(|mark| mark.seq <= self.durable) {
             self.marks.pop_front();
             self.saved.points += 1;
+            let time = CutTime {
+                at: mark.marked,
+                source: mark.marked_source,
+            };
             self.cut(
                 mark.seq,
+                time,
                 Some(Mark {
                     point: self.saved.points,
                     ..mark
@@ -345,28 +371,38 @@ impl Replication {
             );
         }
         let free = self.marks.is_empty() && self.quiescing.is_none() && self.agreed;
-        if free && self.uncut_bytes >= self.spec.batch_bytes.max(1) && self.durable > self.saved.last_cut().1 {
-            self.cut(self.durable, None);
+        let full = self.uncut_bytes >= self.spec.batch_bytes.max(1);
+        if free && (full || self.is_late()) && self.durable > self.saved.last_cut().1 {
+            self.cut(self.durable, self.durable_at, None);
         }
     }
 
-    fn cut(&mut self, last: WriteSeq, mark: Option<Mark>) {
+    /// Whether something waits to be cut for so long that the network should have it. Fleets are not cut by time.
+    fn is_late(&self) -> bool {
+        let waits = self.uncut_since.map_or(0, |since| self.env.now().since(since));
+        self.saved.copied && waits >= CUT_AFTER && self.env.grain() != Grain::Aggregate
+    }
+
+    fn cut(&mut self, last: WriteSeq, time: CutTime, mark: Option<Mark>) {
         let (batch, before) = self.saved.last_cut();
         let (batch, last) = (batch + 1, last.max(before));
         let cut = Cut {
             batch,
             first: before.next(),
             last,
+            time,
             mark,
         };
         self.saved.cuts.push(cut);
         self.uncut_bytes = 0;
+        self.uncut_since = (self.last > last).then(|| self.env.now());
         self.env.fact(Fact::BatchCut {
             vm: self.spec.vm.vm,
             protection: self.saved.protection.protection,
             batch,
             first: cut.first,
             last,
+            cut: time,
             mark,
         });
         self.pump();

@@ -159,6 +159,7 @@ impl Replication {
                 batch,
                 first,
                 last,
+                time,
                 mark,
             } = sending.cut;
             let vm = self.spec.vm.vm;
@@ -187,6 +188,7 @@ impl Replication {
                     parts,
                     first,
                     last,
+                    cut: time,
                     mark,
                 };
                 sending.ended = Some(size);

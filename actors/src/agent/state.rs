@@ -1,6 +1,6 @@
 //! What an agent keeps over a restart, in one small file that is replaced as a whole.
 
-use datapath::replica::Mark;
+use datapath::replica::{CutTime, Mark};
 use datapath::{Blob, WriteSeq};
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub(super) struct Cut {
     pub first: WriteSeq,
     /// Its last.
     pub last: WriteSeq,
+    /// When it ends.
+    pub time: CutTime,
     /// The recovery point that ends it.
     pub mark: Option<Mark>,
 }

@@ -204,6 +204,7 @@ impl ProcessServer {
             first: ending.first,
             last: ending.last,
             segments: outgoing.headers.clone(),
+            cut: ending.cut,
             mark: ending.mark,
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {

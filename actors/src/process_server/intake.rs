@@ -105,6 +105,7 @@ impl ProcessServer {
                 parts,
                 first,
                 last,
+                cut,
                 mark,
                 ..
             } => {
@@ -115,6 +116,7 @@ impl ProcessServer {
                         parts,
                         first,
                         last,
+                        cut,
                         mark,
                     },
                     payload,

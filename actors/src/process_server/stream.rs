@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use datapath::replica::Mark;
+use datapath::replica::{CutTime, Mark};
 use datapath::seal::{DiskKey, Nonces, VaultKey};
 use datapath::segment::Sealed;
 use datapath::{DiskId, VmId, WriteSeq};
@@ -44,6 +44,7 @@ pub(super) struct BatchEnding {
     pub(super) parts: u32,
     pub(super) first: WriteSeq,
     pub(super) last: WriteSeq,
+    pub(super) cut: CutTime,
     pub(super) mark: Option<Mark>,
 }
 

@@ -115,7 +115,8 @@ impl ReplicaKeeper {
     pub(super) fn accept_batches(&mut self) {
         while let Some(mut entry) = self.pending.first_entry() {
             let pending = entry.get_mut();
-            let ready = pending.tag.batch == self.replica.next_batch()
+            let ready = !self.ended
+                && pending.tag.batch == self.replica.next_batch()
                 && pending.wanted
                 && pending.refused.is_none()
                 && pending.opened.len() == pending.tag.segments.len()
@@ -197,7 +198,7 @@ impl ReplicaKeeper {
         }
     }
 
-    fn point_made(&mut self, mark: datapath::replica::Mark) {
+    pub(super) fn point_made(&mut self, mark: datapath::replica::Mark) {
         let fact = Fact::PointProcessed {
             vm: self.protection.vm,
             protection: self.protection.protection,

@@ -15,13 +15,15 @@ use crate::ports::{Job, Token, Work};
 
 impl ReplicaKeeper {
     /// Asks for the disks of a point. The answer is a [`KeeperEvent::Materialised`] with the ticket returned here. The point is pinned
-    /// until [`ReplicaKeeper::unpin`].
-    pub fn materialise(&mut self, choice: PointChoice) -> u64 {
+    /// until [`ReplicaKeeper::unpin`]. Where the protection ends with it (`last`), the latest point is the highest boundary of batches to
+    /// which all disks are complete, marked or not.
+    pub fn materialise(&mut self, choice: PointChoice, last: bool) -> u64 {
         self.next_ticket += 1;
         let number = self.next_ticket;
         self.tickets.push(Ticket {
             number,
             choice,
+            last,
             chosen: None,
             opened: BTreeMap::new(),
         });
@@ -41,8 +43,8 @@ impl ReplicaKeeper {
     /// Whether all that is stored, as far as it is whole, is processed.
     fn caught_up(&self) -> bool {
         match self.pending.first_key_value() {
-            None => true,
-            Some((batch, _)) => *batch != self.replica.next_batch(),
+            Some((batch, _)) if !self.ended => *batch != self.replica.next_batch(),
+            _ => true,
         }
     }
 
@@ -56,6 +58,13 @@ impl ReplicaKeeper {
     /// Chooses points for tickets that wait for it.
     pub(super) fn serve_tickets(&mut self) {
         let (caught_up, stuck) = (self.caught_up(), self.stuck().cloned());
+        let waits = |ticket: &Ticket| ticket.chosen.is_none() && ticket.last && ticket.choice == PointChoice::Latest;
+        if caught_up && stuck.is_none() && self.tickets.iter().any(waits) {
+            self.ended = true;
+            if let Some(mark) = self.replica.mark_newest_batch() {
+                self.point_made(mark);
+            }
+        }
         let mut failed = Vec::new();
         let mut ready = Vec::new();
         for ticket in self.tickets.iter_mut().filter(|ticket| ticket.chosen.is_none()) {

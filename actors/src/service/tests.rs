@@ -340,6 +340,7 @@ impl Setting {
             first: seq,
             last: seq,
             segments: vec![header.clone()],
+            cut: Default::default(),
             mark: Some(mark),
         };
         self.sealer.1.send(

@@ -97,6 +97,7 @@ fn tag(batch: u64, header: datapath::segment::SegmentHeader) -> Body {
         first,
         last,
         segments: vec![header],
+        cut: Default::default(),
         mark: None,
     };
     Body::PutTag {

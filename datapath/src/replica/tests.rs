@@ -104,6 +104,7 @@ impl Source {
                 first,
                 last,
                 segments,
+                cut: CutTime::default(),
                 mark,
             },
             opened,
@@ -390,6 +391,35 @@ fn a_mark_that_is_no_prefix_of_what_is_held_is_refused() {
     replica
         .accept(whole, &opened)
         .expect("all that was copied is below the mark");
+}
+
+#[test]
+fn the_newest_batch_becomes_a_point_where_it_is_none_and_no_copy_runs() {
+    let mut replica = two_disks();
+    let mut source = Source::new();
+    source.disks[0].fill(0);
+    assert_eq!(replica.mark_newest_batch(), None, "there is no point yet");
+    source.write(0, 1, 2);
+    let (tag, opened) = source.cut(1, Some((1, 1)));
+    replica.accept(tag, &opened).expect("next");
+    assert_eq!(replica.mark_newest_batch(), None, "it is a point already");
+    source.write(1, 3, 2);
+    let (mut tag, opened) = source.cut(2, None);
+    tag.cut = CutTime {
+        at: SimTime(7),
+        source: SimTime(9),
+    };
+    replica.accept(tag, &opened).expect("next");
+    let mark = replica.mark_newest_batch().expect("a boundary past the newest point");
+    assert_eq!((mark.point, mark.seq), (2, WriteSeq(2)));
+    assert_eq!((mark.marked, mark.marked_source), (SimTime(7), SimTime(9)));
+    let disks = replica.materialise(2, &BTreeMap::from([(2, opened)])).expect("there");
+    assert!((0..2).all(|i| holds(&disks[&disk(i)], &source.disks[usize::from(i)])));
+    replica.begin_copy(disk(0));
+    source.write(0, 5, 1);
+    let (tag, opened) = source.cut(3, None);
+    replica.accept(tag, &opened).expect("next");
+    assert_eq!(replica.mark_newest_batch(), None, "a copy runs");
 }
 
 #[test]

@@ -224,7 +224,11 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
         }
         Fact::PointProcessed { protection, mark, .. } => {
             if vm.point(*protection, mark.point).is_none() {
+                // Made of a batch that was stored whole, by a failover to the latest.
                 vm.marked(*protection, *mark);
+                if let Some(point) = vm.point(*protection, mark.point) {
+                    point.stored = Some(at);
+                }
             }
             if let Some(point) = vm.point(*protection, mark.point) {
                 point.processed.get_or_insert(at);

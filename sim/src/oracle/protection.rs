@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use actors::facts::Life;
 use actors::ports::MachineId;
-use datapath::replica::Mark;
+use datapath::replica::{CutTime, Mark};
 use datapath::{DiskId, SimTime, WriteSeq};
 
 use super::ranges::Ranges;
@@ -28,7 +28,10 @@ pub(super) struct Batch {
     pub batch: u64,
     pub first: WriteSeq,
     pub last: WriteSeq,
+    pub cut: CutTime,
     pub mark: Option<Mark>,
+    /// Writes and bytes of the machine up to its end.
+    pub wrote: (u64, u64),
     /// What the guest wrote in its range.
     pub changed: Changed,
     /// Bytes written in its range.
@@ -36,6 +39,20 @@ pub(super) struct Batch {
     pub cached: Option<SimTime>,
     /// Disks of which a segment is stored.
     pub segments: BTreeSet<u16>,
+}
+
+/// The end of the newest batch whose tag is stored, where no point was marked: a failover can take it as the latest.
+pub(super) struct Boundary {
+    pub last: WriteSeq,
+    pub cut: CutTime,
+    pub wrote: (u64, u64),
+}
+
+impl Boundary {
+    /// Whether a mark is that of this end.
+    pub fn is(&self, mark: &Mark) -> bool {
+        (mark.seq, mark.marked, mark.marked_source) == (self.last, self.cut.at, self.cut.source)
+    }
 }
 
 /// A copy of a disk.
@@ -93,6 +110,7 @@ pub(super) struct Protection {
     /// Disks of which a copy began since the newest batch was cut.
     pub copied_since_cut: BTreeSet<DiskId>,
     pub points: BTreeMap<u64, Point>,
+    pub boundary: Option<Boundary>,
     /// When something of the machine was stored last.
     pub stored_at: SimTime,
     /// Writes at which a failover took a point: asked for until the next protection.
@@ -117,6 +135,7 @@ impl Protection {
             copies: Vec::new(),
             copied_since_cut: BTreeSet::new(),
             points: BTreeMap::new(),
+            boundary: None,
             stored_at: at,
             pinned: Vec::new(),
             began,
@@ -168,6 +187,8 @@ impl Protection {
         let mut asked: Vec<WriteSeq> = points
             .map(|point| point.mark.seq)
             .chain(self.pinned.iter().copied())
+            .chain(self.batches.iter().map(|batch| batch.last))
+            .chain(self.boundary.iter().map(|boundary| boundary.last))
             .collect();
         asked.sort_unstable();
         asked.dedup();

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use actors::facts::{Fact, Life};
 use actors::ports::Evidence;
-use datapath::replica::Mark;
+use datapath::replica::{Consistency, CutTime, Mark};
 use datapath::segment::SegmentKind;
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 
 use super::history::History;
-use super::protection::{Batch, Changed, Copy, Point, Protection, add_changes};
+use super::protection::{Batch, Boundary, Changed, Copy, Point, Protection, add_changes};
 use super::ranges::Ranges;
 use super::root::Used;
 use super::{Oracle, VmTrack, disk_name};
@@ -79,8 +79,9 @@ impl Oracle {
                 batch,
                 first,
                 last,
+                cut,
                 mark,
-            } => self.batch_cut(at, *vm, *protection, *batch, (*first, *last), *mark),
+            } => self.batch_cut(at, *vm, *protection, *batch, (*first, *last), (*cut, *mark)),
             Fact::BatchCached { vm, protection, batch } => {
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
@@ -185,7 +186,7 @@ impl Oracle {
         protection: u32,
         batch: u64,
         (first, last): (WriteSeq, WriteSeq),
-        mark: Option<Mark>,
+        (time, mark): (CutTime, Option<Mark>),
     ) {
         let Some(track) = self.vms.get_mut(&vm) else { return };
         let Some(of) = track.protections.get_mut(&protection) else {
@@ -206,7 +207,9 @@ impl Oracle {
             batch,
             first,
             last,
+            cut: time,
             mark,
+            wrote: (0, 0),
             changed: Changed::new(),
             written: 0,
             cached: None,
@@ -264,6 +267,21 @@ impl Oracle {
                 .map(|entry| (entry.first, entry.last)),
         });
         self.ledger.check(batches_in_order::LAW, at, Some(vm), violations);
+        cut.wrote = log.taken();
+        // A batch without a mark may become the latest point: its time is held to the same.
+        let boundary = Mark {
+            point: 0,
+            seq: last,
+            consistency: Consistency::Crash,
+            marked: time.at,
+            marked_source: time.source,
+        };
+        if mark.is_none() && self.grain != Grain::Aggregate && of.newest_processed.is_some() {
+            let next = log.front().map(|entry| (entry.first, entry.at));
+            let violations = point_is_as_old_as_it_says::check(&boundary, at, of.last_in, next);
+            self.ledger
+                .check(point_is_as_old_as_it_says::LAW, at, Some(vm), violations);
+        }
         if let Some(mark) = &mark {
             let next = log.front().map(|entry| (entry.first, entry.at));
             let violations = point_is_as_old_as_it_says::check(mark, at, of.last_in, next);
@@ -333,6 +351,11 @@ impl Oracle {
         let in_turn = batch > of.newest_tagged;
         of.newest_tagged = of.newest_tagged.max(batch);
         while let Some(done) = of.pop_front_through(batch) {
+            of.boundary = done.mark.is_none().then_some(Boundary {
+                last: done.last,
+                cut: done.cut,
+                wrote: done.wrote,
+            });
             add_changes(&mut of.since_mark, done.changed);
             of.written = of.written.map(|written| written + done.written);
         }
@@ -347,6 +370,35 @@ impl Oracle {
         self.ledger.check(tags_in_order::LAW, at, Some(vm), violations);
     }
 
+    /// A point that no agent marked must be the end of the newest batch that is complete.
+    fn point_at_boundary(&mut self, at: SimTime, vm: VmId, protection: u32, mark: &Mark) {
+        let Some(track) = self.vms.get_mut(&vm) else { return };
+        let disks: Vec<DiskId> = track.spec.disks.iter().map(|(disk, _)| *disk).collect();
+        let Some(of) = track.protections.get_mut(&protection) else {
+            return;
+        };
+        let unmarked = !of.points.contains_key(&mark.point);
+        let Some(boundary) = of.boundary.take_if(|boundary| unmarked && boundary.is(mark)) else {
+            return;
+        };
+        let point = Point {
+            mark: *mark,
+            stored: true,
+            processed: false,
+            pruned: false,
+            verified: false,
+            wrote: boundary.wrote,
+            written: of.written,
+        };
+        of.points.insert(mark.point, point);
+        of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
+        let skew = self.skews.get(of.machine.0 as usize).copied().unwrap_or_default();
+        self.ledger
+            .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, skew));
+        let violations = no_point_during_copy::check(mark, &disks, &of.newest_copies());
+        self.ledger.check(no_point_during_copy::LAW, at, Some(vm), violations);
+    }
+
     fn point_processed(
         &mut self,
         at: SimTime,
@@ -357,6 +409,7 @@ impl Oracle {
         evidence: Option<Evidence>,
     ) {
         self.points.0 += 1;
+        self.point_at_boundary(at, vm, protection, mark);
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };

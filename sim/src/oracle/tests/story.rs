@@ -4,7 +4,7 @@ use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
 use actors::ports::{Evidence, MachineId, volume_name};
 use actors::spec::{Os, VmSpec};
 use datapath::image::Generated;
-use datapath::replica::{Consistency, Mark};
+use datapath::replica::{Consistency, CutTime, Mark};
 use datapath::segment::SegmentKind;
 use datapath::volume::{PageStore, Volume};
 use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
@@ -488,6 +488,10 @@ impl Story {
             batch,
             first: WriteSeq(self.first),
             last,
+            cut: CutTime {
+                at: mark.marked,
+                source: mark.marked_source,
+            },
             mark: Some(mark),
         });
         self.first = self.seq + 1;
