@@ -158,6 +158,7 @@ pub fn build(scenario: &Scenario, options: &Options, compression_level: i32) -> 
         scenario,
         places: &places,
         vms: &vms,
+        grain,
         key,
         vault: identity(&scenario.name),
         calibration: Arc::clone(&calibration),

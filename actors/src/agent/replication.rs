@@ -123,7 +123,11 @@ impl Replication {
         let files = env.files();
         let options = JournalOptions {
             size_cap: spec.journal_cap,
-            file_bytes: JOURNAL_FILE_BYTES,
+            file_bytes: match env.grain() {
+                // A record stands for minutes of writes: files of the usual size would hold one each.
+                Grain::Aggregate => JOURNAL_FILE_BYTES.max(spec.journal_cap / 4),
+                Grain::Real | Grain::Extent => JOURNAL_FILE_BYTES,
+            },
         };
         let prefix = journal_prefix(&saved);
         let journal = if resume {

@@ -395,7 +395,20 @@ impl SegmentStore {
     /// A protection has ended: nothing of it stays, nothing of it is taken in any more.
     pub fn end(&mut self, id: ProtectionId) {
         let (files, (vm, protection)) = (self.env.files(), id);
-        for name in files.list(&format!("segments/{protection:04}/vm{}/", vm.0)) {
+        // By what is known of it: an account has too many files to look through.
+        let prefix = format!("segments/{protection:04}/vm{}/", vm.0);
+        let loose = self.loose.range(prefix.clone()..).map(|(name, _)| name.clone());
+        let mut names: Vec<String> = loose.take_while(|name| name.starts_with(&prefix)).collect();
+        for entry in self.kept.get(&id).into_iter().flat_map(|kept| &kept.entries) {
+            match entry {
+                Entry::Tag { tag, .. } => {
+                    names.extend(tag.segments.iter().map(|header| segment_file(protection, header)))
+                }
+                Entry::CopySegment { header, .. } => names.push(segment_file(protection, header)),
+                Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Ended => {}
+            }
+        }
+        for name in names {
             self.loose.remove(&name);
             files.remove(&name);
         }

@@ -9,6 +9,7 @@ use actors::spec::{
     AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
     ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, VcenterSpec, VmSpec,
 };
+use datapath::Grain;
 use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
 use sim::spec::{MachineSpec, Zone};
@@ -42,6 +43,7 @@ pub(super) struct Machines<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) places: &'a Places,
     pub(super) vms: &'a [Arc<VmSpec>],
+    pub(super) grain: Grain,
     pub(super) key: VaultKey,
     pub(super) vault: [u8; 16],
     pub(super) calibration: Arc<Calibration>,
@@ -259,7 +261,11 @@ impl Machines<'_> {
             configuration_server,
             passphrase: passphrase(self.scenario, vm.configuration_server),
             journal_cap: vm.journal,
-            batch_bytes: BATCH_BYTES.min(vm.journal / 4),
+            batch_bytes: match self.grain {
+                // Sizes only: nothing of a batch is in memory.
+                Grain::Aggregate => vm.journal / 4,
+                Grain::Real | Grain::Extent => BATCH_BYTES.min(vm.journal / 4),
+            },
             window_bytes: AGENT_WINDOW_BYTES,
         };
         MachineSpec {

@@ -5,13 +5,14 @@
 //! its directory's flush; modelling them as volatile too is left out. Capacity counts [`Blob::size`], positions count real bytes.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use datapath::Blob;
 use datapath::disk::{DiskError, Files};
+use indexmap::IndexMap;
 use rand::{Rng, RngExt};
+use rustc_hash::FxBuildHasher;
 
 use super::spill::{Piece, Spill};
 
@@ -41,71 +42,9 @@ pub struct FlushPoint {
     len: u64,
 }
 
-/// Files by folder and name: a storage account holds a million of them, and the beginning of a path is compared once a folder.
-#[derive(Default)]
-struct Tree(BTreeMap<String, BTreeMap<String, Content>>);
-
-fn split(path: &str) -> (&str, &str) {
-    path.rsplit_once('/').unwrap_or(("", path))
-}
-
-impl Tree {
-    fn get(&self, path: &str) -> Option<&Content> {
-        let (folder, name) = split(path);
-        self.0.get(folder)?.get(name)
-    }
-
-    fn get_mut(&mut self, path: &str) -> Option<&mut Content> {
-        let (folder, name) = split(path);
-        self.0.get_mut(folder)?.get_mut(name)
-    }
-
-    /// The file, which `fresh` makes where there is none.
-    fn entry(&mut self, path: &str, fresh: impl FnOnce() -> Content) -> &mut Content {
-        let (folder, name) = split(path);
-        if !self.0.contains_key(folder) {
-            self.0.insert(folder.to_owned(), BTreeMap::new());
-        }
-        let files = self.0.get_mut(folder).expect("it was put in just now");
-        if !files.contains_key(name) {
-            files.insert(name.to_owned(), fresh());
-        }
-        files.get_mut(name).expect("it was put in just now")
-    }
-
-    fn remove(&mut self, path: &str) -> Option<Content> {
-        let (folder, name) = split(path);
-        let files = self.0.get_mut(folder)?;
-        let removed = files.remove(name);
-        if files.is_empty() {
-            self.0.remove(folder);
-        }
-        removed
-    }
-
-    /// Paths that begin with `prefix`, in order.
-    fn list(&self, prefix: &str) -> Vec<String> {
-        let mut found = Vec::new();
-        for (folder, files) in &self.0 {
-            let path = |name: &str| match folder.as_str() {
-                "" => name.to_owned(),
-                folder => format!("{folder}/{name}"),
-            };
-            // A folder that cannot hold such a path is passed over without a look at its files.
-            let agree = prefix.bytes().zip(folder.bytes()).all(|(wanted, is)| wanted == is);
-            if agree {
-                found.extend(
-                    files
-                        .keys()
-                        .map(|name| path(name))
-                        .filter(|path| path.starts_with(prefix)),
-                );
-            }
-        }
-        found.sort_unstable();
-        found
-    }
-}
+/// Files by path. A storage account holds a million of them and is asked for some all the time, so they are found by hash; the
+/// hash is a fixed one, and whoever lists files gets them in order.
+type Tree = IndexMap<Box<str>, Content, FxBuildHasher>;
 
 #[derive(Default)]
 struct State {
@@ -155,7 +94,7 @@ impl MachineFiles {
     /// A flush is complete.
     pub fn flushed(&self, point: &FlushPoint) {
         let mut state = self.state.borrow_mut();
-        if let Some(content) = state.files.get_mut(&point.file)
+        if let Some(content) = state.files.get_mut(point.file.as_str())
             && content.generation == point.generation
         {
             content.durable = content.durable.max(point.len.min(content.len));
@@ -169,7 +108,7 @@ impl MachineFiles {
     pub fn power_cut(&self, random: &mut impl Rng) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
         let State { files, used, .. } = &mut *state;
-        for content in files.0.values_mut().flat_map(BTreeMap::values_mut) {
+        for content in files.values_mut() {
             let first = content.parts.partition_point(|part| part.position < content.durable);
             let unflushed = content.parts.len() - first;
             if unflushed == 0 {
@@ -269,13 +208,15 @@ impl Files for MachineFiles {
             used,
             generations,
         } = &mut *state;
-        let content = files.entry(file, || {
+        if !files.contains_key(file) {
             *generations += 1;
-            Content {
+            let content = Content {
                 generation: *generations,
                 ..Content::default()
-            }
-        });
+            };
+            files.insert(file.into(), content);
+        }
+        let content = files.get_mut(file).expect("it was put in just now");
         let position = content.len;
         content.len += piece.len();
         content.size += blob.size;
@@ -306,7 +247,12 @@ impl Files for MachineFiles {
                 size: blob.size,
             }],
         };
-        *state.files.entry(file, Content::default) = content;
+        match state.files.get_mut(file) {
+            Some(there) => *there = content,
+            None => {
+                state.files.insert(file.into(), content);
+            }
+        }
         Ok(())
     }
 
@@ -362,13 +308,17 @@ impl Files for MachineFiles {
 
     fn remove(&self, file: &str) {
         let mut state = self.state.borrow_mut();
-        if let Some(content) = state.files.remove(file) {
+        if let Some(content) = state.files.swap_remove(file) {
             state.used -= content.size;
         }
     }
 
     fn list(&self, prefix: &str) -> Vec<String> {
-        self.state.borrow().files.list(prefix)
+        let state = self.state.borrow();
+        let paths = state.files.keys().filter(|path| path.starts_with(prefix));
+        let mut found: Vec<String> = paths.map(|path| path.to_string()).collect();
+        found.sort_unstable();
+        found
     }
 
     fn usage(&self) -> (u64, u64) {
