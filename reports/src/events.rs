@@ -19,8 +19,8 @@ use crate::run_directory::{EVENTS, EVENTS_COMPRESSED};
 
 /// A plain file holds no more than this.
 pub const PLAIN_BYTES_MAX: u64 = 16 << 20;
-/// The fastest: a fleet's log is written while the run waits, and lines of JSON compress well at any level.
-const COMPRESSION_LEVEL: i32 = 1;
+/// One of the fastest: a fleet's log is written while the run waits, and lines of JSON compress well at any level.
+const COMPRESSION_LEVEL: i32 = -3;
 
 #[derive(Serialize)]
 struct FactLine<'a> {

@@ -85,6 +85,9 @@ pub fn summary(account: &Account) -> Value {
     })
 }
 
+/// A record of more machines than this is read by programs only: it is written without line breaks.
+const READ_BY_PEOPLE: usize = 50;
+
 /// The record: the same object, with the whole result and the names behind its numbers.
 ///
 /// # Errors
@@ -97,11 +100,16 @@ pub fn record(account: &Account) -> serde_json::Result<Vec<u8>> {
         steps: Vec<String>,
         result: &'a sim::metrics::RunResult,
     }
-    let mut text = serde_json::to_vec_pretty(&Record {
+    let record = Record {
         summary: summary(account),
         steps: account.names.steps.iter().map(StepName::full).collect(),
         result: &account.result,
-    })?;
+    };
+    let mut text = if account.names.vms.len() > READ_BY_PEOPLE {
+        serde_json::to_vec(&record)?
+    } else {
+        serde_json::to_vec_pretty(&record)?
+    };
     text.push(b'\n');
     Ok(text)
 }

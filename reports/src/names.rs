@@ -93,7 +93,10 @@ impl Names {
     /// A disk as the scenario file addresses it: `vm.disk`.
     #[must_use]
     pub fn disk(&self, disk: DiskId) -> String {
-        format!("{}.{}", self.vm(disk.vm), self.disk_only(disk))
+        let mut name = self.vm(disk.vm);
+        name.push('.');
+        name.push_str(&self.disk_only(disk));
+        name
     }
 
     /// A machine's name.

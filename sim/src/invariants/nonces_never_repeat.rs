@@ -62,7 +62,7 @@ impl Nonces {
     #[must_use]
     pub fn granted(&mut self, disk: DiskId, epoch: u32, sealer: MachineId) -> Vec<String> {
         let state = self.disks.entry(disk).or_default();
-        let name = name(disk);
+        let name = DiskName(disk);
         let violations = match state.highest {
             Some((before, whose)) if epoch == before => vec![format!(
                 "epoch {epoch} of {name} was granted to machine {} after machine {} had it",
@@ -87,7 +87,7 @@ impl Nonces {
     /// A segment was accepted.
     #[must_use]
     pub fn stored(&mut self, disk: DiskId, segment: Stored) -> Vec<String> {
-        let name = name(disk);
+        let name = DiskName(disk);
         let Stored {
             protection,
             kind,
@@ -144,8 +144,14 @@ impl Nonces {
     }
 }
 
-fn name(disk: DiskId) -> String {
-    format!("disk {} of vm{}", disk.index, disk.vm.0)
+/// A disk in a violation's words. Written only where there is one: this law looks at every segment of a fleet.
+struct DiskName(DiskId);
+
+impl std::fmt::Display for DiskName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let DiskName(disk) = self;
+        write!(f, "disk {} of vm{}", disk.index, disk.vm.0)
+    }
 }
 
 #[cfg(test)]

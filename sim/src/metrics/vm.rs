@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actors::facts::{BacklogPlace, Fact, FailoverKind, FailoverPhase, ItemState, Place};
 use actors::ports::MachineId;
 use datapath::replica::Mark;
-use datapath::{SimTime, VmId};
+use datapath::{SimTime, VmId, WriteSeq};
 
 use super::result::{BacklogSample, CopyResult, FailoverResult, Lost, PointResult, VmResult, milliseconds};
 use super::rpo::Rpo;
@@ -28,6 +28,8 @@ pub(crate) struct VmFigures {
     running: Vec<MachineId>,
     states: Vec<(SimTime, ItemState)>,
     failovers: Vec<FailoverResult>,
+    /// The last write of the newest batch that was stored, and when.
+    newest_batch: Option<(WriteSeq, SimTime)>,
     points: Vec<PointResult>,
     copies: Vec<CopyResult>,
     waiting: BacklogSample,
@@ -47,6 +49,7 @@ impl VmFigures {
             running: Vec::new(),
             states: Vec::new(),
             failovers: Vec::new(),
+            newest_batch: None,
             points: Vec::new(),
             copies: Vec::new(),
             waiting: BacklogSample {
@@ -213,10 +216,10 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             ..
         } => vm.marked(*protection, *mark),
         Fact::TagStored {
-            protection,
-            mark: Some(mark),
-            ..
+            protection, mark, last, ..
         } => {
+            vm.newest_batch = Some((*last, at));
+            let Some(mark) = mark else { return };
             vm.rpo.stored(at, *mark);
             if let Some(point) = vm.point(*protection, mark.point) {
                 point.stored.get_or_insert(at);
@@ -226,8 +229,9 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             if vm.point(*protection, mark.point).is_none() {
                 // Made of a batch that was stored whole, by a failover to the latest.
                 vm.marked(*protection, *mark);
+                let stored = vm.newest_batch.filter(|(last, _)| *last == mark.seq).map(|(_, at)| at);
                 if let Some(point) = vm.point(*protection, mark.point) {
-                    point.stored = Some(at);
+                    point.stored = stored;
                 }
             }
             if let Some(point) = vm.point(*protection, mark.point) {
