@@ -2,7 +2,7 @@
 //!
 //! 1. It is installed by hand or by push, or was on the machine when it was recovered. Between 30 and 60 s after a boot it registers with
 //!    its configuration server (the product: within 15 min, facts §1.7), and from then on beats every 60 s.
-//! 2. On `Protect` it opens a journal and copies the disks ([`copying`]); it marks, cuts and sends batches ([`replication`], [`sending`]).
+//! 2. On `Protect` it opens a journal and copies the disks (`copying`); it marks, cuts and sends batches (`replication`, `sending`).
 //! 3. After an unclean stop, or with a full journal, it is in bitmap mode: it sends nothing, says that a resynchronization is
 //!    needed, and waits for the order. The documentation does not say what a cut-off agent does; its sibling product does this (facts §1.5).
 //! 4. After an orderly stop it goes on where it was. On a machine that boots as a recovered copy it forgets what it replicated before.

@@ -1,8 +1,8 @@
 //! A process server: the gateway between agents and their target. It receives, caches on its disk, compresses, seals and sends on
 //! (facts §1.1); it discovers vCenter's machines and pushes the Mobility service.
 //!
-//! The way through it: [`intake`] (agents, port 9443: into the cache, then acknowledged) -> [`sealing`] (jobs of the compute port)
-//! -> [`delivery`] (to storage on 443 or to a master target on 9444; tags in order). [`errands`] are discovery and push installation.
+//! The way through it: `intake` (agents, port 9443: into the cache, then acknowledged) -> `sealing` (jobs of the compute port)
+//! -> `delivery` (to storage on 443 or to a master target on 9444; tags in order). `errands` are discovery and push installation.
 //! It serves both directions alike: what lies at the end of a protection is its target's business.
 //!
 //! What survives a power cut is the cache: what was acknowledged is read back and sealed anew, with nonces of a fresh epoch. A retry
@@ -218,7 +218,7 @@ impl ProcessServer {
 
     fn on_beat(&mut self) {
         self.beats += 1;
-        let answer = self.beats % ANSWERED_EVERY == 0;
+        let answer = self.beats.is_multiple_of(ANSWERED_EVERY);
         let backlog_bytes = self.streams.values().map(|s| s.cached_bytes).sum();
         if self.cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer }) && answer {
             self.cs.owe(&self.env);

@@ -4,7 +4,7 @@
 //! same port with the vault's key; through them the service commands agents, process servers and master targets, and hears of them.
 //! It looks after replicas in its storage account (a [`ReplicaKeeper`] per protected machine) and has Azure compute make machines.
 //!
-//! A job is a list of stages ([`jobs`]); which operation is which list is in [`setup`], [`protect`], [`failover`] and [`failback`].
+//! A job is a list of stages (`jobs`); which operation is which list is in `setup`, `protect`, `failover` and `failback`.
 //! An operation that the product does not have, or not in a machine's state, is refused with the reason and its source.
 //!
 //! Our model: the service itself is always there (it is a cloud service with a redundancy of its own), so it stores nothing on the

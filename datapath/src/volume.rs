@@ -1,7 +1,7 @@
 //! A disk's content: a base (an image, or nothing) and what was written over it. Cloning a volume is a snapshot: cheap, and
 //! independent from then on. Pages live in memory up to a bound and in a spill file past it.
 //!
-//! What was written is kept in small groups of extents ([`groups`]). A clone shares all of them; a write copies the one it meets.
+//! What was written is kept in small groups of extents (`groups`). A clone shares all of them; a write copies the one it meets.
 
 mod groups;
 mod pages;

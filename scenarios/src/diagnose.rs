@@ -1,6 +1,6 @@
 //! What is wrong with a scenario, shown on the line that is wrong.
 //!
-//! A problem names a place in a [`Sources`] text (the scenario file, a flag of the command line, a recording), says what is wrong
+//! A problem names a place in a source text (the scenario file, a flag of the command line, a recording), says what is wrong
 //! there, and what is accepted. All problems of a file are collected and shown together. Nothing here panics on any text.
 
 use std::cell::RefCell;
