@@ -327,7 +327,7 @@ impl Guest {
     }
 
     fn schedule(&mut self, stream: usize) {
-        let Some((at, op)) = self.streams[stream].next() else {
+        let Some((at, op)) = self.streams[stream].next_op() else {
             return;
         };
         self.upcoming[stream] = Some(op);

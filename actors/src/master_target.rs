@@ -120,7 +120,7 @@ impl MasterTarget {
 
     fn on_beat(&mut self) {
         self.beats += 1;
-        let answer = self.beats % 5 == 0;
+        let answer = self.beats.is_multiple_of(5);
         let backlog_bytes = self.keepers.values().map(ReplicaKeeper::backlog_bytes).sum();
         if self.cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer }) && answer {
             self.cs.owe(&self.env);

@@ -160,7 +160,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                     .map(|i| LinkSample {
                         from: at(i * 60),
                         to: at(i * 60 + 60),
-                        bytes: (i % 9) * 80 << 20,
+                        bytes: ((i % 9) * 80) << 20,
                     })
                     .collect(),
             }],

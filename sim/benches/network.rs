@@ -62,19 +62,16 @@ struct Talker {
 impl Talker {
     fn input(&mut self, input: Input) {
         match input {
-            Input::Started if self.talk == Talk::Local => {
-                if self.to.is_some() {
-                    self.say(None);
-                }
-            }
-            Input::Started => match self.to {
-                Some(machine) => {
+            Input::Started => match (self.talk, self.to) {
+                (Talk::Local, Some(_)) => self.say(None),
+                (Talk::Local, None) => {}
+                (_, Some(machine)) => {
                     if self.talk == Talk::FramesAndWrites {
                         self.env.fact(life_started());
                     }
                     let _ = self.env.connect(machine, PORT);
                 }
-                None => self.env.listen(PORT),
+                (_, None) => self.env.listen(PORT),
             },
             Input::Network(NetEvent::Opened { conn } | NetEvent::Received { conn, .. }) => self.say(Some(conn)),
             Input::Local(_) => self.say(None),

@@ -217,13 +217,13 @@ impl Replication {
 
     /// The process server has every batch up to this one: the low-water mark moves.
     fn batches_cached(&mut self, batch: u64) {
-        let marks = self
+        let mut marks = self
             .saved
             .cuts
             .iter()
             .filter(|cut| cut.batch <= batch)
             .filter_map(|cut| cut.mark);
-        self.last_mark = marks.last().or(self.last_mark);
+        self.last_mark = marks.next_back().or(self.last_mark);
         self.saved.cached_up_to(batch);
         let through = self.saved.cached.1;
         if let Err(error) = self.journal.acknowledge(&*self.env.files(), through) {

@@ -57,7 +57,7 @@ impl Sealing {
     pub(super) fn outgoing_bytes(&self) -> u64 {
         match self {
             Sealing::Sealed(outgoing) => outgoing.waiting.iter().map(|w| w.sealed.blob.size).sum(),
-            Sealing::Cached | Sealing::Sealing => 0,
+            Sealing::Cached | Sealing::Running => 0,
         }
     }
 }
@@ -169,7 +169,7 @@ impl ProcessServer {
             }
         }
         if let Some(state) = stream.state(&job) {
-            *state = Sealing::Sealing;
+            *state = Sealing::Running;
         }
         let (vault, calibration) = (self.spec.vault, self.spec.calibration.clone());
         let run = move |worker: &mut Worker| -> Result {

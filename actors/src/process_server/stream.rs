@@ -61,7 +61,7 @@ pub(super) enum Sealing {
     /// In the cache only.
     Cached,
     /// A job seals it.
-    Sealing,
+    Running,
     /// Sealed: what the target has not yet acknowledged, and all headers.
     Sealed(Outgoing),
 }

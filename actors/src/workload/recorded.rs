@@ -86,7 +86,7 @@ impl Replay {
         (sector * SECTOR_BYTES, sectors * SECTOR_BYTES)
     }
 
-    pub(super) fn next(&mut self) -> Option<(SimTime, Op)> {
+    pub(super) fn next_op(&mut self) -> Option<(SimTime, Op)> {
         let at = self.due()?;
         let request = self.spec.requests[self.next];
         self.next += 1;
@@ -108,7 +108,7 @@ impl Replay {
         let mut amount = Amount::default();
         let mut extents: Vec<(u64, u64)> = Vec::new();
         while self.due().is_some_and(|due| due <= to) {
-            let Some((_, op)) = self.next() else { break };
+            let Some((_, op)) = self.next_op() else { break };
             if let Op::Write { offset, bytes } = op {
                 amount.writes += 1;
                 amount.bytes += bytes;
@@ -156,7 +156,7 @@ mod tests {
             false,
         );
         let mut seen = Vec::new();
-        while let Some((at, Op::Write { offset, bytes })) = replay.next() {
+        while let Some((at, Op::Write { offset, bytes })) = replay.next_op() {
             assert!(offset + bytes <= 1 << 20);
             seen.push(at.0);
         }
@@ -174,8 +174,8 @@ mod tests {
             1000,
             true,
         );
-        let (first, _) = replay.next().unwrap();
-        let (second, _) = replay.next().unwrap();
+        let (first, _) = replay.next_op().unwrap();
+        let (second, _) = replay.next_op().unwrap();
         assert!(second > first);
     }
 

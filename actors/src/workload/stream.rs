@@ -80,10 +80,10 @@ impl Stream {
     }
 
     /// What comes next, and when; `None` where nothing ever comes.
-    pub fn next(&mut self) -> Option<(SimTime, Op)> {
+    pub fn next_op(&mut self) -> Option<(SimTime, Op)> {
         match &mut self.source {
-            Source::Synthetic(generator) => generator.next(),
-            Source::Recorded(replay) => replay.next(),
+            Source::Synthetic(generator) => generator.next_op(),
+            Source::Recorded(replay) => replay.next_op(),
         }
     }
 
@@ -97,7 +97,7 @@ impl Stream {
         due
     }
 
-    /// What the time from the last call's end (or the start) until `to` brings. Not to be mixed with [`Stream::next`].
+    /// What the time from the last call's end (or the start) until `to` brings. Not to be mixed with [`Stream::next_op`].
     pub fn amount(&mut self, to: SimTime) -> Amount {
         match &mut self.source {
             Source::Synthetic(generator) => generator.amount(to),

@@ -112,7 +112,7 @@ impl Generator {
         }
     }
 
-    pub(super) fn next(&mut self) -> Option<(SimTime, Op)> {
+    pub(super) fn next_op(&mut self) -> Option<(SimTime, Op)> {
         if self.spec.bytes_per_second == 0 || self.disk_bytes < SECTOR_BYTES {
             return None;
         }
@@ -152,7 +152,7 @@ impl Generator {
             false if self.disk_bytes - hot >= bytes => (hot, self.disk_bytes),
             false => (0, self.disk_bytes),
         };
-        let step = if bytes % EXTENT_BYTES == 0 {
+        let step = if bytes.is_multiple_of(EXTENT_BYTES) {
             EXTENT_BYTES
         } else {
             SECTOR_BYTES

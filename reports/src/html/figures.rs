@@ -183,6 +183,9 @@ fn rpo_of(vm: &VmResult) -> Series {
     }
 }
 
+/// Where, counted from 0, a rank stands among so many values in ascending order.
+type Rank = fn(usize) -> usize;
+
 /// The worst RPO of each machine in each slot of time, gathered over the machines.
 fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
     let slot_ms = until.div_ceil(SLOTS).max(1);
@@ -203,12 +206,12 @@ fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
         }
     }
     slots.values_mut().for_each(|values| values.sort_unstable());
-    let ranks: [(&str, fn(usize) -> usize); 3] = [
+    let ranks: [(&str, Rank); 3] = [
         ("worst", |n| n - 1),
         ("99th percentile", |n| (n * 99).div_ceil(100) - 1),
         ("median", |n| n.div_ceil(2) - 1),
     ];
-    let series = |(name, rank): &(&str, fn(usize) -> usize)| {
+    let series = |(name, rank): &(&str, Rank)| {
         let mut points = Vec::with_capacity(slots.len());
         let mut next = 0;
         for (slot, values) in &slots {
