@@ -82,17 +82,22 @@ fn machine(vm: u32, name: &str) -> VmResult {
             matched_bytes: 0,
             skipped_bytes: 724 << 20,
         }],
-        backlog: (0..60)
-            .map(|i| BacklogSample {
-                at: at(600 + i * 30),
-                source_bytes: (i % 7) << 20,
-                process_server_bytes: (i % 5) << 20,
-                target_bytes: (i % 10) << 21,
-            })
-            .collect(),
+        backlog: backlog(1),
         writes: 9812,
         written_bytes: 9812 * 4096,
     }
+}
+
+/// What waits of so many machines that all do the same.
+fn backlog(machines: u64) -> Vec<BacklogSample> {
+    (0..60)
+        .map(|i| BacklogSample {
+            at: at(600 + i * 30),
+            source_bytes: machines * ((i % 7) << 20),
+            process_server_bytes: machines * ((i % 5) << 20),
+            target_bytes: machines * ((i % 10) << 21),
+        })
+        .collect()
 }
 
 /// A drill in which `db` loses more than was expected.
@@ -139,6 +144,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 max_ms: 42_500,
             }),
             vms: (0..).zip(vms).map(|(vm, name)| machine(vm, name)).collect(),
+            backlog: backlog(vms.len() as u64),
             disks: vec![RecoveredDisk {
                 at: at(2560),
                 vm: VmId(1),

@@ -229,35 +229,22 @@ fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
     ranks.iter().map(series).collect()
 }
 
-/// Backlog of all machines together: at each moment, what each place held last.
+/// Backlog of all machines together.
 fn backlog(account: &Account) -> Lines {
     let until = end_ms(account);
     let stretch = until.div_ceil(SLOTS).max(1);
-    // Per slot and place: the change of the sum against the slot before.
-    let mut changes: BTreeMap<u64, [i128; 3]> = BTreeMap::new();
-    for vm in &account.result.vms {
-        let mut slots: BTreeMap<u64, &BacklogSample> = BTreeMap::new();
-        for sample in &vm.backlog {
-            let greatest = slots.entry(ms(sample.at) / stretch).or_insert(sample);
-            if sample.total() > greatest.total() {
-                *greatest = sample;
-            }
-        }
-        let mut before = [0_i128; 3];
-        for (slot, sample) in slots {
-            let now = [sample.source_bytes, sample.process_server_bytes, sample.target_bytes].map(i128::from);
-            let change = changes.entry(slot).or_default();
-            *change = std::array::from_fn(|place| change[place] + now[place] - before[place]);
-            before = now;
+    // Of each stretch of time, the moment at which most waited.
+    let mut slots: BTreeMap<u64, &BacklogSample> = BTreeMap::new();
+    for sample in &account.result.backlog {
+        let greatest = slots.entry(ms(sample.at) / stretch).or_insert(sample);
+        if sample.total() > greatest.total() {
+            *greatest = sample;
         }
     }
-    let mut sums = [0_i128; 3];
-    let sums: Vec<(u64, [i128; 3])> = changes
+    let held = |sample: &BacklogSample| [sample.source_bytes, sample.process_server_bytes, sample.target_bytes];
+    let sums: Vec<(u64, [u64; 3])> = slots
         .into_iter()
-        .map(|(slot, change)| {
-            sums = std::array::from_fn(|place| sums[place] + change[place]);
-            (slot * stretch, sums)
-        })
+        .map(|(slot, sample)| (slot * stretch, held(sample)))
         .collect();
     let places = [
         "source (journal)",
@@ -266,10 +253,7 @@ fn backlog(account: &Account) -> Lines {
     ];
     let series = places.iter().enumerate().map(|(place, name)| Series {
         name: (*name).to_owned(),
-        points: sums
-            .iter()
-            .map(|(at, sum)| (*at, Some(u64::try_from(sum[place]).unwrap_or(0))))
-            .collect(),
+        points: sums.iter().map(|(at, sum)| (*at, Some(sum[place]))).collect(),
     });
     Lines {
         id: "backlog",

@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 
 use super::ALERTS_KEPT;
 use super::result::{
-    AlertResult, CheckCount, Finding, LinkResult, LinkSample, Lost, PointResult, PointTotals, RecoveredDisk,
-    RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
+    AlertResult, BacklogSample, CheckCount, Finding, LinkResult, LinkSample, Lost, PointResult, PointTotals,
+    RecoveredDisk, RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
 };
 use super::series::{Series, Thin};
 use super::vm::{VmFigures, vm_fact};
@@ -37,6 +37,9 @@ pub struct Collector {
     copy_of: BTreeMap<MachineId, VmId>,
     power_lost: BTreeMap<MachineId, SimTime>,
     links: Vec<LinkResult>,
+    /// What waits of all machines together.
+    waiting: BacklogSample,
+    backlog: Series<BacklogSample>,
     link_series: Vec<Series<LinkSample>>,
     steps: BTreeMap<u32, StepResult>,
     alerts: Vec<AlertResult>,
@@ -81,6 +84,13 @@ impl Collector {
             vms,
             copy_of,
             power_lost: BTreeMap::new(),
+            waiting: BacklogSample {
+                at: SimTime::ZERO,
+                source_bytes: 0,
+                process_server_bytes: 0,
+                target_bytes: 0,
+            },
+            backlog: Series::new(2048),
             link_series: links.iter().map(|_| Series::new(2048)).collect(),
             links,
             steps: BTreeMap::new(),
@@ -143,7 +153,10 @@ impl Collector {
             }
             fact => {
                 if let Some(vm) = vm_of(fact).and_then(|vm| self.vms.get_mut(&vm)) {
+                    let before = vm.waiting();
                     vm_fact(vm, at, fact, &self.power_lost);
+                    let after = vm.waiting();
+                    self.waits(at, before, after);
                 }
             }
         }
@@ -169,7 +182,23 @@ impl Collector {
         }
         self.power_lost.insert(machine, at);
         if let Some(vm) = self.copy_of.get(&machine).and_then(|vm| self.vms.get_mut(vm)) {
+            let before = vm.waiting();
             vm.power_lost(at, machine);
+            let after = vm.waiting();
+            self.waits(at, before, after);
+        }
+    }
+
+    /// What waits of one machine has changed, and with it what waits of all.
+    fn waits(&mut self, at: SimTime, before: BacklogSample, after: BacklogSample) {
+        let all = &mut self.waiting;
+        let was = all.total();
+        all.source_bytes = all.source_bytes - before.source_bytes + after.source_bytes;
+        all.process_server_bytes = all.process_server_bytes - before.process_server_bytes + after.process_server_bytes;
+        all.target_bytes = all.target_bytes - before.target_bytes + after.target_bytes;
+        if all.total() != was {
+            all.at = at;
+            self.backlog.push(self.waiting);
         }
     }
 
@@ -243,6 +272,7 @@ impl Collector {
             link.series = series.into_entries();
         }
         RunResult {
+            backlog: self.backlog.into_entries(),
             content,
             ended,
             facts: self.facts,

@@ -25,6 +25,8 @@ pub struct RunResult {
     pub point_lag: Option<Spread>,
     /// The protected machines, in the order of the scenario.
     pub vms: Vec<VmResult>,
+    /// What waited of all machines together, at the same moments; thinned as each machine's own.
+    pub backlog: Vec<BacklogSample>,
     /// Disks that a failover put together, in the order in which that happened.
     pub disks: Vec<RecoveredDisk>,
     /// The links, two directions each, in the order of the scenario.

@@ -80,6 +80,11 @@ impl VmFigures {
         }
     }
 
+    /// What waits now, and where.
+    pub(crate) fn waiting(&self) -> BacklogSample {
+        self.waiting
+    }
+
     /// What waits has changed.
     fn waits(&mut self, at: SimTime) {
         self.waiting.at = at;
