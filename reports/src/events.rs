@@ -3,6 +3,7 @@
 //! Times are simulated time and the ordinal that counts facts and frames, so that two runs compare as they are. Past a size the
 //! file is written as zstd, from its first line. Frames appear only where the run was asked to trace them.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use actors::facts::Fact;
 use actors::messages::Body;
 use actors::ports::ActorId;
 use datapath::SimTime;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::named::Named;
 use crate::names::Names;
@@ -21,30 +22,85 @@ use crate::run_directory::{EVENTS, EVENTS_COMPRESSED};
 pub const PLAIN_BYTES_MAX: u64 = 16 << 20;
 /// One of the fastest: a fleet's log is written while the run waits, and lines of JSON compress well at any level.
 const COMPRESSION_LEVEL: i32 = -3;
+/// So many bytes of lines make a zstd frame of their own: faster than one long stream, and what a killed run leaves can be read.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// A time as a person reads it.
+struct Shown(SimTime);
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
 
 #[derive(Serialize)]
 struct FactLine<'a> {
     t_ns: u64,
-    t: String,
+    t: Shown,
     n: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    actor: Option<String>,
+    actor: Option<Cow<'a, str>>,
     fact: Named<'a, Fact>,
 }
 
 #[derive(Serialize)]
 struct FrameLine<'a> {
     t_ns: u64,
-    t: String,
+    t: Shown,
     n: u64,
-    actor: String,
+    actor: Cow<'a, str>,
     frame: Named<'a, Body>,
     payload_bytes: u64,
 }
 
 enum Target {
     Plain(BufWriter<File>),
-    Compressed(Box<zstd::Encoder<'static, BufWriter<File>>>),
+    Compressed(Frames),
+}
+
+/// A file of zstd frames, one after the other.
+struct Frames {
+    file: File,
+    compressor: zstd::bulk::Compressor<'static>,
+    lines: Vec<u8>,
+    frame: Vec<u8>,
+}
+
+impl Frames {
+    fn create(path: &Path) -> io::Result<Frames> {
+        Ok(Frames {
+            file: File::create(path)?,
+            compressor: zstd::bulk::Compressor::new(COMPRESSION_LEVEL)?,
+            lines: Vec::with_capacity(FRAME_BYTES),
+            frame: Vec::new(),
+        })
+    }
+
+    fn flush_frame(&mut self) -> io::Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        self.frame.resize(zstd::zstd_safe::compress_bound(self.lines.len()), 0);
+        let size = self.compressor.compress_to_buffer(&self.lines, &mut self.frame[..])?;
+        self.lines.clear();
+        self.file.write_all(&self.frame[..size])
+    }
+}
+
+impl Write for Frames {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.lines.extend_from_slice(lines);
+        if self.lines.len() >= FRAME_BYTES {
+            self.flush_frame()?;
+        }
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flush_frame()?;
+        self.file.flush()
+    }
 }
 
 /// Writes events.
@@ -87,7 +143,7 @@ impl EventWriter {
     ) -> io::Result<()> {
         self.put(&FactLine {
             t_ns: at.0,
-            t: at.to_string(),
+            t: Shown(at),
             n: ordinal,
             actor: actor.map(|actor| names.actor(actor)),
             fact: Named { value: fact, names },
@@ -109,7 +165,7 @@ impl EventWriter {
     ) -> io::Result<()> {
         self.put(&FrameLine {
             t_ns: at.0,
-            t: at.to_string(),
+            t: Shown(at),
             n: ordinal,
             actor: names.actor(actor),
             frame: Named { value: body, names },
@@ -147,10 +203,9 @@ impl EventWriter {
             file.flush()?;
         }
         let plain = self.folder.join(EVENTS);
-        let file = BufWriter::with_capacity(1 << 18, File::create(self.folder.join(EVENTS_COMPRESSED))?);
-        let mut encoder = zstd::Encoder::new(file, COMPRESSION_LEVEL)?;
-        io::copy(&mut File::open(&plain)?, &mut encoder)?;
-        self.target = Target::Compressed(Box::new(encoder));
+        let mut frames = Frames::create(&self.folder.join(EVENTS_COMPRESSED))?;
+        io::copy(&mut File::open(&plain)?, &mut frames)?;
+        self.target = Target::Compressed(frames);
         fs::remove_file(plain)
     }
 
@@ -164,8 +219,8 @@ impl EventWriter {
                 file.flush()?;
                 Ok(self.folder.join(EVENTS))
             }
-            Target::Compressed(encoder) => {
-                encoder.finish()?.flush()?;
+            Target::Compressed(mut frames) => {
+                frames.flush()?;
                 Ok(self.folder.join(EVENTS_COMPRESSED))
             }
         }

@@ -4,6 +4,8 @@
 //! (hashes) hexadecimal, and byte strings their length. A field that proves somebody's right (`key`, `passphrase`) is withheld:
 //! no event, log or report contains one. It works on whatever derives `Serialize`, so a new fact needs nothing here.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::{self, Serializer};
 
@@ -188,7 +190,7 @@ impl<'a, S: Serializer> Serializer for Naming<'a, S> {
 /// What a field shows.
 enum Shown<'v, T: ?Sized> {
     Value(Named<'v, T>),
-    Word(String),
+    Word(Cow<'v, str>),
 }
 
 impl<T: Serialize + ?Sized> Serialize for Shown<'_, T> {
@@ -203,7 +205,7 @@ impl<T: Serialize + ?Sized> Serialize for Shown<'_, T> {
 /// What a field named `key` shows of its value.
 fn shown<'v, T: Serialize + ?Sized>(names: &'v Names, key: &str, value: &'v T) -> Shown<'v, T> {
     if WITHHELD.contains(&key) {
-        return Shown::Word("withheld".to_owned());
+        return Shown::Word(Cow::Borrowed("withheld"));
     }
     if key == "link"
         && let Some(link) = value.serialize(Number).ok().and_then(|n| u32::try_from(n).ok())
@@ -309,7 +311,7 @@ impl<S: Serializer> ser::SerializeStruct for Struct<'_, S> {
                     vm: datapath::VmId(vm as u32),
                     index: index as u16,
                 };
-                inner.serialize_str(&names.disk(disk))
+                inner.collect_str(&names.disk(disk))
             }
         }
     }

@@ -1,5 +1,8 @@
 //! Names for people: what the scenario file calls machines, disks, links and steps, by the numbers that facts carry.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use actors::ports::{ActorId, MachineId};
 use actors::spec::ComponentKind;
 use datapath::{DiskId, VmId};
@@ -79,44 +82,41 @@ impl Names {
 
     /// A protected machine's name.
     #[must_use]
-    pub fn vm(&self, vm: VmId) -> String {
+    pub fn vm(&self, vm: VmId) -> Cow<'_, str> {
         known(&self.vms, vm.0 as usize, "vm")
     }
 
     /// A disk's own name, without its machine's.
     #[must_use]
-    pub fn disk_only(&self, disk: DiskId) -> String {
+    pub fn disk_only(&self, disk: DiskId) -> Cow<'_, str> {
         let of_vm = self.disks.get(disk.vm.0 as usize).map_or(&[][..], Vec::as_slice);
         known(of_vm, usize::from(disk.index), "disk")
     }
 
     /// A disk as the scenario file addresses it: `vm.disk`.
     #[must_use]
-    pub fn disk(&self, disk: DiskId) -> String {
-        let mut name = self.vm(disk.vm);
-        name.push('.');
-        name.push_str(&self.disk_only(disk));
-        name
+    pub fn disk(&self, disk: DiskId) -> DiskName<'_> {
+        DiskName(self.vm(disk.vm), self.disk_only(disk))
     }
 
     /// A machine's name.
     #[must_use]
-    pub fn machine(&self, machine: MachineId) -> String {
+    pub fn machine(&self, machine: MachineId) -> Cow<'_, str> {
         known(&self.machines, machine.0 as usize, "machine")
     }
 
     /// An actor's name.
     #[must_use]
-    pub fn actor(&self, actor: ActorId) -> String {
+    pub fn actor(&self, actor: ActorId) -> Cow<'_, str> {
         known(&self.actors, actor.0 as usize, "actor")
     }
 
     /// A link's name.
     #[must_use]
-    pub fn link(&self, link: u32) -> String {
+    pub fn link(&self, link: u32) -> Cow<'_, str> {
         self.links
             .get(link as usize)
-            .map_or_else(|| format!("link{link}"), |link| link.name.clone())
+            .map_or_else(|| Cow::Owned(format!("link{link}")), |link| Cow::Borrowed(&*link.name))
     }
 
     /// What a step says.
@@ -128,8 +128,21 @@ impl Names {
     }
 }
 
-fn known(names: &[String], index: usize, kind: &str) -> String {
-    names.get(index).cloned().unwrap_or_else(|| format!("{kind}{index}"))
+fn known<'a>(names: &'a [String], index: usize, kind: &str) -> Cow<'a, str> {
+    names
+        .get(index)
+        .map_or_else(|| Cow::Owned(format!("{kind}{index}")), |name| Cow::Borrowed(&**name))
+}
+
+/// A disk's name, `vm.disk`, put together only where it is written.
+pub struct DiskName<'a>(Cow<'a, str>, Cow<'a, str>);
+
+impl fmt::Display for DiskName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)?;
+        f.write_str(".")?;
+        f.write_str(&self.1)
+    }
 }
 
 /// A kind of component, in the words of the reports.

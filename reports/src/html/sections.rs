@@ -219,7 +219,7 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
     }
     let rows = disks.iter().take(ROWS_MAX).map(|disk| {
         vec![
-            account.names.disk(disk.disk),
+            account.names.disk(disk.disk).to_string(),
             words::failover(disk.kind).to_owned(),
             words::moment(disk.at),
             format!("{}/{}", disk.protection, disk.point),
@@ -247,7 +247,7 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
 
 pub(super) fn alerts(out: &mut String, account: &Account) {
     let result = &account.result;
-    let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm)));
+    let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm).into_owned()));
     if result.alerts_raised > 0 {
         let rows = result.alerts.iter().take(SHOWN_MAX).map(|alert| {
             let severity = match alert.severity {
