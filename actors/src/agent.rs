@@ -17,6 +17,7 @@ mod state;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datapath::{VmId, WriteSeq};
 use rand::Rng;
@@ -472,10 +473,10 @@ impl Agent {
         let saved = match old {
             Some(old) if old.protection.protection == number => SavedReplication {
                 // A resynchronization: batches and points are counted on, the disks are compared anew.
-                protection: Protection {
+                protection: Arc::new(Protection {
                     copy: CopyMode::Checksums,
                     ..protection
-                },
+                }),
                 copy: old.copy + 1,
                 copied: false,
                 clean: false,

@@ -5,6 +5,7 @@
 //! the process server, [`super::copying`] copies disks.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use datapath::journal::{Journal, JournalError, JournalOptions, Record};
 use datapath::replica::{Consistency, CutTime, Mark};
@@ -214,10 +215,10 @@ impl Replication {
             key: self.generation,
         };
         self.session = Session::new(protection.process_server, protection.port, token);
-        self.saved.protection = Protection {
+        self.saved.protection = Arc::new(Protection {
             copy: self.saved.protection.copy,
             ..protection
-        };
+        });
         self.session.start(&self.env);
     }
 

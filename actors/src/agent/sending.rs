@@ -40,7 +40,7 @@ impl Replication {
             SessionEvent::Opened => {
                 self.disconnected();
                 let hello = Body::Hello {
-                    protection: self.saved.protection.clone(),
+                    protection: (*self.saved.protection).clone(),
                     copy: self.saved.copy,
                     cached: self.saved.cached.0,
                 };

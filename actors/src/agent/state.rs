@@ -1,5 +1,7 @@
 //! What an agent keeps over a restart, in one small file that is replaced as a whole.
 
+use std::sync::Arc;
+
 use datapath::replica::{CutTime, Mark};
 use datapath::{Blob, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -22,7 +24,8 @@ pub(super) struct Saved {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedReplication {
     /// What was ordered.
-    pub protection: Protection,
+    /// Shared, for the state is compared and copied at each change of it.
+    pub protection: Arc<Protection>,
     /// The number of the current or last copy.
     pub copy: u32,
     /// That copy is stored, for all disks.
@@ -56,7 +59,7 @@ impl SavedReplication {
     /// A replication that begins: its first batch begins after `position`.
     pub fn new(protection: Protection, position: WriteSeq) -> SavedReplication {
         SavedReplication {
-            protection,
+            protection: Arc::new(protection),
             copy: 1,
             copied: false,
             clean: false,
