@@ -208,15 +208,20 @@ impl Files for MachineFiles {
             used,
             generations,
         } = &mut *state;
-        if !files.contains_key(file) {
-            *generations += 1;
-            let content = Content {
-                generation: *generations,
-                ..Content::default()
-            };
-            files.insert(file.into(), content);
-        }
-        let content = files.get_mut(file).expect("it was put in just now");
+        let index = match files.get_index_of(file) {
+            Some(index) => index,
+            None => {
+                *generations += 1;
+                let content = Content {
+                    generation: *generations,
+                    // Most files are appended to once, and an account has a million.
+                    parts: Vec::with_capacity(1),
+                    ..Content::default()
+                };
+                files.insert_full(file.into(), content).0
+            }
+        };
+        let content = &mut files[index];
         let position = content.len;
         content.len += piece.len();
         content.size += blob.size;

@@ -7,7 +7,7 @@
 //! What is checked is what the log shows: a segment names its first counter, and takes at least one nonce for each 64 KiB of what is stored.
 //! That the range inside a segment is used up in order is a property of `datapath::seal`, tested there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use actors::ports::MachineId;
 use datapath::DiskId;
@@ -45,8 +45,8 @@ pub struct Stored {
 #[derive(Debug, Default)]
 struct Disk {
     highest: Option<(u32, MachineId)>,
-    /// Of the newest epoch: first counter, the one after the last, whose it was.
-    ranges: BTreeMap<u64, (u64, u32, SegmentKind)>,
+    /// Of the newest epoch, in order: first counter, the one after the last, whose it was.
+    ranges: VecDeque<(u64, u64, u32, SegmentKind)>,
     /// Counters below this are all used.
     floor: u64,
 }
@@ -121,8 +121,13 @@ impl Nonces {
                 state.floor
             )];
         }
-        let before = state.ranges.range(..end).next_back();
-        if let Some((&from, &(to, whose, other))) = before
+        // Most begin behind all others.
+        let place = match state.ranges.back() {
+            Some((from, ..)) if *from >= end => state.ranges.partition_point(|(from, ..)| *from < end),
+            _ => state.ranges.len(),
+        };
+        let before = place.checked_sub(1).and_then(|before| state.ranges.get(before));
+        if let Some(&(from, to, whose, other)) = before
             && to > first_counter
         {
             // The same segment again is a retry: it resends what was sealed.
@@ -134,9 +139,9 @@ impl Nonces {
                  to {to}"
             )];
         }
-        state.ranges.insert(first_counter, (end, protection, kind));
+        state.ranges.insert(place, (first_counter, end, protection, kind));
         if state.ranges.len() > RANGES_KEPT
-            && let Some((_, (end, ..))) = state.ranges.pop_first()
+            && let Some((_, end, ..)) = state.ranges.pop_front()
         {
             state.floor = end;
         }
