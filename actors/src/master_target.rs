@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use datapath::{DiskId, VmId};
 
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, PointChoice, Protection, Reply};
+use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
 use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, job_owner};
 use crate::session::{Session, SessionEvent};
@@ -234,32 +234,27 @@ impl MasterTarget {
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
         match body {
-            Body::PutSegment {
-                protection,
-                header,
-                plain_bytes,
-            } => {
-                let known = self
-                    .keepers
-                    .get(&header.disk.vm)
-                    .is_some_and(|k| k.protection().protection == protection);
-                if !known {
-                    let refused = Some("the master target was not told of this protection".to_owned());
-                    return self.env.send(
-                        conn,
-                        Body::SegmentPut {
-                            disk: header.disk,
-                            kind: header.kind,
-                            refused,
-                        },
-                    );
+            Body::PutSegments { protection, segments } => {
+                let known = |segment: &Packed| {
+                    let keeper = self.keepers.get(&segment.header.disk.vm);
+                    keeper.is_some_and(|k| k.protection().protection == protection)
+                };
+                if let Some(first) = segments.first().filter(|_| !segments.iter().all(known)) {
+                    let answer = Body::SegmentsPut {
+                        disks: segments.iter().map(|segment| segment.header.disk).collect(),
+                        kind: first.header.kind,
+                        refused: Some("the master target was not told of this protection".to_owned()),
+                    };
+                    return self.env.send(conn, answer);
                 }
                 // The vault granted the epoch; from its first segment on, earlier ones are fenced here too.
-                if header.vault == self.spec.vault {
-                    self.store.fence(header.disk, header.epoch.0);
+                for Packed { header, .. } in &segments {
+                    if header.vault == self.spec.vault {
+                        self.store.fence(header.disk, header.epoch.0);
+                    }
                 }
                 self.store
-                    .put_segment(conn, protection, header, plain_bytes, payload.unwrap_or_default());
+                    .put_segments(conn, protection, segments, payload.unwrap_or_default());
             }
             Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
             Body::PutCopyEnd {
@@ -324,9 +319,9 @@ impl MasterTarget {
             };
             let protection = keeper.protection().protection;
             let wanted = keeper.take_wanted();
-            for header in &wanted {
-                let blob = self.store.read(protection, header);
-                keeper.segment(header, blob);
+            for headers in &wanted {
+                let blobs = headers.iter().map(|header| self.store.read(protection, header));
+                keeper.segments(headers, blobs.collect());
             }
             let events = keeper.take_events();
             if wanted.is_empty() && events.is_empty() {

@@ -250,6 +250,19 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// A segment among others in a payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    /// Its header, in clear.
+    pub header: SegmentHeader,
+    /// Bytes of disk that it describes.
+    pub plain_bytes: u64,
+    /// Its real bytes.
+    pub bytes: u64,
+    /// Its size, as the world counts it.
+    pub size: u64,
+}
+
 /// What a frame says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
@@ -459,20 +472,18 @@ pub enum Body {
     },
 
     // Process server -> storage (443) or master target (9444).
-    /// Stores a segment; the payload is the segment.
-    PutSegment {
-        /// Its protection.
+    /// Stores the segments of a batch, or one piece of a copy; the payload is the segments, one after the other.
+    PutSegments {
+        /// Their protection.
         protection: u32,
-        /// Its header, in clear.
-        header: SegmentHeader,
-        /// Bytes of disk that it describes.
-        plain_bytes: u64,
+        /// What is in the payload.
+        segments: Vec<Packed>,
     },
-    /// It is durable, or refused (fenced epoch, foreign vault).
-    SegmentPut {
-        /// Its disk.
-        disk: DiskId,
-        /// What it is.
+    /// They are durable, or refused (fenced epoch, foreign vault). Each segment is answered once, perhaps not all together.
+    SegmentsPut {
+        /// Their disks.
+        disks: Vec<DiskId>,
+        /// What they are.
         kind: SegmentKind,
         /// Why not, if not; [`REFUSED_FENCED`] where only the epoch is at fault.
         refused: Option<String>,
@@ -585,19 +596,19 @@ pub enum Body {
         /// Bytes that its segments take.
         stored_bytes: u64,
     },
-    /// Reads stored segments; each is answered by a [`Body::Segment`], in this order.
+    /// Reads the stored segments of a batch, or one piece of a copy.
     GetSegments {
         /// The protection.
         protection: u32,
         /// Their headers.
         headers: Vec<SegmentHeader>,
     },
-    /// The payload is the segment; none where there is no such segment.
-    Segment {
+    /// The answer: the payload is the segments that are there, one after the other.
+    Segments {
         /// The protection.
         protection: u32,
-        /// Its header.
-        header: SegmentHeader,
+        /// All headers that were asked for, with the real bytes and the size of each segment that is there.
+        found: Vec<(SegmentHeader, Option<(u64, u64)>)>,
     },
     /// Segments are no longer needed.
     DropSegments {

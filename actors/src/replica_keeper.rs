@@ -39,7 +39,7 @@ pub fn job_owner(key: u64) -> VmId {
     VmId((key >> 40) as u32)
 }
 
-/// Segments that are fetched or opened at a time, for one machine.
+/// Batches and pieces of copies whose segments are fetched or opened at a time, for one machine.
 const AT_A_TIME: usize = 16;
 
 /// What came of something.
@@ -106,11 +106,25 @@ struct Pending {
     refused: Option<String>,
 }
 
+/// Segments of one batch, or a piece of a copy: fetched and opened together.
+struct Wanted {
+    headers: Vec<SegmentHeader>,
+    why: Why,
+}
+
+/// Asks for the segments of a batch; one that changed nothing has none.
+fn want(wanted: &mut VecDeque<Wanted>, tag: &Tag, why: Why) {
+    if !tag.segments.is_empty() {
+        let headers = tag.segments.clone();
+        wanted.push_back(Wanted { headers, why });
+    }
+}
+
+/// What a job that opens segments gives back, in their order.
+type Opened = Vec<Result<DiskChanges, SegmentRefused>>;
+
 enum Running {
-    Open {
-        header: SegmentHeader,
-        why: Why,
-    },
+    Open(Wanted),
     Checksum {
         disk: DiskId,
         first_chunk: u64,
@@ -147,9 +161,9 @@ pub struct ReplicaKeeper {
     pending_bytes: u64,
     logged_bytes: u64,
     /// Segments wanted and not yet asked for, in order.
-    wanted: VecDeque<(SegmentHeader, Why)>,
+    wanted: VecDeque<Wanted>,
     /// Asked for and not yet given.
-    asked: Vec<(SegmentHeader, Why)>,
+    asked: Vec<Wanted>,
     running: BTreeMap<u64, Running>,
     /// Jobs begun so far.
     jobs: u32,
@@ -243,17 +257,17 @@ impl ReplicaKeeper {
         std::mem::take(&mut self.events)
     }
 
-    /// Segments that the owner is to fetch now.
-    pub fn take_wanted(&mut self) -> Vec<SegmentHeader> {
+    /// Segments that the owner is to fetch now, by what belongs together.
+    pub fn take_wanted(&mut self) -> Vec<Vec<SegmentHeader>> {
         let mut now = Vec::new();
         if self.held {
             return now;
         }
         while self.asked.len() + self.running.len() < AT_A_TIME
-            && let Some((header, why)) = self.wanted.pop_front()
+            && let Some(wanted) = self.wanted.pop_front()
         {
-            now.push(header.clone());
-            self.asked.push((header, why));
+            now.push(wanted.headers.clone());
+            self.asked.push(wanted);
         }
         now
     }
@@ -275,7 +289,8 @@ impl ReplicaKeeper {
         };
         if copy.known.insert(part, stored_bytes).is_none() {
             self.pending_bytes += stored_bytes;
-            self.wanted.push_back((header, Why::Copy));
+            let (headers, why) = (vec![header], Why::Copy);
+            self.wanted.push_back(Wanted { headers, why });
         }
     }
 
@@ -348,36 +363,49 @@ impl ReplicaKeeper {
         }
         for pending in self.pending.values_mut().take(AT_A_TIME).filter(|p| !p.wanted) {
             pending.wanted = true;
-            self.wanted
-                .extend(pending.tag.segments.iter().map(|header| (header.clone(), Why::Batch)));
+            want(&mut self.wanted, &pending.tag, Why::Batch);
         }
     }
 
     /// A segment that was wanted, or nothing where storage has none of that name.
-    pub fn segment(&mut self, header: &SegmentHeader, blob: Option<Blob>) {
-        let Some(at) = self.asked.iter().position(|(asked, _)| asked == header) else {
+    pub fn segments(&mut self, headers: &[SegmentHeader], blobs: Vec<Option<Blob>>) {
+        let Some(at) = self.asked.iter().position(|asked| asked.headers == headers) else {
             return;
         };
-        let (header, why) = self.asked.swap_remove(at);
-        match blob {
-            Some(blob) => self.open(header, why, blob),
-            None => {
-                let refused = SegmentRefused {
-                    name: header.name(),
-                    why: "it is not in storage".to_owned(),
-                };
-                self.refused(&header, why, refused);
+        let Wanted { headers, why } = self.asked.swap_remove(at);
+        let (mut there, mut found) = (Vec::new(), Vec::new());
+        let mut blobs = blobs.into_iter();
+        for header in headers {
+            match blobs.next().flatten() {
+                Some(blob) => {
+                    there.push(header);
+                    found.push(blob);
+                }
+                None => {
+                    let refused = SegmentRefused {
+                        name: header.name(),
+                        why: "it is not in storage".to_owned(),
+                    };
+                    self.refused(&header, why, refused);
+                }
             }
+        }
+        if !there.is_empty() {
+            self.open(Wanted { headers: there, why }, found);
         }
     }
 
     /// A job with [`job_owner`] this machine is done; nothing happens where an earlier keeper began it.
     pub fn done(&mut self, key: u64, output: Output) {
         match self.running.remove(&key) {
-            Some(Running::Open { header, why }) => match output.take::<Result<DiskChanges, SegmentRefused>>() {
-                Ok(changes) => self.opened(header, why, changes),
-                Err(refused) => self.refused(&header, why, refused),
-            },
+            Some(Running::Open(Wanted { headers, why })) => {
+                for (header, opened) in headers.into_iter().zip(output.take::<Opened>()) {
+                    match opened {
+                        Ok(changes) => self.opened(header, why, changes),
+                        Err(refused) => self.refused(&header, why, refused),
+                    }
+                }
+            }
             Some(Running::Checksum {
                 disk,
                 first_chunk,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use datapath::DiskId;
+use datapath::{Blob, DiskId};
 
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
@@ -74,13 +74,9 @@ impl Storage {
         let payload = frame.payload;
         match frame.body {
             // From process servers.
-            Body::PutSegment {
-                protection,
-                header,
-                plain_bytes,
-            } => {
+            Body::PutSegments { protection, segments } => {
                 self.store
-                    .put_segment(conn, protection, header, plain_bytes, payload.unwrap_or_default());
+                    .put_segments(conn, protection, segments, payload.unwrap_or_default());
             }
             Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
             Body::PutCopyEnd {
@@ -129,14 +125,16 @@ impl Storage {
                 self.env.send(conn, Body::Fenced { disk, epoch });
             }
             Body::GetSegments { protection, headers } => {
-                for header in headers {
-                    let found = self.store.read(protection, &header);
-                    let answer = Body::Segment { protection, header };
-                    match found {
-                        Some(blob) => self.env.send_with(conn, answer, blob),
-                        None => self.env.send(conn, answer),
-                    }
-                }
+                let mut blobs = Vec::new();
+                let found = headers.into_iter().map(|header| {
+                    let blob = self.store.read(protection, &header);
+                    let lengths = blob.as_ref().map(|blob| (blob.bytes.len() as u64, blob.size));
+                    blobs.extend(blob);
+                    (header, lengths)
+                });
+                let found = found.collect();
+                self.env
+                    .send_with(conn, Body::Segments { protection, found }, Blob::join(&blobs));
             }
             Body::DropSegments { protection, headers } => self.store.drop_segments(protection, &headers),
             Body::Checksums { disk, .. } => {

@@ -8,7 +8,7 @@
 
 mod generated;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 
 use crate::units::{DiskId, EXTENT_BYTES, Extent, WriteSeq};
@@ -141,5 +141,62 @@ impl Blob {
             bytes: description.into(),
             size,
         }
+    }
+
+    /// Several, one after the other. Of one, its bytes are not copied.
+    #[must_use]
+    pub fn join(blobs: &[Blob]) -> Blob {
+        if let [only] = blobs {
+            return only.clone();
+        }
+        let mut bytes = BytesMut::with_capacity(blobs.iter().map(|blob| blob.bytes.len()).sum());
+        blobs.iter().for_each(|blob| bytes.extend_from_slice(&blob.bytes));
+        Blob {
+            bytes: bytes.freeze(),
+            size: blobs.iter().map(|blob| blob.size).sum(),
+        }
+    }
+
+    /// The inverse of [`Blob::join`], by the real bytes and the size of each; `None` where they do not make up the whole.
+    #[must_use]
+    pub fn split(&self, parts: impl IntoIterator<Item = (u64, u64)>) -> Option<Vec<Blob>> {
+        let (mut at, mut sizes, mut blobs) = (0usize, 0u64, Vec::new());
+        for (bytes, size) in parts {
+            let end = at.checked_add(usize::try_from(bytes).ok()?)?;
+            if end > self.bytes.len() {
+                return None;
+            }
+            sizes = sizes.checked_add(size)?;
+            blobs.push(Blob {
+                bytes: self.bytes.slice(at..end),
+                size,
+            });
+            at = end;
+        }
+        (at == self.bytes.len() && sizes == self.size).then_some(blobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_joined_comes_apart_and_nothing_else_does() {
+        let blobs = [Blob::real(vec![1, 2]), Blob::modelled(vec![3], 700), Blob::default()];
+        let whole = Blob::join(&blobs);
+        assert_eq!((whole.bytes.len(), whole.size), (3, 702));
+        assert_eq!(whole.split([(2, 2), (1, 700), (0, 0)]).unwrap(), blobs);
+        for lie in [
+            vec![(2, 2), (1, 701)],
+            vec![(2, 2)],
+            vec![(4, 702)],
+            vec![(u64::MAX, 2), (4, 700)],
+            vec![(2, u64::MAX), (1, 703)],
+            vec![],
+        ] {
+            assert_eq!(whole.split(lie.clone()), None, "{lie:?}");
+        }
+        assert_eq!(Blob::join(&[]).split([]), Some(vec![]));
     }
 }

@@ -75,12 +75,18 @@ impl SegmentHeader {
     /// The segment's name in storage, e.g. `vm0/disk1/batch-00000012` or `vm0/disk1/copy-0001-000003`.
     #[must_use]
     pub fn name(&self) -> String {
-        let DiskId { vm, index } = self.disk;
-        match self.kind {
-            SegmentKind::Changes { batch } => format!("vm{}/disk{index}/batch-{batch:08}", vm.0),
-            SegmentKind::Merged { from, to } => format!("vm{}/disk{index}/merged-{from:08}-{to:08}", vm.0),
-            SegmentKind::Copy { copy, part } => format!("vm{}/disk{index}/copy-{copy:04}-{part:06}", vm.0),
-        }
+        name(self.disk, self.kind)
+    }
+}
+
+/// The name in storage of a disk's segment of a kind.
+#[must_use]
+pub fn name(disk: DiskId, kind: SegmentKind) -> String {
+    let DiskId { vm, index } = disk;
+    match kind {
+        SegmentKind::Changes { batch } => format!("vm{}/disk{index}/batch-{batch:08}", vm.0),
+        SegmentKind::Merged { from, to } => format!("vm{}/disk{index}/merged-{from:08}-{to:08}", vm.0),
+        SegmentKind::Copy { copy, part } => format!("vm{}/disk{index}/copy-{copy:04}-{part:06}", vm.0),
     }
 }
 

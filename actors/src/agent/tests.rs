@@ -110,13 +110,16 @@ impl Part for Account {
         match input {
             Input::Started => self.env.listen(PORT_MANAGEMENT),
             Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
-                Body::PutSegment { header, .. } => {
-                    let (disk, kind) = (header.disk, header.kind);
-                    seen.segments.push((header, frame.payload.unwrap()));
+                Body::PutSegments { segments, .. } => {
+                    let kind = segments[0].header.kind;
+                    let blobs = frame.payload.unwrap().split(segments.iter().map(|s| (s.bytes, s.size)));
+                    let disks = segments.iter().map(|segment| segment.header.disk).collect();
+                    let headers = segments.into_iter().map(|segment| segment.header);
+                    seen.segments.extend(headers.zip(blobs.unwrap()));
                     self.env.send(
                         conn,
-                        Body::SegmentPut {
-                            disk,
+                        Body::SegmentsPut {
+                            disks,
                             kind,
                             refused: None,
                         },

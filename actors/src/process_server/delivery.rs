@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::segment::SegmentKind;
-use datapath::{DiskId, VmId};
+use datapath::{Blob, DiskId, VmId};
 
-use super::stream::{Sealing, Stream};
+use super::stream::{Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, REFUSED_FENCED, Target as TargetPlace};
+use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED, Target as TargetPlace};
 use crate::ports::{Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
 
@@ -160,19 +160,22 @@ impl ProcessServer {
         let protection = stream.protection.protection;
         for state in stream.states() {
             let Sealing::Sealed(outgoing) = state else { continue };
-            for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {
-                if target.unacknowledged >= self.spec.window_bytes {
-                    target.blocked.insert(vm);
-                    break;
-                }
-                let blob = waiting.sealed.blob.clone();
-                let body = Body::PutSegment {
-                    protection,
-                    header: waiting.sealed.header.clone(),
-                    plain_bytes: waiting.plain_bytes,
-                };
-                let size = blob.size;
-                if target.session.send_with(&self.env, body, blob) {
+            let unsent = || outgoing.waiting.iter().filter(|w| !w.sent);
+            if unsent().next().is_none() {
+                continue;
+            }
+            if target.unacknowledged >= self.spec.window_bytes {
+                target.blocked.insert(vm);
+                break;
+            }
+            let body = Body::PutSegments {
+                protection,
+                segments: unsent().map(Waiting::packed).collect(),
+            };
+            let blobs: Vec<Blob> = unsent().map(|w| w.sealed.blob.clone()).collect();
+            if target.session.send_with(&self.env, body, Blob::join(&blobs)) {
+                for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {
+                    let size = waiting.sealed.blob.size;
                     target.session.owe_for(&self.env, size);
                     target.unacknowledged += size;
                     waiting.sent = true;
@@ -247,16 +250,20 @@ impl ProcessServer {
 
     fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
         match body {
-            Body::SegmentPut {
-                disk,
+            Body::SegmentsPut {
+                disks,
                 kind,
                 refused: None,
-            } => self.on_segment_put(machine, disk, kind),
-            Body::SegmentPut {
-                disk,
+            } => self.on_segments_put(machine, &disks, kind),
+            Body::SegmentsPut {
+                disks,
                 kind,
                 refused: Some(why),
-            } => self.on_segment_refused(machine, disk, kind, &why),
+            } => {
+                for disk in disks {
+                    self.on_segment_refused(machine, disk, kind, &why);
+                }
+            }
             Body::TagPut { vm, batch } => {
                 self.settle(machine);
                 self.on_tag_put(vm, batch);
@@ -295,6 +302,17 @@ impl ProcessServer {
         Some(size)
     }
 
+    fn on_segments_put(&mut self, machine: MachineId, disks: &[DiskId], kind: SegmentKind) {
+        for disk in disks {
+            self.on_segment_put(machine, *disk, kind);
+        }
+        let vms: BTreeSet<VmId> = disks.iter().map(|disk| disk.vm).collect();
+        vms.iter().for_each(|vm| self.deliver(*vm));
+        self.deliver_blocked(machine);
+        self.seal_more();
+        vms.into_iter().for_each(|vm| self.handed_over(vm));
+    }
+
     fn on_segment_put(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind) {
         let size = self.take_waiting(disk, kind);
         if let Some(target) = self.targets.get_mut(&machine) {
@@ -313,10 +331,6 @@ impl ProcessServer {
             stream.cached_bytes -= piece.map_or(0, |p| p.bytes);
             self.env.files().remove(&file);
         }
-        self.deliver(disk.vm);
-        self.deliver_blocked(machine);
-        self.seal_more();
-        self.handed_over(disk.vm);
     }
 
     fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind, why: &str) {
@@ -381,7 +395,7 @@ impl ProcessServer {
         stream.cached_bytes -= batch.bytes;
         let files = self.env.files();
         let done = postcard::to_stdvec(&number).expect("a number always encodes");
-        let written = files.replace(&stream.done_file(), datapath::Blob::real(done));
+        let written = files.replace(&stream.done_file(), Blob::real(done));
         for part in 0..batch.ending.parts {
             files.remove(&stream.part_file(number, part));
         }
@@ -423,6 +437,17 @@ impl ProcessServer {
             )
         {
             target.session.owe(&self.env);
+        }
+    }
+}
+
+impl Waiting {
+    fn packed(&self) -> Packed {
+        Packed {
+            header: self.sealed.header.clone(),
+            plain_bytes: self.plain_bytes,
+            bytes: self.sealed.blob.bytes.len() as u64,
+            size: self.sealed.blob.size,
         }
     }
 }

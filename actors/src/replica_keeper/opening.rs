@@ -6,24 +6,26 @@ use datapath::segment::{self, SegmentHeader, SegmentKind, SegmentRefused, Worker
 use datapath::volume::VolumeError;
 use datapath::{Blob, DiskId, Grain};
 
-use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Why};
+use super::{JOB, KeeperEvent, Opened, ReplicaKeeper, Running, Wanted, Why};
 use crate::facts::{Fact, Severity};
 use crate::ports::{Evidence, Job, Token, Work};
 
 impl ReplicaKeeper {
-    pub(super) fn open(&mut self, header: SegmentHeader, why: Why, blob: Blob) {
-        let Some(disk_key) = self.keys.get(&header.disk).cloned() else {
-            return;
-        };
+    pub(super) fn open(&mut self, wanted: Wanted, blobs: Vec<Blob>) {
+        let keys: Option<Vec<_>> = wanted.headers.iter().map(|h| self.keys.get(&h.disk).cloned()).collect();
+        let Some(keys) = keys else { return };
         let key = self.job_key();
-        let expected = header.clone();
+        let expected = wanted.headers.clone();
         let run = Box::new(move |worker: &mut Worker| {
-            let opened: Result<DiskChanges, SegmentRefused> = segment::open(worker, &disk_key, &expected, &blob);
+            let segments = expected.iter().zip(&keys).zip(&blobs);
+            let opened: Opened = segments
+                .map(|((header, key), blob)| segment::open(worker, key, header, blob))
+                .collect();
             Box::new(opened) as Box<dyn std::any::Any + Send>
         });
         // What comes out is what takes the time; it is not known before, so it is bounded by what went in.
-        let input_bytes = self.open_cost(&header);
-        self.running.insert(key, Running::Open { header, why });
+        let input_bytes = wanted.headers.iter().map(|header| self.open_cost(header)).sum();
+        self.running.insert(key, Running::Open(wanted));
         self.env.compute(
             Job {
                 work: Work::OpenAndDecompress,

@@ -8,7 +8,7 @@ use datapath::segment::{SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, DiskId, Extent};
 
 use super::opening::batch_of;
-use super::{Fold, JOB, KeeperEvent, ReplicaKeeper, Running, Ticket, Why};
+use super::{Fold, JOB, KeeperEvent, ReplicaKeeper, Running, Ticket, Why, want};
 use crate::facts::Fact;
 use crate::messages::PointChoice;
 use crate::ports::{Job, Token, Work};
@@ -94,11 +94,7 @@ impl ReplicaKeeper {
             ticket.chosen = Some((point, tags.iter().map(|tag| tag.batch).collect()));
             for tag in tags {
                 ticket.opened.insert(tag.batch, Vec::new());
-                self.wanted.extend(
-                    tag.segments
-                        .into_iter()
-                        .map(|header| (header, Why::Ticket(ticket.number))),
-                );
+                want(&mut self.wanted, &tag, Why::Ticket(ticket.number));
             }
             ready.push((ticket.number, point));
         }
@@ -126,7 +122,7 @@ impl ReplicaKeeper {
         if let Some((point, _)) = ticket.chosen {
             self.replica.unpin(point);
         }
-        self.wanted.retain(|(_, why)| *why != Why::Ticket(number));
+        self.wanted.retain(|wanted| wanted.why != Why::Ticket(number));
         self.events.push(KeeperEvent::Materialised {
             ticket: number,
             result: Err(why),
@@ -186,8 +182,7 @@ impl ReplicaKeeper {
             && self.tickets.is_empty()
         {
             let headers: Vec<SegmentHeader> = plan.fold.iter().flat_map(|tag| tag.segments.clone()).collect();
-            self.wanted
-                .extend(headers.iter().map(|header| (header.clone(), Why::Fold)));
+            plan.fold.iter().for_each(|tag| want(&mut self.wanted, tag, Why::Fold));
             let opened = plan.fold.iter().map(|tag| (tag.batch, Vec::new())).collect();
             let missing: BTreeSet<SegmentHeader> = headers.iter().cloned().collect();
             self.fold = Some(Fold {

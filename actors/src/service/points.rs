@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use datapath::replica::Mark;
+use datapath::segment::SegmentHeader;
 use datapath::volume::Volume;
 use datapath::{DiskId, VmId};
 
@@ -82,15 +83,20 @@ impl Service {
                 self.attend(vm);
                 self.look_at_conditions();
             }
-            Body::Segment { protection, header } => {
+            Body::Segments { protection, found } => {
                 self.storage.settled();
-                let vm = header.disk.vm;
-                if let Some(keeper) = self
-                    .keepers
-                    .get_mut(&vm)
-                    .filter(|k| k.protection().protection == protection)
-                {
-                    keeper.segment(&header, frame.payload);
+                let Some(vm) = found.first().map(|(header, _)| header.disk.vm) else {
+                    return;
+                };
+                let lengths = found.iter().filter_map(|(_, lengths)| *lengths);
+                // A payload that does not hold what the frame names holds nothing.
+                let blobs = frame.payload.unwrap_or_default().split(lengths).unwrap_or_default();
+                let mut blobs = blobs.into_iter();
+                let segments = found.iter().map(|(_, lengths)| lengths.and_then(|_| blobs.next()));
+                let segments = segments.collect();
+                let headers: Vec<SegmentHeader> = found.into_iter().map(|(header, _)| header).collect();
+                if let Some(keeper) = self.keeper(vm, protection) {
+                    keeper.segments(&headers, segments);
                     self.attend(vm);
                 }
             }
@@ -130,9 +136,8 @@ impl Service {
             };
             let protection = keeper.protection().protection;
             if self.storage.is_open() {
-                let headers = keeper.take_wanted();
-                if !headers.is_empty() {
-                    headers.iter().for_each(|_| self.storage.owe(&self.env));
+                for headers in keeper.take_wanted() {
+                    self.storage.owe(&self.env);
                     self.storage.send(&self.env, Body::GetSegments { protection, headers });
                 }
             }

@@ -14,7 +14,7 @@ use super::Service;
 use crate::azure_compute::AzureCompute;
 use crate::facts::{Fact, ItemState, Life};
 use crate::messages::{
-    Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, PointChoice, Reply,
+    Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, Packed, PointChoice, Reply,
 };
 use crate::ports::{ActorId, ConnId, Env, Input, MachineId, NetEvent};
 use crate::spec::{
@@ -307,13 +307,18 @@ impl Setting {
             &Calibration::default(),
         );
         let header = sealed.header.clone();
-        let body = Body::PutSegment {
-            protection: 1,
-            header: sealed.header,
-            plain_bytes: 4096,
-        };
         let mut bytes = sealed.blob.bytes.to_vec();
         change(&mut bytes);
+        let packed = Packed {
+            header: sealed.header,
+            plain_bytes: 4096,
+            bytes: bytes.len() as u64,
+            size: bytes.len() as u64,
+        };
+        let body = Body::PutSegments {
+            protection: 1,
+            segments: vec![packed],
+        };
         self.sealer.1.send_with(self.sealer.2, body, Blob::real(bytes));
         self.run(1);
         header

@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::disk::Files;
 use datapath::replica::Tag;
-use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::segment::{self, SegmentHeader, SegmentKind};
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Fact;
-use crate::messages::Body;
+use crate::messages::{Body, Packed};
 use crate::ports::{ConnId, Env, Token};
 
 const FENCES: &str = "fences";
@@ -63,21 +63,27 @@ pub enum Entry {
 /// Which protection of which machine.
 pub type ProtectionId = (VmId, u32);
 
+/// What is known of a protection's index file without reading it.
 #[derive(Default)]
 struct Kept {
-    entries: Vec<Entry>,
     /// Batches up to here are dropped.
     dropped: u64,
-    /// Batches whose tags are stored, with the place of the entry.
+    /// Batches after them whose tags are stored.
     tags: BTreeSet<u64>,
     /// Pieces of copies: disk, copy, part.
     pieces: BTreeSet<(DiskId, u32, u32)>,
+    /// Copies that have ended.
+    copies: BTreeSet<(DiskId, u32)>,
     ended: bool,
+    /// Bytes of the index file that are durable.
+    durable: u64,
+    /// Sizes of segments whose tag is not stored yet.
+    loose: BTreeMap<(DiskId, SegmentKind), u64>,
 }
 
 impl Kept {
-    fn take(&mut self, entry: Entry) {
-        match &entry {
+    fn take(&mut self, entry: &Entry) {
+        match entry {
             Entry::Tag { tag, .. } => {
                 self.tags.insert(tag.batch);
             }
@@ -86,25 +92,20 @@ impl Kept {
                     self.pieces.insert((header.disk, copy, part));
                 }
             }
-            Entry::CopyEnd { .. } => {}
+            Entry::CopyEnd { disk, copy, .. } => {
+                self.copies.insert((*disk, *copy));
+            }
             Entry::Dropped { through } => {
-                let through = *through;
-                self.dropped = self.dropped.max(through);
-                self.entries.retain(|entry| match entry {
-                    Entry::Tag { tag, .. } => tag.batch > through,
-                    _ => true,
-                });
-                return;
+                self.dropped = self.dropped.max(*through);
+                self.tags = self.tags.split_off(&(self.dropped + 1));
             }
             Entry::Ended => {
                 *self = Kept {
                     ended: true,
                     ..Kept::default()
                 };
-                return;
             }
         }
-        self.entries.push(entry);
     }
 }
 
@@ -112,8 +113,10 @@ impl Kept {
 struct Owed {
     conn: ConnId,
     answer: Body,
-    fact: Option<Fact>,
+    facts: Vec<Fact>,
     entry: Option<(ProtectionId, Entry)>,
+    /// Where the entry ends in its file.
+    end: u64,
 }
 
 /// The store.
@@ -123,8 +126,6 @@ pub struct SegmentStore {
     token: Token,
     kept: BTreeMap<ProtectionId, Kept>,
     fences: BTreeMap<DiskId, u32>,
-    /// Sizes of segments whose tag is not stored yet, by file.
-    loose: BTreeMap<String, u64>,
     dirty: BTreeSet<String>,
     waiting: Vec<Owed>,
     under_way: Option<Vec<Owed>>,
@@ -140,7 +141,6 @@ impl SegmentStore {
             token,
             kept: BTreeMap::new(),
             fences: BTreeMap::new(),
-            loose: BTreeMap::new(),
             dirty: BTreeSet::new(),
             waiting: Vec::new(),
             under_way: None,
@@ -162,48 +162,68 @@ impl SegmentStore {
                 let _ = files.truncate(&name, good as u64);
             }
             let kept = self.kept.entry(id).or_default();
-            entries.into_iter().for_each(|entry| kept.take(entry));
+            entries.iter().for_each(|entry| kept.take(entry));
+            kept.durable = good as u64;
         }
     }
 
-    /// Takes in a segment.
-    pub fn put_segment(&mut self, conn: ConnId, protection: u32, header: SegmentHeader, plain_bytes: u64, blob: Blob) {
-        let (disk, kind) = (header.disk, header.kind);
-        let outcome = self.store_segment(protection, &header, &blob);
-        let refused = match outcome {
-            Ok(stored) => {
-                let id = (disk.vm, protection);
-                let fact = stored.then_some(Fact::SegmentStored {
-                    disk,
-                    protection,
-                    kind,
-                    epoch: header.epoch.0,
-                    first_counter: header.first_counter,
-                    plain_bytes,
-                    stored_bytes: blob.size,
-                });
-                let entry = (stored && matches!(kind, SegmentKind::Copy { .. })).then_some((
-                    id,
-                    Entry::CopySegment {
-                        header,
-                        stored_bytes: blob.size,
-                    },
-                ));
-                let answer = Body::SegmentPut {
-                    disk,
-                    kind,
-                    refused: None,
-                };
-                return self.owe(Owed {
-                    conn,
-                    answer,
-                    fact,
-                    entry,
-                });
-            }
-            Err(why) => Some(why),
+    /// Takes in the segments of a batch, or a piece of a copy.
+    pub fn put_segments(&mut self, conn: ConnId, protection: u32, segments: Vec<Packed>, payload: Blob) {
+        let Some(kind) = segments.first().map(|segment| segment.header.kind) else {
+            return;
         };
-        self.env.send(conn, Body::SegmentPut { disk, kind, refused });
+        let refuse = |disk, why| Body::SegmentsPut {
+            disks: vec![disk],
+            kind,
+            refused: Some(why),
+        };
+        let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size))) else {
+            for segment in segments {
+                let why = "the frame does not hold the segments that it names".to_owned();
+                self.env.send(conn, refuse(segment.header.disk, why));
+            }
+            return;
+        };
+        let (mut disks, mut facts, mut entry) = (Vec::new(), Vec::new(), None);
+        for (
+            Packed {
+                header, plain_bytes, ..
+            },
+            blob,
+        ) in segments.into_iter().zip(blobs)
+        {
+            let disk = header.disk;
+            match self.store_segment(protection, &header, &blob) {
+                Ok(stored) => {
+                    disks.push(disk);
+                    if !stored {
+                        continue;
+                    }
+                    facts.push(Fact::SegmentStored {
+                        disk,
+                        protection,
+                        kind,
+                        epoch: header.epoch.0,
+                        first_counter: header.first_counter,
+                        plain_bytes,
+                        stored_bytes: blob.size,
+                    });
+                    if matches!(kind, SegmentKind::Copy { .. }) {
+                        let stored_bytes = blob.size;
+                        entry = Some(((disk.vm, protection), Entry::CopySegment { header, stored_bytes }));
+                    }
+                }
+                Err(why) => self.env.send(conn, refuse(disk, why)),
+            }
+        }
+        if !disks.is_empty() {
+            let answer = Body::SegmentsPut {
+                disks,
+                kind,
+                refused: None,
+            };
+            self.owe(conn, answer, facts, entry);
+        }
     }
 
     /// Whether it is new.
@@ -244,8 +264,9 @@ impl SegmentStore {
                 self.dirty.insert(name.clone());
             }
         }
-        let again = old.is_some_and(|old| old.bytes == blob.bytes) && self.loose.contains_key(&name);
-        self.loose.insert(name, blob.size);
+        let known = self.kept.entry((header.disk.vm, protection)).or_default();
+        let before = known.loose.insert((header.disk, header.kind), blob.size);
+        let again = before.is_some() && old.is_some_and(|old| old.bytes == blob.bytes);
         Ok(!again)
     }
 
@@ -255,30 +276,22 @@ impl SegmentStore {
         let known = self.kept.entry(id).or_default();
         let answer = Body::TagPut { vm, batch: tag.batch };
         if known.ended || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
-            return self.owe(Owed {
-                conn,
-                answer,
-                fact: None,
-                entry: None,
-            });
+            return self.owe(conn, answer, Vec::new(), None);
         }
         let files = self.env.files();
-        let names: Vec<String> = tag
-            .segments
-            .iter()
-            .map(|header| segment_file(protection, header))
-            .collect();
-        if names.iter().any(|name| files.len(name).is_none()) {
-            return; // a tag before its segments is no tag; its sender owes them first
-        }
-        let size = |name: &String| match self.loose.get(name) {
-            Some(size) => *size,
-            None => files.read_all(name).map_or(0, |blob| blob.size),
+        let size = |header: &SegmentHeader| match known.loose.get(&(header.disk, header.kind)) {
+            Some(size) => Some(*size),
+            // Put before a power cut.
+            None => Some(files.read_all(&segment_file(protection, header)).ok()?.size),
         };
-        let stored_bytes = names.iter().map(size).sum();
-        names.iter().for_each(|name| {
-            self.loose.remove(name);
-        });
+        let sizes: Option<Vec<u64>> = tag.segments.iter().map(size).collect();
+        let Some(sizes) = sizes else {
+            return; // a tag before its segments is no tag; its sender owes them first
+        };
+        let stored_bytes = sizes.iter().sum();
+        for header in &tag.segments {
+            known.loose.remove(&(header.disk, header.kind));
+        }
         let fact = Fact::TagStored {
             vm,
             protection,
@@ -287,12 +300,7 @@ impl SegmentStore {
             mark: tag.mark,
         };
         let entry = Some((id, Entry::Tag { tag, stored_bytes }));
-        self.owe(Owed {
-            conn,
-            answer,
-            fact: Some(fact),
-            entry,
-        });
+        self.owe(conn, answer, vec![fact], entry);
     }
 
     /// Takes in the end of a copy.
@@ -313,14 +321,9 @@ impl SegmentStore {
             highest,
         };
         let known = self.kept.entry(id).or_default();
-        let again = known.ended || known.entries.contains(&entry);
+        let again = known.ended || known.copies.contains(&(disk, copy));
         let answer = Body::CopyEndPut { disk, copy };
-        self.owe(Owed {
-            conn,
-            answer,
-            fact: None,
-            entry: (!again).then_some((id, entry)),
-        });
+        self.owe(conn, answer, Vec::new(), (!again).then_some((id, entry)));
     }
 
     /// Refuses epochs of a disk below this from now on; durable when it returns.
@@ -344,18 +347,17 @@ impl SegmentStore {
         for owed in done {
             if let Some((id, entry)) = owed.entry {
                 let known = self.kept.entry(id).or_default();
+                known.durable = known.durable.max(owed.end);
                 if let Entry::Tag { tag, .. } = &entry
                     && known.tags.contains(&tag.batch)
                 {
                     self.env.send(owed.conn, owed.answer);
                     continue;
                 }
-                known.take(entry.clone());
+                known.take(&entry);
                 news.push((id, entry));
             }
-            if let Some(fact) = owed.fact {
-                self.env.fact(fact);
-            }
+            owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
             self.env.send(owed.conn, owed.answer);
         }
         self.flush();
@@ -368,10 +370,20 @@ impl SegmentStore {
         self.env.files().read_all(&segment_file(protection, header)).ok()
     }
 
-    /// All that is complete of a protection and not dropped.
+    /// All that is complete of a protection and not dropped, read back from its index.
     #[must_use]
     pub fn entries(&self, id: ProtectionId) -> Vec<Entry> {
-        self.kept.get(&id).map(|kept| kept.entries.clone()).unwrap_or_default()
+        let Some(kept) = self.kept.get(&id).filter(|kept| !kept.ended) else {
+            return Vec::new();
+        };
+        let bytes = self.env.files().read(&index_file(id), 0, kept.durable);
+        let (mut entries, _) = decode(&bytes.unwrap_or_default());
+        entries.retain(|entry| match entry {
+            Entry::Tag { tag, .. } => tag.batch > kept.dropped,
+            Entry::CopySegment { .. } | Entry::CopyEnd { .. } => true,
+            Entry::Dropped { .. } | Entry::Ended => false,
+        });
+        entries
     }
 
     /// Segments are no longer needed.
@@ -380,6 +392,9 @@ impl SegmentStore {
         let mut through: BTreeMap<VmId, u64> = BTreeMap::new();
         for header in headers {
             files.remove(&segment_file(protection, header));
+            if let Some(known) = self.kept.get_mut(&(header.disk.vm, protection)) {
+                known.loose.remove(&(header.disk, header.kind));
+            }
             let batch = match header.kind {
                 SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => batch,
                 SegmentKind::Copy { .. } => continue,
@@ -394,23 +409,20 @@ impl SegmentStore {
 
     /// A protection has ended: nothing of it stays, nothing of it is taken in any more.
     pub fn end(&mut self, id: ProtectionId) {
-        let (files, (vm, protection)) = (self.env.files(), id);
+        let (files, (_, protection)) = (self.env.files(), id);
         // By what is known of it: an account has too many files to look through.
-        let prefix = format!("segments/{protection:04}/vm{}/", vm.0);
-        let loose = self.loose.range(prefix.clone()..).map(|(name, _)| name.clone());
-        let mut names: Vec<String> = loose.take_while(|name| name.starts_with(&prefix)).collect();
-        for entry in self.kept.get(&id).into_iter().flat_map(|kept| &kept.entries) {
-            match entry {
-                Entry::Tag { tag, .. } => {
-                    names.extend(tag.segments.iter().map(|header| segment_file(protection, header)))
-                }
-                Entry::CopySegment { header, .. } => names.push(segment_file(protection, header)),
-                Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Ended => {}
-            }
+        for entry in self.entries(id) {
+            let headers = match entry {
+                Entry::Tag { tag, .. } => tag.segments,
+                Entry::CopySegment { header, .. } => vec![header],
+                Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Ended => Vec::new(),
+            };
+            headers
+                .iter()
+                .for_each(|header| files.remove(&segment_file(protection, header)));
         }
-        for name in names {
-            self.loose.remove(&name);
-            files.remove(&name);
+        for (disk, kind) in self.kept.get(&id).into_iter().flat_map(|kept| kept.loose.keys()) {
+            files.remove(&file_of(protection, *disk, *kind));
         }
         self.note(id, Entry::Ended);
     }
@@ -418,23 +430,36 @@ impl SegmentStore {
     /// An entry that nobody waits for.
     fn note(&mut self, id: ProtectionId, entry: Entry) {
         self.write(id, &entry);
-        self.kept.entry(id).or_default().take(entry);
+        self.kept.entry(id).or_default().take(&entry);
         self.flush();
     }
 
-    fn write(&mut self, id: ProtectionId, entry: &Entry) {
+    /// Appends to the index; returns where the entry ends, or nothing where the disk refuses.
+    fn write(&mut self, id: ProtectionId, entry: &Entry) -> Option<u64> {
         let name = index_file(id);
-        let entry = Blob::real(encode(entry));
-        if self.env.files().append(&name, entry).is_ok() {
-            self.dirty.insert(name);
-        }
+        let entry = encode(entry);
+        let bytes = entry.len() as u64;
+        let at = self.env.files().append(&name, Blob::real(entry)).ok()?;
+        self.dirty.insert(name);
+        Some(at + bytes)
     }
 
-    fn owe(&mut self, owed: Owed) {
-        if let Some((id, entry)) = &owed.entry {
-            self.write(*id, entry);
-        }
-        self.waiting.push(owed);
+    fn owe(&mut self, conn: ConnId, answer: Body, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) {
+        let end = match &entry {
+            Some((id, entry)) => match self.write(*id, entry) {
+                Some(end) => end,
+                // What could not be written is not answered: its sender will come again.
+                None => return,
+            },
+            None => 0,
+        };
+        self.waiting.push(Owed {
+            conn,
+            answer,
+            facts,
+            entry,
+            end,
+        });
         self.flush();
     }
 
@@ -452,7 +477,11 @@ impl SegmentStore {
 /// The file of a segment.
 #[must_use]
 pub fn segment_file(protection: u32, header: &SegmentHeader) -> String {
-    format!("segments/{protection:04}/{}", header.name())
+    file_of(protection, header.disk, header.kind)
+}
+
+fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
+    format!("segments/{protection:04}/{}", segment::name(disk, kind))
 }
 
 /// The files of a disk's stored segments, in order of name.

@@ -10,7 +10,7 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, Run, VmId, WriteSeq};
 
 use super::Storage;
 use crate::facts::Fact;
-use crate::messages::{Body, PORT_MANAGEMENT, REFUSED_FENCED};
+use crate::messages::{Body, PORT_MANAGEMENT, Packed, REFUSED_FENCED};
 use crate::ports::{ActorId, ConnId, Env, MachineId};
 use crate::spec::{ComponentKind, StorageSpec};
 use crate::testing::Bench;
@@ -82,10 +82,15 @@ fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, datapath::se
         &changes,
         &Calibration::default(),
     );
-    let body = Body::PutSegment {
-        protection: 1,
+    let packed = Packed {
         header: sealed.header.clone(),
         plain_bytes: 4096,
+        bytes: sealed.blob.bytes.len() as u64,
+        size: sealed.blob.size,
+    };
+    let body = Body::PutSegments {
+        protection: 1,
+        segments: vec![packed],
     };
     (body, sealed.blob, sealed.header)
 }
@@ -128,7 +133,7 @@ impl Setting {
 
 fn refused(answers: &[Body]) -> Option<String> {
     match answers {
-        [Body::SegmentPut { refused, .. }] => refused.clone(),
+        [Body::SegmentsPut { refused, .. }] => refused.clone(),
         other => panic!("one answer to one segment: {other:?}"),
     }
 }
@@ -257,7 +262,7 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
                 "{told:?}"
             );
         }
-        if acknowledged.iter().any(|body| matches!(body, Body::SegmentPut { .. })) {
+        if acknowledged.iter().any(|body| matches!(body, Body::SegmentsPut { .. })) {
             s.env.send(
                 s.conn,
                 Body::GetSegments {
@@ -267,10 +272,9 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
             );
             s.bench.run_seconds(1);
             assert!(
-                s.bench
-                    .take_frames(s.sealer)
-                    .pop()
-                    .is_some_and(|(_, frame)| frame.payload.is_some())
+                s.bench.take_frames(s.sealer).pop().is_some_and(
+                    |(_, frame)| matches!(frame.body, Body::Segments { found, .. } if found[0].1.is_some())
+                )
             );
         }
     }
