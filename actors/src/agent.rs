@@ -200,13 +200,14 @@ impl Agent {
 
     fn local(&mut self, message: Local) {
         match message {
-            Local::Wrote { record } => {
-                let Some(record) = record.0 else { return };
-                self.last = self.last.max(record.seq().unwrap_or_default());
-                if let Some(replication) = &mut self.replication {
-                    replication.wrote(&record);
-                    if !replication.outcomes.is_empty() {
-                        self.with(|_| ());
+            Local::Wrote { records } => {
+                for record in &records.0 {
+                    self.last = self.last.max(record.seq().unwrap_or_default());
+                    if let Some(replication) = &mut self.replication {
+                        replication.wrote(record);
+                        if !replication.outcomes.is_empty() {
+                            self.with(|_| ());
+                        }
                     }
                 }
             }

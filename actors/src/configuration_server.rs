@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use datapath::{Blob, DiskId, SimTime, VmId};
 use serde::{Deserialize, Serialize};
 
+use crate::Table;
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Local, Notice, PORT_MANAGEMENT, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
@@ -59,8 +60,8 @@ pub struct ConfigurationServer {
     service: Session,
     accepted: bool,
     /// By machine and component: a management server carries several.
-    known: BTreeMap<(MachineId, Component), Known>,
-    conns: BTreeMap<ConnId, (MachineId, Component)>,
+    known: Table<(MachineId, Component), Known>,
+    conns: Table<ConnId, (MachineId, Component)>,
     vcenters: BTreeMap<MachineId, Session>,
     /// Who waits for an epoch.
     epochs: BTreeMap<(DiskId, MachineId), ConnId>,
@@ -81,8 +82,8 @@ impl ConfigurationServer {
             saved: Saved::default(),
             service,
             accepted: false,
-            known: BTreeMap::new(),
-            conns: BTreeMap::new(),
+            known: Table::default(),
+            conns: Table::default(),
             vcenters: BTreeMap::new(),
             epochs: BTreeMap::new(),
             notices: Vec::new(),
@@ -112,7 +113,7 @@ impl ConfigurationServer {
             }
             Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
-                if let Some(id) = self.conns.remove(&conn)
+                if let Some(id) = self.conns.swap_remove(&conn)
                     && let Some(known) = self.known.get_mut(&id)
                     && known.conn == Some(conn)
                 {
@@ -340,7 +341,7 @@ impl ConfigurationServer {
             },
         );
         if let Some(old) = old.and_then(|known| known.conn).filter(|old| *old != conn) {
-            self.conns.remove(&old);
+            self.conns.swap_remove(&old);
         }
         self.conns.insert(conn, id);
         self.env.send(conn, Body::Registered { refused: None });

@@ -21,7 +21,7 @@ use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
 use rand::Rng;
 
 use crate::facts::{Fact, FailoverPhase, Life, Place};
-use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, RecordBox};
+use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Records};
 use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, Token};
 use crate::spec::{ComponentKind, GuestSpec, Os};
 use crate::start::actor;
@@ -410,11 +410,11 @@ impl Guest {
             hash,
         };
         self.env.evidence(fact, Evidence::Wrote { run: run.clone() });
-        self.tell_agent(Record::Change {
+        self.tell_agent(vec![Record::Change {
             seq,
             disk: disk.id,
             run,
-        });
+        }]);
         self.dirty = true;
         if !self.write_back {
             self.write_back = true;
@@ -428,14 +428,10 @@ impl Guest {
         }
     }
 
-    fn tell_agent(&self, record: Record) {
-        if let Some(agent) = self.agent {
-            self.env.local(
-                agent,
-                Local::Wrote {
-                    record: RecordBox::new(record),
-                },
-            );
+    fn tell_agent(&self, records: Vec<Record>) {
+        if let Some(agent) = self.agent.filter(|_| !records.is_empty()) {
+            let records = Records(records);
+            self.env.local(agent, Local::Wrote { records });
         }
     }
 
@@ -449,6 +445,7 @@ impl Guest {
 
     /// Reports what the streams wrote until now (aggregate grain).
     fn summarise(&mut self, now: SimTime) {
+        let mut records = Vec::with_capacity(self.streams.len());
         for number in 0..self.streams.len() {
             let amount = self.streams[number].amount(now);
             let (index, class) = (self.streams[number].disk, self.streams[number].class);
@@ -477,8 +474,9 @@ impl Guest {
                 life: self.life(),
                 summary,
             });
-            self.tell_agent(Record::Summary(summary));
+            records.push(Record::Summary(summary));
         }
+        self.tell_agent(records);
     }
 
     // Flush, quiesce, stop.

@@ -24,3 +24,6 @@ pub mod storage;
 pub mod testing;
 pub mod vcenter;
 pub mod workload;
+
+/// Found by hash and walked in the order of insertion: for what a fleet has thousands of. The hash is a fixed one, so runs repeat.
+pub type Table<K, V> = indexmap::IndexMap<K, V, rustc_hash::FxBuildHasher>;

@@ -900,10 +900,10 @@ pub enum Notice {
 #[serde(rename_all = "kebab-case")]
 pub enum Local {
     // Guest -> agent.
-    /// A write was acknowledged to the guest; the agent takes its copy.
+    /// Writes were acknowledged to the guest; the agent takes its copy.
     Wrote {
-        /// The record, whole extents.
-        record: RecordBox,
+        /// A record of each, whole extents.
+        records: Records,
     },
     /// The guest flushed: what it wrote before is durable on its disks.
     Flushed {
@@ -974,21 +974,9 @@ pub enum Local {
     },
 }
 
-/// A journal record inside a local message; it crosses no wire, so it is not serialised with the rest.
+/// Journal records inside a local message; they cross no wire, so they are not serialised with the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordBox(#[serde(skip, default = "RecordBox::none")] pub Option<std::sync::Arc<datapath::journal::Record>>);
-
-impl RecordBox {
-    fn none() -> Option<std::sync::Arc<datapath::journal::Record>> {
-        None
-    }
-
-    /// A record.
-    #[must_use]
-    pub fn new(record: datapath::journal::Record) -> RecordBox {
-        RecordBox(Some(std::sync::Arc::new(record)))
-    }
-}
+pub struct Records(#[serde(skip)] pub Vec<datapath::journal::Record>);
 
 /// What a step of the operator waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use datapath::replica::Mark;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
+use crate::Table;
 use crate::facts::{Fact, ItemState, Life, Severity};
 use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
@@ -101,8 +102,8 @@ pub struct Service {
     components: BTreeSet<(MachineId, Component)>,
     discovered: BTreeSet<VmId>,
     agents: BTreeMap<(VmId, MachineId), Agent>,
-    items: BTreeMap<VmId, Item>,
-    keepers: BTreeMap<VmId, ReplicaKeeper>,
+    items: Table<VmId, Item>,
+    keepers: Table<VmId, ReplicaKeeper>,
     jobs: BTreeMap<u64, jobs::Running>,
     answered: BTreeMap<u64, (Outcome, Option<u64>)>,
     commands: BTreeMap<u64, Sent>,
@@ -134,8 +135,8 @@ impl Service {
             components: BTreeSet::new(),
             discovered: BTreeSet::new(),
             agents: BTreeMap::new(),
-            items: BTreeMap::new(),
-            keepers: BTreeMap::new(),
+            items: Table::default(),
+            keepers: Table::default(),
             jobs: BTreeMap::new(),
             answered: BTreeMap::new(),
             commands: BTreeMap::new(),

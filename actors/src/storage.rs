@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use datapath::{Blob, DiskId};
 
+use crate::Table;
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::spec::StorageSpec;
@@ -25,7 +26,7 @@ pub struct Storage {
     env: Env,
     store: SegmentStore,
     /// Where the service listens for news of a protection.
-    watchers: BTreeMap<ProtectionId, ConnId>,
+    watchers: Table<ProtectionId, ConnId>,
     /// The service's newest connection.
     service: Option<ConnId>,
     /// Who asked last for checksums of a disk.
@@ -42,7 +43,7 @@ impl Storage {
         Storage {
             env,
             store,
-            watchers: BTreeMap::new(),
+            watchers: Table::default(),
             service: None,
             checksum_askers: BTreeMap::new(),
         }
@@ -117,7 +118,7 @@ impl Storage {
                 }
             }
             Body::Unwatch { vm, protection } => {
-                self.watchers.remove(&(vm, protection));
+                self.watchers.shift_remove(&(vm, protection));
                 self.store.end((vm, protection));
             }
             Body::Fence { disk, epoch } => {

@@ -26,6 +26,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use actors::Table;
 use actors::facts::{Fact, ItemState};
 use actors::ports::{ActorId, Evidence, MachineId};
 use actors::spec::VmSpec;
@@ -72,7 +73,7 @@ pub struct Oracle {
     now: SimTime,
     ledger: Ledger,
     collector: Collector,
-    vms: BTreeMap<VmId, VmTrack>,
+    vms: Table<VmId, VmTrack>,
     nonces: Nonces,
     links: Vec<LinkTrack>,
     /// Clocks by machine.

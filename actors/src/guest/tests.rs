@@ -64,9 +64,9 @@ fn write(at: u64, sector: u64, sectors: u32) -> Request {
 fn records(inputs: Vec<(SimTime, Input)>) -> Vec<Record> {
     inputs
         .into_iter()
-        .filter_map(|(_, input)| match input {
-            Input::Local(Local::Wrote { record }) => record.0.map(|record| (*record).clone()),
-            _ => None,
+        .flat_map(|(_, input)| match input {
+            Input::Local(Local::Wrote { records }) => records.0,
+            _ => Vec::new(),
         })
         .collect()
 }

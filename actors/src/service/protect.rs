@@ -204,7 +204,7 @@ impl Service {
         let Some(current) = self.items.get_mut(&vm).and_then(|item| item.current.take()) else {
             return;
         };
-        if let Some(keeper) = self.keepers.remove(&vm) {
+        if let Some(keeper) = self.keepers.shift_remove(&vm) {
             for (disk, volume) in keeper.into_base() {
                 self.env.world().volume_put(&volume_name(disk, "replica"), volume);
             }

@@ -15,6 +15,7 @@ use datapath::segment::{self, SegmentHeader, SegmentKind};
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
+use crate::Table;
 use crate::facts::Fact;
 use crate::messages::{Body, Packed};
 use crate::ports::{ConnId, Env, Token};
@@ -124,7 +125,7 @@ pub struct SegmentStore {
     env: Env,
     vault: [u8; 16],
     token: Token,
-    kept: BTreeMap<ProtectionId, Kept>,
+    kept: Table<ProtectionId, Kept>,
     fences: BTreeMap<DiskId, u32>,
     dirty: BTreeSet<String>,
     waiting: Vec<Owed>,
@@ -139,7 +140,7 @@ impl SegmentStore {
             env,
             vault,
             token,
-            kept: BTreeMap::new(),
+            kept: Table::default(),
             fences: BTreeMap::new(),
             dirty: BTreeSet::new(),
             waiting: Vec::new(),

@@ -7,8 +7,9 @@
 //! What is checked is what the log shows: a segment names its first counter, and takes at least one nonce for each 64 KiB of what is stored.
 //! That the range inside a segment is used up in order is a property of `datapath::seal`, tested there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use actors::Table;
 use actors::ports::MachineId;
 use datapath::DiskId;
 use datapath::segment::SegmentKind;
@@ -54,7 +55,7 @@ struct Disk {
 /// Nonces of all disks.
 #[derive(Debug, Default)]
 pub struct Nonces {
-    disks: BTreeMap<DiskId, Disk>,
+    disks: Table<DiskId, Disk>,
 }
 
 impl Nonces {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use actors::Table;
 use actors::facts::{Fact, FailoverKind, StepOutcome};
 use actors::ports::MachineId;
 use datapath::{Grain, SimTime, VmId};
@@ -32,7 +33,7 @@ impl Thin for LinkSample {
 /// Collects a run's figures.
 pub struct Collector {
     facts: u64,
-    vms: BTreeMap<VmId, VmFigures>,
+    vms: Table<VmId, VmFigures>,
     /// Which protected machine runs on a machine.
     copy_of: BTreeMap<MachineId, VmId>,
     power_lost: BTreeMap<MachineId, SimTime>,

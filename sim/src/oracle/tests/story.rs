@@ -390,7 +390,7 @@ impl Story {
                 seq,
                 start: run.start,
                 extents,
-                hash: run_hash(&run.content, extents),
+                hash: run_hash(&run.content),
             };
             self.show(fact, Shown::Wrote(run.clone()));
         }
