@@ -146,7 +146,30 @@ fn what_is_not_allocated_reads_as_zeros_and_the_ranges_are_in_order() {
 }
 
 #[test]
-fn a_raw_image_is_padded_to_a_sector_and_its_holes_are_seen() {
+fn what_is_allocated_follows_from_the_content_and_not_from_the_files_holes() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = make_raw(folder.path(), BYTES);
+    let content = fs::read(&raw).unwrap();
+    let dense = folder.path().join("dense.raw");
+    fs::write(&dense, &content).unwrap();
+    let sparse = folder.path().join("sparse.raw");
+    let file = File::create(&sparse).unwrap();
+    file.set_len(content.len() as u64).unwrap();
+    for (number, page) in content.chunks(4096).enumerate() {
+        if page.iter().any(|byte| *byte != 0) {
+            file.write_all_at(page, number as u64 * 4096).unwrap();
+        }
+    }
+    let allocated = |path: &Path| image::open(path).unwrap().allocated().to_vec();
+    let (of_dense, of_sparse) = (allocated(&dense), allocated(&sparse));
+    assert_eq!(of_dense, of_sparse);
+    let used: u64 = of_dense.iter().map(|(_, len)| len).sum();
+    assert!(used > 0 && used < content.len() as u64, "{used} of {}", content.len());
+    assert_eq!(of_dense, allocated(&raw));
+}
+
+#[test]
+fn a_raw_image_is_padded_to_a_sector_and_its_zeros_are_skipped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.raw");
     let file = File::create(&path).unwrap();

@@ -1,6 +1,8 @@
-//! Raw images: the file is the disk. Holes of the file (`SEEK_HOLE`) count as not allocated; a size that is no multiple of a
-//! sector is padded with zeros to one.
+//! Raw images: the file is the disk. A chunk of nothing but zeros counts as not allocated, whether the file system keeps it as a hole
+//! or not: what a run does depends on what the disk holds, not on how the file was copied. Holes (`SEEK_HOLE`) only save the reading.
+//! A size that is no multiple of a sector is padded with zeros to one.
 
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustix::fs::{SeekFrom, seek};
@@ -8,7 +10,11 @@ use rustix::io::Errno;
 
 use super::mapped::{Place, Stretches};
 use super::{ImageError, Input, Source, machine};
-use crate::units::SECTOR_BYTES;
+use crate::batch::is_zero;
+use crate::units::{CHUNK_BYTES, SECTOR_BYTES};
+
+/// Read at a time: whole chunks.
+const READ_BYTES: u64 = 16 * CHUNK_BYTES;
 
 pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
     let mut stretches = Stretches::new(input.len.next_multiple_of(SECTOR_BYTES));
@@ -18,8 +24,37 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
     Ok(Arc::new(stretches.build(vec![(input.path, input.file)], None)))
 }
 
-/// Ranges of the file between two offsets that are not holes. A file system that knows no holes has one range.
+/// Ranges of the file between two offsets that hold something: chunks, counted from the first offset, that are not all zeros.
 pub(super) fn data(input: &Input, from: u64, to: u64) -> Result<Vec<(u64, u64)>, ImageError> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    let mut buffer = vec![0; READ_BYTES as usize];
+    let mut next = from;
+    for (begin, end) in stored(input, from, to)? {
+        let mut at = next.max(begin - (begin - from) % CHUNK_BYTES);
+        while at < end {
+            let part = &mut buffer[..READ_BYTES.min(to - at) as usize];
+            input
+                .file
+                .read_exact_at(part, at)
+                .map_err(|e| machine(&input.path, e))?;
+            for chunk in part.chunks(CHUNK_BYTES as usize) {
+                let chunk_end = at + chunk.len() as u64;
+                if !is_zero(chunk) {
+                    match ranges.last_mut() {
+                        Some(last) if last.1 == at => last.1 = chunk_end,
+                        _ => ranges.push((at, chunk_end)),
+                    }
+                }
+                at = chunk_end;
+            }
+        }
+        next = next.max(at);
+    }
+    Ok(ranges)
+}
+
+/// Ranges of the file between two offsets that are not holes. A file system that knows no holes has one range.
+fn stored(input: &Input, from: u64, to: u64) -> Result<Vec<(u64, u64)>, ImageError> {
     let mut ranges = Vec::new();
     let mut at = from;
     while at < to {
