@@ -146,6 +146,7 @@ impl Guest {
             Input::Local(Local::Shutdown) => self.stop(true),
             Input::Local(Local::StopWorkload) => self.stop(false),
             Input::Local(Local::Quiesce) => self.quiesce(),
+            Input::Local(Local::PowerGoes) if self.phase == Phase::Running => self.summarise(self.env.now()),
             Input::Network(NetEvent::Received { conn, frame }) => {
                 if let Body::Install {
                     configuration_server,

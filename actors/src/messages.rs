@@ -966,6 +966,11 @@ pub enum Local {
         machine: MachineId,
     },
 
+    // World -> guest.
+    /// Aggregate grain: the power goes now, and the guest says what it wrote since its last summary. In the other grains each write
+    /// is told when it happens.
+    PowerGoes,
+
     // World -> operator.
     /// Something that a step waits for happened.
     Triggered {

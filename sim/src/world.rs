@@ -17,11 +17,12 @@ use std::sync::atomic::AtomicU64;
 
 use actix::{Addr, Recipient};
 use actors::facts::Fact;
+use actors::messages::Local;
 use actors::ports::ActorId;
 use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
 use actors::spec::{ComponentKind, ComponentSpec};
-use datapath::SimTime;
 use datapath::volume::{Budget, PageStore};
+use datapath::{Grain, SimTime};
 
 use crate::compute::Pool;
 use crate::disks::spill::Spill;
@@ -73,6 +74,8 @@ pub(crate) enum Entry {
     Trigger(u32),
     /// See [`Change`].
     Change(Change),
+    /// A machine loses its power, now that its guest has told what it wrote.
+    Cut(MachineId),
 }
 
 pub(crate) struct Flush {
@@ -389,7 +392,7 @@ impl Engine {
         if let Some((_, actor)) = self.operator() {
             let mut core = self.core.borrow_mut();
             let holder = Engine::holder(&core, ActorId(actor));
-            let input = Input::Local(actors::messages::Local::Triggered { trigger: number });
+            let input = Input::Local(Local::Triggered { trigger: number });
             self.soon(&mut core, holder, self.now.get(), input);
         }
     }
@@ -418,16 +421,46 @@ impl Engine {
         if state.on == on {
             return;
         }
-        state.on = on;
-        if on {
-            state.incarnation += 1;
-            let entry = Entry::Start(machine, state.incarnation);
-            self.schedule(&mut core, self.host(machine), self.now.get(), entry);
-        } else {
-            self.cut_power(&mut core, machine);
+        if !on {
+            if let Some(guest) = self.guest_to_be_heard(&core, machine) {
+                let words = Input::Local(Local::PowerGoes);
+                self.soon(&mut core, guest, self.now.get(), words);
+                self.schedule(&mut core, self.host(machine), self.now.get(), Entry::Cut(machine));
+                return;
+            }
+            drop(core);
+            return self.switch_off(machine);
         }
+        state.on = true;
+        state.incarnation += 1;
+        let entry = Entry::Start(machine, state.incarnation);
+        self.schedule(&mut core, self.host(machine), self.now.get(), entry);
         drop(core);
         self.log_fact(None, Fact::Power { machine, on }, None);
+    }
+
+    /// In the aggregate grain a guest tells what it wrote every few minutes only. What it wrote since is no less written, so it is heard
+    /// once more before its power goes; whatever it then says reaches nobody on its machine.
+    fn guest_to_be_heard(&self, core: &Core, machine: MachineId) -> Option<Holder> {
+        if self.options.grain != Grain::Aggregate {
+            return None;
+        }
+        let (first, end) = core.machines[machine.0 as usize].actors;
+        let guest = (first..end).find(|actor| core.actors[*actor as usize].kind == ComponentKind::Guest)?;
+        Some(Engine::holder(core, ActorId(guest)))
+    }
+
+    /// The power is gone, at once.
+    pub(super) fn switch_off(&self, machine: MachineId) {
+        let mut core = self.core.borrow_mut();
+        let state = &mut core.machines[machine.0 as usize];
+        if !state.on {
+            return;
+        }
+        state.on = false;
+        self.cut_power(&mut core, machine);
+        drop(core);
+        self.log_fact(None, Fact::Power { machine, on: false }, None);
     }
 
     fn cut_power(&self, core: &mut Core, machine: MachineId) {

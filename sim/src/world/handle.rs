@@ -161,6 +161,7 @@ impl Engine {
             Entry::Start(machine, incarnation) => self.start_components(machine, incarnation),
             Entry::Trigger(number) => self.fire(number),
             Entry::Change(Change::Power(machine, on)) => self.set_power(machine, on),
+            Entry::Cut(machine) => self.switch_off(machine),
             Entry::Change(Change::Link(link, change)) => self.tell_link(link, LinkEvent::Change(change)),
         }
         self.settle().await;
