@@ -12,7 +12,7 @@ use common::{firedrill, folder, root};
 fn proofs(scenario: &str) -> BTreeSet<u64> {
     let options = scenarios::Options::default();
     let scenario = scenarios::load(&root().join(scenario), &options).expect("the scenario is good");
-    let built = scenarios::build::build(&scenario, &options, 3).expect("its world can be built");
+    let built = scenarios::build::build(&scenario, &options).expect("its world can be built");
     let components = built.world.machines.iter().flat_map(|machine| &machine.components);
     components
         .filter_map(|component| match component {

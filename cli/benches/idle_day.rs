@@ -71,7 +71,7 @@ impl Observer for Seen {
 fn built(scenario: &str) -> Built {
     let options = scenarios::Options::default();
     let scenario = scenarios::load_text(scenario, Path::new("idle-day.toml"), &options).unwrap();
-    scenarios::build::build(&scenario, &options, 1).unwrap()
+    scenarios::build::build(&scenario, &options).unwrap()
 }
 
 fn options() -> RunOptions {

@@ -296,7 +296,7 @@ fn drill(scenario: &str, held: bool, image: &Path, folder: &Path, threads: usize
         vault_key: Some([9; 32]),
     };
     let scenario = scenarios::load_text(scenario, Path::new("one-disk.toml"), &options).unwrap();
-    let built = scenarios::build::build(&scenario, &options, LEVEL).unwrap();
+    let built = scenarios::build::build(&scenario, &options).unwrap();
     let run = RunOptions {
         seed: 1,
         network: NetworkKind::Event,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actors::facts::{Fact, FailoverKind, StepOutcome};
 use actors::messages::Body;
 use actors::ports::{ActorId, Evidence};
-use datapath::image::write_vhd;
+use datapath::image::{write_raw, write_vhd};
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime};
 use reports::account::DiskFile;
@@ -15,6 +15,7 @@ use reports::events::{EventWriter, PLAIN_BYTES_MAX};
 use reports::named::hex;
 use reports::names::Names;
 use reports::run_directory::{DISKS, RunDirectory};
+use scenarios::model::{ImageFormat, Output};
 use sim::run::Observer;
 
 use crate::failure::Failure;
@@ -26,7 +27,7 @@ pub struct Watcher<'a> {
     directory: &'a RunDirectory,
     events: EventWriter,
     grain: Grain,
-    output: Vec<FailoverKind>,
+    output: Output,
     interrupted: Arc<AtomicBool>,
     /// Progress.
     pub progress: Progress,
@@ -53,7 +54,7 @@ impl<'a> Watcher<'a> {
         names: &'a Names,
         directory: &'a RunDirectory,
         grain: Grain,
-        output: Vec<FailoverKind>,
+        output: Output,
         interrupted: Arc<AtomicBool>,
     ) -> Result<Watcher<'a>, Failure> {
         let events = EventWriter::create(directory.path(), PLAIN_BYTES_MAX).map_err(|e| cannot_log(directory, &e))?;
@@ -96,12 +97,16 @@ impl<'a> Watcher<'a> {
     fn write_disks(&mut self, at: SimTime, kind: FailoverKind, volumes: &[(DiskId, Volume)]) -> Result<(), Failure> {
         let folder = self.directory.disks()?;
         for (disk, volume) in volumes {
-            let name = file_name(self.names, *disk, kind);
+            let name = file_name(self.names, *disk, kind, self.output.format);
             let path = folder.join(&name);
             let (what, bytes) = (format!("writing {name}"), volume.bytes());
             let progress = &self.progress;
-            let written = write_vhd(volume, &path, &mut |done| progress.doing(&what, done, bytes))
-                .map_err(|error| Failure::Machine(error.to_string()))?;
+            let mut done = |done| progress.doing(&what, done, bytes);
+            let written = match self.output.format {
+                ImageFormat::Vhd => write_vhd(volume, &path, &mut done),
+                ImageFormat::Raw => write_raw(volume, &path, &mut done),
+            };
+            let written = written.map_err(|error| Failure::Machine(error.to_string()))?;
             let file = Path::new(DISKS).join(name);
             // A later recovery of the same kind replaces the image.
             self.disk_files.retain(|known| known.file != file);
@@ -117,14 +122,18 @@ impl<'a> Watcher<'a> {
     }
 }
 
-/// `web-os.vhd`; of a test failover `web-os-test.vhd`, of a failback `web-os-failback.vhd`.
-fn file_name(names: &Names, disk: DiskId, kind: FailoverKind) -> String {
+/// `web-os.vhd`; of a test failover `web-os-test.vhd`, of a failback `web-os-failback.vhd`; raw images end in `.raw`.
+fn file_name(names: &Names, disk: DiskId, kind: FailoverKind, format: ImageFormat) -> String {
     let suffix = match kind {
         FailoverKind::Unplanned => "",
         FailoverKind::Test => "-test",
         FailoverKind::Failback => "-failback",
     };
-    let name = format!("{}-{}{suffix}.vhd", names.vm(disk.vm), names.disk_only(disk));
+    let ending = match format {
+        ImageFormat::Vhd => "vhd",
+        ImageFormat::Raw => "raw",
+    };
+    let name = format!("{}-{}{suffix}.{ending}", names.vm(disk.vm), names.disk_only(disk));
     name.replace(['/', '\\'], "_")
 }
 
@@ -149,7 +158,7 @@ impl Observer for Watcher<'_> {
                 self.stored_bytes += stored_bytes;
                 self.progress.stored(self.stored_bytes);
             }
-            Fact::Recovered { kind, .. } if self.grain == Grain::Real && self.output.contains(kind) => {
+            Fact::Recovered { kind, .. } if self.grain == Grain::Real && self.output.disks.contains(kind) => {
                 if let Some(Evidence::Disks { volumes }) = &evidence {
                     let written = self.write_disks(at, *kind, volumes);
                     self.keep(written);

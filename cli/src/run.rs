@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use datapath::Grain;
 use reports::account::{Account, RpoThreshold, Verdict};
 use reports::names::{Names, StepName};
 use reports::run_directory::{REPORT, RunDirectory};
@@ -22,8 +21,6 @@ use crate::{repeat, vault_key};
 
 /// Where runs go that were given no folder.
 const RUNS: &str = "runs";
-/// zstd's own default: what the process server compresses at.
-const COMPRESSION_LEVEL: i32 = 3;
 /// Bytes of disks and files in memory; the rest is in temporary files. With what the program needs beside it, a run of real disks of any
 /// size stays below 1 GiB.
 const MEMORY_BYTES: u64 = 768 << 20;
@@ -37,7 +34,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     let interrupted = hear_interrupts()?;
     let options = scenario_options(arguments)?;
     let scenario = scenarios::load(&arguments.scenario, &options)?;
-    let built = scenarios::build::build(&scenario, &options, COMPRESSION_LEVEL)?;
+    let built = scenarios::build::build(&scenario, &options)?;
     let grain = built.plan.grain;
     let names = Names::of(&built.world, built.plan.disks.clone(), step_names(&built.plan));
     stop_if(&interrupted)?;
@@ -49,8 +46,15 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     if let Some(aside) = directory.moved_aside() {
         eprintln!("An earlier run did not end; its folder is now {}", aside.display());
     }
+    if let Some(replaced) = directory.replaced() {
+        eprintln!(
+            "The run that this one replaces is in {} until this one is complete",
+            replaced.display()
+        );
+    }
     let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupted)?;
-    let drill = scenarios::drill::run(built, &run_options(arguments, grain, &directory), &mut watcher);
+    let options = run_options(arguments, &built.plan, &directory);
+    let drill = scenarios::drill::run(built, &options, &mut watcher);
     watcher.progress.end();
     let wall_ms = watcher.progress.wall_ms();
     // What failed here ended the run, so it is the reason to give.
@@ -133,7 +137,8 @@ fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Fail
     })
 }
 
-fn run_options(arguments: &RunArguments, grain: Grain, directory: &RunDirectory) -> RunOptions {
+fn run_options(arguments: &RunArguments, plan: &Plan, directory: &RunDirectory) -> RunOptions {
+    let grain = plan.grain;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // A job on modelled content takes less time than handing it to a thread.
     let workers = if cores == 1 || grain != Grain::Real { 0 } else { cores };
@@ -141,7 +146,7 @@ fn run_options(arguments: &RunArguments, grain: Grain, directory: &RunDirectory)
         seed: arguments.seed,
         network: arguments.network.kind(),
         grain,
-        compression_level: COMPRESSION_LEVEL,
+        compression_level: plan.compression_level,
         workers: arguments.jobs.unwrap_or(workers).min(WORKERS_MAX),
         memory_bytes: MEMORY_BYTES,
         spill: Some(directory.path().to_owned()),

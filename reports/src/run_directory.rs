@@ -3,12 +3,14 @@
 //! - A folder is ours if the marker `.firedrill` lies in it; the run holds a lock on the marker while it goes on.
 //! - It is complete if `record.json` lies in it. That file is written last, beside its name, and renamed.
 //! - Ours and not complete: a run that did not end. It is moved aside to `DIR.partial-N`, and the new run proceeds.
-//! - Complete, or not ours and not empty: left alone, unless the user forces it. Then only files that a run writes are replaced.
+//! - Complete: left alone, unless the user forces it. Then it is moved aside to `DIR.replaced-N`, and what that run wrote is removed
+//!   there once the new run is complete: a run that is stopped has taken nothing away.
+//! - Not ours and not empty: left alone, unless the user forces it. Then only files that a run writes are replaced.
 //! - Without a name from the user it is `runs/NAME-seedN`, or the first of `-2`, `-3` ... that is not complete.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Marks a folder as a run directory.
 const MARKER: &str = ".firedrill";
@@ -29,12 +31,14 @@ pub const DISKS: &str = "disks";
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// Somebody else's, or a result that is to be kept.
-    #[error("{} {why}; give another folder with --out, or replace it with --force", path.display())]
+    #[error("{} {why}; give another folder with --out, or {forced} with --force", path.display())]
     Taken {
         /// The folder.
         path: PathBuf,
         /// What is in the way.
         why: &'static str,
+        /// What forcing it does.
+        forced: &'static str,
     },
     /// Another process is writing there, or it cannot be a folder.
     #[error("{} {why}; give another folder with --out", path.display())]
@@ -74,6 +78,7 @@ fn machine(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError + '_ {
 pub struct RunDirectory {
     path: PathBuf,
     moved_aside: Option<PathBuf>,
+    replaced: Option<PathBuf>,
     _lock: File,
 }
 
@@ -85,10 +90,13 @@ impl RunDirectory {
     pub fn named(path: &Path, force: bool) -> Result<RunDirectory, DirectoryError> {
         let path: PathBuf = path.components().collect();
         match state(&path)? {
-            State::Free => RunDirectory::take(path, None),
+            State::Free => RunDirectory::take(path),
             State::Partial => {
-                let aside = move_aside(&path)?;
-                RunDirectory::take(path, Some(aside))
+                let moved_aside = Some(move_aside(&path, "partial")?);
+                Ok(RunDirectory {
+                    moved_aside,
+                    ..RunDirectory::take(path)?
+                })
             }
             State::Busy => Err(DirectoryError::Unusable {
                 path,
@@ -98,17 +106,26 @@ impl RunDirectory {
                 path,
                 why: "is not a folder",
             }),
-            State::Complete | State::Foreign if force => {
-                clear(&path)?;
-                RunDirectory::take(path, None)
+            State::Complete if force => {
+                let replaced = Some(move_aside(&path, "replaced")?);
+                Ok(RunDirectory {
+                    replaced,
+                    ..RunDirectory::take(path)?
+                })
+            }
+            State::Foreign if force => {
+                clear(&path, &[])?;
+                RunDirectory::take(path)
             }
             State::Complete => Err(DirectoryError::Taken {
                 path,
                 why: "holds a completed run",
+                forced: "replace it",
             }),
             State::Foreign => Err(DirectoryError::Taken {
                 path,
                 why: "is not empty and not a run directory",
+                forced: "write into it",
             }),
         }
     }
@@ -132,7 +149,7 @@ impl RunDirectory {
         unreachable!("a run directory's number has no end");
     }
 
-    fn take(path: PathBuf, moved_aside: Option<PathBuf>) -> Result<RunDirectory, DirectoryError> {
+    fn take(path: PathBuf) -> Result<RunDirectory, DirectoryError> {
         fs::create_dir_all(&path).map_err(machine(&path))?;
         let marker = path.join(MARKER);
         let mut lock = File::options()
@@ -157,7 +174,8 @@ impl RunDirectory {
         }
         Ok(RunDirectory {
             path,
-            moved_aside,
+            moved_aside: None,
+            replaced: None,
             _lock: lock,
         })
     }
@@ -172,6 +190,12 @@ impl RunDirectory {
     #[must_use]
     pub fn moved_aside(&self) -> Option<&Path> {
         self.moved_aside.as_deref()
+    }
+
+    /// Where the completed run is kept that this one replaces, until it is complete.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&Path> {
+        self.replaced.as_deref()
     }
 
     /// The folder of recovered disks, made when it is asked for.
@@ -199,12 +223,21 @@ impl RunDirectory {
         Ok(path)
     }
 
-    /// Writes the record, which completes the directory. All other files are to be there.
+    /// Writes the record, which completes the directory. All other files are to be there. What a run that this one replaces wrote is
+    /// removed then; what somebody else put into its folder stays there.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or the old files cannot be removed.
     pub fn complete(&self, record: &[u8]) -> Result<PathBuf, DirectoryError> {
-        self.write(RECORD, record)
+        let path = self.write(RECORD, record)?;
+        if let Some(old) = &self.replaced {
+            clear(old, &images_of(&old.join(RECORD)))?;
+            remove(&old.join(MARKER))?;
+            // Folders in which something is left stay.
+            let _ = fs::remove_dir(old.join(DISKS));
+            let _ = fs::remove_dir(old);
+        }
+        Ok(path)
     }
 }
 
@@ -242,11 +275,11 @@ fn state(path: &Path) -> Result<State, DirectoryError> {
     })
 }
 
-/// Renames an unfinished run's folder to the first free `DIR.partial-N`.
-fn move_aside(path: &Path) -> Result<PathBuf, DirectoryError> {
+/// Renames a run's folder to the first free `DIR.WORD-N`.
+fn move_aside(path: &Path, word: &str) -> Result<PathBuf, DirectoryError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     for number in 1_u64.. {
-        let aside = path.with_file_name(format!("{name}.partial-{number}"));
+        let aside = path.with_file_name(format!("{name}.{word}-{number}"));
         if fs::symlink_metadata(&aside).is_ok() {
             continue;
         }
@@ -257,21 +290,28 @@ fn move_aside(path: &Path) -> Result<PathBuf, DirectoryError> {
 }
 
 /// Removes what an earlier run wrote, the record first, and nothing else.
-fn clear(path: &Path) -> Result<(), DirectoryError> {
+fn clear(path: &Path, images: &[PathBuf]) -> Result<(), DirectoryError> {
     for name in [RECORD, EVENTS, EVENTS_COMPRESSED, REPORT] {
         remove(&path.join(name))?;
     }
-    let disks = path.join(DISKS);
-    // Only in a folder that is ours: elsewhere `disks` may be somebody's images.
-    if path.join(MARKER).exists() && disks.is_dir() {
-        for entry in fs::read_dir(&disks).map_err(machine(&disks))? {
-            let image = entry.map_err(machine(&disks))?.path();
-            if image.extension().is_some_and(|extension| extension == "vhd") {
-                remove(&image)?;
-            }
-        }
+    images.iter().try_for_each(|image| remove(&path.join(image)))
+}
+
+/// The images that a record says were written, relative to its folder; none where it cannot be read.
+fn images_of(record: &Path) -> Vec<PathBuf> {
+    #[derive(serde::Deserialize)]
+    struct Record {
+        disks: Vec<Disk>,
     }
-    Ok(())
+    #[derive(serde::Deserialize)]
+    struct Disk {
+        file: Option<PathBuf>,
+    }
+    let read = || serde_json::from_reader::<_, Record>(io::BufReader::new(File::open(record).ok()?)).ok();
+    let disks = read().map_or_else(Vec::new, |record| record.disks);
+    // A record is text that anybody can change: it is not to reach outside its folder.
+    let ours = |file: &PathBuf| file.components().all(|part| matches!(part, Component::Normal(_)));
+    disks.into_iter().filter_map(|disk| disk.file).filter(ours).collect()
 }
 
 fn remove(path: &Path) -> Result<(), DirectoryError> {

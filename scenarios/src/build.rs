@@ -11,7 +11,6 @@ mod steps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actors::facts::FailoverKind;
 use actors::messages::LinkKind;
 use actors::ports::{MachineId, volume_name};
 use actors::spec::VmSpec;
@@ -20,7 +19,7 @@ use datapath::{DiskId, Grain, SimTime, VmId};
 use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
 
 use crate::diagnose::{Blame, ScenarioError};
-use crate::model::{Expect, Expected, Scenario, Start};
+use crate::model::{Expect, Expected, Output, Scenario, Start};
 use crate::read::Options;
 
 /// What a run is told beside its world: names, what is expected, what is to be written.
@@ -41,7 +40,9 @@ pub struct Plan {
     /// What has to hold.
     pub expects: Vec<Expect>,
     /// Recovered disks to write.
-    pub output: Vec<FailoverKind>,
+    pub output: Output,
+    /// zstd's level in the process servers.
+    pub compression_level: i32,
     /// Names of the protected machines.
     pub vms: Vec<String>,
     /// Names of their disks.
@@ -139,7 +140,7 @@ const FABRIC: (u64, u64) = (100_000_000_000, 500_000);
 ///
 /// # Errors
 /// Where an image cannot be read while its compressibility is measured (the machine's fault).
-pub fn build(scenario: &Scenario, options: &Options, compression_level: i32) -> Result<Built, ScenarioError> {
+pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioError> {
     let places = Places::of(scenario);
     let grain = options.grain.unwrap_or(scenario.content);
     let calibration = if grain == Grain::Real {
@@ -147,7 +148,7 @@ pub fn build(scenario: &Scenario, options: &Options, compression_level: i32) -> 
         Arc::default()
     } else {
         Arc::new(
-            calibrate::measure(&scenario.classes, compression_level)
+            calibrate::measure(&scenario.classes, scenario.compression_level)
                 .map_err(|error| ScenarioError::plain(Blame::Machine, error.to_string()))?,
         )
     };
@@ -174,6 +175,7 @@ pub fn build(scenario: &Scenario, options: &Options, compression_level: i32) -> 
         rpo_threshold: scenario.policy.rpo_threshold,
         expects: scenario.expects.clone(),
         output: scenario.output.clone(),
+        compression_level: scenario.compression_level,
         vms: scenario.vms.iter().map(|vm| vm.name.clone()).collect(),
         disks: scenario
             .vms

@@ -91,6 +91,12 @@ pub static SCENARIO: Section = Section {
             "real",
             "how exactly content is modelled, unless the command line says",
         ),
+        key(
+            "compression_level",
+            "1 to 19",
+            "3",
+            "zstd's level in the process servers; what it costs in simulated time is the same for all (our model)",
+        ),
     ],
 };
 
@@ -98,12 +104,21 @@ pub static SCENARIO: Section = Section {
 pub static OUTPUT: Section = Section {
     title: "`[output]`",
     about: "What is written beside the reports.",
-    keys: &[key(
-        "disks",
-        "list of test, failover, failback",
-        "[]",
-        "recovered disks to write to `disks/VM-DISK.vhd`; where a machine is recovered twice, the last one counts",
-    )],
+    keys: &[
+        key(
+            "disks",
+            "list of test, failover, failback",
+            "[]",
+            "recovered disks to write to `disks/`: `VM-DISK.vhd` of a failover, `VM-DISK-test.vhd`, `VM-DISK-failback.vhd`; where a \
+             machine is recovered twice in the same way, the last one counts",
+        ),
+        key(
+            "format",
+            "vhd, raw",
+            "vhd",
+            "fixed VHD or raw, both sparse on the disk they are written to",
+        ),
+    ],
 };
 
 /// `[policy]`.

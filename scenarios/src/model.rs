@@ -26,8 +26,10 @@ pub struct Scenario {
     pub settle: u64,
     /// The grain that it asks for.
     pub content: Grain,
+    /// zstd's level in the process servers.
+    pub compression_level: i32,
     /// Recovered disks to write.
-    pub output: Vec<FailoverKind>,
+    pub output: Output,
     /// The policy.
     pub policy: Policy,
     /// Durations of Azure's jobs.
@@ -50,6 +52,25 @@ pub struct Scenario {
     pub expects: Vec<Expect>,
     /// A disk was replaced from the command line: its content is somebody's own.
     pub own_disks: bool,
+}
+
+/// Recovered disks that are written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Of which failovers.
+    pub disks: Vec<FailoverKind>,
+    /// As what.
+    pub format: ImageFormat,
+}
+
+/// A form of disk image that is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ImageFormat {
+    /// Fixed VHD, as Azure's page blobs hold it.
+    #[default]
+    Vhd,
+    /// The disk's bytes and nothing else.
+    Raw,
 }
 
 /// A link.

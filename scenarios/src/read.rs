@@ -15,7 +15,7 @@ use datapath::{Class, Grain};
 
 use crate::diagnose::{At, Blame, Diagnosis, Located, Problem, ScenarioError, did_you_mean, list};
 use crate::keys;
-use crate::model::{ClassSource, Scenario};
+use crate::model::{ClassSource, ImageFormat, Output, Scenario};
 use crate::reader::{Nanos, Reader, TimeOfDay};
 use crate::tree::{self, Table};
 
@@ -182,6 +182,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         ("aggregate", Grain::Aggregate),
     ];
     let content = head.word("content", &grains).map_or(Grain::Real, |grain| grain.value);
+    let compression_level = read_compression_level(&head);
     if let Some(duration) = &duration
         && duration.value.0 == 0
     {
@@ -224,6 +225,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         duration: duration?.value.0,
         settle,
         content: options.grain.unwrap_or(content),
+        compression_level,
         output,
         policy,
         times,
@@ -239,15 +241,35 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     })
 }
 
-fn read_output(file: &Reader<'_>) -> Vec<FailoverKind> {
+/// zstd's levels; what lies above them needs more memory than a process server has for a chunk.
+const COMPRESSION_LEVELS: std::ops::RangeInclusive<u32> = 1..=19;
+/// zstd's own default.
+const COMPRESSION_LEVEL: u32 = 3;
+
+fn read_compression_level(head: &Reader<'_>) -> i32 {
+    let Some(level) = head.get::<u32>("compression_level") else {
+        return COMPRESSION_LEVEL as i32;
+    };
+    if !COMPRESSION_LEVELS.contains(&level.value) {
+        let problem = Problem::new(level.at, "zstd has no such level", "from 1 to 19");
+        head.diagnosis().push(problem.help(format!(
+            "accepted: 1 (fastest) to 19 (smallest); left out, it is {COMPRESSION_LEVEL}"
+        )));
+    }
+    level.value as i32
+}
+
+fn read_output(file: &Reader<'_>) -> Output {
     let words = [
         ("test", FailoverKind::Test),
         ("failover", FailoverKind::Unplanned),
         ("failback", FailoverKind::Failback),
     ];
     let Some(output) = file.table("output", &keys::OUTPUT) else {
-        return Vec::new();
+        return Output::default();
     };
+    let formats = [("vhd", ImageFormat::Vhd), ("raw", ImageFormat::Raw)];
+    let format = output.word("format", &formats).map(|format| format.value);
     let mut kinds = Vec::new();
     for word in output.one_or_more::<String>("disks") {
         match words.iter().find(|(known, _)| *known == word.value) {
@@ -259,7 +281,10 @@ fn read_output(file: &Reader<'_>) -> Vec<FailoverKind> {
             ),
         }
     }
-    kinds
+    Output {
+        disks: kinds,
+        format: format.unwrap_or_default(),
+    }
 }
 
 /// Longest retention of a standard storage account (facts §2.1).

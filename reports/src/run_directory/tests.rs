@@ -15,7 +15,40 @@ fn a_completed_run_is_kept_unless_forced() {
     assert!(error.is_input() && error.to_string().contains("--force"), "{error}");
     assert_eq!(fs::read(path.join(RECORD)).unwrap(), b"{}");
     let run = RunDirectory::named(&path, true).unwrap();
-    assert!(!run.path().join(RECORD).exists(), "it is not complete any more");
+    assert!(!run.path().join(RECORD).exists(), "the new run is not complete");
+    let replaced = run.replaced().unwrap().to_owned();
+    assert_eq!(
+        fs::read(replaced.join(RECORD)).unwrap(),
+        b"{}",
+        "a run that is stopped takes nothing away"
+    );
+    run.complete(b"{\"new\":1}").unwrap();
+    assert!(!replaced.exists());
+    assert_eq!(fs::read(path.join(RECORD)).unwrap(), b"{\"new\":1}");
+}
+
+#[test]
+fn a_forced_run_removes_what_the_old_one_wrote_and_nothing_else() {
+    let keep = folder();
+    let path = keep.path().join("run");
+    let run = RunDirectory::named(&path, false).unwrap();
+    let disks = run.disks().unwrap();
+    fs::write(disks.join("vm1-os.vhd"), "ours").unwrap();
+    fs::write(disks.join("mine.vhd"), "mine").unwrap();
+    fs::write(keep.path().join("outside.vhd"), "mine").unwrap();
+    let record = br#"{"disks":[{"file":"disks/vm1-os.vhd"},{"file":null},{"file":"../outside.vhd"}],"more":[1]}"#;
+    run.complete(record).unwrap();
+    drop(run);
+    let run = RunDirectory::named(&path, true).unwrap();
+    let replaced = run.replaced().unwrap().to_owned();
+    run.complete(b"{}").unwrap();
+    let left: Vec<_> = fs::read_dir(replaced.join(DISKS))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["mine.vhd"]);
+    assert_eq!(fs::read_dir(&replaced).unwrap().count(), 1, "only that folder is left");
+    assert!(keep.path().join("outside.vhd").exists());
 }
 
 #[test]
