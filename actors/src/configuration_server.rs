@@ -25,6 +25,8 @@ use crate::start::actor;
 const SECOND: u64 = 1_000_000_000;
 /// After this long without a word a component counts as lost.
 const LOST_AFTER: u64 = 15 * 60 * SECOND;
+/// Between heartbeats to the service (our model): a link that was cut says nothing, and who only listens would never learn of it.
+const HEARTBEAT: u64 = 60 * SECOND;
 /// Between looks at who was heard of.
 const LOOK_EVERY: u64 = 5 * 60 * SECOND;
 const STATE: &str = "configuration-server";
@@ -35,6 +37,8 @@ const SERVICE: u32 = 1;
 const VCENTER: u32 = 2;
 /// Time to look who was heard of.
 const LOOK: u32 = 3;
+/// Time to ask the service for a sign of life.
+const BEAT: u32 = 4;
 
 /// What survives a power cut.
 #[derive(Default, Serialize, Deserialize)]
@@ -67,6 +71,10 @@ pub struct ConfigurationServer {
     epochs: BTreeMap<(DiskId, MachineId), ConnId>,
     /// Notices that the service has not been told yet.
     notices: Vec<Notice>,
+    /// Notices that were sent before the heartbeat that waits for its answer, and after it: told again if the connection is lost.
+    told: Vec<Notice>,
+    told_since: Vec<Notice>,
+    beating: bool,
 }
 
 actor!(ConfigurationServer);
@@ -87,6 +95,9 @@ impl ConfigurationServer {
             vcenters: BTreeMap::new(),
             epochs: BTreeMap::new(),
             notices: Vec::new(),
+            told: Vec::new(),
+            told_since: Vec::new(),
+            beating: false,
         }
     }
 
@@ -96,16 +107,14 @@ impl ConfigurationServer {
             SessionEvent::NotMine(input) => input,
             SessionEvent::Opened => return self.register(),
             SessionEvent::Received(frame) => return self.on_service_frame(frame.body),
-            SessionEvent::Lost => {
-                self.accepted = false;
-                return;
-            }
+            SessionEvent::Lost => return self.on_service_lost(),
             SessionEvent::Nothing => return,
         };
         let Some(input) = self.vcenter_input(input) else { return };
         match input {
             Input::Started => self.on_started(),
             Input::Timer(Token { what: LOOK, .. }) => self.on_look(),
+            Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Local(Local::RegisterWithVault { key }) => {
                 self.saved.registration_key = Some(key);
                 self.save();
@@ -131,6 +140,7 @@ impl ConfigurationServer {
         }
         self.env.listen(PORT_MANAGEMENT);
         self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
+        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
         if self.saved.registration_key.is_some() {
             self.service.start(&self.env);
         }
@@ -192,6 +202,10 @@ impl ConfigurationServer {
                         for notice in std::mem::take(&mut self.notices) {
                             self.notify(notice);
                         }
+                        // Asked while the service could not be reached, or not answered since.
+                        for (disk, sealer) in self.epochs.keys().copied() {
+                            self.service.send(&self.env, Body::EpochAsk { disk, sealer });
+                        }
                     }
                     Some(why) => self.alert(
                         None,
@@ -200,6 +214,11 @@ impl ConfigurationServer {
                         &format!("the vault refuses to register: {why}"),
                     ),
                 }
+            }
+            Body::HeartbeatSeen => {
+                self.service.settled();
+                self.beating = false;
+                self.told.clear();
             }
             Body::Command { id, to, command } => {
                 self.saved.commands.insert(id, (to, command));
@@ -216,8 +235,36 @@ impl ConfigurationServer {
     }
 
     fn notify(&mut self, notice: Notice) {
-        if !self.accepted || !self.service.send(&self.env, Body::Notice(notice.clone())) {
+        if self.accepted && self.service.send(&self.env, Body::Notice(notice.clone())) {
+            self.told_since.push(notice);
+        } else {
             self.notices.push(notice);
+        }
+    }
+
+    /// Whatever the service has not confirmed by answering a later heartbeat may not have reached it.
+    fn on_service_lost(&mut self) {
+        self.accepted = false;
+        self.beating = false;
+        let mut notices = std::mem::take(&mut self.told);
+        notices.append(&mut self.told_since);
+        notices.append(&mut self.notices);
+        self.notices = notices;
+    }
+
+    fn on_beat(&mut self) {
+        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        if !self.accepted || self.beating {
+            return;
+        }
+        let beat = Body::Heartbeat {
+            backlog_bytes: 0,
+            answer: true,
+        };
+        if self.service.send(&self.env, beat) {
+            self.service.owe(&self.env);
+            self.beating = true;
+            self.told = std::mem::take(&mut self.told_since);
         }
     }
 

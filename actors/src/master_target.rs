@@ -240,8 +240,10 @@ impl MasterTarget {
                     keeper.is_some_and(|k| k.protection().protection == protection)
                 };
                 if let Some(first) = segments.first().filter(|_| !segments.iter().all(known)) {
+                    let disks = segments.iter().map(|segment| &segment.header);
                     let answer = Body::SegmentsPut {
-                        disks: segments.iter().map(|segment| segment.header.disk).collect(),
+                        protection,
+                        disks: disks.map(|header| (header.disk, header.epoch.0)).collect(),
                         kind: first.header.kind,
                         refused: Some("the master target was not told of this protection".to_owned()),
                     };
@@ -270,10 +272,11 @@ impl MasterTarget {
                 disk,
                 first_chunk,
                 count,
+                after,
             } => {
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(disk, first_chunk, count);
+                    keeper.checksums(disk, first_chunk, count, after);
                 }
             }
             Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),

@@ -456,6 +456,9 @@ pub enum Body {
         first_chunk: u64,
         /// How many.
         count: u32,
+        /// The target answers once it has applied this batch: the last that a process server has acknowledged to the agent. Otherwise
+        /// what is still under way would later be written over chunks that were found equal before it.
+        after: u64,
     },
     /// The checksums; one per chunk. Empty where the target holds nothing.
     Checksums {
@@ -481,8 +484,10 @@ pub enum Body {
     },
     /// They are durable, or refused (fenced epoch, foreign vault). Each segment is answered once, perhaps not all together.
     SegmentsPut {
-        /// Their disks.
-        disks: Vec<DiskId>,
+        /// Their protection.
+        protection: u32,
+        /// Their disks, and the epoch that each was sealed in.
+        disks: Vec<(DiskId, u32)>,
         /// What they are.
         kind: SegmentKind,
         /// Why not, if not; [`REFUSED_FENCED`] where only the epoch is at fault.
@@ -501,6 +506,8 @@ pub enum Body {
     TagPut {
         /// The machine.
         vm: VmId,
+        /// Its protection.
+        protection: u32,
         /// The batch.
         batch: u64,
     },
@@ -521,6 +528,8 @@ pub enum Body {
     CopyEndPut {
         /// The disk.
         disk: DiskId,
+        /// Its protection.
+        protection: u32,
         /// The copy.
         copy: u32,
     },

@@ -311,7 +311,9 @@ impl ProcessServer {
         for file in self.env.files().list(&stream.folder()) {
             self.env.files().remove(&file);
         }
-        self.in_flight -= stream.in_flight();
+        let (in_flight, sent) = stream.in_flight();
+        self.in_flight -= in_flight;
+        self.give_back_window(stream.protection.target, sent);
         self.jobs.retain(|_, job| {
             let of_it = job.vm() == vm;
             if of_it {

@@ -172,6 +172,8 @@ pub struct ReplicaKeeper {
     fold: Option<Fold>,
     /// Extents changed since the last point, by disk.
     changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
+    /// Checksums that were asked for before a batch is applied that they have to show: that batch, disk, first chunk, how many.
+    early_checksums: Vec<(u64, DiskId, u64, u32)>,
     events: Vec<KeeperEvent>,
     held: bool,
     /// Why the index refused something that was sealed and opened rightly: nothing behind it becomes usable.
@@ -222,6 +224,7 @@ impl ReplicaKeeper {
             next_ticket: 0,
             fold: None,
             changed: BTreeMap::new(),
+            early_checksums: Vec::new(),
             events: Vec::new(),
             held: false,
             broken: None,

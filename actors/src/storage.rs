@@ -89,21 +89,10 @@ impl Storage {
             } => {
                 self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
             }
-            Body::ChecksumAsk {
-                disk,
-                first_chunk,
-                count,
-            } => {
+            Body::ChecksumAsk { disk, .. } => {
                 self.checksum_askers.insert(disk, conn);
                 if let Some(service) = self.service {
-                    self.env.send(
-                        service,
-                        Body::ChecksumAsk {
-                            disk,
-                            first_chunk,
-                            count,
-                        },
-                    );
+                    self.env.send(service, frame.body);
                 }
             }
             Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),

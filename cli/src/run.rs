@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use datapath::Grain;
 use reports::account::{Account, RpoThreshold, Verdict};
 use reports::names::{Names, StepName};
 use reports::run_directory::{REPORT, RunDirectory};

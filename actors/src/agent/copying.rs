@@ -103,6 +103,7 @@ impl Replication {
                     disk: *disk,
                     first_chunk: *first_chunk,
                     count: *count,
+                    after: self.before_copy,
                 };
                 self.session.send(&self.env, body);
             }
@@ -175,6 +176,7 @@ impl Replication {
                         disk,
                         first_chunk,
                         count,
+                        after: self.before_copy,
                     },
                 );
             }

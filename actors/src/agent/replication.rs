@@ -63,6 +63,8 @@ pub(super) struct Replication {
     pub greeted: bool,
     /// It has greeted since this copy began: batch numbers are agreed.
     pub agreed: bool,
+    /// The last batch that a process server had when the copy began: the target's checksums have to show it.
+    pub before_copy: u64,
     /// It goes on where an orderly stop left it.
     pub resumed: bool,
     /// The last write of the guest.
@@ -127,7 +129,8 @@ impl Replication {
             file_bytes: match env.grain() {
                 // A record stands for minutes of writes: files of the usual size would hold one each.
                 Grain::Aggregate => JOURNAL_FILE_BYTES.max(spec.journal_cap / 4),
-                Grain::Real | Grain::Extent => JOURNAL_FILE_BYTES,
+                // Room is given back file by file: a small journal has several all the same.
+                Grain::Real | Grain::Extent => JOURNAL_FILE_BYTES.min(spec.journal_cap / 4),
             },
         };
         let prefix = journal_prefix(&saved);
@@ -157,6 +160,7 @@ impl Replication {
             volumes: boot.volumes.iter().cloned().collect(),
             greeted: false,
             agreed: false,
+            before_copy: 0,
             resumed: resume,
             last,
             durable: last,

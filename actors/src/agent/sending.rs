@@ -87,6 +87,7 @@ impl Replication {
                 self.saved.cuts.clear();
                 self.saved.cached.0 = self.saved.cached.0.max(batch);
             }
+            self.before_copy = self.saved.cached.0;
         }
         if let Some(cut) = self.saved.cuts.first().copied() {
             self.begin_batch(cut, parts);

@@ -20,8 +20,8 @@ pub(super) struct Target {
     session: Session,
     /// Bytes sent and not acknowledged.
     unacknowledged: u64,
-    /// Checksums asked for and not answered: by disk and first chunk, how many.
-    asked: BTreeMap<(DiskId, u64), u32>,
+    /// Checksums asked for and not answered: by disk and first chunk, how many, and the batch that they have to show.
+    asked: BTreeMap<(DiskId, u64), (u32, u64)>,
     retry_set: bool,
     /// Machines with something sealed that waits for the window.
     blocked: BTreeSet<VmId>,
@@ -89,13 +89,14 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
         };
-        for ((disk, first_chunk), count) in target.asked.clone() {
+        for ((disk, first_chunk), (count, after)) in target.asked.clone() {
             target.session.send(
                 &self.env,
                 Body::ChecksumAsk {
                     disk,
                     first_chunk,
                     count,
+                    after,
                 },
             );
             target.session.owe(&self.env);
@@ -122,7 +123,16 @@ impl ProcessServer {
         {
             target.turn = VmId(vm.0 + 1);
             target.blocked.remove(&vm);
-            self.deliver(vm);
+            self.deliver_next(vm, 1);
+        }
+    }
+
+    /// What was sent is not waited for any more.
+    pub(super) fn give_back_window(&mut self, place: TargetPlace, bytes: u64) {
+        let machine = machine_of(place);
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.unacknowledged = target.unacknowledged.saturating_sub(bytes);
+            self.deliver_blocked(machine);
         }
     }
 
@@ -148,6 +158,11 @@ impl ProcessServer {
 
     /// Sends what the machine has sealed, within the window; then what is complete by it.
     pub(super) fn deliver(&mut self, vm: VmId) {
+        self.deliver_next(vm, usize::MAX);
+    }
+
+    /// Sends so many of the machine's batches and pieces; where there are more, the machine waits for its next turn.
+    fn deliver_next(&mut self, vm: VmId, count: usize) {
         let Some(stream) = self.streams.get_mut(&vm) else {
             return;
         };
@@ -158,16 +173,18 @@ impl ProcessServer {
             return;
         }
         let protection = stream.protection.protection;
-        for state in stream.states() {
+        let mut left = count;
+        for state in stream.next_states() {
             let Sealing::Sealed(outgoing) = state else { continue };
             let unsent = || outgoing.waiting.iter().filter(|w| !w.sent);
             if unsent().next().is_none() {
                 continue;
             }
-            if target.unacknowledged >= self.spec.window_bytes {
+            if target.unacknowledged >= self.spec.window_bytes || left == 0 {
                 target.blocked.insert(vm);
                 break;
             }
+            left -= 1;
             let body = Body::PutSegments {
                 protection,
                 segments: unsent().map(Waiting::packed).collect(),
@@ -251,26 +268,36 @@ impl ProcessServer {
     fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
         match body {
             Body::SegmentsPut {
+                protection,
                 disks,
                 kind,
-                refused: None,
-            } => self.on_segments_put(machine, &disks, kind),
-            Body::SegmentsPut {
-                disks,
-                kind,
-                refused: Some(why),
+                refused,
             } => {
-                for disk in disks {
-                    self.on_segment_refused(machine, disk, kind, &why);
+                let Some(vm) = disks.first().map(|(disk, _)| disk.vm) else {
+                    return;
+                };
+                match refused {
+                    // An answer to what an earlier protection of the machine sent: nobody waits for it.
+                    _ if !self.serves(vm, protection) => disks.iter().for_each(|_| self.settle(machine)),
+                    None => self.on_segments_put(machine, vm, &disks, kind),
+                    Some(why) => {
+                        for (disk, epoch) in disks {
+                            self.on_segment_refused(machine, disk, epoch, kind, &why);
+                        }
+                    }
                 }
             }
-            Body::TagPut { vm, batch } => {
+            Body::TagPut { vm, protection, batch } => {
                 self.settle(machine);
-                self.on_tag_put(vm, batch);
+                if self.serves(vm, protection) {
+                    self.on_tag_put(vm, batch);
+                }
             }
-            Body::CopyEndPut { disk, copy } => {
+            Body::CopyEndPut { disk, protection, copy } => {
                 self.settle(machine);
-                self.on_copy_end_put(disk, copy);
+                if self.serves(disk.vm, protection) {
+                    self.on_copy_end_put(disk, copy);
+                }
             }
             Body::Checksums { disk, first_chunk, .. } => {
                 if let Some(target) = self.targets.get_mut(&machine)
@@ -302,15 +329,24 @@ impl ProcessServer {
         Some(size)
     }
 
-    fn on_segments_put(&mut self, machine: MachineId, disks: &[DiskId], kind: SegmentKind) {
-        for disk in disks {
+    fn serves(&self, vm: VmId, protection: u32) -> bool {
+        let stream = self.streams.get(&vm);
+        stream.is_some_and(|stream| stream.protection.protection == protection)
+    }
+
+    fn on_segments_put(&mut self, machine: MachineId, vm: VmId, disks: &[(DiskId, u32)], kind: SegmentKind) {
+        for (disk, _) in disks {
             self.on_segment_put(machine, *disk, kind);
         }
-        let vms: BTreeSet<VmId> = disks.iter().map(|disk| disk.vm).collect();
-        vms.iter().for_each(|vm| self.deliver(*vm));
+        self.deliver_tag(vm);
+        self.deliver_copy_ends(vm);
+        // The room goes to whose turn it is, not to whoever was just answered: a large copy must not starve the others.
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.blocked.insert(vm);
+        }
         self.deliver_blocked(machine);
         self.seal_more();
-        vms.into_iter().for_each(|vm| self.handed_over(vm));
+        self.handed_over(vm);
     }
 
     fn on_segment_put(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind) {
@@ -333,7 +369,7 @@ impl ProcessServer {
         }
     }
 
-    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind, why: &str) {
+    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &str) {
         if !why.contains(REFUSED_FENCED) {
             self.env.fact(Fact::Alert {
                 vm: Some(disk.vm),
@@ -369,12 +405,17 @@ impl ProcessServer {
             freed = state.outgoing_bytes();
             *state = Sealing::Cached;
         }
-        stream.nonces.remove(&disk);
+        // An epoch granted since is good: to ask for another would fence what was sealed in it.
+        if stream.nonces.get(&disk).is_some_and(|nonces| nonces.epoch.0 <= epoch) {
+            stream.nonces.remove(&disk);
+        }
         self.in_flight -= freed;
         if let Some(target) = self.targets.get_mut(&machine) {
             target.unacknowledged = target.unacknowledged.saturating_sub(freed);
         }
         self.ask_epochs(disk.vm);
+        self.ready.insert(disk.vm);
+        self.seal_more();
     }
 
     pub(super) fn on_retry(&mut self, machine: MachineId) {
@@ -418,14 +459,14 @@ impl ProcessServer {
         self.grant_copies();
     }
 
-    pub(super) fn relay_checksum_ask(&mut self, disk: DiskId, first_chunk: u64, count: u32) {
+    pub(super) fn relay_checksum_ask(&mut self, disk: DiskId, first_chunk: u64, count: u32, after: u64) {
         let Some(stream) = self.streams.get(&disk.vm) else {
             return;
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
-        let repeated = target.asked.insert((disk, first_chunk), count).is_some();
+        let repeated = target.asked.insert((disk, first_chunk), (count, after)).is_some();
         if !repeated
             && target.session.send(
                 &self.env,
@@ -433,6 +474,7 @@ impl ProcessServer {
                     disk,
                     first_chunk,
                     count,
+                    after,
                 },
             )
         {
@@ -459,6 +501,17 @@ impl Stream {
             .values_mut()
             .flat_map(|c| c.pieces.values_mut())
             .map(|p| &mut p.state);
+        self.batches.values_mut().map(|b| &mut b.state).chain(pieces)
+    }
+
+    /// Of what may be ready to be sent: batches, and of each copy the pieces up to the first that is not sealed. Pieces are sealed in
+    /// order, and a cache can hold a great many that are not.
+    fn next_states(&mut self) -> impl Iterator<Item = &mut Sealing> {
+        let sealed = |state: &&mut Sealing| matches!(state, Sealing::Sealed(_));
+        let pieces = self
+            .copies
+            .values_mut()
+            .flat_map(move |c| c.pieces.values_mut().map(|p| &mut p.state).take_while(sealed));
         self.batches.values_mut().map(|b| &mut b.state).chain(pieces)
     }
 

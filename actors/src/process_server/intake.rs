@@ -160,8 +160,9 @@ impl ProcessServer {
                 disk,
                 first_chunk,
                 count,
+                after,
             } if disk.vm == vm => {
-                self.relay_checksum_ask(disk, first_chunk, count);
+                self.relay_checksum_ask(disk, first_chunk, count, after);
             }
             Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
             _ => {}
@@ -219,9 +220,9 @@ impl ProcessServer {
             return;
         };
         let files = self.env.files();
-        let batch = stream.whole + 1;
-        for part in 0..stream.parts.len() as u32 {
-            files.remove(&stream.part_file(batch, part));
+        // By folder: files whose flush is under way belong to it too.
+        for file in files.list(&stream.batch_folder(stream.whole + 1)) {
+            files.remove(&file);
         }
         stream.cached_bytes -= stream.parts.drain(..).sum::<u64>();
         let old: Vec<DiskId> = stream
@@ -230,7 +231,7 @@ impl ProcessServer {
             .filter(|(_, c)| c.number < copy)
             .map(|(disk, _)| *disk)
             .collect();
-        let mut freed = 0;
+        let (mut freed, mut sent) = (0, 0);
         for disk in old {
             let Some(copy) = stream.copies.remove(&disk) else {
                 continue;
@@ -239,9 +240,12 @@ impl ProcessServer {
                 files.remove(&stream.piece_file(disk, copy.number, *part));
                 stream.cached_bytes -= piece.bytes;
                 freed += piece.state.outgoing_bytes();
+                sent += piece.state.sent_bytes();
             }
         }
         self.in_flight -= freed;
+        let target = stream.protection.target;
+        self.give_back_window(target, sent);
         self.caching.retain(|_, c| match c {
             Caching::Piece { disk, copy: number, .. } => disk.vm != vm || *number >= copy,
             other => other.vm() != vm,
@@ -331,17 +335,21 @@ impl ProcessServer {
             return;
         }
         let bytes = records.size;
-        copy.pieces.insert(
-            part,
-            Piece {
+        let name = stream.piece_file(disk, number, part);
+        if !self.put(disk.vm, &name, records) {
+            // The disk refused it; the agent will send it again.
+            return;
+        }
+        if let Some(stream) = self.streams.get_mut(&disk.vm)
+            && let Some(copy) = stream.copies.get_mut(&disk)
+        {
+            let piece = Piece {
                 bytes,
                 durable: false,
                 state: Sealing::Cached,
-            },
-        );
-        stream.cached_bytes += bytes;
-        let name = stream.piece_file(disk, number, part);
-        if self.put(disk.vm, &name, records) {
+            };
+            copy.pieces.insert(part, piece);
+            stream.cached_bytes += bytes;
             self.flush(
                 vec![name],
                 Caching::Piece {
@@ -473,6 +481,10 @@ impl ProcessServer {
             }
             stream.settle_recovered(&*files);
             self.open_target(stream.protection.target);
+            let (vm, protection) = (stream.vm(), stream.protection.protection);
+            for batch in stream.batches.keys().copied() {
+                self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
+            }
             self.ready.insert(stream.vm());
             self.streams.insert(stream.vm(), stream);
         }
@@ -548,6 +560,12 @@ impl Stream {
         let numbers: Vec<u64> = self.batches.keys().copied().collect();
         for batch in numbers {
             let parts = self.batches[&batch].ending.parts;
+            // A power cut tears each file on its own: an end without all its parts was never acknowledged.
+            if (0..parts).any(|part| files.len(&self.part_file(batch, part)).is_none()) {
+                files.remove(&self.end_file(batch));
+                self.batches.remove(&batch);
+                continue;
+            }
             let bytes = (0..parts).map(|part| size(&self.part_file(batch, part))).sum::<u64>();
             if let Some(known) = self.batches.get_mut(&batch) {
                 known.bytes = bytes;

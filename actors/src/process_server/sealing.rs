@@ -60,20 +60,27 @@ impl Sealing {
             Sealing::Cached | Sealing::Running => 0,
         }
     }
+
+    /// Of them, bytes that were sent to the target.
+    pub(super) fn sent_bytes(&self) -> u64 {
+        match self {
+            Sealing::Sealed(outgoing) => {
+                let sent = outgoing.waiting.iter().filter(|w| w.sent);
+                sent.map(|w| w.sealed.blob.size).sum()
+            }
+            Sealing::Cached | Sealing::Running => 0,
+        }
+    }
 }
 
 impl Stream {
-    pub(super) fn in_flight(&self) -> u64 {
-        let pieces = self
-            .copies
-            .values()
-            .flat_map(|c| c.pieces.values())
-            .map(|p| p.state.outgoing_bytes());
-        self.batches
-            .values()
-            .map(|b| b.state.outgoing_bytes())
-            .chain(pieces)
-            .sum()
+    /// Bytes that are in flight because of it: all of them, and those that were sent to the target.
+    pub(super) fn in_flight(&self) -> (u64, u64) {
+        let pieces = self.copies.values().flat_map(|c| c.pieces.values()).map(|p| &p.state);
+        let states = self.batches.values().map(|b| &b.state).chain(pieces);
+        states.fold((0, 0), |(all, sent), state| {
+            (all + state.outgoing_bytes(), sent + state.sent_bytes())
+        })
     }
 
     /// The next thing of this machine to seal: batches before pieces, for recovery points wait for them. Nothing while an epoch is

@@ -134,12 +134,17 @@ impl Stream {
         folder(self.vm(), self.protection.protection)
     }
 
+    /// The folder of a batch in it.
+    pub(super) fn batch_folder(&self, batch: u64) -> String {
+        format!("{}/batch-{batch:08}/", self.folder())
+    }
+
     pub(super) fn part_file(&self, batch: u64, part: u32) -> String {
-        format!("{}/batch-{batch:08}/part-{part:05}", self.folder())
+        format!("{}part-{part:05}", self.batch_folder(batch))
     }
 
     pub(super) fn end_file(&self, batch: u64) -> String {
-        format!("{}/batch-{batch:08}/end", self.folder())
+        format!("{}end", self.batch_folder(batch))
     }
 
     pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {

@@ -155,6 +155,10 @@ impl ReplicaKeeper {
         }
         self.want_batches();
         self.serve_tickets();
+        // What is still too early goes back to where it was.
+        for (after, disk, first_chunk, count) in std::mem::take(&mut self.early_checksums) {
+            self.checksums(disk, first_chunk, count, after);
+        }
     }
 
     fn in_copy(&self) -> bool {

@@ -122,6 +122,7 @@ impl ReplicaKeeper {
         if let Some((point, _)) = ticket.chosen {
             self.replica.unpin(point);
         }
+        self.finish_fold();
         self.wanted.retain(|wanted| wanted.why != Why::Ticket(number));
         self.events.push(KeeperEvent::Materialised {
             ticket: number,
@@ -151,6 +152,7 @@ impl ReplicaKeeper {
             .materialise(*point, &ticket.opened)
             .map_err(|error| error.to_string());
         self.tickets.remove(at);
+        self.finish_fold();
         let result = result.and_then(|disks| {
             mark.map(|mark| (mark, disks))
                 .ok_or_else(|| "the point is gone".to_owned())
@@ -231,7 +233,15 @@ impl ReplicaKeeper {
     }
 
     /// Takes checksums of chunks of a disk; they come as [`KeeperEvent::Checksums`]. A chunk past the end of the disk has none.
-    pub fn checksums(&mut self, disk: DiskId, first_chunk: u64, count: u32) {
+    pub fn checksums(&mut self, disk: DiskId, first_chunk: u64, count: u32, after: u64) {
+        if self.replica.next_batch() <= after {
+            // What was acknowledged before the copy began is still under way; what it overwrites must not be found equal.
+            let asked = (after, disk, first_chunk, count);
+            if !self.early_checksums.contains(&asked) {
+                self.early_checksums.push(asked);
+            }
+            return;
+        }
         let head = if self.replica.points().is_empty() {
             self.replica.base(disk)
         } else {

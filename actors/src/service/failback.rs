@@ -96,7 +96,8 @@ impl Service {
         }
         self.must_be(
             vm,
-            &[ItemState::ProtectedReverse],
+            // One that failed on the way can be asked for again.
+            &[ItemState::ProtectedReverse, ItemState::FailbackInProgress],
             "a machine is failed back once it is replicated back",
         )?;
         let current = self

@@ -105,9 +105,10 @@ impl Service {
                 disk,
                 first_chunk,
                 count,
+                after,
             } => {
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(disk, first_chunk, count);
+                    keeper.checksums(disk, first_chunk, count, after);
                 }
             }
             _ => {}

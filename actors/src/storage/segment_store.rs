@@ -173,15 +173,17 @@ impl SegmentStore {
         let Some(kind) = segments.first().map(|segment| segment.header.kind) else {
             return;
         };
-        let refuse = |disk, why| Body::SegmentsPut {
-            disks: vec![disk],
+        let refuse = |disk, epoch, why| Body::SegmentsPut {
+            protection,
+            disks: vec![(disk, epoch)],
             kind,
             refused: Some(why),
         };
         let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size))) else {
             for segment in segments {
                 let why = "the frame does not hold the segments that it names".to_owned();
-                self.env.send(conn, refuse(segment.header.disk, why));
+                let SegmentHeader { disk, epoch, .. } = segment.header;
+                self.env.send(conn, refuse(disk, epoch.0, why));
             }
             return;
         };
@@ -193,10 +195,10 @@ impl SegmentStore {
             blob,
         ) in segments.into_iter().zip(blobs)
         {
-            let disk = header.disk;
+            let (disk, epoch) = (header.disk, header.epoch.0);
             match self.store_segment(protection, &header, &blob) {
                 Ok(stored) => {
-                    disks.push(disk);
+                    disks.push((disk, epoch));
                     if !stored {
                         continue;
                     }
@@ -204,7 +206,7 @@ impl SegmentStore {
                         disk,
                         protection,
                         kind,
-                        epoch: header.epoch.0,
+                        epoch,
                         first_counter: header.first_counter,
                         plain_bytes,
                         stored_bytes: blob.size,
@@ -214,11 +216,12 @@ impl SegmentStore {
                         entry = Some(((disk.vm, protection), Entry::CopySegment { header, stored_bytes }));
                     }
                 }
-                Err(why) => self.env.send(conn, refuse(disk, why)),
+                Err(why) => self.env.send(conn, refuse(disk, epoch, why)),
             }
         }
         if !disks.is_empty() {
             let answer = Body::SegmentsPut {
+                protection,
                 disks,
                 kind,
                 refused: None,
@@ -275,7 +278,11 @@ impl SegmentStore {
     pub fn put_tag(&mut self, conn: ConnId, vm: VmId, protection: u32, tag: Tag) {
         let id = (vm, protection);
         let known = self.kept.entry(id).or_default();
-        let answer = Body::TagPut { vm, batch: tag.batch };
+        let answer = Body::TagPut {
+            vm,
+            protection,
+            batch: tag.batch,
+        };
         if known.ended || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
             return self.owe(conn, answer, Vec::new(), None);
         }
@@ -323,7 +330,7 @@ impl SegmentStore {
         };
         let known = self.kept.entry(id).or_default();
         let again = known.ended || known.copies.contains(&(disk, copy));
-        let answer = Body::CopyEndPut { disk, copy };
+        let answer = Body::CopyEndPut { disk, protection, copy };
         self.owe(conn, answer, Vec::new(), (!again).then_some((id, entry)));
     }
 

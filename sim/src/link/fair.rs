@@ -74,7 +74,8 @@ pub struct Direction<T> {
     /// Ends of the first frames, in virtual time; ties by order of becoming first.
     ends: BinaryHeap<Reverse<(u128, u64, u64)>>,
     order: u64,
-    served_whole: u64,
+    /// What has passed of frames that are through or gone, in units of virtual time.
+    served: u128,
 }
 
 impl<T> Direction<T> {
@@ -89,7 +90,7 @@ impl<T> Direction<T> {
             flows: BTreeMap::new(),
             ends: BinaryHeap::new(),
             order: 0,
-            served_whole: 0,
+            served: 0,
         }
     }
 
@@ -157,7 +158,7 @@ impl<T> Direction<T> {
                 .get_mut(&key)
                 .expect("every end is that of a busy connection's first frame");
             let frame = flow.frames.pop_front().expect("a busy connection has a first frame");
-            self.served_whole += frame.bytes;
+            self.served += u128::from(frame.bytes) << UNIT_BITS;
             through.push(Through {
                 at,
                 flow: key,
@@ -180,7 +181,7 @@ impl<T> Direction<T> {
         let Some(gone) = self.flows.get(&flow) else {
             return Vec::new();
         };
-        self.served_whole += self.part(now, gone);
+        self.served += self.part(now, gone);
         self.restart(now);
         let gone = self.flows.remove(&flow).expect("it was there a moment ago");
         self.ends.retain(|Reverse((_, _, key))| *key != flow);
@@ -214,15 +215,15 @@ impl<T> Direction<T> {
     /// Whole bytes that have passed so far, parts of frames included. [`Direction::advance`] comes first.
     #[must_use]
     pub fn served(&self, now: SimTime) -> u64 {
-        self.served_whole + self.flows.values().map(|flow| self.part(now, flow)).sum::<u64>()
+        // Rounded down once and not for each connection, so that no interval shows more than passed in it.
+        let parts: u128 = self.flows.values().map(|flow| self.part(now, flow)).sum();
+        u64::try_from((self.served + parts) >> UNIT_BITS).unwrap_or(u64::MAX)
     }
 
-    /// Bytes of a connection's first frame that have passed.
-    fn part(&self, now: SimTime, flow: &Flow<T>) -> u64 {
-        let bytes = flow.frames.front().map_or(0, |frame| frame.bytes);
-        let start = flow.first_end - (u128::from(bytes) << UNIT_BITS);
-        let units = self.virtual_at(now).saturating_sub(start);
-        u64::try_from(units >> UNIT_BITS).unwrap_or(u64::MAX).min(bytes)
+    /// What has passed of a connection's first frame, in units of virtual time.
+    fn part(&self, now: SimTime, flow: &Flow<T>) -> u128 {
+        let width = u128::from(flow.frames.front().map_or(0, |frame| frame.bytes)) << UNIT_BITS;
+        self.virtual_at(now).saturating_sub(flow.first_end - width).min(width)
     }
 
     /// The rate of one busy connection as a fraction of bits per second.

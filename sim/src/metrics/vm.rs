@@ -231,8 +231,12 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             }
         }
         Fact::PointProcessed { protection, mark, .. } => {
-            if vm.point(*protection, mark.point).is_none() {
-                // Made of a batch that was stored whole, by a failover to the latest.
+            if vm
+                .point(*protection, mark.point)
+                .is_none_or(|known| known.stored.is_none())
+            {
+                // Made of a batch that was stored whole, by a failover to the latest; its number may have been that of a mark that never
+                // arrived.
                 vm.marked(*protection, *mark);
                 let stored = vm.newest_batch.filter(|(last, _)| *last == mark.seq).map(|(_, at)| at);
                 if let Some(point) = vm.point(*protection, mark.point) {

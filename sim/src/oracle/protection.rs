@@ -39,6 +39,8 @@ pub(super) struct Batch {
     pub cached: Option<SimTime>,
     /// Disks of which a segment is stored.
     pub segments: BTreeSet<u16>,
+    /// Disks of which a copy began since the batch before.
+    pub copied: BTreeSet<u16>,
 }
 
 /// The end of the newest batch whose tag is stored, where no point was marked: a failover can take it as the latest.

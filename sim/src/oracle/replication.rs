@@ -214,6 +214,7 @@ impl Oracle {
             written: 0,
             cached: None,
             segments: Default::default(),
+            copied: of.copied_since_cut.iter().map(|disk| disk.index).collect(),
         };
         // Cut anew: what was in the batches that were given up is in this one again.
         while let Some(given_up) = of.pop_back_from(batch) {
@@ -334,7 +335,8 @@ impl Oracle {
             Some(known) => known
                 .changed
                 .keys()
-                .filter(|disk| !known.segments.contains(disk))
+                // What was written before a copy began is the copy's to bring: a power cut can have lost it from the journal.
+                .filter(|disk| !known.segments.contains(disk) && !known.copied.contains(disk))
                 .map(|index| DiskId { vm, index: *index })
                 .collect(),
             None => Vec::new(),
@@ -377,7 +379,8 @@ impl Oracle {
         let Some(of) = track.protections.get_mut(&protection) else {
             return;
         };
-        let unmarked = !of.points.contains_key(&mark.point);
+        // The agent may have given the number to a mark that never arrived.
+        let unmarked = of.points.get(&mark.point).is_none_or(|known| !known.stored);
         let Some(boundary) = of.boundary.take_if(|boundary| unmarked && boundary.is(mark)) else {
             return;
         };
