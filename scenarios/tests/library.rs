@@ -21,7 +21,7 @@ fn every_scenario_is_read_and_built() {
     for path in library() {
         let options = Options::default();
         let scenario = load(&path, &options).unwrap_or_else(|error| panic!("{error}"));
-        let built = build(&scenario, &options, 1).unwrap();
+        let built = build(&scenario, &options).unwrap();
         assert_eq!(built.world.steps as usize, built.plan.steps.len());
         assert_eq!(
             Some(scenario.name.as_str()),
