@@ -3,6 +3,7 @@
 mod common;
 
 use common::{folder, pass};
+use serde_json::Value;
 
 const JOURNEY: &str = "scenarios/journey.toml";
 
@@ -75,14 +76,66 @@ fn a_modelled_run_has_the_same_points_and_sizes_and_times_within_two_per_cent() 
         extent["stored_bytes"].as_f64().expect("bytes"),
         0.0,
     );
+    let number = |value: &Value| value.as_f64().unwrap_or_else(|| panic!("{value} is no number"));
     for (vm, seconds) in real["rto_seconds"].as_object().expect("RTO") {
         within(
-            vm,
-            seconds.as_f64().expect("s"),
-            extent["rto_seconds"][vm].as_f64().expect("s"),
+            &format!("RTO of {vm}"),
+            number(seconds),
+            number(&extent["rto_seconds"][vm]),
             0.1,
         );
+        for spread in ["p50", "p99", "max"] {
+            let rpo = |run: &Value| number(&run["rpo_seconds"][vm][spread]);
+            within(&format!("RPO {spread} of {vm}"), rpo(&real), rpo(&extent), 0.1);
+        }
+        for (figure, floor) in [("seconds", 0.1), ("writes", 0.0), ("bytes", 0.0)] {
+            let lost = |run: &Value| number(&run["lost"][vm][figure]);
+            within(&format!("lost {figure} of {vm}"), lost(&real), lost(&extent), floor);
+        }
     }
+    let stories = |name: &str| stories(&out.path().join(name).join("record.json"));
+    let (real, extent) = (stories("real"), stories("extent"));
+    assert_eq!(real.len(), 3);
+    for (real, extent) in real.iter().zip(&extent) {
+        assert!(real.points.len() > 3 && real.states.len() > 3, "{real:?}");
+        assert_eq!(real, extent);
+    }
+}
+
+/// What happened to a machine, without the times.
+#[derive(Debug, PartialEq)]
+struct Story {
+    name: String,
+    /// Its recovery points: protection, number, consistency.
+    points: Vec<(u64, u64, String)>,
+    /// Its states, in order.
+    states: Vec<String>,
+}
+
+/// The stories of a record's machines.
+fn stories(record: &std::path::Path) -> Vec<Story> {
+    let text = std::fs::read_to_string(record).expect("record");
+    let record: Value = serde_json::from_str(&text).expect("JSON");
+    let vms = record["result"]["vms"].as_array().expect("machines").iter();
+    vms.map(|vm| {
+        let points = vm["points"].as_array().expect("points").iter().map(|point| {
+            let number = |key: &str| point[key].as_u64().expect("a number");
+            (
+                number("protection"),
+                number("point"),
+                point["consistency"].as_str().expect("a word").to_owned(),
+            )
+        });
+        let states = vm["states"].as_array().expect("states").iter();
+        Story {
+            name: vm["name"].as_str().expect("a name").to_owned(),
+            points: points.collect(),
+            states: states
+                .map(|state| state[1].as_str().expect("a state").to_owned())
+                .collect(),
+        }
+    })
+    .collect()
 }
 
 #[test]

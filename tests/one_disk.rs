@@ -56,3 +56,20 @@ fn a_sparse_vmdk_comes_back() {
 fn a_stream_optimized_vmdk_comes_back() {
     comes_back("vmdk", &["-o", "subformat=streamOptimized"], 64 << 20);
 }
+
+#[test]
+fn both_networks_recover_the_same_bytes() {
+    let out = folder();
+    let hashes = ["event", "turmoil"].map(|network| {
+        let run = pass(
+            "scenarios/one-disk.toml",
+            &out.path().join(network),
+            &["--network", network],
+        );
+        assert_eq!(run["network"], network);
+        let hash = run["disks"][0]["blake3"].as_str().expect("a hash").to_owned();
+        assert_eq!(hash.len(), 64, "{hash}");
+        hash
+    });
+    assert_eq!(hashes[0], hashes[1]);
+}

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use datapath::disk::{DiskError, Files};
-use datapath::segment::Worker;
+use datapath::segment::{SegmentHeader, Worker};
 use datapath::volume::{PageStore, Volume};
 use datapath::{Blob, Extent, Grain, Run, SimTime};
 use rand::SeedableRng;
@@ -80,6 +80,7 @@ struct Inner {
     files: BTreeMap<MachineId, Rc<MemoryFiles>>,
     facts: Vec<(SimTime, Fact)>,
     frames: Vec<(SimTime, ActorId, Body, u64)>,
+    segments: Vec<(SegmentHeader, Blob)>,
     power_calls: Vec<(MachineId, bool)>,
 }
 
@@ -225,6 +226,11 @@ impl Bench {
     /// All frames sent so far: when, by whom, what, and the payload's size.
     pub fn frames(&self) -> Vec<(SimTime, ActorId, Body, u64)> {
         self.inner.borrow().frames.clone()
+    }
+
+    /// All segments sent so far, whether they arrived or not: a nonce is used up by whoever could have read it on the way.
+    pub fn segments(&self) -> Vec<(SegmentHeader, Blob)> {
+        self.inner.borrow().segments.clone()
     }
 
     /// Calls of [`World::power`] so far.
@@ -391,6 +397,12 @@ impl World for Bench {
             .borrow_mut()
             .frames
             .push((now, actor, frame.body.clone(), size));
+        if let (Body::PutSegments { segments, .. }, Some(payload)) = (&frame.body, &frame.payload)
+            && let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size)))
+        {
+            let headers = segments.iter().map(|segment| segment.header.clone());
+            self.inner.borrow_mut().segments.extend(headers.zip(blobs));
+        }
         let target = {
             let inner = self.inner.borrow();
             let Some(end) = inner.ends.get(&conn).filter(|end| end.open) else {

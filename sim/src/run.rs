@@ -18,7 +18,7 @@ pub trait Observer {
     fn frame(&mut self, _at: SimTime, _ordinal: u64, _actor: ActorId, _body: &actors::messages::Body, _payload: u64) {}
     /// Called every few thousand queue entries.
     fn progress(&mut self, _now: SimTime, _entries: u64) {}
-    /// Asked as often as [`Observer::progress`]; true ends the run as [`Why::Interrupted`].
+    /// Asked more often than [`Observer::progress`]; true ends the run as [`Why::Interrupted`].
     fn interrupted(&self) -> bool {
         false
     }

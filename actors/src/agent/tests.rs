@@ -2,12 +2,13 @@
 //! account are the test's own.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use datapath::journal::{Record, decode};
 use datapath::replica::Tag;
-use datapath::seal::VaultKey;
+use datapath::seal::{Epoch, VaultKey};
 use datapath::segment::{Calibration, SegmentHeader, SegmentKind, Worker, open};
 use datapath::volume::{PageStore, Volume};
 use datapath::{Blob, Class, Content, DiskId, Extent, Grain, SimTime};
@@ -614,4 +615,57 @@ fn records_on_the_wire_are_those_of_the_journal() {
         assert!(records.is_ok_and(|records| records.iter().all(|record| !matches!(record, Record::Summary(_)))));
     }
     estate.assert_same_as_source();
+}
+
+/// Segments sent, and those among them that had been sent before; fails where a nonce stands for two different things.
+fn nonces_of(estate: &Estate) -> (usize, usize) {
+    // Each disk has a key of its own. Everything that was ever sealed from a first counter, by epoch; and where its range ends.
+    let mut sealed: BTreeMap<(DiskId, Epoch, u64), (SegmentHeader, blake3::Hash)> = BTreeMap::new();
+    let sent = estate.bench.segments();
+    let mut again = 0;
+    for (header, blob) in &sent {
+        let nonce = (header.disk, header.epoch, header.first_counter);
+        let this = (header.clone(), blake3::hash(&blob.bytes));
+        if let Some(before) = sealed.insert(nonce, this.clone()) {
+            assert_eq!(before, this, "a retry sends the stored bytes and never seals anew");
+            again += 1;
+        }
+    }
+    // A segment takes one nonce for its manifest and at least one for its content: two that touch would share one.
+    let mut firsts = sealed.keys().copied().collect::<Vec<_>>().into_iter().peekable();
+    while let Some((disk, epoch, first)) = firsts.next() {
+        if let Some((_, _, next)) = firsts.peek().filter(|(d, e, _)| (*d, *e) == (disk, epoch)) {
+            assert!(*next > first + 1, "{epoch:?}: {first}, then {next}");
+        }
+    }
+    (sent.len(), again)
+}
+
+#[test]
+fn the_same_nonce_always_means_the_same_bytes_over_lost_answers_reconnects_and_power_cuts() {
+    let estate = estate(Grain::Real, writes(2000, SECOND / 2), 1 << 30);
+    // Long ways, so that segments and their answers are under way whenever something happens.
+    estate.bench.latency.set(SECOND / 2);
+    estate.protect();
+    for (seconds, dark) in [(4, 90), (150, 200), (61, 31), (122, 400), (33, 77)] {
+        estate.bench.run_seconds(seconds);
+        estate.bench.dark.set(true);
+        estate.bench.run_seconds(dark);
+        estate.bench.dark.set(false);
+        if dark < 100 {
+            estate.bench.run_seconds(7);
+            estate.bench.cut(PROCESS_SERVER.0);
+            estate.bench.run_seconds(9);
+            estate.start_process_server();
+        }
+    }
+    estate.bench.run_seconds(1800);
+    estate.assert_same_as_source();
+    let (sent, again) = nonces_of(&estate);
+    assert!(sent > 30 && again > 0, "{sent} sent, {again} of them again");
+    let epochs: BTreeSet<Epoch> = estate.bench.segments().iter().map(|(header, _)| header.epoch).collect();
+    assert!(
+        epochs.len() > 2,
+        "a process server that starts anew seals with an epoch of its own: {epochs:?}"
+    );
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use datapath::batch::DiskChanges;
 use datapath::replica::{Consistency, Mark, Tag};
-use datapath::seal::{Epoch, NonceRange, VaultKey};
-use datapath::segment::{Calibration, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
+use datapath::seal::{DiskKey, Epoch, NonceRange, VaultKey};
+use datapath::segment::{Calibration, Sealed, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
 use datapath::{Blob, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 
 use super::Service;
@@ -137,6 +137,30 @@ fn setting() -> Setting {
     };
     setting.bench.run_seconds(1);
     setting
+}
+
+/// A segment of one extent, written once.
+fn sealed(key: &DiskKey, vault: [u8; 16], disk: DiskId, kind: SegmentKind, at: u64, byte: u8, seq: u64) -> Sealed {
+    let run = Run {
+        start: Extent(at),
+        extents: 1,
+        content: Content::Bytes(vec![byte; 4096].into()),
+    };
+    let (first, last) = (WriteSeq(seq), WriteSeq(seq));
+    let changes = DiskChanges {
+        disk,
+        first,
+        last,
+        runs: vec![run],
+        summary: None,
+    };
+    let nonces = NonceRange {
+        epoch: Epoch(1),
+        first: seq * 1000,
+        count: nonces_needed(&changes),
+    };
+    let mut worker = Worker::new(1);
+    seal(&mut worker, key, nonces, vault, kind, &changes, &Calibration::default())
 }
 
 impl Setting {
@@ -278,34 +302,8 @@ impl Setting {
         seq: u64,
         change: impl Fn(&mut Vec<u8>),
     ) -> SegmentHeader {
-        let run = Run {
-            start: Extent(at),
-            extents: 1,
-            content: Content::Bytes(vec![byte; 4096].into()),
-        };
-        let (first, last) = (WriteSeq(seq), WriteSeq(seq));
-        let changes = DiskChanges {
-            disk: DISK,
-            first,
-            last,
-            runs: vec![run],
-            summary: None,
-        };
-        let nonces = NonceRange {
-            epoch: Epoch(1),
-            first: seq * 1000,
-            count: nonces_needed(&changes),
-        };
         let key = VaultKey::public_test_key().disk_key(DISK);
-        let sealed = seal(
-            &mut Worker::new(1),
-            &key,
-            nonces,
-            VAULT,
-            kind,
-            &changes,
-            &Calibration::default(),
-        );
+        let sealed = sealed(&key, VAULT, DISK, kind, at, byte, seq);
         let header = sealed.header.clone();
         let mut bytes = sealed.blob.bytes.to_vec();
         change(&mut bytes);

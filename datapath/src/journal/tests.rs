@@ -1,6 +1,7 @@
 //! What a journal keeps, over cuts at any byte.
 
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
 
 use super::*;
 use crate::content::{Class, Content};
@@ -101,48 +102,143 @@ fn modelled_content_counts_as_much_as_it_describes() {
     assert!(out.len() < 64);
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+/// A journal at the moment of a power cut.
+struct Stopped {
+    files: MemoryFiles,
+    options: JournalOptions,
+    /// Its files in order, and how much of each a flush has covered.
+    names: Vec<(String, usize)>,
+    /// The records above the low-water mark, each with its file and the position after it.
+    records: Vec<(Record, usize, usize)>,
+    acknowledged: u64,
+    flushed: u64,
+}
 
-    /// A cut at any byte of any file leaves exactly the records that were whole before it.
-    #[test]
-    fn a_cut_at_any_byte_leaves_exactly_the_whole_records(
-        fills in prop::collection::vec((0u8..=4, 1u32..3), 1..8),
-        seed in any::<u64>(),
-    ) {
-        let files = MemoryFiles::default();
-        let options = JournalOptions { size_cap: 1 << 20, file_bytes: 12_000 };
-        let mut journal = Journal::create(&files, "j", VM, options).expect("created");
-        let mut ends = Vec::new(); // (file, position after the record)
-        for (n, (fill, extents)) in fills.iter().enumerate() {
-            let fill = if *fill == 4 { 255 } else { *fill };
-            journal.append(&files, &change(n as u64 + 1, seed % 1000, *extents, fill)).expect("room");
-            let file = journal.files.back().expect("a file");
-            ends.push((file.name.clone(), file.len));
+/// Records are appended, flushed up to one of them, acknowledged up to another before it, and appended again.
+fn stopped(fills: &[u8], flushed: usize, acknowledged: usize) -> Stopped {
+    let files = MemoryFiles::default();
+    let options = JournalOptions {
+        size_cap: 1 << 20,
+        file_bytes: 6_000,
+    };
+    let mut journal = Journal::create(&files, "j", VM, options).expect("created");
+    let (mut ends, mut covered) = (Vec::new(), Vec::new());
+    for at in 0..=fills.len() {
+        if at == flushed {
+            // Without a first flush not even the file is there for certain.
+            let names = if at == 0 { Vec::new() } else { files.list("j-") };
+            covered = names
+                .into_iter()
+                .map(|name| (files.content(&name).len(), name))
+                .collect();
+            journal
+                .acknowledge(&files, WriteSeq(acknowledged as u64))
+                .expect("acknowledged");
         }
-        let names = files.list("j-");
-        for (index, name) in names.iter().enumerate() {
-            let whole = files.content(name).len();
-            for cut in (0..whole).filter(|cut| whole - cut < 60 || *cut < 60 || cut % 97 == 0) {
-                let copy = MemoryFiles::default();
-                for (other, n) in names.iter().enumerate() {
-                    let mut bytes = files.content(n);
-                    if other == index { bytes.truncate(cut); }
-                    copy.append(n, Blob::real(bytes)).expect("copied");
-                }
-                let expected = ends.iter().take_while(|(file, end)| {
-                    let at = names.iter().position(|n| n == file).expect("named");
-                    at < index || (at == index && *end <= cut as u64)
-                }).count();
-                let recovered = Journal::open(&copy, "j", VM, options).expect("opened");
-                prop_assert_eq!(recovered.journal.last().0, expected as u64);
-                prop_assert_eq!(all(&recovered.journal, &copy).len(), expected);
-                // And it goes on from there.
-                let mut journal = recovered.journal;
-                journal.append(&copy, &change(expected as u64 + 1, 5, 1, 9)).expect("room");
-                prop_assert_eq!(all(&Journal::open(&copy, "j", VM, options).expect("again").journal, &copy).len(), expected + 1);
+        let Some(fill) = fills.get(at) else { break };
+        let record = change(at as u64 + 1, at as u64 * 3, 1, *fill);
+        journal.append(&files, &record).expect("room");
+        let file = journal.files.back().expect("a file");
+        ends.push((record, file.name.clone(), file.len as usize));
+    }
+    let names: Vec<(String, usize)> = journal
+        .files
+        .iter()
+        .map(|file| {
+            let flushed = covered.iter().find(|(_, name)| *name == file.name);
+            (file.name.clone(), flushed.map_or(0, |(len, _)| *len))
+        })
+        .collect();
+    let records = ends.into_iter().skip(acknowledged).map(|(record, file, end)| {
+        let file = names
+            .iter()
+            .position(|(name, _)| *name == file)
+            .expect("what is needed is kept");
+        (record, file, end)
+    });
+    Stopped {
+        records: records.collect(),
+        names,
+        files,
+        options,
+        acknowledged: acknowledged as u64,
+        flushed: flushed as u64,
+    }
+}
+
+impl Stopped {
+    /// What is on the disk where each file was left at a length.
+    fn left(&self, len: impl Fn(usize) -> usize) -> MemoryFiles {
+        let left = MemoryFiles::default();
+        for (index, (name, flushed)) in self.names.iter().enumerate() {
+            let mut bytes = self.files.content(name);
+            bytes.truncate(len(index));
+            // A file of which nothing was flushed may be there, empty, or not at all.
+            if !bytes.is_empty() || *flushed > 0 || index % 2 == 0 {
+                left.append(name, Blob::real(bytes)).expect("copied");
             }
         }
+        let low = self.files.content("j-low");
+        if !low.is_empty() {
+            left.replace("j-low", Blob::real(low)).expect("copied");
+        }
+        left
+    }
+
+    /// Opening what was left gives the records up to the first that is not whole, and the journal goes on from there.
+    fn opens_to_what_is_whole(&self, len: impl Fn(usize) -> usize) -> Result<usize, TestCaseError> {
+        let files = self.left(&len);
+        let whole = self
+            .records
+            .iter()
+            .take_while(|(_, file, end)| *end <= len(*file))
+            .count();
+        let mut expected: Vec<Record> = self.records[..whole]
+            .iter()
+            .map(|(record, ..)| record.clone())
+            .collect();
+        let Recovered { mut journal, .. } = Journal::open(&files, "j", VM, self.options).expect("opened");
+        let last = self.acknowledged + whole as u64;
+        prop_assert!(last >= self.flushed, "{} was flushed, {} is there", self.flushed, last);
+        prop_assert_eq!((journal.low_water().0, journal.last().0), (self.acknowledged, last));
+        prop_assert_eq!(&all(&journal, &files), &expected);
+        let next = change(last + 1, 5, 1, 0);
+        journal.append(&files, &next).expect("room");
+        expected.push(next);
+        let again = Journal::open(&files, "j", VM, self.options).expect("again");
+        prop_assert_eq!(again.cut_bytes, 0);
+        prop_assert_eq!(&all(&again.journal, &files), &expected);
+        Ok(whole)
+    }
+}
+
+/// Mostly short records, so that every byte can be tried; some hold an extent, so that there are several files.
+fn fills() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(prop_oneof![2 => Just(0u8), 2 => Just(255u8), 1 => 1u8..=3], 1..9)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// A cut at any byte that no flush had covered leaves exactly what was durable: all that was flushed, and of the rest what stands
+    /// whole, in order, before the cut. What was acknowledged stays acknowledged.
+    #[test]
+    fn a_cut_at_any_byte_leaves_exactly_the_durable_records(
+        fills in fills(),
+        flushed in any::<prop::sample::Index>(),
+        acknowledged in any::<prop::sample::Index>(),
+    ) {
+        let flushed = flushed.index(fills.len() + 1);
+        let stopped = stopped(&fills, flushed, acknowledged.index(flushed + 1));
+        for (index, (name, from)) in stopped.names.iter().enumerate() {
+            for cut in *from..=stopped.files.content(name).len() {
+                // The files after it are whole: a disk writes out what was not flushed in any order.
+                stopped.opens_to_what_is_whole(|file| if file == index { cut } else { usize::MAX })?;
+            }
+        }
+        // Where nothing but the flushed bytes is left, nothing but the flushed records is there.
+        let whole = stopped.opens_to_what_is_whole(|file| stopped.names[file].1)?;
+        prop_assert_eq!(stopped.acknowledged + whole as u64, stopped.flushed);
     }
 
     /// No byte of an encoding can change unnoticed, and no bytes whatever make decoding panic.

@@ -19,7 +19,9 @@ use crate::run::{Ended, Observer, RunError, Why};
 
 /// Facts that may wait for the observer.
 const UNSEEN: usize = 64;
-/// How many entries pass between two looks at the observer.
+/// How many entries pass before the observer is asked whether to go on: of a real disk's copy one can take milliseconds.
+const ASKED: u64 = 256;
+/// How many entries pass before the observer is told how far the run is.
 const ENTRIES: u64 = 4096;
 
 /// Lets every other task that is ready run once.
@@ -61,7 +63,7 @@ impl Engine {
 
     /// Whether the observer should look before the next entry, or the run cannot go on.
     pub(crate) fn wants_observer(&self) -> bool {
-        self.log.borrow().unseen() >= UNSEEN || self.entries.get().is_multiple_of(ENTRIES) || self.is_stopped()
+        self.log.borrow().unseen() >= UNSEEN || self.entries.get().is_multiple_of(ASKED) || self.is_stopped()
     }
 
     /// Whether the run cannot go on.
@@ -72,11 +74,10 @@ impl Engine {
     /// Shows the observer what has happened; true where it wants the run to end.
     pub(crate) fn show(&self, observer: &mut dyn Observer) -> bool {
         EventLog::show(&self.log, observer);
-        if self.entries.get() < self.shown.get() {
-            return false;
+        if self.entries.get() >= self.shown.get() {
+            self.shown.set(self.entries.get() + ENTRIES);
+            observer.progress(self.now.get(), self.entries.get());
         }
-        self.shown.set(self.entries.get() + ENTRIES);
-        observer.progress(self.now.get(), self.entries.get());
         observer.interrupted()
     }
 

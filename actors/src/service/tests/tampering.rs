@@ -135,3 +135,118 @@ fn a_segment_changed_before_it_is_folded_never_reaches_the_base() {
         "{latest:?}"
     );
 }
+
+/// What somebody with access to the account, but without its key, can do with whole segments.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    /// The first is deleted.
+    Removed,
+    /// The first is emptied.
+    Emptied,
+    /// The two change places.
+    Exchanged,
+    /// In the first's place stands one sealed under another vault's key, with the first's own header.
+    OtherKey,
+    /// One of another vault, as that vault sealed it.
+    OtherVault,
+    /// One sealed under the key of another disk of this vault, with the first's own header.
+    OtherDisksKey,
+    /// One of another disk of this vault, as it was sealed.
+    OtherDisk,
+}
+
+const DEEDS: [Deed; 7] = [
+    Deed::Removed,
+    Deed::Emptied,
+    Deed::Exchanged,
+    Deed::OtherKey,
+    Deed::OtherVault,
+    Deed::OtherDisksKey,
+    Deed::OtherDisk,
+];
+
+/// Does it to the segments of two batches that follow each other.
+fn commit(s: &Setting, deed: Deed, batch: u64) {
+    let files = s.bench.files(MachineId(STORAGE));
+    let stored = stored(s);
+    let file = |batch: u64| {
+        let ending = format!("/batch-{batch:08}");
+        stored.iter().find(|name| name.ends_with(&ending)).unwrap()
+    };
+    let (one, other) = (file(batch), file(batch + 1));
+    let (ours, foreign) = (VaultKey::public_test_key(), VaultKey::new([9; 32]));
+    let second = DiskId { index: 1, ..DISK };
+    // The content differs from the true one: if it were taken for it, that would show.
+    let put = |key: &DiskKey, vault: [u8; 16], disk: DiskId| {
+        let kind = SegmentKind::Changes { batch };
+        let sealed = sealed(key, vault, disk, kind, batch, 0xee, batch + 1);
+        files.replace(one, sealed.blob).unwrap();
+    };
+    match deed {
+        Deed::Removed => files.remove(one),
+        Deed::Emptied => files.replace(one, Blob::default()).unwrap(),
+        Deed::Exchanged => {
+            let (first, second) = (files.read_all(one).unwrap(), files.read_all(other).unwrap());
+            files.replace(one, second).unwrap();
+            files.replace(other, first).unwrap();
+        }
+        Deed::OtherKey => put(&foreign.disk_key(DISK), VAULT, DISK),
+        Deed::OtherVault => put(&foreign.disk_key(DISK), [8; 16], DISK),
+        Deed::OtherDisksKey => put(&ours.disk_key(second), VAULT, DISK),
+        Deed::OtherDisk => put(&ours.disk_key(second), VAULT, second),
+    }
+}
+
+/// The names that a deed to this batch and the next must bring up.
+fn named(deed: Deed, batch: u64) -> Vec<String> {
+    let name = |batch| format!("vm0/disk0/batch-{batch:08}");
+    match deed {
+        Deed::Exchanged => vec![name(batch), name(batch + 1)],
+        _ => vec![name(batch)],
+    }
+}
+
+#[test]
+fn a_segment_missing_exchanged_or_foreign_at_a_failover_fails_it_with_its_name() {
+    for deed in DEEDS {
+        let mut s = Setting::protected();
+        commit(&s, deed, 2);
+        let job = s.failover(false);
+        let named = named(deed, 2);
+        assert!(
+            matches!(&s.answers[&job], Outcome::Failed(why) if named.iter().any(|name| why.contains(name))),
+            "{deed:?}: {:?}",
+            s.answers[&job]
+        );
+        assert_eq!(refused(&s), named, "{deed:?}");
+        for extent in 0..4 {
+            assert_eq!(
+                s.content("vm0/disk0@azure", extent),
+                None,
+                "{deed:?}: nothing reached a disk"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_segment_missing_exchanged_or_foreign_at_processing_fails_the_latest_point_and_spares_the_points_before_it() {
+    for deed in DEEDS {
+        let mut s = Setting::protected();
+        let headers = [4, 5].map(|batch| s.put(SegmentKind::Changes { batch }, batch, batch as u8, batch + 1));
+        commit(&s, deed, 4);
+        s.tag(4, &headers[0]);
+        s.tag(5, &headers[1]);
+        assert_eq!(refused(&s), named(deed, 4), "{deed:?}");
+        let latest = take(&mut s, PointChoice::Latest);
+        assert!(
+            matches!(&latest, Outcome::Failed(why) if why.contains("batch-00000004")),
+            "{deed:?}: {latest:?}"
+        );
+        assert_eq!(s.content("vm0/disk0@test", 0), None, "{deed:?}");
+        assert_eq!(take(&mut s, PointChoice::LatestProcessed), Outcome::Done, "{deed:?}");
+        let extents = [0, 1, 2, 3, 4, 5].map(|extent| s.content("vm0/disk0@test", extent));
+        let expected = [0xaa, 1, 2, 3, 0, 0].map(Some);
+        assert_eq!(extents, expected, "{deed:?}: nothing of it, nor of what follows it");
+    }
+}
