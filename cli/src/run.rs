@@ -2,7 +2,7 @@
 //!
 //! The one place where the command line meets the scenarios. Nothing is created before the scenario was found good.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use sim::spec::RunOptions;
 use crate::arguments::{Format, RunArguments};
 use crate::failure::{EXPECTATION, Failure, INVARIANT, PASS};
 use crate::observer::Watcher;
-use crate::{repeat, vault_key};
+use crate::{output, repeat, vault_key};
 
 /// Where runs go that were given no folder.
 const RUNS: &str = "runs";
@@ -47,7 +47,10 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         None => RunDirectory::numbered(Path::new(RUNS), &built.plan.scenario, arguments.seed, arguments.force)?,
     };
     if let Some(aside) = directory.moved_aside() {
-        eprintln!("An earlier run did not end; its folder is now {}", aside.display());
+        output::say(&format!(
+            "An earlier run did not end; its folder is now {}",
+            aside.display()
+        ));
     }
     let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupted)?;
     let drill = scenarios::drill::run(built, &run_options(arguments, grain, &directory), &mut watcher);
@@ -107,13 +110,7 @@ fn print(account: &Account, format: Format) -> Result<(), Failure> {
         Format::Human => reports::summary::summary(account),
         Format::Json => format!("{:#}\n", reports::json::summary(account)),
     };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever read has had enough; the record is written.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::Machine(format!("cannot print the result: {error}"))),
-        Ok(()) => Ok(()),
-    }
+    output::print(&text)
 }
 
 fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Failure> {
@@ -183,6 +180,7 @@ fn hear_interrupts() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
+            output::clear_line();
             std::process::exit(i32::from(crate::failure::INTERRUPTED));
         }
     })
