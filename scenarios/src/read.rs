@@ -1,6 +1,7 @@
 //! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
 
 mod estate;
+mod own_disks;
 pub mod plan;
 mod vms;
 mod workload;
@@ -162,7 +163,7 @@ pub(crate) fn unique(diagnosis: &Diagnosis, what: &str, names: &[Located<String>
 fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, text: &str) -> Option<Scenario> {
     let file = Reader::open(diagnosis, &keys::ROOT, root, At::default());
     let Some(head) = file.table("scenario", &keys::SCENARIO) else {
-        if file.node("scenario").is_none() {
+        if file.node("scenario").is_none() && !file.misspelt("scenario") {
             diagnosis.push(Problem::new(
                 At::default(),
                 "the scenario file needs a table `[scenario]`",
