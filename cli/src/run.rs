@@ -52,6 +52,9 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
             aside.display()
         ));
     }
+    if let Some(taken) = directory.passed_over() {
+        output::say(&format!("{taken}: writing to {}", directory.path().display()));
+    }
     let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupted)?;
     let drill = scenarios::drill::run(built, &run_options(arguments, grain, &directory), &mut watcher);
     watcher.progress.end();
