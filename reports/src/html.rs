@@ -95,7 +95,10 @@ fn head(out: &mut String, account: &Account) {
             "recovery points verified",
             format!("{} of {}", words::count(points.verified), words::count(points.made)),
         ),
-        ("recovered disks verified", format!("{good} of {recovered}")),
+        (
+            "recovered disks verified",
+            format!("{good} of {recovered} {}", words::how_compared(result.content)),
+        ),
         ("machines", words::count(result.vms.len() as u64)),
     ];
     let held = account
@@ -134,8 +137,8 @@ fn certificate(out: &mut String, account: &Account) {
         ("digest of the event log", hex(&account.digest)),
         ("run directory", account.directory.display().to_string()),
         ("files in it", files(account)),
-        ("lines in the event log", words::count(account.events)),
-        ("queue entries delivered", words::count(account.entries)),
+        ("events (lines of the event log)", words::count(account.events)),
+        ("entries of the simulation's queue", words::count(account.entries)),
         ("firedrill", account.version.clone()),
     ];
     out.push_str(

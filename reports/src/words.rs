@@ -129,6 +129,16 @@ pub fn grain(grain: Grain) -> &'static str {
     }
 }
 
+/// How what was recovered was compared, where it was not byte for byte.
+#[must_use]
+pub fn how_compared(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Real => "",
+        Grain::Extent => "by version",
+        Grain::Aggregate => "by sequence and size",
+    }
+}
+
 /// A network.
 #[must_use]
 pub fn network(network: NetworkKind) -> &'static str {

@@ -1,7 +1,7 @@
 //! What the scenario expects, held against the result of a run: each that does not hold becomes a finding that names its margin.
 
 use actors::facts::{FailoverKind, StepOutcome};
-use datapath::{SimTime, VmId};
+use datapath::{Grain, SimTime, VmId};
 use sim::metrics::{Finding, FindingClass, RunResult, StepResult, VmResult};
 
 use crate::build::{Plan, PlannedStep};
@@ -87,7 +87,12 @@ fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult) -> O
         Bound::Verified => {
             let of = result.disks.iter().filter(|disk| vms.iter().any(|vm| vm.vm == disk.vm));
             let (all, good) = of.fold((0, 0), |(all, good), disk| (all + 1, good + u64::from(disk.verified)));
-            Some(format!("{good} of {all} disks"))
+            let how = match result.content {
+                Grain::Real => "",
+                Grain::Extent => ", by version",
+                Grain::Aggregate => ", by sequence and size",
+            };
+            Some(format!("{good} of {all} disks{how}"))
         }
     }
 }

@@ -217,6 +217,8 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
     if disks.is_empty() {
         return;
     }
+    let how = words::how_compared(account.result.content);
+    let verified = format!("verified {how}");
     let rows = disks.iter().take(ROWS_MAX).map(|disk| {
         vec![
             account.names.disk(disk.disk).to_string(),
@@ -224,7 +226,12 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             words::moment(disk.at),
             format!("{}/{}", disk.protection, disk.point),
             words::bytes(disk.bytes),
-            if disk.verified { "verified" } else { "NOT VERIFIED" }.to_owned(),
+            if disk.verified {
+                verified.trim_end()
+            } else {
+                "NOT VERIFIED"
+            }
+            .to_owned(),
             or_dash(account.file_of(disk).map(|file| file.file.display().to_string())),
             or_dash(disk.blake3.clone()),
         ]
