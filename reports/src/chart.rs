@@ -93,11 +93,32 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// A figure with nothing to draw: its note says so, where an empty chart would leave the reader to guess.
+    #[must_use]
+    pub fn without_drawing(id: &'static str, title: &str, note: String) -> Figure {
+        Figure {
+            id,
+            title: title.to_owned(),
+            note,
+            height: 0.0,
+            drawing: String::new(),
+            legend: Vec::new(),
+            table: Table::default(),
+        }
+    }
+
     /// As HTML.
     #[must_use]
     pub fn html(&self) -> String {
         let (id, title, note) = (self.id, escape(&self.title), escape(&self.note));
         let mut out = String::new();
+        if self.drawing.is_empty() {
+            let _ = writeln!(
+                out,
+                "<figure id=\"{id}\"><figcaption><h3>{title}</h3><p>{note}</p></figcaption></figure>"
+            );
+            return out;
+        }
         let _ = write!(
             out,
             "<figure id=\"{id}\"><figcaption><h3>{title}</h3><p>{note}</p></figcaption>\n<ul class=\"legend\">"

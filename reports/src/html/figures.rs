@@ -30,7 +30,7 @@ pub(super) fn states(account: &Account) -> Figure {
 
 /// All other charts.
 pub(super) fn all(account: &Account) -> Vec<Figure> {
-    let mut figures = vec![rpo(account), backlog(account).draw()];
+    let mut figures = vec![rpo(account), backlog(account)];
     figures.extend(links(account).map(|panels| panels.draw()));
     figures
 }
@@ -230,22 +230,14 @@ fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
 }
 
 /// Backlog of all machines together.
-fn backlog(account: &Account) -> Lines {
+fn backlog(account: &Account) -> Figure {
+    const NOTE: &str = "Bytes of all machines that wait to become a recovery point, by the place where they wait. Each place samples once \
+                        a minute, so what came and went in between is not seen.";
     let until = end_ms(account);
-    let stretch = until.div_ceil(SLOTS).max(1);
-    // Of each stretch of time, the moment at which most waited.
-    let mut slots: BTreeMap<u64, &BacklogSample> = BTreeMap::new();
-    for sample in &account.result.backlog {
-        let greatest = slots.entry(ms(sample.at) / stretch).or_insert(sample);
-        if sample.total() > greatest.total() {
-            *greatest = sample;
-        }
+    let sums = backlog_sums(&account.result.backlog, until);
+    if sums.iter().all(|(_, sum)| *sum == [0; 3]) {
+        return Figure::without_drawing("backlog", "Backlog", format!("Nothing waited at any sample. {NOTE}"));
     }
-    let held = |sample: &BacklogSample| [sample.source_bytes, sample.process_server_bytes, sample.target_bytes];
-    let sums: Vec<(u64, [u64; 3])> = slots
-        .into_iter()
-        .map(|(slot, sample)| (slot * stretch, held(sample)))
-        .collect();
     let places = [
         "source (journal)",
         "process server (cache)",
@@ -258,7 +250,7 @@ fn backlog(account: &Account) -> Lines {
     Lines {
         id: "backlog",
         title: "Backlog".into(),
-        note: "Bytes of all machines that wait to become a recovery point, by the place where they wait.".into(),
+        note: NOTE.into(),
         unit: Unit::Bytes,
         kind: Kind::Stacked,
         until,
@@ -266,6 +258,30 @@ fn backlog(account: &Account) -> Lines {
         limits: vec![],
         at_least: 0,
     }
+    .draw()
+}
+
+/// Of each stretch of time the moment at which most waited, and, where samples are missing after it, what waited at its end: a peak is
+/// not drawn past its stretch.
+fn backlog_sums(samples: &[BacklogSample], until: u64) -> Vec<(u64, [u64; 3])> {
+    let stretch = until.div_ceil(SLOTS).max(1);
+    let mut slots: BTreeMap<u64, (&BacklogSample, &BacklogSample)> = BTreeMap::new();
+    for sample in samples {
+        let (greatest, last) = slots.entry(ms(sample.at) / stretch).or_insert((sample, sample));
+        if sample.total() > greatest.total() {
+            *greatest = sample;
+        }
+        *last = sample;
+    }
+    let held = |sample: &BacklogSample| [sample.source_bytes, sample.process_server_bytes, sample.target_bytes];
+    let mut sums = Vec::with_capacity(slots.len() * 2);
+    for (slot, (greatest, last)) in &slots {
+        sums.push((slot * stretch, held(greatest)));
+        if !slots.contains_key(&(slot + 1)) {
+            sums.push((((slot + 1) * stretch).min(until), held(last)));
+        }
+    }
+    sums
 }
 
 /// A plot for each of the busiest links, if any carried something.
@@ -360,4 +376,27 @@ fn peak_rate(link: &LinkResult) -> u64 {
 fn rate(sample: &LinkSample) -> u64 {
     let nanoseconds = u128::from(sample.to.since(sample.from).max(1));
     u64::try_from(u128::from(sample.bytes) * 8 * 1_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_of_backlog_falls_to_what_waited_last() {
+        let sample = |second: u64, bytes| BacklogSample {
+            at: SimTime(second * 1_000_000_000),
+            source_bytes: bytes,
+            process_server_bytes: 0,
+            target_bytes: 0,
+        };
+        // Stretches of ten seconds.
+        let until = SLOTS * 10_000;
+        let sums = backlog_sums(
+            &[sample(1, 5), sample(4, 9), sample(8, 0), sample(61, 3), sample(70, 2)],
+            until,
+        );
+        let drawn: Vec<(u64, u64)> = sums.iter().map(|(at, sum)| (at / 1000, sum[0])).collect();
+        assert_eq!(drawn, [(0, 9), (10, 0), (60, 3), (70, 2), (80, 2)]);
+    }
 }
