@@ -188,7 +188,8 @@ fn modelled(out: &mut String, account: &Account) {
          <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock; it runs while \
          the machine runs and is protected, and its percentiles are over that time. RTO runs from the operator's start of a \
          failover to the workload's first answered request. What was lost is what the guest had acknowledged after the mark of \
-         the point that was recovered.</li></ul></section>"
+         the point that was recovered; its seconds run from that mark to the end of the source's life. A failover to `latest` also \
+         takes what was stored after the newest point, so it can lose less than the RPO.</li></ul></section>"
     );
 }
 

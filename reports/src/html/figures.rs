@@ -156,9 +156,9 @@ fn rpo(account: &Account) -> Figure {
     Panels {
         id: "rpo",
         title: "RPO over time".into(),
-        note: "How old the newest recovery point at the target was, as the product reports it: what a disaster at that moment would \
-             have cost. A line runs while the machine runs and is protected."
-        .into(),
+        note: "How old the newest recovery point at the target was, as the product reports it. A line runs while the machine runs \
+             and is protected. A failover to the latest also takes what was stored after that point, so it can lose less."
+            .into(),
         until,
         plots: vms.iter().map(of_vm).collect(),
         colours: vec!["RPO".into()],

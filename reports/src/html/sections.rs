@@ -180,8 +180,9 @@ pub(super) fn machines(out: &mut String, account: &Account) {
     };
     section(out, "machines", &title, &table, all);
     out.push_str(
-        "<p class=\"note\">RPO p50 and p99: in 50 and 99 % of the time no more than this could have been lost. Lost: what the \
-         guest had acknowledged and the failover did not bring back.",
+        "<p class=\"note\">RPO p50 and p99: in 50 and 99 % of the time the newest recovery point at the target was no older than \
+         this. Lost: what the guest had acknowledged and the failover did not bring back; a failover to the latest also takes what \
+         was stored after the newest point, so it can lose less than the RPO.",
     );
     if all > VMS_ALL_MAX {
         out.push_str(" Worst first: by what was lost, then by RTO, then by RPO.</p>\n");
