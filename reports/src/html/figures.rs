@@ -310,8 +310,9 @@ fn links(account: &Account) -> Option<Panels> {
             Some(Lines {
                 id: "links",
                 title: format!(
-                    "{}: at most {} of {} ({})",
+                    "{}: busiest {}: mean {} of {} ({})",
                     link.name,
+                    busiest(directions(number)),
                     words::rate(peak(number)),
                     words::rate(link.bits_per_second),
                     Unit::PerMille.words(share(number))
@@ -365,6 +366,18 @@ fn throughput(link: &LinkResult) -> Series {
     Series {
         name: if link.back { "back" } else { "there" }.into(),
         points,
+    }
+}
+
+/// How long the interval of the highest mean is: a minute, unless the run is so long that its series was thinned.
+fn busiest<'a>(directions: impl Iterator<Item = &'a LinkResult>) -> String {
+    let samples = directions.flat_map(|link| &link.series);
+    match samples
+        .max_by_key(|sample| rate(sample))
+        .map(|peak| milliseconds(peak.to.since(peak.from)))
+    {
+        None | Some(60_000) => "minute".to_owned(),
+        Some(length) => words::duration(length),
     }
 }
 
