@@ -153,10 +153,14 @@ fn run_options(arguments: &RunArguments, grain: Grain, directory: &RunDirectory)
 /// What the steps are called.
 fn step_names(plan: &Plan) -> Vec<StepName> {
     let named = plan.steps.iter().map(|step| {
-        let mut text = step.name.clone();
-        if step.name != step.action {
-            text.push_str(&format!(" ({})", step.action));
-        }
+        let done = match step.object.is_empty() {
+            true => step.action.to_owned(),
+            false => format!("{} {}", step.action, step.object),
+        };
+        let mut text = match step.name == step.action {
+            true => done,
+            false => format!("{} ({done})", step.name),
+        };
         // A step that only joins others is nobody's.
         if step.line == 0 {
             text.clear();
@@ -165,6 +169,7 @@ fn step_names(plan: &Plan) -> Vec<StepName> {
             text,
             step: step.step,
             vm: step.vm.and_then(|vm| plan.vms.get(vm.0 as usize)).cloned(),
+            expected: step.expected.clone(),
         }
     });
     named.collect()

@@ -95,18 +95,17 @@ fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
     const INDENT: usize = 34;
     writeln!(out, "\nSteps")?;
     for group in groups.iter().take(STEPS_SHOWN) {
-        let (took, why) = match &group.outcome {
-            StepOutcome::Done => (group.took_ms.map_or_else(String::new, durations), None),
-            StepOutcome::Refused(why) => ("refused".to_owned(), Some(why)),
-            StepOutcome::Failed(why) => ("failed".to_owned(), Some(why)),
-            StepOutcome::Started => ("not done".to_owned(), None),
+        let (took, why) = match (group.refused_or_failed(), &group.outcome) {
+            (Some((word, why)), _) => (word, Some(account.names.with_segments_named(why))),
+            (None, StepOutcome::Started) => ("not done".to_owned(), None),
+            (None, _) => (group.took_ms.map_or_else(String::new, durations), None),
         };
         let name = match group.vms.len() {
             0 => group.text.clone(),
             _ => format!("{} {}", group.text, list(&group.vms, VMS_NAMED)),
         };
         let mut lines = wrapped(&name, WIDTH - INDENT);
-        lines.extend(why.map(|why| wrapped(why, WIDTH - INDENT)).unwrap_or_default());
+        lines.extend(why.map(|why| wrapped(&why, WIDTH - INDENT)).unwrap_or_default());
         for (number, line) in lines.iter().enumerate() {
             match number {
                 0 => writeln!(out, "  {}  {took:>20}  {line}", moment(group.started))?,
@@ -292,7 +291,8 @@ fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
             FindingClass::Expectation => "expectation",
         };
         writeln!(out, "  {}  {class} {}", moment(finding.at), finding.name)?;
-        for line in finding.text.lines().flat_map(|line| wrapped(line, WIDTH - 12)) {
+        let text = account.names.with_segments_named(&finding.text);
+        for line in text.lines().flat_map(|line| wrapped(line, WIDTH - 12)) {
             writeln!(out, "            {line}")?;
         }
     }

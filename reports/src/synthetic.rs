@@ -238,6 +238,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                     text: text.to_owned(),
                     step: number,
                     vm: vm.map(str::to_owned),
+                    ..StepName::default()
                 })
                 .collect(),
         },

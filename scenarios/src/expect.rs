@@ -176,6 +176,12 @@ fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, en
     })
 }
 
+/// Whether a step ended as it was to.
+#[must_use]
+pub fn as_expected(expected: &Expected, outcome: &StepOutcome) -> bool {
+    unexpected(expected, outcome).is_none()
+}
+
 /// How an ended step differs from what was expected; none where it does not.
 fn unexpected(expected: &Expected, outcome: &StepOutcome) -> Option<String> {
     let (ending, told) = match outcome {

@@ -62,7 +62,7 @@ pub(super) fn findings(out: &mut String, account: &Account) {
             escape(&finding.name),
             words::moment(finding.at),
             escape(&vm),
-            escape(&finding.text)
+            escape(&account.names.with_segments_named(&finding.text))
         );
     }
     if findings.len() > FINDINGS_OPEN {
@@ -104,11 +104,10 @@ pub(super) fn expectations(out: &mut String, account: &Account) {
 pub(super) fn steps(out: &mut String, account: &Account) {
     let groups = account.step_groups();
     let rows = (1..).zip(&groups).take(ROWS_MAX).map(|(number, group)| {
-        let outcome = match &group.outcome {
-            StepOutcome::Started => "not done".to_owned(),
-            StepOutcome::Done => "done".to_owned(),
-            StepOutcome::Refused(why) => format!("refused: {why}"),
-            StepOutcome::Failed(why) => format!("failed: {why}"),
+        let outcome = match (group.refused_or_failed(), &group.outcome) {
+            (Some((word, why)), _) => format!("{word}: {}", account.names.with_segments_named(why)),
+            (None, StepOutcome::Started) => "not done".to_owned(),
+            (None, _) => "done".to_owned(),
         };
         vec![
             number.to_string(),
@@ -271,7 +270,7 @@ pub(super) fn alerts(out: &mut String, account: &Account) {
                 } else {
                     alert.code.clone()
                 },
-                alert.text.clone(),
+                account.names.with_segments_named(&alert.text),
             ]
         });
         let table = Table {
@@ -292,7 +291,7 @@ pub(super) fn alerts(out: &mut String, account: &Account) {
                 words::moment(refusal.at),
                 who(refusal.vm),
                 refusal.operation.clone(),
-                refusal.why.clone(),
+                account.names.with_segments_named(&refusal.why),
             ]
         });
         let table = Table {
