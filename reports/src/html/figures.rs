@@ -21,7 +21,7 @@ const SLOTS: u64 = 240;
 /// Links drawn, the busiest ones.
 const LINKS_SHOWN: usize = 6;
 /// A threshold so many times higher than all that was reached is beyond the scale.
-const THRESHOLD_TIMES: u64 = 6;
+const THRESHOLD_TIMES: u64 = 2;
 
 /// States of the machines, with the steps' marks.
 pub(super) fn states(account: &Account) -> Figure {
