@@ -46,6 +46,7 @@ pub fn html(account: &Account) -> String {
         out.push_str(&figure.html());
     }
     out.push_str("</section>\n");
+    sections::copies(&mut out, account);
     sections::recovered(&mut out, account);
     sections::alerts(&mut out, account);
     sections::checks(&mut out, account);
@@ -213,6 +214,7 @@ mod tests {
             "rpo",
             "backlog",
             "links",
+            "copies",
             "disks",
             "checks",
             "repeat",

@@ -72,9 +72,23 @@ fn bands(account: &Account) -> Bands {
             name: words::state(state).into(),
             class: colour(state).into(),
         });
+        let dark = vm.dark.iter().map(|&(from, to)| Band {
+            from: ms(from),
+            to: ms(to),
+            name: "no copy of it runs".into(),
+            class: "hatch".into(),
+        });
+        let tests = vm.tests.iter().map(|&(from, to)| Band {
+            from: ms(from),
+            to: to.map_or(until, ms),
+            name: "a test failover runs".into(),
+            class: "s1".into(),
+        });
         rows.push(Row {
             name: vm.name.clone(),
             bands: bands.collect(),
+            hatched: dark.collect(),
+            below: tests.collect(),
         });
     }
     let shown = rows.len();
@@ -97,7 +111,9 @@ fn bands(account: &Account) -> Bands {
         } else {
             "Steps and states".into()
         },
-        note: "A band lasts as long as its state; the numbers are the steps in the table below.".into(),
+        note: "A band lasts as long as its state. Hatched: no copy of the machine runs. A thin line below: the copy of a test failover \
+               runs. The numbers are the steps in the table below."
+            .into(),
         until,
         marks: marks.collect(),
         legend: legend

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use actors::facts::{FailoverKind, StepOutcome};
-use sim::metrics::FindingClass;
+use sim::metrics::{FindingClass, milliseconds};
 
 use super::{VMS_ALL_MAX, worst};
 use crate::account::Account;
@@ -210,6 +210,44 @@ fn estate(out: &mut String, account: &Account) {
         &table,
         0,
     );
+}
+
+/// The copies of disks: initial replication, resynchronizations, the way back.
+pub(super) fn copies(out: &mut String, account: &Account) {
+    let shown = worst(account);
+    let copies: Vec<_> = shown.iter().flat_map(|vm| &vm.copies).collect();
+    if copies.is_empty() {
+        return;
+    }
+    let rows = copies.iter().take(ROWS_MAX).map(|copy| {
+        let took = copy.ended.map(|ended| milliseconds(ended.since(copy.started)));
+        vec![
+            account.names.disk(copy.disk).to_string(),
+            copy.protection.to_string(),
+            if copy.by_checksum { "by checksum" } else { "whole" }.to_owned(),
+            words::moment(copy.started),
+            took.map_or_else(|| "not ended".to_owned(), words::duration),
+            words::bytes(copy.processed_bytes.saturating_sub(copy.skipped_bytes)),
+            words::bytes(copy.skipped_bytes),
+            words::bytes(copy.matched_bytes),
+            words::bytes(copy.sent_bytes),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "disk",
+            "protection",
+            "copied",
+            "began",
+            "took",
+            "read",
+            "skipped (unused)",
+            "matched",
+            "sent",
+        ]),
+        rows: rows.collect(),
+    };
+    section(out, "copies", "Copies of disks", &table, copies.len());
 }
 
 pub(super) fn recovered(out: &mut String, account: &Account) {
