@@ -637,11 +637,10 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
                 )),
             );
         }
-        let line = context.line(table.at);
         expects.extend(bounds.into_iter().map(|what| Expect {
             vms: chosen.clone(),
             what,
-            line,
+            line: context.line(table.key_at(what.key())),
         }));
     }
     expects
