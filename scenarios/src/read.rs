@@ -164,7 +164,11 @@ pub(crate) fn unique(diagnosis: &Diagnosis, what: &str, names: &[Located<String>
 fn no_scenario(root: &Table) -> Option<Problem> {
     let known = || keys::ROOT.keys.iter().map(|key| key.name);
     let (first, at, _) = root.entries.first()?;
-    if root.entries.iter().any(|(name, _, _)| known().any(|known| known == name)) {
+    if root
+        .entries
+        .iter()
+        .any(|(name, _, _)| known().any(|known| known == name))
+    {
         return None;
     }
     Some(

@@ -74,6 +74,8 @@ pub(crate) struct VmFigures {
     newest_batch: Option<(WriteSeq, SimTime)>,
     points: Vec<PointResult>,
     copies: Vec<CopyResult>,
+    /// A life of it has run.
+    lived: bool,
     /// Since when none of its lives runs, where one had.
     dark_since: Option<SimTime>,
     dark: Vec<(SimTime, SimTime)>,
@@ -105,6 +107,7 @@ impl VmFigures {
                 target_bytes: 0,
             },
             backlog: backlog_series(cap),
+            lived: false,
             dark_since: None,
             dark: Vec::new(),
             tests: Vec::new(),
@@ -197,10 +200,11 @@ impl VmFigures {
     /// A life of it has begun or ended.
     fn lives_changed(&mut self, at: SimTime) {
         self.rpo_follows(at);
-        if self.running.is_empty() {
+        if !self.running.is_empty() {
+            self.lived = true;
+            self.dark.extend(self.dark_since.take().map(|since| (since, at)));
+        } else if self.lived {
             self.dark_since.get_or_insert(at);
-        } else if let Some(since) = self.dark_since.take() {
-            self.dark.push((since, at));
         }
     }
 
@@ -427,4 +431,48 @@ fn failover(
         FailoverPhase::WorkloadUp => &mut failover.workload_up,
     };
     slot.get_or_insert(at);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(second: u64, bytes: u64) -> BacklogSample {
+        BacklogSample {
+            at: SimTime(second * 1_000_000_000),
+            source_bytes: bytes,
+            process_server_bytes: 0,
+            target_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn a_thinned_backlog_keeps_its_peaks_and_what_they_fell_to() {
+        let mut series = backlog_series(16);
+        for second in 0..1000 {
+            series.push(sample(second, if second == 333 { 99 } else { 1 }).into());
+        }
+        series.push(sample(1000, 0).into());
+        let samples = backlog_samples(series);
+        assert!(samples.len() <= 16, "{}", samples.len());
+        assert!(samples.contains(&sample(333, 99)));
+        assert_eq!(samples.last(), Some(&sample(1000, 0)));
+        assert!(samples.is_sorted_by_key(|sample| sample.at));
+    }
+
+    #[test]
+    fn a_machine_is_dark_from_its_last_life_to_its_next() {
+        let (source, azure) = (MachineId(1), MachineId(2));
+        let mut vm = VmFigures::new("app", 16);
+        vm.lives_changed(SimTime(1));
+        vm.running.push(source);
+        vm.lives_changed(SimTime(5));
+        vm.power_lost(SimTime(10), source);
+        vm.power_lost(SimTime(12), source);
+        vm.running.push(azure);
+        vm.lives_changed(SimTime(30));
+        vm.power_lost(SimTime(40), azure);
+        let result = vm.finish(VmId(0), SimTime(50));
+        assert_eq!(result.dark, [(SimTime(10), SimTime(30)), (SimTime(40), SimTime(50))]);
+    }
 }
