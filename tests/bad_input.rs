@@ -63,7 +63,7 @@ fn a_wrong_unit_is_shown_with_what_is_accepted() {
 #[test]
 fn a_step_that_names_no_machine_is_shown() {
     let (_keep, path) = scenario_with(|text| {
-        format!("{text}\n[[step]]\nname = \"lost\"\ndo = \"commit\"\nvm = \"vm9\"\nafter = \"start\"\n")
+        format!("{text}\n[[step]]\nname = \"lost\"\ndo = \"commit\"\nvm = \"vm9\"\nafter = \"commit\"\n")
     });
     refused(&path, &[], 2, &["changed.toml:", "vm9"]);
 }
