@@ -15,6 +15,8 @@ fn refused(scenario: &str, arguments: &[&str], code: i32, words: &[&str]) {
     for word in words {
         assert!(stderr.contains(word), "no `{word}` in:\n{stderr}");
     }
+    // One thing is wrong, so one thing is said.
+    assert_eq!(stderr.matches("error:").count(), 1, "{stderr}");
     assert!(!stderr.contains("panicked"), "{stderr}");
     assert!(!target.exists(), "nothing half-written");
 }
@@ -61,7 +63,7 @@ fn a_wrong_unit_is_shown_with_what_is_accepted() {
 #[test]
 fn a_step_that_names_no_machine_is_shown() {
     let (_keep, path) = scenario_with(|text| {
-        format!("{text}\n[[step]]\nname = \"lost\"\ndo = \"commit\"\nvm = \"vm9\"\nafter = \"start\"\n")
+        format!("{text}\n[[step]]\nname = \"lost\"\ndo = \"commit\"\nvm = \"vm9\"\nafter = \"commit\"\n")
     });
     refused(&path, &[], 2, &["changed.toml:", "vm9"]);
 }
@@ -77,6 +79,13 @@ fn an_empty_image_is_refused() {
         2,
         &["empty.raw"],
     );
+}
+
+#[test]
+fn a_folder_is_no_image() {
+    let out = folder();
+    let flag = format!("vm1.os={}", out.path().display());
+    refused(ONE_DISK, &["--disk", &flag], 2, &["is no file"]);
 }
 
 #[test]
@@ -119,7 +128,13 @@ fn a_disk_larger_than_allowed_is_refused_with_the_rule() {
 #[test]
 fn an_image_that_is_not_there_is_refused() {
     refused(ONE_DISK, &["--disk", "vm1.os=/no/such/image"], 2, &["/no/such/image"]);
-    refused(ONE_DISK, &["--disk", "vm1.nothing=Cargo.toml"], 2, &["nothing"]);
+    refused(
+        ONE_DISK,
+        &["--disk", "vm1.nothing=Cargo.toml"],
+        2,
+        &["nothing", "vm1.os"],
+    );
+    refused(ONE_DISK, &["--disk", "vm1.nothing=/no/such/image"], 2, &["vm1.nothing"]);
 }
 
 #[test]
@@ -165,6 +180,26 @@ fn a_folder_that_cannot_be_written_is_the_machines_failure() {
     let (code, _, stderr) = run(ONE_DISK, &file.join("run"), &[]);
     assert_eq!(code, 3, "{stderr}");
     assert!(stderr.contains("file"), "{stderr}");
+}
+
+#[test]
+fn output_that_nobody_takes_is_no_panic() {
+    let (_keep, broken) = scenario_with(|text| text.replacen("rate =", "rte =", 1));
+    // A disk that is full, and a pipe whose reader is gone.
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("there");
+    let gone = || std::io::pipe().expect("a pipe").1;
+    for (arguments, code) in [(&["run", broken.as_str()][..], 2), (&["rnu"], 2), (&[], 3)] {
+        let command = || {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_firedrill"));
+            command.args(arguments).current_dir(common::root());
+            command
+        };
+        let status = command().stdout(full()).stderr(full()).status().expect("started");
+        assert_eq!(status.code(), Some(code), "{arguments:?} to a full disk");
+        let status = command().stdout(gone()).stderr(gone()).status().expect("started");
+        let code = if arguments.is_empty() { 0 } else { code };
+        assert_eq!(status.code(), Some(code), "{arguments:?} to nobody");
+    }
 }
 
 #[test]

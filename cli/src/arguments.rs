@@ -31,7 +31,7 @@ pub struct RunArguments {
     #[arg(value_name = "SCENARIO.toml")]
     pub scenario: PathBuf,
     /// The seed of all randomness: the same seed gives the same run
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = seed)]
     pub seed: u64,
     /// What carries the messages
     #[arg(long, value_enum, default_value_t = Network::Event)]
@@ -132,6 +132,12 @@ pub enum Format {
     Json,
 }
 
+/// A seed.
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("a whole number from 0 to {} is expected", u64::MAX))
+}
+
 /// `LEFT=RIGHT`, both of them something.
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -150,6 +156,14 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_seed_is_a_whole_number() {
+        assert_eq!(seed("18446744073709551615"), Ok(u64::MAX));
+        for wrong in ["abc", "-1", "1.5", "18446744073709551616", ""] {
+            assert!(seed(wrong).unwrap_err().contains("a whole number"), "{wrong}");
+        }
     }
 
     #[test]

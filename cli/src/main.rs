@@ -3,6 +3,7 @@
 mod arguments;
 mod failure;
 mod observer;
+mod output;
 mod progress;
 mod repeat;
 mod run;
@@ -38,16 +39,13 @@ fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let ended = match &arguments.command {
-        None => {
-            print!("{WELCOME}");
-            Ok(failure::PASS)
-        }
+        None => output::print(WELCOME).map(|()| failure::PASS),
         Some(Command::Run(arguments)) => run::run(arguments),
     };
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("{}", failure.text(run::coloured()).trim_end());
+            output::say(failure.text(run::coloured()).trim_end());
             ExitCode::from(failure.code())
         }
     }
@@ -60,7 +58,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if error.kind() == ErrorKind::InvalidSubcommand {
         let command = Arguments::command();
         let known: Vec<&str> = command.get_subcommands().map(|known| known.get_name()).collect();
-        eprintln!("commands: {}", known.join(", "));
+        output::say(&format!("commands: {}", known.join(", ")));
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(failure::INPUT))
 }

@@ -65,7 +65,7 @@ impl<'a> Watcher<'a> {
             grain,
             output,
             interrupted,
-            progress: Progress::new(),
+            progress: Progress::new(&names.steps),
             stored_bytes: 0,
             disk_files: Vec::new(),
             failure: None,
@@ -150,10 +150,7 @@ impl Observer for Watcher<'_> {
             return;
         }
         match fact {
-            Fact::Step {
-                step,
-                outcome: StepOutcome::Started,
-            } => self.progress.step(self.names.step(*step)),
+            Fact::Step { step, outcome } => self.progress.step(*step, *outcome != StepOutcome::Started),
             Fact::SegmentStored { stored_bytes, .. } => {
                 self.stored_bytes += stored_bytes;
                 self.progress.stored(self.stored_bytes);
@@ -177,8 +174,8 @@ impl Observer for Watcher<'_> {
         }
     }
 
-    fn progress(&mut self, now: SimTime, entries: u64) {
-        self.progress.at(now, entries);
+    fn progress(&mut self, now: SimTime, _entries: u64) {
+        self.progress.at(now, &self.names.steps);
     }
 
     fn interrupted(&self) -> bool {

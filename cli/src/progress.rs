@@ -5,18 +5,22 @@ use std::time::{Duration, Instant};
 
 use datapath::SimTime;
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reports::names::StepName;
+
+/// Columns of the line, those of the spinner left out: it fits a terminal that nobody has made wider.
+const COLUMNS: usize = 78;
 
 /// One line on stderr: simulated clock, step, bytes, speed.
 pub struct Progress {
     bar: Option<ProgressBar>,
     began: Instant,
-    step: String,
+    steps: Steps,
     stored_bytes: u64,
 }
 
 impl Progress {
     /// A line, where stderr is a terminal.
-    pub fn new() -> Progress {
+    pub fn new(names: &[StepName]) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
             bar.set_style(
@@ -29,14 +33,14 @@ impl Progress {
         Progress {
             bar,
             began: Instant::now(),
-            step: "starting".to_owned(),
+            steps: Steps::new(names),
             stored_bytes: 0,
         }
     }
 
-    /// The step that began last.
-    pub fn step(&mut self, step: String) {
-        self.step = step;
+    /// A step has begun, or ended.
+    pub fn step(&mut self, step: u32, ended: bool) {
+        self.steps.heard(step as usize, ended);
     }
 
     /// Bytes that reached the target so far.
@@ -45,30 +49,26 @@ impl Progress {
     }
 
     /// Where the run is.
-    pub fn at(&self, now: SimTime, entries: u64) {
+    pub fn at(&self, now: SimTime, names: &[StepName]) {
         if let Some(bar) = &self.bar {
-            let wall_ms = self.wall_ms().max(1);
-            let events = entries.saturating_mul(1000) / wall_ms;
-            let times = sim::metrics::milliseconds(now.0) / wall_ms;
-            bar.set_message(format!(
-                "{}  {}  {} stored  {} times real time  {} events/s",
-                reports::words::moment(now),
-                self.step,
+            let times = sim::metrics::milliseconds(now.0) / self.wall_ms().max(1);
+            let before = format!("{}  ", reports::words::moment(now));
+            let after = format!(
+                "  {} stored, {} times real time",
                 reports::words::bytes(self.stored_bytes),
-                reports::words::count(times),
-                reports::words::count(events),
-            ));
+                reports::words::count(times)
+            );
+            let room = COLUMNS.saturating_sub(before.chars().count() + after.chars().count());
+            bar.set_message(format!("{before}{}{after}", cut(&self.steps.words(names), room)));
         }
     }
 
     /// Something that takes a while and is no part of the simulation.
     pub fn doing(&self, what: &str, done_bytes: u64, all_bytes: u64) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!(
-                "{what}  {} of {}",
-                HumanBytes(done_bytes),
-                HumanBytes(all_bytes)
-            ));
+            let after = format!("  {} of {}", HumanBytes(done_bytes), HumanBytes(all_bytes));
+            let room = COLUMNS.saturating_sub(after.chars().count());
+            bar.set_message(format!("{}{after}", cut(what, room)));
         }
     }
 
@@ -82,5 +82,102 @@ impl Progress {
     /// Milliseconds since the start.
     pub fn wall_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Which steps run, and which is next.
+struct Steps {
+    /// Those that have begun and not ended, in the order in which they began.
+    running: Vec<usize>,
+    begun: Vec<bool>,
+    /// The first that has not begun. A step without a name only joins others and is passed over.
+    next: usize,
+    /// Steps of the scenario.
+    all: usize,
+}
+
+impl Steps {
+    fn new(names: &[StepName]) -> Steps {
+        let mut steps = Steps {
+            running: Vec::new(),
+            begun: names.iter().map(|name| name.text.is_empty()).collect(),
+            next: 0,
+            all: names.iter().map(|name| name.step + 1).max().unwrap_or(0),
+        };
+        steps.pass();
+        steps
+    }
+
+    fn heard(&mut self, step: usize, ended: bool) {
+        self.running.retain(|running| *running != step);
+        if let Some(begun) = self.begun.get_mut(step) {
+            *begun = true;
+        }
+        if !ended {
+            self.running.push(step);
+        }
+        self.pass();
+    }
+
+    fn pass(&mut self) {
+        while self.begun.get(self.next) == Some(&true) {
+            self.next += 1;
+        }
+    }
+
+    /// `step 3 of 9: enable app`, or what is waited for.
+    fn words(&self, names: &[StepName]) -> String {
+        let named = |step: usize| names.get(step).filter(|name| !name.text.is_empty());
+        let running = self.running.iter().rev().find_map(|step| named(*step));
+        match (running, named(self.next)) {
+            (Some(name), _) => format!("step {} of {}: {}", name.step + 1, self.all, name.full()),
+            (None, Some(name)) => format!("waiting for step {} of {}: {}", name.step + 1, self.all, name.full()),
+            (None, None) => format!("all {} steps have ended", self.all),
+        }
+    }
+}
+
+/// A text of at most so many characters; an ellipsis stands for what is cut from its end.
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(room.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_shown_while_it_runs_and_then_what_is_waited_for() {
+        let names: Vec<StepName> = [("vault", 0), ("enable", 1), ("", 1), ("failover", 2)]
+            .into_iter()
+            .map(|(text, step)| StepName {
+                text: text.to_owned(),
+                step,
+                ..StepName::default()
+            })
+            .collect();
+        let mut steps = Steps::new(&names);
+        assert_eq!(steps.words(&names), "waiting for step 1 of 3: vault");
+        steps.heard(0, false);
+        steps.heard(1, false);
+        assert_eq!(steps.words(&names), "step 2 of 3: enable");
+        steps.heard(1, true);
+        assert_eq!(steps.words(&names), "step 1 of 3: vault");
+        steps.heard(0, true);
+        assert_eq!(steps.words(&names), "waiting for step 3 of 3: failover");
+        steps.heard(3, false);
+        steps.heard(3, true);
+        assert_eq!(steps.words(&names), "all 3 steps have ended");
+    }
+
+    #[test]
+    fn a_long_text_ends_in_an_ellipsis() {
+        assert_eq!(cut("step", 4), "step");
+        assert_eq!(cut("steps", 4), "ste…");
     }
 }

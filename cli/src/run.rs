@@ -2,7 +2,7 @@
 //!
 //! The one place where the command line meets the scenarios. Nothing is created before the scenario was found good.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use sim::spec::RunOptions;
 use crate::arguments::{Format, RunArguments};
 use crate::failure::{EXPECTATION, Failure, INVARIANT, PASS};
 use crate::observer::Watcher;
-use crate::{repeat, vault_key};
+use crate::{output, repeat, vault_key};
 
 /// Where runs go that were given no folder.
 const RUNS: &str = "runs";
@@ -45,7 +45,13 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         None => RunDirectory::numbered(Path::new(RUNS), &built.plan.scenario, arguments.seed, arguments.force)?,
     };
     if let Some(aside) = directory.moved_aside() {
-        eprintln!("An earlier run did not end; its folder is now {}", aside.display());
+        output::say(&format!(
+            "An earlier run did not end; its folder is now {}",
+            aside.display()
+        ));
+    }
+    if let Some(taken) = directory.passed_over() {
+        output::say(&format!("{taken}: writing to {}", directory.path().display()));
     }
     if let Some(replaced) = directory.replaced() {
         eprintln!(
@@ -112,13 +118,7 @@ fn print(account: &Account, format: Format) -> Result<(), Failure> {
         Format::Human => reports::summary::summary(account),
         Format::Json => format!("{:#}\n", reports::json::summary(account)),
     };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // Whoever read has had enough; the record is written.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::Machine(format!("cannot print the result: {error}"))),
-        Ok(()) => Ok(()),
-    }
+    output::print(&text)
 }
 
 fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Failure> {
@@ -159,10 +159,14 @@ fn run_options(arguments: &RunArguments, plan: &Plan, directory: &RunDirectory) 
 /// What the steps are called.
 fn step_names(plan: &Plan) -> Vec<StepName> {
     let named = plan.steps.iter().map(|step| {
-        let mut text = step.name.clone();
-        if step.name != step.action {
-            text.push_str(&format!(" ({})", step.action));
-        }
+        let done = match step.object.is_empty() {
+            true => step.action.to_owned(),
+            false => format!("{} {}", step.action, step.object),
+        };
+        let mut text = match step.name == step.action {
+            true => done,
+            false => format!("{} ({done})", step.name),
+        };
         // A step that only joins others is nobody's.
         if step.line == 0 {
             text.clear();
@@ -171,6 +175,7 @@ fn step_names(plan: &Plan) -> Vec<StepName> {
             text,
             step: step.step,
             vm: step.vm.and_then(|vm| plan.vms.get(vm.0 as usize)).cloned(),
+            expected: step.expected.clone(),
         }
     });
     named.collect()
@@ -189,6 +194,7 @@ fn hear_interrupts() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
+            output::clear_line();
             std::process::exit(i32::from(crate::failure::INTERRUPTED));
         }
     })

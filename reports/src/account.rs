@@ -87,6 +87,22 @@ pub struct StepGroup {
     pub took_ms: Option<(u64, u64)>,
     /// What became of them.
     pub outcome: StepOutcome,
+    /// It was to end so.
+    pub as_expected: bool,
+}
+
+impl StepGroup {
+    /// A refusal or failure in words, with its reason; none of a step that was done.
+    #[must_use]
+    pub fn refused_or_failed(&self) -> Option<(String, &str)> {
+        let (word, why) = match &self.outcome {
+            StepOutcome::Refused(why) => ("refused", why),
+            StepOutcome::Failed(why) => ("failed", why),
+            StepOutcome::Done | StepOutcome::Started => return None,
+        };
+        let expected = if self.as_expected { ", as expected" } else { "" };
+        Some((format!("{word}{expected}"), why))
+    }
 }
 
 /// A run that ended.
@@ -183,7 +199,7 @@ impl Account {
             let unnamed = StepName {
                 text: self.names.step(step.step),
                 step: step.step as usize,
-                vm: None,
+                ..StepName::default()
             };
             let name = self.names.steps.get(step.step as usize).unwrap_or(&unnamed);
             // A step without a name only joins others.
@@ -213,6 +229,7 @@ impl Account {
                         started: step.started,
                         took_ms: took.map(|took| (took, took)),
                         outcome: step.outcome.clone(),
+                        as_expected: scenarios::expect::as_expected(&name.expected, &step.outcome),
                     },
                 )),
             }

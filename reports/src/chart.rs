@@ -22,6 +22,10 @@ pub const COLOURS: usize = 8;
 
 /// A longer cell is text, whatever it begins with (a hash).
 const NUMBER_BYTES_MAX: usize = 16;
+/// A longer cell is a sentence, which needs room on a narrow screen.
+const TEXT_BYTES_MIN: usize = 40;
+/// How cells begin that say that something did not go as it was to.
+const FAILED: [&str; 5] = ["✗ ", "NOT VERIFIED", "refused: ", "failed: ", "not done"];
 /// Hexadecimal digits of a hash.
 const HASH_DIGITS: usize = 64;
 
@@ -45,7 +49,9 @@ impl Table {
                 .rows
                 .first()
                 .and_then(|row| row.get(index))
-                .map_or("", |cell| class(cell));
+                .map(|cell| class(cell))
+                .filter(|class| *class == NUMBER)
+                .unwrap_or_default();
             let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(cell));
         }
         out.push_str("</tr></thead><tbody>");
@@ -61,13 +67,20 @@ impl Table {
     }
 }
 
+/// The class of a number.
+const NUMBER: &str = " class=\"n\"";
+
 /// A cell's class: short ones that begin with a digit are numbers.
 fn class(cell: &str) -> &'static str {
     let figure = cell.strip_prefix(words::UP_TO).unwrap_or(cell);
     if figure.len() <= NUMBER_BYTES_MAX && figure.starts_with(|c: char| c.is_ascii_digit()) {
-        " class=\"n\""
+        NUMBER
     } else if cell.len() == HASH_DIGITS && cell.bytes().all(|b| b.is_ascii_hexdigit()) {
         " class=\"hash\""
+    } else if FAILED.iter().any(|start| cell.starts_with(start)) {
+        " class=\"bad text\""
+    } else if cell.len() > TEXT_BYTES_MIN {
+        " class=\"text\""
     } else {
         ""
     }
@@ -93,11 +106,32 @@ pub struct Figure {
 }
 
 impl Figure {
+    /// A figure with nothing to draw: its note says so, where an empty chart would leave the reader to guess.
+    #[must_use]
+    pub fn without_drawing(id: &'static str, title: &str, note: String) -> Figure {
+        Figure {
+            id,
+            title: title.to_owned(),
+            note,
+            height: 0.0,
+            drawing: String::new(),
+            legend: Vec::new(),
+            table: Table::default(),
+        }
+    }
+
     /// As HTML.
     #[must_use]
     pub fn html(&self) -> String {
         let (id, title, note) = (self.id, escape(&self.title), escape(&self.note));
         let mut out = String::new();
+        if self.drawing.is_empty() {
+            let _ = writeln!(
+                out,
+                "<figure id=\"{id}\"><figcaption><h3>{title}</h3><p>{note}</p></figcaption></figure>"
+            );
+            return out;
+        }
         let _ = write!(
             out,
             "<figure id=\"{id}\"><figcaption><h3>{title}</h3><p>{note}</p></figcaption>\n<ul class=\"legend\">"

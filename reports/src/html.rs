@@ -46,6 +46,7 @@ pub fn html(account: &Account) -> String {
         out.push_str(&figure.html());
     }
     out.push_str("</section>\n");
+    sections::copies(&mut out, account);
     sections::recovered(&mut out, account);
     sections::alerts(&mut out, account);
     sections::checks(&mut out, account);
@@ -95,7 +96,10 @@ fn head(out: &mut String, account: &Account) {
             "recovery points verified",
             format!("{} of {}", words::count(points.verified), words::count(points.made)),
         ),
-        ("recovered disks verified", format!("{good} of {recovered}")),
+        (
+            "recovered disks verified",
+            format!("{good} of {recovered} {}", words::how_compared(result.content)),
+        ),
         ("machines", words::count(result.vms.len() as u64)),
     ];
     let held = account
@@ -134,8 +138,8 @@ fn certificate(out: &mut String, account: &Account) {
         ("digest of the event log", hex(&account.digest)),
         ("run directory", account.directory.display().to_string()),
         ("files in it", files(account)),
-        ("lines in the event log", words::count(account.events)),
-        ("queue entries delivered", words::count(account.entries)),
+        ("events (lines of the event log)", words::count(account.events)),
+        ("entries of the simulation's queue", words::count(account.entries)),
         ("firedrill", account.version.clone()),
     ];
     out.push_str(
@@ -185,7 +189,8 @@ fn modelled(out: &mut String, account: &Account) {
          <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock; it runs while \
          the machine runs and is protected, and its percentiles are over that time. RTO runs from the operator's start of a \
          failover to the workload's first answered request. What was lost is what the guest had acknowledged after the mark of \
-         the point that was recovered.</li></ul></section>"
+         the point that was recovered; its seconds run from that mark to the end of the source's life. A failover to `latest` also \
+         takes what was stored after the newest point, so it can lose less than the RPO.</li></ul></section>"
     );
 }
 
@@ -209,6 +214,7 @@ mod tests {
             "rpo",
             "backlog",
             "links",
+            "copies",
             "disks",
             "checks",
             "repeat",

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fmt::Write as _;
 
 use actors::ports::{ActorId, MachineId};
 use actors::spec::ComponentKind;
 use datapath::{DiskId, VmId};
+use scenarios::model::Expected;
 use sim::spec::WorldSpec;
 
 /// A link's name and the rate that it is measured against.
@@ -26,6 +28,8 @@ pub struct StepName {
     pub step: usize,
     /// The machine that it is about.
     pub vm: Option<String>,
+    /// How it is to end.
+    pub expected: Expected,
 }
 
 impl StepName {
@@ -128,6 +132,74 @@ impl Names {
     }
 }
 
+impl Names {
+    /// A text in which stored segments are called as the scenario calls their disks, their names in storage behind that:
+    /// `app.data batch 2 (vm0/disk1/batch-00000002)`.
+    #[must_use]
+    pub fn with_segments_named(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(at) = rest.find("vm") {
+            let (before, from) = rest.split_at(at);
+            out.push_str(before);
+            // Inside a longer word it is no segment.
+            let inside = before.ends_with(|c: char| c.is_alphanumeric() || c == '-');
+            match segment(from).filter(|_| !inside) {
+                Some(found) => {
+                    let disk = self.disk(found.disk);
+                    let (what, number, name) = (found.what, found.number, &from[..found.len]);
+                    let _ = write!(out, "{disk} {what} {number} ({name})");
+                    rest = &from[found.len..];
+                }
+                None => {
+                    out.push_str("vm");
+                    rest = &from[2..];
+                }
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+/// A segment's name found at the start of a text.
+struct Segment<'a> {
+    disk: DiskId,
+    what: &'a str,
+    number: u64,
+    len: usize,
+}
+
+/// Reads `vm0/disk1/batch-00000002` or `vm0/disk1/copy-0001-000003`; of a copy the last number is the piece's.
+fn segment(text: &str) -> Option<Segment<'_>> {
+    let (vm, rest) = digits(text.strip_prefix("vm")?)?;
+    let (index, rest) = digits(rest.strip_prefix("/disk")?)?;
+    let rest = rest.strip_prefix('/')?;
+    let (what, numbers) = match rest.strip_prefix("batch-") {
+        Some(numbers) => ("batch", numbers),
+        None => (
+            "copied piece",
+            digits(rest.strip_prefix("copy-")?)?.1.strip_prefix('-')?,
+        ),
+    };
+    let (number, rest) = digits(numbers)?;
+    Some(Segment {
+        disk: DiskId {
+            vm: VmId(u32::try_from(vm).ok()?),
+            index: u16::try_from(index).ok()?,
+        },
+        what,
+        number,
+        len: text.len() - rest.len(),
+    })
+}
+
+/// The number that a text begins with, and what follows it.
+fn digits(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some((text[..end].parse().ok()?, &text[end..]))
+}
+
 fn known<'a>(names: &'a [String], index: usize, kind: &str) -> Cow<'a, str> {
     names
         .get(index)
@@ -159,5 +231,36 @@ pub fn component_name(kind: ComponentKind) -> &'static str {
         ComponentKind::Service => "site-recovery",
         ComponentKind::AzureCompute => "azure-compute",
         ComponentKind::Operator => "operator",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_called_by_its_disk() {
+        let names = Names {
+            vms: vec!["app".into()],
+            disks: vec![vec!["os".into(), "data".into()]],
+            ..Names::default()
+        };
+        for (text, expected) in [
+            (
+                "segment vm0/disk1/batch-00000002 was changed",
+                "segment app.data batch 2 (vm0/disk1/batch-00000002) was changed",
+            ),
+            (
+                "vm0/disk0/copy-0001-000003",
+                "app.os copied piece 3 (vm0/disk0/copy-0001-000003)",
+            ),
+            ("svm0/disk0/batch-1, vm0, vm", "svm0/disk0/batch-1, vm0, vm"),
+            (
+                "vm99999999999999999999/disk0/batch-1 über",
+                "vm99999999999999999999/disk0/batch-1 über",
+            ),
+        ] {
+            assert_eq!(names.with_segments_named(text), expected);
+        }
     }
 }

@@ -79,6 +79,7 @@ pub struct RunDirectory {
     path: PathBuf,
     moved_aside: Option<PathBuf>,
     replaced: Option<PathBuf>,
+    passed_over: Option<String>,
     _lock: File,
 }
 
@@ -140,10 +141,20 @@ impl RunDirectory {
             return RunDirectory::named(&first, true);
         }
         let mut path = first;
+        let mut passed_over = None;
         for number in 2_u64.. {
             match RunDirectory::named(&path, false) {
-                Err(error) if error.is_input() => path = runs.join(format!("{name}-seed{seed}-{number}")),
-                taken => return taken,
+                Err(DirectoryError::Taken { path: there, why } | DirectoryError::Unusable { path: there, why }) => {
+                    passed_over.get_or_insert(format!("{} {why}", there.display()));
+                    path = runs.join(format!("{name}-seed{seed}-{number}"));
+                }
+                Err(error) => return Err(error),
+                Ok(directory) => {
+                    return Ok(RunDirectory {
+                        passed_over,
+                        ..directory
+                    });
+                }
             }
         }
         unreachable!("a run directory's number has no end");
@@ -176,6 +187,7 @@ impl RunDirectory {
             path,
             moved_aside: None,
             replaced: None,
+            passed_over: None,
             _lock: lock,
         })
     }
@@ -196,6 +208,12 @@ impl RunDirectory {
     #[must_use]
     pub fn replaced(&self) -> Option<&Path> {
         self.replaced.as_deref()
+    }
+
+    /// What is in the way of the first name, where another was taken: a folder, and what it holds.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<&str> {
+        self.passed_over.as_deref()
     }
 
     /// The folder of recovered disks, made when it is asked for.

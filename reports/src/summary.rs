@@ -9,7 +9,7 @@ use sim::metrics::FindingClass;
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
-use crate::words::{bytes, count, duration, durations, failover, grain, list, moment, network};
+use crate::words::{bytes, count, duration, durations, failover, grain, how_compared, list, moment, network};
 
 /// With more machines than this, the worst are shown and the rest as a distribution.
 const VMS_ALL_MAX: usize = 12;
@@ -19,6 +19,8 @@ const VMS_WORST: usize = 10;
 const FINDINGS_SHOWN: usize = 20;
 /// Machines of a step that are named.
 const VMS_NAMED: usize = 3;
+/// Recovered disks whose hash is shown.
+const DISKS_SHOWN: usize = 8;
 /// Steps shown.
 const STEPS_SHOWN: usize = 60;
 
@@ -93,18 +95,17 @@ fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
     const INDENT: usize = 34;
     writeln!(out, "\nSteps")?;
     for group in groups.iter().take(STEPS_SHOWN) {
-        let (took, why) = match &group.outcome {
-            StepOutcome::Done => (group.took_ms.map_or_else(String::new, durations), None),
-            StepOutcome::Refused(why) => ("refused".to_owned(), Some(why)),
-            StepOutcome::Failed(why) => ("failed".to_owned(), Some(why)),
-            StepOutcome::Started => ("not done".to_owned(), None),
+        let (took, why) = match (group.refused_or_failed(), &group.outcome) {
+            (Some((word, why)), _) => (word, Some(account.names.with_segments_named(why))),
+            (None, StepOutcome::Started) => ("not done".to_owned(), None),
+            (None, _) => (group.took_ms.map_or_else(String::new, durations), None),
         };
         let name = match group.vms.len() {
             0 => group.text.clone(),
             _ => format!("{} {}", group.text, list(&group.vms, VMS_NAMED)),
         };
         let mut lines = wrapped(&name, WIDTH - INDENT);
-        lines.extend(why.map(|why| wrapped(why, WIDTH - INDENT)).unwrap_or_default());
+        lines.extend(why.map(|why| wrapped(&why, WIDTH - INDENT)).unwrap_or_default());
         for (number, line) in lines.iter().enumerate() {
             match number {
                 0 => writeln!(out, "  {}  {took:>20}  {line}", moment(group.started))?,
@@ -222,7 +223,8 @@ fn machines(account: &Account, out: &mut String) -> std::fmt::Result {
 fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
     let result = &account.result;
     let points = &result.recovery_points;
-    writeln!(out, "\nVerified")?;
+    let how = how_compared(result.content);
+    writeln!(out, "\nVerified{}{how}", if how.is_empty() { "" } else { " " })?;
     writeln!(
         out,
         "  {} of {} recovery points that were made",
@@ -243,6 +245,18 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
             )?;
         }
     }
+    let hashed: Vec<_> = result.disks.iter().filter(|disk| disk.blake3.is_some()).collect();
+    if !hashed.is_empty() {
+        writeln!(out, "  BLAKE3 of each recovered disk:")?;
+    }
+    for disk in hashed.iter().take(DISKS_SHOWN) {
+        let hash = disk.blake3.as_deref().unwrap_or_default();
+        let name = account.names.disk(disk.disk);
+        writeln!(out, "    {hash}\n      {name}, {}", failover(disk.kind))?;
+    }
+    if let Some(more) = hashed.len().checked_sub(DISKS_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "    and {more} more (in record.json)")?;
+    }
     if let Some(lag) = result.point_lag {
         writeln!(
             out,
@@ -255,10 +269,10 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
     let checked: u64 = result.checks.iter().map(|check| check.checked).sum();
     writeln!(
         out,
-        "  {} checks of {} invariants; {} facts,\n  {} events, {} stored",
+        "  {} checks of {} invariants; {} events,\n  {} queue entries, {} stored",
         count(checked),
         result.checks.len(),
-        count(result.facts),
+        count(account.events),
         count(account.entries),
         bytes(account.stored_bytes)
     )
@@ -277,7 +291,8 @@ fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
             FindingClass::Expectation => "expectation",
         };
         writeln!(out, "  {}  {class} {}", moment(finding.at), finding.name)?;
-        for line in finding.text.lines().flat_map(|line| wrapped(line, WIDTH - 12)) {
+        let text = account.names.with_segments_named(&finding.text);
+        for line in text.lines().flat_map(|line| wrapped(line, WIDTH - 12)) {
             writeln!(out, "            {line}")?;
         }
     }
@@ -306,6 +321,8 @@ mod tests {
             "less than 30 s lost: NOT HELD for 1 of 2 (at most 43 s)",
             "14 of 14 recovery points",
             "1 of 1 disks recovered by failover, 1.00 GiB",
+            "abababab\n      db.os, failover\n",
+            "20,123 events,\n  1,234,567 queue entries, ",
             "expectation lost_below",
             "Repeat  firedrill run scenarios/small-drill.toml --seed 7",
             "disks/db-os.vhd",

@@ -82,6 +82,8 @@ fn machine(vm: u32, name: &str) -> VmResult {
             matched_bytes: 0,
             skipped_bytes: 724 << 20,
         }],
+        dark: vec![(at(2400), at(2600))],
+        tests: vec![(at(1500), Some(at(1800)))],
         backlog: backlog(1),
         writes: 9812,
         written_bytes: 9812 * 4096,
@@ -238,6 +240,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                     text: text.to_owned(),
                     step: number,
                     vm: vm.map(str::to_owned),
+                    ..StepName::default()
                 })
                 .collect(),
         },

@@ -5,18 +5,7 @@ use datapath::{Grain, SimTime};
 use sim::spec::NetworkKind;
 
 /// Milliseconds as a person says them: `43.5 s`, `12 min 03 s`, `2 h 05 min`.
-#[must_use]
-pub fn duration(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1000;
-    match seconds {
-        0 if milliseconds == 0 => "0 s".to_owned(),
-        0 => format!("{milliseconds} ms"),
-        1..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
-    }
-}
+pub use scenarios::units::measured as duration;
 
 /// What comes before the longest of several durations.
 pub const UP_TO: &str = "up to ";
@@ -126,6 +115,16 @@ pub fn grain(grain: Grain) -> &'static str {
         Grain::Real => "real (every byte moved and compared)",
         Grain::Extent => "extent (versions of extents, no bytes)",
         Grain::Aggregate => "aggregate (sequences and sizes, no extents)",
+    }
+}
+
+/// How what was recovered was compared, where it was not byte for byte.
+#[must_use]
+pub fn how_compared(grain: Grain) -> &'static str {
+    match grain {
+        Grain::Real => "",
+        Grain::Extent => "by version",
+        Grain::Aggregate => "by sequence and size",
     }
 }
 

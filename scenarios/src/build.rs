@@ -6,6 +6,7 @@
 
 mod calibrate;
 pub(crate) mod machines;
+mod objects;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -74,6 +75,8 @@ pub struct PlannedStep {
     pub name: String,
     /// The action's word.
     pub action: &'static str,
+    /// What it acts upon beside its machine, or empty.
+    pub object: String,
     /// The machine.
     pub vm: Option<VmId>,
     /// How it is to end.

@@ -1,12 +1,12 @@
 //! What the scenario expects, held against the result of a run: each that does not hold becomes a finding that names its margin.
 
 use actors::facts::{FailoverKind, StepOutcome};
-use datapath::{SimTime, VmId};
+use datapath::{Grain, SimTime, VmId};
 use sim::metrics::{Finding, FindingClass, RunResult, StepResult, VmResult};
 
 use crate::build::{Plan, PlannedStep};
 use crate::model::{Bound, Ending, Expect, Expected};
-use crate::units::{show_duration, show_size};
+use crate::units::{measured_beside, show_duration, show_size};
 
 /// Machines named one by one for each expectation; the rest are counted.
 const NAMED_MAX: usize = 20;
@@ -44,7 +44,7 @@ pub fn outcomes(plan: &Plan, result: &RunResult) -> Vec<Outcome> {
             line: expect.line,
             machines: expect.vms.len() as u64,
             broken: (expect.vms.len() - holds) as u64,
-            figure: figure(plan, expect.what, &vms, result),
+            figure: figure(plan, expect.what, &vms, result, holds == expect.vms.len()),
         }
     };
     plan.expects.iter().map(outcome).collect()
@@ -63,33 +63,49 @@ fn words(bound: Bound) -> String {
 }
 
 /// The figure that came closest to the bound, or passed it most.
-fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult) -> Option<String> {
-    let longest = |figure: &dyn Fn(&VmResult) -> Option<u64>| {
+fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held: bool) -> Option<String> {
+    let upto = if held { "at most" } else { "reached" };
+    let longest = |bound: u64, figure: &dyn Fn(&VmResult) -> Option<u64>| {
         let longest = vms.iter().filter_map(|vm| figure(vm)).max()?;
         Some(match longest {
             0 => "0 s".to_owned(),
-            _ => format!("at most {}", show_duration(longest.saturating_mul(1_000_000))),
+            _ => format!("{upto} {}", measured_beside(longest, bound)),
         })
     };
     match bound {
-        Bound::RpoBelow(_) => longest(&|vm| Some(vm.rpo?.max_ms)),
-        Bound::RtoBelow(_) => longest(&VmResult::rto_ms),
-        Bound::FailoverWithin(_) => longest(&|vm| failover_times(plan, vm.vm, result).into_iter().max()),
-        Bound::LostBelow(_) => longest(&|vm| Some(vm.lost()?.ms)),
-        Bound::LostBytesBelow(_) => {
+        Bound::RpoBelow(bound) => longest(bound, &|vm| Some(vm.rpo?.max_ms)),
+        Bound::RtoBelow(bound) => longest(bound, &VmResult::rto_ms),
+        Bound::FailoverWithin(bound) => longest(bound, &|vm| failover_times(plan, vm.vm, result).into_iter().max()),
+        Bound::LostBelow(bound) => longest(bound, &|vm| Some(vm.lost()?.ms)),
+        Bound::LostBytesBelow(bound) => {
             let most = vms.iter().filter_map(|vm| Some(vm.lost()?.bytes)).max()?;
-            Some(format!("at most {}", show_size(most)))
+            Some(format!("{upto} {}", size_beside(most, bound)))
         }
         Bound::PointsAtLeast(_) => {
             let verified = |vm: &&VmResult| vm.points.iter().filter(|point| point.verified).count();
-            Some(format!("at least {}", vms.iter().map(verified).min()?))
+            let fewest = vms.iter().map(verified).min()?;
+            Some(format!("{} {fewest}", if held { "at least" } else { "only" }))
         }
         Bound::Verified => {
             let of = result.disks.iter().filter(|disk| vms.iter().any(|vm| vm.vm == disk.vm));
             let (all, good) = of.fold((0, 0), |(all, good), disk| (all + 1, good + u64::from(disk.verified)));
-            Some(format!("{good} of {all} disks"))
+            let how = match result.content {
+                Grain::Real => "",
+                Grain::Extent => ", by version",
+                Grain::Aggregate => ", by sequence and size",
+            };
+            Some(format!("{good} of {all} disks{how}"))
         }
     }
+}
+
+/// A size; with its bytes, where it would read like the bound.
+fn size_beside(bytes: u64, bound: u64) -> String {
+    let shown = show_size(bytes);
+    if bytes != bound && shown == show_size(bound) {
+        return format!("{bytes} bytes");
+    }
+    shown
 }
 
 /// All findings of class `expectation`: steps that ended otherwise than they were to, then `[[expect]]`.
@@ -160,6 +176,12 @@ fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, en
     })
 }
 
+/// Whether a step ended as it was to.
+#[must_use]
+pub fn as_expected(expected: &Expected, outcome: &StepOutcome) -> bool {
+    unexpected(expected, outcome).is_none()
+}
+
 /// How an ended step differs from what was expected; none where it does not.
 fn unexpected(expected: &Expected, outcome: &StepOutcome) -> Option<String> {
     let (ending, told) = match outcome {
@@ -209,7 +231,7 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
             Some(lost) if lost.bytes < bound => None,
             Some(lost) => Some(format!(
                 "{} lost, {} more than the bound of {}",
-                show_size(lost.bytes),
+                size_beside(lost.bytes, bound),
                 show_size(lost.bytes - bound),
                 show_size(bound)
             )),
@@ -246,7 +268,7 @@ fn longer(what: &str, milliseconds: u64, bound: u64) -> Option<String> {
     (took >= bound).then(|| {
         format!(
             "{what} {}, {} over the bound of {}",
-            show_duration(took),
+            measured_beside(milliseconds, bound),
             show_duration(took - bound),
             show_duration(bound)
         )

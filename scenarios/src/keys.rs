@@ -688,7 +688,7 @@ pub static EXPECT: Section = Section {
             "lost_below",
             "duration",
             "none",
-            "time between the recovered point and the last acknowledged write",
+            "from the recovered point's mark to the end of the source's life; 0 s where nothing was written in between",
         ),
         key(
             "lost_bytes_below",

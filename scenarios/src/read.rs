@@ -1,6 +1,7 @@
 //! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
 
 mod estate;
+mod own_disks;
 pub mod plan;
 mod vms;
 mod workload;
@@ -159,10 +160,36 @@ pub(crate) fn unique(diagnosis: &Diagnosis, what: &str, names: &[Located<String>
     }
 }
 
+/// TOML of another kind: nothing in it is known, and one problem says so for all.
+fn no_scenario(root: &Table) -> Option<Problem> {
+    let known = || keys::ROOT.keys.iter().map(|key| key.name);
+    let (first, at, _) = root.entries.first()?;
+    if root
+        .entries
+        .iter()
+        .any(|(name, _, _)| known().any(|known| known == name))
+    {
+        return None;
+    }
+    Some(
+        Problem::new(
+            *at,
+            format!("no scenario file: it begins with `{first}`"),
+            "unknown, as all that follows",
+        )
+        .help(did_you_mean(first, known()))
+        .help(format!("a scenario file takes {}", list(known()))),
+    )
+}
+
 fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, text: &str) -> Option<Scenario> {
+    if let Some(problem) = no_scenario(root) {
+        diagnosis.push(problem);
+        return None;
+    }
     let file = Reader::open(diagnosis, &keys::ROOT, root, At::default());
     let Some(head) = file.table("scenario", &keys::SCENARIO) else {
-        if file.node("scenario").is_none() {
+        if file.node("scenario").is_none() && !file.misspelt("scenario") {
             diagnosis.push(Problem::new(
                 At::default(),
                 "the scenario file needs a table `[scenario]`",

@@ -1,7 +1,7 @@
 //! Reads a table of the tree: every key is known to the catalogue ([`crate::keys`]), every value has a kind, and whatever is wrong
 //! goes into the diagnosis while reading goes on.
 
-use crate::diagnose::{At, Diagnosis, Located, Problem, did_you_mean, list};
+use crate::diagnose::{At, Diagnosis, Located, Problem, did_you_mean, list, nearest};
 use crate::keys::Section;
 use crate::tree::{Node, Table, Value};
 use crate::units::{self, Rate, WrongUnit};
@@ -243,10 +243,24 @@ impl<'a> Reader<'a> {
         self.get(key).map_or(default, |located| located.value)
     }
 
+    /// Whether an unknown key of this table was probably meant to be this one: what is said of that key is enough.
+    #[must_use]
+    pub fn misspelt(&self, key: &str) -> bool {
+        let known = || self.section.keys.iter().map(|key| key.name);
+        let unknown = |name: &str| known().all(|key| key != name);
+        self.table
+            .entries
+            .iter()
+            .any(|(name, _, _)| unknown(name) && nearest(name, known()) == Some(key))
+    }
+
     /// A value that has to be there.
     #[must_use]
     pub fn required<T: FromNode>(&self, key: &str) -> Option<Located<T>> {
         if self.node(key).is_none() {
+            if self.misspelt(key) {
+                return None;
+            }
             let meaning = self
                 .section
                 .keys

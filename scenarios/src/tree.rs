@@ -70,17 +70,28 @@ impl Table {
     }
 }
 
+/// With more errors of syntax than this only the first is told.
+const ERRORS_MAX: usize = 3;
+
 /// Parses a text; syntax errors go into the diagnosis, and what could be read is returned.
 #[must_use]
 pub fn parse(diagnosis: &Diagnosis, source: u16, text: &str) -> Table {
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
+    // Of a text that is no TOML at all every line is wrong, and the first says as much as all.
+    let shown = if errors.len() > ERRORS_MAX { 1 } else { errors.len() };
+    for error in &errors[..shown] {
         let span = error.span().unwrap_or(0..0);
         let mut lines = error.message().lines();
         let title = lines.next().unwrap_or("not TOML").to_owned();
         diagnosis.push(
             Problem::new(at(source, &span), format!("not TOML: {title}"), "here")
-                .help(lines.collect::<Vec<_>>().join(" ")),
+                .help(lines.collect::<Vec<_>>().join(" "))
+                .help(match errors.len() - shown {
+                    0 => String::new(),
+                    more => format!(
+                        "{more} more errors of this kind follow: is this a scenario file? It is written in TOML"
+                    ),
+                }),
         );
     }
     convert_table(source, table.get_ref())

@@ -318,6 +318,38 @@ pub fn show_duration(nanoseconds: u64) -> String {
     }
 }
 
+/// A measured duration as a person says it, from milliseconds: `43.5 s`, `12 min 03 s`, `2 h 05 min`.
+#[must_use]
+pub fn measured(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    match seconds {
+        0 if milliseconds == 0 => "0 s".to_owned(),
+        0 => format!("{milliseconds} ms"),
+        1..60 => format!("{seconds}.{} s", milliseconds % 1000 / 100),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86_400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+/// The same beside a bound, in nanoseconds. Where it would read like the bound, or is less than a second from it, it is exact to the
+/// millisecond: which side of the bound it is on must be seen.
+#[must_use]
+pub fn measured_beside(milliseconds: u64, bound: u64) -> String {
+    let bound_ms = bound / 1_000_000;
+    let plain = measured(milliseconds);
+    if milliseconds.abs_diff(bound_ms) >= 1000 && plain != measured(bound_ms) {
+        return plain;
+    }
+    let (seconds, rest) = (milliseconds / 1000, milliseconds % 1000);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}.{rest:03} s"),
+        (0, _) => format!("{minutes} min {:02}.{rest:03} s", seconds % 60),
+        _ => format!("{hours} h {minutes:02} min {:02}.{rest:03} s", seconds % 60),
+    }
+}
+
 /// A size as a person writes it: IEC units, one decimal where needed.
 #[must_use]
 pub fn show_size(bytes: u64) -> String {
@@ -355,6 +387,18 @@ mod tests {
         assert_eq!(rate("86.4 GB/day").map(Rate::bytes_per_second), Ok(1_000_000));
         assert_eq!(share("0.1 %"), Ok(1_000));
         assert_eq!(factor("2.5"), Ok(2_500));
+    }
+
+    #[test]
+    fn beside_a_bound_it_is_seen_which_side_a_figure_is_on() {
+        const MINUTE: u64 = 60_000_000_000;
+        assert_eq!(measured_beside(300_020, 5 * MINUTE), "5 min 00.020 s");
+        assert_eq!(measured_beside(299_999, 5 * MINUTE), "4 min 59.999 s");
+        assert_eq!(measured_beside(301_000, 5 * MINUTE), "5 min 01 s");
+        // Twenty seconds more would read the same.
+        assert_eq!(measured_beside(5_420_000, 90 * MINUTE), "1 h 30 min 20.000 s");
+        assert_eq!(measured_beside(43_500, MINUTE), "43.5 s");
+        assert_eq!(measured_beside(30_000, MINUTE / 2), "30.000 s");
     }
 
     #[test]

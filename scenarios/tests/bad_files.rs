@@ -95,6 +95,21 @@ fn an_empty_file_and_a_missing_one_are_told_apart() {
     assert!(missing.rendered.contains("no/such.toml"));
 }
 
+#[test]
+fn a_file_that_is_no_scenario_gives_one_problem() {
+    let read = |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    for (name, said) in [
+        ("Cargo.toml", "no scenario file"),
+        ("README.md", "is this a scenario file?"),
+    ] {
+        let error = load_text(&read(name), Path::new(name), &Options::default())
+            .err()
+            .unwrap();
+        assert_eq!(error.rendered.matches("error:").count(), 1, "{}", error.rendered);
+        assert!(error.rendered.contains(said), "{}", error.rendered);
+    }
+}
+
 mod any_text {
     use super::*;
     use proptest::prelude::*;

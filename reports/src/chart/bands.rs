@@ -8,6 +8,10 @@ use super::{Figure, LEFT, RIGHT, Table, escape, fitted, time_axis};
 const TOP: f64 = 12.0;
 const ROW: f64 = 30.0;
 const BAND: f64 = 20.0;
+/// Height of a thin band below a row's bands.
+const BELOW: f64 = 4.0;
+/// Between two lines of a hatching.
+const HATCH: f64 = 5.0;
 /// Height of the numbers of marks.
 const MARKS: f64 = 20.0;
 /// Numbers that would be closer than this are written as one range.
@@ -35,6 +39,10 @@ pub struct Row {
     pub name: String,
     /// Its bands.
     pub bands: Vec<Band>,
+    /// Hatched stretches on top of them, in the paper's colour.
+    pub hatched: Vec<Band>,
+    /// Thin bands below them.
+    pub below: Vec<Band>,
 }
 
 /// A moment marked across all rows, by its number in a table.
@@ -108,6 +116,21 @@ impl Bands {
                     );
                 }
             }
+            for band in &row.hatched {
+                hatch(&mut out, &row.name, band, (x.at(band.from), x.at(band.to)), top);
+            }
+            for band in &row.below {
+                let (from, to) = (x.at(band.from), x.at(band.to));
+                let _ = writeln!(
+                    out,
+                    "<rect class=\"band {}\" x=\"{from:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{BELOW}\">\
+                     <title>{}</title></rect>",
+                    band.class,
+                    top + BAND + 1.0,
+                    (to - from).max(2.0),
+                    escape(&format!("{}, {}", row.name, words(band)))
+                );
+            }
         }
         Figure {
             id: self.id,
@@ -165,7 +188,7 @@ impl Bands {
 
     fn table(&self) -> Table {
         let rows = self.rows.iter().flat_map(|row| {
-            row.bands.iter().map(|band| {
+            row.bands.iter().chain(&row.hatched).chain(&row.below).map(|band| {
                 vec![
                     row.name.clone(),
                     band.name.clone(),
@@ -186,6 +209,25 @@ impl Bands {
             rows: rows.collect(),
         }
     }
+}
+
+/// Slanted lines over a band: what is below can still be read.
+fn hatch(out: &mut String, row: &str, band: &Band, (from, to): (f64, f64), top: f64) {
+    let mut path = String::new();
+    let mut x = from;
+    while x < to {
+        // From the band's lower edge upwards, as far as the stretch goes.
+        let rise = BAND.min(to - x);
+        let _ = write!(path, "M{x:.1} {:.1}l{rise:.1} {:.1}", top + BAND, -rise);
+        x += HATCH;
+    }
+    let hover = escape(&format!("{row}, {}", words(band)));
+    let _ = writeln!(
+        out,
+        "<path class=\"hatch\" d=\"{path}\"/><rect class=\"hover\" x=\"{from:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{BAND}\">\
+         <title>{hover}</title></rect>",
+        (to - from).max(2.0)
+    );
 }
 
 fn words(band: &Band) -> String {

@@ -21,7 +21,7 @@ const SLOTS: u64 = 240;
 /// Links drawn, the busiest ones.
 const LINKS_SHOWN: usize = 6;
 /// A threshold so many times higher than all that was reached is beyond the scale.
-const THRESHOLD_TIMES: u64 = 6;
+const THRESHOLD_TIMES: u64 = 2;
 
 /// States of the machines, with the steps' marks.
 pub(super) fn states(account: &Account) -> Figure {
@@ -30,7 +30,7 @@ pub(super) fn states(account: &Account) -> Figure {
 
 /// All other charts.
 pub(super) fn all(account: &Account) -> Vec<Figure> {
-    let mut figures = vec![rpo(account), backlog(account).draw()];
+    let mut figures = vec![rpo(account), backlog(account)];
     figures.extend(links(account).map(|panels| panels.draw()));
     figures
 }
@@ -72,9 +72,23 @@ fn bands(account: &Account) -> Bands {
             name: words::state(state).into(),
             class: colour(state).into(),
         });
+        let dark = vm.dark.iter().map(|&(from, to)| Band {
+            from: ms(from),
+            to: ms(to),
+            name: "no copy of it runs".into(),
+            class: "hatch".into(),
+        });
+        let tests = vm.tests.iter().map(|&(from, to)| Band {
+            from: ms(from),
+            to: to.map_or(until, ms),
+            name: "a test failover runs".into(),
+            class: "s1".into(),
+        });
         rows.push(Row {
             name: vm.name.clone(),
             bands: bands.collect(),
+            hatched: dark.collect(),
+            below: tests.collect(),
         });
     }
     let shown = rows.len();
@@ -97,7 +111,9 @@ fn bands(account: &Account) -> Bands {
         } else {
             "Steps and states".into()
         },
-        note: "A band lasts as long as its state; the numbers are the steps in the table below.".into(),
+        note: "A band lasts as long as its state. Hatched: no copy of the machine runs. A thin line below: the copy of a test failover \
+               runs. The numbers are the steps in the table below."
+            .into(),
         until,
         marks: marks.collect(),
         legend: legend
@@ -156,9 +172,9 @@ fn rpo(account: &Account) -> Figure {
     Panels {
         id: "rpo",
         title: "RPO over time".into(),
-        note: "How old the newest recovery point at the target was, as the product reports it: what a disaster at that moment would \
-             have cost. A line runs while the machine runs and is protected."
-        .into(),
+        note: "How old the newest recovery point at the target was, as the product reports it. A line runs while the machine runs \
+             and is protected. A failover to the latest also takes what was stored after that point, so it can lose less."
+            .into(),
         until,
         plots: vms.iter().map(of_vm).collect(),
         colours: vec!["RPO".into()],
@@ -230,22 +246,14 @@ fn rpo_of_estate(vms: &[VmResult], until: u64) -> Vec<Series> {
 }
 
 /// Backlog of all machines together.
-fn backlog(account: &Account) -> Lines {
+fn backlog(account: &Account) -> Figure {
+    const NOTE: &str = "Bytes of all machines that wait to become a recovery point, by the place where they wait. Each place samples once \
+                        a minute, so what came and went in between is not seen.";
     let until = end_ms(account);
-    let stretch = until.div_ceil(SLOTS).max(1);
-    // Of each stretch of time, the moment at which most waited.
-    let mut slots: BTreeMap<u64, &BacklogSample> = BTreeMap::new();
-    for sample in &account.result.backlog {
-        let greatest = slots.entry(ms(sample.at) / stretch).or_insert(sample);
-        if sample.total() > greatest.total() {
-            *greatest = sample;
-        }
+    let sums = backlog_sums(&account.result.backlog, until);
+    if sums.iter().all(|(_, sum)| *sum == [0; 3]) {
+        return Figure::without_drawing("backlog", "Backlog", format!("Nothing waited at any sample. {NOTE}"));
     }
-    let held = |sample: &BacklogSample| [sample.source_bytes, sample.process_server_bytes, sample.target_bytes];
-    let sums: Vec<(u64, [u64; 3])> = slots
-        .into_iter()
-        .map(|(slot, sample)| (slot * stretch, held(sample)))
-        .collect();
     let places = [
         "source (journal)",
         "process server (cache)",
@@ -258,7 +266,7 @@ fn backlog(account: &Account) -> Lines {
     Lines {
         id: "backlog",
         title: "Backlog".into(),
-        note: "Bytes of all machines that wait to become a recovery point, by the place where they wait.".into(),
+        note: NOTE.into(),
         unit: Unit::Bytes,
         kind: Kind::Stacked,
         until,
@@ -266,6 +274,30 @@ fn backlog(account: &Account) -> Lines {
         limits: vec![],
         at_least: 0,
     }
+    .draw()
+}
+
+/// Of each stretch of time the moment at which most waited, and, where samples are missing after it, what waited at its end: a peak is
+/// not drawn past its stretch.
+fn backlog_sums(samples: &[BacklogSample], until: u64) -> Vec<(u64, [u64; 3])> {
+    let stretch = until.div_ceil(SLOTS).max(1);
+    let mut slots: BTreeMap<u64, (&BacklogSample, &BacklogSample)> = BTreeMap::new();
+    for sample in samples {
+        let (greatest, last) = slots.entry(ms(sample.at) / stretch).or_insert((sample, sample));
+        if sample.total() > greatest.total() {
+            *greatest = sample;
+        }
+        *last = sample;
+    }
+    let held = |sample: &BacklogSample| [sample.source_bytes, sample.process_server_bytes, sample.target_bytes];
+    let mut sums = Vec::with_capacity(slots.len() * 2);
+    for (slot, (greatest, last)) in &slots {
+        sums.push((slot * stretch, held(greatest)));
+        if !slots.contains_key(&(slot + 1)) {
+            sums.push((((slot + 1) * stretch).min(until), held(last)));
+        }
+    }
+    sums
 }
 
 /// A plot for each of the busiest links, if any carried something.
@@ -294,8 +326,9 @@ fn links(account: &Account) -> Option<Panels> {
             Some(Lines {
                 id: "links",
                 title: format!(
-                    "{}: at most {} of {} ({})",
+                    "{}: busiest {}: mean {} of {} ({})",
                     link.name,
+                    busiest(directions(number)),
                     words::rate(peak(number)),
                     words::rate(link.bits_per_second),
                     Unit::PerMille.words(share(number))
@@ -352,6 +385,18 @@ fn throughput(link: &LinkResult) -> Series {
     }
 }
 
+/// How long the interval of the highest mean is: a minute, unless the run is so long that its series was thinned.
+fn busiest<'a>(directions: impl Iterator<Item = &'a LinkResult>) -> String {
+    let samples = directions.flat_map(|link| &link.series);
+    match samples
+        .max_by_key(|sample| rate(sample))
+        .map(|peak| milliseconds(peak.to.since(peak.from)))
+    {
+        None | Some(60_000) => "minute".to_owned(),
+        Some(length) => words::duration(length),
+    }
+}
+
 fn peak_rate(link: &LinkResult) -> u64 {
     link.series.iter().map(rate).max().unwrap_or(0)
 }
@@ -360,4 +405,27 @@ fn peak_rate(link: &LinkResult) -> u64 {
 fn rate(sample: &LinkSample) -> u64 {
     let nanoseconds = u128::from(sample.to.since(sample.from).max(1));
     u64::try_from(u128::from(sample.bytes) * 8 * 1_000_000_000 / nanoseconds).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peak_of_backlog_falls_to_what_waited_last() {
+        let sample = |second: u64, bytes| BacklogSample {
+            at: SimTime(second * 1_000_000_000),
+            source_bytes: bytes,
+            process_server_bytes: 0,
+            target_bytes: 0,
+        };
+        // Stretches of ten seconds.
+        let until = SLOTS * 10_000;
+        let sums = backlog_sums(
+            &[sample(1, 5), sample(4, 9), sample(8, 0), sample(61, 3), sample(70, 2)],
+            until,
+        );
+        let drawn: Vec<(u64, u64)> = sums.iter().map(|(at, sum)| (at / 1000, sum[0])).collect();
+        assert_eq!(drawn, [(0, 9), (10, 0), (60, 3), (70, 2), (80, 2)]);
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use actors::facts::{FailoverKind, StepOutcome};
-use sim::metrics::FindingClass;
+use sim::metrics::{FindingClass, milliseconds};
 
 use super::{VMS_ALL_MAX, worst};
 use crate::account::Account;
@@ -62,7 +62,7 @@ pub(super) fn findings(out: &mut String, account: &Account) {
             escape(&finding.name),
             words::moment(finding.at),
             escape(&vm),
-            escape(&finding.text)
+            escape(&account.names.with_segments_named(&finding.text))
         );
     }
     if findings.len() > FINDINGS_OPEN {
@@ -104,11 +104,10 @@ pub(super) fn expectations(out: &mut String, account: &Account) {
 pub(super) fn steps(out: &mut String, account: &Account) {
     let groups = account.step_groups();
     let rows = (1..).zip(&groups).take(ROWS_MAX).map(|(number, group)| {
-        let outcome = match &group.outcome {
-            StepOutcome::Started => "not done".to_owned(),
-            StepOutcome::Done => "done".to_owned(),
-            StepOutcome::Refused(why) => format!("refused: {why}"),
-            StepOutcome::Failed(why) => format!("failed: {why}"),
+        let outcome = match (group.refused_or_failed(), &group.outcome) {
+            (Some((word, why)), _) => format!("{word}: {}", account.names.with_segments_named(why)),
+            (None, StepOutcome::Started) => "not done".to_owned(),
+            (None, _) => "done".to_owned(),
         };
         vec![
             number.to_string(),
@@ -180,8 +179,9 @@ pub(super) fn machines(out: &mut String, account: &Account) {
     };
     section(out, "machines", &title, &table, all);
     out.push_str(
-        "<p class=\"note\">RPO p50 and p99: in 50 and 99 % of the time no more than this could have been lost. Lost: what the \
-         guest had acknowledged and the failover did not bring back.",
+        "<p class=\"note\">RPO p50 and p99: in 50 and 99 % of the time the newest recovery point at the target was no older than \
+         this. Lost: what the guest had acknowledged and the failover did not bring back; a failover to the latest also takes what \
+         was stored after the newest point, so it can lose less than the RPO.",
     );
     if all > VMS_ALL_MAX {
         out.push_str(" Worst first: by what was lost, then by RTO, then by RPO.</p>\n");
@@ -212,11 +212,51 @@ fn estate(out: &mut String, account: &Account) {
     );
 }
 
+/// The copies of disks: initial replication, resynchronizations, the way back.
+pub(super) fn copies(out: &mut String, account: &Account) {
+    let shown = worst(account);
+    let copies: Vec<_> = shown.iter().flat_map(|vm| &vm.copies).collect();
+    if copies.is_empty() {
+        return;
+    }
+    let rows = copies.iter().take(ROWS_MAX).map(|copy| {
+        let took = copy.ended.map(|ended| milliseconds(ended.since(copy.started)));
+        vec![
+            account.names.disk(copy.disk).to_string(),
+            copy.protection.to_string(),
+            if copy.by_checksum { "by checksum" } else { "whole" }.to_owned(),
+            words::moment(copy.started),
+            took.map_or_else(|| "not ended".to_owned(), words::duration),
+            words::bytes(copy.processed_bytes.saturating_sub(copy.skipped_bytes)),
+            words::bytes(copy.skipped_bytes),
+            words::bytes(copy.matched_bytes),
+            words::bytes(copy.sent_bytes),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "disk",
+            "protection",
+            "copied",
+            "began",
+            "took",
+            "read",
+            "skipped (unused)",
+            "matched",
+            "sent",
+        ]),
+        rows: rows.collect(),
+    };
+    section(out, "copies", "Copies of disks", &table, copies.len());
+}
+
 pub(super) fn recovered(out: &mut String, account: &Account) {
     let disks = &account.result.disks;
     if disks.is_empty() {
         return;
     }
+    let how = words::how_compared(account.result.content);
+    let verified = format!("verified {how}");
     let rows = disks.iter().take(ROWS_MAX).map(|disk| {
         vec![
             account.names.disk(disk.disk).to_string(),
@@ -224,7 +264,12 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             words::moment(disk.at),
             format!("{}/{}", disk.protection, disk.point),
             words::bytes(disk.bytes),
-            if disk.verified { "verified" } else { "NOT VERIFIED" }.to_owned(),
+            if disk.verified {
+                verified.trim_end()
+            } else {
+                "NOT VERIFIED"
+            }
+            .to_owned(),
             or_dash(account.file_of(disk).map(|file| file.file.display().to_string())),
             or_dash(disk.blake3.clone()),
         ]
@@ -263,7 +308,7 @@ pub(super) fn alerts(out: &mut String, account: &Account) {
                 } else {
                     alert.code.clone()
                 },
-                alert.text.clone(),
+                account.names.with_segments_named(&alert.text),
             ]
         });
         let table = Table {
@@ -284,7 +329,7 @@ pub(super) fn alerts(out: &mut String, account: &Account) {
                 words::moment(refusal.at),
                 who(refusal.vm),
                 refusal.operation.clone(),
-                refusal.why.clone(),
+                account.names.with_segments_named(&refusal.why),
             ]
         });
         let table = Table {

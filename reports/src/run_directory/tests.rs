@@ -95,6 +95,9 @@ fn without_a_name_the_next_number_is_taken() {
     for expected in ["drill-seed7", "drill-seed7-2", "drill-seed7-3"] {
         let run = RunDirectory::numbered(keep.path(), "drill", 7, false).unwrap();
         assert_eq!(run.path(), keep.path().join(expected));
+        let first = keep.path().join("drill-seed7");
+        let passed_over = (expected != "drill-seed7").then(|| format!("{} holds a completed run", first.display()));
+        assert_eq!(run.passed_over(), passed_over.as_deref());
         run.complete(b"{}").unwrap();
     }
 }

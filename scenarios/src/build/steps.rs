@@ -11,6 +11,7 @@ use actors::spec::{Action, StepSpec};
 use datapath::{DiskId, SimTime, VmId};
 
 use super::machines::passphrase;
+use super::objects::object;
 use super::{Places, PlannedStep};
 use crate::model::{Condition, Do, Ending, Expected, Scenario, Step, Which};
 
@@ -84,6 +85,7 @@ impl Builder<'_> {
                     step: number,
                     name,
                     action: step.word,
+                    object: object(self.scenario, &step.what, *vm),
                     vm: vm.map(vm_id),
                     expected: step.expected.clone(),
                     line: step.line,
@@ -128,6 +130,7 @@ impl Builder<'_> {
                     step: *before,
                     name: format!("{name}: all done"),
                     action: "note",
+                    object: String::new(),
                     vm: None,
                     expected: Expected::default(),
                     line: 0,

@@ -302,7 +302,8 @@ impl Plan<'_> {
                 vms.extend((0..self.vms.vms.len()).filter(|vm| Zone::Site(self.vms.vms[*vm].site) == zone));
             }
         }
-        if table.node("machine").is_none() && table.node("site").is_none() {
+        let absent = |key| table.node(key).is_none() && !table.misspelt(key);
+        if absent("machine") && absent("site") {
             self.context.diagnosis.push(Problem::new(
                 table.at,
                 "a power cut needs a `machine` or a `site`",
@@ -627,7 +628,8 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
         };
         let problems = context.diagnosis.count();
         let bounds = bounds(context, &table);
-        if bounds.is_empty() && context.diagnosis.count() == problems {
+        let misspelt = keys::EXPECT.keys.iter().any(|key| table.misspelt(key.name));
+        if bounds.is_empty() && context.diagnosis.count() == problems && !misspelt {
             context.diagnosis.push(
                 Problem::new(table.at, "an expectation that expects nothing", "no bound here").help(format!(
                     "it takes {}",
@@ -635,11 +637,10 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
                 )),
             );
         }
-        let line = context.line(table.at);
         expects.extend(bounds.into_iter().map(|what| Expect {
             vms: chosen.clone(),
             what,
-            line,
+            line: context.line(table.key_at(what.key())),
         }));
     }
     expects

@@ -1,7 +1,7 @@
 //! The machines to protect: single ones, and groups.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use actors::spec::Os;
@@ -11,9 +11,10 @@ use datapath::image::ImageError;
 use sim::spec::Zone;
 
 use super::estate::{COUNT_MAX, Estate, configuration_servers, numbered, site_of};
+use super::own_disks::OwnDisks;
 use super::workload::{compressibility, random_bytes_of, workloads};
 use super::{Context, unique};
-use crate::diagnose::{At, Located, Problem, did_you_mean, list};
+use crate::diagnose::{At, Located, Problem};
 use crate::keys;
 use crate::model::{Disk, Start, Vm};
 use crate::reader::{Bytes, Nanos, Reader};
@@ -50,14 +51,15 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, ow
         read_group(context, &table, estate, &profiles, &mut loads, &mut names, &mut vms);
     }
     unique(context.diagnosis, "machines", &names);
-    if vms.is_empty() && file.node("vm").is_none() && file.node("group").is_none() {
+    let absent = |key| file.node(key).is_none() && !file.misspelt(key);
+    if vms.is_empty() && absent("vm") && absent("group") {
         context.diagnosis.push(Problem::new(
             At::default(),
             "the scenario protects no machine",
             "no `[[vm]]` or `[[group]]` in this file",
         ));
     }
-    own.all_found(context, &vms);
+    own.all_found(context);
     Vms { vms }
 }
 
@@ -212,8 +214,10 @@ fn read_vm(
     let boot = table.get_or("boot", Nanos(MINUTE)).0;
     let journal = read_journal(context, table);
     let clock_skew = table.get_or("clock_skew", Nanos(0)).0;
+    let problems = context.diagnosis.count();
     let disks = read_disks(context, table, name.as_ref().map(|name| name.value.as_str()), own);
-    let streams = workloads(context, table, &disks);
+    let disks_are_known = context.diagnosis.count() == problems;
+    let streams = workloads(context, table, &disks, disks_are_known);
     names.extend(name.clone());
     let (name, zone) = (name?, zone?);
     let spread = Spread::read(context, table, estate, zone);
@@ -303,7 +307,7 @@ fn read_group(
 
 fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&str>, own: &OwnDisks) -> Vec<Disk> {
     let tables = table.tables("disk", &keys::DISK);
-    if table.node("disk").is_none() {
+    if table.node("disk").is_none() && !table.misspelt("disk") {
         context.diagnosis.push(
             Problem::new(table.at, "a machine needs at least one disk", "none here")
                 .help("[[vm.disk]]\nname = \"os\"\nsize = \"32 MiB\""),
@@ -337,7 +341,9 @@ fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&str>, own: 
                 "letters, digits, - and _",
             ));
         }
-        let replaced = vm.zip(name.as_ref()).and_then(|(vm, name)| own.of(vm, &name.value));
+        let replaced = vm
+            .zip(name.as_ref())
+            .and_then(|(vm, name)| own.declared(vm, &name.value));
         let place = DiskTable {
             context,
             table: disk,
@@ -493,66 +499,6 @@ fn open_image(context: &Context<'_>, path: &Located<PathBuf>) -> Option<Arc<dyn 
     }
 }
 
-/// Disks that the command line replaces.
-struct OwnDisks {
-    disks: Vec<(Located<String>, Located<PathBuf>)>,
-}
-
-impl OwnDisks {
-    fn none() -> OwnDisks {
-        OwnDisks { disks: Vec::new() }
-    }
-
-    fn new(context: &Context<'_>, flags: &[(String, PathBuf)]) -> OwnDisks {
-        const FLAG: &str = "--disk ";
-        let disks = flags
-            .iter()
-            .map(|(disk, path)| {
-                let text = format!("{FLAG}{disk}={}", path.display());
-                let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
-                let source = context.diagnosis.add("(command line)", text);
-                let start = FLAG.len() as u32;
-                let middle = start + u32::try_from(disk.len()).unwrap_or(0);
-                let at = |start, end| At { source, start, end };
-                (
-                    Located::new(disk.clone(), at(start, middle)),
-                    Located::new(path.clone(), at(middle + 1, end)),
-                )
-            })
-            .collect();
-        OwnDisks { disks }
-    }
-
-    fn of(&self, vm: &str, disk: &str) -> Option<&Located<PathBuf>> {
-        self.disks
-            .iter()
-            .rev()
-            .find(|(name, _)| name.value.split_once('.') == Some((vm, disk)))
-            .map(|(_, path)| path)
-    }
-
-    fn all_found(&self, context: &Context<'_>, vms: &[Vm]) {
-        let known: Vec<String> = vms
-            .iter()
-            .flat_map(|vm| vm.disks.iter().map(move |disk| format!("{}.{}", vm.name, disk.name)))
-            .collect();
-        for (name, path) in &self.disks {
-            let there = known.contains(&name.value);
-            // A disk whose image could not be opened is missing for that reason, which is said already.
-            if !there && Path::new(&path.value).exists() {
-                context.diagnosis.push(
-                    Problem::new(name.at, format!("no disk is called `{}`", name.value), "named here")
-                        .help(did_you_mean(&name.value, known.iter().map(String::as_str)))
-                        .help(format!(
-                            "it is used as --disk VM.DISK=IMAGE; there are {}",
-                            list(known.iter().map(String::as_str))
-                        )),
-                );
-            }
-        }
-    }
-}
-
 /// Named workloads.
 struct Profiles<'a> {
     tables: Vec<(Located<String>, Reader<'a>)>,
@@ -578,7 +524,7 @@ impl<'a> Profiles<'a> {
             let Some(index) = context.find("profile", &name, &known) else {
                 continue;
             };
-            let streams = workloads(context, &self.tables[index].1, disks);
+            let streams = workloads(context, &self.tables[index].1, disks, true);
             shares.0.push((weight.value, Arc::new(WorkloadSpec { streams })));
         }
         if table.node("profiles").is_some()

@@ -63,18 +63,25 @@ pub(crate) fn compressibility(table: &Reader<'_>) -> Option<u16> {
     }
 }
 
-/// The streams of a table's `workload` tables.
-pub(crate) fn workloads(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk]) -> Vec<StreamSpec> {
+/// The streams of a table's `workload` tables. Where not all disks are known, because one of them is wrong, that a stream names none of
+/// the others is no second problem.
+pub(crate) fn workloads(
+    context: &Context<'_>,
+    table: &Reader<'_>,
+    disks: &[Disk],
+    disks_are_known: bool,
+) -> Vec<StreamSpec> {
     table
         .tables("workload", &keys::WORKLOAD)
         .iter()
-        .filter_map(|workload| stream(context, workload, disks))
+        .filter_map(|workload| stream(context, workload, disks, disks_are_known))
         .collect()
 }
 
-fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk]) -> Option<StreamSpec> {
+fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_known: bool) -> Option<StreamSpec> {
     let names: Vec<&str> = disks.iter().map(|disk| disk.name.as_str()).collect();
     let disk = match table.get::<String>("disk") {
+        Some(name) if !disks_are_known && !names.contains(&name.value.as_str()) => return None,
         Some(name) => context.find("disk of this machine", &name, &names)?,
         None => 0,
     };

@@ -14,7 +14,7 @@ use super::result::{
     RecoveredDisk, RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
 };
 use super::series::{Series, Thin};
-use super::vm::{VmFigures, vm_fact};
+use super::vm::{VmFigures, Waited, backlog_samples, backlog_series, vm_fact};
 use crate::spec::WorldSpec;
 
 /// Refusals that a result keeps.
@@ -36,11 +36,12 @@ pub struct Collector {
     vms: Table<VmId, VmFigures>,
     /// Which protected machine runs on a machine.
     copy_of: BTreeMap<MachineId, VmId>,
+    test_of: BTreeMap<MachineId, VmId>,
     power_lost: BTreeMap<MachineId, SimTime>,
     links: Vec<LinkResult>,
     /// What waits of all machines together.
     waiting: BacklogSample,
-    backlog: Series<BacklogSample>,
+    backlog: Series<Waited>,
     link_series: Vec<Series<LinkSample>>,
     steps: BTreeMap<u32, StepResult>,
     alerts: Vec<AlertResult>,
@@ -84,6 +85,7 @@ impl Collector {
             facts: 0,
             vms,
             copy_of,
+            test_of: spec.vms.iter().map(|vm| (vm.test, vm.vm)).collect(),
             power_lost: BTreeMap::new(),
             waiting: BacklogSample {
                 at: SimTime::ZERO,
@@ -91,7 +93,7 @@ impl Collector {
                 process_server_bytes: 0,
                 target_bytes: 0,
             },
-            backlog: Series::new(2048),
+            backlog: backlog_series(2048),
             link_series: links.iter().map(|_| Series::new(2048)).collect(),
             links,
             steps: BTreeMap::new(),
@@ -188,6 +190,9 @@ impl Collector {
             let after = vm.waiting();
             self.waits(at, before, after);
         }
+        if let Some(vm) = self.test_of.get(&machine).and_then(|vm| self.vms.get_mut(vm)) {
+            vm.test_ended(at);
+        }
     }
 
     /// What waits of one machine has changed, and with it what waits of all.
@@ -199,7 +204,7 @@ impl Collector {
         all.target_bytes = all.target_bytes - before.target_bytes + after.target_bytes;
         if all.total() != was {
             all.at = at;
-            self.backlog.push(self.waiting);
+            self.backlog.push(self.waiting.into());
         }
     }
 
@@ -273,7 +278,7 @@ impl Collector {
             link.series = series.into_entries();
         }
         RunResult {
-            backlog: self.backlog.into_entries(),
+            backlog: backlog_samples(self.backlog),
             content,
             ended,
             facts: self.facts,

@@ -145,6 +145,12 @@ pub struct VmResult {
     pub points: Vec<PointResult>,
     /// Copies of its disks.
     pub copies: Vec<CopyResult>,
+    /// Stretches in which no copy of the machine ran, tests apart, after it first had.
+    #[serde(default)]
+    pub dark: Vec<(SimTime, SimTime)>,
+    /// When copies of test failovers ran, and until when; none: to the end of the run.
+    #[serde(default)]
+    pub tests: Vec<(SimTime, Option<SimTime>)>,
     /// Backlog over time, the three places together.
     pub backlog: Vec<BacklogSample>,
     /// Writes acknowledged to the guest, all copies of the machine except tests.
@@ -188,7 +194,7 @@ pub struct RpoStretch {
     pub true_high_ms: u64,
 }
 
-/// What of a machine waited where. In a series that was thinned, the moment of its stretch with the most.
+/// What of a machine waited where. In a series that was thinned, the moment of its stretch with the most, and the stretch's last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BacklogSample {
     /// When.

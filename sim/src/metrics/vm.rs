@@ -11,10 +11,52 @@ use super::result::{BacklogSample, CopyResult, FailoverResult, Lost, PointResult
 use super::rpo::Rpo;
 use super::series::{Series, Thin};
 
-impl Thin for BacklogSample {
-    fn join(self, next: BacklogSample) -> BacklogSample {
-        if next.total() >= self.total() { next } else { self }
+/// What a stretch of samples is remembered by: the moment with the most, and the last, to which it fell.
+#[derive(Clone, Copy)]
+pub(crate) struct Waited {
+    most: BacklogSample,
+    last: BacklogSample,
+}
+
+impl From<BacklogSample> for Waited {
+    fn from(sample: BacklogSample) -> Waited {
+        Waited {
+            most: sample,
+            last: sample,
+        }
     }
+}
+
+impl Thin for Waited {
+    fn join(self, next: Waited) -> Waited {
+        Waited {
+            most: if next.most.total() >= self.most.total() {
+                next.most
+            } else {
+                self.most
+            },
+            last: next.last,
+        }
+    }
+}
+
+/// A series of backlog, at most `cap` samples long at its end.
+pub(crate) fn backlog_series(cap: usize) -> Series<Waited> {
+    Series::new(cap / 2)
+}
+
+/// The samples of a series, in order.
+pub(crate) fn backlog_samples(series: Series<Waited>) -> Vec<BacklogSample> {
+    let entries = series.into_entries().into_iter();
+    entries
+        .flat_map(|waited| {
+            [
+                Some(waited.most),
+                Some(waited.last).filter(|last| last.at > waited.most.at),
+            ]
+        })
+        .flatten()
+        .collect()
 }
 
 /// One machine's figures while the run goes on.
@@ -32,8 +74,14 @@ pub(crate) struct VmFigures {
     newest_batch: Option<(WriteSeq, SimTime)>,
     points: Vec<PointResult>,
     copies: Vec<CopyResult>,
+    /// A life of it has run.
+    lived: bool,
+    /// Since when none of its lives runs, where one had.
+    dark_since: Option<SimTime>,
+    dark: Vec<(SimTime, SimTime)>,
+    tests: Vec<(SimTime, Option<SimTime>)>,
     waiting: BacklogSample,
-    backlog: Series<BacklogSample>,
+    backlog: Series<Waited>,
     writes: u64,
     written_bytes: u64,
 }
@@ -58,7 +106,11 @@ impl VmFigures {
                 process_server_bytes: 0,
                 target_bytes: 0,
             },
-            backlog: Series::new(cap),
+            backlog: backlog_series(cap),
+            lived: false,
+            dark_since: None,
+            dark: Vec::new(),
+            tests: Vec::new(),
             writes: 0,
             written_bytes: 0,
         }
@@ -72,7 +124,7 @@ impl VmFigures {
     /// A machine of its lives lost its power.
     pub(crate) fn power_lost(&mut self, at: SimTime, machine: MachineId) {
         self.running.retain(|running| *running != machine);
-        self.rpo_follows(at);
+        self.lives_changed(at);
         if self.protected == Some(machine) && self.waiting.source_bytes > 0 {
             // What it had not sent waits no more: it is lost, or sent again once the machine is back and says so.
             self.waiting.source_bytes = 0;
@@ -89,8 +141,8 @@ impl VmFigures {
     fn waits(&mut self, at: SimTime) {
         self.waiting.at = at;
         match self.backlog.last_mut() {
-            Some(last) if last.at == at => *last = self.waiting,
-            _ => self.backlog.push(self.waiting),
+            Some(waited) if waited.last.at == at => *waited = self.waiting.into(),
+            _ => self.backlog.push(self.waiting.into()),
         }
     }
 
@@ -117,7 +169,8 @@ impl VmFigures {
     }
 
     /// Its result at the end of the run.
-    pub(crate) fn finish(self, vm: VmId, ended: SimTime) -> VmResult {
+    pub(crate) fn finish(mut self, vm: VmId, ended: SimTime) -> VmResult {
+        self.dark.extend(self.dark_since.map(|since| (since, ended)));
         let (rpo, true_rpo, rpo_series) = self.rpo.finish(ended);
         VmResult {
             vm,
@@ -129,9 +182,29 @@ impl VmFigures {
             failovers: self.failovers,
             points: self.points,
             copies: self.copies,
-            backlog: self.backlog.into_entries(),
+            backlog: backlog_samples(self.backlog),
+            dark: self.dark,
+            tests: self.tests,
             writes: self.writes,
             written_bytes: self.written_bytes,
+        }
+    }
+
+    /// The machine of a test failover was switched off.
+    pub(crate) fn test_ended(&mut self, at: SimTime) {
+        if let Some((_, ended)) = self.tests.last_mut() {
+            ended.get_or_insert(at);
+        }
+    }
+
+    /// A life of it has begun or ended.
+    fn lives_changed(&mut self, at: SimTime) {
+        self.rpo_follows(at);
+        if !self.running.is_empty() {
+            self.lived = true;
+            self.dark.extend(self.dark_since.take().map(|since| (since, at)));
+        } else if self.lived {
+            self.dark_since.get_or_insert(at);
         }
     }
 
@@ -204,11 +277,12 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
         }
         Fact::LifeStarted { life, place, .. } if *place != Place::Test && !vm.running.contains(&life.machine) => {
             vm.running.push(life.machine);
-            vm.rpo_follows(at);
+            vm.lives_changed(at);
         }
+        Fact::LifeStarted { place: Place::Test, .. } => vm.tests.push((at, None)),
         Fact::LifeEnded { life, .. } => {
             vm.running.retain(|machine| *machine != life.machine);
-            vm.rpo_follows(at);
+            vm.lives_changed(at);
         }
         Fact::ProtectionStarted { life, .. } => {
             vm.protected = Some(life.machine);
@@ -361,4 +435,48 @@ fn failover(
         FailoverPhase::WorkloadUp => &mut failover.workload_up,
     };
     slot.get_or_insert(at);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(second: u64, bytes: u64) -> BacklogSample {
+        BacklogSample {
+            at: SimTime(second * 1_000_000_000),
+            source_bytes: bytes,
+            process_server_bytes: 0,
+            target_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn a_thinned_backlog_keeps_its_peaks_and_what_they_fell_to() {
+        let mut series = backlog_series(16);
+        for second in 0..1000 {
+            series.push(sample(second, if second == 333 { 99 } else { 1 }).into());
+        }
+        series.push(sample(1000, 0).into());
+        let samples = backlog_samples(series);
+        assert!(samples.len() <= 16, "{}", samples.len());
+        assert!(samples.contains(&sample(333, 99)));
+        assert_eq!(samples.last(), Some(&sample(1000, 0)));
+        assert!(samples.is_sorted_by_key(|sample| sample.at));
+    }
+
+    #[test]
+    fn a_machine_is_dark_from_its_last_life_to_its_next() {
+        let (source, azure) = (MachineId(1), MachineId(2));
+        let mut vm = VmFigures::new("app", 16);
+        vm.lives_changed(SimTime(1));
+        vm.running.push(source);
+        vm.lives_changed(SimTime(5));
+        vm.power_lost(SimTime(10), source);
+        vm.power_lost(SimTime(12), source);
+        vm.running.push(azure);
+        vm.lives_changed(SimTime(30));
+        vm.power_lost(SimTime(40), azure);
+        let result = vm.finish(VmId(0), SimTime(50));
+        assert_eq!(result.dark, [(SimTime(10), SimTime(30)), (SimTime(40), SimTime(50))]);
+    }
 }
