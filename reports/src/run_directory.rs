@@ -144,7 +144,7 @@ impl RunDirectory {
         let mut passed_over = None;
         for number in 2_u64.. {
             match RunDirectory::named(&path, false) {
-                Err(DirectoryError::Taken { path: there, why } | DirectoryError::Unusable { path: there, why }) => {
+                Err(DirectoryError::Taken { path: there, why, .. } | DirectoryError::Unusable { path: there, why }) => {
                     passed_over.get_or_insert(format!("{} {why}", there.display()));
                     path = runs.join(format!("{name}-seed{seed}-{number}"));
                 }

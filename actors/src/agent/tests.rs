@@ -111,31 +111,35 @@ impl Part for Account {
         match input {
             Input::Started => self.env.listen(PORT_MANAGEMENT),
             Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
-                Body::PutSegments { segments, .. } => {
+                Body::PutSegments { protection, segments } => {
                     let kind = segments[0].header.kind;
                     let blobs = frame.payload.unwrap().split(segments.iter().map(|s| (s.bytes, s.size)));
-                    let disks = segments.iter().map(|segment| segment.header.disk).collect();
+                    let headers = segments.iter().map(|segment| &segment.header);
+                    let disks = headers.map(|header| (header.disk, header.epoch.0)).collect();
                     let headers = segments.into_iter().map(|segment| segment.header);
                     seen.segments.extend(headers.zip(blobs.unwrap()));
                     self.env.send(
                         conn,
                         Body::SegmentsPut {
+                            protection,
                             disks,
                             kind,
                             refused: None,
                         },
                     );
                 }
-                Body::PutTag { vm, tag, .. } => {
+                Body::PutTag { vm, protection, tag } => {
                     let batch = tag.batch;
                     if seen.tags.last().is_none_or(|(_, last)| last.batch < batch) {
                         seen.tags.push((self.env.now(), tag));
                     }
-                    self.env.send(conn, Body::TagPut { vm, batch });
+                    self.env.send(conn, Body::TagPut { vm, protection, batch });
                 }
-                Body::PutCopyEnd { disk, copy, .. } => {
+                Body::PutCopyEnd {
+                    disk, protection, copy, ..
+                } => {
                     seen.copy_ends += 1;
-                    self.env.send(conn, Body::CopyEndPut { disk, copy });
+                    self.env.send(conn, Body::CopyEndPut { disk, protection, copy });
                 }
                 Body::ChecksumAsk { disk, first_chunk, .. } => {
                     let body = Body::Checksums {
