@@ -1,0 +1,46 @@
+//! What once went wrong stays right: each scenario of `scenarios/regressions/`, with the seeds at which it failed.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{folder, pass};
+
+/// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
+const REGRESSIONS: [(&str, &[u64]); 8] = [
+    ("batch-taken-up", &[1]),
+    ("boundary-number", &[1, 2, 3, 4]),
+    ("disable-and-enable", &[1]),
+    ("discards", &[]),
+    ("early-checksums", &[1]),
+    ("site-power-cycle", &[1]),
+    ("torn-batch", &[1, 2]),
+    ("two-disks-power-cut", &[1, 2, 4, 5, 6]),
+];
+
+#[test]
+fn what_once_failed_passes_and_every_point_is_judged() {
+    let out = folder();
+    for (name, seeds) in REGRESSIONS {
+        for seed in seeds {
+            let scenario = format!("scenarios/regressions/{name}.toml");
+            let run_folder = out.path().join(format!("{name}-{seed}"));
+            let run = pass(&scenario, &run_folder, &["--seed", &seed.to_string()]);
+            let points = &run["recovery_points"];
+            assert!(points["made"].as_u64().expect("a count") >= 3, "{name}: {points}");
+            assert_eq!(points["made"], points["verified"], "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_scenario_of_the_folder_is_run() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/regressions");
+    let files = std::fs::read_dir(folder).expect("the folder can be read");
+    let names: BTreeSet<String> = files
+        .map(|file| file.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names, REGRESSIONS.map(|(name, _)| name.to_owned()).into());
+}
