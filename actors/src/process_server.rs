@@ -39,6 +39,8 @@ const SECOND: u64 = 1_000_000_000;
 const HEARTBEAT: u64 = 60 * SECOND;
 /// Every so many heartbeats ask for an answer.
 const ANSWERED_EVERY: u64 = 5;
+/// An agent that is not heard of for so long gives its places for copies to others (our model); it asks again when it is back.
+const PLACE_KEPT: u64 = 15 * 60 * SECOND;
 
 /// The session with the configuration server.
 const CS: u32 = 1;
@@ -233,6 +235,26 @@ impl ProcessServer {
             });
         }
         self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.release_places();
+    }
+
+    /// A machine that lost its power during its copy says nothing: its places go to others. A copy that only has to be stored needs no
+    /// agent any more.
+    fn release_places(&mut self) {
+        let (now, streams) = (self.env.now(), &self.streams);
+        let before = self.copying.len();
+        self.copying.retain(|(disk, copy)| {
+            streams.get(&disk.vm).is_some_and(|stream| {
+                let sent = stream
+                    .copies
+                    .get(disk)
+                    .is_some_and(|c| c.number == *copy && c.end.is_some());
+                sent || now.since(stream.heard) < PLACE_KEPT
+            })
+        });
+        if self.copying.len() < before {
+            self.grant_copies();
+        }
     }
 
     // Protections.
@@ -248,7 +270,8 @@ impl ProcessServer {
             .is_some_and(|s| s.protection.protection == protection.protection);
         if !same {
             self.forget(vm);
-            self.streams.insert(vm, Stream::new(protection.clone(), &self.spec.key));
+            let stream = Stream::new(protection.clone(), &self.spec.key, self.env.now());
+            self.streams.insert(vm, stream);
         } else if let Some(stream) = self.streams.get_mut(&vm) {
             stream.protection = protection.clone();
         }

@@ -301,7 +301,10 @@ impl Replication {
             let Some(name) = self.volumes.get(&disk) else {
                 return false;
             };
-            bytes.reserve((extents * EXTENT_BYTES) as usize + 256);
+            if self.env.grain() == Grain::Real {
+                // In the other grains a piece is a few words, and room for its bytes would be kept with it.
+                bytes.reserve((extents * EXTENT_BYTES) as usize + 256);
+            }
             for run in self.env.world().volume_read(name, Extent(start), extents as u32) {
                 size += encode(&Record::Copy { position, disk, run }, &mut bytes);
             }

@@ -94,6 +94,9 @@ impl ProcessServer {
         let Some(Some(vm)) = self.agents.get(&conn).copied() else {
             return;
         };
+        if let Some(stream) = self.streams.get_mut(&vm) {
+            stream.heard = self.env.now();
+        }
         match body {
             Body::Changes { batch, part, .. } => {
                 if let Some(records) = payload {
@@ -185,6 +188,7 @@ impl ProcessServer {
             self.agents.remove(&conn);
             return self.env.close(conn);
         }
+        stream.heard = self.env.now();
         let Greeting { copy, cached, .. } = greeting;
         if let Some(old) = stream.agent.replace(conn).filter(|old| *old != conn) {
             self.agents.remove(&old);
@@ -469,7 +473,7 @@ impl ProcessServer {
             let Ok(protection) = postcard::from_bytes::<Protection>(&saved.bytes) else {
                 continue;
             };
-            let mut stream = Stream::new(protection, &self.spec.key);
+            let mut stream = Stream::new(protection, &self.spec.key, self.env.now());
             debug_assert_eq!(name, served_file(stream.vm()));
             for file in files.list(&format!("{}/", stream.folder())) {
                 let content = files.read_all(&file).ok().and_then(|whole| records_of(&whole));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datapath::replica::{CutTime, Mark};
 use datapath::seal::{DiskKey, Nonces, VaultKey};
 use datapath::segment::Sealed;
-use datapath::{DiskId, VmId, WriteSeq};
+use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::messages::Protection;
@@ -16,6 +16,8 @@ pub(super) struct Stream {
     pub(super) protection: Protection,
     /// The agent's connection, while there is one.
     pub(super) agent: Option<ConnId>,
+    /// When the agent was heard of last.
+    pub(super) heard: SimTime,
     /// The command to hand over to another process server: no agent is welcome any more.
     pub(super) handing_over: Option<u64>,
     /// The number of the agent's copy, from its last greeting.
@@ -97,7 +99,7 @@ pub(super) struct Piece {
 }
 
 impl Stream {
-    pub(super) fn new(protection: Protection, key: &VaultKey) -> Stream {
+    pub(super) fn new(protection: Protection, key: &VaultKey, now: SimTime) -> Stream {
         let keys = protection
             .disks
             .iter()
@@ -106,6 +108,7 @@ impl Stream {
         Stream {
             protection,
             agent: None,
+            heard: now,
             handing_over: None,
             copy: 0,
             whole: 0,
