@@ -18,6 +18,13 @@ use scenarios::build::Built;
 use sim::run::Observer;
 use sim::spec::{NetworkKind, RunOptions};
 
+#[path = "../src/allocator.rs"]
+mod allocator;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
+
 const DAY: &str = "24 h";
 /// A configuration server looks after at most 200 machines, a process server is given 100 here.
 const MACHINES_PER_CONFIGURATION_SERVER: usize = 200;

@@ -33,6 +33,13 @@ use datapath::{CHUNK_BYTES, EXTENT_BYTES, Grain, SimTime};
 use sim::run::Observer;
 use sim::spec::{NetworkKind, RunOptions};
 
+#[path = "../src/allocator.rs"]
+mod allocator;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
+
 /// As the command has it.
 const LEVEL: i32 = 3;
 const MEMORY_BYTES: u64 = 768 << 20;

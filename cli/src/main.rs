@@ -1,5 +1,6 @@
 //! The binary `firedrill`: arguments, progress, exit codes, nothing else.
 
+mod allocator;
 mod arguments;
 mod failure;
 mod observer;
@@ -16,9 +17,8 @@ use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
 
-/// A run makes and drops a few small things for each of millions of events.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// What `firedrill` alone says.
 const WELCOME: &str = "\

@@ -127,7 +127,8 @@ pub struct SegmentStore {
     token: Token,
     kept: Table<ProtectionId, Kept>,
     fences: BTreeMap<DiskId, u32>,
-    dirty: BTreeSet<String>,
+    /// Files to flush, perhaps some of them twice.
+    dirty: Vec<String>,
     waiting: Vec<Owed>,
     under_way: Option<Vec<Owed>>,
 }
@@ -142,7 +143,7 @@ impl SegmentStore {
             token,
             kept: Table::default(),
             fences: BTreeMap::new(),
-            dirty: BTreeSet::new(),
+            dirty: Vec::new(),
             waiting: Vec::new(),
             under_way: None,
         }
@@ -260,12 +261,12 @@ impl SegmentStore {
         match &old {
             Some(old) if old.bytes == blob.bytes => {
                 // Its flush may still be under way; the answer waits for the next one.
-                self.dirty.insert(name.clone());
+                self.dirty.push(name);
             }
             Some(_) => files.replace(&name, blob.clone()).map_err(|error| error.to_string())?,
             None => {
                 files.append(&name, blob.clone()).map_err(|error| error.to_string())?;
-                self.dirty.insert(name.clone());
+                self.dirty.push(name);
             }
         }
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
@@ -448,7 +449,7 @@ impl SegmentStore {
         let entry = encode(entry);
         let bytes = entry.len() as u64;
         let at = self.env.files().append(&name, Blob::real(entry)).ok()?;
-        self.dirty.insert(name);
+        self.dirty.push(name);
         Some(at + bytes)
     }
 
@@ -476,7 +477,7 @@ impl SegmentStore {
         if self.under_way.is_some() || (self.waiting.is_empty() && self.dirty.is_empty()) {
             return;
         }
-        let names: Vec<String> = std::mem::take(&mut self.dirty).into_iter().collect();
+        let names = std::mem::take(&mut self.dirty);
         self.under_way = Some(std::mem::take(&mut self.waiting));
         self.env.flush(&names, self.token);
     }

@@ -11,10 +11,7 @@ use rustix::io::Errno;
 use super::mapped::{Place, Stretches};
 use super::{ImageError, Input, Source, machine};
 use crate::batch::is_zero;
-use crate::units::{CHUNK_BYTES, SECTOR_BYTES};
-
-/// Read at a time: whole chunks.
-const READ_BYTES: u64 = 16 * CHUNK_BYTES;
+use crate::units::{CHUNK_BYTES, EXTENT_BYTES, SECTOR_BYTES};
 
 pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
     let mut stretches = Stretches::new(input.len.next_multiple_of(SECTOR_BYTES));
@@ -27,30 +24,33 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
 /// Ranges of the file between two offsets that hold something: chunks, counted from the first offset, that are not all zeros.
 pub(super) fn data(input: &Input, from: u64, to: u64) -> Result<Vec<(u64, u64)>, ImageError> {
     let mut ranges: Vec<(u64, u64)> = Vec::new();
-    let mut buffer = vec![0; READ_BYTES as usize];
+    let mut buffer = vec![0; CHUNK_BYTES as usize];
     let mut next = from;
     for (begin, end) in stored(input, from, to)? {
         let mut at = next.max(begin - (begin - from) % CHUNK_BYTES);
         while at < end {
-            let part = &mut buffer[..READ_BYTES.min(to - at) as usize];
-            input
-                .file
-                .read_exact_at(part, at)
-                .map_err(|e| machine(&input.path, e))?;
-            for chunk in part.chunks(CHUNK_BYTES as usize) {
-                let chunk_end = at + chunk.len() as u64;
-                if !is_zero(chunk) {
-                    match ranges.last_mut() {
-                        Some(last) if last.1 == at => last.1 = chunk_end,
-                        _ => ranges.push((at, chunk_end)),
-                    }
+            let chunk_end = to.min(at + CHUNK_BYTES);
+            if !holds_zeros(input, at, &mut buffer[..(chunk_end - at) as usize])? {
+                match ranges.last_mut() {
+                    Some(last) if last.1 == at => last.1 = chunk_end,
+                    _ => ranges.push((at, chunk_end)),
                 }
-                at = chunk_end;
             }
+            at = chunk_end;
         }
         next = next.max(at);
     }
     Ok(ranges)
+}
+
+/// Whether the file holds nothing but zeros there. Most chunks show in their first extent that they do not; only then is more read.
+fn holds_zeros(input: &Input, at: u64, chunk: &mut [u8]) -> Result<bool, ImageError> {
+    let read = |part: &mut [u8], at: u64| {
+        let read = input.file.read_exact_at(part, at);
+        read.map_err(|e| machine(&input.path, e)).map(|()| is_zero(part))
+    };
+    let (head, rest) = chunk.split_at_mut(chunk.len().min(EXTENT_BYTES as usize));
+    Ok(read(head, at)? && (rest.is_empty() || read(rest, at + EXTENT_BYTES)?))
 }
 
 /// Ranges of the file between two offsets that are not holes. A file system that knows no holes has one range.
