@@ -3,7 +3,7 @@
 //!
 //! A keeper is told what is stored ([`ReplicaKeeper::copy_segment_stored`], [`ReplicaKeeper::copy_complete`],
 //! [`ReplicaKeeper::tag_stored`]), says which segments it wants ([`ReplicaKeeper::take_wanted`]; the owner fetches them over the
-//! network or from its own disk and gives them to [`ReplicaKeeper::segment`]), opens them as jobs of the compute port, and says what
+//! network or from its own disk and gives them to [`ReplicaKeeper::segments`]), opens them as jobs of the compute port, and says what
 //! came of it ([`ReplicaKeeper::take_events`]). The index is [`datapath::replica::Replica`].
 //!
 //! Segments after the oldest kept point stay sealed where they are stored. They are opened when their batch is processed, and again
