@@ -5,8 +5,8 @@
 //! [`ReplicaKeeper`] makes points of them. Commands come through its configuration server. The disks are those that vCenter attached
 //! to it: the machine's own (original location), or new ones of a VM that stands in for a physical server.
 //!
-//! Port 9444 towards process servers is our model: the documentation has the number in a picture only. Our model too: a master target
-//! that loses its power forgets how far it was, and the protection is copied by checksums again. Left out: vSphere snapshots, the
+//! Port 9444 towards process servers is our model: the documentation has the number in a picture only. A master target that
+//! loses its power forgets its protections, and they have to be set up again: nothing orders that by itself yet. Left out: vSphere snapshots, the
 //! restrictions of controllers and datastores.
 
 use std::collections::BTreeMap;
