@@ -480,6 +480,13 @@ impl World for Bench {
             .read(start, extents)
             .expect("a test reads inside its volumes")
     }
+    fn volume_read_bytes(&self, volume: &str, start: Extent, buffer: &mut [u8]) {
+        let inner = self.inner.borrow();
+        inner.volumes[volume]
+            .0
+            .read_bytes(start, buffer)
+            .expect("a test reads inside its volumes");
+    }
     fn volume_write(&self, volume: &str, run: &Run) {
         let mut inner = self.inner.borrow_mut();
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");

@@ -20,7 +20,7 @@ use crate::content::{Blob, Run, Summary};
 use crate::disk::{DiskError, Files};
 use crate::units::{DiskId, VmId, WriteSeq};
 
-pub use encoding::{RECORD_HEADER_BYTES, decode, encode};
+pub use encoding::{RECORD_HEADER_BYTES, decode, encode, encode_copy};
 use encoding::{decode_one, u32_at, u64_at};
 
 /// One record of the journal, and of the data that travels from the agent to the process server: the same encoding.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use datapath::journal::{Record, encode};
+use datapath::journal::{Record, encode, encode_copy};
 use datapath::{Blob, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
 
 use super::CHECKED;
@@ -301,12 +301,14 @@ impl Replication {
             let Some(name) = self.volumes.get(&disk) else {
                 return false;
             };
+            let (start, extents) = (Extent(start), extents as u32);
             if self.env.grain() == Grain::Real {
-                // In the other grains a piece is a few words, and room for its bytes would be kept with it.
-                bytes.reserve((extents * EXTENT_BYTES) as usize + 256);
-            }
-            for run in self.env.world().volume_read(name, Extent(start), extents as u32) {
-                size += encode(&Record::Copy { position, disk, run }, &mut bytes);
+                let read = |buffer: &mut [u8]| self.env.world().volume_read_bytes(name, start, buffer);
+                size += encode_copy(position, disk, start, extents, &mut bytes, read);
+            } else {
+                for run in self.env.world().volume_read(name, start, extents) {
+                    size += encode(&Record::Copy { position, disk, run }, &mut bytes);
+                }
             }
         } else {
             self.log_progress(disk);

@@ -1,5 +1,7 @@
 //! The agents' side: greet, take in parts of batches and pieces of copies, and acknowledge them once they are durable in the cache.
 
+use bytes::Bytes;
+use datapath::disk::Files;
 use datapath::{Blob, DiskId, VmId};
 
 use super::stream::{Batch, BatchEnding, Copy, Piece, Sealing, Stream};
@@ -8,7 +10,9 @@ use crate::messages::{Body, Protection};
 use crate::ports::{ConnId, Frame, Token};
 
 /// What ends every file of a part or piece: a file that was cut off by a power cut is told by it.
-const WHOLE: &[u8; 4] = b"FDP1";
+const WHOLE: &[u8] = b"FDP1";
+/// Bytes of that, and of the length before it.
+const TAIL_BYTES: usize = 8;
 
 /// What a flush of the cache makes durable.
 pub(super) enum Caching {
@@ -54,15 +58,32 @@ fn tail_of(content: &Blob) -> Blob {
     Blob::real(tail)
 }
 
-/// The records of a part's file; none where the file is not whole.
-pub(super) fn records_of(file: &Blob) -> Option<Blob> {
-    let len = file.bytes.len().checked_sub(8)?;
-    let tail = &file.bytes[len..];
-    let stated = u32::from_le_bytes(tail[..4].try_into().ok()?) as usize;
-    (stated == len && tail[4..] == WHOLE[..]).then(|| Blob {
+/// Whether a file ends as one that is whole: `tail` are its last bytes, behind `len` bytes of records.
+fn is_whole(tail: &[u8], len: u64) -> bool {
+    matches!(tail.split_first_chunk(), Some((stated, WHOLE)) if u64::from(u32::from_le_bytes(*stated)) == len)
+}
+
+/// The records of a part's file with what they count for; none where the file is not whole.
+fn records_of(file: &Blob) -> Option<Blob> {
+    let len = file.bytes.len().checked_sub(TAIL_BYTES)?;
+    is_whole(&file.bytes[len..], len as u64).then(|| Blob {
         bytes: file.bytes.slice(..len),
-        size: file.size - 8,
+        size: file.size - TAIL_BYTES as u64,
     })
+}
+
+/// The records of a part's file. They are read apart from the file's tail: together they would have to be copied.
+pub(super) fn read_records(files: &dyn Files, name: &str) -> Result<Bytes, String> {
+    let read = |position, len| files.read(name, position, len).map_err(|error| error.to_string());
+    let damaged = || format!("{name} is damaged");
+    let len = files
+        .len(name)
+        .and_then(|len| len.checked_sub(TAIL_BYTES as u64))
+        .ok_or_else(damaged)?;
+    if !is_whole(&read(len, TAIL_BYTES as u64)?, len) {
+        return Err(damaged());
+    }
+    read(0, len)
 }
 
 impl ProcessServer {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use datapath::batch::fold;
 use datapath::journal::decode;
 use datapath::segment::{self, NonceRange, Sealed, SegmentKind, Worker};
-use datapath::{Blob, DiskId, VmId};
+use datapath::{DiskId, VmId};
 
-use super::intake::records_of;
+use super::intake::read_records;
 use super::stream::{Outgoing, Sealing, Stream, Waiting};
 use super::{ProcessServer, SEALED};
 use crate::ports::{Job as Work, Output, Token, Work as Kind};
@@ -155,13 +156,8 @@ impl ProcessServer {
             }
         };
         let files = self.env.files();
-        let parts: std::result::Result<Vec<Blob>, String> = names
-            .iter()
-            .map(|name| {
-                let file = files.read_all(name).map_err(|e| e.to_string())?;
-                records_of(&file).ok_or_else(|| format!("{name} is damaged"))
-            })
-            .collect();
+        let parts: std::result::Result<Vec<Bytes>, String> =
+            names.iter().map(|name| read_records(&*files, name)).collect();
         // What the job needs is known only once it has folded its records (a discard is small and covers much), so each job gets more
         // than any disk has extents. What is not used is never used; 2^28 such ranges fit into an epoch.
         let count = 1 << 36;
@@ -182,7 +178,7 @@ impl ProcessServer {
         let run = move |worker: &mut Worker| -> Result {
             let mut records = Vec::new();
             for part in parts? {
-                records.extend(decode(&part.bytes).map_err(|e| e.to_string())?);
+                records.extend(decode(&part).map_err(|e| e.to_string())?);
             }
             let mut out = Vec::new();
             for (disk, changes) in fold(&records) {

@@ -43,14 +43,48 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> u64 {
         Record::Summary(summary) => encode_summary(SUMMARY, summary.last, summary, out),
         Record::CopySummary { position, summary } => encode_summary(COPY_SUMMARY, *position, summary, out),
     };
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&out[at..at + 32]);
-    crc.update(&out[at + RECORD_HEADER_BYTES..]);
-    out[at + 32..at + RECORD_HEADER_BYTES].copy_from_slice(&crc.finalize().to_le_bytes());
+    put_checksum(&mut out[at..]);
     match modelled {
         Some(bytes) => RECORD_HEADER_BYTES as u64 + bytes,
         None => (out.len() - at) as u64,
     }
+}
+
+/// Appends the encoding of a [`Record::Copy`] with real bytes, which `read` puts where they will stand: a piece of a copy is large
+/// enough for a buffer of its own to cost time. Returns its size.
+pub fn encode_copy(
+    position: WriteSeq,
+    disk: DiskId,
+    start: Extent,
+    extents: u32,
+    out: &mut Vec<u8>,
+    read: impl FnOnce(&mut [u8]),
+) -> u64 {
+    let at = out.len();
+    let len = (u64::from(extents) * EXTENT_BYTES) as usize;
+    out.reserve_exact(RECORD_HEADER_BYTES + len);
+    Header {
+        kind: COPY,
+        content: BYTES,
+        disk,
+        seq: position.0,
+        start: start.0,
+        extents,
+        len: len as u32,
+    }
+    .push(out);
+    out.resize(at + RECORD_HEADER_BYTES + len, 0);
+    read(&mut out[at + RECORD_HEADER_BYTES..]);
+    put_checksum(&mut out[at..]);
+    (RECORD_HEADER_BYTES + len) as u64
+}
+
+/// Completes the header of a record.
+fn put_checksum(record: &mut [u8]) {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&record[..32]);
+    crc.update(&record[RECORD_HEADER_BYTES..]);
+    record[32..RECORD_HEADER_BYTES].copy_from_slice(&crc.finalize().to_le_bytes());
 }
 
 struct Header {

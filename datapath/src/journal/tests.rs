@@ -6,7 +6,7 @@ use proptest::test_runner::TestCaseError;
 use super::*;
 use crate::content::{Class, Content};
 use crate::disk::MemoryFiles;
-use crate::units::Extent;
+use crate::units::{EXTENT_BYTES, Extent};
 
 const VM: VmId = VmId(4);
 const OPTIONS: JournalOptions = JournalOptions {
@@ -252,4 +252,21 @@ proptest! {
         prop_assert!(decode(&out.into()).is_err());
         let _ = decode(&garbage.into());
     }
+}
+
+#[test]
+fn a_piece_read_to_its_place_is_encoded_like_any_copy() {
+    let disk = DiskId { vm: VmId(7), index: 2 };
+    let bytes: Vec<u8> = (0..3 * EXTENT_BYTES).map(|n| (n % 251) as u8).collect();
+    let run = Run {
+        start: Extent(40),
+        extents: 3,
+        content: Content::Bytes(bytes.clone().into()),
+    };
+    let position = WriteSeq(9);
+    let (mut expected, mut out) = (vec![1, 2], vec![1, 2]);
+    let size = encode(&Record::Copy { position, disk, run }, &mut expected);
+    let read = |buffer: &mut [u8]| buffer.copy_from_slice(&bytes);
+    assert_eq!(encode_copy(position, disk, Extent(40), 3, &mut out, read), size);
+    assert_eq!(out, expected);
 }

@@ -138,6 +138,17 @@ impl Volumes {
         volumes.get(name).map(|attached| attached.volume.read(start, extents))
     }
 
+    /// Reads whole extents of real bytes; `None` where there is no such volume.
+    ///
+    /// # Errors
+    /// As [`Volume::read_bytes`].
+    pub fn read_bytes(&self, name: &str, start: Extent, buffer: &mut [u8]) -> Option<Result<(), VolumeError>> {
+        let volumes = self.volumes.borrow();
+        volumes
+            .get(name)
+            .map(|attached| attached.volume.read_bytes(start, buffer))
+    }
+
     /// Writes a run; `None` where there is no such volume.
     ///
     /// # Errors

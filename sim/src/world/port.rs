@@ -161,6 +161,10 @@ impl World for Engine {
         self.checked(volume, self.volumes.read(volume, start, extents))
     }
 
+    fn volume_read_bytes(&self, volume: &str, start: Extent, buffer: &mut [u8]) {
+        self.checked(volume, self.volumes.read_bytes(volume, start, buffer));
+    }
+
     fn volume_write(&self, volume: &str, run: &Run) {
         self.checked(volume, self.volumes.write(volume, run));
     }
