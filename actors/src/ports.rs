@@ -250,8 +250,8 @@ pub trait World {
     fn flush(&self, actor: ActorId, names: &[String], token: Token);
     /// Reads a range of a volume (a virtual disk) that is attached to the machine, or stored in the actor's account.
     fn volume_read(&self, volume: &str, start: datapath::Extent, extents: u32) -> Vec<Run>;
-    /// The same for whole extents of real bytes, into a buffer.
-    fn volume_read_bytes(&self, volume: &str, start: datapath::Extent, buffer: &mut [u8]);
+    /// The same for real bytes, which are put behind what `out` holds.
+    fn volume_read_to(&self, volume: &str, start: datapath::Extent, extents: u32, out: &mut Vec<u8>);
     /// Writes to a volume; volatile until flushed.
     fn volume_write(&self, volume: &str, run: &Run);
     /// A snapshot of a volume, as it reads now; `None` where there is none of that name.

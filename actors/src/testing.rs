@@ -480,11 +480,11 @@ impl World for Bench {
             .read(start, extents)
             .expect("a test reads inside its volumes")
     }
-    fn volume_read_bytes(&self, volume: &str, start: Extent, buffer: &mut [u8]) {
+    fn volume_read_to(&self, volume: &str, start: Extent, extents: u32, out: &mut Vec<u8>) {
         let inner = self.inner.borrow();
         inner.volumes[volume]
             .0
-            .read_bytes(start, buffer)
+            .read_to(start, extents, out)
             .expect("a test reads inside its volumes");
     }
     fn volume_write(&self, volume: &str, run: &Run) {

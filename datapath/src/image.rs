@@ -50,8 +50,9 @@ pub trait Source: Send + Sync {
     fn bytes(&self) -> u64;
     /// Ranges `(offset, length)` in bytes that the format says are allocated, in order, not adjacent; the rest reads as zeros.
     fn allocated(&self) -> &[(u64, u64)];
-    /// Reads `buffer.len()` bytes at `offset`; past the end of the disk it reads zeros.
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ImageError>;
+    /// Reads `bytes` bytes at `offset` and puts them behind what `out` holds; past the end of the disk it reads zeros. After an error
+    /// `out` may hold some of them.
+    fn read_to(&self, offset: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), ImageError>;
 }
 
 /// No disk of any format is larger: 64 TiB, the limit of VHDX and twice that of Azure's disks.

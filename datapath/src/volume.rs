@@ -106,15 +106,16 @@ impl Volume {
         match grain {
             Grain::Real | Grain::Aggregate => volume.base = Some(image),
             Grain::Extent => {
-                let mut buffer = vec![0; 1 << 20];
+                let mut part = Vec::with_capacity(1 << 20);
                 for &(offset, len) in image.allocated() {
                     let (first, last) = (offset / EXTENT_BYTES, extents_of(offset + len));
                     let mut at = first;
                     while at < last {
                         let extents = (last - at).min(256);
-                        let part = &mut buffer[..(extents * EXTENT_BYTES) as usize];
-                        image.read_at(at * EXTENT_BYTES, part).map_err(machine)?;
-                        for (first, extents) in not_zero(part) {
+                        part.clear();
+                        let bytes = (extents * EXTENT_BYTES) as usize;
+                        image.read_to(at * EXTENT_BYTES, bytes, &mut part).map_err(machine)?;
+                        for (first, extents) in not_zero(&part) {
                             let content = Content::Version {
                                 version: WriteSeq::START,
                                 class,
@@ -198,8 +199,8 @@ impl Volume {
                     content: Content::Bytes(bytes),
                 }]);
             }
-            let mut bytes = vec![0; (u64::from(extents) * EXTENT_BYTES) as usize];
-            self.read_bytes(start, &mut bytes)?;
+            let mut bytes = Vec::new();
+            self.read_to(start, extents, &mut bytes)?;
             return Ok(vec![Run {
                 start,
                 extents,
@@ -232,35 +233,32 @@ impl Volume {
         Ok(runs)
     }
 
-    /// Bytes from `start` on, whole extents, into `buffer` (real grain; others read as zeros).
+    /// Puts the bytes of a range behind what `out` holds (real grain; others read as zeros).
     ///
     /// # Errors
-    /// As for [`Volume::read`].
-    pub fn read_bytes(&self, start: Extent, buffer: &mut [u8]) -> Result<(), VolumeError> {
-        let (from, end) = self.check(start, (buffer.len() as u64 / EXTENT_BYTES) as u32)?;
-        let range = |a: u64, b: u64| ((a - from) * EXTENT_BYTES) as usize..((b - from) * EXTENT_BYTES) as usize;
+    /// As for [`Volume::read`]; after one of the real machine `out` may hold some of them.
+    pub fn read_to(&self, start: Extent, extents: u32, out: &mut Vec<u8>) -> Result<(), VolumeError> {
+        let (from, end) = self.check(start, extents)?;
+        out.reserve_exact(((end - from) * EXTENT_BYTES) as usize);
         let mut at = from;
         for (a, b, piece) in self.written(from, end) {
-            if a > at {
-                self.read_base(at, &mut buffer[range(at, a)])?;
-            }
+            self.read_base(at, a, out)?;
+            let bytes = ((b - a) * EXTENT_BYTES) as usize;
             match piece {
-                Piece::Page(page) => page.read(&self.store, &mut buffer[range(a, b)])?,
-                Piece::Zero | Piece::Version(..) => buffer[range(a, b)].fill(0),
+                Piece::Page(page) => page.read_to(&self.store, bytes, out)?,
+                Piece::Zero | Piece::Version(..) => out.resize(out.len() + bytes, 0),
             }
             at = b;
         }
-        if at < end {
-            self.read_base(at, &mut buffer[range(at, end)])?;
-        }
-        Ok(())
+        self.read_base(at, end, out)
     }
 
-    fn read_base(&self, extent: u64, buffer: &mut [u8]) -> Result<(), VolumeError> {
+    fn read_base(&self, from: u64, to: u64, out: &mut Vec<u8>) -> Result<(), VolumeError> {
+        let bytes = ((to - from) * EXTENT_BYTES) as usize;
         match &self.base {
-            Some(image) => image.read_at(extent * EXTENT_BYTES, buffer).map_err(machine),
-            None => {
-                buffer.fill(0);
+            Some(image) if bytes > 0 => image.read_to(from * EXTENT_BYTES, bytes, out).map_err(machine),
+            _ => {
+                out.resize(out.len() + bytes, 0);
                 Ok(())
             }
         }

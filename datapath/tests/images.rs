@@ -56,9 +56,12 @@ fn convert(raw: &Path, name: &str, options: &[&str]) -> PathBuf {
 /// Reads a whole image in pieces that fit no format's units.
 fn read_all(path: &Path) -> Vec<u8> {
     let source = image::open(path).unwrap_or_else(|e| panic!("{e}"));
-    let mut all = vec![0xaa; source.bytes() as usize];
-    for (index, piece) in all.chunks_mut(777_777).enumerate() {
-        source.read_at(index as u64 * 777_777, piece).unwrap();
+    let bytes = source.bytes() as usize;
+    let mut all = Vec::new();
+    while all.len() < bytes {
+        let (at, piece) = (all.len(), 777_777.min(bytes - all.len()));
+        source.read_to(at as u64, piece, &mut all).unwrap();
+        assert_eq!(all.len(), at + piece);
     }
     all
 }
@@ -176,8 +179,9 @@ fn a_raw_image_is_padded_to_a_sector_and_its_zeros_are_skipped() {
     file.write_all_at(b"end", 8 * MIB).unwrap();
     let source = image::open(&path).unwrap();
     assert_eq!(source.bytes(), 8 * MIB + 512);
-    let mut tail = [0xaa; 1024];
-    source.read_at(8 * MIB, &mut tail).unwrap();
+    let mut tail = Vec::new();
+    source.read_to(8 * MIB, 1024, &mut tail).unwrap();
+    assert_eq!(tail.len(), 1024);
     assert_eq!(&tail[..3], b"end");
     assert!(tail[3..].iter().all(|b| *b == 0), "past the end are zeros");
     let (at, _) = source.allocated()[0];
@@ -286,9 +290,9 @@ fn no_byte_of_a_table_makes_reading_panic() {
                 let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
                 file.write_all_at(&[value], at as u64).unwrap();
                 if let Ok(source) = image::open(&path) {
-                    let mut piece = [0; 8192];
-                    let _ = source.read_at(0, &mut piece);
-                    let _ = source.read_at(source.bytes().saturating_sub(4096), &mut piece);
+                    let mut piece = Vec::new();
+                    let _ = source.read_to(0, 8192, &mut piece);
+                    let _ = source.read_to(source.bytes().saturating_sub(4096), 8192, &mut piece);
                 }
                 file.write_all_at(&whole[at..=at], at as u64).unwrap();
             }
@@ -417,15 +421,17 @@ fn a_file_that_cannot_be_written_leaves_nothing_behind() {
 fn a_generated_disk_reads_the_same_in_any_pieces() {
     let disk = DiskId { vm: VmId(2), index: 1 };
     let source = image::Generated::new(MIB + 512, 700_000, 900, 11, disk);
-    let mut whole = vec![0xaa; (MIB + 4096) as usize];
-    source.read_at(0, &mut whole).unwrap();
+    let len = (MIB + 4096) as usize;
+    let mut whole = Vec::new();
+    source.read_to(0, len, &mut whole).unwrap();
     assert!(
         whole[700_000..].iter().all(|b| *b == 0),
         "behind the used part are zeros"
     );
-    let mut pieces = vec![0xaa; whole.len()];
-    for (index, piece) in pieces.chunks_mut(10_001).enumerate() {
-        source.read_at(index as u64 * 10_001, piece).unwrap();
+    let mut pieces = Vec::new();
+    while pieces.len() < len {
+        let piece = 10_001.min(len - pieces.len());
+        source.read_to(pieces.len() as u64, piece, &mut pieces).unwrap();
     }
     assert!(pieces == whole);
     let mut page = [0; 4096];

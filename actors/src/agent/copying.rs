@@ -303,7 +303,7 @@ impl Replication {
             };
             let (start, extents) = (Extent(start), extents as u32);
             if self.env.grain() == Grain::Real {
-                let read = |buffer: &mut [u8]| self.env.world().volume_read_bytes(name, start, buffer);
+                let read = |out: &mut Vec<u8>| self.env.world().volume_read_to(name, start, extents, out);
                 size += encode_copy(position, disk, start, extents, &mut bytes, read);
             } else {
                 for run in self.env.world().volume_read(name, start, extents) {

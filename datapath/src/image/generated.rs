@@ -38,12 +38,13 @@ impl Source for Generated {
         &self.allocated
     }
 
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ImageError> {
+    fn read_to(&self, offset: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), ImageError> {
         let used = self.allocated.first().map_or(0, |(_, len)| *len);
-        let end = offset.saturating_add(buffer.len() as u64);
+        let end = offset.saturating_add(bytes as u64);
         let content_end = end.min(used).max(offset);
-        let (content, zeros) = buffer.split_at_mut((content_end - offset) as usize);
-        zeros.fill(0);
+        let begin = out.len();
+        out.resize(begin + bytes, 0);
+        let content = &mut out[begin..];
         let mut page = [0; EXTENT_BYTES as usize];
         let mut at = offset;
         for extent in offset / EXTENT_BYTES..extents_of(content_end) {

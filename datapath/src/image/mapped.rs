@@ -6,6 +6,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+
 use super::{ImageError, Source, machine, unusable};
 
 /// Content that does not stand in a file as it is.
@@ -97,25 +100,50 @@ impl Stretches {
 }
 
 impl Mapped {
-    fn read_stretch(&self, stretch: &Stretch, offset: u64, buffer: &mut [u8]) -> Result<(), ImageError> {
+    fn read_stretch(&self, stretch: &Stretch, offset: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), ImageError> {
         match (stretch.place, &self.decoder) {
             (Place::File { file, offset: begin }, _) => {
                 let (path, file) = &self.files[file as usize];
-                file.read_exact_at(buffer, begin + (offset - stretch.at))
-                    .map_err(|e| match e.kind() {
-                        io::ErrorKind::UnexpectedEof => unusable(path, "the file became shorter while it was read"),
-                        _ => machine(path, e),
-                    })
+                read_file(file, begin + (offset - stretch.at), bytes, out).map_err(|e| match e.kind() {
+                    io::ErrorKind::UnexpectedEof => unusable(path, "the file became shorter while it was read"),
+                    _ => machine(path, e),
+                })
             }
-            (Place::Encoded { .. }, Some(decoder)) => decoder.read(stretch, offset, buffer).map_err(|e| {
-                unusable(
-                    &self.files[0].0,
-                    format!("the content at byte {offset} of the disk: {e}"),
-                )
-            }),
+            (Place::Encoded { .. }, Some(decoder)) => {
+                let at = out.len();
+                out.resize(at + bytes, 0);
+                decoder.read(stretch, offset, &mut out[at..]).map_err(|e| {
+                    unusable(
+                        &self.files[0].0,
+                        format!("the content at byte {offset} of the disk: {e}"),
+                    )
+                })
+            }
             (Place::Encoded { .. }, None) => unreachable!("encoded stretches are built with their decoder"),
         }
     }
+}
+
+/// Puts `bytes` bytes of a file from `offset` on behind what `out` holds.
+fn read_file(file: &File, offset: u64, bytes: usize, out: &mut Vec<u8>) -> io::Result<()> {
+    let (from, end) = (out.len(), out.len() + bytes);
+    out.reserve(bytes);
+    // Filling the room with zeros first would take half as long as the reading. A read fills all of it, however: where there is much
+    // more than is asked for, that would cost more.
+    if out.capacity() - end <= bytes {
+        while out.len() < end {
+            let at = offset + (out.len() - from) as u64;
+            match rustix::io::pread(file, spare_capacity(out), at) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        out.truncate(end);
+        return Ok(());
+    }
+    out.resize(end, 0);
+    file.read_exact_at(&mut out[from..], offset)
 }
 
 impl Source for Mapped {
@@ -127,24 +155,18 @@ impl Source for Mapped {
         &self.allocated
     }
 
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), ImageError> {
-        let end = offset.saturating_add(buffer.len() as u64);
-        let mut done = offset;
+    fn read_to(&self, offset: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), ImageError> {
+        let end = offset.saturating_add(bytes as u64);
+        let begin = out.len();
+        let place = |at: u64| begin + (at - offset) as usize;
+        out.reserve(bytes);
         let index = self.stretches.partition_point(|s| s.at + s.len <= offset);
-        for stretch in &self.stretches[index..] {
-            if stretch.at >= end {
-                break;
-            }
-            let (from, to) = (stretch.at.max(done), (stretch.at + stretch.len).min(end));
-            buffer[(done - offset) as usize..(from - offset) as usize].fill(0);
-            self.read_stretch(
-                stretch,
-                from,
-                &mut buffer[(from - offset) as usize..(to - offset) as usize],
-            )?;
-            done = to;
+        for stretch in self.stretches[index..].iter().take_while(|s| s.at < end) {
+            let (from, to) = (stretch.at.max(offset), (stretch.at + stretch.len).min(end));
+            out.resize(place(from), 0);
+            self.read_stretch(stretch, from, (to - from) as usize, out)?;
         }
-        buffer[(done - offset) as usize..].fill(0);
+        out.resize(begin + bytes, 0);
         Ok(())
     }
 }

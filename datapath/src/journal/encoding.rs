@@ -50,15 +50,18 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> u64 {
     }
 }
 
-/// Appends the encoding of a [`Record::Copy`] with real bytes, which `read` puts where they will stand: a piece of a copy is large
+/// Appends the encoding of a [`Record::Copy`] with real bytes, which `read` appends where they will stand: a piece of a copy is large
 /// enough for a buffer of its own to cost time. Returns its size.
+///
+/// # Panics
+/// If `read` appends another number of bytes than the extents have.
 pub fn encode_copy(
     position: WriteSeq,
     disk: DiskId,
     start: Extent,
     extents: u32,
     out: &mut Vec<u8>,
-    read: impl FnOnce(&mut [u8]),
+    read: impl FnOnce(&mut Vec<u8>),
 ) -> u64 {
     let at = out.len();
     let len = (u64::from(extents) * EXTENT_BYTES) as usize;
@@ -73,8 +76,12 @@ pub fn encode_copy(
         len: len as u32,
     }
     .push(out);
-    out.resize(at + RECORD_HEADER_BYTES + len, 0);
-    read(&mut out[at + RECORD_HEADER_BYTES..]);
+    read(out);
+    assert_eq!(
+        out.len(),
+        at + RECORD_HEADER_BYTES + len,
+        "the bytes of the extents were read"
+    );
     put_checksum(&mut out[at..]);
     (RECORD_HEADER_BYTES + len) as u64
 }

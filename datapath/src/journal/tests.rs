@@ -266,7 +266,7 @@ fn a_piece_read_to_its_place_is_encoded_like_any_copy() {
     let position = WriteSeq(9);
     let (mut expected, mut out) = (vec![1, 2], vec![1, 2]);
     let size = encode(&Record::Copy { position, disk, run }, &mut expected);
-    let read = |buffer: &mut [u8]| buffer.copy_from_slice(&bytes);
+    let read = |out: &mut Vec<u8>| out.extend_from_slice(&bytes);
     assert_eq!(encode_copy(position, disk, Extent(40), 3, &mut out, read), size);
     assert_eq!(out, expected);
 }

@@ -218,22 +218,20 @@ pub(super) fn open(
             next += u64::from(rows[end].extents);
             end += 1;
         }
-        let mut plain = vec![0u8; ((next - first.start) * EXTENT_BYTES) as usize];
-        let mut filled = 0;
+        let mut plain = Vec::with_capacity(((next - first.start) * EXTENT_BYTES) as usize);
         for row in &rows[index..end] {
             let stored = bytes.get(at..at + row.stored as usize).ok_or(CUT)?;
             at += row.stored as usize;
             let seal = seal_at(bytes, at).ok_or(CUT)?;
             at += SEAL_BYTES;
             let len = row.extents as usize * EXTENT_BYTES as usize;
-            let target = &mut plain[filled..filled + len];
-            filled += len;
+            let filled = plain.len();
             let nonce = nonce(header.first_counter + 1 + u64::from(number));
             let associated = associated(&fingerprint, number);
             number += 1;
             if row.kind == RAW && stored.len() == len {
-                target.copy_from_slice(stored);
-                key.open(nonce, &associated, target, seal)
+                plain.extend_from_slice(stored);
+                key.open(nonce, &associated, &mut plain[filled..], seal)
                     .map_err(|_| "a chunk was changed")?;
                 continue;
             }
@@ -241,8 +239,11 @@ pub(super) fn open(
             worker.plain.extend_from_slice(stored);
             key.open(nonce, &associated, &mut worker.plain, seal)
                 .map_err(|_| "a chunk was changed")?;
-            let got = worker.decompressor.decompress_to_buffer(&worker.plain, target);
-            if row.kind != ZSTD || got.ok() != Some(len) {
+            // Decompressed to where it will stay.
+            let mut end = Cursor::new(&mut plain);
+            end.set_position(filled as u64);
+            let got = worker.decompressor.decompress_to_buffer(&worker.plain, &mut end);
+            if row.kind != ZSTD || got.ok() != Some(len) || plain.len() != filled + len {
                 return Err("a chunk does not decompress to its length");
             }
         }

@@ -170,16 +170,22 @@ impl Page {
         }
     }
 
-    pub(super) fn read(&self, store: &PageStore, buffer: &mut [u8]) -> Result<(), VolumeError> {
+    /// Puts the page's `bytes` bytes behind what `out` holds.
+    pub(super) fn read_to(&self, store: &PageStore, bytes: usize, out: &mut Vec<u8>) -> Result<(), VolumeError> {
         match self {
             Page::Memory { held, at, len } => {
-                buffer.copy_from_slice(&held.bytes[*at as usize..(at + len) as usize]);
+                debug_assert_eq!(*len as usize, bytes);
+                out.extend_from_slice(&held.bytes[*at as usize..(at + len) as usize]);
                 Ok(())
             }
-            Page::Spilled { at } => store
-                .file()?
-                .read_exact_at(buffer, *at)
-                .map_err(|e| VolumeError::Machine(format!("temporary file for disk content: {e}"))),
+            Page::Spilled { at } => {
+                let begin = out.len();
+                out.resize(begin + bytes, 0);
+                store
+                    .file()?
+                    .read_exact_at(&mut out[begin..], *at)
+                    .map_err(|e| VolumeError::Machine(format!("temporary file for disk content: {e}")))
+            }
         }
     }
 }

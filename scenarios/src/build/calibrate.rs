@@ -60,9 +60,10 @@ fn image_samples(image: &dyn Source) -> Result<Vec<Bytes>, ImageError> {
     let wanted = (MEASURED_BYTES_MAX / CHUNK_BYTES) as usize;
     let stride = chunks.len().div_ceil(wanted).max(1);
     let mut samples = Vec::new();
-    let mut buffer = vec![0; CHUNK_BYTES as usize];
+    let mut buffer = Vec::new();
     for chunk in chunks.into_iter().step_by(stride) {
-        image.read_at(chunk * CHUNK_BYTES, &mut buffer)?;
+        buffer.clear();
+        image.read_to(chunk * CHUNK_BYTES, CHUNK_BYTES as usize, &mut buffer)?;
         let mut stretch = Vec::new();
         for page in buffer.chunks_exact(EXTENT_BYTES as usize) {
             if page.iter().all(|byte| *byte == 0) {

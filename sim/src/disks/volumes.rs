@@ -138,15 +138,21 @@ impl Volumes {
         volumes.get(name).map(|attached| attached.volume.read(start, extents))
     }
 
-    /// Reads whole extents of real bytes; `None` where there is no such volume.
+    /// Puts the real bytes of a range behind what `out` holds; `None` where there is no such volume.
     ///
     /// # Errors
-    /// As [`Volume::read_bytes`].
-    pub fn read_bytes(&self, name: &str, start: Extent, buffer: &mut [u8]) -> Option<Result<(), VolumeError>> {
+    /// As [`Volume::read_to`].
+    pub fn read_to(
+        &self,
+        name: &str,
+        start: Extent,
+        extents: u32,
+        out: &mut Vec<u8>,
+    ) -> Option<Result<(), VolumeError>> {
         let volumes = self.volumes.borrow();
         volumes
             .get(name)
-            .map(|attached| attached.volume.read_bytes(start, buffer))
+            .map(|attached| attached.volume.read_to(start, extents, out))
     }
 
     /// Writes a run; `None` where there is no such volume.

@@ -271,8 +271,8 @@ fn compare_start(history: &History, run: &Run, from: u64, to: u64, comparison: &
                 if used == Used::None {
                     held == &ZEROS[..len]
                 } else {
-                    buffer.resize(len, 0);
-                    match history.root.read(at, &mut buffer) {
+                    buffer.clear();
+                    match history.root.read_to(at, end - at, &mut buffer) {
                         Ok(()) => held == buffer,
                         Err(why) => {
                             comparison.failed(at, format!("the disk's start: {why}"));

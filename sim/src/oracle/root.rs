@@ -58,15 +58,15 @@ impl Root {
         }
     }
 
-    /// Reads whole extents from `start` on; zeros past the end.
-    pub fn read(&self, start: u64, out: &mut [u8]) -> Result<(), String> {
-        let extents = (out.len() as u64).div_ceil(EXTENT_BYTES);
+    /// Puts whole extents from `start` on behind what `out` holds; zeros past the end.
+    pub fn read_to(&self, start: u64, extents: u64, out: &mut Vec<u8>) -> Result<(), String> {
+        let bytes = (extents * EXTENT_BYTES) as usize;
         match &self.source {
             Some(source) if self.used(start, start + extents) != Used::None => source
-                .read_at(start * EXTENT_BYTES, out)
+                .read_to(start * EXTENT_BYTES, bytes, out)
                 .map_err(|error| error.to_string()),
             _ => {
-                out.fill(0);
+                out.resize(out.len() + bytes, 0);
                 Ok(())
             }
         }
@@ -74,17 +74,15 @@ impl Root {
 
     /// The print of one extent.
     pub fn print(&self, extent: u64) -> Result<Print, String> {
+        let mut bytes = Vec::new();
+        self.read_to(extent, 1, &mut bytes)?;
         if self.grain != Grain::Real {
             // An allocated extent of zeros is zeros in every grain.
-            let mut bytes = [0; EXTENT_BYTES as usize];
-            self.read(extent, &mut bytes)?;
             return Ok(match bytes.iter().all(|byte| *byte == 0) {
                 true => Print::of_zero_version(),
                 false => Print::of_version(WriteSeq::START),
             });
         }
-        let mut bytes = [0; EXTENT_BYTES as usize];
-        self.read(extent, &mut bytes)?;
         Ok(Print::of_bytes(&bytes))
     }
 }

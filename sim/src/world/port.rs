@@ -10,7 +10,7 @@ use actors::ports::{
 use actors::spec::ComponentKind;
 use datapath::disk::Files;
 use datapath::volume::{Volume, VolumeError};
-use datapath::{Extent, Grain, Run, SimTime};
+use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Change, Engine, Entry, Flush, Work};
@@ -161,8 +161,11 @@ impl World for Engine {
         self.checked(volume, self.volumes.read(volume, start, extents))
     }
 
-    fn volume_read_bytes(&self, volume: &str, start: Extent, buffer: &mut [u8]) {
-        self.checked(volume, self.volumes.read_bytes(volume, start, buffer));
+    fn volume_read_to(&self, volume: &str, start: Extent, extents: u32, out: &mut Vec<u8>) {
+        let end = out.len() + (u64::from(extents) * EXTENT_BYTES) as usize;
+        self.checked(volume, self.volumes.read_to(volume, start, extents, out));
+        // Where the real machine failed, which ends the run, the caller still gets as many as it asked for.
+        out.resize(end, 0);
     }
 
     fn volume_write(&self, volume: &str, run: &Run) {

@@ -109,8 +109,8 @@ pub fn empty(grain: Grain, bytes: u64) -> Volume {
 pub fn spoil(grain: Grain, disk: &mut Volume, extent: u64) {
     let content = match grain {
         Grain::Real => {
-            let mut bytes = vec![0; 4096];
-            disk.read_bytes(Extent(extent), &mut bytes).unwrap();
+            let mut bytes = Vec::new();
+            disk.read_to(Extent(extent), 1, &mut bytes).unwrap();
             bytes[17] ^= 0x20;
             Content::Bytes(bytes.into())
         }
