@@ -1,7 +1,8 @@
 //! AES-256-GCM with nonces that cannot repeat: a nonce is an epoch (32 bits) that the vault grants once, and a counter
-//! (64 bits) that the sealer moves. Each disk has a key of its own, derived from the vault's key.
+//! (64 bits) that the sealer moves. Each disk has keys of its own, derived from the vault's key: one for what process servers seal, one
+//! for what is merged later by whoever keeps the replica. So the two never share a nonce, and each has its own epochs.
 //!
-//! The cipher stands behind [`DiskKey`] alone, so that a faster implementation can take its place.
+//! The cipher stands behind [`Cipher`] alone, so that a faster implementation can take its place.
 
 use std::fmt;
 
@@ -31,15 +32,21 @@ impl VaultKey {
         VaultKey::new(*b"firedrill public test vault key.")
     }
 
-    /// The key of one disk.
+    /// The keys of one disk.
     #[must_use]
     pub fn disk_key(&self, disk: DiskId) -> DiskKey {
         let mut input = Zeroizing::new([0u8; 38]);
         input[..32].copy_from_slice(self.0.as_slice());
         input[32..36].copy_from_slice(&disk.vm.0.to_be_bytes());
         input[36..].copy_from_slice(&disk.index.to_be_bytes());
-        let key = Zeroizing::new(blake3::derive_key("firedrill 2026 key of one disk", input.as_slice()));
-        DiskKey(Aes256Gcm::new(key.as_slice().try_into().expect("32 bytes")))
+        let derived = |purpose| {
+            let key = Zeroizing::new(blake3::derive_key(purpose, input.as_slice()));
+            Cipher(Aes256Gcm::new(key.as_slice().try_into().expect("32 bytes")))
+        };
+        DiskKey {
+            changes: derived("firedrill 2026 key of one disk"),
+            merged: derived("firedrill 2026 key of one disk's merged segments"),
+        }
     }
 }
 
@@ -49,9 +56,18 @@ impl fmt::Debug for VaultKey {
     }
 }
 
-/// The key of one disk, ready to seal and open.
+/// The keys of one disk, ready to seal and open.
 #[derive(Clone)]
-pub struct DiskKey(Aes256Gcm);
+pub struct DiskKey {
+    /// For batches and pieces of copies, which process servers seal.
+    pub(crate) changes: Cipher,
+    /// For batches that became one.
+    pub(crate) merged: Cipher,
+}
+
+/// One key, ready to seal and open.
+#[derive(Clone)]
+pub(crate) struct Cipher(Aes256Gcm);
 
 impl fmt::Debug for DiskKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +79,7 @@ impl fmt::Debug for DiskKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken;
 
-impl DiskKey {
+impl Cipher {
     /// Encrypts in place and returns the seal. The nonce must never have been used with this key.
     pub(crate) fn seal(&self, nonce: SealNonce, associated: &[u8], buffer: &mut [u8]) -> [u8; SEAL_BYTES] {
         self.0
@@ -102,7 +118,7 @@ impl SealNonce {
     }
 }
 
-/// An epoch that the vault granted to one sealer for one disk.
+/// An epoch that the vault granted to one sealer for one disk and one of its keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Epoch(pub u32);
 
@@ -157,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_only_with_everything_as_it_was() {
-        let key = VaultKey::public_test_key().disk_key(DISK);
+        let key = VaultKey::public_test_key().disk_key(DISK).changes;
         let nonce = SealNonce {
             epoch: Epoch(2),
             counter: 9,
@@ -168,7 +184,7 @@ mod tests {
         let sealed = bytes;
         key.open(nonce, b"header", &mut bytes, &seal).expect("as it was");
         assert_eq!(&bytes, b"plain text");
-        let other = VaultKey::new([1; 32]).disk_key(DISK);
+        let other = VaultKey::new([1; 32]).disk_key(DISK).changes;
         let next = SealNonce { counter: 10, ..nonce };
         assert_eq!(key.open(nonce, b"Header", &mut sealed.clone(), &seal), Err(Broken));
         assert_eq!(key.open(next, b"header", &mut sealed.clone(), &seal), Err(Broken));
@@ -176,16 +192,21 @@ mod tests {
     }
 
     #[test]
-    fn each_disk_has_a_key_of_its_own() {
+    fn each_disk_has_two_keys_of_its_own() {
         let vault = VaultKey::public_test_key();
         let nonce = SealNonce {
             epoch: Epoch(1),
             counter: 0,
         };
-        let (mut a, mut b) = ([7u8; 32], [7u8; 32]);
-        vault.disk_key(DISK).seal(nonce, b"", &mut a);
-        vault.disk_key(DiskId { index: 2, ..DISK }).seal(nonce, b"", &mut b);
-        assert_ne!(a, b);
+        let sealed = |cipher: &Cipher| {
+            let mut bytes = [7u8; 32];
+            cipher.seal(nonce, b"", &mut bytes);
+            bytes
+        };
+        let (one, two) = (vault.disk_key(DISK), vault.disk_key(DiskId { index: 2, ..DISK }));
+        let all = [&one.changes, &one.merged, &two.changes, &two.merged].map(sealed);
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), 4);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
 use crate::content::{Blob, Content};
-use crate::seal::{DiskKey, Epoch};
+use crate::seal::{Cipher, DiskKey, Epoch};
 use crate::units::{DiskId, WriteSeq};
 
 pub use crate::seal::NonceRange;
@@ -158,7 +158,7 @@ pub fn seal(
     let blob = if modelled {
         modelled::describe(&header, changes, calibration)
     } else {
-        sealed::seal(worker, key, nonces, &header, changes)
+        sealed::seal(worker, cipher(key, kind), nonces, &header, changes)
     };
     Sealed { header, blob }
 }
@@ -214,9 +214,17 @@ pub fn open(
     } else if blob.size != bytes.len() as u64 {
         Err("it counts as another size than it has")
     } else {
-        sealed::open(worker, key, &header, bytes, body)
+        sealed::open(worker, cipher(key, header.kind), &header, bytes, body)
     }
     .map_err(refuse)
+}
+
+/// Which of a disk's keys seals a segment of a kind.
+fn cipher(key: &DiskKey, kind: SegmentKind) -> &Cipher {
+    match kind {
+        SegmentKind::Changes { .. } | SegmentKind::Copy { .. } => &key.changes,
+        SegmentKind::Merged { .. } => &key.merged,
+    }
 }
 
 /// The clear beginning that real and modelled segments share.

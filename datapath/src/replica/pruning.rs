@@ -61,19 +61,41 @@ impl Replica {
         plan
     }
 
-    /// Groups of batches between two points that may become one each ([`Replica::merged`]).
+    /// The next batches that may become one ([`Replica::merged`]) at `now`: neighbours between two kept points that no later pruning
+    /// brings closer to others. `size` tells what a batch takes in storage, or nothing where it is to stay as it is; together they take
+    /// no more than `most`. None where there are no two such.
     #[must_use]
-    pub fn plan_merging(&self) -> Vec<Vec<Tag>> {
-        let mut groups = Vec::new();
+    pub fn plan_merging(&self, now: SimTime, most: u64, size: impl Fn(&Tag) -> Option<u64>) -> Option<Vec<Tag>> {
+        // Of the hour that begins to fall out of the newest two, a later point may still take the place of the kept one.
+        let hour = now.0.checked_sub(2 * HOUR)? / HOUR;
         for pair in self.points.windows(2) {
+            if pair[1].mark.marked.0 / HOUR >= hour {
+                return None;
+            }
             let between = pair[0].batch + 1..=pair[1].batch;
-            let layered = self.layers.range(between.clone()).next().is_some();
-            let tags: Vec<Tag> = self.batches.range(between).map(|(_, tag)| tag.clone()).collect();
-            if tags.len() > 1 && !layered {
-                groups.push(tags);
+            if self.layers.range(between.clone()).next().is_some() {
+                continue;
+            }
+            let (mut group, mut bytes) = (Vec::new(), 0);
+            for (_, tag) in self.batches.range(between) {
+                let tag_bytes = size(tag).unwrap_or(u64::MAX);
+                if bytes + tag_bytes.min(most + 1) > most {
+                    if group.len() > 1 {
+                        break;
+                    }
+                    group.clear();
+                    bytes = 0;
+                }
+                if tag_bytes <= most {
+                    group.push(tag.clone());
+                    bytes += tag_bytes;
+                }
+            }
+            if group.len() > 1 {
+                return Some(group);
             }
         }
-        groups
+        None
     }
 
     /// Removes points; the newest stays whatever the list says.
@@ -100,11 +122,22 @@ impl Replica {
         Ok(())
     }
 
-    /// One tag takes the place of several: `tag.batch` is the last of them, its segments hold what they held together.
-    pub fn merged(&mut self, old: &[u64], tag: Tag) {
+    /// One tag takes the place of several: `tag.batch` is the last of them, its segments hold what they held together. False, and nothing
+    /// changes, where one of them is not there any more or a point lies between them.
+    #[must_use]
+    pub fn merged(&mut self, old: &[u64], tag: Tag) -> bool {
+        let (Some(first), Some(last)) = (old.first(), old.last()) else {
+            return false;
+        };
+        let all_there = old.iter().all(|number| self.batches.contains_key(number));
+        let apart = self.points.iter().any(|p| (*first..*last).contains(&p.batch));
+        if !all_there || apart || tag.batch != *last || self.layers.range(*first..=*last).next().is_some() {
+            return false;
+        }
         for number in old {
             self.batches.remove(number);
         }
         self.batches.insert(tag.batch, tag);
+        true
     }
 }

@@ -230,7 +230,7 @@ proptest! {
                         replica.fold(last.batch, &stored).expect("all there");
                         stored.retain(|n, _| *n > last.batch);
                     }
-                    for group in replica.plan_merging() {
+                    while let Some(group) = replica.plan_merging(SimTime(time * 600_000_000_000), 7, |tag| (tag.batch % 11 != 3).then_some(tag.batch % 5)) {
                         let numbers: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
                         let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
                         for changes in numbers.iter().filter_map(|n| stored.remove(n)).flatten() {
@@ -244,7 +244,8 @@ proptest! {
                             ..group.last().expect("some").clone()
                         };
                         stored.insert(tag.batch, opened);
-                        replica.merged(&numbers, tag);
+                        prop_assert!(replica.merged(&numbers, tag.clone()));
+                        prop_assert!(!replica.merged(&numbers, tag));
                     }
                 }
             }
@@ -444,4 +445,79 @@ fn a_pinned_point_and_the_newest_are_never_pruned() {
     let grid = replica.plan_pruning(SimTime(40 * 600_000_000_000), 24 * hour);
     assert!(grid.points.iter().all(|(_, why)| *why == "grid"));
     assert_eq!(40 - grid.points.len(), 13 + 5);
+}
+
+#[test]
+fn batches_become_one_between_kept_points_that_stay_apart_and_no_others() {
+    let mut replica = two_disks();
+    let mut source = Source::new();
+    source.disks[0].fill(0);
+    let mut stored: BTreeMap<u64, Vec<DiskChanges>> = BTreeMap::new();
+    // Three batches every ten minutes, of which the last makes a point, for six hours.
+    let mut last = 0;
+    for time in 0..36 {
+        for n in 0..3 {
+            source.write(n % 2, time % EXTENTS, 1 + time);
+            last += 1;
+            let (tag, opened) = source.cut(last, (n == 2).then_some((time + 1, time)));
+            if replica.accept(tag, &opened).expect("next") == Accepted::Kept {
+                stored.insert(last, opened);
+            }
+        }
+    }
+    let now = SimTime(36 * 600_000_000_000);
+    let plan = replica.plan_pruning(now, 24 * 3_600_000_000_000);
+    replica.remove_points(&plan.points.iter().map(|(n, _)| *n).collect::<Vec<_>>());
+    let numbers = |group: Vec<Tag>| group.iter().map(|tag| tag.batch).collect::<Vec<_>>();
+    let next = |replica: &Replica, most| replica.plan_merging(now, most, |_| Some(1)).map(numbers);
+    // Kept are the last point of each hour until 04:00, and all after that.
+    let kept: Vec<u64> = replica.points().iter().map(|point| point.batch).collect();
+    assert_eq!(kept[..5], [18, 36, 54, 72, 75]);
+    assert_eq!(next(&replica, 18), Some((19..=36).collect()));
+    assert_eq!(next(&replica, 5), Some((19..=23).collect()));
+    assert_eq!(next(&replica, 1), None);
+    let but_20 = replica.plan_merging(now, 5, |tag| (tag.batch != 20).then_some(1));
+    assert_eq!(but_20.map(numbers), Some((21..=25).collect()));
+    assert_eq!(
+        replica.plan_merging(SimTime(4 * 3_600_000_000_000 - 1), 18, |_| Some(1)),
+        None
+    );
+
+    let mut merges = Vec::new();
+    while let Some(group) = replica.plan_merging(now, 18, |_| Some(1)) {
+        let old: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
+        let changes = old.iter().filter_map(|n| stored.remove(n)).flatten();
+        let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
+        changes.for_each(|c| by_disk.entry(c.disk).or_default().push(c));
+        let opened: Vec<DiskChanges> = by_disk.into_values().map(merge).collect();
+        let kind = SegmentKind::Merged {
+            from: old[0],
+            to: old[old.len() - 1],
+        };
+        let tag = Tag {
+            first: group[0].first,
+            segments: opened.iter().map(|c| header(c, kind)).collect(),
+            ..group[group.len() - 1].clone()
+        };
+        stored.insert(tag.batch, opened);
+        // Not over a point, and not what is no longer there.
+        assert!(!replica.merged(
+            &[18, 36, 54],
+            Tag {
+                batch: 54,
+                ..tag.clone()
+            }
+        ));
+        assert!(replica.merged(&old, tag.clone()));
+        assert!(!replica.merged(&old, tag));
+        merges.push((old[0], old[old.len() - 1]));
+    }
+    assert_eq!(merges, [(19, 36), (37, 54), (55, 72)]);
+    for point in replica.points() {
+        let disks = replica.materialise(point.mark.point, &stored).expect("kept");
+        let expected = &source.history[point.mark.seq.0 as usize];
+        for (index, volume) in disks.values().enumerate() {
+            assert!(holds(volume, &expected[index]), "point {}", point.mark.point);
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use crate::batch::{DiskChanges, stretches};
 use crate::content::{Blob, Content, Run};
-use crate::seal::{DiskKey, NonceRange, SEAL_BYTES, SealNonce};
+use crate::seal::{Cipher, NonceRange, SEAL_BYTES, SealNonce};
 use crate::segment::{SegmentHeader, Worker, beginning};
 use crate::units::{CHUNK_BYTES, CHUNK_EXTENTS, EXTENT_BYTES, Extent};
 
@@ -27,7 +27,7 @@ struct Row {
 
 pub(super) fn seal(
     worker: &mut Worker,
-    key: &DiskKey,
+    key: &Cipher,
     nonces: NonceRange,
     header: &SegmentHeader,
     changes: &DiskChanges,
@@ -170,7 +170,7 @@ fn associated(fingerprint: &[u8; 16], number: u32) -> [u8; 20] {
 
 pub(super) fn open(
     worker: &mut Worker,
-    key: &DiskKey,
+    key: &Cipher,
     header: &SegmentHeader,
     bytes: &[u8],
     body: usize,
