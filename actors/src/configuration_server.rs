@@ -441,7 +441,7 @@ fn component_of(command: &Command) -> Component {
         Command::Protect(_) | Command::Unprotect { .. } | Command::ShutdownAndDrain { .. } => {
             Component::MobilityService
         }
-        Command::Receive(_) | Command::Finish { .. } | Command::Release { .. } => Component::MasterTarget,
+        Command::Receive { .. } | Command::Finish { .. } | Command::Release { .. } => Component::MasterTarget,
         Command::Discover { .. }
         | Command::PushInstall { .. }
         | Command::Serve(_)

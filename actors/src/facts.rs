@@ -340,6 +340,34 @@ pub enum Fact {
         /// The sealer's machine.
         sealer: MachineId,
     },
+    /// Who keeps a replica was granted an epoch of the key for what it merges; lower ones are fenced.
+    MergingEpochGranted {
+        /// The disk.
+        disk: DiskId,
+        /// The epoch.
+        epoch: u32,
+        /// The keeper's machine.
+        sealer: MachineId,
+    },
+    /// Batches between two kept recovery points became one in storage.
+    BatchesMerged {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The first of them.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// The first write of their range.
+        first: WriteSeq,
+        /// The last.
+        last: WriteSeq,
+        /// Bytes that they took.
+        bytes_before: u64,
+        /// Bytes that it takes.
+        stored_bytes: u64,
+    },
     /// A segment is durable at the target.
     SegmentStored {
         /// The disk.

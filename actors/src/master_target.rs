@@ -10,13 +10,14 @@
 //! restrictions of controllers and datastores.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use datapath::{DiskId, VmId};
 
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, Sealing, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::start::actor;
@@ -145,8 +146,8 @@ impl MasterTarget {
 
     fn on_command(&mut self, id: u64, command: Command) {
         match command {
-            Command::Receive(protection) => {
-                let result = self.receive(protection).map(|()| Reply::Done);
+            Command::Receive { protection, epochs } => {
+                let result = self.receive(protection, epochs).map(|()| Reply::Done);
                 self.reply(id, result);
             }
             Command::Finish { vm, protection, point } => self.finish(id, vm, protection, point),
@@ -165,7 +166,7 @@ impl MasterTarget {
         }
     }
 
-    fn receive(&mut self, protection: Protection) -> Result<(), String> {
+    fn receive(&mut self, protection: Protection, epochs: Vec<(DiskId, u32)>) -> Result<(), String> {
         let vm = protection.vm;
         if self.keepers.get(&vm).is_some_and(|k| k.protection() == &protection) {
             return Ok(());
@@ -185,7 +186,12 @@ impl MasterTarget {
                 .ok_or_else(|| format!("disk {name} is not attached"))?;
             disks.push((*disk, volume));
         }
-        let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, protection, disks);
+        let sealing = Sealing {
+            vault: self.spec.vault,
+            calibration: Arc::clone(&self.spec.calibration),
+            epochs,
+        };
+        let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, sealing, protection, disks);
         self.keepers.insert(vm, keeper);
         Ok(())
     }
@@ -301,6 +307,7 @@ impl MasterTarget {
                 highest,
             } => keeper.copy_complete(disk, copy, parts, highest),
             Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
+            Entry::Merged { from, tag } => keeper.merged_put(from, tag.batch, false),
             Entry::Dropped { .. } | Entry::Ended => {}
         }
         self.attend(vm);
@@ -341,7 +348,19 @@ impl MasterTarget {
             KeeperEvent::CopiesApplied => self.notify(Notice::CopyComplete { vm, protection }),
             KeeperEvent::PointProcessed(mark) => self.notify(Notice::PointProcessed { vm, protection, mark }),
             KeeperEvent::Refused(_) => {}
-            KeeperEvent::Drop(headers) => self.store.drop_segments(protection, &headers),
+            KeeperEvent::Drop { headers, through } => self.store.drop_segments((vm, protection), &headers, through),
+            KeeperEvent::Merged {
+                from,
+                tag,
+                segments,
+                payload,
+            } => {
+                let to = tag.batch;
+                let put = self.store.put_merged((vm, protection), from, tag, &segments, &payload);
+                if let (Err(_) | Ok(false), Some(keeper)) = (&put, self.keepers.get_mut(&vm)) {
+                    keeper.merged_put(from, to, put.is_err());
+                }
+            }
             KeeperEvent::Checksums {
                 disk,
                 first_chunk,

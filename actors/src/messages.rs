@@ -621,10 +621,41 @@ pub enum Body {
     },
     /// Segments are no longer needed.
     DropSegments {
+        /// The machine.
+        vm: VmId,
         /// The protection.
         protection: u32,
         /// Their headers.
         headers: Vec<SegmentHeader>,
+        /// Batches up to this one are not needed either.
+        through: Option<u64>,
+    },
+    /// Stores what neighbouring batches came to as one; the payload is its segments, one after the other. The batches stay until they
+    /// are dropped.
+    PutMerged {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// The first of the batches.
+        from: u64,
+        /// The tag that stands for them; its number is the last one's.
+        tag: Tag,
+        /// A segment per disk that changed.
+        segments: Vec<Packed>,
+    },
+    /// It is stored, or refused.
+    MergedPut {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// The first of the batches.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// Why not, if not.
+        refused: Option<String>,
     },
 
     /// A protection has ended: all that is stored of it can go, and nothing more is taken in.
@@ -800,7 +831,12 @@ pub enum Command {
         protection: u32,
     },
     /// To a master target: take in this protection's data.
-    Receive(Protection),
+    Receive {
+        /// The protection.
+        protection: Protection,
+        /// An epoch per disk for what it merges.
+        epochs: Vec<(DiskId, u32)>,
+    },
     /// To a master target: process everything, choose a point, leave the disks ready.
     Finish {
         /// The machine.

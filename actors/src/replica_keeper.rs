@@ -10,9 +10,9 @@
 //! when a failover puts disks together, so that what was changed in between is found. Beside the index a *head* is kept: the disks as
 //! of the last batch, from which points are shown to the oracle and checksums are taken.
 //!
-//! Pruning removes points and folds what lies below the oldest into the base. Merging batches between kept points (which the index
-//! can do) saves space in storage only and is left out here.
+//! Pruning removes points, folds what lies below the oldest into the base, and merges batches between kept points (`merging`).
 
+mod merging;
 mod opening;
 mod points;
 
@@ -26,8 +26,11 @@ use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::{PointChoice, Protection};
+use crate::messages::{Packed, PointChoice, Protection};
 use crate::ports::{Env, Output};
+
+pub use merging::Sealing;
+use merging::{Merged, Merging};
 
 /// Jobs of keepers have tokens with this `what`; their keys begin with the machine ([`job_owner`]) and its protection, so
 /// they are unique over an owner's keepers.
@@ -51,7 +54,23 @@ pub enum KeeperEvent {
     /// A stored segment is not as it was sealed.
     Refused(SegmentRefused),
     /// These segments are not needed any more.
-    Drop(Vec<SegmentHeader>),
+    Drop {
+        /// Their headers.
+        headers: Vec<SegmentHeader>,
+        /// Batches up to this one are not needed either.
+        through: Option<u64>,
+    },
+    /// Batches came to one, which is to be stored ([`ReplicaKeeper::merged_put`] tells when it is).
+    Merged {
+        /// The first of them.
+        from: u64,
+        /// The tag that stands for them.
+        tag: Tag,
+        /// Its segments.
+        segments: Vec<Packed>,
+        /// What they are packed in.
+        payload: Blob,
+    },
     /// Disks were put together, or could not be.
     Materialised {
         /// The ticket that [`ReplicaKeeper::materialise`] gave.
@@ -83,6 +102,8 @@ enum Why {
     Ticket(u64),
     /// Part of what is folded into the base.
     Fold,
+    /// Part of what becomes one batch.
+    Merge,
 }
 
 #[derive(Default)]
@@ -125,6 +146,7 @@ type Opened = Vec<Result<DiskChanges, SegmentRefused>>;
 
 enum Running {
     Open(Wanted),
+    Merge,
     Checksum {
         disk: DiskId,
         first_chunk: u64,
@@ -170,6 +192,9 @@ pub struct ReplicaKeeper {
     tickets: Vec<Ticket>,
     next_ticket: u64,
     fold: Option<Fold>,
+    merging: Merging,
+    /// Bytes that the batches of the index take in storage.
+    sizes: BTreeMap<u64, u64>,
     /// Extents changed since the last point, by disk.
     changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
     /// Checksums that were asked for before a batch is applied that they have to show: that batch, disk, first chunk, how many.
@@ -185,7 +210,13 @@ pub struct ReplicaKeeper {
 impl ReplicaKeeper {
     /// A keeper for a protection over disks as they stand (empty, or what is left of an earlier protection).
     #[must_use]
-    pub fn new(env: Env, key: &VaultKey, protection: Protection, disks: Vec<(DiskId, Volume)>) -> ReplicaKeeper {
+    pub fn new(
+        env: Env,
+        key: &VaultKey,
+        sealing: Sealing,
+        protection: Protection,
+        disks: Vec<(DiskId, Volume)>,
+    ) -> ReplicaKeeper {
         let keys = protection
             .disks
             .iter()
@@ -223,6 +254,8 @@ impl ReplicaKeeper {
             tickets: Vec::new(),
             next_ticket: 0,
             fold: None,
+            merging: Merging::new(sealing),
+            sizes: BTreeMap::new(),
             changed: BTreeMap::new(),
             early_checksums: Vec::new(),
             events: Vec::new(),
@@ -280,6 +313,11 @@ impl ReplicaKeeper {
         while let Some(asked) = self.asked.pop() {
             self.wanted.push_front(asked);
         }
+        self.store_merged();
+    }
+
+    fn drop_segments(&mut self, headers: Vec<SegmentHeader>, through: Option<u64>) {
+        self.events.push(KeeperEvent::Drop { headers, through });
     }
 
     /// A piece of a copy is stored.
@@ -409,6 +447,7 @@ impl ReplicaKeeper {
                     }
                 }
             }
+            Some(Running::Merge) => self.merge_sealed(output.take::<Merged>()),
             Some(Running::Checksum {
                 disk,
                 first_chunk,

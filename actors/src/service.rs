@@ -110,6 +110,8 @@ pub struct Service {
     /// What compute was asked and did not answer, by machine.
     orders: BTreeMap<MachineId, Body>,
     epochs: BTreeMap<DiskId, u32>,
+    /// Of the key for merged segments.
+    merging_epochs: BTreeMap<DiskId, u32>,
     grants: BTreeMap<DiskId, Grant>,
     next_command: u64,
     next_stage: u64,
@@ -142,6 +144,7 @@ impl Service {
             commands: BTreeMap::new(),
             orders: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            merging_epochs: BTreeMap::new(),
             grants: BTreeMap::new(),
             next_command: 0,
             next_stage: 0,
@@ -293,6 +296,20 @@ impl Service {
             // A master target fences by the first segment of a higher epoch.
             self.fenced(disk, epoch);
         }
+    }
+
+    /// Epochs of the key for merged segments, for a keeper that begins. Storage fences lower ones with the first segment it is given.
+    fn grant_merging(&mut self, protection: &Protection, sealer: MachineId) -> Vec<(DiskId, u32)> {
+        let granted = protection.disks.iter().map(|(disk, _)| {
+            let epoch = self.merging_epochs.entry(*disk).or_insert(0);
+            *epoch += 1;
+            (*disk, *epoch)
+        });
+        let granted: Vec<(DiskId, u32)> = granted.collect();
+        for &(disk, epoch) in &granted {
+            self.env.fact(Fact::MergingEpochGranted { disk, epoch, sealer });
+        }
+        granted
     }
 
     fn fenced(&mut self, disk: DiskId, fence: u32) {

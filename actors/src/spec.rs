@@ -187,6 +187,8 @@ pub struct MasterTargetSpec {
     pub vault: [u8; 16],
     /// The vault's key.
     pub key: VaultKey,
+    /// What modelled content compresses to.
+    pub calibration: Arc<Calibration>,
 }
 
 /// vCenter.
@@ -222,6 +224,8 @@ pub struct ServiceSpec {
     pub vault: [u8; 16],
     /// The vault's key.
     pub key: VaultKey,
+    /// What modelled content compresses to.
+    pub calibration: Arc<Calibration>,
     /// Registration key that `CreateVault` hands out.
     pub registration_key: u64,
     /// Kinds of link that lead from the sites to Azure's public endpoints.

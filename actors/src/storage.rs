@@ -126,7 +126,34 @@ impl Storage {
                 self.env
                     .send_with(conn, Body::Segments { protection, found }, Blob::join(&blobs));
             }
-            Body::DropSegments { protection, headers } => self.store.drop_segments(protection, &headers),
+            Body::DropSegments {
+                vm,
+                protection,
+                headers,
+                through,
+            } => self.store.drop_segments((vm, protection), &headers, through),
+            Body::PutMerged {
+                vm,
+                protection,
+                from,
+                tag,
+                segments,
+            } => {
+                let to = tag.batch;
+                let payload = payload.unwrap_or_default();
+                let put = self.store.put_merged((vm, protection), from, tag, &segments, &payload);
+                // What is new is told once it is durable.
+                if put != Ok(true) {
+                    let body = Body::MergedPut {
+                        vm,
+                        protection,
+                        from,
+                        to,
+                        refused: put.err(),
+                    };
+                    self.env.send(conn, body);
+                }
+            }
             Body::Checksums { disk, .. } => {
                 if let Some(asker) = self.checksum_askers.get(&disk) {
                     self.env.send(*asker, frame.body);
@@ -163,6 +190,13 @@ impl Storage {
                 protection,
                 tag,
                 stored_bytes,
+            },
+            Entry::Merged { from, tag } => Body::MergedPut {
+                vm,
+                protection,
+                from,
+                to: tag.batch,
+                refused: None,
             },
             Entry::Dropped { .. } | Entry::Ended => return,
         };

@@ -8,6 +8,7 @@ use actors::facts::{Fact, FailoverKind, StepOutcome};
 use actors::messages::Body;
 use actors::ports::{ActorId, Evidence};
 use datapath::image::{write_raw, write_vhd};
+use datapath::segment::SegmentKind;
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime};
 use reports::account::DiskFile;
@@ -151,7 +152,8 @@ impl Observer for Watcher<'_> {
         }
         match fact {
             Fact::Step { step, outcome } => self.progress.step(*step, *outcome != StepOutcome::Started),
-            Fact::SegmentStored { stored_bytes, .. } => {
+            // What batches came to when they became one was stored before.
+            Fact::SegmentStored { kind, stored_bytes, .. } if !matches!(kind, SegmentKind::Merged { .. }) => {
                 self.stored_bytes += stored_bytes;
                 self.progress.stored(self.stored_bytes);
             }

@@ -30,6 +30,7 @@ use actors::Table;
 use actors::facts::{Fact, ItemState};
 use actors::ports::{ActorId, Evidence, MachineId};
 use actors::spec::VmSpec;
+use datapath::segment::SegmentKind;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
@@ -75,6 +76,8 @@ pub struct Oracle {
     collector: Collector,
     vms: Table<VmId, VmTrack>,
     nonces: Nonces,
+    /// Of the keys for merged segments.
+    merging_nonces: Nonces,
     links: Vec<LinkTrack>,
     /// Clocks by machine.
     skews: Vec<i64>,
@@ -137,6 +140,7 @@ impl Oracle {
             collector: Collector::new(spec),
             vms,
             nonces: Nonces::default(),
+            merging_nonces: Nonces::default(),
             links: spec
                 .links
                 .iter()
@@ -176,7 +180,8 @@ impl Oracle {
             | Fact::BatchCached { .. }
             | Fact::TagStored { .. }
             | Fact::PointProcessed { .. }
-            | Fact::PointPruned { .. } => self.replication_fact(at, fact, evidence),
+            | Fact::PointPruned { .. }
+            | Fact::BatchesMerged { .. } => self.replication_fact(at, fact, evidence),
             Fact::Recovered { .. } => self.recovered(at, fact, evidence),
             Fact::Power { machine, on } => self.power(at, *machine, *on),
             Fact::State { vm, state } => {
@@ -188,6 +193,11 @@ impl Oracle {
             }
             Fact::EpochGranted { disk, epoch, sealer } => {
                 let violations = self.nonces.granted(*disk, *epoch, *sealer);
+                self.ledger
+                    .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+            }
+            Fact::MergingEpochGranted { disk, epoch, sealer } => {
+                let violations = self.merging_nonces.granted(*disk, *epoch, *sealer);
                 self.ledger
                     .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
             }
@@ -207,10 +217,18 @@ impl Oracle {
                     first_counter: *first_counter,
                     stored_bytes: *stored_bytes,
                 };
-                let violations = self.nonces.stored(*disk, segment);
+                let merged = matches!(kind, SegmentKind::Merged { .. });
+                let nonces = if merged {
+                    &mut self.merging_nonces
+                } else {
+                    &mut self.nonces
+                };
+                let violations = nonces.stored(*disk, segment);
                 self.ledger
                     .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
-                self.segment_stored(at, *disk, *protection, *kind);
+                if !merged {
+                    self.segment_stored(at, *disk, *protection, *kind);
+                }
             }
             Fact::LinkUse {
                 link,

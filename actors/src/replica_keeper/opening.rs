@@ -43,7 +43,9 @@ impl ReplicaKeeper {
             SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => self
                 .pending
                 .get(&batch)
-                .map_or(1 << 20, |p| p.stored_bytes / p.tag.segments.len().max(1) as u64),
+                .map(|pending| (pending.stored_bytes, pending.tag.segments.len()))
+                .or_else(|| self.sizes.get(&batch).map(|bytes| (*bytes, self.keys.len())))
+                .map_or(1 << 20, |(bytes, segments)| bytes / segments.max(1) as u64),
         }
     }
 
@@ -58,6 +60,7 @@ impl ReplicaKeeper {
             }
             Why::Ticket(ticket) => self.ticket_opened(ticket, &header, changes),
             Why::Fold => self.fold_opened(&header, changes),
+            Why::Merge => self.merge_opened(&header, changes),
         }
     }
 
@@ -81,7 +84,11 @@ impl ReplicaKeeper {
                 self.serve_tickets();
             }
             Why::Ticket(ticket) => self.ticket_failed(ticket, refused.to_string()),
-            Why::Fold => self.fold = None,
+            Why::Fold => {
+                self.fold = None;
+                self.finish_merge();
+            }
+            Why::Merge => self.merge_failed(),
             Why::Copy => {
                 if let Some(copy) = self.copies.get_mut(&header.disk) {
                     copy.refused = Some(refused.to_string());
@@ -109,7 +116,7 @@ impl ReplicaKeeper {
             self.failed(&error.to_string());
         }
         self.pending_bytes = self.pending_bytes.saturating_sub(stored_bytes);
-        self.events.push(KeeperEvent::Drop(vec![header.clone()]));
+        self.drop_segments(vec![header.clone()], None);
         self.end_copies();
     }
 
@@ -138,7 +145,10 @@ impl ReplicaKeeper {
             self.pending_bytes = self.pending_bytes.saturating_sub(pending.stored_bytes);
             let over_points = !self.replica.points().is_empty() && self.in_copy();
             match self.replica.accept(tag, &in_order) {
-                Ok(Accepted::Folded) if !headers.is_empty() => self.events.push(KeeperEvent::Drop(headers)),
+                Ok(Accepted::Folded) if !headers.is_empty() => self.drop_segments(headers, Some(batch)),
+                Ok(Accepted::Kept) => {
+                    self.sizes.insert(batch, pending.stored_bytes);
+                }
                 Ok(_) => {}
                 Err(error) => return self.failed(&error.to_string()),
             }

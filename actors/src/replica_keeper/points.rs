@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::batch::DiskChanges;
-use datapath::replica::{Consistency, Tag};
+use datapath::replica::{Consistency, Replica, Tag};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, DiskId, Extent};
 
@@ -80,10 +80,7 @@ impl ReplicaKeeper {
                 PointChoice::Custom(number) => self.replica.point(number),
             };
             let Some(point) = point.map(|point| point.mark.point) else {
-                failed.push((
-                    ticket.number,
-                    format!("there is no recovery point for {:?}", ticket.choice),
-                ));
+                failed.push((ticket.number, no_point(ticket.choice, &self.replica)));
                 continue;
             };
             let tags: Vec<Tag> = self
@@ -195,6 +192,7 @@ impl ReplicaKeeper {
             });
             self.finish_fold();
         }
+        self.merge_more();
     }
 
     pub(super) fn fold_opened(&mut self, header: &SegmentHeader, changes: DiskChanges) {
@@ -206,16 +204,21 @@ impl ReplicaKeeper {
         self.finish_fold();
     }
 
+    /// Folds what is opened, and ends a merge, where no ticket still needs the batches as they are.
     fn finish_fold(&mut self) {
-        // A ticket that is under way still needs the batches as they are.
-        if self.fold.as_ref().is_none_or(|fold| !fold.missing.is_empty()) || !self.tickets.is_empty() {
+        if !self.tickets.is_empty() {
             return;
         }
-        let Some(fold) = self.fold.take() else { return };
-        match self.replica.fold(fold.through, &fold.opened) {
-            Ok(()) => self.events.push(KeeperEvent::Drop(fold.headers)),
-            Err(error) => self.failed(&error.to_string()),
+        if let Some(fold) = self.fold.take_if(|fold| fold.missing.is_empty()) {
+            match self.replica.fold(fold.through, &fold.opened) {
+                Ok(()) => {
+                    self.sizes = self.sizes.split_off(&(fold.through + 1));
+                    self.drop_segments(fold.headers, Some(fold.through));
+                }
+                Err(error) => self.failed(&error.to_string()),
+            }
         }
+        self.finish_merge();
     }
 
     /// All points go: the failover was committed.
@@ -279,5 +282,24 @@ impl ReplicaKeeper {
             },
             Token { what: JOB, key },
         );
+    }
+}
+
+/// Why a choice cannot be met, and what there is instead.
+fn no_point(choice: PointChoice, replica: &Replica) -> String {
+    let mut kept = replica.points().iter().map(|point| point.mark.point);
+    match choice {
+        PointChoice::Custom(number) => {
+            let below = kept.clone().rfind(|kept| *kept < number);
+            let nearest = below.into_iter().chain(kept.find(|kept| *kept > number));
+            let nearest: Vec<String> = nearest.map(|point| point.to_string()).collect();
+            let instead = match nearest.is_empty() {
+                true => "none is kept".to_owned(),
+                false => format!("kept next to it: {}", nearest.join(" and ")),
+            };
+            format!("there is no recovery point {number}; {instead}")
+        }
+        PointChoice::LatestAppConsistent => "there is no app-consistent recovery point yet".to_owned(),
+        PointChoice::Latest | PointChoice::LatestProcessed => "there is no recovery point yet".to_owned(),
     }
 }

@@ -67,8 +67,13 @@ impl Service {
         ));
         stages.push(then(move |service, job| {
             let protection = service.begin(vm, way)?;
+            let epochs = service.grant_merging(&protection, master_target);
+            let receive = Command::Receive {
+                protection: protection.clone(),
+                epochs,
+            };
             let stages = vec![
-                order(master_target, Command::Receive(protection.clone())),
+                order(master_target, receive),
                 order(process_server, Command::Serve(protection.clone())),
                 order(spec.azure, Command::Protect(protection)),
             ];

@@ -100,6 +100,22 @@ impl Service {
                     self.attend(vm);
                 }
             }
+            Body::MergedPut {
+                vm,
+                protection,
+                from,
+                to,
+                refused,
+            } => {
+                if let Some(why) = &refused {
+                    let text = format!("storage did not take batches {from} to {to} as one: {why}");
+                    self.alert(vm, Severity::Warning, text);
+                }
+                if let Some(keeper) = self.keeper(vm, protection) {
+                    keeper.merged_put(from, to, refused.is_some());
+                    self.attend(vm);
+                }
+            }
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {
                 disk,
@@ -161,8 +177,29 @@ impl Service {
             }
             KeeperEvent::PointProcessed(mark) => self.point_processed(vm, mark),
             KeeperEvent::Refused(_) => {}
-            KeeperEvent::Drop(headers) => {
-                self.storage.send(&self.env, Body::DropSegments { protection, headers });
+            KeeperEvent::Drop { headers, through } => {
+                let body = Body::DropSegments {
+                    vm,
+                    protection,
+                    headers,
+                    through,
+                };
+                self.storage.send(&self.env, body);
+            }
+            KeeperEvent::Merged {
+                from,
+                tag,
+                segments,
+                payload,
+            } => {
+                let body = Body::PutMerged {
+                    vm,
+                    protection,
+                    from,
+                    tag,
+                    segments,
+                };
+                self.storage.send_with(&self.env, body, payload);
             }
             KeeperEvent::Checksums {
                 disk,

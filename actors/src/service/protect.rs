@@ -2,6 +2,8 @@
 //!
 //! Protecting again compares checksums with the replica that was kept in Azure (our model: the same protocol as every other copy).
 
+use std::sync::Arc;
+
 use datapath::{SimTime, VmId, WriteSeq};
 
 use super::jobs::{Condition, Stage, order, then, until};
@@ -9,7 +11,7 @@ use super::{Agent, Item, Service};
 use crate::facts::{Fact, ItemState, Life, Severity};
 use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
 use crate::ports::{MachineId, volume_name};
-use crate::replica_keeper::ReplicaKeeper;
+use crate::replica_keeper::{ReplicaKeeper, Sealing};
 use crate::spec::failback_policy;
 
 /// Which way, and how, a protection is set up.
@@ -173,7 +175,12 @@ impl Service {
                     world.volume(&name).ok_or("the replica's disk could not be made")?,
                 ));
             }
-            let mut keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, protection.clone(), disks);
+            let sealing = Sealing {
+                vault: self.spec.vault,
+                calibration: Arc::clone(&self.spec.calibration),
+                epochs: self.grant_merging(&protection, self.env.machine),
+            };
+            let mut keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, sealing, protection.clone(), disks);
             if self.spec.hold_processing {
                 keeper.hold();
             }

@@ -88,6 +88,7 @@ fn setting() -> Setting {
         vcenters: [(MachineId(MANAGEMENT), MachineId(VCENTER))].into(),
         vault: VAULT,
         key: VaultKey::public_test_key(),
+        calibration: Arc::new(datapath::segment::Calibration::default()),
         registration_key: 99,
         forward_links: vec![LinkKind::Internet],
         times: times.clone(),

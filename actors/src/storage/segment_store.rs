@@ -6,6 +6,7 @@
 //!
 //! Laws kept here: a segment of a foreign vault or of a fenced epoch is refused; a tag is stored only after all its segments; the
 //! same thing put twice is stored once; a batch's segment may be replaced (by a newer sealer) until its tag is stored, never after.
+//! Batches that became one stay, with that one beside them, until they are dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +53,13 @@ pub enum Entry {
         /// Bytes that its segments take.
         stored_bytes: u64,
     },
+    /// What neighbouring batches came to as one.
+    Merged {
+        /// The first of them.
+        from: u64,
+        /// The tag that stands for them; its number is the last one's.
+        tag: Tag,
+    },
     /// Batches up to this one are not needed any more.
     Dropped {
         /// The last batch.
@@ -71,6 +79,8 @@ struct Kept {
     dropped: u64,
     /// Batches after them whose tags are stored.
     tags: BTreeSet<u64>,
+    /// Batches that stand for several: the number, and that of the first.
+    merged: BTreeMap<u64, u64>,
     /// Pieces of copies: disk, copy, part.
     pieces: BTreeSet<(DiskId, u32, u32)>,
     /// Copies that have ended.
@@ -96,9 +106,15 @@ impl Kept {
             Entry::CopyEnd { disk, copy, .. } => {
                 self.copies.insert((*disk, *copy));
             }
+            Entry::Merged { from, tag } => {
+                // One that was merged before is part of it.
+                self.merged.retain(|to, _| !(*from..tag.batch).contains(to));
+                self.merged.insert(tag.batch, *from);
+            }
             Entry::Dropped { through } => {
                 self.dropped = self.dropped.max(*through);
                 self.tags = self.tags.split_off(&(self.dropped + 1));
+                self.merged = self.merged.split_off(&(self.dropped + 1));
             }
             Entry::Ended => {
                 *self = Kept {
@@ -112,12 +128,20 @@ impl Kept {
 
 /// Who is to be answered, and how, once what was written is durable.
 struct Owed {
-    conn: ConnId,
-    answer: Body,
+    answer: Option<(ConnId, Body)>,
     facts: Vec<Fact>,
     entry: Option<(ProtectionId, Entry)>,
     /// Where the entry ends in its file.
     end: u64,
+}
+
+/// Epochs below which nothing is taken in.
+#[derive(Default, Serialize, Deserialize)]
+struct Fences {
+    /// Of what process servers seal.
+    changes: BTreeMap<DiskId, u32>,
+    /// Of what is merged.
+    merged: BTreeMap<DiskId, u32>,
 }
 
 /// The store.
@@ -126,7 +150,7 @@ pub struct SegmentStore {
     vault: [u8; 16],
     token: Token,
     kept: Table<ProtectionId, Kept>,
-    fences: BTreeMap<DiskId, u32>,
+    fences: Fences,
     /// Files to flush, perhaps some of them twice.
     dirty: Vec<String>,
     waiting: Vec<Owed>,
@@ -142,7 +166,7 @@ impl SegmentStore {
             vault,
             token,
             kept: Table::default(),
-            fences: BTreeMap::new(),
+            fences: Fences::default(),
             dirty: Vec::new(),
             waiting: Vec::new(),
             under_way: None,
@@ -227,7 +251,7 @@ impl SegmentStore {
                 kind,
                 refused: None,
             };
-            self.owe(conn, answer, facts, entry);
+            self.owe(Some((conn, answer)), facts, entry);
         }
     }
 
@@ -236,26 +260,24 @@ impl SegmentStore {
         if header.vault != self.vault {
             return Err("the segment belongs to another vault".into());
         }
-        let fence = self.fences.get(&header.disk).copied().unwrap_or(0);
-        if header.epoch.0 < fence {
-            return Err(format!(
-                "epoch {} is fenced: the lowest allowed is {fence}",
-                header.epoch.0
-            ));
-        }
+        below(&self.fences.changes, header)?;
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
         if known.ended {
             return Err("the protection has ended".into());
         }
         let complete = match header.kind {
-            SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => {
-                batch <= known.dropped || known.tags.contains(&batch)
-            }
+            SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
             SegmentKind::Copy { copy, part } => known.pieces.contains(&(header.disk, copy, part)),
+            SegmentKind::Merged { .. } => return Err("a process server merges nothing".into()),
         };
         if complete {
             return Ok(false);
         }
+        self.write_segment(protection, header, blob)
+    }
+
+    /// Writes a segment's file; whether it is new.
+    fn write_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
         let (files, name) = (self.env.files(), segment_file(protection, header));
         let old = files.read_all(&name).ok();
         match &old {
@@ -285,7 +307,7 @@ impl SegmentStore {
             batch: tag.batch,
         };
         if known.ended || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
-            return self.owe(conn, answer, Vec::new(), None);
+            return self.owe(Some((conn, answer)), Vec::new(), None);
         }
         let files = self.env.files();
         let size = |header: &SegmentHeader| match known.loose.get(&(header.disk, header.kind)) {
@@ -309,7 +331,68 @@ impl SegmentStore {
             mark: tag.mark,
         };
         let entry = Some((id, Entry::Tag { tag, stored_bytes }));
-        self.owe(conn, answer, vec![fact], entry);
+        self.owe(Some((conn, answer)), vec![fact], entry);
+    }
+
+    /// Takes in what neighbouring batches came to as one: a segment per header of the tag. False where it was there already, or is not
+    /// needed any more; nobody is told of it again then.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn put_merged(
+        &mut self,
+        (vm, protection): ProtectionId,
+        from: u64,
+        tag: Tag,
+        segments: &[Packed],
+        payload: &Blob,
+    ) -> Result<bool, String> {
+        let id = (vm, protection);
+        let known = self.kept.entry(id).or_default();
+        if known.ended {
+            return Err("the protection has ended".into());
+        }
+        if tag.batch <= known.dropped || known.merged.get(&tag.batch).is_some_and(|there| *there <= from) {
+            return Ok(false);
+        }
+        let kind = SegmentKind::Merged { from, to: tag.batch };
+        let listed = segments.iter().map(|segment| &segment.header);
+        if !listed.eq(&tag.segments) || tag.segments.iter().any(|header| header.kind != kind) {
+            return Err("the tag does not list the segments that came with it".into());
+        }
+        let blobs = payload
+            .split(segments.iter().map(|segment| (segment.bytes, segment.size)))
+            .ok_or("the frame does not hold the segments that it names")?;
+        for header in &tag.segments {
+            if header.vault != self.vault {
+                return Err("the segment belongs to another vault".into());
+            }
+            below(&self.fences.merged, header)?;
+        }
+        // The vault granted the epoch; from its first segment on, earlier ones are fenced.
+        for header in &tag.segments {
+            self.fence_merged(header.disk, header.epoch.0);
+        }
+        let mut facts = Vec::new();
+        for (segment, blob) in segments.iter().zip(blobs) {
+            let header = &segment.header;
+            self.write_segment(protection, header, &blob)?;
+            facts.push(Fact::SegmentStored {
+                disk: header.disk,
+                protection,
+                kind,
+                epoch: header.epoch.0,
+                first_counter: header.first_counter,
+                plain_bytes: segment.plain_bytes,
+                stored_bytes: blob.size,
+            });
+        }
+        let known = self.kept.entry(id).or_default();
+        for header in &tag.segments {
+            known.loose.remove(&(header.disk, header.kind));
+        }
+        self.owe(None, facts, Some((id, Entry::Merged { from, tag })));
+        Ok(true)
     }
 
     /// Takes in the end of a copy.
@@ -332,16 +415,23 @@ impl SegmentStore {
         let known = self.kept.entry(id).or_default();
         let again = known.ended || known.copies.contains(&(disk, copy));
         let answer = Body::CopyEndPut { disk, protection, copy };
-        self.owe(conn, answer, Vec::new(), (!again).then_some((id, entry)));
+        self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
 
     /// Refuses epochs of a disk below this from now on; durable when it returns.
     pub fn fence(&mut self, disk: DiskId, epoch: u32) {
-        let fence = self.fences.entry(disk).or_insert(0);
-        if *fence >= epoch {
-            return;
+        if raise(&mut self.fences.changes, disk, epoch) {
+            self.save_fences();
         }
-        *fence = epoch;
+    }
+
+    fn fence_merged(&mut self, disk: DiskId, epoch: u32) {
+        if raise(&mut self.fences.merged, disk, epoch) {
+            self.save_fences();
+        }
+    }
+
+    fn save_fences(&self) {
         let bytes = postcard::to_stdvec(&self.fences).expect("plain data encodes");
         self.env
             .files()
@@ -360,14 +450,14 @@ impl SegmentStore {
                 if let Entry::Tag { tag, .. } = &entry
                     && known.tags.contains(&tag.batch)
                 {
-                    self.env.send(owed.conn, owed.answer);
+                    answer(&self.env, owed.answer);
                     continue;
                 }
                 known.take(&entry);
                 news.push((id, entry));
             }
             owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
-            self.env.send(owed.conn, owed.answer);
+            answer(&self.env, owed.answer);
         }
         self.flush();
         news
@@ -387,42 +477,41 @@ impl SegmentStore {
         };
         let bytes = self.env.files().read(&index_file(id), 0, kept.durable);
         let (mut entries, _) = decode(&bytes.unwrap_or_default());
+        let in_merged = |batch: u64| {
+            let next = kept.merged.range(batch..).next();
+            next.is_some_and(|(_, from)| *from <= batch)
+        };
         entries.retain(|entry| match entry {
-            Entry::Tag { tag, .. } => tag.batch > kept.dropped,
+            Entry::Tag { tag, .. } => tag.batch > kept.dropped && !in_merged(tag.batch),
+            Entry::Merged { from, tag } => kept.merged.get(&tag.batch) == Some(from),
             Entry::CopySegment { .. } | Entry::CopyEnd { .. } => true,
             Entry::Dropped { .. } | Entry::Ended => false,
         });
         entries
     }
 
-    /// Segments are no longer needed.
-    pub fn drop_segments(&mut self, protection: u32, headers: &[SegmentHeader]) {
+    /// Segments are no longer needed, and no batch up to `through`.
+    pub fn drop_segments(&mut self, id: ProtectionId, headers: &[SegmentHeader], through: Option<u64>) {
         let files = self.env.files();
-        let mut through: BTreeMap<VmId, u64> = BTreeMap::new();
         for header in headers {
-            files.remove(&segment_file(protection, header));
-            if let Some(known) = self.kept.get_mut(&(header.disk.vm, protection)) {
+            files.remove(&segment_file(id.1, header));
+            if let Some(known) = self.kept.get_mut(&id) {
                 known.loose.remove(&(header.disk, header.kind));
             }
-            let batch = match header.kind {
-                SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => batch,
-                SegmentKind::Copy { .. } => continue,
-            };
-            let highest = through.entry(header.disk.vm).or_insert(0);
-            *highest = batch.max(*highest);
         }
-        for (vm, through) in through {
-            self.note((vm, protection), Entry::Dropped { through });
+        if let Some(through) = through {
+            self.note(id, Entry::Dropped { through });
         }
     }
 
     /// A protection has ended: nothing of it stays, nothing of it is taken in any more.
     pub fn end(&mut self, id: ProtectionId) {
         let (files, (_, protection)) = (self.env.files(), id);
-        // By what is known of it: an account has too many files to look through.
-        for entry in self.entries(id) {
+        // By what was ever complete of it: an account has too many files to look through, and batches that became one may still be there.
+        let bytes = files.read_all(&index_file(id)).map(|file| file.bytes);
+        for entry in decode(&bytes.unwrap_or_default()).0 {
             let headers = match entry {
-                Entry::Tag { tag, .. } => tag.segments,
+                Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => tag.segments,
                 Entry::CopySegment { header, .. } => vec![header],
                 Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Ended => Vec::new(),
             };
@@ -453,7 +542,7 @@ impl SegmentStore {
         Some(at + bytes)
     }
 
-    fn owe(&mut self, conn: ConnId, answer: Body, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) {
+    fn owe(&mut self, answer: Option<(ConnId, Body)>, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) {
         let end = match &entry {
             Some((id, entry)) => match self.write(*id, entry) {
                 Some(end) => end,
@@ -463,7 +552,6 @@ impl SegmentStore {
             None => 0,
         };
         self.waiting.push(Owed {
-            conn,
             answer,
             facts,
             entry,
@@ -481,6 +569,29 @@ impl SegmentStore {
         self.under_way = Some(std::mem::take(&mut self.waiting));
         self.env.flush(&names, self.token);
     }
+}
+
+fn answer(env: &Env, owed: Option<(ConnId, Body)>) {
+    if let Some((conn, answer)) = owed {
+        env.send(conn, answer);
+    }
+}
+
+/// Refuses a segment of an epoch that is fenced.
+fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), String> {
+    let (epoch, fence) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
+    if epoch < fence {
+        return Err(format!("epoch {epoch} is fenced: the lowest allowed is {fence}"));
+    }
+    Ok(())
+}
+
+/// Whether the fence was lower.
+fn raise(fences: &mut BTreeMap<DiskId, u32>, disk: DiskId, epoch: u32) -> bool {
+    let fence = fences.entry(disk).or_insert(0);
+    let lower = *fence < epoch;
+    *fence = epoch.max(*fence);
+    lower
 }
 
 /// The file of a segment.

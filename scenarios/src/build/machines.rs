@@ -129,6 +129,7 @@ impl Machines<'_> {
             }
         }
         ServiceSpec {
+            calibration: Arc::clone(&self.calibration),
             storage: self.places.storage,
             compute: self.places.compute,
             vms: self.vms.to_vec(),
@@ -175,6 +176,7 @@ impl Machines<'_> {
         }
         if server.roles.master_target {
             components.push(ComponentSpec::MasterTarget(MasterTargetSpec {
+                calibration: Arc::clone(&self.calibration),
                 configuration_server,
                 passphrase,
                 port: PORT_MASTER_TARGET,

@@ -1,7 +1,7 @@
 //! **A recovery point is processed once, after its tag is stored, in order; removed once; and only what is processed and not removed can be
-//! recovered.**
+//! recovered. No batch is made of others over a point that is kept.**
 //!
-//! Why it holds: the service applies batches in order and whole. Reference: facts §1.3 (the point is usable after it was processed),
+//! Why it holds: the service applies batches in order and whole, and merges them only between two kept points. Reference: facts §1.3 (the point is usable after it was processed),
 //! design §2 (points, four times).
 
 use datapath::WriteSeq;
@@ -12,7 +12,7 @@ use super::Law;
 /// The law.
 pub const LAW: Law = Law {
     name: "points-in-order",
-    statement: "points are processed in order after their tags, removed once, and recovered only in between",
+    statement: "points are processed in order after their tags, removed once, recovered only in between, and not merged over",
 };
 
 /// What is known of a point.
@@ -69,6 +69,23 @@ pub fn check_pruned(point: u64, known: Option<&Known>) -> Vec<String> {
     }
 }
 
+/// Checks that batches with the writes from `first` to `last` may become one.
+#[must_use]
+pub fn check_merged<'a>(first: WriteSeq, last: WriteSeq, points: impl Iterator<Item = &'a Known>) -> Vec<String> {
+    let inside = points.filter(|known| {
+        let kept = known.processed && !known.pruned;
+        kept && known.mark.seq >= first && known.mark.seq < last
+    });
+    let text = |known: &Known| {
+        let Mark { point, seq, .. } = known.mark;
+        format!(
+            "batches with the writes {} to {} became one over point {point} at write {}",
+            first.0, last.0, seq.0
+        )
+    };
+    inside.map(text).collect()
+}
+
 /// Checks that a point may be recovered, and is what the failover says that it is.
 #[must_use]
 pub fn check_recovered(point: u64, seq: WriteSeq, known: Option<&Known>) -> Vec<String> {
@@ -119,6 +136,10 @@ mod tests {
         };
         assert!(check_recovered(2, WriteSeq(20), Some(&usable)).is_empty());
         assert!(check_pruned(2, Some(&usable)).is_empty());
+        let gone = Known { pruned: true, ..usable };
+        assert!(check_merged(WriteSeq(11), WriteSeq(20), [usable].iter()).is_empty());
+        assert!(check_merged(WriteSeq(21), WriteSeq(30), [usable].iter()).is_empty());
+        assert!(check_merged(WriteSeq(11), WriteSeq(30), [gone, known(2)].iter()).is_empty());
     }
 
     #[test]
@@ -152,6 +173,7 @@ mod tests {
             assert_eq!(check_processed(&mark(2), before, Some(&mark(1))).len(), 1, "{before:?}");
         }
         assert_eq!(check_processed(&mark(2), Some(&known(2)), Some(&mark(3))).len(), 1);
+        assert_eq!(check_merged(WriteSeq(11), WriteSeq(30), [usable].iter()).len(), 1);
         for before in [None, Some(&gone)] {
             assert_eq!(check_pruned(2, before).len(), 1);
         }

@@ -121,6 +121,20 @@ impl Oracle {
                 }
                 self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
             }
+            Fact::BatchesMerged {
+                vm,
+                protection,
+                first,
+                last,
+                ..
+            } => {
+                let Some((_, of)) = self.protection_mut(*vm, *protection) else {
+                    return;
+                };
+                let known: Vec<points_in_order::Known> = of.points.values().map(Point::known).collect();
+                let violations = points_in_order::check_merged(*first, *last, known.iter());
+                self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
+            }
             _ => {}
         }
     }

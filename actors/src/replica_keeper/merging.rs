@@ -1,0 +1,311 @@
+//! Batches between two kept recovery points become one: fetched, opened, put over each other, sealed anew, stored beside the old ones,
+//! and only then put in their place.
+//!
+//! A keeper seals with a key of its own and an epoch that the vault granted to it alone, so it shares no nonce with process servers or
+//! an earlier keeper. What was sealed is kept until it is stored: a retry resends it. One merge is under way at a time, and none begins
+//! or ends while a fold or a failover needs the batches as they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datapath::batch::{self, DiskChanges};
+use datapath::replica::Tag;
+use datapath::seal::{Epoch, Nonces};
+use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, Worker};
+use datapath::{Blob, DiskId};
+
+use super::opening::batch_of;
+use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
+use crate::facts::Fact;
+use crate::messages::Packed;
+use crate::ports::{Job, Token, Work};
+
+/// Bytes in storage that are merged at a time: they are in memory together, opened. What is larger has little to gain.
+const MERGED_BYTES: u64 = 64 << 20;
+/// Counters that a merge may take: more than any disk has extents. 2^28 such ranges fit into an epoch.
+const COUNTERS: u64 = 1 << 36;
+
+/// What a keeper seals with.
+#[derive(Clone)]
+pub struct Sealing {
+    /// The vault's identity.
+    pub vault: [u8; 16],
+    /// What modelled content compresses to.
+    pub calibration: Arc<Calibration>,
+    /// An epoch per disk, granted to this keeper alone.
+    pub epochs: Vec<(DiskId, u32)>,
+}
+
+/// What one keeper seals with, as it goes.
+pub(super) struct Merging {
+    vault: [u8; 16],
+    calibration: Arc<Calibration>,
+    nonces: BTreeMap<DiskId, Nonces>,
+    /// The merge under way.
+    now: Option<Merge>,
+    /// Batches that are left as they are: a segment of theirs was refused, or storage took no more.
+    left: BTreeSet<u64>,
+}
+
+struct Merge {
+    /// The batches, in order.
+    old: Vec<Tag>,
+    state: State,
+}
+
+enum State {
+    /// What is opened so far, and what is missing.
+    Opening {
+        missing: BTreeSet<SegmentHeader>,
+        opened: BTreeMap<(DiskId, u64), DiskChanges>,
+    },
+    /// A job puts them together and seals them.
+    Sealing,
+    /// Sealed, and sent to be stored.
+    Sealed {
+        tag: Tag,
+        segments: Vec<Packed>,
+        payload: Blob,
+        /// It is durable; what needs the old batches is waited for.
+        stored: bool,
+    },
+}
+
+/// What the job gives back: sealed segments and the bytes of disk that each describes.
+pub(super) type Merged = Vec<(Sealed, u64)>;
+
+impl Merging {
+    pub(super) fn new(sealing: Sealing) -> Merging {
+        let nonces = sealing.epochs.into_iter();
+        Merging {
+            vault: sealing.vault,
+            calibration: sealing.calibration,
+            nonces: nonces.map(|(disk, epoch)| (disk, Nonces::new(Epoch(epoch)))).collect(),
+            now: None,
+            left: BTreeSet::new(),
+        }
+    }
+}
+
+impl Merge {
+    fn range(&self) -> (u64, u64) {
+        let number = |tag: Option<&Tag>| tag.map_or(0, |tag| tag.batch);
+        (number(self.old.first()), number(self.old.last()))
+    }
+
+    fn headers(&self) -> Vec<SegmentHeader> {
+        self.old.iter().flat_map(|tag| tag.segments.clone()).collect()
+    }
+}
+
+impl ReplicaKeeper {
+    /// Whether a fold or a failover needs batches as they are.
+    fn batches_are_needed(&self) -> bool {
+        self.fold.is_some() || !self.tickets.is_empty()
+    }
+
+    /// Begins to merge what can be merged.
+    pub(super) fn merge_more(&mut self) {
+        if self.merging.now.is_some() || self.batches_are_needed() || self.ended || self.held {
+            return;
+        }
+        let size = |tag: &Tag| {
+            let bytes = self.sizes.get(&tag.batch).copied();
+            bytes.filter(|_| !self.merging.left.contains(&tag.batch))
+        };
+        let Some(old) = self.replica.plan_merging(self.env.now(), MERGED_BYTES, size) else {
+            return;
+        };
+        let merge = Merge {
+            old,
+            state: State::Sealing,
+        };
+        let headers = merge.headers();
+        let missing = headers.iter().cloned().collect();
+        let opened = BTreeMap::new();
+        let none = headers.is_empty();
+        self.merging.now = Some(Merge {
+            state: State::Opening { missing, opened },
+            ..merge
+        });
+        if none {
+            // Batches that changed nothing come to one that changes nothing.
+            return self.seal_merged();
+        }
+        self.wanted.push_back(Wanted {
+            headers,
+            why: Why::Merge,
+        });
+    }
+
+    pub(super) fn merge_opened(&mut self, header: &SegmentHeader, changes: DiskChanges) {
+        let Some(Merge {
+            state: State::Opening { missing, opened },
+            ..
+        }) = &mut self.merging.now
+        else {
+            return;
+        };
+        if missing.remove(header) {
+            opened.insert((header.disk, batch_of(header)), changes);
+            if missing.is_empty() {
+                self.seal_merged();
+            }
+        }
+    }
+
+    /// Batches of which a segment was refused, or that storage does not take, stay as they are.
+    pub(super) fn merge_failed(&mut self) {
+        if let Some(merge) = self.merging.now.take() {
+            self.merging.left.extend(merge.old.iter().map(|tag| tag.batch));
+            self.merge_more();
+        }
+    }
+
+    fn seal_merged(&mut self) {
+        let key = self.job_key();
+        let Some(merge) = &mut self.merging.now else { return };
+        let (from, to) = merge.range();
+        let State::Opening { opened, .. } = std::mem::replace(&mut merge.state, State::Sealing) else {
+            return;
+        };
+        let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
+        for ((disk, _), changes) in opened {
+            by_disk.entry(disk).or_default().push(changes);
+        }
+        let mut seals = Vec::new();
+        for (disk, changes) in by_disk {
+            let nonces = self.merging.nonces.get_mut(&disk).map(|nonces| nonces.take(COUNTERS));
+            let (Some(nonces), Some(key)) = (nonces, self.keys.get(&disk)) else {
+                return self.merge_failed();
+            };
+            seals.push((key.clone(), nonces, changes));
+        }
+        let plain = |changes: &DiskChanges| changes.plain_bytes();
+        let input_bytes = seals.iter().flat_map(|(.., changes)| changes).map(plain).sum();
+        let (vault, calibration) = (self.merging.vault, Arc::clone(&self.merging.calibration));
+        let kind = SegmentKind::Merged { from, to };
+        let run = Box::new(move |worker: &mut Worker| {
+            let mut merged: Merged = Vec::new();
+            for (key, nonces, changes) in seals {
+                let changes = batch::merge(changes);
+                let sealed = segment::seal(worker, &key, nonces, vault, kind, &changes, &calibration);
+                merged.push((sealed, changes.plain_bytes()));
+            }
+            Box::new(merged) as Box<dyn std::any::Any + Send>
+        });
+        self.running.insert(key, Running::Merge);
+        let job = Job {
+            work: Work::CompressAndSeal,
+            input_bytes,
+            run,
+        };
+        self.env.compute(job, Token { what: JOB, key });
+    }
+
+    /// The job is done: what it sealed is to be stored.
+    pub(super) fn merge_sealed(&mut self, merged: Merged) {
+        let Some(Merge {
+            old,
+            state: state @ State::Sealing,
+        }) = &mut self.merging.now
+        else {
+            return;
+        };
+        let (Some(first), Some(last)) = (old.first(), old.last()) else {
+            return;
+        };
+        let tag = Tag {
+            first: first.first,
+            segments: merged.iter().map(|(sealed, _)| sealed.header.clone()).collect(),
+            ..last.clone()
+        };
+        let blobs: Vec<Blob> = merged.iter().map(|(sealed, _)| sealed.blob.clone()).collect();
+        let segments = merged.into_iter().map(|(Sealed { header, blob }, plain_bytes)| Packed {
+            header,
+            plain_bytes,
+            bytes: blob.bytes.len() as u64,
+            size: blob.size,
+        });
+        *state = State::Sealed {
+            tag,
+            segments: segments.collect(),
+            payload: Blob::join(&blobs),
+            stored: false,
+        };
+        self.store_merged();
+    }
+
+    /// Asks the owner to store what was sealed, once more where it was not stored.
+    pub(super) fn store_merged(&mut self) {
+        if let Some(merge) = &self.merging.now
+            && let State::Sealed {
+                tag,
+                segments,
+                payload,
+                stored: false,
+            } = &merge.state
+        {
+            self.events.push(KeeperEvent::Merged {
+                from: merge.range().0,
+                tag: tag.clone(),
+                segments: segments.clone(),
+                payload: payload.clone(),
+            });
+        }
+    }
+
+    /// What was merged is stored, or was refused.
+    pub fn merged_put(&mut self, from: u64, to: u64, refused: bool) {
+        let Some(merge) = &mut self.merging.now else { return };
+        if merge.range() != (from, to) {
+            return;
+        }
+        match &mut merge.state {
+            State::Sealed { .. } if refused => self.merge_failed(),
+            State::Sealed { stored, .. } => {
+                *stored = true;
+                self.finish_merge();
+            }
+            State::Opening { .. } | State::Sealing => {}
+        }
+    }
+
+    /// Puts what is stored in the place of the batches it was made of, once nobody needs those; then looks for more.
+    pub(super) fn finish_merge(&mut self) {
+        if self.batches_are_needed() {
+            return;
+        }
+        let stored = |merge: &Merge| matches!(merge.state, State::Sealed { stored: true, .. });
+        if !self.merging.now.as_ref().is_some_and(stored) {
+            return self.merge_more();
+        }
+        let Some(merge) = self.merging.now.take() else { return };
+        let (replaced, (from, to)) = (merge.headers(), merge.range());
+        let State::Sealed { tag, segments, .. } = merge.state else {
+            return;
+        };
+        let old: Vec<u64> = merge.old.iter().map(|tag| tag.batch).collect();
+        let (first, last) = (tag.first, tag.last);
+        let (headers, stored_bytes) = (tag.segments.clone(), segments.iter().map(|s| s.size).sum());
+        if self.replica.merged(&old, tag) {
+            let bytes_before = old.iter().filter_map(|batch| self.sizes.remove(batch)).sum();
+            self.sizes.insert(to, stored_bytes);
+            self.env.fact(Fact::BatchesMerged {
+                vm: self.protection.vm,
+                protection: self.protection.protection,
+                from,
+                to,
+                first,
+                last,
+                bytes_before,
+                stored_bytes,
+            });
+            self.drop_segments(replaced, None);
+        } else {
+            // A fold was faster, and has taken in the batches.
+            self.drop_segments(headers, None);
+        }
+        self.merge_more();
+    }
+}
