@@ -72,16 +72,22 @@ fn batches_become_one_out_and_home_and_every_point_is_what_it_was() {
     }
 }
 
+/// The names of the segments that a run refused, each once.
+fn refused(events: &[Value]) -> BTreeSet<&str> {
+    let refused = events.iter().filter(|fact| fact["fact"] == "segment-refused");
+    refused.filter_map(|fact| fact["name"].as_str()).collect()
+}
+
 #[test]
 fn a_changed_byte_of_a_merged_segment_is_found_named_and_refused() {
     let out = folder();
     let text = std::fs::read_to_string(root().join(SCENARIO)).expect("the scenario");
     let (before, _) = text.split_once("# Point 25").expect("the first rehearsal");
-    let tampered = |segment: usize, byte: u64| {
+    let tampered = |points: u64, segment: usize, byte: u64, named: &str| {
         let steps = format!(
             "[[step]]\ndo = \"tamper-segment\"\nvm = \"app\"\ndisk = \"data\"\nsegment = {segment}\nbyte = {byte}\n\
-             after = {{ vm = \"app\", points_processed = 75 }}\n\n[[step]]\ndo = \"test-failover\"\nvm = \"app\"\npoint = 25\n\
-             expect = \"failed\"\nreason = \"vm0/disk1/merged-\"\n"
+             after = {{ vm = \"app\", points_processed = {points} }}\n\n[[step]]\ndo = \"test-failover\"\nvm = \"app\"\npoint = 25\n\
+             after = {{ vm = \"app\", points_processed = 75 }}\nexpect = \"failed\"\nreason = \"{named}\"\n"
         );
         let file = out.path().join("tampered.toml");
         std::fs::write(&file, format!("{before}{steps}")).expect("written");
@@ -90,16 +96,15 @@ fn a_changed_byte_of_a_merged_segment_is_found_named_and_refused() {
         (code, result["findings"].to_string() + &stderr, events(&folder))
     };
     // Where there is no segment of that number, the step says how many there are: merged ones are last by name.
-    let (code, said, _) = tampered(1_000_000, 0);
+    let (code, said, _) = tampered(75, 1_000_000, 0, "merged-");
     assert_eq!(code, 1, "{said}");
     let (stored, _) = said.split_once(" segments of that disk are stored").expect("how many");
     let stored = stored.rsplit(|c: char| !c.is_ascii_digit()).next();
     let stored: usize = stored.and_then(|n| n.parse().ok()).expect("a number");
     for byte in [0, 90, 5_000] {
-        let (code, said, events) = tampered(stored - 2, byte);
+        let (code, said, events) = tampered(75, stored - 2, byte, "vm0/disk1/merged-");
         assert_eq!(code, 0, "{said}");
-        let refused = events.iter().filter(|fact| fact["fact"] == "segment-refused");
-        let names: BTreeSet<&str> = refused.filter_map(|fact| fact["name"].as_str()).collect();
+        let names = refused(&events);
         assert_eq!(names.len(), 1, "{names:?}");
         assert!(
             names.iter().all(|name| name.starts_with("vm0/disk1/merged-")),

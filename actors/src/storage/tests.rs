@@ -5,7 +5,7 @@ use std::rc::Rc;
 use datapath::batch::DiskChanges;
 use datapath::replica::Tag;
 use datapath::seal::{Epoch, NonceRange, VaultKey};
-use datapath::segment::{Calibration, SegmentKind, Worker, nonces_needed, seal};
+use datapath::segment::{Calibration, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
 use datapath::{Blob, Content, DiskId, Extent, Grain, Run, VmId, WriteSeq};
 
 use super::Storage;
@@ -52,8 +52,9 @@ fn setting() -> Setting {
     }
 }
 
-/// A sealed segment as a frame, by a sealer of that epoch.
-fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, datapath::segment::SegmentHeader) {
+/// A sealed segment, by a sealer of that epoch; `number` is its last write.
+fn sealed(vault: [u8; 16], kind: SegmentKind, number: u64, epoch: u32) -> (Packed, Blob) {
+    let batch = number;
     let run = Run {
         start: Extent(3),
         extents: 1,
@@ -72,7 +73,6 @@ fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, datapath::se
         count: nonces_needed(&changes),
     };
     let key = VaultKey::public_test_key().disk_key(DISK);
-    let kind = SegmentKind::Changes { batch };
     let sealed = seal(
         &mut Worker::new(1),
         &key,
@@ -83,19 +83,42 @@ fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, datapath::se
         &Calibration::default(),
     );
     let packed = Packed {
-        header: sealed.header.clone(),
+        header: sealed.header,
         plain_bytes: 4096,
         bytes: sealed.blob.bytes.len() as u64,
         size: sealed.blob.size,
     };
+    (packed, sealed.blob)
+}
+
+/// A batch's segment as a frame.
+fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, SegmentHeader) {
+    let (packed, blob) = sealed(vault, SegmentKind::Changes { batch }, batch, epoch);
+    let header = packed.header.clone();
     let body = Body::PutSegments {
         protection: 1,
         segments: vec![packed],
     };
-    (body, sealed.blob, sealed.header)
+    (body, blob, header)
 }
 
-fn tag(batch: u64, header: datapath::segment::SegmentHeader) -> Body {
+/// What batches came to, as a frame.
+fn merged(vault: [u8; 16], from: u64, to: u64, epoch: u32) -> (Body, Blob, Tag) {
+    let (packed, blob) = sealed(vault, SegmentKind::Merged { from, to }, to, epoch);
+    let Body::PutTag { tag, .. } = tag(to, packed.header.clone()) else {
+        unreachable!("a tag")
+    };
+    let body = Body::PutMerged {
+        vm: VmId(0),
+        protection: 1,
+        from,
+        tag: tag.clone(),
+        segments: vec![packed],
+    };
+    (body, blob, tag)
+}
+
+fn tag(batch: u64, header: SegmentHeader) -> Body {
     let (first, last) = (WriteSeq(batch), WriteSeq(batch));
     let tag = Tag {
         batch,
@@ -229,6 +252,114 @@ impl Setting {
         self.bench.run_seconds(1);
         self.bench.take_inbox(self.sealer);
     }
+}
+
+impl Setting {
+    fn put_merged(&self, body: Body, blob: Blob) -> Option<String> {
+        self.env.send_with(self.conn, body, blob);
+        match &self.answers()[..] {
+            [Body::MergedPut { refused, .. }] => refused.clone(),
+            other => panic!("one answer: {other:?}"),
+        }
+    }
+
+    /// What is told of the protection to whoever looks after it.
+    fn told(&self) -> Vec<Body> {
+        let protection = protection();
+        self.env.send(self.conn, Body::Watch { protection });
+        self.answers()
+    }
+
+    fn files(&self) -> Vec<String> {
+        self.env.world().files(MachineId(0)).list("segments/")
+    }
+}
+
+#[test]
+fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
+    let mut s = setting();
+    let mut headers = Vec::new();
+    for batch in 1..=3 {
+        let (body, blob, header) = segment(VAULT, batch, 1);
+        s.env.send_with(s.conn, body, blob);
+        s.env.send(s.conn, tag(batch, header.clone()));
+        headers.push(header);
+    }
+    s.answers();
+    assert_eq!(s.told().len(), 3);
+
+    let (body, blob, _) = merged([8; 16], 1, 2, 1);
+    let refused = s.put_merged(body, blob);
+    assert!(refused.is_some_and(|why| why.contains("another vault")));
+    let (mut body, blob, _) = merged(VAULT, 1, 2, 1);
+    if let Body::PutMerged { from, .. } = &mut body {
+        *from = 2;
+    }
+    assert!(
+        s.put_merged(body, blob)
+            .is_some_and(|why| why.contains("does not list"))
+    );
+    let (body, blob, _) = merged(VAULT, 1, 2, 1);
+    let short = Blob::real(blob.bytes.slice(1..));
+    assert!(
+        s.put_merged(body, short)
+            .is_some_and(|why| why.contains("does not hold"))
+    );
+    assert_eq!(s.files().len(), 3, "nothing of what was refused is stored");
+
+    // The first, and another that takes its place with the epoch after it; the one before is fenced then.
+    let (first, first_blob, _) = merged(VAULT, 1, 2, 3);
+    assert_eq!(s.put_merged(first.clone(), first_blob.clone()), None);
+    assert_eq!(s.put_merged(first, first_blob), None, "a retry is answered");
+    assert_eq!(s.stored(), 4, "and stored once");
+    let (body, blob, _) = merged(VAULT, 1, 3, 4);
+    assert_eq!(s.put_merged(body, blob), None);
+    let (body, blob, _) = merged(VAULT, 4, 5, 3);
+    assert!(s.put_merged(body, blob).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert_eq!(s.files().len(), 5);
+
+    for restart in [false, true] {
+        if restart {
+            s.restart();
+        }
+        let told = s.told();
+        assert!(matches!(told[..], [Body::MergedPut { from: 1, to: 3, .. }]), "{told:?}");
+    }
+    let drop = |headers, through| Body::DropSegments {
+        vm: VmId(0),
+        protection: 1,
+        headers,
+        through,
+    };
+    s.env.send(s.conn, drop(headers, None));
+    s.bench.run_seconds(1);
+    assert_eq!(s.files().len(), 2, "what stands for the batches stays");
+    assert_eq!(s.told().len(), 1);
+
+    // The end takes all, also what nobody dropped.
+    s.env.send(
+        s.conn,
+        Body::Unwatch {
+            vm: VmId(0),
+            protection: 1,
+        },
+    );
+    s.bench.run_seconds(1);
+    assert_eq!(s.files(), Vec::<String>::new());
+    let (body, blob, _) = merged(VAULT, 1, 3, 9);
+    assert!(s.put_merged(body, blob).is_some_and(|why| why.contains("has ended")));
+}
+
+#[test]
+fn a_process_server_merges_nothing() {
+    let s = setting();
+    let (packed, blob) = sealed(VAULT, SegmentKind::Merged { from: 1, to: 2 }, 2, 1);
+    let body = Body::PutSegments {
+        protection: 1,
+        segments: vec![packed],
+    };
+    s.env.send_with(s.conn, body, blob);
+    assert!(refused(&s.answers()).is_some_and(|why| why.contains("merges nothing")));
 }
 
 #[test]
