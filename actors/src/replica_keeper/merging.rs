@@ -12,7 +12,7 @@ use datapath::batch::{self, DiskChanges};
 use datapath::replica::Tag;
 use datapath::seal::{Epoch, Nonces};
 use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, Worker};
-use datapath::{Blob, DiskId};
+use datapath::{Blob, DiskId, SimTime};
 
 use super::opening::batch_of;
 use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
@@ -22,6 +22,7 @@ use crate::ports::{Job, Token, Work};
 
 /// Bytes in storage that are merged at a time: they are in memory together, opened. What is larger has little to gain.
 const MERGED_BYTES: u64 = 64 << 20;
+const HOUR: u64 = 3_600_000_000_000;
 /// Counters that a merge may take: more than any disk has extents. 2^28 such ranges fit into an epoch.
 const COUNTERS: u64 = 1 << 36;
 
@@ -43,6 +44,8 @@ pub(super) struct Merging {
     nonces: BTreeMap<DiskId, Nonces>,
     /// The merge under way.
     now: Option<Merge>,
+    /// When there was last nothing more to merge.
+    exhausted: Option<SimTime>,
     /// Batches that are left as they are: a segment of theirs was refused, or storage took no more.
     left: BTreeSet<u64>,
 }
@@ -82,6 +85,7 @@ impl Merging {
             calibration: sealing.calibration,
             nonces: nonces.map(|(disk, epoch)| (disk, Nonces::new(Epoch(epoch)))).collect(),
             now: None,
+            exhausted: None,
             left: BTreeSet::new(),
         }
     }
@@ -109,11 +113,17 @@ impl ReplicaKeeper {
         if self.merging.now.is_some() || self.batches_are_needed() || self.ended || self.held {
             return;
         }
+        // Looking through all points takes time, and where nothing was found, an hour brings something new.
+        let now = self.env.now();
+        if self.merging.exhausted.is_some_and(|then| then.0 / HOUR == now.0 / HOUR) {
+            return;
+        }
         let size = |tag: &Tag| {
             let bytes = self.sizes.get(&tag.batch).copied();
             bytes.filter(|_| !self.merging.left.contains(&tag.batch))
         };
-        let Some(old) = self.replica.plan_merging(self.env.now(), MERGED_BYTES, size) else {
+        let Some(old) = self.replica.plan_merging(now, MERGED_BYTES, size) else {
+            self.merging.exhausted = Some(now);
             return;
         };
         let merge = Merge {
