@@ -4,6 +4,8 @@
 //! A keeper seals with a key of its own and an epoch that the vault granted to it alone, so it shares no nonce with process servers or
 //! an earlier keeper. What was sealed is kept until it is stored: a retry resends it. One merge is under way at a time, and none begins
 //! or ends while a fold or a failover needs the batches as they are.
+//!
+//! In the aggregate grain nothing is merged: what two batches have in common is not known there, so nothing would become smaller.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use datapath::batch::{self, DiskChanges};
 use datapath::replica::Tag;
 use datapath::seal::{Epoch, Nonces};
 use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, Worker};
-use datapath::{Blob, DiskId, SimTime};
+use datapath::{Blob, DiskId, Grain, SimTime};
 
 use super::opening::batch_of;
 use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
@@ -111,6 +113,9 @@ impl ReplicaKeeper {
     /// Begins to merge what can be merged.
     pub(super) fn merge_more(&mut self) {
         if self.merging.now.is_some() || self.batches_are_needed() || self.ended || self.held {
+            return;
+        }
+        if self.env.grain() == Grain::Aggregate {
             return;
         }
         // Looking through all points takes time, and where nothing was found, an hour brings something new.
