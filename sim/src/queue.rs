@@ -174,10 +174,21 @@ impl<T> Queue<T> {
 
     /// Takes the next entry and moves the present to its time.
     pub fn pop(&mut self) -> Option<(SimTime, T)> {
+        self.pop_due(SimTime(u64::MAX))
+    }
+
+    /// The same, where the next entry is due by `limit`.
+    pub fn pop_due(&mut self, limit: SimTime) -> Option<(SimTime, T)> {
+        if !self.present.is_empty() && self.now > limit {
+            return None;
+        }
         loop {
             let slot = match self.heap.peek() {
                 Some(Reverse((at, _, slot))) if *at <= self.now || self.present.is_empty() => {
                     let (at, slot) = (*at, *slot);
+                    if at.max(self.now) > limit {
+                        return None;
+                    }
                     self.heap.pop();
                     if self.slots[slot as usize].entry.is_some() {
                         self.now = self.now.max(at);

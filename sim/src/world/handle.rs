@@ -45,8 +45,7 @@ impl Engine {
     pub(crate) fn next_due(&self, host: usize, limit: SimTime) -> Option<(SimTime, Entry)> {
         let mut core = self.core.borrow_mut();
         core.host = host;
-        let next = core.queues[host].next_time()?;
-        if next > limit { None } else { core.queues[host].pop() }
+        core.queues[host].pop_due(limit)
     }
 
     /// The time of a host's next entry.
