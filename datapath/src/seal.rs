@@ -2,7 +2,7 @@
 //! (64 bits) that the sealer moves. Each disk has keys of its own, derived from the vault's key: one for what process servers seal, one
 //! for what is merged later by whoever keeps the replica. So the two never share a nonce, and each has its own epochs.
 //!
-//! The cipher stands behind [`Cipher`] alone, so that a faster implementation can take its place.
+//! The cipher stands behind one type of this file alone, so that a faster implementation can take its place.
 
 use std::fmt;
 

@@ -8,7 +8,9 @@
 //! same thing put twice is stored once; a batch's segment may be replaced (by a newer sealer) until its tag is stored, never after.
 //! Batches that became one stay, with that one beside them, until they are dropped.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod index;
+
+use std::collections::BTreeMap;
 
 use datapath::disk::Files;
 use datapath::replica::Tag;
@@ -21,110 +23,10 @@ use crate::facts::Fact;
 use crate::messages::{Body, Packed};
 use crate::ports::{ConnId, Env, Token};
 
+pub use index::{Entry, ProtectionId};
+use index::{Kept, decode, encode, id_of, index_file};
+
 const FENCES: &str = "fences";
-/// Bytes before an index entry's body: its length and its checksum.
-const ENTRY_HEAD: usize = 12;
-
-/// Something that is complete and durable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Entry {
-    /// A piece of a copy.
-    CopySegment {
-        /// Its header.
-        header: SegmentHeader,
-        /// The bytes it takes.
-        stored_bytes: u64,
-    },
-    /// A copy.
-    CopyEnd {
-        /// The disk.
-        disk: DiskId,
-        /// The copy.
-        copy: u32,
-        /// How many pieces.
-        parts: u32,
-        /// The highest position.
-        highest: WriteSeq,
-    },
-    /// A batch.
-    Tag {
-        /// Its tag.
-        tag: Tag,
-        /// Bytes that its segments take.
-        stored_bytes: u64,
-    },
-    /// What neighbouring batches came to as one.
-    Merged {
-        /// The first of them.
-        from: u64,
-        /// The tag that stands for them; its number is the last one's.
-        tag: Tag,
-    },
-    /// Batches up to this one are not needed any more.
-    Dropped {
-        /// The last batch.
-        through: u64,
-    },
-    /// The protection has ended.
-    Ended,
-}
-
-/// Which protection of which machine.
-pub type ProtectionId = (VmId, u32);
-
-/// What is known of a protection's index file without reading it.
-#[derive(Default)]
-struct Kept {
-    /// Batches up to here are dropped.
-    dropped: u64,
-    /// Batches after them whose tags are stored.
-    tags: BTreeSet<u64>,
-    /// Batches that stand for several: the number, and that of the first.
-    merged: BTreeMap<u64, u64>,
-    /// Pieces of copies: disk, copy, part.
-    pieces: BTreeSet<(DiskId, u32, u32)>,
-    /// Copies that have ended.
-    copies: BTreeSet<(DiskId, u32)>,
-    ended: bool,
-    /// Bytes of the index file that are durable.
-    durable: u64,
-    /// Sizes of segments whose tag is not stored yet.
-    loose: BTreeMap<(DiskId, SegmentKind), u64>,
-}
-
-impl Kept {
-    fn take(&mut self, entry: &Entry) {
-        match entry {
-            Entry::Tag { tag, .. } => {
-                self.tags.insert(tag.batch);
-            }
-            Entry::CopySegment { header, .. } => {
-                if let SegmentKind::Copy { copy, part } = header.kind {
-                    self.pieces.insert((header.disk, copy, part));
-                }
-            }
-            Entry::CopyEnd { disk, copy, .. } => {
-                self.copies.insert((*disk, *copy));
-            }
-            Entry::Merged { from, tag } => {
-                // One that was merged before is part of it.
-                self.merged.retain(|to, _| !(*from..tag.batch).contains(to));
-                self.merged.insert(tag.batch, *from);
-            }
-            Entry::Dropped { through } => {
-                self.dropped = self.dropped.max(*through);
-                self.tags = self.tags.split_off(&(self.dropped + 1));
-                self.merged = self.merged.split_off(&(self.dropped + 1));
-            }
-            Entry::Ended => {
-                *self = Kept {
-                    ended: true,
-                    ..Kept::default()
-                };
-            }
-        }
-    }
-}
 
 /// Who is to be answered, and how, once what was written is durable.
 struct Owed {
@@ -613,41 +515,4 @@ pub fn stored_segments(files: &dyn Files, disk: DiskId) -> Vec<String> {
         .into_iter()
         .filter(|name| name.contains(&part))
         .collect()
-}
-
-fn index_file((vm, protection): ProtectionId) -> String {
-    format!("index/vm{}-{protection:04}", vm.0)
-}
-
-fn id_of(name: &str) -> Option<ProtectionId> {
-    let (vm, protection) = name.strip_prefix("index/vm")?.split_once('-')?;
-    Some((VmId(vm.parse().ok()?), protection.parse().ok()?))
-}
-
-fn encode(entry: &Entry) -> Vec<u8> {
-    let body = postcard::to_stdvec(entry).expect("plain data encodes");
-    let mut out = Vec::with_capacity(ENTRY_HEAD + body.len());
-    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    out.extend_from_slice(&blake3::hash(&body).as_bytes()[..8]);
-    out.extend_from_slice(&body);
-    out
-}
-
-/// The whole entries, and the length of what they take.
-fn decode(bytes: &[u8]) -> (Vec<Entry>, usize) {
-    let (mut entries, mut at) = (Vec::new(), 0);
-    while let Some(head) = bytes.get(at..at + ENTRY_HEAD) {
-        let (len, sum) = head.split_at(4);
-        let len = u32::from_le_bytes([len[0], len[1], len[2], len[3]]) as usize;
-        let Some(body) = bytes.get(at + ENTRY_HEAD..at + ENTRY_HEAD + len) else {
-            break;
-        };
-        if blake3::hash(body).as_bytes()[..8] != *sum {
-            break;
-        }
-        let Ok(entry) = postcard::from_bytes(body) else { break };
-        entries.push(entry);
-        at += ENTRY_HEAD + len;
-    }
-    (entries, at)
 }
