@@ -110,6 +110,10 @@ impl MasterTarget {
                 for (id, entry) in self.store.flushed() {
                     self.on_stored(id, entry);
                 }
+                for (id, from, to, why) in self.store.take_refused() {
+                    self.merged_put(id, from, to, Some(why));
+                    self.attend(id.0);
+                }
             }
             Input::Flushed(Token { what: LEFT, key }) => self.on_left(key),
             Input::Done(Token { what: JOB, key }, output) => self.on_job(key, output),
@@ -313,6 +317,23 @@ impl MasterTarget {
         self.attend(vm);
     }
 
+    /// What was merged is stored, or was refused.
+    fn merged_put(&mut self, (vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) {
+        let keeper = self.keepers.get_mut(&vm);
+        let Some(keeper) = keeper.filter(|keeper| keeper.protection().protection == protection) else {
+            return;
+        };
+        if let Some(why) = &refused {
+            self.env.fact(Fact::Alert {
+                vm: Some(vm),
+                severity: Severity::Warning,
+                code: String::new(),
+                text: format!("batches {from} to {to} were not stored as one: {why}"),
+            });
+        }
+        keeper.merged_put(from, to, refused.is_some());
+    }
+
     fn on_job(&mut self, key: u64, output: Output) {
         let vm = job_owner(key);
         if let Some(keeper) = self.keepers.get_mut(&vm) {
@@ -357,8 +378,10 @@ impl MasterTarget {
             } => {
                 let to = tag.batch;
                 let put = self.store.put_merged((vm, protection), from, tag, &segments, &payload);
-                if let (Err(_) | Ok(false), Some(keeper)) = (&put, self.keepers.get_mut(&vm)) {
-                    keeper.merged_put(from, to, put.is_err());
+                match put {
+                    Ok(true) => {} // told once it is complete
+                    Ok(false) => self.merged_put((vm, protection), from, to, None),
+                    Err(why) => self.merged_put((vm, protection), from, to, Some(why)),
                 }
             }
             KeeperEvent::Checksums {

@@ -141,6 +141,17 @@ fn want(wanted: &mut VecDeque<Wanted>, tag: &Tag, why: Why) {
     }
 }
 
+/// What a batch of the index comes to.
+#[derive(Clone, Copy)]
+struct Size {
+    /// The first batch that it stands for.
+    from: u64,
+    /// Bytes that it takes in storage.
+    stored_bytes: u64,
+    /// Bytes of disk that it describes.
+    plain_bytes: u64,
+}
+
 /// What a job that opens segments gives back, in their order.
 type Opened = Vec<Result<DiskChanges, SegmentRefused>>;
 
@@ -193,8 +204,8 @@ pub struct ReplicaKeeper {
     next_ticket: u64,
     fold: Option<Fold>,
     merging: Merging,
-    /// Bytes that the batches of the index take in storage.
-    sizes: BTreeMap<u64, u64>,
+    /// What the batches of the index come to.
+    sizes: BTreeMap<u64, Size>,
     /// Extents changed since the last point, by disk.
     changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
     /// Checksums that were asked for before a batch is applied that they have to show: that batch, disk, first chunk, how many.

@@ -60,6 +60,18 @@ impl Storage {
                 for (id, entry) in self.store.flushed() {
                     self.tell(id, entry);
                 }
+                for ((vm, protection), from, to, why) in self.store.take_refused() {
+                    if let Some(watcher) = self.watchers.get(&(vm, protection)) {
+                        let body = Body::MergedPut {
+                            vm,
+                            protection,
+                            from,
+                            to,
+                            refused: Some(why),
+                        };
+                        self.env.send(*watcher, body);
+                    }
+                }
             }
             Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {

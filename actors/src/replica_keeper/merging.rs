@@ -17,12 +17,12 @@ use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, W
 use datapath::{Blob, DiskId, Grain, SimTime};
 
 use super::opening::batch_of;
-use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
+use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Size, Wanted, Why};
 use crate::facts::Fact;
 use crate::messages::Packed;
 use crate::ports::{Job, Token, Work};
 
-/// Bytes in storage that are merged at a time: they are in memory together, opened. What is larger has little to gain.
+/// Bytes of disk that are merged at a time: they are in memory together, opened.
 const MERGED_BYTES: u64 = 64 << 20;
 const HOUR: u64 = 3_600_000_000_000;
 /// Counters that a merge may take: more than any disk has extents. 2^28 such ranges fit into an epoch.
@@ -48,13 +48,15 @@ pub(super) struct Merging {
     now: Option<Merge>,
     /// When there was last nothing more to merge.
     exhausted: Option<SimTime>,
-    /// Batches that are left as they are: a segment of theirs was refused, or storage took no more.
+    /// Batches that are left as they are: a segment of theirs was refused, storage took no more, or they are large from merging.
     left: BTreeSet<u64>,
 }
 
 struct Merge {
     /// The batches, in order.
     old: Vec<Tag>,
+    /// The first and the last batch that they stand for.
+    range: (u64, u64),
     state: State,
 }
 
@@ -93,17 +95,6 @@ impl Merging {
     }
 }
 
-impl Merge {
-    fn range(&self) -> (u64, u64) {
-        let number = |tag: Option<&Tag>| tag.map_or(0, |tag| tag.batch);
-        (number(self.old.first()), number(self.old.last()))
-    }
-
-    fn headers(&self) -> Vec<SegmentHeader> {
-        self.old.iter().flat_map(|tag| tag.segments.clone()).collect()
-    }
-}
-
 impl ReplicaKeeper {
     /// Whether a fold or a failover needs batches as they are.
     fn batches_are_needed(&self) -> bool {
@@ -124,26 +115,26 @@ impl ReplicaKeeper {
             return;
         }
         let size = |tag: &Tag| {
-            let bytes = self.sizes.get(&tag.batch).copied();
-            bytes.filter(|_| !self.merging.left.contains(&tag.batch))
+            let size = self.sizes.get(&tag.batch);
+            let size = size.filter(|_| !self.merging.left.contains(&tag.batch));
+            size.map(|size| size.plain_bytes)
         };
         let Some(old) = self.replica.plan_merging(now, MERGED_BYTES, size) else {
             self.merging.exhausted = Some(now);
             return;
         };
-        let merge = Merge {
-            old,
-            state: State::Sealing,
+        let (Some(first), Some(last)) = (old.first(), old.last()) else {
+            return;
         };
-        let headers = merge.headers();
-        let missing = headers.iter().cloned().collect();
-        let opened = BTreeMap::new();
-        let none = headers.is_empty();
-        self.merging.now = Some(Merge {
-            state: State::Opening { missing, opened },
-            ..merge
-        });
-        if none {
+        let from = self.sizes.get(&first.batch).map_or(first.batch, |size| size.from);
+        let range = (from, last.batch);
+        let headers: Vec<SegmentHeader> = old.iter().flat_map(|tag| tag.segments.clone()).collect();
+        let state = State::Opening {
+            missing: headers.iter().cloned().collect(),
+            opened: BTreeMap::new(),
+        };
+        self.merging.now = Some(Merge { old, range, state });
+        if headers.is_empty() {
             // Batches that changed nothing come to one that changes nothing.
             return self.seal_merged();
         }
@@ -169,6 +160,16 @@ impl ReplicaKeeper {
         }
     }
 
+    /// A segment was refused. Another of the same batches may have been before: that merge is over then.
+    pub(super) fn merge_refused(&mut self, header: &SegmentHeader) {
+        if let Some(merge) = &self.merging.now
+            && let State::Opening { missing, .. } = &merge.state
+            && missing.contains(header)
+        {
+            self.merge_failed();
+        }
+    }
+
     /// Batches of which a segment was refused, or that storage does not take, stay as they are.
     pub(super) fn merge_failed(&mut self) {
         if let Some(merge) = self.merging.now.take() {
@@ -180,7 +181,7 @@ impl ReplicaKeeper {
     fn seal_merged(&mut self) {
         let key = self.job_key();
         let Some(merge) = &mut self.merging.now else { return };
-        let (from, to) = merge.range();
+        let (from, to) = merge.range;
         let State::Opening { opened, .. } = std::mem::replace(&mut merge.state, State::Sealing) else {
             return;
         };
@@ -223,6 +224,7 @@ impl ReplicaKeeper {
         let Some(Merge {
             old,
             state: state @ State::Sealing,
+            ..
         }) = &mut self.merging.now
         else {
             return;
@@ -262,7 +264,7 @@ impl ReplicaKeeper {
             } = &merge.state
         {
             self.events.push(KeeperEvent::Merged {
-                from: merge.range().0,
+                from: merge.range.0,
                 tag: tag.clone(),
                 segments: segments.clone(),
                 payload: payload.clone(),
@@ -273,13 +275,14 @@ impl ReplicaKeeper {
     /// What was merged is stored, or was refused.
     pub fn merged_put(&mut self, from: u64, to: u64, refused: bool) {
         let Some(merge) = &mut self.merging.now else { return };
-        if merge.range() != (from, to) {
+        if merge.range != (from, to) {
             return;
         }
         match &mut merge.state {
             State::Sealed { .. } if refused => self.merge_failed(),
-            State::Sealed { stored, .. } => {
+            State::Sealed { stored, payload, .. } => {
                 *stored = true;
+                *payload = Blob::default();
                 self.finish_merge();
             }
             State::Opening { .. } | State::Sealing => {}
@@ -296,16 +299,27 @@ impl ReplicaKeeper {
             return self.merge_more();
         }
         let Some(merge) = self.merging.now.take() else { return };
-        let (replaced, (from, to)) = (merge.headers(), merge.range());
+        let (from, to) = merge.range;
+        let replaced = merge.old.iter().flat_map(|tag| tag.segments.clone()).collect();
         let State::Sealed { tag, segments, .. } = merge.state else {
             return;
         };
         let old: Vec<u64> = merge.old.iter().map(|tag| tag.batch).collect();
         let (first, last) = (tag.first, tag.last);
-        let (headers, stored_bytes) = (tag.segments.clone(), segments.iter().map(|s| s.size).sum());
+        let headers = tag.segments.clone();
+        let size = Size {
+            from,
+            stored_bytes: segments.iter().map(|segment| segment.size).sum(),
+            plain_bytes: segments.iter().map(|segment| segment.plain_bytes).sum(),
+        };
         if self.replica.merged(&old, tag) {
-            let bytes_before = old.iter().filter_map(|batch| self.sizes.remove(batch)).sum();
-            self.sizes.insert(to, stored_bytes);
+            let before = old.iter().filter_map(|batch| self.sizes.remove(batch));
+            let bytes_before = before.map(|size| size.stored_bytes).sum();
+            self.sizes.insert(to, size);
+            if size.plain_bytes > MERGED_BYTES / 2 {
+                // Sealing all of it again for the little that could join it would be a waste.
+                self.merging.left.insert(to);
+            }
             self.env.fact(Fact::BatchesMerged {
                 vm: self.protection.vm,
                 protection: self.protection.protection,
@@ -314,7 +328,7 @@ impl ReplicaKeeper {
                 first,
                 last,
                 bytes_before,
-                stored_bytes,
+                stored_bytes: size.stored_bytes,
             });
             self.drop_segments(replaced, None);
         } else {

@@ -6,7 +6,7 @@ use datapath::segment::{self, SegmentHeader, SegmentKind, SegmentRefused, Worker
 use datapath::volume::VolumeError;
 use datapath::{Blob, DiskId, Grain};
 
-use super::{JOB, KeeperEvent, Opened, ReplicaKeeper, Running, Wanted, Why};
+use super::{JOB, KeeperEvent, Opened, ReplicaKeeper, Running, Size, Wanted, Why};
 use crate::facts::{Fact, Severity};
 use crate::ports::{Evidence, Job, Token, Work};
 
@@ -44,7 +44,7 @@ impl ReplicaKeeper {
                 .pending
                 .get(&batch)
                 .map(|pending| (pending.stored_bytes, pending.tag.segments.len()))
-                .or_else(|| self.sizes.get(&batch).map(|bytes| (*bytes, self.keys.len())))
+                .or_else(|| self.sizes.get(&batch).map(|size| (size.stored_bytes, self.keys.len())))
                 .map_or(1 << 20, |(bytes, segments)| bytes / segments.max(1) as u64),
         }
     }
@@ -88,7 +88,7 @@ impl ReplicaKeeper {
                 self.fold = None;
                 self.finish_merge();
             }
-            Why::Merge => self.merge_failed(),
+            Why::Merge => self.merge_refused(header),
             Why::Copy => {
                 if let Some(copy) = self.copies.get_mut(&header.disk) {
                     copy.refused = Some(refused.to_string());
@@ -143,11 +143,19 @@ impl ReplicaKeeper {
                 .collect();
             let (mark, headers, batch) = (tag.mark, tag.segments.clone(), tag.batch);
             self.pending_bytes = self.pending_bytes.saturating_sub(pending.stored_bytes);
+            // Before the first point all goes into the base; later only a fold takes in what came before.
+            let through = self.replica.points().is_empty().then_some(batch);
+            let plain_bytes = in_order.iter().map(DiskChanges::plain_bytes).sum();
             let over_points = !self.replica.points().is_empty() && self.in_copy();
             match self.replica.accept(tag, &in_order) {
-                Ok(Accepted::Folded) if !headers.is_empty() => self.drop_segments(headers, Some(batch)),
+                Ok(Accepted::Folded) if !headers.is_empty() => self.drop_segments(headers, through),
                 Ok(Accepted::Kept) => {
-                    self.sizes.insert(batch, pending.stored_bytes);
+                    let size = Size {
+                        from: batch,
+                        stored_bytes: pending.stored_bytes,
+                        plain_bytes,
+                    };
+                    self.sizes.insert(batch, size);
                 }
                 Ok(_) => {}
                 Err(error) => return self.failed(&error.to_string()),

@@ -163,7 +163,7 @@ impl ReplicaKeeper {
             .replica
             .plan_pruning(self.env.now(), self.protection.policy.retention);
         if plan.points.is_empty() {
-            return;
+            return self.merge_more();
         }
         let (vm, protection) = (self.protection.vm, self.protection.protection);
         self.replica

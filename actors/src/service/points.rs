@@ -107,6 +107,7 @@ impl Service {
                 to,
                 refused,
             } => {
+                self.storage.settled();
                 if let Some(why) = &refused {
                     let text = format!("storage did not take batches {from} to {to} as one: {why}");
                     self.alert(vm, Severity::Warning, text);
@@ -199,6 +200,7 @@ impl Service {
                     tag,
                     segments,
                 };
+                self.storage.owe(&self.env);
                 self.storage.send_with(&self.env, body, payload);
             }
             KeeperEvent::Checksums {

@@ -28,13 +28,24 @@ use index::{Kept, decode, encode, id_of, index_file};
 
 const FENCES: &str = "fences";
 
+/// Batches that became one, whose segments are written: once those are durable, the entry that says so is.
+struct Written {
+    id: ProtectionId,
+    from: u64,
+    tag: Tag,
+    facts: Vec<Fact>,
+}
+
 /// Who is to be answered, and how, once what was written is durable.
+#[derive(Default)]
 struct Owed {
     answer: Option<(ConnId, Body)>,
     facts: Vec<Fact>,
     entry: Option<(ProtectionId, Entry)>,
     /// Where the entry ends in its file.
     end: u64,
+    /// What is to be completed.
+    written: Option<Written>,
 }
 
 /// Epochs below which nothing is taken in.
@@ -57,6 +68,8 @@ pub struct SegmentStore {
     dirty: Vec<String>,
     waiting: Vec<Owed>,
     under_way: Option<Vec<Owed>>,
+    /// Merges whose entry could not be written: protection, first and last batch, why.
+    refused: Vec<(ProtectionId, u64, u64, String)>,
 }
 
 impl SegmentStore {
@@ -72,6 +85,7 @@ impl SegmentStore {
             dirty: Vec::new(),
             waiting: Vec::new(),
             under_way: None,
+            refused: Vec::new(),
         }
     }
 
@@ -209,7 +223,8 @@ impl SegmentStore {
             batch: tag.batch,
         };
         if known.ended || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
-            return self.owe(Some((conn, answer)), Vec::new(), None);
+            self.owe(Some((conn, answer)), Vec::new(), None);
+            return;
         }
         let files = self.env.files();
         let size = |header: &SegmentHeader| match known.loose.get(&(header.disk, header.kind)) {
@@ -236,8 +251,8 @@ impl SegmentStore {
         self.owe(Some((conn, answer)), vec![fact], entry);
     }
 
-    /// Takes in what neighbouring batches came to as one: a segment per header of the tag. False where it was there already, or is not
-    /// needed any more; nobody is told of it again then.
+    /// Takes in what neighbouring batches came to as one: a segment per header of the tag. It is told once it is complete, segments first
+    /// and then the entry that names them; false where it is already.
     ///
     /// # Errors
     /// Why it is refused.
@@ -254,7 +269,10 @@ impl SegmentStore {
         if known.ended {
             return Err("the protection has ended".into());
         }
-        if tag.batch <= known.dropped || known.merged.get(&tag.batch).is_some_and(|there| *there <= from) {
+        if tag.batch <= known.dropped {
+            return Err("the batches are not needed any more".into());
+        }
+        if known.merged.get(&tag.batch) == Some(&from) {
             return Ok(false);
         }
         let kind = SegmentKind::Merged { from, to: tag.batch };
@@ -278,7 +296,10 @@ impl SegmentStore {
         let mut facts = Vec::new();
         for (segment, blob) in segments.iter().zip(blobs) {
             let header = &segment.header;
-            self.write_segment(protection, header, &blob)?;
+            if let Err(why) = self.write_segment(protection, header, &blob) {
+                self.drop_segments(id, &tag.segments, None);
+                return Err(why);
+            }
             facts.push(Fact::SegmentStored {
                 disk: header.disk,
                 protection,
@@ -289,12 +310,41 @@ impl SegmentStore {
                 stored_bytes: blob.size,
             });
         }
+        self.waiting.push(Owed {
+            written: Some(Written { id, from, tag, facts }),
+            ..Owed::default()
+        });
+        self.flush();
+        Ok(true)
+    }
+
+    /// The segments of a merge are durable: writes the entry that completes it. What was completed or let go meanwhile is left alone.
+    fn complete_merge(&mut self, written: Written) {
+        let Written { id, from, tag, facts } = written;
         let known = self.kept.entry(id).or_default();
+        let to = tag.batch;
+        if known.ended || known.merged.get(&to) == Some(&from) {
+            return;
+        }
+        if to <= known.dropped {
+            self.drop_segments(id, &tag.segments, None);
+            let why = "the batches are not needed any more".to_owned();
+            return self.refused.push((id, from, to, why));
+        }
         for header in &tag.segments {
             known.loose.remove(&(header.disk, header.kind));
         }
-        self.owe(None, facts, Some((id, Entry::Merged { from, tag })));
-        Ok(true)
+        let headers = tag.segments.clone();
+        if !self.owe(None, facts, Some((id, Entry::Merged { from, tag }))) {
+            self.drop_segments(id, &headers, None);
+            let why = "the index could not be written".to_owned();
+            self.refused.push((id, from, to, why));
+        }
+    }
+
+    /// Merges that were taken in and then could not be completed: protection, first and last batch, why.
+    pub fn take_refused(&mut self) -> Vec<(ProtectionId, u64, u64, String)> {
+        std::mem::take(&mut self.refused)
     }
 
     /// Takes in the end of a copy.
@@ -349,14 +399,21 @@ impl SegmentStore {
             if let Some((id, entry)) = owed.entry {
                 let known = self.kept.entry(id).or_default();
                 known.durable = known.durable.max(owed.end);
-                if let Entry::Tag { tag, .. } = &entry
-                    && known.tags.contains(&tag.batch)
-                {
+                let known_already = match &entry {
+                    Entry::Tag { tag, .. } => known.tags.contains(&tag.batch),
+                    // Put again before the first was complete, or the protection ended.
+                    Entry::Merged { from, tag } => known.ended || known.merged.get(&tag.batch) == Some(from),
+                    _ => false,
+                };
+                if known_already {
                     answer(&self.env, owed.answer);
                     continue;
                 }
                 known.take(&entry);
                 news.push((id, entry));
+            }
+            if let Some(written) = owed.written {
+                self.complete_merge(written);
             }
             owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
             answer(&self.env, owed.answer);
@@ -444,12 +501,13 @@ impl SegmentStore {
         Some(at + bytes)
     }
 
-    fn owe(&mut self, answer: Option<(ConnId, Body)>, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) {
+    /// False where the entry could not be written.
+    fn owe(&mut self, answer: Option<(ConnId, Body)>, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) -> bool {
         let end = match &entry {
             Some((id, entry)) => match self.write(*id, entry) {
                 Some(end) => end,
                 // What could not be written is not answered: its sender will come again.
-                None => return,
+                None => return false,
             },
             None => 0,
         };
@@ -458,8 +516,10 @@ impl SegmentStore {
             facts,
             entry,
             end,
+            written: None,
         });
         self.flush();
+        true
     }
 
     /// One flush at a time: the next covers all that came meanwhile.
