@@ -38,15 +38,17 @@ impl ReplicaKeeper {
 
     /// Bytes that an opened segment counts for: the share of its batch, or a piece's bound.
     fn open_cost(&self, header: &SegmentHeader) -> u64 {
-        match header.kind {
-            SegmentKind::Copy { .. } => 1 << 20,
-            SegmentKind::Changes { batch } | SegmentKind::Merged { to: batch, .. } => self
-                .pending
-                .get(&batch)
-                .map(|pending| (pending.stored_bytes, pending.tag.segments.len()))
-                .or_else(|| self.sizes.get(&batch).map(|size| (size.stored_bytes, self.keys.len())))
-                .map_or(1 << 20, |(bytes, segments)| bytes / segments.max(1) as u64),
-        }
+        let share = |bytes: u64, segments: usize| bytes / segments.max(1) as u64;
+        let known = match header.kind {
+            SegmentKind::Copy { .. } => None,
+            SegmentKind::Changes { batch } => {
+                let pending = self.pending.get(&batch);
+                pending.map(|pending| share(pending.stored_bytes, pending.tag.segments.len()))
+            }
+            // Larger than any piece: it counts for what was put into it.
+            SegmentKind::Merged { to, .. } => self.sizes.get(&to).map(|size| share(size.plain_bytes, self.keys.len())),
+        };
+        known.unwrap_or(1 << 20)
     }
 
     pub(super) fn opened(&mut self, header: SegmentHeader, why: Why, changes: DiskChanges) {
