@@ -311,27 +311,18 @@ impl MasterTarget {
                 highest,
             } => keeper.copy_complete(disk, copy, parts, highest),
             Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
-            Entry::Merged { from, tag } => keeper.merged_put(from, tag.batch, false),
+            Entry::Merged { from, tag } => keeper.merged_put(from, tag.batch, None),
             Entry::Dropped { .. } | Entry::Ended => {}
         }
         self.attend(vm);
     }
 
-    /// What was merged is stored, or was refused.
+    /// What was merged is stored, or was refused for a reason.
     fn merged_put(&mut self, (vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) {
         let keeper = self.keepers.get_mut(&vm);
-        let Some(keeper) = keeper.filter(|keeper| keeper.protection().protection == protection) else {
-            return;
-        };
-        if let Some(why) = &refused {
-            self.env.fact(Fact::Alert {
-                vm: Some(vm),
-                severity: Severity::Warning,
-                code: String::new(),
-                text: format!("batches {from} to {to} were not stored as one: {why}"),
-            });
+        if let Some(keeper) = keeper.filter(|keeper| keeper.protection().protection == protection) {
+            keeper.merged_put(from, to, refused);
         }
-        keeper.merged_put(from, to, refused.is_some());
     }
 
     fn on_job(&mut self, key: u64, output: Output) {
@@ -370,18 +361,12 @@ impl MasterTarget {
             KeeperEvent::PointProcessed(mark) => self.notify(Notice::PointProcessed { vm, protection, mark }),
             KeeperEvent::Refused(_) => {}
             KeeperEvent::Drop { headers, through } => self.store.drop_segments((vm, protection), &headers, through),
-            KeeperEvent::Merged {
-                from,
-                tag,
-                segments,
-                payload,
-            } => {
-                let to = tag.batch;
-                let put = self.store.put_merged((vm, protection), from, tag, &segments, &payload);
-                match put {
-                    Ok(true) => {} // told once it is complete
-                    Ok(false) => self.merged_put((vm, protection), from, to, None),
-                    Err(why) => self.merged_put((vm, protection), from, to, Some(why)),
+            KeeperEvent::Merged { merged, payload } => {
+                let (id, from, to) = ((vm, protection), merged.from, merged.tag.batch);
+                let put = self.store.put_merged(id, merged, &payload);
+                // What is new is told once it is durable.
+                if put != Ok(true) {
+                    self.merged_put(id, from, to, put.err());
                 }
             }
             KeeperEvent::Checksums {

@@ -263,6 +263,17 @@ pub struct Packed {
     pub size: u64,
 }
 
+/// What neighbouring batches came to as one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedBatches {
+    /// The first of the batches.
+    pub from: u64,
+    /// The tag that stands for them; its number is the last one's.
+    pub tag: Tag,
+    /// A segment per disk that changed.
+    pub segments: Vec<Packed>,
+}
+
 /// What a frame says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
@@ -637,12 +648,8 @@ pub enum Body {
         vm: VmId,
         /// The protection.
         protection: u32,
-        /// The first of the batches.
-        from: u64,
-        /// The tag that stands for them; its number is the last one's.
-        tag: Tag,
-        /// A segment per disk that changed.
-        segments: Vec<Packed>,
+        /// What they came to.
+        merged: MergedBatches,
     },
     /// It is stored, or refused.
     MergedPut {

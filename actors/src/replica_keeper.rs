@@ -26,7 +26,7 @@ use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::{Packed, PointChoice, Protection};
+use crate::messages::{MergedBatches, PointChoice, Protection};
 use crate::ports::{Env, Output};
 
 pub use merging::Sealing;
@@ -62,13 +62,9 @@ pub enum KeeperEvent {
     },
     /// Batches came to one, which is to be stored ([`ReplicaKeeper::merged_put`] tells when it is).
     Merged {
-        /// The first of them.
-        from: u64,
-        /// The tag that stands for them.
-        tag: Tag,
-        /// Its segments.
-        segments: Vec<Packed>,
-        /// What they are packed in.
+        /// What they came to.
+        merged: MergedBatches,
+        /// What its segments are packed in.
         payload: Blob,
     },
     /// Disks were put together, or could not be.

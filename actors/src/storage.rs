@@ -60,16 +60,9 @@ impl Storage {
                 for (id, entry) in self.store.flushed() {
                     self.tell(id, entry);
                 }
-                for ((vm, protection), from, to, why) in self.store.take_refused() {
-                    if let Some(watcher) = self.watchers.get(&(vm, protection)) {
-                        let body = Body::MergedPut {
-                            vm,
-                            protection,
-                            from,
-                            to,
-                            refused: Some(why),
-                        };
-                        self.env.send(*watcher, body);
+                for (id, from, to, why) in self.store.take_refused() {
+                    if let Some(watcher) = self.watchers.get(&id) {
+                        self.env.send(*watcher, merged_put(id, from, to, Some(why)));
                     }
                 }
             }
@@ -144,26 +137,12 @@ impl Storage {
                 headers,
                 through,
             } => self.store.drop_segments((vm, protection), &headers, through),
-            Body::PutMerged {
-                vm,
-                protection,
-                from,
-                tag,
-                segments,
-            } => {
-                let to = tag.batch;
-                let payload = payload.unwrap_or_default();
-                let put = self.store.put_merged((vm, protection), from, tag, &segments, &payload);
+            Body::PutMerged { vm, protection, merged } => {
+                let (id, from, to) = ((vm, protection), merged.from, merged.tag.batch);
+                let put = self.store.put_merged(id, merged, &payload.unwrap_or_default());
                 // What is new is told once it is durable.
                 if put != Ok(true) {
-                    let body = Body::MergedPut {
-                        vm,
-                        protection,
-                        from,
-                        to,
-                        refused: put.err(),
-                    };
-                    self.env.send(conn, body);
+                    self.env.send(conn, merged_put(id, from, to, put.err()));
                 }
             }
             Body::Checksums { disk, .. } => {
@@ -203,16 +182,20 @@ impl Storage {
                 tag,
                 stored_bytes,
             },
-            Entry::Merged { from, tag } => Body::MergedPut {
-                vm,
-                protection,
-                from,
-                to: tag.batch,
-                refused: None,
-            },
+            Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
             Entry::Dropped { .. } | Entry::Ended => return,
         };
         self.env.send(*watcher, body);
+    }
+}
+
+fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) -> Body {
+    Body::MergedPut {
+        vm,
+        protection,
+        from,
+        to,
+        refused,
     }
 }
 

@@ -14,12 +14,12 @@ use datapath::batch::{self, DiskChanges};
 use datapath::replica::Tag;
 use datapath::seal::{Epoch, Nonces};
 use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, Worker};
-use datapath::{Blob, DiskId, Grain, SimTime};
+use datapath::{Blob, DiskId, Grain};
 
 use super::opening::batch_of;
 use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Size, Wanted, Why};
-use crate::facts::Fact;
-use crate::messages::Packed;
+use crate::facts::{Fact, Severity};
+use crate::messages::{MergedBatches, Packed};
 use crate::ports::{Job, Token, Work};
 
 /// Bytes of disk that are merged at a time: they are in memory together, opened.
@@ -29,7 +29,6 @@ const HOUR: u64 = 3_600_000_000_000;
 const COUNTERS: u64 = 1 << 36;
 
 /// What a keeper seals with.
-#[derive(Clone)]
 pub struct Sealing {
     /// The vault's identity.
     pub vault: [u8; 16],
@@ -46,8 +45,8 @@ pub(super) struct Merging {
     nonces: BTreeMap<DiskId, Nonces>,
     /// The merge under way.
     now: Option<Merge>,
-    /// When there was last nothing more to merge.
-    exhausted: Option<SimTime>,
+    /// The hour in which there was last nothing more to merge.
+    exhausted: Option<u64>,
     /// Batches that are left as they are: a segment of theirs was refused, storage took no more, or they are large from merging.
     left: BTreeSet<u64>,
 }
@@ -70,8 +69,7 @@ enum State {
     Sealing,
     /// Sealed, and sent to be stored.
     Sealed {
-        tag: Tag,
-        segments: Vec<Packed>,
+        merged: MergedBatches,
         payload: Blob,
         /// It is durable; what needs the old batches is waited for.
         stored: bool,
@@ -111,7 +109,8 @@ impl ReplicaKeeper {
         }
         // Looking through all points takes time, and where nothing was found, an hour brings something new.
         let now = self.env.now();
-        if self.merging.exhausted.is_some_and(|then| then.0 / HOUR == now.0 / HOUR) {
+        let hour = Some(now.0 / HOUR);
+        if self.merging.exhausted == hour {
             return;
         }
         let size = |tag: &Tag| {
@@ -120,7 +119,7 @@ impl ReplicaKeeper {
             size.map(|size| size.plain_bytes)
         };
         let Some(old) = self.replica.plan_merging(now, MERGED_BYTES, size) else {
-            self.merging.exhausted = Some(now);
+            self.merging.exhausted = hour;
             return;
         };
         let (Some(first), Some(last)) = (old.first(), old.last()) else {
@@ -223,8 +222,8 @@ impl ReplicaKeeper {
     pub(super) fn merge_sealed(&mut self, merged: Merged) {
         let Some(Merge {
             old,
+            range,
             state: state @ State::Sealing,
-            ..
         }) = &mut self.merging.now
         else {
             return;
@@ -244,9 +243,13 @@ impl ReplicaKeeper {
             bytes: blob.bytes.len() as u64,
             size: blob.size,
         });
-        *state = State::Sealed {
+        let merged = MergedBatches {
+            from: range.0,
             tag,
             segments: segments.collect(),
+        };
+        *state = State::Sealed {
+            merged,
             payload: Blob::join(&blobs),
             stored: false,
         };
@@ -257,35 +260,40 @@ impl ReplicaKeeper {
     pub(super) fn store_merged(&mut self) {
         if let Some(merge) = &self.merging.now
             && let State::Sealed {
-                tag,
-                segments,
+                merged,
                 payload,
                 stored: false,
             } = &merge.state
         {
             self.events.push(KeeperEvent::Merged {
-                from: merge.range.0,
-                tag: tag.clone(),
-                segments: segments.clone(),
+                merged: merged.clone(),
                 payload: payload.clone(),
             });
         }
     }
 
-    /// What was merged is stored, or was refused.
-    pub fn merged_put(&mut self, from: u64, to: u64, refused: bool) {
+    /// What was merged is stored, or was refused for a reason.
+    pub fn merged_put(&mut self, from: u64, to: u64, refused: Option<String>) {
         let Some(merge) = &mut self.merging.now else { return };
         if merge.range != (from, to) {
             return;
         }
-        match &mut merge.state {
-            State::Sealed { .. } if refused => self.merge_failed(),
-            State::Sealed { stored, payload, .. } => {
+        match (&mut merge.state, refused) {
+            (State::Sealed { .. }, Some(why)) => {
+                self.env.fact(Fact::Alert {
+                    vm: Some(self.protection.vm),
+                    severity: Severity::Warning,
+                    code: String::new(),
+                    text: format!("batches {from} to {to} were not stored as one: {why}"),
+                });
+                self.merge_failed();
+            }
+            (State::Sealed { stored, payload, .. }, None) => {
                 *stored = true;
                 *payload = Blob::default();
                 self.finish_merge();
             }
-            State::Opening { .. } | State::Sealing => {}
+            (State::Opening { .. } | State::Sealing, _) => {}
         }
     }
 
@@ -301,7 +309,11 @@ impl ReplicaKeeper {
         let Some(merge) = self.merging.now.take() else { return };
         let (from, to) = merge.range;
         let replaced = merge.old.iter().flat_map(|tag| tag.segments.clone()).collect();
-        let State::Sealed { tag, segments, .. } = merge.state else {
+        let State::Sealed {
+            merged: MergedBatches { tag, segments, .. },
+            ..
+        } = merge.state
+        else {
             return;
         };
         let old: Vec<u64> = merge.old.iter().map(|tag| tag.batch).collect();

@@ -108,12 +108,8 @@ impl Service {
                 refused,
             } => {
                 self.storage.settled();
-                if let Some(why) = &refused {
-                    let text = format!("storage did not take batches {from} to {to} as one: {why}");
-                    self.alert(vm, Severity::Warning, text);
-                }
                 if let Some(keeper) = self.keeper(vm, protection) {
-                    keeper.merged_put(from, to, refused.is_some());
+                    keeper.merged_put(from, to, refused);
                     self.attend(vm);
                 }
             }
@@ -187,19 +183,8 @@ impl Service {
                 };
                 self.storage.send(&self.env, body);
             }
-            KeeperEvent::Merged {
-                from,
-                tag,
-                segments,
-                payload,
-            } => {
-                let body = Body::PutMerged {
-                    vm,
-                    protection,
-                    from,
-                    tag,
-                    segments,
-                };
+            KeeperEvent::Merged { merged, payload } => {
+                let body = Body::PutMerged { vm, protection, merged };
                 self.storage.owe(&self.env);
                 self.storage.send_with(&self.env, body, payload);
             }

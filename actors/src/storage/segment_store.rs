@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::facts::Fact;
-use crate::messages::{Body, Packed};
+use crate::messages::{Body, MergedBatches, Packed};
 use crate::ports::{ConnId, Env, Token};
 
 pub use index::{Entry, ProtectionId};
@@ -259,11 +259,10 @@ impl SegmentStore {
     pub fn put_merged(
         &mut self,
         (vm, protection): ProtectionId,
-        from: u64,
-        tag: Tag,
-        segments: &[Packed],
+        merged: MergedBatches,
         payload: &Blob,
     ) -> Result<bool, String> {
+        let MergedBatches { from, tag, segments } = merged;
         let id = (vm, protection);
         let known = self.kept.entry(id).or_default();
         if known.ended {

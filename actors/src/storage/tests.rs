@@ -10,7 +10,7 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, Run, VmId, WriteSeq};
 
 use super::Storage;
 use crate::facts::Fact;
-use crate::messages::{Body, PORT_MANAGEMENT, Packed, REFUSED_FENCED};
+use crate::messages::{Body, MergedBatches, PORT_MANAGEMENT, Packed, REFUSED_FENCED};
 use crate::ports::{ActorId, ConnId, Env, MachineId};
 use crate::spec::{ComponentKind, StorageSpec};
 use crate::testing::Bench;
@@ -111,9 +111,11 @@ fn merged(vault: [u8; 16], from: u64, to: u64, epoch: u32) -> (Body, Blob, Tag) 
     let body = Body::PutMerged {
         vm: VmId(0),
         protection: 1,
-        from,
-        tag: tag.clone(),
-        segments: vec![packed],
+        merged: MergedBatches {
+            from,
+            tag: tag.clone(),
+            segments: vec![packed],
+        },
     };
     (body, blob, tag)
 }
@@ -292,8 +294,8 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
     let refused = s.put_merged(body, blob);
     assert!(refused.is_some_and(|why| why.contains("another vault")));
     let (mut body, blob, _) = merged(VAULT, 1, 2, 1);
-    if let Body::PutMerged { from, .. } = &mut body {
-        *from = 2;
+    if let Body::PutMerged { merged, .. } = &mut body {
+        merged.from = 2;
     }
     assert!(
         s.put_merged(body, blob)

@@ -62,8 +62,8 @@ impl Replica {
     }
 
     /// The next batches that may become one ([`Replica::merged`]) at `now`: neighbours between two kept points that no later pruning
-    /// brings closer to others. `size` tells what a batch takes in storage, or nothing where it is to stay as it is; together they take
-    /// no more than `most`. None where there are no two such.
+    /// brings closer to others. `size` tells how large a batch is, or nothing where it is to stay as it is; together they are no
+    /// larger than `most`. None where there are no two such.
     #[must_use]
     pub fn plan_merging(&self, now: SimTime, most: u64, size: impl Fn(&Tag) -> Option<u64>) -> Option<Vec<Tag>> {
         // Of the hour that begins to fall out of the newest two, a later point may still take the place of the kept one.
