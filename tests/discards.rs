@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use common::{folder, pass};
+use common::{events, folder, pass};
 use serde_json::Value;
 
 const DISCARDS: &str = "scenarios/regressions/discards.toml";
@@ -27,10 +27,8 @@ fn recorded_discards_are_replicated_and_recovered_in_each_format_grain_and_netwo
         if content != "real" {
             continue;
         }
-        let text = std::fs::read_to_string(run_folder.join("events.jsonl")).expect("events");
         let (mut protected, mut discards) = (false, BTreeMap::<String, (u32, u32)>::new());
-        for line in text.lines() {
-            let fact = serde_json::from_str::<Value>(line).expect("a fact a line")["fact"].take();
+        for fact in events(&run_folder) {
             protected |= fact["fact"] == "state" && fact["state"] == "protected";
             if fact["fact"] == "wrote" && discarded(&fact["hash"]) {
                 let (before, after) = discards.entry(fact["disk"].to_string()).or_default();

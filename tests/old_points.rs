@@ -4,24 +4,11 @@
 mod common;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
-use common::{folder, pass, root, run};
+use common::{events, folder, pass, refused, root, run};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/old-points.toml";
-
-/// The facts of a run; the log of a long one is compressed.
-fn events(out: &Path) -> Vec<Value> {
-    let plain = std::fs::read(out.join("events.jsonl"));
-    let bytes = plain.unwrap_or_else(|_| {
-        let file = std::fs::File::open(out.join("events.jsonl.zst")).expect("events");
-        zstd::decode_all(file).expect("whole frames")
-    });
-    let text = String::from_utf8(bytes).expect("UTF-8");
-    let fact = |line| serde_json::from_str::<Value>(line).expect("a fact a line")["fact"].take();
-    text.lines().map(fact).collect()
-}
 
 fn number(fact: &Value, key: &str) -> u64 {
     fact[key].as_u64().unwrap_or_else(|| panic!("{key} of {fact}"))
@@ -70,12 +57,6 @@ fn batches_become_one_out_and_home_and_every_point_is_what_it_was() {
             assert!(seen.insert((disk, merged, epoch, counter)), "{fact}");
         }
     }
-}
-
-/// The names of the segments that a run refused, each once.
-fn refused(events: &[Value]) -> BTreeSet<&str> {
-    let refused = events.iter().filter(|fact| fact["fact"] == "segment-refused");
-    refused.filter_map(|fact| fact["name"].as_str()).collect()
 }
 
 #[test]

@@ -4,8 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{folder, pass};
-use serde_json::Value;
+use common::{events, folder, pass};
 
 const ROUGH_DAY: &str = "scenarios/rough-day.toml";
 
@@ -27,12 +26,10 @@ fn no_nonce_of_a_key_occurs_twice_over_restarts_retries_moves_and_a_resynchroniz
         assert!(nonces > 100, "{nonces} checks");
 
         // The same again from the log, without the oracle: by disk, who sealed with which epoch, and each segment's first counter.
-        let text = std::fs::read_to_string(run_folder.join("events.jsonl")).expect("events");
         let mut sealers: BTreeMap<String, Vec<(u64, String)>> = BTreeMap::new();
         let mut seen: BTreeSet<(String, u64, u64)> = BTreeSet::new();
         let (mut segments, mut copies) = (0, BTreeSet::new());
-        for line in text.lines() {
-            let fact = serde_json::from_str::<Value>(line).expect("a fact a line")["fact"].take();
+        for fact in events(&run_folder) {
             let disk = fact["disk"].as_str().unwrap_or_default().to_owned();
             match fact["fact"].as_str() {
                 Some("epoch-granted") => {

@@ -3,28 +3,11 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use common::{folder, pass, root, run};
+use common::{events, folder, pass, refused, root, run};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/tampered-segment.toml";
-
-/// The facts of a run.
-fn events(out: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(out.join("events.jsonl")).expect("events");
-    text.lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("a fact a line")["fact"].take())
-        .collect()
-}
-
-/// The names of the segments that a run refused, each once.
-fn refused(events: &[Value]) -> BTreeSet<String> {
-    let names = events.iter().filter(|event| event["fact"] == "segment-refused");
-    names
-        .map(|event| event["name"].as_str().expect("a name").to_owned())
-        .collect()
-}
 
 fn tamper(disk: &str, segment: usize, byte: u64) -> Vec<String> {
     let sets = [

@@ -2,8 +2,11 @@
 
 #![allow(dead_code)]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -28,7 +31,7 @@ pub fn firedrill(arguments: &[&str]) -> Output {
 }
 
 /// Runs a scenario into `out` and returns the exit code, the JSON object and what was said on stderr.
-pub fn run(scenario: &str, out: &Path, arguments: &[&str]) -> (i32, serde_json::Value, String) {
+pub fn run(scenario: &str, out: &Path, arguments: &[&str]) -> (i32, Value, String) {
     let mut all = vec![
         "run",
         scenario,
@@ -40,16 +43,35 @@ pub fn run(scenario: &str, out: &Path, arguments: &[&str]) -> (i32, serde_json::
     all.extend_from_slice(arguments);
     let output = firedrill(&all);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    let json = serde_json::from_slice(&output.stdout).unwrap_or(serde_json::Value::Null);
+    let json = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
     (output.status.code().unwrap_or(-1), json, stderr)
 }
 
 /// As [`run`], and it must pass.
-pub fn pass(scenario: &str, out: &Path, arguments: &[&str]) -> serde_json::Value {
+pub fn pass(scenario: &str, out: &Path, arguments: &[&str]) -> Value {
     let (code, json, stderr) = run(scenario, out, arguments);
     assert_eq!(code, 0, "{scenario} {arguments:?}\n{stderr}\n{}", json["findings"]);
     assert_eq!(json["verdict"], "pass");
     json
+}
+
+/// The facts of a run; the log of a long one is compressed.
+pub fn events(out: &Path) -> Vec<Value> {
+    let bytes = std::fs::read(out.join("events.jsonl")).unwrap_or_else(|_| {
+        let file = std::fs::File::open(out.join("events.jsonl.zst")).expect("events");
+        zstd::decode_all(file).expect("whole frames")
+    });
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let fact = |line| serde_json::from_str::<Value>(line).expect("a fact a line")["fact"].take();
+    text.lines().map(fact).collect()
+}
+
+/// The names of the segments that a run refused, each once.
+pub fn refused(events: &[Value]) -> BTreeSet<String> {
+    let names = events.iter().filter(|fact| fact["fact"] == "segment-refused");
+    names
+        .map(|fact| fact["name"].as_str().expect("a name").to_owned())
+        .collect()
 }
 
 /// A tool that must succeed.
