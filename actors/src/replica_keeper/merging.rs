@@ -118,7 +118,8 @@ impl ReplicaKeeper {
             let size = size.filter(|_| !self.merging.left.contains(&tag.batch));
             size.map(|size| size.plain_bytes)
         };
-        let Some(old) = self.replica.plan_merging(now, MERGED_BYTES, size) else {
+        let retention = self.protection.policy.retention;
+        let Some(old) = self.replica.plan_merging(now, retention, MERGED_BYTES, size) else {
             self.merging.exhausted = hour;
             return;
         };

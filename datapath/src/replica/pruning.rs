@@ -1,7 +1,16 @@
 //! Which recovery points are kept, and what that lets go.
 //!
-//! For 2017 the documentation gives retention maxima only; the grid (all points of the newest 2 hours, then one per hour) is borrowed
-//! from the later era (facts §2.3). A point past its retention is kept until a newer one exists, so there is always one.
+//! For 2017 the documentation gives retention maxima only; the grid is borrowed from the later era (facts §2.3). Of the newest 2 hours all
+//! points are kept, and beyond them one in each interval:
+//!
+//! | retention | interval |
+//! |---|---|
+//! | none | the latest point alone |
+//! | up to 1 day | 1 hour |
+//! | up to 7 days | 2 hours |
+//! | longer | 2 hours for the first 7 days, then 4 hours |
+//!
+//! A point past its retention is kept until a newer one exists, so there is always one.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +19,19 @@ use crate::batch::DiskChanges;
 use crate::units::SimTime;
 
 const HOUR: u64 = 3_600_000_000_000;
+const DAY: u64 = 24 * HOUR;
+/// Points younger than this are all kept.
+const ALL: u64 = 2 * HOUR;
+
+/// Of points of this age one is kept in each interval of so many nanoseconds; none: all are kept.
+fn interval(age: u64, retention: u64) -> Option<u64> {
+    match () {
+        () if age <= ALL => None,
+        () if retention <= DAY => Some(HOUR),
+        () if age <= 7 * DAY => Some(2 * HOUR),
+        () => Some(4 * HOUR),
+    }
+}
 
 /// What pruning would do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,17 +48,18 @@ impl Replica {
     pub fn plan_pruning(&self, now: SimTime, retention: u64) -> PruningPlan {
         let mut plan = PruningPlan::default();
         let newest = self.points.last().map(|point| point.mark.point);
-        let mut hour_kept = None;
+        // The interval of the grid in which a point was kept last, by its length and its number.
+        let mut taken = None;
         // The batch that ends at the oldest kept point: the last one seen, for the walk is from the newest.
         let mut oldest = None;
         for point in self.points.iter().rev() {
             let age = now.since(point.mark.marked);
-            let hour = point.mark.marked.0 / HOUR;
+            let place = interval(age, retention).map(|interval| (interval, point.mark.marked.0 / interval));
             let why = if point.pins > 0 || Some(point.mark.point) == newest {
                 None
             } else if age > retention {
                 Some("retention")
-            } else if age > 2 * HOUR && hour_kept == Some(hour) {
+            } else if place.is_some() && taken == place {
                 Some("grid")
             } else {
                 None
@@ -45,9 +68,7 @@ impl Replica {
                 Some(why) => plan.points.push((point.mark.point, why)),
                 None => {
                     oldest = Some(point.batch);
-                    if age > 2 * HOUR {
-                        hour_kept = Some(hour);
-                    }
+                    taken = place;
                 }
             }
         }
@@ -61,15 +82,23 @@ impl Replica {
         plan
     }
 
-    /// The next batches that may become one ([`Replica::merged`]) at `now`: neighbours between two kept points that no later pruning
-    /// brings closer to others. `size` tells how large a batch is, or nothing where it is to stay as it is; together they are no
-    /// larger than `most`. None where there are no two such.
+    /// The next batches that may become one ([`Replica::merged`]) at `now`, with points kept for `retention` nanoseconds: neighbours
+    /// between two kept points that no later pruning brings closer to others (but for the one after 7 days, which lets merged batches
+    /// become one once more). `size` tells how large a batch is, or nothing where it is to stay as it is; together they are no larger
+    /// than `most`. None where there are no two such.
     #[must_use]
-    pub fn plan_merging(&self, now: SimTime, most: u64, size: impl Fn(&Tag) -> Option<u64>) -> Option<Vec<Tag>> {
-        // Of the hour that begins to fall out of the newest two, a later point may still take the place of the kept one.
-        let hour = now.0.checked_sub(2 * HOUR)? / HOUR;
+    pub fn plan_merging(
+        &self,
+        now: SimTime,
+        retention: u64,
+        most: u64,
+        size: impl Fn(&Tag) -> Option<u64>,
+    ) -> Option<Vec<Tag>> {
+        // Of the interval that begins to fall out of the newest two hours, a later point may still take the place of the kept one.
+        let interval = interval(ALL + 1, retention)?;
+        let current = now.0.checked_sub(ALL)? / interval;
         for pair in self.points.windows(2) {
-            if pair[1].mark.marked.0 / HOUR >= hour {
+            if pair[1].mark.marked.0 / interval >= current {
                 return None;
             }
             let between = pair[0].batch + 1..=pair[1].batch;
@@ -139,5 +168,97 @@ impl Replica {
         }
         self.batches.insert(tag.batch, tag);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replica::{Consistency, Mark, Point};
+    use crate::units::{VmId, WriteSeq};
+
+    const MINUTE: u64 = HOUR / 60;
+
+    /// Ages in minutes of the points that are left, newest first, where one was made every 5 minutes for `days` days (the last one just
+    /// now) and pruning had its say after each.
+    fn left(days: u64, retention: u64) -> Vec<u64> {
+        let mut replica = Replica::new(VmId(0), 1, Vec::new());
+        let last = days * 24 * 60;
+        for minute in (0..=last).step_by(5) {
+            let now = SimTime(minute * MINUTE);
+            replica.points.push(Point {
+                mark: Mark {
+                    point: minute / 5 + 1,
+                    seq: WriteSeq(0),
+                    consistency: Consistency::Crash,
+                    marked: now,
+                    marked_source: now,
+                },
+                batch: minute / 5 + 1,
+                pins: 0,
+            });
+            let plan = replica.plan_pruning(now, retention);
+            replica.remove_points(&plan.points.iter().map(|(number, _)| *number).collect::<Vec<_>>());
+        }
+        let age = |point: &Point| last - point.mark.marked.0 / MINUTE;
+        replica.points.iter().rev().map(age).collect()
+    }
+
+    /// What §2.3 keeps beyond the newest 2 hours: `(to hours, interval in hours)`, one after the other.
+    fn the_grid_keeps(days: u64, retention: u64, rows: &[(u64, u64)]) {
+        let ages = left(days, retention);
+        // The newest 2 hours: 0 to 120 minutes, both of them among them.
+        let (young, mut old) = ages.split_at(25);
+        assert_eq!(young, (0..=120).step_by(5).collect::<Vec<u64>>());
+        let mut from = 2;
+        for (to, interval) in rows {
+            let count = old.iter().take_while(|age| **age <= to * 60).count();
+            let (here, rest) = old.split_at(count);
+            // One in each interval; the one at either end may be cut.
+            let wanted = (to - from) / interval;
+            assert!(
+                (wanted..=wanted + 1).contains(&(count as u64)),
+                "{count} points between {from} h and {to} h, one in {interval} h"
+            );
+            for pair in here.windows(2).skip(1) {
+                assert_eq!(pair[1] - pair[0], interval * 60, "between {from} h and {to} h");
+            }
+            (from, old) = (*to, rest);
+        }
+        assert!(old.is_empty(), "older than the retention: {old:?}");
+    }
+
+    #[test]
+    fn without_retention_the_latest_point_alone_is_kept() {
+        assert_eq!(left(1, 0), [0]);
+    }
+
+    #[test]
+    fn for_a_day_one_point_an_hour_is_kept_beyond_the_newest_two() {
+        the_grid_keeps(2, DAY, &[(24, 1)]);
+    }
+
+    #[test]
+    fn for_two_to_seven_days_one_point_in_two_hours_is_kept() {
+        the_grid_keeps(4, 2 * DAY, &[(48, 2)]);
+        the_grid_keeps(4, 3 * DAY, &[(72, 2)]);
+        the_grid_keeps(9, 7 * DAY, &[(168, 2)]);
+        // What lies between the documented rows belongs to the longer one.
+        the_grid_keeps(3, DAY + HOUR, &[(25, 2)]);
+    }
+
+    #[test]
+    fn for_eight_to_fifteen_days_it_is_one_in_four_hours_after_the_seventh() {
+        the_grid_keeps(10, 8 * DAY, &[(168, 2), (192, 4)]);
+        the_grid_keeps(17, 15 * DAY, &[(168, 2), (360, 4)]);
+    }
+
+    #[test]
+    fn one_to_three_days_adds_twelve_points() {
+        // The documentation's own example (facts §2.3): 24 hourly points against 36 in two hours each.
+        let beyond_two_hours = |retention| left(4, retention).len() - 25;
+        let (day, three) = (beyond_two_hours(DAY), beyond_two_hours(3 * DAY));
+        // It counts the newest 2 hours as well, which hold two points of the one grid and one of the other.
+        assert!((22..=23).contains(&day) && (35..=36).contains(&three), "{day} {three}");
     }
 }

@@ -230,7 +230,7 @@ proptest! {
                         replica.fold(last.batch, &stored).expect("all there");
                         stored.retain(|n, _| *n > last.batch);
                     }
-                    while let Some(group) = replica.plan_merging(SimTime(time * 600_000_000_000), 7, |tag| (tag.batch % 11 != 3).then_some(tag.batch % 5)) {
+                    while let Some(group) = replica.plan_merging(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000, 7, |tag| (tag.batch % 11 != 3).then_some(tag.batch % 5)) {
                         let numbers: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
                         let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
                         for changes in numbers.iter().filter_map(|n| stored.remove(n)).flatten() {
@@ -466,25 +466,26 @@ fn batches_become_one_between_kept_points_that_stay_apart_and_no_others() {
         }
     }
     let now = SimTime(36 * 600_000_000_000);
-    let plan = replica.plan_pruning(now, 24 * 3_600_000_000_000);
+    let day = 24 * 3_600_000_000_000;
+    let plan = replica.plan_pruning(now, day);
     replica.remove_points(&plan.points.iter().map(|(n, _)| *n).collect::<Vec<_>>());
     let numbers = |group: Vec<Tag>| group.iter().map(|tag| tag.batch).collect::<Vec<_>>();
-    let next = |replica: &Replica, most| replica.plan_merging(now, most, |_| Some(1)).map(numbers);
+    let next = |replica: &Replica, most| replica.plan_merging(now, day, most, |_| Some(1)).map(numbers);
     // Kept are the last point of each hour until 04:00, and all after that.
     let kept: Vec<u64> = replica.points().iter().map(|point| point.batch).collect();
     assert_eq!(kept[..5], [18, 36, 54, 72, 75]);
     assert_eq!(next(&replica, 18), Some((19..=36).collect()));
     assert_eq!(next(&replica, 5), Some((19..=23).collect()));
     assert_eq!(next(&replica, 1), None);
-    let but_20 = replica.plan_merging(now, 5, |tag| (tag.batch != 20).then_some(1));
+    let but_20 = replica.plan_merging(now, day, 5, |tag| (tag.batch != 20).then_some(1));
     assert_eq!(but_20.map(numbers), Some((21..=25).collect()));
     assert_eq!(
-        replica.plan_merging(SimTime(4 * 3_600_000_000_000 - 1), 18, |_| Some(1)),
+        replica.plan_merging(SimTime(4 * 3_600_000_000_000 - 1), day, 18, |_| Some(1)),
         None
     );
 
     let mut merges = Vec::new();
-    while let Some(group) = replica.plan_merging(now, 18, |_| Some(1)) {
+    while let Some(group) = replica.plan_merging(now, day, 18, |_| Some(1)) {
         let old: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
         let changes = old.iter().filter_map(|n| stored.remove(n)).flatten();
         let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
