@@ -3,14 +3,11 @@
 use std::path::Path;
 
 use actors::workload::{StreamKind, StreamSpec};
+use planning::churn::{MACHINE_PEAK_MAX, Target, disk_max};
 use planning::sizing::{Estate, required_servers};
 use scenarios::{Options, Scenario, load};
 
 const DAY_SECONDS: u64 = 86_400;
-/// Average churn of a disk in standard storage (facts §3.4), in bytes per second.
-const DISK_CHURN_MAX: u64 = 2_000_000;
-/// Peak churn of a machine (facts §3.4), in bytes per second.
-const MACHINE_PEAK_MAX: u64 = 54_000_000;
 
 fn fleet() -> Scenario {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/fleet.toml");
@@ -91,7 +88,9 @@ fn no_disk_and_no_machine_of_the_fleet_writes_more_than_is_allowed() {
     for vm in &fleet().vms {
         let streams = &vm.workload.streams;
         assert!(
-            streams.iter().all(|stream| churn(stream).0 <= DISK_CHURN_MAX),
+            streams
+                .iter()
+                .all(|stream| churn(stream).0 <= disk_max(Target::Standard, 8 << 10)),
             "{}",
             vm.name
         );
