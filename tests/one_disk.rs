@@ -34,7 +34,24 @@ fn comes_back(format: &str, options: &[&str], bytes: u64) {
         ],
     );
     assert_eq!(run["disks"][0]["verified"], true);
-    assert_eq!(run["disks"][0]["bytes"].as_u64(), Some(bytes));
+    let image_bytes = bytes.next_multiple_of(1 << 20);
+    let figure = |key: &str| run["disks"][0][key].as_u64();
+    assert_eq!(figure("bytes"), Some(bytes));
+    assert_eq!(figure("image_bytes"), Some(image_bytes));
+    assert_eq!(figure("file_bytes"), Some(image_bytes + 512));
+    assert_eq!(std::fs::metadata(&recovered).expect("there").len(), image_bytes + 512);
+    let info = tool(
+        "qemu-img",
+        &[
+            "info",
+            "--output",
+            "json",
+            "-f",
+            "vpc",
+            recovered.to_str().expect("UTF-8"),
+        ],
+    );
+    assert!(info.contains(&format!("\"virtual-size\": {image_bytes}")), "{info}");
 }
 
 #[test]

@@ -117,6 +117,9 @@ impl<'a> Watcher<'a> {
                 kind,
                 file,
                 blake3: hex(&written.blake3),
+                bytes: written.bytes,
+                image_bytes: written.image_bytes,
+                file_bytes: written.file_bytes,
             });
         }
         Ok(())

@@ -61,8 +61,14 @@ pub struct DiskFile {
     pub kind: FailoverKind,
     /// The file, relative to the run directory.
     pub file: PathBuf,
-    /// BLAKE3 of the disk's content, in hexadecimal, as it was written.
+    /// BLAKE3 of the disk's content, in hexadecimal, as it was written; what an image was rounded up with does not count.
     pub blake3: String,
+    /// Bytes of the disk.
+    pub bytes: u64,
+    /// Bytes of the image's disk: more than the disk's where the image was rounded up with zeros (a VHD, to whole MiB).
+    pub image_bytes: u64,
+    /// Bytes of the file.
+    pub file_bytes: u64,
 }
 
 /// The policy's RPO threshold.

@@ -56,6 +56,8 @@ pub fn summary(account: &Account) -> Value {
             "blake3": disk.blake3,
             "verified": disk.verified,
             "file": account.file_of(disk).map(|file| &file.file),
+            "image_bytes": account.file_of(disk).map(|file| file.image_bytes),
+            "file_bytes": account.file_of(disk).map(|file| file.file_bytes),
         })).collect::<Vec<_>>(),
         "rpo_seconds": per_vm(|vm| percentiles(vm.rpo.as_ref())),
         "true_rpo_seconds": per_vm(|vm| percentiles(vm.true_rpo.as_ref())),

@@ -9,7 +9,9 @@ use sim::metrics::FindingClass;
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
-use crate::words::{bytes, count, duration, durations, failover, grain, how_compared, list, moment, network};
+use crate::words::{
+    bytes, count, duration, durations, failover, grain, how_compared, image_sizes, list, moment, network,
+};
 
 /// With more machines than this, the worst are shown and the rest as a distribution.
 const VMS_ALL_MAX: usize = 12;
@@ -63,6 +65,9 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     )?;
     for file in &account.disk_files {
         writeln!(out, "        {}", file.file.display())?;
+        for line in wrapped(&image_sizes(file), WIDTH - 10) {
+            writeln!(out, "          {line}")?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use actors::facts::{FailoverKind, ItemState};
 use datapath::{Grain, SimTime};
 use sim::spec::NetworkKind;
 
+use crate::account::DiskFile;
+
 /// Milliseconds as a person says them: `43.5 s`, `12 min 03 s`, `2 h 05 min`.
 pub use scenarios::units::measured as duration;
 
@@ -43,6 +45,20 @@ pub fn bytes(bytes: u64) -> String {
         _ if value < 99.95 => format!("{value:.1} {}", UNITS[unit]),
         _ => format!("{value:.0} {}", UNITS[unit]),
     }
+}
+
+/// The sizes of a recovered disk's image: the file's, and what it is made of.
+#[must_use]
+pub fn image_sizes(file: &DiskFile) -> String {
+    let mut parts = vec![format!("{} of disk", count(file.bytes))];
+    if file.image_bytes > file.bytes {
+        let zeros = count(file.image_bytes - file.bytes);
+        parts.push(format!("{zeros} of zeros up to a whole MiB, which Azure asks for"));
+    }
+    if file.file_bytes > file.image_bytes {
+        parts.push(format!("{} of footer", count(file.file_bytes - file.image_bytes)));
+    }
+    format!("{} bytes: {}", count(file.file_bytes), parts.join("; "))
 }
 
 /// A rate of a link, in the units of its contract.
@@ -140,6 +156,17 @@ pub fn network(network: NetworkKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_images_size_is_told_with_what_it_was_rounded_up_with() {
+        let mut file = crate::synthetic::drill().disk_files.remove(0);
+        assert_eq!(
+            image_sizes(&file),
+            "67,109,376 bytes: 67,108,352 of disk; 512 of zeros up to a whole MiB, which Azure asks for; 512 of footer"
+        );
+        (file.image_bytes, file.file_bytes) = (file.bytes, file.bytes);
+        assert_eq!(image_sizes(&file), "67,108,352 bytes: 67,108,352 of disk");
+    }
 
     #[test]
     fn figures_read_as_people_say_them() {

@@ -116,7 +116,7 @@ pub static OUTPUT: Section = Section {
             "format",
             "vhd, raw",
             "vhd",
-            "fixed VHD or raw, both sparse on the disk they are written to",
+            "fixed VHD (rounded up with zeros to whole MiB, as Azure takes them) or raw (as large as the disk); both sparse on the disk they are written to",
         ),
     ],
 };

@@ -1,7 +1,12 @@
 //! Images out: raw, and fixed VHD, which Azure takes (page blobs hold fixed VHDs).
 //!
-//! A file is written beside its name and renamed when it is whole. Zeros are not written: the file has holes there. The
-//! footer's creator is none of the two (`vpc `, `qemu`) whose size QEMU takes from a geometry that ends up to a cylinder early. Left out: Azure's rule that an uploaded disk be whole MiB, since the guest's disk keeps its size.
+//! A file is written beside its name and renamed when it is whole. Zeros are not written: the file has holes there.
+//!
+//! Azure takes a VHD only if its disk is whole MiB, so a VHD's disk is rounded up to that with zeros; whoever boots it has up to a MiB
+//! less a sector more than the machine had. A raw image keeps the disk's size. A VHD says its size twice: in bytes, and in cylinders,
+//! heads and sectors, which end up to a cylinder early. Which of the two is believed depends on who is said to have made it. By all
+//! versions of QEMU the bytes are believed of Windows (`win `) alone, so that is what the footer says: before version 10 the geometry
+//! decided for everybody else.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -15,6 +20,8 @@ use crate::volume::Volume;
 
 /// Extents read from the volume at a time: 4 MiB.
 const PIECE_EXTENTS: u64 = 1024;
+/// A VHD's disk is a multiple of this: 1 MiB (Azure's rule for disks that are uploaded).
+const VHD_STEP_BYTES: u64 = 1 << 20;
 /// Zeros, to hash what is not there.
 static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
@@ -25,21 +32,27 @@ pub struct ImageWritten {
     pub blake3: [u8; 32],
     /// Bytes of the disk.
     pub bytes: u64,
+    /// Bytes of the disk as the image has it: the disk's, or more where the image had to be rounded up with zeros.
+    pub image_bytes: u64,
+    /// Bytes of the file: the image's disk, and a VHD's footer.
+    pub file_bytes: u64,
 }
 
 /// Writes a volume as a raw image. `progress` hears of the bytes of disk that are done.
 pub fn write_raw(volume: &Volume, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<ImageWritten, ImageError> {
-    write(volume, path, None, progress)
+    write(volume, path, volume.bytes(), None, progress)
 }
 
-/// Writes a volume as a fixed VHD. `progress` hears of the bytes of disk that are done.
+/// Writes a volume as a fixed VHD, rounded up to whole MiB. `progress` hears of the bytes of disk that are done.
 pub fn write_vhd(volume: &Volume, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<ImageWritten, ImageError> {
-    write(volume, path, Some(footer(volume.bytes())), progress)
+    let image_bytes = volume.bytes().next_multiple_of(VHD_STEP_BYTES);
+    write(volume, path, image_bytes, Some(footer(image_bytes)), progress)
 }
 
 fn write(
     volume: &Volume,
     path: &Path,
+    image_bytes: u64,
     footer: Option<[u8; FOOTER_BYTES as usize]>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<ImageWritten, ImageError> {
@@ -53,15 +66,19 @@ fn write(
         .permissions(Permissions::from_mode(0o644))
         .tempfile_in(folder)
         .map_err(failed)?;
-    let bytes = volume.bytes();
     let footer_bytes = footer.map_or(0, |f| f.len() as u64);
-    beside.as_file().set_len(bytes + footer_bytes).map_err(failed)?;
+    beside.as_file().set_len(image_bytes + footer_bytes).map_err(failed)?;
     let blake3 = write_content(volume, beside.as_file(), path, progress)?;
     if let Some(footer) = footer {
-        beside.as_file().write_all_at(&footer, bytes).map_err(failed)?;
+        beside.as_file().write_all_at(&footer, image_bytes).map_err(failed)?;
     }
     beside.persist(path).map_err(|e| failed(e.error))?;
-    Ok(ImageWritten { blake3, bytes })
+    Ok(ImageWritten {
+        blake3,
+        bytes: volume.bytes(),
+        image_bytes,
+        file_bytes: image_bytes + footer_bytes,
+    })
 }
 
 fn write_content(
@@ -136,8 +153,8 @@ fn footer(bytes: u64) -> [u8; FOOTER_BYTES as usize] {
     f[8..12].copy_from_slice(&2u32.to_be_bytes()); // features: the reserved bit is always set
     f[12..16].copy_from_slice(&0x0001_0000u32.to_be_bytes()); // format version 1.0
     f[16..24].copy_from_slice(&u64::MAX.to_be_bytes()); // no header follows: fixed
-    f[28..32].copy_from_slice(b"fdrl"); // a creator whose size field is believed
-    f[32..36].copy_from_slice(&0x0001_0000u32.to_be_bytes());
+    f[28..32].copy_from_slice(b"win "); // the creator whose size in bytes is believed by all
+    f[32..36].copy_from_slice(&0x000a_0000u32.to_be_bytes()); // Windows 10
     f[36..40].copy_from_slice(b"Wi2k");
     f[40..48].copy_from_slice(&bytes.to_be_bytes());
     f[48..56].copy_from_slice(&bytes.to_be_bytes());

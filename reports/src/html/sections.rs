@@ -271,6 +271,7 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             }
             .to_owned(),
             or_dash(account.file_of(disk).map(|file| file.file.display().to_string())),
+            or_dash(account.file_of(disk).map(words::image_sizes)),
             or_dash(disk.blake3.clone()),
         ]
     });
@@ -283,6 +284,7 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             "size",
             "judged",
             "file",
+            "size of the file",
             "BLAKE3 of its content",
         ]),
         rows: rows.collect(),
