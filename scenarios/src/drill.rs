@@ -3,6 +3,7 @@
 use actors::facts::Fact;
 use actors::ports::{ActorId, Evidence};
 use datapath::SimTime;
+use sim::link::door::Seen;
 use sim::metrics::{Finding, FindingClass, RunResult};
 use sim::oracle::Oracle;
 use sim::run::{Ended, Observer, RunError, Why};
@@ -129,6 +130,11 @@ impl Observer for Eyes<'_> {
 
     fn frame(&mut self, at: SimTime, ordinal: u64, actor: ActorId, body: &actors::messages::Body, payload: u64) {
         self.observer.frame(at, ordinal, actor, body, payload);
+    }
+
+    fn links(&mut self, seen: &[Seen]) {
+        self.oracle.links(seen);
+        self.observer.links(seen);
     }
 
     fn progress(&mut self, now: SimTime, entries: u64) {

@@ -8,10 +8,13 @@
 //! What it carried is logged as [`Fact::LinkUse`] for each interval of [`USE_INTERVAL`] and direction in which it carried something, and
 //! once more at the end of the run. Whole bytes are counted; parts of packets count where they passed.
 //!
-//! It can be cut (what waits is lost, what is offered is lost, and the connections concerned are dead), restored, and degraded.
+//! It can be cut (what waits or is on its way is lost, what is offered is lost, and the connections concerned are dead), restored, and
+//! degraded.
 
+pub mod door;
 pub mod fair;
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use actix::{Actor, Context, Handler, Message};
@@ -104,6 +107,8 @@ struct Way {
     /// All that is in it has its departure in the queue.
     express: bool,
     wake: Option<(SimTime, Handle)>,
+    /// What is through and on its way to the other end, in order: when it leaves, and its place in the queue.
+    leaving: VecDeque<(SimTime, u64, Handle)>,
     /// Nothing departs before this: where the latency has sunk, nothing overtakes what departed before.
     floor: SimTime,
     sampled: SimTime,
@@ -129,6 +134,7 @@ impl Link {
             direction: Direction::new(spec.bits_per_second, limit),
             express: true,
             wake: None,
+            leaving: VecDeque::new(),
             floor: SimTime::ZERO,
             sampled: SimTime::ZERO,
             sampled_bytes: 0,
@@ -192,10 +198,15 @@ impl Link {
         let mut through: Vec<Through<Cargo>> = Vec::new();
         way.direction.advance(now, &mut through);
         for Through { at, flow, cargo } in through {
-            if let Cargo::Waiting(packet) = cargo {
-                let departure = at.after(self.latency).max(way.floor);
-                self.engine.depart(self.number, departure, of_flow(flow), packet);
-            }
+            let departure = at.after(self.latency).max(way.floor);
+            let handle = match cargo {
+                Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),
+                Cargo::Leaving(handle) => handle,
+            };
+            way.leaving.push_back((departure, flow, handle));
+        }
+        while way.leaving.front().is_some_and(|(departure, ..)| *departure < now) {
+            way.leaving.pop_front();
         }
         if way.direction.is_idle() {
             way.express = true;
@@ -251,6 +262,11 @@ impl Link {
                     for (flow, cargo) in self.ways[back].direction.clear(now) {
                         self.take_out(cargo);
                         self.engine.lose(self.number, of_flow(flow).0);
+                    }
+                    for (_, flow, handle) in std::mem::take(&mut self.ways[back].leaving) {
+                        if self.engine.stay(self.number, handle).is_some() {
+                            self.engine.lose(self.number, of_flow(flow).0);
+                        }
                     }
                 }
             }
@@ -329,7 +345,8 @@ impl Way {
     }
 }
 
-fn flow(connection: u32, toward: Side) -> u64 {
+/// The number of one direction of a connection.
+pub(crate) fn flow(connection: u32, toward: Side) -> u64 {
     u64::from(connection) * 2 + u64::from(toward)
 }
 

@@ -12,6 +12,7 @@
 pub mod compare;
 mod guest;
 pub mod history;
+mod links;
 pub mod print;
 mod protection;
 pub mod ranges;
@@ -34,14 +35,14 @@ use datapath::segment::SegmentKind;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
-use crate::invariants::{
-    Ledger, acknowledged_is_kept, links_keep_their_rate, nonces_never_repeat, states_follow_table,
-};
+use crate::invariants::{Ledger, acknowledged_is_kept, nonces_never_repeat, states_follow_table};
+use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
 use crate::spec::WorldSpec;
 use crate::start::start_source;
 use guest::Guests;
+use links::LinkTrack;
 use protection::Protection;
 use recovery::Loss;
 use root::Root;
@@ -56,16 +57,6 @@ struct VmTrack {
     protections: BTreeMap<u32, Protection>,
     state: Option<ItemState>,
     losses: Vec<Loss>,
-}
-
-/// A link as the specification has it, and when it was last in use.
-struct LinkTrack {
-    name: String,
-    bits_per_second: u64,
-    /// End of the last interval, by direction.
-    before: [SimTime; 2],
-    /// End of the last interval in which it carried something.
-    busy: Option<SimTime>,
 }
 
 /// The prover.
@@ -141,16 +132,7 @@ impl Oracle {
             vms,
             nonces: Nonces::default(),
             merging_nonces: Nonces::default(),
-            links: spec
-                .links
-                .iter()
-                .map(|link| LinkTrack {
-                    name: link.name.clone(),
-                    bits_per_second: link.bits_per_second,
-                    before: [SimTime::ZERO; 2],
-                    busy: None,
-                })
-                .collect(),
+            links: spec.links.iter().map(LinkTrack::new).collect(),
             skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
             machine_names: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
             infrastructure,
@@ -260,27 +242,6 @@ impl Oracle {
         }
     }
 
-    fn link_use(&mut self, at: SimTime, link: u32, back: bool, (from, to): (SimTime, SimTime), bytes: u64) {
-        let Some(track) = self.links.get_mut(link as usize) else {
-            return;
-        };
-        let direction = usize::from(back);
-        let used = links_keep_their_rate::Use {
-            name: &track.name,
-            bits_per_second: track.bits_per_second,
-            before: track.before[direction],
-            from,
-            to,
-            bytes,
-        };
-        let violations = links_keep_their_rate::check(&used);
-        self.ledger.check(links_keep_their_rate::LAW, at, None, violations);
-        track.before[direction] = track.before[direction].max(to);
-        if bytes > 0 {
-            track.busy = track.busy.max(Some(to));
-        }
-    }
-
     /// The end of the run: what can only be judged then, and the result.
     #[must_use]
     pub fn finish(mut self, now: SimTime) -> RunResult {
@@ -290,6 +251,7 @@ impl Oracle {
             self.settle_losses(vm, None);
             self.check_waiting(vm);
         }
+        self.finish_links();
         let mut violations = Vec::new();
         for (what, (there, judged)) in [
             ("processed recovery points", self.points),
@@ -357,6 +319,10 @@ impl Oracle {
 impl Observer for Oracle {
     fn fact(&mut self, at: SimTime, _ordinal: u64, _actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>) {
         Oracle::fact(self, at, fact, evidence);
+    }
+
+    fn links(&mut self, seen: &[Seen]) {
+        Oracle::links(self, seen);
     }
 }
 

@@ -6,6 +6,7 @@ use actors::facts::Fact;
 use actors::ports::{ActorId, Evidence};
 use datapath::SimTime;
 
+use crate::link::door::Seen;
 use crate::network;
 use crate::spec::{NetworkKind, RunOptions, WorldSpec};
 pub use crate::world::{ActorFactory, Change};
@@ -16,6 +17,8 @@ pub trait Observer {
     fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>);
     /// A frame was sent (only with [`RunOptions::trace`]): sender, receiver's machine, the body's encoding, payload bytes on the wire.
     fn frame(&mut self, _at: SimTime, _ordinal: u64, _actor: ActorId, _body: &actors::messages::Body, _payload: u64) {}
+    /// What was seen at the links' doors, in order: evidence by which links are judged. A fact that was logged meanwhile comes after.
+    fn links(&mut self, _seen: &[Seen]) {}
     /// Called every few thousand queue entries.
     fn progress(&mut self, _now: SimTime, _entries: u64) {}
     /// Asked more often than [`Observer::progress`]; true ends the run as [`Why::Interrupted`].

@@ -29,6 +29,7 @@ use crate::disks::spill::Spill;
 use crate::disks::volumes::Volumes;
 use crate::disks::{files, volumes};
 use crate::event_log::EventLog;
+use crate::link::door::{AtDoor, Seen};
 use crate::link::{Link, LinkChange, LinkEvent};
 use crate::machines::{ActorSlot, Machine};
 use crate::network::Packet;
@@ -155,6 +156,8 @@ pub struct Engine {
     core: RefCell<Core>,
     links: RefCell<Vec<Option<Addr<Link>>>>,
     log: RefCell<EventLog>,
+    /// What was seen at the links' doors and the observer has still to see.
+    doors: RefCell<Vec<Seen>>,
     watch: RefCell<Watch>,
     pool: RefCell<Pool>,
     volumes: Volumes,
@@ -205,6 +208,7 @@ impl Engine {
             }),
             links: RefCell::new(spec.links.iter().map(|_| None).collect()),
             log: RefCell::new(EventLog::new(options.trace)),
+            doors: RefCell::default(),
             watch: RefCell::new(Watch::new(&spec)),
             pool: RefCell::new(pool),
             volumes,
@@ -333,6 +337,18 @@ impl Engine {
     /// Puts an entry into a host's queue for now.
     pub(crate) fn put_in(&self, host: usize, entry: Entry) {
         self.core.borrow_mut().queues[host].push(self.now.get(), entry);
+    }
+
+    /// Something was seen at a link.
+    fn see(&self, link: u32, what: AtDoor) {
+        let at = self.now.get();
+        self.doors.borrow_mut().push(Seen { at, link, what });
+    }
+
+    /// Puts an entry into a host's queue that is still handled when the run is at its end.
+    pub(crate) fn put_last(&self, host: usize, entry: Entry) {
+        let at = self.now.get().min(self.end().0);
+        self.core.borrow_mut().queues[host].push(at, entry);
     }
 
     pub(crate) fn log_use(&self, fact: Fact) {

@@ -9,6 +9,8 @@ use datapath::{Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use story::{Shown, Story, Told};
 
 use super::Oracle;
+use crate::link::LinkChange;
+use crate::link::door::{AtDoor, Seen};
 use crate::metrics::RunResult;
 
 const VM: VmId = VmId(0);
@@ -17,10 +19,31 @@ fn judge(story: &Story) -> RunResult {
     let mut oracle = Oracle::new(&story.spec, story.grain, story::SEED);
     let mut end = SimTime::ZERO;
     for told in &story.told {
+        oracle.links(&doors_of(&told.fact));
         oracle.fact(told.at, &told.fact, told.shown.evidence());
         end = told.at;
     }
     oracle.finish(end)
+}
+
+/// What was seen at a link's doors of what it reports: one packet.
+fn doors_of(fact: &Fact) -> Vec<Seen> {
+    let Fact::LinkUse {
+        link,
+        back,
+        from,
+        to,
+        bytes,
+    } = *fact
+    else {
+        return Vec::new();
+    };
+    let flow = from.0;
+    let seen = |at, what| Seen { at, link, what };
+    vec![
+        seen(from, AtDoor::In { back, flow, bytes }),
+        seen(to, AtDoor::Out { back, flow }),
+    ]
 }
 
 /// Names of the invariants that failed.
@@ -589,6 +612,65 @@ fn a_state_or_a_link_beyond_its_rules_is_found() {
         _ => false,
     });
     assert_found("too much", &story, "links-keep-their-rate");
+}
+
+#[test]
+fn a_link_that_is_too_fast_or_open_while_it_is_cut_is_found() {
+    let story = Story::protected(Grain::Extent, 1);
+    let seen = |ms: u64, what| Seen {
+        at: SimTime(ms * 1_000_000),
+        link: 0,
+        what,
+    };
+    let (back, flow) = (false, 8);
+    let packet = |entered, left| {
+        let bytes = 1_000_000;
+        [
+            seen(entered, AtDoor::In { back, flow, bytes }),
+            seen(left, AtDoor::Out { back, flow }),
+        ]
+    };
+    let found = |doors: &[Seen]| -> Vec<String> {
+        let mut oracle = Oracle::new(&story.spec, story.grain, story::SEED);
+        oracle.links(doors);
+        // A byte a microsecond.
+        let used = Fact::LinkUse {
+            link: 0,
+            back,
+            from: SimTime(0),
+            to: SimTime(60_000_000_000),
+            bytes: 1_000_000,
+        };
+        oracle.fact(SimTime(60_000_000_000), &used, None);
+        let result = oracle.finish(SimTime(60_000_000_000));
+        result.findings.into_iter().map(|finding| finding.name).collect()
+    };
+    let fast = "links-take-their-time";
+    let open = "cut-links-carry-nothing";
+    assert!(found(&packet(5, 1_006)).is_empty());
+    assert_eq!(found(&packet(5, 1_005)), [fast], "without latency");
+    assert_eq!(
+        found(&packet(5, 956)),
+        [fast],
+        "5 % too fast, in one second of a minute"
+    );
+    let (cut, restored) = (
+        seen(500, AtDoor::Changed(LinkChange::Cut)),
+        seen(800, AtDoor::Changed(LinkChange::Restore)),
+    );
+    let [entered, left] = packet(5, 1_006);
+    assert_eq!(found(&[entered.clone(), cut.clone(), left.clone()]), [open]);
+    assert_eq!(
+        found(&[entered, cut.clone(), restored.clone(), left]),
+        [open],
+        "a cut loses what is in flight"
+    );
+    let [entered, left] = packet(600, 1_601);
+    assert_eq!(
+        found(&[cut, entered, restored, left])[0],
+        open,
+        "offered while it was cut"
+    );
 }
 
 #[test]

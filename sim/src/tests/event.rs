@@ -9,6 +9,7 @@ use actors::ports::{Input, Job, MachineId, NetEvent, Token, Work};
 use datapath::{Blob, SimTime};
 use rand::RngExt;
 
+use crate::link::LinkChange;
 use crate::network::HEADER_BYTES;
 use crate::run::{Change, Ended, Why, run_with};
 use crate::spec::WorldSpec;
@@ -95,6 +96,31 @@ fn a_frame_takes_its_bytes_over_the_rate_and_the_latency() {
         }
     }
     assert_eq!(used, [forward, HEADER_BYTES]);
+}
+
+#[test]
+fn a_cut_loses_what_is_on_its_way_in_the_link() {
+    let notes = Notes::default();
+    let sender = toy(move |env, input| match input {
+        Input::Started => {
+            let _ = env.connect(MachineId(1), 7);
+        }
+        Input::Network(NetEvent::Opened { conn }) => {
+            env.send_with(conn, heartbeat().0, Blob::modelled(vec![1], 1_000_000));
+        }
+        other => panic!("unexpected: {other:?}"),
+    });
+    // A byte a microsecond, 1 ms: the frame's last byte is in the link, and half of the way is behind it.
+    let us = 1_000;
+    let through = 2 * (HEADER_BYTES + 1_000) * us + (HEADER_BYTES + heartbeat().1 + 1_000_000) * us;
+    let change = |at, change| (SimTime(at), Change::Link(0, change));
+    let changes = [
+        change(through + 500 * us, LinkChange::Cut),
+        change(through + 600 * us, LinkChange::Restore),
+    ];
+    let (ended, _) = run(pair(), 1, 0, vec![sender, listener(&notes)], &changes);
+    assert_eq!(ended.broken, None);
+    assert_eq!(texts(&notes), ["accepted 0 7"]);
 }
 
 #[test]

@@ -12,8 +12,10 @@ use datapath::SimTime;
 
 use super::{Carrier, Change, Engine, Entry, Given, Work};
 use crate::event_log::EventLog;
-use crate::link::{Link, LinkEvent, LinkMessage};
+use crate::link::door::AtDoor;
+use crate::link::{Link, LinkEvent, LinkMessage, flow};
 use crate::network::connections::{Holder, Side};
+use crate::network::topology::Route;
 use crate::network::{HEADER_BYTES, Packet};
 use crate::run::{Ended, Observer, RunError, Why};
 
@@ -72,6 +74,12 @@ impl Engine {
 
     /// Shows the observer what has happened; true where it wants the run to end.
     pub(crate) fn show(&self, observer: &mut dyn Observer) -> bool {
+        let mut seen = std::mem::take(&mut *self.doors.borrow_mut());
+        if !seen.is_empty() {
+            observer.links(&seen);
+            seen.clear();
+            *self.doors.borrow_mut() = seen;
+        }
         EventLog::show(&self.log, observer);
         if self.entries.get() >= self.shown.get() {
             self.shown.set(self.entries.get() + ENTRIES);
@@ -139,15 +147,7 @@ impl Engine {
         match entry {
             Entry::Input(holder, input) => self.deliver(holder, input),
             Entry::Link(link, event) => self.tell_link(link, event),
-            Entry::Leave(connection, toward, packet) => match &self.carrier {
-                Carrier::Event => self.land(connection, toward, packet),
-                Carrier::Turmoil(wires) => {
-                    let core = self.core.borrow();
-                    if let Some((_, machine)) = core.connections.way(connection, toward) {
-                        wires.forward(core.host, machine.0 as usize, connection, toward, packet);
-                    }
-                }
-            },
+            Entry::Leave(connection, toward, packet) => self.leave(connection, toward, packet),
             Entry::Land(connection, toward, packet) => self.land(connection, toward, packet),
             Entry::Flushed(flush) => {
                 if self.lives(flush.holder) {
@@ -205,7 +205,42 @@ impl Engine {
         core.given = (holder.actor, given);
     }
 
+    /// A packet comes out of a link.
+    fn leave(&self, connection: u32, toward: Side, packet: Packet) {
+        let way = self.core.borrow().connections.way(connection, toward);
+        let Some((Route::Link { link, back }, machine)) = way else {
+            return;
+        };
+        let flow = flow(connection, toward);
+        self.see(link, AtDoor::Out { back, flow });
+        match &self.carrier {
+            Carrier::Event => self.land(connection, toward, packet),
+            Carrier::Turmoil(wires) => {
+                let host = self.core.borrow().host;
+                wires.forward(host, machine.0 as usize, connection, toward, packet);
+            }
+        }
+    }
+
     pub(super) fn tell_link(&self, link: u32, event: LinkEvent) {
+        match &event {
+            LinkEvent::Offer {
+                back,
+                connection,
+                toward,
+                bytes,
+                ..
+            } => {
+                let (back, flow, bytes) = (*back, flow(*connection, *toward), *bytes);
+                self.see(link, AtDoor::In { back, flow, bytes });
+            }
+            LinkEvent::Gone { ends } => {
+                let flows = ends.iter().map(|(connection, toward)| flow(*connection, *toward));
+                self.see(link, AtDoor::Gone { flows: flows.collect() });
+            }
+            LinkEvent::Change(change) => self.see(link, AtDoor::Changed(*change)),
+            LinkEvent::Work { .. } | LinkEvent::Sample => {}
+        }
         if let Some(Some(address)) = self.links.borrow().get(link as usize) {
             self.sent.set(self.sent.get() + 1);
             address.do_send(LinkMessage {

@@ -1,0 +1,353 @@
+//! **What comes out of a link went in, and took its time: its bytes at the link's rate, and the latency. In no window does more come
+//! out than the rate allows.**
+//!
+//! Why it holds: a link puts one bit after the other, and the last of a packet's bits still has the latency before it. Both are judged
+//! by what the world saw at the link's doors, with sums of this file's own: of an ideal link that is never idle while something waits
+//! (no link of that rate can have passed more bytes by any moment), and of each connection alone, at what TCP keeps of the rate under
+//! the link's loss (Mathis et al. 1997). So a single packet is judged, and any window, however short. What the link reports to have
+//! carried ([`actors::facts::Fact::LinkUse`]) is held against the same sums. Reference: design §3, "Links are actors".
+//!
+//! Times are kept in nanoseconds times the rate, in which a byte takes 8,000,000,000: whole numbers, nothing is rounded.
+
+use std::collections::VecDeque;
+
+use datapath::SimTime;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use super::Law;
+
+/// The law.
+pub const LAW: Law = Law {
+    name: "links-take-their-time",
+    statement: "no packet leaves a link before its bytes have had their time at the rate and the latency, in any window",
+};
+
+/// A byte, in nanoseconds times bits per second.
+const BYTE: u128 = 8_000_000_000;
+/// Bytes of a full TCP segment on Ethernet.
+const SEGMENT_BYTES: u128 = 1460;
+
+/// A packet that is in the link.
+struct Packet {
+    bytes: u64,
+    entered: SimTime,
+    /// When it can be through at the earliest, at its connection's rate; none where that changed meanwhile.
+    through: Option<u128>,
+    /// The account of the whole link that it belongs to.
+    account: u32,
+}
+
+#[derive(Default)]
+struct Flow {
+    busy_until: u128,
+    packets: VecDeque<Packet>,
+}
+
+/// One direction of a link, as it may be at best.
+pub struct Way {
+    rate: u128,
+    flow_rate: u128,
+    latency: u64,
+    flows: IndexMap<u64, Flow, FxBuildHasher>,
+    /// The ideal link: when it is done, what went in, what has come out, and for what it has still to pass: the bytes before and when it
+    /// begins.
+    busy_until: u128,
+    entered: u128,
+    left: u128,
+    to_pass: VecDeque<(u128, u128)>,
+    account: u32,
+    /// Bytes of all packets that were taken in, that came out, and that the link reports to have carried.
+    all_in: u64,
+    all_out: u64,
+    reported: u64,
+    /// How often it was looked at since the last call of [`Way::take_looks`].
+    looks: u64,
+}
+
+impl Way {
+    /// A direction that passes so many bits per second after so many nanoseconds, and loses packets.
+    #[must_use]
+    pub fn new(bits_per_second: u64, latency: u64, loss_per_million: u32) -> Way {
+        let mut way = Way {
+            rate: 1,
+            flow_rate: 1,
+            latency,
+            flows: IndexMap::default(),
+            busy_until: 0,
+            entered: 0,
+            left: 0,
+            to_pass: VecDeque::new(),
+            account: 0,
+            all_in: 0,
+            all_out: 0,
+            reported: 0,
+            looks: 0,
+        };
+        way.set(bits_per_second, latency, loss_per_million);
+        way
+    }
+
+    fn set(&mut self, bits_per_second: u64, latency: u64, loss_per_million: u32) {
+        self.rate = u128::from(bits_per_second.max(1));
+        self.latency = latency;
+        self.flow_rate = match one_connection_keeps(latency.saturating_mul(2), loss_per_million) {
+            Some(keeps) => self.rate.min(keeps),
+            None => self.rate,
+        };
+    }
+
+    /// The rate, latency and loss change. What is in the link is judged by neither the old nor the new: it had some of both.
+    pub fn changed(&mut self, bits_per_second: u64, latency: u64, loss_per_million: u32) {
+        self.set(bits_per_second, latency, loss_per_million);
+        self.new_account();
+        for flow in self.flows.values_mut() {
+            flow.busy_until = 0;
+            flow.packets.iter_mut().for_each(|packet| packet.through = None);
+        }
+    }
+
+    /// Flows that have packets in the link.
+    pub fn flows(&self) -> impl Iterator<Item = u64> + '_ {
+        self.flows.keys().copied()
+    }
+
+    /// Whether a flow has packets in the link.
+    #[must_use]
+    pub fn has(&self, flow: u64) -> bool {
+        self.flows.contains_key(&flow)
+    }
+
+    /// All that is in the link is lost.
+    pub fn cleared(&mut self) {
+        self.flows.clear();
+        self.new_account();
+    }
+
+    /// Some of what is in the link may never come out: the sum of the whole begins anew without it.
+    pub fn new_account(&mut self) {
+        self.account += 1;
+        (self.busy_until, self.entered, self.left) = (0, 0, 0);
+        self.to_pass.clear();
+    }
+
+    /// A packet went in.
+    pub fn entered(&mut self, at: SimTime, flow: u64, bytes: u64) {
+        let bits = u128::from(bytes) * BYTE;
+        let begins = self.busy_until.max(u128::from(at.0) * self.rate);
+        self.to_pass.push_back((self.entered, begins));
+        self.busy_until = begins + bits;
+        self.entered += u128::from(bytes);
+        self.all_in += bytes;
+        let of_flow = self.flows.entry(flow).or_default();
+        of_flow.busy_until = of_flow.busy_until.max(u128::from(at.0) * self.flow_rate) + bits;
+        let packet = Packet {
+            bytes,
+            entered: at,
+            through: Some(of_flow.busy_until),
+            account: self.account,
+        };
+        of_flow.packets.push_back(packet);
+    }
+
+    /// The oldest packet of a flow came out.
+    #[must_use]
+    pub fn left(&mut self, at: SimTime, flow: u64) -> Vec<String> {
+        self.looks += 1;
+        let Some(of_flow) = self.flows.get_mut(&flow) else {
+            return vec![format!(
+                "a packet of connection {} came out that never went in, or was lost when the link was cut",
+                flow / 2
+            )];
+        };
+        let packet = of_flow.packets.pop_front();
+        if of_flow.packets.is_empty() {
+            self.flows.swap_remove(&flow);
+        }
+        let Some(packet) = packet else { return Vec::new() };
+        self.all_out += packet.bytes;
+        let mut violations = Vec::new();
+        let through = u128::from(at.since(SimTime(self.latency)));
+        let too_early = at.0 < self.latency;
+        if let Some(earliest) = packet.through
+            && (too_early || through * self.flow_rate < earliest)
+        {
+            violations.push(format!(
+                "a packet of {} bytes went in at {} ns and came out at {} ns; at {} bit/s and with a latency of {} ns it cannot before {} ns",
+                packet.bytes,
+                packet.entered.0,
+                at.0,
+                self.flow_rate,
+                self.latency,
+                earliest.div_ceil(self.flow_rate) + u128::from(self.latency)
+            ));
+        }
+        if packet.account != self.account {
+            return violations;
+        }
+        self.left += u128::from(packet.bytes);
+        while self.to_pass.get(1).is_some_and(|(before, _)| *before < self.left) {
+            self.to_pass.pop_front();
+        }
+        if let Some((before, begins)) = self.to_pass.front().copied()
+            && violations.is_empty()
+        {
+            let earliest = begins + (self.left - before) * BYTE;
+            if through * self.rate < earliest {
+                violations.push(format!(
+                    "{} bytes had come out at {} ns; at {} bit/s, with a latency of {} ns, and with what had gone in, so many cannot before \
+                     {} ns",
+                    self.left,
+                    at.0,
+                    self.rate,
+                    self.latency,
+                    earliest.div_ceil(self.rate) + u128::from(self.latency)
+                ));
+            }
+        }
+        violations
+    }
+
+    /// The link reports what it carried in an interval.
+    #[must_use]
+    pub fn reported(&mut self, bytes: u64) -> Vec<String> {
+        self.looks += 1;
+        self.reported += bytes;
+        if self.reported <= self.all_in {
+            return Vec::new();
+        }
+        vec![format!(
+            "the link says that it carried {} bytes so far, {} had gone in",
+            self.reported, self.all_in
+        )]
+    }
+
+    /// The end of the run, after the link's last word.
+    #[must_use]
+    pub fn end(&mut self) -> Vec<String> {
+        self.looks += 1;
+        if self.all_out <= self.reported {
+            return Vec::new();
+        }
+        vec![format!(
+            "the link says that it carried {} bytes in all, {} came out",
+            self.reported, self.all_out
+        )]
+    }
+
+    /// How often it was looked at since the last call.
+    pub fn take_looks(&mut self) -> u64 {
+        std::mem::take(&mut self.looks)
+    }
+}
+
+/// Bits per second that one TCP connection keeps: segment / round trip * sqrt(3/2) / sqrt(loss). The squares are compared, so that the
+/// root is taken once. None where nothing is lost, or the way takes no time.
+fn one_connection_keeps(round_trip: u64, loss_per_million: u32) -> Option<u128> {
+    if loss_per_million == 0 || round_trip == 0 {
+        return None;
+    }
+    let (segment, trip) = (SEGMENT_BYTES * BYTE, u128::from(round_trip));
+    let squared = segment * segment / (trip * trip) * 1_500_000 / u128::from(loss_per_million);
+    // Rounded up: never below what a link may have rounded to.
+    Some(squared.isqrt() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A byte a microsecond, after a millisecond.
+    fn way() -> Way {
+        Way::new(8_000_000, 1_000_000, 0)
+    }
+
+    fn us(us: u64) -> SimTime {
+        SimTime(us * 1_000)
+    }
+
+    #[test]
+    fn packets_in_their_time_pass() {
+        let mut way = way();
+        way.entered(us(0), 2, 100);
+        way.entered(us(10), 2, 100);
+        assert_eq!(way.left(us(1_100), 2), Vec::<String>::new());
+        assert_eq!(way.left(us(1_200), 2), Vec::<String>::new());
+        // Shared fairly: both are through when both are.
+        way.entered(us(5_000), 2, 1_000);
+        way.entered(us(5_000), 4, 1_000);
+        assert!(way.left(us(8_000), 4).is_empty());
+        assert!(way.left(us(8_000), 2).is_empty());
+        assert!(way.reported(2_200).is_empty());
+        assert!(way.end().is_empty());
+        assert_eq!(way.take_looks(), 6);
+    }
+
+    #[test]
+    fn a_packet_without_latency_or_faster_than_the_rate_is_found() {
+        for (left, found) in [(1_100_000, 0), (1_099_999, 1), (100_000, 1), (1_000_000, 1)] {
+            let mut way = way();
+            way.entered(us(0), 2, 100);
+            assert_eq!(way.left(SimTime(left), 2).len(), found, "{left}");
+        }
+    }
+
+    #[test]
+    fn a_saturated_second_a_twentieth_too_fast_is_found_though_a_minute_is_not_full() {
+        // 50 connections at once, each no faster than the link: only their sum is.
+        let mut way = way();
+        for flow in 0..50 {
+            way.entered(us(0), flow, 20_000);
+        }
+        let mut found = 0;
+        for flow in 0..50 {
+            // Shared fairly by all, they end together, after 0.95 s in place of 1 s.
+            found += way.left(us(951_000), flow).len();
+        }
+        assert!(found > 0);
+    }
+
+    #[test]
+    fn a_connection_faster_than_tcp_keeps_under_loss_is_found() {
+        // 0.1 % at 40 ms round trip: 11.3 Mbit/s, whatever the link has.
+        let mut way = Way::new(100_000_000, 20_000_000, 1_000);
+        way.entered(us(0), 2, 1_000_000);
+        assert_eq!(way.left(us(20_000 + 80_000), 2).len(), 1);
+        let mut way = Way::new(100_000_000, 20_000_000, 1_000);
+        way.entered(us(0), 2, 1_000_000);
+        assert!(way.left(us(20_000 + 708_000), 2).is_empty());
+    }
+
+    #[test]
+    fn what_never_went_in_or_was_lost_is_found() {
+        let mut way = way();
+        assert_eq!(way.left(us(9), 2).len(), 1);
+        way.entered(us(10), 2, 100);
+        way.cleared();
+        assert_eq!(way.left(us(1_110), 2).len(), 1);
+        way.entered(us(2_000), 4, 100);
+        assert!(way.left(us(3_100), 4).is_empty());
+    }
+
+    #[test]
+    fn a_change_is_judged_by_what_went_in_after_it() {
+        let mut way = way();
+        way.entered(us(0), 2, 100);
+        way.changed(16_000_000, 500_000, 0);
+        way.entered(us(50), 2, 100);
+        assert!(way.left(us(600), 2).is_empty());
+        assert_eq!(way.left(us(599), 2).len(), 1);
+    }
+
+    #[test]
+    fn a_report_of_more_or_less_than_passed_is_found() {
+        let mut one = way();
+        one.entered(us(0), 2, 100);
+        assert_eq!(one.reported(101).len(), 1);
+        let mut less = way();
+        less.entered(us(0), 2, 100);
+        assert!(less.left(us(1_100), 2).is_empty());
+        assert!(less.reported(99).is_empty());
+        assert_eq!(less.end().len(), 1);
+    }
+}

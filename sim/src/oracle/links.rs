@@ -1,0 +1,149 @@
+//! Links: judged by what the world saw at their doors, and by what they report.
+
+use std::collections::BTreeMap;
+
+use datapath::SimTime;
+
+use super::Oracle;
+use crate::invariants::links_take_their_time::Way;
+use crate::invariants::{cut_links_carry_nothing, links_keep_their_rate, links_take_their_time};
+use crate::link::LinkChange;
+use crate::link::door::{AtDoor, Seen};
+use crate::spec::LinkSpec;
+
+/// A link as the specification has it, and what was seen of it.
+pub(super) struct LinkTrack {
+    pub name: String,
+    bits_per_second: u64,
+    /// End of the last interval that it reported, by direction.
+    before: [SimTime; 2],
+    /// End of the last interval in which it carried something.
+    pub busy: Option<SimTime>,
+    ways: [Way; 2],
+    /// Since when it is cut.
+    cut: Option<SimTime>,
+    /// Flows that lost packets to a cut, and when.
+    lost: BTreeMap<u64, SimTime>,
+    /// Packets that came out.
+    out: u64,
+}
+
+impl LinkTrack {
+    pub fn new(spec: &LinkSpec) -> LinkTrack {
+        let way = || Way::new(spec.bits_per_second, spec.latency, spec.loss_per_million);
+        LinkTrack {
+            name: spec.name.clone(),
+            bits_per_second: spec.bits_per_second,
+            before: [SimTime::ZERO; 2],
+            busy: None,
+            ways: [way(), way()],
+            cut: None,
+            lost: BTreeMap::new(),
+            out: 0,
+        }
+    }
+
+    fn changed(&mut self, at: SimTime, change: LinkChange) {
+        match change {
+            LinkChange::Cut => {
+                self.cut.get_or_insert(at);
+                for way in &mut self.ways {
+                    self.lost.extend(way.flows().map(|flow| (flow, at)));
+                    way.cleared();
+                }
+            }
+            LinkChange::Restore => self.cut = None,
+            LinkChange::Degrade {
+                bits_per_second,
+                latency,
+                loss_per_million,
+            } => {
+                self.bits_per_second = self.bits_per_second.max(bits_per_second);
+                for way in &mut self.ways {
+                    way.changed(bits_per_second, latency, loss_per_million);
+                }
+            }
+        }
+    }
+}
+
+impl Oracle {
+    /// Takes in what was seen at the links' doors.
+    pub fn links(&mut self, seen: &[Seen]) {
+        for Seen { at, link, what } in seen {
+            let Some(track) = self.links.get_mut(*link as usize) else {
+                continue;
+            };
+            match what {
+                // What is offered to a link that is cut is lost.
+                AtDoor::In { flow, .. } if track.cut.is_some() => {
+                    track.lost.insert(*flow, *at);
+                }
+                AtDoor::In { back, flow, bytes } => track.ways[usize::from(*back)].entered(*at, *flow, *bytes),
+                AtDoor::Out { back, flow } => {
+                    track.out += 1;
+                    let cut = cut_links_carry_nothing::check(&track.name, *at, track.cut, *flow);
+                    let way = &mut track.ways[usize::from(*back)];
+                    if !cut.is_empty() {
+                        self.ledger.check(cut_links_carry_nothing::LAW, *at, None, cut);
+                    } else if let (Some(lost), false) = (track.lost.get(flow), way.has(*flow)) {
+                        let lost = cut_links_carry_nothing::check_lost(&track.name, *at, *lost, *flow);
+                        self.ledger.check(cut_links_carry_nothing::LAW, *at, None, lost);
+                    } else {
+                        let early = way.left(*at, *flow);
+                        if !early.is_empty() {
+                            let named = early.into_iter().map(|text| format!("link {}: {text}", track.name));
+                            self.ledger
+                                .check(links_take_their_time::LAW, *at, None, named.collect());
+                        }
+                    }
+                }
+                AtDoor::Gone { .. } => track.ways.iter_mut().for_each(Way::new_account),
+                AtDoor::Changed(change) => track.changed(*at, *change),
+            }
+        }
+    }
+
+    /// A link reports what it carried.
+    pub(super) fn link_use(&mut self, at: SimTime, link: u32, back: bool, (from, to): (SimTime, SimTime), bytes: u64) {
+        let Some(track) = self.links.get_mut(link as usize) else {
+            return;
+        };
+        let direction = usize::from(back);
+        let used = links_keep_their_rate::Use {
+            name: &track.name,
+            bits_per_second: track.bits_per_second,
+            before: track.before[direction],
+            from,
+            to,
+            bytes,
+        };
+        let violations = links_keep_their_rate::check(&used);
+        self.ledger.check(links_keep_their_rate::LAW, at, None, violations);
+        track.before[direction] = track.before[direction].max(to);
+        if bytes > 0 {
+            track.busy = track.busy.max(Some(to));
+        }
+        let named = |text| format!("link {}: {text}", track.name);
+        let violations: Vec<String> = track.ways[direction].reported(bytes).into_iter().map(named).collect();
+        if !violations.is_empty() {
+            self.ledger.check(links_take_their_time::LAW, at, None, violations);
+        }
+    }
+
+    /// The end of the run: the links' own sums, and how often they were looked at.
+    pub(super) fn finish_links(&mut self) {
+        let at = self.now;
+        for track in &mut self.links {
+            let mut looks = 0;
+            for way in &mut track.ways {
+                let violations = way.end().into_iter().map(|text| format!("link {}: {text}", track.name));
+                let violations: Vec<String> = violations.collect();
+                self.ledger.check(links_take_their_time::LAW, at, None, violations);
+                looks += way.take_looks();
+            }
+            self.ledger.looked(links_take_their_time::LAW, looks);
+            self.ledger.looked(cut_links_carry_nothing::LAW, track.out);
+        }
+    }
+}
