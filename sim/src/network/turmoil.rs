@@ -324,7 +324,7 @@ pub(crate) fn run(
     // The links' last word, in one more tick.
     if !engine.is_stopped() {
         for link in 0..links {
-            engine.put_in(machines + link, Entry::Link(link as u32, LinkEvent::Sample));
+            engine.put_last(machines + link, Entry::Link(link as u32, LinkEvent::Sample));
             engine.wires().wake(machines + link);
         }
         sim.step()
