@@ -362,6 +362,18 @@ pub enum Body {
         batch: u64,
         /// Parts that it has of the batch after that.
         parts: u32,
+        /// How large a batch may become: its cache has to hold several.
+        batch_bytes: u64,
+    },
+    /// The process server's cache has no room for what came: nothing more is taken in of the machine until it is welcomed anew, and what
+    /// is not acknowledged then has to be sent again.
+    CacheFull {
+        /// The machine.
+        vm: VmId,
+        /// The size of the cache's disk.
+        capacity: u64,
+        /// Bytes that did not fit.
+        wanted: u64,
     },
     /// Part of a batch; the payload holds journal records.
     Changes {

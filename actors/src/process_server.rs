@@ -1,7 +1,7 @@
 //! A process server: the gateway between agents and their target. It receives, caches on its disk, compresses, seals and sends on
 //! (facts §1.1); it discovers vCenter's machines and pushes the Mobility service.
 //!
-//! The way through it: `intake` (agents, port 9443: into the cache, then acknowledged) -> `sealing` (jobs of the compute port)
+//! The way through it: `intake` (agents, port 9443: into the cache where `room` has some, then acknowledged) -> `sealing` (jobs of the compute port)
 //! -> `delivery` (to storage on 443 or to a master target on 9444; tags in order). `errands` are discovery and push installation.
 //! It serves both directions alike: what lies at the end of a protection is its target's business.
 //!
@@ -9,18 +9,19 @@
 //! to the target sends the stored ciphertext again and never seals anew, unless the target fenced its epoch.
 //!
 //! Our model, where the documentation is silent: three disks are copied at a time per process server (the documentation does not say
-//! per what); batches of one machine are sealed side by side but tagged in order. Left out: throttling by cache level, alerts, TLS.
+//! per what); batches of one machine are sealed side by side but tagged in order. Left out: health alerts, TLS.
 
 mod delivery;
 mod errands;
 mod intake;
+mod room;
 mod sealing;
 mod stream;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::seal::{Epoch, Nonces};
-use datapath::{Blob, DiskId, VmId};
+use datapath::{Blob, DiskId, SimTime, VmId};
 
 use crate::facts::{BacklogPlace, Fact};
 use crate::messages::{Body, Command, Component, PORT_MANAGEMENT, Protection, Reply};
@@ -75,6 +76,10 @@ pub struct ProcessServer {
     early: Vec<(ConnId, Greeting)>,
     caching: BTreeMap<u64, Caching>,
     jobs: BTreeMap<u64, sealing::Job>,
+    /// Machines of which a full cache refused something.
+    refused: BTreeSet<VmId>,
+    /// When it was last said that the cache is full.
+    said_full: Option<SimTime>,
     /// Machines of which something may be ready to be sealed.
     ready: BTreeSet<VmId>,
     next_key: u64,
@@ -107,6 +112,8 @@ impl ProcessServer {
             early: Vec::new(),
             caching: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            said_full: None,
             ready: BTreeSet::new(),
             next_key: 0,
             targets: BTreeMap::new(),
@@ -309,6 +316,8 @@ impl ProcessServer {
             return self.reply(id, Ok(Reply::Done));
         };
         stream.handing_over = Some(id);
+        stream.refused = None;
+        self.refused.remove(&vm);
         if let Some(conn) = stream.agent.take() {
             self.agents.remove(&conn);
             self.env.close(conn);
@@ -347,11 +356,13 @@ impl ProcessServer {
         self.caching.retain(|_, caching| caching.vm() != vm);
         self.copying.retain(|(disk, _)| disk.vm != vm);
         self.copy_queue.retain(|(disk, _)| disk.vm != vm);
+        self.refused.remove(&vm);
         if let Some(conn) = stream.agent {
             self.agents.remove(&conn);
             self.env.close(conn);
         }
         self.grant_copies();
+        self.give_room();
     }
 
     fn ask_epochs(&mut self, vm: VmId) {

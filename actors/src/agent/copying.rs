@@ -281,7 +281,7 @@ impl Replication {
         let mut size = 0;
         let covered;
         if copy.aggregate_bytes > 0 {
-            covered = copy.aggregate_bytes.min(AGGREGATE_PIECE_BYTES);
+            covered = copy.aggregate_bytes.min(AGGREGATE_PIECE_BYTES.min(self.batch_room));
             copy.aggregate_bytes -= covered;
             let summary = Summary {
                 disk,
@@ -341,10 +341,13 @@ impl Replication {
         let Some(copy) = self.copies.get_mut(&disk) else {
             return false;
         };
-        let done = copy.next >= copy.bytes.div_ceil(EXTENT_BYTES) && copy.asked.is_empty() && copy.checking.is_empty();
-        if !done {
+        if copy.next < copy.bytes.div_ceil(EXTENT_BYTES) {
             // Another stretch without anything used may just have been skipped.
             return self.saved.protection.copy == CopyMode::Used;
+        }
+        // A piece that is not acknowledged may have been refused: it is sent again, and the copy ends after it.
+        if !copy.asked.is_empty() || !copy.checking.is_empty() || !copy.unacknowledged.is_empty() {
+            return false;
         }
         copy.highest = copy.highest.max(self.last);
         copy.ended = true;

@@ -89,6 +89,10 @@ pub(super) struct Replication {
     pub copies: BTreeMap<DiskId, DiskCopy>,
     /// Bytes sent and not acknowledged.
     pub unacknowledged: u64,
+    /// How large a batch may become for the process server's cache.
+    pub batch_room: u64,
+    /// The process server's cache had no room: its size, and the bytes that did not fit. Nothing is sent until it welcomes anew.
+    pub refused: Option<(u64, u64)>,
     pub draining: Draining,
     /// The mark of the last batch that the process server has whole.
     pub last_mark: Option<Mark>,
@@ -176,6 +180,8 @@ impl Replication {
             sending: None,
             copies: BTreeMap::new(),
             unacknowledged: 0,
+            batch_room: u64::MAX,
+            refused: None,
             draining: Draining::No,
             last_mark: None,
             stopped: false,
@@ -380,7 +386,7 @@ impl Replication {
             );
         }
         let free = self.marks.is_empty() && self.quiescing.is_none() && self.agreed;
-        let full = self.uncut_bytes >= self.spec.batch_bytes.max(1);
+        let full = self.uncut_bytes >= self.spec.batch_bytes.min(self.batch_room).max(1);
         if free && (full || self.is_late()) && self.durable > self.saved.last_cut().1 {
             self.cut(self.durable, self.durable_at, None);
         }

@@ -55,6 +55,7 @@ impl Replication {
 
     fn disconnected(&mut self) {
         self.greeted = false;
+        self.refused = None;
         self.sending = None;
         self.unacknowledged = 0;
         self.copies_disconnected();
@@ -62,7 +63,16 @@ impl Replication {
 
     fn received(&mut self, Frame { body, .. }: Frame) {
         match body {
-            Body::Welcome { batch, parts, .. } => self.welcomed(batch, parts),
+            Body::Welcome {
+                batch,
+                parts,
+                batch_bytes,
+                ..
+            } => {
+                self.batch_room = batch_bytes;
+                self.welcomed(batch, parts);
+            }
+            Body::CacheFull { capacity, wanted, .. } => self.cache_is_full(capacity, wanted),
             Body::ChangesCached { batch, part, .. } => {
                 let sending = self.sending.as_mut().filter(|sending| sending.cut.batch == batch);
                 if let Some(size) = sending.and_then(|sending| sending.unacknowledged.remove(&part)) {
@@ -73,12 +83,31 @@ impl Replication {
             Body::BatchCached { batch, .. } => self.batch_cached(batch),
             other => self.copy_frame(other),
         }
+        if self.refused.is_some() && self.session.owed() == 0 {
+            // What was taken in before is acknowledged still; the word that there is room is owed all the same.
+            self.session.owe(&self.env);
+        }
         self.pump();
+    }
+
+    /// What is not acknowledged was refused, or comes behind what was: all of it is sent again once there is room. Should the word of
+    /// that be lost, silence ends the session and a new greeting tries again.
+    fn cache_is_full(&mut self, capacity: u64, wanted: u64) {
+        self.refused = Some((capacity, wanted));
+        self.sending = None;
+        self.unacknowledged = 0;
+        self.session.settle_all();
     }
 
     fn welcomed(&mut self, batch: u64, parts: u32) {
         self.session.settled();
+        if self.greeted {
+            // Welcomed anew: all that is not acknowledged is sent again from here.
+            self.session.settle_all();
+            self.unacknowledged = 0;
+        }
         self.greeted = true;
+        self.refused = None;
         self.batches_cached(batch);
         if !self.agreed {
             self.agreed = true;
@@ -137,7 +166,7 @@ impl Replication {
 
     /// Sends what may be sent: batches first, for recovery points wait for them.
     pub fn pump(&mut self) {
-        if !self.greeted || self.stopped {
+        if !self.greeted || self.stopped || self.refused.is_some() {
             return;
         }
         if self.sending.is_none()

@@ -347,6 +347,7 @@ impl ProcessServer {
         self.deliver_blocked(machine);
         self.seal_more();
         self.handed_over(vm);
+        self.give_room();
     }
 
     fn on_segment_put(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind) {
@@ -445,6 +446,7 @@ impl ProcessServer {
         self.deliver(vm);
         self.seal_more();
         self.handed_over(vm);
+        self.give_room();
     }
 
     fn on_copy_end_put(&mut self, disk: DiskId, number: u32) {

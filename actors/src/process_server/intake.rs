@@ -1,10 +1,10 @@
 //! The agents' side: greet, take in parts of batches and pieces of copies, and acknowledge them once they are durable in the cache.
 
 use bytes::Bytes;
-use datapath::disk::Files;
+use datapath::disk::{DiskError, Files};
 use datapath::{Blob, DiskId, VmId};
 
-use super::stream::{Batch, BatchEnding, Copy, Piece, Sealing, Stream};
+use super::stream::{Arriving, Batch, BatchEnding, Copy, Piece, Refused, Sealing, Stream};
 use super::{CACHED, ProcessServer, served_file};
 use crate::messages::{Body, Protection};
 use crate::ports::{ConnId, Frame, Token};
@@ -221,26 +221,40 @@ impl ProcessServer {
             self.drop_unfinished(vm, copy);
         }
         self.go_on_after(vm, cached);
-        let Some(stream) = self.streams.get(&vm) else { return };
-        let (batch, parts) = (stream.whole, stream.parts.len() as u32);
-        self.env.send(conn, Body::Welcome { vm, batch, parts });
+        self.welcome(vm);
+    }
+
+    /// Says what there is of the machine, and takes in what comes after it.
+    pub(super) fn welcome(&mut self, vm: VmId) {
+        self.refused.remove(&vm);
+        let batch_bytes = self.batch_bytes();
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        stream.refused = None;
+        let (batch, parts) = (stream.whole, stream.arriving.parts.len() as u32);
+        let welcome = Body::Welcome {
+            vm,
+            batch,
+            parts,
+            batch_bytes,
+        };
+        self.tell(vm, welcome);
     }
 
     /// Another process server had batches up to this one, and has stored them.
     fn go_on_after(&mut self, vm: VmId, cached: u64) {
-        let Some(stream) = self.streams.get_mut(&vm).filter(|s| s.whole < cached) else {
+        if self.streams.get(&vm).is_none_or(|stream| stream.whole >= cached) {
             return;
-        };
-        let files = self.env.files();
-        for part in 0..stream.parts.len() as u32 {
-            files.remove(&stream.part_file(stream.whole + 1, part));
         }
-        stream.cached_bytes -= stream.parts.drain(..).sum::<u64>();
-        stream.whole = cached;
+        self.drop_arriving(vm);
+        if let Some(stream) = self.streams.get_mut(&vm) {
+            stream.whole = cached;
+        }
     }
 
-    /// A new copy voids an unfinished batch and what is left of older copies.
-    fn drop_unfinished(&mut self, vm: VmId, copy: u32) {
+    /// Drops what has come of a batch that is not whole: its agent still has it.
+    pub(super) fn drop_arriving(&mut self, vm: VmId) {
         let Some(stream) = self.streams.get_mut(&vm) else {
             return;
         };
@@ -249,7 +263,19 @@ impl ProcessServer {
         for file in files.list(&stream.batch_folder(stream.whole + 1)) {
             files.remove(&file);
         }
-        stream.cached_bytes -= stream.parts.drain(..).sum::<u64>();
+        stream.cached_bytes -= stream.arriving.parts.iter().sum::<u64>();
+        stream.arriving = Arriving::default();
+        self.caching
+            .retain(|_, c| matches!(c, Caching::Piece { .. }) || c.vm() != vm);
+    }
+
+    /// A new copy voids an unfinished batch and what is left of older copies.
+    fn drop_unfinished(&mut self, vm: VmId, copy: u32) {
+        self.drop_arriving(vm);
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let files = self.env.files();
         let old: Vec<DiskId> = stream
             .copies
             .iter()
@@ -273,7 +299,7 @@ impl ProcessServer {
         self.give_back_window(target, sent);
         self.caching.retain(|_, c| match c {
             Caching::Piece { disk, copy: number, .. } => disk.vm != vm || *number >= copy,
-            other => other.vm() != vm,
+            Caching::Part { .. } | Caching::End { .. } => true,
         });
         self.jobs.retain(|_, job| {
             let void = job.is_copy_before(vm, copy);
@@ -286,18 +312,27 @@ impl ProcessServer {
         self.copy_queue
             .retain(|(disk, number)| disk.vm != vm || *number >= copy);
         self.grant_copies();
+        self.give_room();
     }
 
     fn on_part(&mut self, vm: VmId, batch: u64, part: u32, records: Blob) {
         let Some(stream) = self.streams.get(&vm) else { return };
-        if batch <= stream.whole || (batch == stream.whole + 1 && (part as usize) < stream.parts.len()) {
+        let next = batch == stream.whole + 1;
+        if batch <= stream.whole || (next && (part as usize) < stream.arriving.parts.len()) {
             return self.tell(vm, Body::ChangesCached { vm, batch, part });
         }
-        let name = stream.part_file(batch, part);
-        let bytes = records.size;
-        if self.put(vm, &name, records) {
-            self.flush(vec![name], Caching::Part { vm, batch, part, bytes });
+        // Out of turn: it comes behind something that was refused, or is on its way to the disk already.
+        if stream.refused.is_some() || !next || part != stream.arriving.taken {
+            return;
         }
+        let (name, bytes) = (stream.part_file(batch, part), records.size);
+        if !self.put(vm, &name, records) {
+            return self.refuse(vm, Refused::Changes(bytes));
+        }
+        if let Some(stream) = self.streams.get_mut(&vm) {
+            stream.arriving.taken += 1;
+        }
+        self.flush(vec![name], Caching::Part { vm, batch, part, bytes });
     }
 
     fn on_end(&mut self, vm: VmId, ending: BatchEnding, last_part: Option<Blob>) {
@@ -306,30 +341,35 @@ impl ProcessServer {
         if batch <= stream.whole {
             return self.tell(vm, Body::BatchCached { vm, batch });
         }
-        let mut names = Vec::new();
-        let mut bytes = 0;
-        if let Some(records) = last_part {
-            let name = stream.part_file(batch, ending.parts - 1);
-            bytes = records.size;
-            if !self.put(vm, &name, records) {
-                return;
-            }
-            names.push(name);
+        let arriving = &stream.arriving;
+        let in_turn = batch == stream.whole + 1 && arriving.taken + u32::from(last_part.is_some()) == ending.parts;
+        if stream.refused.is_some() || !in_turn || arriving.end_taken {
+            return;
         }
-        let Some(stream) = self.streams.get(&vm) else { return };
-        let name = stream.end_file(batch);
+        let (end_file, part_file) = (
+            stream.end_file(batch),
+            stream.part_file(batch, ending.parts.saturating_sub(1)),
+        );
         let end = postcard::to_stdvec(&ending).expect("an ending always encodes");
-        if self.put(vm, &name, Blob::real(end)) {
-            names.push(name);
-            self.flush(
-                names,
-                Caching::End {
-                    vm,
-                    ending,
-                    last_part: bytes,
-                },
-            );
+        let bytes = last_part.as_ref().map_or(0, |records| records.size);
+        let wanted = bytes + end.len() as u64;
+        let mut names = Vec::new();
+        if let Some(records) = last_part {
+            if !self.put(vm, &part_file, records) {
+                return self.refuse(vm, Refused::Changes(wanted));
+            }
+            names.push(part_file);
         }
+        if !self.put(vm, &end_file, Blob::real(end)) {
+            names.iter().for_each(|name| self.env.files().remove(name));
+            return self.refuse(vm, Refused::Changes(wanted));
+        }
+        names.push(end_file);
+        if let Some(stream) = self.streams.get_mut(&vm) {
+            stream.arriving.end_taken = true;
+        }
+        let last_part = bytes;
+        self.flush(names, Caching::End { vm, ending, last_part });
     }
 
     fn on_piece(&mut self, disk: DiskId, number: u32, part: u32, records: Blob) {
@@ -359,11 +399,12 @@ impl ProcessServer {
             }
             return;
         }
-        let bytes = records.size;
-        let name = stream.piece_file(disk, number, part);
-        if !self.put(disk.vm, &name, records) {
-            // The disk refused it; the agent will send it again.
+        let (name, bytes) = (stream.piece_file(disk, number, part), records.size);
+        if stream.refused.is_some() {
             return;
+        }
+        if !self.has_room_for_copies(bytes) || !self.put(disk.vm, &name, records) {
+            return self.refuse(disk.vm, Refused::Copy(bytes));
         }
         if let Some(stream) = self.streams.get_mut(&disk.vm)
             && let Some(copy) = stream.copies.get_mut(&disk)
@@ -386,17 +427,21 @@ impl ProcessServer {
         }
     }
 
-    /// Writes a file of the cache; false where the disk refuses.
+    /// Writes a file of the cache; false, and nothing of it is left, where the disk refuses.
     fn put(&mut self, vm: VmId, name: &str, content: Blob) -> bool {
         let files = self.env.files();
         if files.len(name).is_some() {
             files.remove(name);
         }
         let tail = tail_of(&content);
-        let written = files.append(name, content).and_then(|_| files.append(name, tail));
-        let ok = written.is_ok();
-        self.complain(vm, written.err());
-        ok
+        let Err(error) = files.append(name, content).and_then(|_| files.append(name, tail)) else {
+            return true;
+        };
+        files.remove(name);
+        if !matches!(error, DiskError::Full { .. }) {
+            self.complain(vm, Some(error));
+        }
+        false
     }
 
     fn flush(&mut self, names: Vec<String>, caching: Caching) {
@@ -416,30 +461,13 @@ impl ProcessServer {
         };
         match caching {
             Caching::Part { batch, part, bytes, .. } => {
-                if batch == stream.whole + 1 && part as usize == stream.parts.len() {
-                    stream.parts.push(bytes);
-                    stream.cached_bytes += bytes;
-                    self.tell(vm, Body::ChangesCached { vm, batch, part });
+                if batch == stream.whole + 1 {
+                    stream.arriving.early.insert(part, bytes);
                 }
             }
             Caching::End { ending, last_part, .. } => {
-                let batch = ending.batch;
-                if batch == stream.whole + 1 {
-                    let bytes = stream.parts.drain(..).sum::<u64>() + last_part;
-                    stream.cached_bytes += last_part;
-                    stream.whole = batch;
-                    stream.batches.insert(
-                        batch,
-                        Batch {
-                            ending,
-                            bytes,
-                            state: Sealing::Cached,
-                            tag_sent: false,
-                        },
-                    );
-                    let protection = stream.protection.protection;
-                    self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
-                    self.tell(vm, Body::BatchCached { vm, batch });
+                if ending.batch == stream.whole + 1 {
+                    stream.arriving.end = Some((ending, last_part));
                 }
             }
             Caching::Piece { disk, copy, part } => {
@@ -450,9 +478,43 @@ impl ProcessServer {
                 }
             }
         }
+        self.arrived(vm);
         self.ready.insert(vm);
         self.seal_more();
         self.handed_over(vm);
+    }
+
+    /// Acknowledges the parts that are durable without a gap, and the batch where those and its end are.
+    fn arrived(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let (mut told, batch) = (Vec::new(), stream.whole + 1);
+        let arriving = &mut stream.arriving;
+        while let Some(bytes) = arriving.early.remove(&(arriving.parts.len() as u32)) {
+            let part = arriving.parts.len() as u32;
+            arriving.parts.push(bytes);
+            stream.cached_bytes += bytes;
+            told.push(Body::ChangesCached { vm, batch, part });
+        }
+        let durable = arriving.parts.len() as u32 == arriving.taken;
+        if let Some((ending, last_part)) = arriving.end.take_if(|_| durable) {
+            let bytes = arriving.parts.iter().sum::<u64>() + last_part;
+            stream.arriving = Arriving::default();
+            stream.cached_bytes += last_part;
+            stream.whole = batch;
+            let whole = Batch {
+                ending,
+                bytes,
+                state: Sealing::Cached,
+                tag_sent: false,
+            };
+            stream.batches.insert(batch, whole);
+            let protection = stream.protection.protection;
+            self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
+            told.push(Body::BatchCached { vm, batch });
+        }
+        told.into_iter().for_each(|body| self.tell(vm, body));
     }
 
     /// Says something to the machine's agent, if it is there; what it misses it asks for when it comes back.
@@ -603,9 +665,10 @@ impl Stream {
             .and_then(|b| postcard::from_bytes::<u64>(&b.bytes).ok());
         self.whole = self.batches.keys().next_back().copied().max(done).unwrap_or(0);
         let batch = self.whole + 1;
-        while files.len(&self.part_file(batch, self.parts.len() as u32)).is_some() {
-            let bytes = size(&self.part_file(batch, self.parts.len() as u32));
-            self.parts.push(bytes);
+        while files.len(&self.part_file(batch, self.arriving.taken)).is_some() {
+            let bytes = size(&self.part_file(batch, self.arriving.taken));
+            self.arriving.taken += 1;
+            self.arriving.parts.push(bytes);
             self.cached_bytes += bytes;
         }
     }

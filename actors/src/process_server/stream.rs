@@ -24,8 +24,10 @@ pub(super) struct Stream {
     pub(super) copy: u32,
     /// The last batch that is whole and durable in the cache.
     pub(super) whole: u64,
-    /// Parts of the batch after it, that are durable; and their sizes.
-    pub(super) parts: Vec<u64>,
+    /// The batch after it, as far as it has come.
+    pub(super) arriving: Arriving,
+    /// What the cache had no room for: nothing more of the machine is taken in until there is.
+    pub(super) refused: Option<Refused>,
     /// Whole batches that are not yet stored, by number.
     pub(super) batches: BTreeMap<u64, Batch>,
     /// Copies that are not yet stored, by disk.
@@ -37,6 +39,38 @@ pub(super) struct Stream {
     pub(super) cached_bytes: u64,
     /// What was logged of it last.
     pub(super) logged_bytes: u64,
+}
+
+/// What a full cache refused first of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Part of a batch, of so many bytes.
+    Changes(u64),
+    /// A piece of a copy, of so many bytes.
+    Copy(u64),
+}
+
+impl Refused {
+    pub(super) fn bytes(self) -> u64 {
+        match self {
+            Refused::Changes(bytes) | Refused::Copy(bytes) => bytes,
+        }
+    }
+}
+
+/// A batch that is not whole: parts are taken in one after the other, so that nothing is missing below what was.
+#[derive(Default)]
+pub(super) struct Arriving {
+    /// Parts that are in the cache, durable or not.
+    pub(super) taken: u32,
+    /// Sizes of those that are durable, from the first.
+    pub(super) parts: Vec<u64>,
+    /// Sizes of those that became durable before one below them did.
+    pub(super) early: BTreeMap<u32, u64>,
+    /// The end is in the cache, durable or not.
+    pub(super) end_taken: bool,
+    /// The end, once it is durable, with the size of the part that came in its frame.
+    pub(super) end: Option<(BatchEnding, u64)>,
 }
 
 /// How a batch ends; kept beside its parts in the cache.
@@ -112,7 +146,8 @@ impl Stream {
             handing_over: None,
             copy: 0,
             whole: 0,
-            parts: Vec::new(),
+            arriving: Arriving::default(),
+            refused: None,
             batches: BTreeMap::new(),
             copies: BTreeMap::new(),
             nonces: BTreeMap::new(),

@@ -1,0 +1,178 @@
+//! Room in the cache: who may fill it, who waits, and what gives way.
+//!
+//! Below 20 % free the product throttles replication (facts §1.6); how is not documented. Here (our model) copies are held back then, for
+//! they can wait, while batches are taken in as long as they fit: recovery points wait for them, and so do the journals at the sources.
+//! Who was refused is told so, sends nothing more, and is welcomed anew once there is room: batches first, then copies.
+//!
+//! What is whole drains by itself. What is not does not: where parts of unfinished batches are all that the cache holds, those of others give
+//! way to one machine's. So that this is rare, agents are told to cut their batches to a quarter of the cache.
+
+use datapath::VmId;
+
+use super::ProcessServer;
+use super::stream::Refused;
+use crate::facts::{Fact, Severity};
+use crate::messages::Body;
+
+/// Copies leave a share of the cache free: one part of so many (facts §1.6: 20 %).
+const KEPT_FREE: u64 = 5;
+/// No batch should take more than one part of so many of the cache (our model).
+const BATCHES: u64 = 4;
+/// Between two alerts of a full cache (our model).
+const ALERT_EVERY: u64 = 15 * 60 * 1_000_000_000;
+
+impl ProcessServer {
+    /// How large a batch may become.
+    pub(super) fn batch_bytes(&self) -> u64 {
+        self.env.files().usage().1 / BATCHES
+    }
+
+    fn free(&self) -> u64 {
+        let (used, capacity) = self.env.files().usage();
+        capacity.saturating_sub(used)
+    }
+
+    /// Whether a batch waits for room that it can ever have.
+    fn changes_wait(&self) -> bool {
+        let capacity = self.env.files().usage().1;
+        let waits = |vm: &VmId| match self.streams.get(vm).and_then(|stream| stream.refused) {
+            Some(Refused::Changes(bytes)) => bytes <= capacity,
+            _ => false,
+        };
+        self.refused.iter().any(waits)
+    }
+
+    /// Whether a piece of a copy may be taken in.
+    pub(super) fn has_room_for_copies(&self, bytes: u64) -> bool {
+        let capacity = self.env.files().usage().1;
+        let left = self.free().checked_sub(bytes);
+        let throttled = || left.is_none_or(|left| left < capacity / KEPT_FREE);
+        !self.changes_wait() && (!throttled() || (left.is_some() && self.is_empty()))
+    }
+
+    /// Nothing of any machine is in the cache.
+    fn is_empty(&self) -> bool {
+        self.caching.is_empty() && self.streams.values().all(|stream| stream.cached_bytes == 0)
+    }
+
+    /// Whether something in the cache is on its way to a target.
+    fn drains(&self) -> bool {
+        let drains = |stream: &super::stream::Stream| {
+            !stream.batches.is_empty() || stream.copies.values().any(|copy| !copy.pieces.is_empty())
+        };
+        !self.caching.is_empty() || self.streams.values().any(drains)
+    }
+
+    /// The cache has no room for something of a machine.
+    pub(super) fn refuse(&mut self, vm: VmId, refused: Refused) {
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        stream.refused = Some(refused);
+        self.refused.insert(vm);
+        let (used, capacity) = self.env.files().usage();
+        let wanted = refused.bytes();
+        self.tell(vm, Body::CacheFull { vm, capacity, wanted });
+        let now = self.env.now();
+        if self.said_full.is_none_or(|said| now.since(said) >= ALERT_EVERY) {
+            self.said_full = Some(now);
+            let (severity, what) = match refused {
+                Refused::Changes(_) => (Severity::Critical, "part of a batch"),
+                Refused::Copy(_) => (Severity::Warning, "a piece of a copy, which leaves a fifth free"),
+            };
+            let text = format!(
+                "the cache of the process server is full: {used} of {capacity} bytes are used, and {what} of {wanted} bytes has to wait"
+            );
+            self.alert(vm, severity, text);
+        }
+        self.give_room();
+    }
+
+    fn alert(&self, vm: VmId, severity: Severity, text: String) {
+        self.env.fact(Fact::Alert {
+            vm: Some(vm),
+            severity,
+            code: String::new(),
+            text,
+        });
+    }
+
+    /// Welcomes those that wait for room, as far as there is some.
+    pub(super) fn give_room(&mut self) {
+        if self.refused.is_empty() {
+            return;
+        }
+        let mut given = self.give_room_to_changes();
+        if !given && !self.drains() {
+            self.make_room();
+            given = self.give_room_to_changes();
+        }
+        if given || self.changes_wait() {
+            return;
+        }
+        let mut promised = 0;
+        for vm in self.refused.clone() {
+            let Some(Refused::Copy(bytes)) = self.streams.get(&vm).and_then(|stream| stream.refused) else {
+                continue;
+            };
+            if self.has_room_for_copies(promised + bytes) {
+                promised += bytes;
+                self.welcome(vm);
+            }
+        }
+    }
+
+    fn give_room_to_changes(&mut self) -> bool {
+        let mut free = self.free();
+        let before = self.refused.len();
+        for vm in self.refused.clone() {
+            if let Some(Refused::Changes(bytes)) = self.streams.get(&vm).and_then(|stream| stream.refused)
+                && bytes <= free
+            {
+                free -= bytes;
+                self.welcome(vm);
+            }
+        }
+        self.refused.len() < before
+    }
+
+    /// Nothing drains, and nobody who waits gets in: what is there of unfinished batches gives way to the first that waits with one.
+    fn make_room(&mut self) {
+        let of_batch = |vm: &&VmId| {
+            let refused = self.streams.get(vm).and_then(|stream| stream.refused);
+            matches!(refused, Some(Refused::Changes(_)))
+        };
+        let Some(first) = self.refused.iter().find(of_batch).copied() else {
+            return;
+        };
+        let arrives = |vm: &VmId| self.streams[vm].arriving.taken > 0;
+        let others: Vec<VmId> = self
+            .streams
+            .keys()
+            .copied()
+            .filter(|vm| *vm != first && arrives(vm))
+            .collect();
+        for vm in &others {
+            self.drop_arriving(*vm);
+            let unsent = self.streams.get(vm).is_some_and(|stream| stream.refused.is_none());
+            if unsent {
+                // It would go on behind what was dropped.
+                self.welcome(*vm);
+            }
+        }
+        if !others.is_empty() {
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(&first) else {
+            return;
+        };
+        let wanted = stream.arriving.parts.iter().sum::<u64>() + stream.refused.map_or(0, Refused::bytes);
+        stream.refused = Some(Refused::Changes(u64::MAX));
+        let capacity = self.env.files().usage().1;
+        self.drop_arriving(first);
+        let text = format!(
+            "the cache of the process server is too small: it has {capacity} bytes, and a batch of the machine needs at least {wanted}"
+        );
+        self.alert(first, Severity::Critical, text);
+    }
+}
