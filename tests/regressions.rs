@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 8] = [
+const REGRESSIONS: [(&str, &[u64]); 10] = [
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
     ("disable-and-enable", &[1]),
     ("discards", &[]),
     ("early-checksums", &[1]),
+    ("flush-storm", &[1]),
+    ("idle-guest", &[1]),
     ("site-power-cycle", &[1]),
     ("torn-batch", &[1, 2]),
     ("two-disks-power-cut", &[1, 2, 4, 5, 6]),
@@ -30,6 +32,16 @@ fn what_once_failed_passes_and_every_point_is_judged() {
             assert!(points["made"].as_u64().expect("a count") >= 3, "{name}: {points}");
             assert_eq!(points["made"], points["verified"], "{name}");
         }
+    }
+}
+
+/// Those that ask how long something waits are run on both networks.
+#[test]
+fn what_waits_is_sent_in_time_on_the_other_network_too() {
+    let out = folder();
+    for name in ["flush-storm", "idle-guest"] {
+        let scenario = format!("scenarios/regressions/{name}.toml");
+        pass(&scenario, &out.path().join(name), &["--network", "turmoil"]);
     }
 }
 

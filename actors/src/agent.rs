@@ -56,6 +56,8 @@ const MARK: u32 = 5;
 const APP_MARK: u32 = 6;
 /// A record has waited long enough to become durable.
 const FLUSH_DUE: u32 = 7;
+/// Something may have waited long enough to be cut into a batch.
+const CUT_DUE: u32 = 10;
 /// A flush of the journal; the key is its number.
 const FLUSH: u32 = 8;
 /// Checksums are compared; the key is the job's.
@@ -132,6 +134,7 @@ impl Agent {
                 self.with(Replication::app_mark_due)
             }
             Input::Timer(Token { what: FLUSH_DUE, key }) if key == self.generation => self.with(Replication::flush_due),
+            Input::Timer(Token { what: CUT_DUE, key }) if key == self.generation => self.with(Replication::cut_due),
             Input::Flushed(Token { what: FLUSH, key }) => self.with(|replication| replication.flushed(key)),
             Input::Done(Token { what: CHECKED, key }, output) => {
                 self.with(|replication| replication.checked(key, output));

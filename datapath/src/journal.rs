@@ -101,6 +101,8 @@ pub struct Journal {
     last: WriteSeq,
     low_water: WriteSeq,
     backlog_bytes: u64,
+    /// Bytes of all records ever.
+    appended_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -119,6 +121,8 @@ struct Entry {
     position: u64,
     len: u64,
     size: u64,
+    /// Bytes of all records ever, up to this one.
+    appended_bytes: u64,
 }
 
 /// What [`Journal::open`] found.
@@ -170,6 +174,7 @@ impl Journal {
             last: WriteSeq::START,
             low_water: WriteSeq::START,
             backlog_bytes: 0,
+            appended_bytes: 0,
         }
     }
 
@@ -244,14 +249,16 @@ impl Journal {
             };
             let size = record.size(len as u64);
             if seq > self.low_water {
+                self.backlog_bytes += size;
+                self.appended_bytes += size;
                 self.records.push_back(Entry {
                     seq,
                     file: number,
                     position: file.len,
                     len: len as u64,
                     size,
+                    appended_bytes: self.appended_bytes,
                 });
-                self.backlog_bytes += size;
             }
             file.len += len as u64;
             file.size += size;
@@ -321,12 +328,15 @@ impl Journal {
             },
         )?;
         debug_assert_eq!(position, file.len, "nobody else writes to the journal");
+        self.backlog_bytes += size;
+        self.appended_bytes += size;
         self.records.push_back(Entry {
             seq,
             file: file.number,
             position,
             len,
             size,
+            appended_bytes: self.appended_bytes,
         });
         file.len += len;
         file.size += size;
@@ -334,7 +344,6 @@ impl Journal {
         if self.unflushed.last() != Some(&file.name) {
             self.unflushed.push(file.name.clone());
         }
-        self.backlog_bytes += size;
         self.last = seq;
         Ok(())
     }
@@ -360,6 +369,16 @@ impl Journal {
     #[must_use]
     pub fn backlog_bytes(&self) -> u64 {
         self.backlog_bytes
+    }
+
+    /// Bytes (as the world counts them) of records after `seq`, of those above the low-water mark.
+    #[must_use]
+    pub fn bytes_after(&self, seq: WriteSeq) -> u64 {
+        let upto = self.records.partition_point(|entry| entry.seq <= seq);
+        match upto.checked_sub(1).and_then(|last| self.records.get(last)) {
+            Some(last) => self.appended_bytes - last.appended_bytes,
+            None => self.backlog_bytes,
+        }
     }
 
     /// Records after `after` and up to `through`, as many as fit `max_size` (at least one if there is one); those of one file at most.

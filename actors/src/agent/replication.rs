@@ -14,7 +14,7 @@ use datapath::{DiskId, Grain, SimTime, WriteSeq};
 use super::copying::DiskCopy;
 use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
-use super::{APP_MARK, FLUSH, FLUSH_DUE, MARK, PS};
+use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS};
 use crate::facts::Fact;
 use crate::messages::{Boot, Local, Protection};
 use crate::ports::{Env, TimerId, Token};
@@ -81,10 +81,11 @@ pub(super) struct Replication {
     /// Since when an app-consistent point is being made.
     quiescing: Option<SimTime>,
     mark_timer: Option<TimerId>,
-    /// Bytes journalled since the last cut.
-    uncut_bytes: u64,
-    /// When the first of them was.
+    /// Nothing that waits to be cut was written before; none where nothing waits.
     uncut_since: Option<SimTime>,
+    cut_timer: bool,
+    /// Writes at which a batch was full and not yet durable.
+    full_at: VecDeque<WriteSeq>,
     pub sending: Option<Sending>,
     pub copies: BTreeMap<DiskId, DiskCopy>,
     /// Bytes sent and not acknowledged.
@@ -175,8 +176,9 @@ impl Replication {
             marks: VecDeque::new(),
             quiescing: None,
             mark_timer: None,
-            uncut_bytes: 0,
             uncut_since: None,
+            cut_timer: false,
+            full_at: VecDeque::new(),
             sending: None,
             copies: BTreeMap::new(),
             unacknowledged: 0,
@@ -191,6 +193,9 @@ impl Replication {
         };
         if !replication.saved.copied {
             replication.begin_copies();
+        }
+        if replication.last > replication.saved.last_cut().1 {
+            replication.wait_to_be_cut(env.now());
         }
         replication.session.start(env);
         replication.set_mark_timer();
@@ -243,14 +248,17 @@ impl Replication {
     pub fn wrote(&mut self, record: &Record) {
         let Some(seq) = record.seq() else { return };
         self.last = self.last.max(seq);
-        let before = self.journal.backlog_bytes();
         if let Err(error) = self.journal.append(&*self.env.files(), record) {
             self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
             return;
         }
-        self.uncut_since.get_or_insert_with(|| self.env.now());
-        self.uncut_bytes += self.journal.backlog_bytes().saturating_sub(before);
-        if !self.flush_timer {
+        self.wait_to_be_cut(self.env.now());
+        let ends = self.full_at.back().copied().unwrap_or_default();
+        if self.journal.bytes_after(ends.max(self.saved.last_cut().1)) >= self.batch_bytes() {
+            // What is made durable here is a full batch, however long the disk takes for it.
+            self.full_at.push_back(seq);
+            self.flush();
+        } else if !self.flush_timer {
             self.flush_timer = true;
             self.env.timer(
                 FLUSH_AFTER,
@@ -365,10 +373,12 @@ impl Replication {
         let Some(since) = self.quiescing.take() else { return };
         if ok && self.saved.copied && seq >= self.saved.last_cut().1 {
             self.mark(seq, Consistency::App, since);
+        } else {
+            self.cut_what_is_durable();
         }
     }
 
-    fn cut_what_is_durable(&mut self) {
+    pub fn cut_what_is_durable(&mut self) {
         while let Some(mark) = self.marks.front().copied().filter(|mark| mark.seq <= self.durable) {
             self.marks.pop_front();
             self.saved.points += 1;
@@ -385,17 +395,62 @@ impl Replication {
                 }),
             );
         }
-        let free = self.marks.is_empty() && self.quiescing.is_none() && self.agreed;
-        let full = self.uncut_bytes >= self.spec.batch_bytes.min(self.batch_room).max(1);
-        if free && (full || self.is_late()) && self.durable > self.saved.last_cut().1 {
+        let mut full = false;
+        while self.full_at.front().is_some_and(|seq| *seq <= self.durable) {
+            self.full_at.pop_front();
+            full = true;
+        }
+        // A mark that waits lies past what is durable. One that is being made could lie before it.
+        let free = self.quiescing.is_none() && self.agreed;
+        let late = self.marks.is_empty() && self.is_late();
+        let (_, before) = self.saved.last_cut();
+        if free && self.durable > before && (full || self.is_full(before) || late) {
             self.cut(self.durable, self.durable_at, None);
         }
+    }
+
+    fn batch_bytes(&self) -> u64 {
+        self.spec.batch_bytes.min(self.batch_room).max(1)
+    }
+
+    /// Whether what is durable and not cut fills a batch.
+    fn is_full(&self, before: WriteSeq) -> bool {
+        let bytes = self.journal.bytes_after(before) - self.journal.bytes_after(self.durable);
+        bytes >= self.batch_bytes()
     }
 
     /// Whether something waits to be cut for so long that the network should have it. Fleets are not cut by time.
     fn is_late(&self) -> bool {
         let waits = self.uncut_since.map_or(0, |since| self.env.now().since(since));
         self.saved.copied && waits >= CUT_AFTER && self.env.grain() != Grain::Aggregate
+    }
+
+    /// Something waits to be cut, and nothing of it was written before `since`.
+    fn wait_to_be_cut(&mut self, since: SimTime) {
+        let since = *self.uncut_since.get_or_insert(since);
+        if !self.cut_timer && self.env.grain() != Grain::Aggregate {
+            self.cut_timer = true;
+            let token = Token {
+                what: CUT_DUE,
+                key: self.generation,
+            };
+            let due = since.after(CUT_AFTER);
+            self.env.timer(due.since(self.env.now()), token);
+        }
+    }
+
+    /// Something may have waited long enough to be cut, whether the guest flushes or not.
+    pub fn cut_due(&mut self) {
+        self.cut_timer = false;
+        let Some(since) = self.uncut_since else { return };
+        if self.env.now().since(since) < CUT_AFTER {
+            self.wait_to_be_cut(since);
+            return;
+        }
+        if self.durable < self.last {
+            self.flush();
+        }
+        self.cut_what_is_durable();
     }
 
     fn cut(&mut self, last: WriteSeq, time: CutTime, mark: Option<Mark>) {
@@ -409,8 +464,10 @@ impl Replication {
             mark,
         };
         self.saved.cuts.push(cut);
-        self.uncut_bytes = 0;
-        self.uncut_since = (self.last > last).then(|| self.env.now());
+        self.uncut_since = None;
+        if self.last > last {
+            self.wait_to_be_cut(time.at);
+        }
         self.env.fact(Fact::BatchCut {
             vm: self.spec.vm.vm,
             protection: self.saved.protection.protection,

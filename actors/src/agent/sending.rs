@@ -121,6 +121,7 @@ impl Replication {
         if let Some(cut) = self.saved.cuts.first().copied() {
             self.begin_batch(cut, parts);
         }
+        self.cut_what_is_durable();
         self.greet_copies();
         self.report_if_drained();
     }

@@ -15,7 +15,7 @@ use datapath::{Blob, Class, Content, DiskId, Extent, Grain, SimTime};
 
 use super::*;
 use crate::guest::Guest;
-use crate::messages::{PORT_REPLICATION, Policy};
+use crate::messages::{PORT_REPLICATION, Policy, Records};
 use crate::ports::{ActorId, ConnId, NetEvent, World, volume_name};
 use crate::process_server::ProcessServer;
 use crate::spec::{ComponentKind, GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
@@ -479,6 +479,66 @@ fn a_cut_link_delays_points_and_loses_none() {
         .collect();
     assert!(marks.iter().zip(1..).all(|((_, mark), n)| mark.point == n));
     assert!(marks.iter().any(|(at, mark)| at.since(mark.marked) > 300 * SECOND));
+}
+
+/// Batches that were cut: when, and which writes.
+fn batches_of(estate: &Estate) -> Vec<(SimTime, WriteSeq, WriteSeq, bool)> {
+    let facts = estate.bench.facts().into_iter();
+    let cuts = facts.filter_map(|(at, fact)| match fact {
+        Fact::BatchCut { first, last, mark, .. } => Some((at, first, last, mark.is_some())),
+        _ => None,
+    });
+    cuts.collect()
+}
+
+#[test]
+fn what_has_waited_for_30_s_is_cut_though_the_guest_is_quiet() {
+    for grain in [Grain::Real, Grain::Extent] {
+        // One write, between two marks, and nothing more.
+        let estate = estate(grain, writes(1, 0), 1 << 30);
+        estate.protect();
+        estate.bench.run_seconds(60);
+        let seq = WriteSeq(2);
+        let run = estate
+            .bench
+            .volume_read(&volume_name(DISK, "source"), Extent(0), 1)
+            .remove(0);
+        let records = vec![Record::Change { seq, disk: DISK, run }];
+        let wrote = estate.bench.now();
+        estate.bench.give(
+            estate.agent,
+            Input::Local(Local::Wrote {
+                records: Records(records),
+            }),
+        );
+        estate.bench.run_seconds(40);
+        let batches = batches_of(&estate);
+        let (at, _, last, marked) = batches.last().copied().unwrap();
+        assert_eq!((last, marked), (seq, false), "{batches:?}");
+        assert!(at.since(wrote) <= 31 * SECOND, "cut after {} ns", at.since(wrote));
+        // It is at the target, not at the source.
+        assert_eq!(estate.stored.borrow().tags.last().unwrap().1.last, seq);
+    }
+}
+
+#[test]
+fn no_batch_is_larger_than_its_bound_by_more_than_a_write_however_slow_the_disk() {
+    // Ten writes of 10 KiB a second, a disk that takes a minute for a flush, and batches of at most 4 MiB.
+    let estate = estate(Grain::Extent, writes(8_000, SECOND / 10), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(60);
+    estate.bench.flush_time.set(60 * SECOND);
+    estate.bench.run_seconds(600);
+    let record = 12_288 + datapath::journal::RECORD_HEADER_BYTES as u64;
+    for (_, first, last, _) in batches_of(&estate) {
+        let bytes = (last.0 + 1 - first.0) * record;
+        assert!(
+            bytes <= (4 << 20) + 4 * record,
+            "writes {} to {}: {bytes}",
+            first.0,
+            last.0
+        );
+    }
 }
 
 #[test]

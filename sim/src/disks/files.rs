@@ -32,6 +32,8 @@ struct Content {
     len: u64,
     size: u64,
     durable: u64,
+    /// Up to here it is durable, or a flush is under way that makes it so.
+    flushing: u64,
 }
 
 /// How far a file was written when a flush of it was asked for.
@@ -71,18 +73,19 @@ impl MachineFiles {
         }
     }
 
-    /// What a flush of the file would make durable now, and how many bytes (as the world counts them) that is. A file that is not
-    /// there has nothing to flush.
+    /// Begins a flush of the file: what it will make durable, and how many bytes (as the world counts them) the disk has to write for
+    /// it; what flushes under way write already is not written again. A file that is not there has nothing to flush.
     #[must_use]
-    pub fn flush_point(&self, file: &str) -> Option<(FlushPoint, u64)> {
-        let state = self.state.borrow();
-        let content = state.files.get(file)?;
-        let unflushed = content
+    pub fn begin_flush(&self, file: &str) -> Option<(FlushPoint, u64)> {
+        let mut state = self.state.borrow_mut();
+        let content = state.files.get_mut(file)?;
+        let waiting = content
             .parts
             .iter()
             .rev()
-            .take_while(|part| part.position >= content.durable);
-        let bytes = unflushed.map(|part| part.size).sum();
+            .take_while(|part| part.position >= content.flushing);
+        let bytes = waiting.map(|part| part.size).sum();
+        content.flushing = content.len;
         let point = FlushPoint {
             file: file.to_owned(),
             generation: content.generation,
@@ -126,6 +129,7 @@ impl MachineFiles {
             content.cut(end, &self.spill)?;
             *used += content.size;
             content.durable = content.len;
+            content.flushing = content.len;
         }
         Ok(())
     }
@@ -170,6 +174,7 @@ impl Content {
         }
         self.len = self.len.min(end);
         self.durable = self.durable.min(end);
+        self.flushing = self.flushing.min(end);
         Ok(())
     }
 
@@ -246,6 +251,7 @@ impl Files for MachineFiles {
             len: piece.len(),
             size: blob.size,
             durable: piece.len(),
+            flushing: piece.len(),
             parts: vec![Part {
                 position: 0,
                 piece,
@@ -404,7 +410,7 @@ mod tests {
                 let bytes: Vec<u8> = (0..*len).map(|i| (i * 31 + n) as u8).collect();
                 disk.append("f", Blob::real(bytes.clone())).unwrap();
                 written.extend(bytes);
-                if *flush { flushes.push((disk.flush_point("f").unwrap().0, written.len())); }
+                if *flush { flushes.push((disk.begin_flush("f").unwrap().0, written.len())); }
             }
             // Some flushes complete before the cut, in order.
             let complete = late.min(flushes.len());
@@ -423,10 +429,37 @@ mod tests {
     }
 
     #[test]
+    fn what_a_flush_under_way_writes_is_not_written_again() {
+        let disk = disk();
+        disk.append("f", Blob::real(vec![1; 100])).unwrap();
+        let (first, bytes) = disk.begin_flush("f").unwrap();
+        assert_eq!(bytes, 100);
+        disk.append("f", Blob::modelled(vec![1; 10], 1_000)).unwrap();
+        let (second, bytes) = disk.begin_flush("f").unwrap();
+        assert_eq!(bytes, 1_000);
+        assert_eq!(disk.begin_flush("f").unwrap().1, 0);
+        assert_eq!(disk.durable("f"), Some(0));
+        disk.flushed(&first);
+        assert_eq!(disk.durable("f"), Some(100));
+        disk.flushed(&second);
+        assert_eq!(disk.durable("f"), Some(110));
+        // A cut takes what is under way with it: what is written then is written anew.
+        disk.append("f", Blob::real(vec![2; 50])).unwrap();
+        disk.begin_flush("f").unwrap();
+        disk.power_cut(&mut crate::random::stream(1, "m", 1, "cut")).unwrap();
+        let left = disk.len("f").unwrap();
+        disk.append("f", Blob::real(vec![3; 7])).unwrap();
+        let (point, bytes) = disk.begin_flush("f").unwrap();
+        assert_eq!(bytes, 7);
+        disk.flushed(&point);
+        assert_eq!(disk.durable("f"), Some(left + 7));
+    }
+
+    #[test]
     fn a_flush_of_what_was_replaced_says_nothing_of_what_is_there_now() {
         let disk = disk();
         disk.append("f", Blob::real(vec![1; 100])).unwrap();
-        let (point, bytes) = disk.flush_point("f").unwrap();
+        let (point, bytes) = disk.begin_flush("f").unwrap();
         assert_eq!(bytes, 100);
         disk.remove("f");
         disk.append("f", Blob::real(vec![2; 100])).unwrap();

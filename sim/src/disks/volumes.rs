@@ -36,6 +36,10 @@ struct Attached {
     settled: u64,
     unflushed: VecDeque<Unflushed>,
     unflushed_bytes: u64,
+    /// Writes since it was put in place that are durable, or that a flush under way makes so.
+    flushing: u64,
+    /// Bytes of unflushed writes that no flush under way writes.
+    waiting_bytes: u64,
 }
 
 /// How far a volume was written when a flush of it was asked for.
@@ -101,6 +105,8 @@ impl Volumes {
             settled: 0,
             unflushed: VecDeque::new(),
             unflushed_bytes: 0,
+            flushing: 0,
+            waiting_bytes: 0,
         };
         volumes.insert(name.to_owned(), attached);
     }
@@ -164,17 +170,19 @@ impl Volumes {
         volumes.get_mut(name).map(|attached| attached.write(self.grain, run))
     }
 
-    /// What a flush of the volume would make durable now, and how many bytes that is.
+    /// Begins a flush of the volume: what it will make durable, and how many bytes the disk has to write for it; what flushes under way
+    /// write already is not written again.
     #[must_use]
-    pub fn flush_point(&self, name: &str) -> Option<(FlushPoint, u64)> {
-        let volumes = self.volumes.borrow();
-        let attached = volumes.get(name)?;
+    pub fn begin_flush(&self, name: &str) -> Option<(FlushPoint, u64)> {
+        let mut volumes = self.volumes.borrow_mut();
+        let attached = volumes.get_mut(name)?;
+        attached.flushing = attached.settled + attached.unflushed.len() as u64;
         let point = FlushPoint {
             volume: name.to_owned(),
             generation: attached.generation,
-            writes: attached.settled + attached.unflushed.len() as u64,
+            writes: attached.flushing,
         };
-        Some((point, attached.unflushed_bytes))
+        Some((point, std::mem::take(&mut attached.waiting_bytes)))
     }
 
     /// A flush is complete.
@@ -210,6 +218,7 @@ impl Attached {
         let bytes = run.bytes();
         self.unflushed.push_back(Unflushed { before, bytes });
         self.unflushed_bytes += bytes;
+        self.waiting_bytes += bytes;
         while self.unflushed_bytes > CACHE_BYTES && self.settle_one() {}
         Ok(())
     }
@@ -220,6 +229,10 @@ impl Attached {
         };
         self.settled += 1;
         self.unflushed_bytes -= oldest.bytes;
+        if self.settled > self.flushing {
+            self.flushing = self.settled;
+            self.waiting_bytes -= oldest.bytes;
+        }
         true
     }
 
@@ -245,6 +258,8 @@ impl Attached {
         self.settled += self.unflushed.len() as u64;
         self.unflushed.clear();
         self.unflushed_bytes = 0;
+        self.flushing = self.settled;
+        self.waiting_bytes = 0;
         Ok(())
     }
 

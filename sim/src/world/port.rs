@@ -135,11 +135,11 @@ impl World for Engine {
         let (mut files, mut volumes, mut bytes) = (Vec::new(), Vec::new(), 0);
         for name in names {
             if let Some(volume) = name.strip_prefix("volume:") {
-                if let Some((point, unflushed)) = self.volumes.flush_point(volume) {
+                if let Some((point, unflushed)) = self.volumes.begin_flush(volume) {
                     volumes.push(point);
                     bytes += unflushed;
                 }
-            } else if let Some((point, unflushed)) = state.files.flush_point(name) {
+            } else if let Some((point, unflushed)) = state.files.begin_flush(name) {
                 files.push(point);
                 bytes += unflushed;
             }
