@@ -1,0 +1,151 @@
+//! When a step begins.
+
+use actors::facts::Place;
+
+use super::Plan;
+use super::select::select;
+use crate::diagnose::{At, Located, Problem, did_you_mean, list};
+use crate::keys;
+use crate::model::{Condition, STATES, Which};
+use crate::reader::{Nanos, Reader};
+use crate::tree::{Node, Value};
+
+impl Plan<'_> {
+    /// When a step begins.
+    pub(super) fn begin(&self, table: &Reader<'_>) -> Vec<Condition> {
+        let mut begin = Vec::new();
+        if let Some(at) = table.get::<Nanos>("at") {
+            begin.push(Condition::At(at.value.0));
+        }
+        match table.node("after") {
+            Some(Node {
+                value: Value::Array(items),
+                ..
+            }) => {
+                for item in items {
+                    self.condition(table, item, &mut begin);
+                }
+            }
+            Some(node) => self.condition(table, node, &mut begin),
+            None if table.node("at").is_none() && !self.names.is_empty() => {
+                begin.push(Condition::Step(self.names.len() - 1, Which::These(Vec::new())));
+            }
+            None => {}
+        }
+        begin
+    }
+
+    fn condition(&self, table: &Reader<'_>, node: &Node, begin: &mut Vec<Condition>) {
+        let diagnosis = self.context.diagnosis;
+        match &node.value {
+            Value::Text(name) => {
+                let name = Located::new(name.clone(), node.at);
+                begin.extend(
+                    self.step_named(&name)
+                        .map(|step| Condition::Step(step, Which::These(Vec::new()))),
+                );
+            }
+            Value::Table(_) => {
+                let Some(condition) = Reader::of_node(diagnosis, &keys::CONDITION, node) else {
+                    return;
+                };
+                self.condition_table(&condition, node.at, begin);
+            }
+            other => diagnosis.push(
+                Problem::new(
+                    node.at,
+                    "wrong value for `after`",
+                    format!("this is {}", other.kind()),
+                )
+                .help("accepted: a step's name, a condition such as { vm = \"all\", state = \"protected\" }, or a list of them")
+                .help(if table.node("at").is_none() { "for a time of the run, use `at`" } else { "" }),
+            ),
+        }
+    }
+
+    fn condition_table(&self, condition: &Reader<'_>, at: At, begin: &mut Vec<Condition>) {
+        let diagnosis = self.context.diagnosis;
+        let named = condition.one_or_more::<String>("vm");
+        let which = match named.as_slice() {
+            [] => Which::Each,
+            [only] if only.value == "each" => Which::Each,
+            _ => Which::These(select(self.context, self.vms, &named)),
+        };
+        let before = begin.len();
+        let problems = diagnosis.count();
+        if let Some(step) = condition.get::<String>("step") {
+            let which = if named.is_empty() {
+                Which::These(Vec::new())
+            } else {
+                which.clone()
+            };
+            begin.extend(self.step_named(&step).map(|step| Condition::Step(step, which)));
+        }
+        if let Some(state) = condition.word("state", STATES) {
+            begin.push(Condition::State(which.clone(), state.value));
+        }
+        if let Some(points) = condition.get::<u64>("points_stored") {
+            begin.push(Condition::PointsStored(which.clone(), points.value));
+        }
+        if let Some(points) = condition.get::<u64>("points_processed") {
+            begin.push(Condition::PointsProcessed(which.clone(), points.value));
+        }
+        let places = [
+            ("on-premises", Place::OnPremises),
+            ("azure", Place::Azure),
+            ("test", Place::Test),
+        ];
+        if let Some(place) = condition.word("workload_up", &places) {
+            begin.push(Condition::WorkloadUp(which, place.value));
+        }
+        if let Some(name) = condition.get::<String>("registered") {
+            let servers = self.estate.servers.len();
+            let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
+            known.extend(self.vms.names());
+            begin.extend(self.context.find("server or machine", &name, &known).map(|index| {
+                if index < servers {
+                    Condition::ServerRegistered(index)
+                } else {
+                    Condition::AgentRegistered(index - servers)
+                }
+            }));
+        }
+        match begin.len() - before {
+            1 => {}
+            0 if diagnosis.count() > problems => {}
+            count => diagnosis.push(
+                Problem::new(
+                    at,
+                    "a condition waits for one thing",
+                    if count == 0 { "for nothing" } else { "for several" },
+                )
+                .help("one of `step`, `state`, `points_stored`, `points_processed`, `workload_up`, `registered`; several conditions make a list: after = [{ … }, { … }]"),
+            ),
+        }
+    }
+
+    fn step_named(&self, name: &Located<String>) -> Option<usize> {
+        let found = self
+            .names
+            .iter()
+            .position(|known| known.as_ref().is_some_and(|known| known.value == name.value));
+        if found.is_none() {
+            let earlier: Vec<&str> = self.names.iter().flatten().map(|known| known.value.as_str()).collect();
+            let mut problem = match self.all_names.iter().find(|known| known.value == name.value) {
+                Some(later) => Problem::new(
+                    name.at,
+                    format!("`{}` does not come before this step", name.value),
+                    "a step waits for steps before it",
+                )
+                .also(later.at, "it is here"),
+                None => Problem::new(name.at, format!("no step is called `{}`", name.value), "named here")
+                    .help(did_you_mean(&name.value, earlier.iter().copied())),
+            };
+            if !earlier.is_empty() {
+                problem = problem.help(format!("steps before this one: {}", list(earlier)));
+            }
+            self.context.diagnosis.push(problem);
+        }
+        found
+    }
+}

@@ -1,0 +1,68 @@
+//! What is expected.
+
+use super::select::select;
+use crate::diagnose::{Problem, list};
+use crate::keys;
+use crate::model::{Bound, Expect};
+use crate::read::Context;
+use crate::read::vms::Vms;
+use crate::reader::{Bytes, Nanos, Reader};
+
+pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Vec<Expect> {
+    let mut expects = Vec::new();
+    for table in file.tables("expect", &keys::EXPECT) {
+        let named = table.one_or_more::<String>("vm");
+        let chosen = if table.node("vm").is_none() {
+            (0..vms.vms.len()).collect()
+        } else {
+            select(context, vms, &named)
+        };
+        let problems = context.diagnosis.count();
+        let bounds = bounds(context, &table);
+        let misspelt = keys::EXPECT.keys.iter().any(|key| table.misspelt(key.name));
+        if bounds.is_empty() && context.diagnosis.count() == problems && !misspelt {
+            context.diagnosis.push(
+                Problem::new(table.at, "an expectation that expects nothing", "no bound here").help(format!(
+                    "it takes {}",
+                    list(keys::EXPECT.keys.iter().map(|key| key.name))
+                )),
+            );
+        }
+        expects.extend(bounds.into_iter().map(|what| Expect {
+            vms: chosen.clone(),
+            what,
+            line: context.line(table.key_at(what.key())),
+        }));
+    }
+    expects
+}
+
+fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {
+    let duration = |key| table.get::<Nanos>(key).map(|bound| bound.value.0);
+    let verified = table.get::<bool>("verified").filter(|verified| {
+        if !verified.value {
+            context.diagnosis.push(Problem::new(
+                verified.at,
+                "that a disk is wrong cannot be expected",
+                "true, or leave it out",
+            ));
+        }
+        verified.value
+    });
+    [
+        duration("rpo_below").map(Bound::RpoBelow),
+        duration("rto_below").map(Bound::RtoBelow),
+        duration("failover_within").map(Bound::FailoverWithin),
+        duration("lost_below").map(Bound::LostBelow),
+        table
+            .get::<Bytes>("lost_bytes_below")
+            .map(|bound| Bound::LostBytesBelow(bound.value.0)),
+        table
+            .get::<u64>("points_at_least")
+            .map(|bound| Bound::PointsAtLeast(bound.value)),
+        verified.map(|_| Bound::Verified),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}

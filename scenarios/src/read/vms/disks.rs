@@ -1,0 +1,217 @@
+//! The disks of a machine: generated, or images.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use datapath::SECTOR_BYTES;
+use datapath::image::ImageError;
+
+use crate::diagnose::{At, Located, Problem};
+use crate::keys;
+use crate::model::{Disk, Start};
+use crate::read::own_disks::OwnDisks;
+use crate::read::workload::{compressibility, random_bytes_of};
+use crate::read::{Context, unique};
+use crate::reader::{Bytes, Reader};
+use crate::units::show_size;
+
+/// Largest disk that a machine boots from (facts §3.8).
+const OS_DISK_MAX: u64 = 2048 << 30;
+/// Largest other disk (facts §3.5, from July 2017).
+const DATA_DISK_MAX: u64 = 4095 << 30;
+/// Most data disks of a machine (facts §3.8).
+const DATA_DISKS_MAX: usize = 64;
+
+pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&str>, own: &OwnDisks) -> Vec<Disk> {
+    let tables = table.tables("disk", &keys::DISK);
+    if table.node("disk").is_none() && !table.misspelt("disk") {
+        context.diagnosis.push(
+            Problem::new(table.at, "a machine needs at least one disk", "none here")
+                .help("[[vm.disk]]\nname = \"os\"\nsize = \"32 MiB\""),
+        );
+    }
+    if tables.len() > DATA_DISKS_MAX + 1 {
+        context.diagnosis.push(
+            Problem::new(
+                tables[DATA_DISKS_MAX + 1].at,
+                format!("{} disks on one machine", tables.len()),
+                "one too many",
+            )
+            .help("at most one disk that it boots from and 64 data disks (Site Recovery support matrix, 2018)"),
+        );
+    }
+    let mut names = Vec::new();
+    let mut disks = Vec::new();
+    for (index, disk) in tables.iter().enumerate() {
+        let name: Option<Located<String>> = disk.required("name");
+        names.extend(name.clone());
+        if let Some(name) = &name
+            && (name.value.is_empty()
+                || !name
+                    .value
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'))
+        {
+            context.diagnosis.push(Problem::new(
+                name.at,
+                "a disk's name becomes part of a file's name",
+                "letters, digits, - and _",
+            ));
+        }
+        let replaced = vm
+            .zip(name.as_ref())
+            .and_then(|(vm, name)| own.declared(vm, &name.value));
+        let place = DiskTable {
+            context,
+            table: disk,
+            boots: index == 0,
+        };
+        if let (Some(name), Some((bytes, start, class))) = (name, place.read(replaced)) {
+            disks.push(Disk {
+                name: name.value,
+                bytes,
+                start,
+                class,
+            });
+        }
+    }
+    unique(context.diagnosis, "disks of one machine", &names);
+    disks
+}
+
+struct DiskTable<'a> {
+    context: &'a Context<'a>,
+    table: &'a Reader<'a>,
+    boots: bool,
+}
+
+impl DiskTable<'_> {
+    fn read(&self, replaced: Option<&Located<PathBuf>>) -> Option<(u64, Start, datapath::Class)> {
+        let (context, table) = (self.context, self.table);
+        let size = table.get::<Bytes>("size");
+        let used = table.get::<Bytes>("used");
+        let class = compressibility(table);
+        let image = match replaced {
+            Some(path) => Some(path.clone()),
+            None => table
+                .get::<String>("image")
+                .map(|path| Located::new(context.folder.join(&path.value), path.at)),
+        };
+        if let Some(path) = image {
+            if replaced.is_none() {
+                table.forbid(&["used"], "an image says itself what is used");
+            }
+            let source = open_image(context, &path)?;
+            let bytes = source.bytes();
+            self.check_size(bytes, path.at);
+            if let Some(size) = size.filter(|size| replaced.is_none() && size.value.0 != bytes) {
+                context.diagnosis.push(
+                    Problem::new(
+                        size.at,
+                        format!("the disk's size is not the image's, {bytes} bytes"),
+                        format!("{} bytes", size.value.0),
+                    )
+                    .help("leave `size` out: it is the image's"),
+                );
+            }
+            let class = context.class_of_image(&source);
+            return Some((bytes, Start::Image(source), class));
+        }
+        if table.node("size").is_none() {
+            let _ = table.required::<Bytes>("size");
+        }
+        let size = size?;
+        let bytes = size.value.0;
+        if bytes == 0 || bytes % SECTOR_BYTES != 0 {
+            context.diagnosis.push(Problem::new(
+                size.at,
+                "not the size of a disk",
+                "a multiple of 512 bytes, more than 0",
+            ));
+        }
+        self.check_size(bytes, size.at);
+        let used_bytes = used.as_ref().map_or(0, |used| used.value.0);
+        if used_bytes > bytes {
+            context.diagnosis.push(Problem::new(
+                table.key_at("used"),
+                "more used than there is",
+                format!("the disk has {}", show_size(bytes)),
+            ));
+        }
+        let random_bytes = class.unwrap_or_else(random_bytes_of);
+        Some((
+            bytes,
+            Start::Generated {
+                used: used_bytes,
+                random_bytes,
+            },
+            context.class_of(random_bytes),
+        ))
+    }
+
+    fn check_size(&self, bytes: u64, at: At) {
+        let (max, what, rule) = if self.boots {
+            (
+                OS_DISK_MAX,
+                "a disk to boot from",
+                "the disk that a machine boots from: at most 2048 GB (Site Recovery support matrix, 2018)",
+            )
+        } else {
+            (
+                DATA_DISK_MAX,
+                "a data disk",
+                "a data disk: at most 4095 GB (deployment planner, from July 2017)",
+            )
+        };
+        if bytes > max {
+            self.context.diagnosis.push(
+                Problem::new(at, format!("{} is too large for {what}", show_size(bytes)), "too large").help(rule),
+            );
+        }
+    }
+}
+
+fn open_image(context: &Context<'_>, path: &Located<PathBuf>) -> Option<Arc<dyn datapath::image::Source>> {
+    let shown = path.value.display();
+    let problem = |title: String, label: &str| {
+        context
+            .diagnosis
+            .push(Problem::new(path.at, title, label).help("accepted: raw, qcow2, VMDK, VHD"));
+    };
+    match std::fs::metadata(&path.value) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            problem(format!("there is no image {shown}"), "no such file");
+            return None;
+        }
+        Err(error) => {
+            context.diagnosis.machine_failed();
+            problem(format!("cannot read the image {shown}: {error}"), "unreadable");
+            return None;
+        }
+        Ok(meta) if !meta.is_file() => {
+            problem(format!("{shown} is no file"), "not an image");
+            return None;
+        }
+        Ok(meta) if meta.len() == 0 => {
+            problem(format!("the image {shown} has 0 bytes"), "an empty file");
+            return None;
+        }
+        Ok(_) => {}
+    }
+    match datapath::image::open(&path.value) {
+        Ok(source) if source.bytes() == 0 => {
+            problem(format!("the image {shown} is a disk of 0 bytes"), "an empty disk");
+            None
+        }
+        Ok(source) => Some(source),
+        Err(ImageError::Unusable { why, .. }) => {
+            problem(format!("the image {shown} cannot be used: {why}"), "this image");
+            None
+        }
+        Err(ImageError::Machine { why, .. }) => {
+            context.diagnosis.machine_failed();
+            problem(format!("reading the image {shown} failed: {why}"), "this image");
+            None
+        }
+    }
+}
