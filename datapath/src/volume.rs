@@ -306,6 +306,9 @@ impl Volume {
     #[must_use]
     pub fn next_used(&self, from: Extent, max: u32) -> Option<(Extent, u32)> {
         let from = from.0;
+        if from >= self.extents() {
+            return None;
+        }
         let written = self
             .groups
             .range(from, self.extents())
@@ -324,6 +327,7 @@ impl Volume {
             (Some(a), None) => a,
             (None, b) => b?,
         };
+        // An image may have more than its disk.
         if start >= self.extents() {
             return None;
         }
@@ -350,6 +354,10 @@ impl Volume {
     /// As for [`Volume::read`].
     pub fn checksum(&self, start: Extent, extents: u32) -> Result<[u8; 16], VolumeError> {
         let mut hasher = blake3::Hasher::new();
+        let (_, end) = self.check(start, extents)?;
+        if self.next_used(start, 1).is_none_or(|(used, _)| used.0 >= end) {
+            return Ok(half(&hasher));
+        }
         for run in self.read(start, extents)? {
             match &run.content {
                 Content::Bytes(bytes) if is_zero(bytes) => {}
@@ -366,8 +374,12 @@ impl Volume {
                 }
             }
         }
-        Ok(hasher.finalize().as_bytes()[..16].try_into().expect("half of a hash"))
+        Ok(half(&hasher))
     }
+}
+
+fn half(hasher: &blake3::Hasher) -> [u8; 16] {
+    hasher.finalize().as_bytes()[..16].try_into().expect("half of a hash")
 }
 
 /// Stretches of extents that are not all zeros: first extent, and how many.

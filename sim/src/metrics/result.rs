@@ -326,7 +326,7 @@ pub struct RecoveredDisk {
     pub point: u64,
     /// Its size.
     pub bytes: u64,
-    /// BLAKE3 of its whole content, in hexadecimal; none in modelled grains.
+    /// The digest of its whole content, in hexadecimal: BLAKE3 over the BLAKE3 of each MiB; none in modelled grains.
     pub blake3: Option<String>,
     /// Whether every extent is what the guest had written at that point.
     pub verified: bool,

@@ -1,7 +1,8 @@
 //! Compares what a disk holds with what it should: in blocks of 1 MiB, so that a disk of any size takes a bounded amount of memory.
 //!
 //! Extents that the guest never wrote to are compared with the start's content byte for byte; those it wrote to by their print. Blocks are
-//! compared in parallel, results are joined in order: the answer does not depend on the number of threads.
+//! compared in parallel, results are joined in order: the answer does not depend on the number of threads. Blocks that are to hold
+//! nothing and of which the disk says that nothing was ever put there are right without a look: a disk costs by what is used of it.
 
 use datapath::volume::Volume;
 use datapath::{Content, EXTENT_BYTES, Extent, Grain, Run, WriteSeq};
@@ -13,9 +14,7 @@ use super::root::Used;
 
 /// Extents of a block.
 const BLOCK_EXTENTS: u64 = (ZEROS.len() as u64) / EXTENT_BYTES;
-/// Blocks that are in memory at a time, twice.
-const BLOCKS_AT_A_TIME: u64 = 16;
-/// Blocks whose results are in memory at a time, where the blocks themselves are not kept.
+/// Blocks whose results are in memory at a time.
 const RESULTS_AT_A_TIME: usize = 4096;
 /// Mismatches that are described.
 const DESCRIBED: usize = 3;
@@ -26,6 +25,8 @@ pub trait Held: Sync {
     fn bytes(&self) -> u64;
     /// Content of a range, in order, without gaps.
     fn read(&self, start: Extent, extents: u32) -> Result<Vec<Run>, String>;
+    /// The first extent at or after one that may hold something other than zeros.
+    fn next_used(&self, from: u64) -> Option<u64>;
 }
 
 impl Held for Volume {
@@ -34,6 +35,9 @@ impl Held for Volume {
     }
     fn read(&self, start: Extent, extents: u32) -> Result<Vec<Run>, String> {
         Volume::read(self, start, extents).map_err(|error| error.to_string())
+    }
+    fn next_used(&self, from: u64) -> Option<u64> {
+        Volume::next_used(self, Extent(from), 1).map(|(start, _)| start.0)
     }
 }
 
@@ -57,7 +61,8 @@ pub struct Comparison {
     pub described: Vec<String>,
     /// With [`Expect::Since`]: extents that hold something other than the newest version, and what.
     pub found: Vec<(u64, Print)>,
-    /// BLAKE3 of the whole disk, in the real grain, where it was asked for.
+    /// The digest of the whole disk, in the real grain, where it was asked for: BLAKE3 over the BLAKE3 of each MiB (the last may be
+    /// shorter).
     pub digest: Option<blake3::Hash>,
 }
 
@@ -122,86 +127,101 @@ pub fn compare_runs(history: &History, expect: Expect, runs: &[Run]) -> Comparis
 /// Compares a whole disk with what it should hold.
 #[must_use]
 pub fn compare_disk(history: &History, expect: Expect, disk: &dyn Held) -> Comparison {
-    let mut all = Comparison::default();
-    if !all.has_its_size(history, disk) {
-        return all;
-    }
-    let blocks = history.extents().div_ceil(BLOCK_EXTENTS);
-    for from in (0..blocks).step_by(RESULTS_AT_A_TIME) {
-        let to = (from + RESULTS_AT_A_TIME as u64).min(blocks);
-        let results: Vec<Comparison> = (from..to)
-            .into_par_iter()
-            .map(|block| compare_block(history, expect, disk, block * BLOCK_EXTENTS).1)
-            .collect();
-        results.into_iter().for_each(|result| all.join(result));
-    }
-    all
+    compare_blocks(history, expect, disk, None)
 }
 
-/// The same, with the disk's digest in the real grain: one group of blocks is hashed, in order, while the next is read and compared.
+/// The same, with the disk's digest in the real grain.
 #[must_use]
 pub fn compare_and_hash_disk(history: &History, expect: Expect, disk: &dyn Held) -> Comparison {
-    if history.grain != Grain::Real {
-        return compare_disk(history, expect, disk);
-    }
+    let digest = (history.grain == Grain::Real).then(blake3::Hasher::new);
+    compare_blocks(history, expect, disk, digest)
+}
+
+fn compare_blocks(
+    history: &History,
+    expect: Expect,
+    disk: &dyn Held,
+    mut digest: Option<blake3::Hasher>,
+) -> Comparison {
     let mut all = Comparison::default();
     if !all.has_its_size(history, disk) {
         return all;
     }
-    let mut hasher = blake3::Hasher::new();
-    let mut left = history.bytes;
-    let blocks = history.extents().div_ceil(BLOCK_EXTENTS);
-    let group = |from: u64| -> Vec<(Vec<Run>, Comparison)> {
-        let to = (from + BLOCKS_AT_A_TIME).min(blocks);
-        (from..to)
-            .into_par_iter()
-            .map(|block| compare_block(history, expect, disk, block * BLOCK_EXTENTS))
-            .collect()
-    };
-    let mut pending = group(0);
-    let mut next = BLOCKS_AT_A_TIME;
-    while !pending.is_empty() {
-        let (rest, following) = rayon::join(
-            || {
-                for (runs, _) in &pending {
-                    left = hash_runs(&mut hasher, runs, left);
-                }
-                left
-            },
-            || if next < blocks { group(next) } else { Vec::new() },
-        );
-        left = rest;
-        for (_, comparison) in std::mem::replace(&mut pending, following) {
-            all.join(comparison);
+    let hashed = digest.is_some();
+    let blank = blake3::hash(&ZEROS);
+    let mut next = 0;
+    while let Some(from) = next_block(history, disk, next) {
+        let mut blocks = vec![from];
+        while blocks.len() < RESULTS_AT_A_TIME
+            && let Some(block) = next_block(history, disk, blocks[blocks.len() - 1] + 1)
+        {
+            blocks.push(block);
         }
-        next += BLOCKS_AT_A_TIME;
+        let results: Vec<(Comparison, Option<blake3::Hash>)> = blocks
+            .par_iter()
+            .map(|block| compare_block(history, expect, disk, block * BLOCK_EXTENTS, hashed))
+            .collect();
+        for (block, (comparison, hash)) in blocks.into_iter().zip(results) {
+            skip(&mut all, &mut digest, blank, block - next);
+            if let (Some(digest), Some(hash)) = (&mut digest, hash) {
+                digest.update(hash.as_bytes());
+            }
+            all.join(comparison);
+            next = block + 1;
+        }
     }
-    all.digest = Some(hasher.finalize());
+    debug_assert_eq!(
+        next,
+        history.extents().div_ceil(BLOCK_EXTENTS),
+        "the last block is always looked at"
+    );
+    all.digest = digest.map(|digest| digest.finalize());
     all
 }
 
-/// Feeds runs into a hash, not past the disk's last byte; returns how many bytes are left of the disk.
-fn hash_runs(hasher: &mut blake3::Hasher, runs: &[Run], mut left: u64) -> u64 {
-    for run in runs {
-        let mut of_run = run.bytes().min(left);
-        left -= of_run;
-        match &run.content {
-            Content::Bytes(bytes) => {
-                hasher.update(&bytes[..(of_run as usize).min(bytes.len())]);
-            }
-            _ => {
-                while of_run > 0 {
-                    let part = of_run.min(ZEROS.len() as u64);
-                    hasher.update(&ZEROS[..part as usize]);
-                    of_run -= part;
-                }
-            }
-        }
+/// The next block in which there is something to compare. The last one always is: it may be shorter than the others.
+fn next_block(history: &History, disk: &dyn Held, from: u64) -> Option<u64> {
+    let last = history.extents().div_ceil(BLOCK_EXTENTS).checked_sub(1)?;
+    if from > last {
+        return None;
     }
-    left
+    let extent = from * BLOCK_EXTENTS;
+    let used = [history.next_used(extent), disk.next_used(extent)];
+    let next = used.into_iter().flatten().min();
+    Some(next.map_or(last, |extent| last.min(extent / BLOCK_EXTENTS)))
 }
 
-fn compare_block(history: &History, expect: Expect, disk: &dyn Held, start: u64) -> (Vec<Run>, Comparison) {
+/// Blocks of zeros, as it should be.
+fn skip(all: &mut Comparison, digest: &mut Option<blake3::Hasher>, blank: blake3::Hash, blocks: u64) {
+    all.extents += blocks * BLOCK_EXTENTS;
+    if let Some(digest) = digest {
+        for _ in 0..blocks {
+            digest.update(blank.as_bytes());
+        }
+    }
+}
+
+/// The BLAKE3 of a block's content, not past the disk's last byte.
+fn hash_runs(runs: &[Run], mut left: u64) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for run in runs {
+        let of_run = run.bytes().min(left) as usize;
+        left -= of_run as u64;
+        match &run.content {
+            Content::Bytes(bytes) => hasher.update(&bytes[..of_run.min(bytes.len())]),
+            _ => hasher.update(&ZEROS[..of_run]),
+        };
+    }
+    hasher.finalize()
+}
+
+fn compare_block(
+    history: &History,
+    expect: Expect,
+    disk: &dyn Held,
+    start: u64,
+    hashed: bool,
+) -> (Comparison, Option<blake3::Hash>) {
     let mut comparison = Comparison::default();
     let extents = BLOCK_EXTENTS.min(history.extents() - start);
     let runs = match disk.read(Extent(start), extents as u32) {
@@ -209,7 +229,7 @@ fn compare_block(history: &History, expect: Expect, disk: &dyn Held, start: u64)
         Err(why) => {
             comparison.extents += extents;
             comparison.failed(start, why);
-            return (Vec::new(), comparison);
+            return (comparison, None);
         }
     };
     let mut at = start;
@@ -223,7 +243,8 @@ fn compare_block(history: &History, expect: Expect, disk: &dyn Held, start: u64)
     if at != start + extents {
         comparison.failed(at, format!("the read of {extents} extents at {start} ended here"));
     }
-    (runs, comparison)
+    let left = history.bytes - start * EXTENT_BYTES;
+    (comparison, hashed.then(|| hash_runs(&runs, left)))
 }
 
 fn compare_run(history: &History, expect: Expect, run: &Run, comparison: &mut Comparison) {

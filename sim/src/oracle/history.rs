@@ -147,6 +147,15 @@ impl History {
             .map(|(extent, versions)| (*extent, versions))
     }
 
+    /// The first extent at or after one that is to hold something other than zeros, as far as is known without reading: written to, or
+    /// in the start's image.
+    #[must_use]
+    pub fn next_used(&self, from: u64) -> Option<u64> {
+        let written = self.extents.range(from..).next().map(|(extent, _)| *extent);
+        let start = self.root.ranges(from).next().map(|(start, _)| start.max(from));
+        [written, start].into_iter().flatten().min()
+    }
+
     /// Whether it is worth while to call [`History::compact`].
     #[must_use]
     pub fn is_due(&self) -> bool {

@@ -12,7 +12,6 @@ use datapath::{DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 use super::history::History;
 use super::protection::{Batch, Boundary, Changed, Copy, Point, Protection, add_changes};
 use super::ranges::Ranges;
-use super::root::Used;
 use super::{Oracle, VmTrack, disk_name};
 use crate::invariants::copies_add_up::Progress;
 use crate::invariants::{
@@ -549,25 +548,11 @@ fn as_before(written: &Ranges, before: (&History, WriteSeq), now: (&History, Wri
 
 /// What a disk uses at a place of the sequence: what its image had, and what was written.
 fn used_by(history: &History, seq: WriteSeq) -> Ranges {
-    const STRETCH: u64 = 256;
     let extents = history.extents();
-    let mut used: Vec<(u64, u64)> = history
+    let written = history
         .written(0, extents)
         .filter(|(_, versions)| versions.at(seq).is_some())
-        .map(|(extent, _)| (extent, extent + 1))
-        .collect();
-    let mut at = 0;
-    while at < extents {
-        let end = (at + STRETCH).min(extents);
-        match history.root.used(at, end) {
-            Used::None => {}
-            Used::All => used.push((at, end)),
-            Used::Some => {
-                let single = (at..end).filter(|extent| history.root.used(*extent, extent + 1) != Used::None);
-                used.extend(single.map(|extent| (extent, extent + 1)));
-            }
-        }
-        at = end;
-    }
-    Ranges::from_unordered(used)
+        .map(|(extent, _)| (extent, extent + 1));
+    let used = history.root.ranges(0).map(|(from, to)| (from, to.min(extents)));
+    Ranges::from_unordered(used.chain(written).collect())
 }

@@ -58,6 +58,15 @@ impl Root {
         }
     }
 
+    /// The extents that the image has, at least in part: from and to (not in it), in order, from the one that holds `from` on.
+    pub fn ranges(&self, from: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let ranges = self.source.as_ref().map_or(&[][..], |source| source.allocated());
+        let first = ranges.partition_point(|(offset, length)| offset + length <= from * EXTENT_BYTES);
+        ranges[first..]
+            .iter()
+            .map(|(offset, length)| (offset / EXTENT_BYTES, (offset + length).div_ceil(EXTENT_BYTES)))
+    }
+
     /// Puts whole extents from `start` on behind what `out` holds; zeros past the end.
     pub fn read_to(&self, start: u64, extents: u64, out: &mut Vec<u8>) -> Result<(), String> {
         let bytes = (extents * EXTENT_BYTES) as usize;

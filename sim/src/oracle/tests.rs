@@ -5,10 +5,14 @@ mod story;
 use actors::facts::{Fact, FailoverKind, ItemState};
 use datapath::replica::Mark;
 use datapath::segment::SegmentKind;
-use datapath::{Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
+use datapath::volume::{PageStore, Volume};
+use datapath::{Content, DiskId, EXTENT_BYTES, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use story::{Shown, Story, Told};
 
 use super::Oracle;
+use super::compare::{Expect, compare_and_hash_disk};
+use super::history::History;
+use super::root::Root;
 use crate::link::LinkChange;
 use crate::link::door::{AtDoor, Seen};
 use crate::metrics::RunResult;
@@ -122,6 +126,39 @@ fn an_honest_journey_passes_in_every_grain() {
     }
 }
 
+/// Of 4 TiB next to nothing is used, and all of it is judged: what stands where nothing should, and what lacks where something should.
+#[test]
+fn a_hardly_used_disk_is_judged_as_a_whole_and_costs_what_is_used() {
+    let store = PageStore::new(1 << 20);
+    let bytes = 4_u64 << 40;
+    let run = |at: u64, byte: u8| Run {
+        start: Extent(at),
+        extents: 1,
+        content: Content::Bytes(vec![byte; EXTENT_BYTES as usize].into()),
+    };
+    let mut history = History::new(Root::new(None, Grain::Real), Grain::Real, bytes);
+    let mut disk = Volume::new(&store, Grain::Real, bytes);
+    let all = history.extents();
+    for at in [700_000_001, all - 1] {
+        history.write(WriteSeq(1), &run(at, 7));
+        disk.write(&run(at, 7)).unwrap();
+    }
+    let compared = |disk: &Volume| compare_and_hash_disk(&history, Expect::At(WriteSeq(1)), disk);
+    let right = compared(&disk);
+    assert!(right.is_right() && right.extents == all);
+    let mut stray = disk.clone();
+    stray.write(&run(31_415, 1)).unwrap();
+    let found = compared(&stray);
+    assert_eq!((found.wrong, found.extents), (1, all));
+    assert!(found.described[0].contains("31415"), "{:?}", found.described);
+    assert_ne!(found.digest, right.digest);
+    let mut lacks = disk.blank();
+    lacks.write(&run(all - 1, 7)).unwrap();
+    let found = compared(&lacks);
+    assert_eq!(found.wrong, 1);
+    assert!(found.described[0].contains("700000001"), "{:?}", found.described);
+}
+
 #[test]
 fn a_recovered_disks_hash_is_that_of_its_bytes_up_to_its_size() {
     let story = Story::journey(Grain::Real);
@@ -142,7 +179,11 @@ fn a_recovered_disks_hash_is_that_of_its_bytes_up_to_its_size() {
         let mut bytes = Vec::new();
         volume.read_to(Extent(0), volume.extents() as u32, &mut bytes).unwrap();
         bytes.truncate(disk.bytes as usize);
-        assert_eq!(disk.blake3.as_deref(), Some(blake3::hash(&bytes).to_hex().as_str()));
+        let mut of_each = blake3::Hasher::new();
+        for mib in bytes.chunks(1 << 20) {
+            of_each.update(blake3::hash(mib).as_bytes());
+        }
+        assert_eq!(disk.blake3.as_deref(), Some(of_each.finalize().to_hex().as_str()));
     }
 }
 
