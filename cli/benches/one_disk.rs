@@ -335,8 +335,8 @@ fn drill(scenario: &str, held: bool, image: &Path, folder: &Path, threads: usize
     let options = scenarios::Options {
         set: vec![("azure.hold_processing".to_owned(), held.to_string())],
         disks: vec![("vm1.os".to_owned(), image.to_owned())],
-        grain: None,
         vault_key: Some([9; 32]),
+        ..scenarios::Options::default()
     };
     let scenario = scenarios::load_text(scenario, Path::new("one-disk.toml"), &options).unwrap();
     let built = scenarios::build::build(&scenario, &options).unwrap();

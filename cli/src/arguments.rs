@@ -8,7 +8,7 @@ use sim::spec::NetworkKind;
 
 /// Rehearse a disaster recovery before the disaster.
 ///
-/// Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong; 3 the machine failed; 4 an invariant failed; 130 interrupted.
+/// Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong; 3 the machine failed; 4 an invariant failed; 130 interrupted (Ctrl-C, SIGTERM).
 #[derive(Debug, Parser)]
 #[command(name = "firedrill", version, max_term_width = 100)]
 pub struct Arguments {
@@ -39,7 +39,8 @@ pub struct RunArguments {
     /// How exactly disks are modelled [default: what the scenario says]
     #[arg(long, value_enum)]
     pub content: Option<Content>,
-    /// Replicate an image of yours (raw, qcow2, VMDK, VHD) in place of a disk of the scenario; it is only read
+    /// Replicate an image of yours (raw, qcow2, VMDK, VHD) in place of a disk of the scenario; it is only read. With raw: before its name
+    /// it is taken for raw whatever it looks like
     #[arg(long, value_name = "VM.DISK=IMAGE", value_parser = pair)]
     pub disk: Vec<(String, String)>,
     /// Change a key of the scenario, e.g. policy.rpo_threshold="30 min"

@@ -13,7 +13,7 @@ pub const INPUT: u8 = 2;
 pub const MACHINE: u8 = 3;
 /// An invariant failed.
 pub const INVARIANT: u8 = 4;
-/// Ctrl-C.
+/// Ctrl-C, SIGTERM or SIGHUP.
 pub const INTERRUPTED: u8 = 130;
 
 /// A command that came to no verdict.
@@ -31,7 +31,7 @@ pub enum Failure {
     /// The machine failed.
     #[error("error: {0}")]
     Machine(String),
-    /// Ctrl-C.
+    /// Ctrl-C, SIGTERM or SIGHUP.
     #[error("interrupted: the run has no result")]
     Interrupted,
 }

@@ -3,9 +3,11 @@
 mod allocator;
 mod arguments;
 mod failure;
+mod interrupt;
 mod observer;
 mod output;
 mod progress;
+mod reading;
 mod repeat;
 mod run;
 mod vault_key;

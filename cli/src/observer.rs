@@ -1,13 +1,12 @@
 //! What the command does while a run goes on: writes the event log, writes recovered disks, shows progress, hears Ctrl-C.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actors::facts::{Fact, FailoverKind, StepOutcome};
 use actors::messages::Body;
 use actors::ports::{ActorId, Evidence};
-use datapath::image::{write_raw, write_vhd};
+use datapath::image::{ImageError, write_raw, write_vhd};
 use datapath::segment::SegmentKind;
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime};
@@ -20,6 +19,7 @@ use scenarios::model::{ImageFormat, Output};
 use sim::run::Observer;
 
 use crate::failure::Failure;
+use crate::interrupt::Interrupts;
 use crate::progress::Progress;
 
 /// Sees a run for the command.
@@ -29,7 +29,7 @@ pub struct Watcher<'a> {
     events: EventWriter,
     grain: Grain,
     output: Output,
-    interrupted: Arc<AtomicBool>,
+    interrupts: Interrupts,
     /// Progress.
     pub progress: Progress,
     stored_bytes: u64,
@@ -56,7 +56,7 @@ impl<'a> Watcher<'a> {
         directory: &'a RunDirectory,
         grain: Grain,
         output: Output,
-        interrupted: Arc<AtomicBool>,
+        interrupts: Interrupts,
     ) -> Result<Watcher<'a>, Failure> {
         let events = EventWriter::create(directory.path(), PLAIN_BYTES_MAX).map_err(|e| cannot_log(directory, &e))?;
         Ok(Watcher {
@@ -65,7 +65,7 @@ impl<'a> Watcher<'a> {
             events,
             grain,
             output,
-            interrupted,
+            interrupts,
             progress: Progress::new(&names.steps),
             stored_bytes: 0,
             disk_files: Vec::new(),
@@ -101,13 +101,21 @@ impl<'a> Watcher<'a> {
             let name = file_name(self.names, *disk, kind, self.output.format);
             let path = folder.join(&name);
             let (what, bytes) = (format!("writing {name}"), volume.bytes());
-            let progress = &self.progress;
-            let mut done = |done| progress.doing(&what, done, bytes);
+            let mut done = |done| {
+                self.progress.doing(&what, done, bytes);
+                match self.interrupts.came() {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            };
             let written = match self.output.format {
                 ImageFormat::Vhd => write_vhd(volume, &path, &mut done),
                 ImageFormat::Raw => write_raw(volume, &path, &mut done),
             };
-            let written = written.map_err(|error| Failure::Machine(error.to_string()))?;
+            let written = written.map_err(|error| match error {
+                ImageError::Stopped => Failure::Interrupted,
+                other => Failure::Machine(other.to_string()),
+            })?;
             let file = Path::new(DISKS).join(name);
             // A later recovery of the same kind replaces the image.
             self.disk_files.retain(|known| known.file != file);
@@ -179,11 +187,15 @@ impl Observer for Watcher<'_> {
         }
     }
 
+    fn judging(&mut self, volumes: &[(DiskId, Volume)]) {
+        self.progress.comparing(volumes, self.names);
+    }
+
     fn progress(&mut self, now: SimTime, _entries: u64) {
         self.progress.at(now, &self.names.steps);
     }
 
     fn interrupted(&self) -> bool {
-        self.failure.is_some() || self.interrupted.load(Ordering::Relaxed)
+        self.failure.is_some() || self.interrupts.came()
     }
 }

@@ -3,9 +3,10 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use datapath::SimTime;
+use datapath::volume::Volume;
+use datapath::{DiskId, EXTENT_BYTES, SimTime};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reports::names::StepName;
+use reports::names::{Names, StepName};
 
 /// Columns of the line, those of the spinner left out: it fits a terminal that nobody has made wider.
 const COLUMNS: usize = 78;
@@ -21,17 +22,8 @@ pub struct Progress {
 impl Progress {
     /// A line, where stderr is a terminal.
     pub fn new(names: &[StepName]) -> Progress {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
-            bar.set_style(
-                ProgressStyle::with_template("{spinner} {wide_msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
         Progress {
-            bar,
+            bar: line(),
             began: Instant::now(),
             steps: Steps::new(names),
             stored_bytes: 0,
@@ -66,10 +58,23 @@ impl Progress {
     /// Something that takes a while and is no part of the simulation.
     pub fn doing(&self, what: &str, done_bytes: u64, all_bytes: u64) {
         if let Some(bar) = &self.bar {
-            let after = format!("  {} of {}", HumanBytes(done_bytes), HumanBytes(all_bytes));
-            let room = COLUMNS.saturating_sub(after.chars().count());
-            bar.set_message(format!("{}{after}", cut(what, room)));
+            show_bytes(bar, what, done_bytes, all_bytes);
         }
+    }
+
+    /// Whole disks are compared with what they should hold, before anything else goes on.
+    pub fn comparing(&self, volumes: &[(DiskId, Volume)], names: &Names) {
+        let (Some(bar), Some((first, _))) = (&self.bar, volumes.first()) else {
+            return;
+        };
+        let used: u64 = volumes
+            .iter()
+            .map(|(_, volume)| volume.used_extents() * EXTENT_BYTES)
+            .sum();
+        let after = format!(", {} used", reports::words::bytes(used));
+        let what = format!("comparing what the disks of {} hold", names.vm(first.vm));
+        let room = COLUMNS.saturating_sub(after.chars().count());
+        bar.set_message(format!("{}{after}", cut(&what, room)));
     }
 
     /// Takes the line away.
@@ -83,6 +88,25 @@ impl Progress {
     pub fn wall_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// A line, where stderr is a terminal.
+pub fn line() -> Option<ProgressBar> {
+    std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+        bar.set_style(
+            ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        );
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    })
+}
+
+/// Shows what is done, and how much of it.
+pub fn show_bytes(bar: &ProgressBar, what: &str, done_bytes: u64, all_bytes: u64) {
+    let after = format!("  {} of {}", HumanBytes(done_bytes), HumanBytes(all_bytes));
+    let room = COLUMNS.saturating_sub(after.chars().count());
+    bar.set_message(format!("{}{after}", cut(what, room)));
 }
 
 /// Which steps run, and which is next.

@@ -5,19 +5,21 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use datapath::Grain;
+use datapath::image::{Source, Watched};
 use reports::account::{Account, RpoThreshold, Verdict};
 use reports::names::{Names, StepName};
 use reports::run_directory::{REPORT, RunDirectory};
 use scenarios::build::Plan;
 use sim::run::Why;
-use sim::spec::RunOptions;
+use sim::spec::{RunOptions, VolumeStart, WorldSpec};
 
 use crate::arguments::{Format, RunArguments};
 use crate::failure::{EXPECTATION, Failure, INVARIANT, PASS};
+use crate::interrupt::Interrupts;
 use crate::observer::Watcher;
+use crate::reading::Reading;
 use crate::{output, repeat, vault_key};
 
 /// Where runs go that were given no folder.
@@ -32,17 +34,26 @@ const WORKERS_MAX: usize = 16;
 
 /// Runs the command, and gives its exit code.
 pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
-    let interrupted = hear_interrupts()?;
-    let options = scenario_options(arguments)?;
-    let scenario = scenarios::load(&arguments.scenario, &options)?;
-    let built = scenarios::build::build(&scenario, &options)?;
+    let interrupts = Interrupts::hear()?;
+    let reading = Arc::new(Reading::new(&interrupts));
+    let options = scenario_options(arguments, Watched::by(reading.clone()))?;
+    let built = scenarios::load(&arguments.scenario, &options)
+        .and_then(|scenario| Ok((scenarios::build::build(&scenario, &options)?, scenario.inputs)));
+    reading.end();
+    // Reading that was stopped is no fault of what was read.
+    interrupts.check()?;
+    let (built, mut inputs) = built?;
+    inputs.extend(arguments.vault_key.clone());
     let grain = built.plan.grain;
     let names = Names::of(&built.world, built.plan.disks.clone(), step_names(&built.plan));
-    stop_if(&interrupted)?;
+    let images = images(&built.world);
 
     let directory = match &arguments.out {
-        Some(out) => RunDirectory::named(out, arguments.force)?,
-        None => RunDirectory::numbered(Path::new(RUNS), &built.plan.scenario, arguments.seed, arguments.force)?,
+        Some(out) => RunDirectory::named(out, arguments.force, &inputs)?,
+        None => {
+            let (runs, name) = (Path::new(RUNS), &built.plan.scenario);
+            RunDirectory::numbered(runs, name, arguments.seed, arguments.force, &inputs)?
+        }
     };
     if let Some(aside) = directory.moved_aside() {
         output::say(&format!(
@@ -59,11 +70,14 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
             replaced.display()
         );
     }
-    let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupted)?;
+    let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupts.clone())?;
     let options = run_options(arguments, &built.plan, &directory);
     let drill = scenarios::drill::run(built, &options, &mut watcher);
     watcher.progress.end();
     let wall_ms = watcher.progress.wall_ms();
+    interrupts.check()?;
+    // What an image that changed led to is not its own reason.
+    unchanged(&images)?;
     // What failed here ended the run, so it is the reason to give.
     let seen = watcher.finish()?;
     let drill = drill.map_err(|error| Failure::Machine(error.to_string()))?;
@@ -95,6 +109,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         events_file: seen.events_file,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
+    images_hold_what_was_judged(&account)?;
     write(&directory, &account)?;
     print(&account, arguments.format)?;
     Ok(match account.verdict() {
@@ -121,7 +136,7 @@ fn print(account: &Account, format: Format) -> Result<(), Failure> {
     output::print(&text)
 }
 
-fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Failure> {
+fn scenario_options(arguments: &RunArguments, watch: Watched) -> Result<scenarios::Options, Failure> {
     let vault_key = match &arguments.vault_key {
         Some(path) => Some(vault_key::read(path)?),
         None if arguments.disk.is_empty() => None,
@@ -133,6 +148,7 @@ fn scenario_options(arguments: &RunArguments) -> Result<scenarios::Options, Fail
         disks: disks
             .map(|(disk, image)| (disk.clone(), PathBuf::from(image)))
             .collect(),
+        watch,
         grain: arguments.content.map(|content| content.grain()),
         vault_key,
     })
@@ -181,25 +197,35 @@ fn step_names(plan: &Plan) -> Vec<StepName> {
     named.collect()
 }
 
-fn stop_if(interrupted: &AtomicBool) -> Result<(), Failure> {
-    if interrupted.load(Ordering::Relaxed) {
-        return Err(Failure::Interrupted);
-    }
-    Ok(())
+/// The images that the disks of a world begin with.
+fn images(world: &WorldSpec) -> Vec<Arc<dyn Source>> {
+    let starts = world.volumes.iter().map(|volume| &volume.start);
+    let images = starts.filter_map(|start| match start {
+        VolumeStart::Image(image) => Some(Arc::clone(image)),
+        VolumeStart::Empty | VolumeStart::Generated { .. } => None,
+    });
+    images.collect()
 }
 
-/// Ctrl-C asks the run to end; a second one ends the process.
-fn hear_interrupts() -> Result<Arc<AtomicBool>, Failure> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupted);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            output::clear_line();
-            std::process::exit(i32::from(crate::failure::INTERRUPTED));
+/// What was made of an image that changed meanwhile is the content of no moment: it is not judged.
+fn unchanged(images: &[Arc<dyn Source>]) -> Result<(), Failure> {
+    let check = images.iter().try_for_each(|image| image.unchanged());
+    check.map_err(|error| Failure::Machine(format!("{error}; the run has no result")))
+}
+
+/// An image that was written holds the disk that was judged.
+fn images_hold_what_was_judged(account: &Account) -> Result<(), Failure> {
+    for disk in &account.result.disks {
+        if let (Some(file), Some(judged)) = (account.file_of(disk), &disk.blake3)
+            && file.blake3 != *judged
+        {
+            let (shown, name) = (file.file.display(), account.names.disk(disk.disk));
+            return Err(Failure::Machine(format!(
+                "{shown} does not hold what was judged of {name}: the disk was read twice, and was not the same"
+            )));
         }
-    })
-    .map_err(|error| Failure::Machine(format!("cannot listen for Ctrl-C: {error}")))?;
-    Ok(interrupted)
+    }
+    Ok(())
 }
 
 /// Whether messages may have colours.

@@ -1,23 +1,40 @@
 //! The vault's key: from a file, or from the operating system. It is never printed.
 
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
+use datapath::image::not_a_file;
+
 use crate::failure::Failure;
+
+/// Nothing past this is read of a file: a key in digits, and blanks around it.
+const BYTES_MAX: u64 = 1024;
 
 /// Reads a key: 32 bytes as they are, or 64 hexadecimal digits.
 pub fn read(path: &Path) -> Result<[u8; 32], Failure> {
     let shown = path.display();
-    let content = std::fs::read(path).map_err(|error| {
+    let failed = |error: std::io::Error| {
         let text = format!("cannot read the vault's key {shown}: {error}");
         match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory => Failure::Input(text),
+            std::io::ErrorKind::NotFound => Failure::Input(text),
             _ => Failure::Machine(text),
         }
-    })?;
+    };
+    // Before it is opened: opening a pipe waits for somebody who writes to it.
+    if let Some(what) = not_a_file(&fs::metadata(path).map_err(failed)?) {
+        return Err(Failure::Input(format!("{shown} is {what}, and no file with a key")));
+    }
+    let mut content = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut content).map_err(failed)?;
     parse(&content).ok_or_else(|| {
+        let has = match content.len() as u64 {
+            len if len > BYTES_MAX => format!("more than {BYTES_MAX}"),
+            len => len.to_string(),
+        };
         Failure::Input(format!(
-            "{shown} is no key: 32 bytes or 64 hexadecimal digits are expected, it has {} bytes",
-            content.len()
+            "{shown} is no key: 32 bytes or 64 hexadecimal digits are expected, it has {has} bytes"
         ))
     })
 }

@@ -61,7 +61,7 @@ pub struct DiskFile {
     pub kind: FailoverKind,
     /// The file, relative to the run directory.
     pub file: PathBuf,
-    /// BLAKE3 of the disk's content, in hexadecimal, as it was written; what an image was rounded up with does not count.
+    /// The digest of the disk's content, in hexadecimal, as it was written: BLAKE3 over the BLAKE3 of each MiB. What an image was rounded up with does not count.
     pub blake3: String,
     /// Bytes of the disk.
     pub bytes: u64,

@@ -6,7 +6,10 @@
 //! - Complete: left alone, unless the user forces it. Then it is moved aside to `DIR.replaced-N`, and what that run wrote is removed
 //!   there once the new run is complete: a run that is stopped has taken nothing away.
 //! - Not ours and not empty: left alone, unless the user forces it. Then only files that a run writes are replaced.
+//! - Nothing that the run reads may be moved or replaced in any of these ways: such a folder is refused.
 //! - Without a name from the user it is `runs/NAME-seedN`, or the first of `-2`, `-3` ... that is not complete.
+
+mod inputs;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -48,6 +51,16 @@ pub enum DirectoryError {
         /// What is in the way.
         why: &'static str,
     },
+    /// It holds something that the run reads.
+    #[error("{} holds {}, which this run reads and would have to {what}; give another folder with --out", path.display(), input.display())]
+    HoldsInput {
+        /// The folder.
+        path: PathBuf,
+        /// The file that is read.
+        input: PathBuf,
+        /// What would become of it.
+        what: &'static str,
+    },
     /// The machine failed.
     #[error("cannot write {}: {source}", path.display())]
     Machine {
@@ -84,13 +97,27 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Takes the folder that the user named.
+    /// Takes the folder that the user named, for a run that reads `inputs`.
     ///
     /// # Errors
     /// The folder is taken, or cannot be made.
-    pub fn named(path: &Path, force: bool) -> Result<RunDirectory, DirectoryError> {
+    pub fn named(path: &Path, force: bool, inputs: &[PathBuf]) -> Result<RunDirectory, DirectoryError> {
         let path: PathBuf = path.components().collect();
-        match state(&path)? {
+        let state = state(&path)?;
+        let in_the_way = match state {
+            State::Partial => inputs::within(&path, inputs).map(|input| (input, "move")),
+            State::Complete if force => inputs::within(&path, inputs).map(|input| (input, "move")),
+            State::Foreign if force => inputs::replaced(&path, inputs).map(|input| (input, "replace")),
+            _ => None,
+        };
+        if let Some((input, what)) = in_the_way {
+            return Err(DirectoryError::HoldsInput {
+                path,
+                input: input.to_owned(),
+                what,
+            });
+        }
+        match state {
             State::Free => RunDirectory::take(path),
             State::Partial => {
                 let moved_aside = Some(move_aside(&path, "partial")?);
@@ -131,19 +158,25 @@ impl RunDirectory {
         }
     }
 
-    /// Takes a folder below `runs`, named after the scenario and the seed.
+    /// Takes a folder below `runs`, named after the scenario and the seed, for a run that reads `inputs`.
     ///
     /// # Errors
     /// None can be made.
-    pub fn numbered(runs: &Path, name: &str, seed: u64, force: bool) -> Result<RunDirectory, DirectoryError> {
+    pub fn numbered(
+        runs: &Path,
+        name: &str,
+        seed: u64,
+        force: bool,
+        inputs: &[PathBuf],
+    ) -> Result<RunDirectory, DirectoryError> {
         let first = runs.join(format!("{name}-seed{seed}"));
         if force {
-            return RunDirectory::named(&first, true);
+            return RunDirectory::named(&first, true, inputs);
         }
         let mut path = first;
         let mut passed_over = None;
         for number in 2_u64.. {
-            match RunDirectory::named(&path, false) {
+            match RunDirectory::named(&path, false, inputs) {
                 Err(DirectoryError::Taken { path: there, why, .. } | DirectoryError::Unusable { path: there, why }) => {
                     passed_over.get_or_insert(format!("{} {why}", there.display()));
                     path = runs.join(format!("{name}-seed{seed}-{number}"));

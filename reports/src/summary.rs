@@ -252,7 +252,10 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
     }
     let hashed: Vec<_> = result.disks.iter().filter(|disk| disk.blake3.is_some()).collect();
     if !hashed.is_empty() {
-        writeln!(out, "  BLAKE3 of each recovered disk:")?;
+        writeln!(
+            out,
+            "  digest of each recovered disk (BLAKE3 over the BLAKE3 of each MiB):"
+        )?;
     }
     for disk in hashed.iter().take(DISKS_SHOWN) {
         let hash = disk.blake3.as_deref().unwrap_or_default();

@@ -11,6 +11,7 @@ use sim::spec::RunOptions;
 
 use crate::build::{Built, Plan};
 use crate::expect;
+use crate::named::with_names;
 
 /// A drill that was run.
 #[derive(Debug, Clone)]
@@ -58,6 +59,10 @@ pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> R
     };
     let ended = sim::run::run(world, options, &mut eyes)?;
     let mut result = eyes.oracle.finish(ended.now);
+    for finding in &mut result.findings {
+        let machine = |machine: usize| plan.machines.get(machine).cloned();
+        finding.text = with_names(&finding.text, |disk| plan.disk_name(disk), machine);
+    }
     result.findings.extend(own_findings(&plan, &ended, &result));
     let verdict = verdict(&ended, &result);
     Ok(Drill {
@@ -119,9 +124,12 @@ struct Eyes<'a> {
 impl Observer for Eyes<'_> {
     fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>) {
         let disks = match &evidence {
-            Some(Evidence::Disks { volumes }) => Some(Evidence::Disks {
-                volumes: volumes.clone(),
-            }),
+            Some(Evidence::Disks { volumes }) => {
+                self.observer.judging(volumes);
+                Some(Evidence::Disks {
+                    volumes: volumes.clone(),
+                })
+            }
             _ => None,
         };
         self.oracle.fact(at, fact, evidence);

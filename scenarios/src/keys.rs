@@ -405,7 +405,7 @@ pub static DISK: Section = Section {
             "image",
             "path, relative to the scenario file",
             "none",
-            "raw, qcow2, VMDK or VHD; format told by content",
+            "raw, qcow2, VMDK or VHD; format told by content, or raw in any case with `raw:` before the path",
         ),
         key("used", "size", "0 B", "generated content at its start"),
         key(

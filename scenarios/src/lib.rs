@@ -9,6 +9,7 @@ pub mod drill;
 pub mod expect;
 pub mod keys;
 pub mod model;
+mod named;
 pub mod read;
 mod reader;
 pub mod traces;

@@ -16,6 +16,8 @@ use sim::spec::Zone;
 pub struct Scenario {
     /// The file it came from.
     pub path: PathBuf,
+    /// All files that it was read from: this one, images with all their parts, recordings.
+    pub inputs: Vec<PathBuf>,
     /// Its name.
     pub name: String,
     /// What it shows.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use actors::facts::FailoverKind;
 use actors::messages::Policy;
 use actors::spec::ServiceTimes;
+use datapath::image::Watched;
 use datapath::{Class, Grain};
 
 use crate::diagnose::{At, Blame, Diagnosis, Located, Problem, ScenarioError, did_you_mean, list};
@@ -25,8 +26,10 @@ use crate::tree::{self, Table};
 pub struct Options {
     /// `--set KEY=VALUE`.
     pub set: Vec<(String, String)>,
-    /// `--disk VM.DISK=IMAGE`.
+    /// `--disk VM.DISK=IMAGE`; `raw:` before the image's name says that it is raw, whatever it looks like.
     pub disks: Vec<(String, PathBuf)>,
+    /// Who follows the reading of images.
+    pub watch: Watched,
     /// `--content`.
     pub grain: Option<Grain>,
     /// The vault's key; none: the public test key, which keeps runs reproducible and protects nothing. Whoever brings disks of
@@ -92,6 +95,9 @@ pub(crate) struct Context<'a> {
     pub(crate) folder: PathBuf,
     pub(crate) start_of_day: u32,
     pub(crate) classes: std::cell::RefCell<Vec<ClassSource>>,
+    /// Files that are read.
+    pub(crate) inputs: std::cell::RefCell<Vec<PathBuf>>,
+    pub(crate) watch: &'a Watched,
     text: &'a str,
 }
 
@@ -233,6 +239,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         start_of_day,
         classes: std::cell::RefCell::new(Vec::new()),
+        inputs: std::cell::RefCell::new(vec![path.to_owned()]),
+        watch: &options.watch,
         text,
     };
     let output = read_output(&file);
@@ -262,6 +270,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         servers: estate.servers,
         vms: vms.vms,
         classes: context.classes.into_inner(),
+        inputs: context.inputs.into_inner(),
         steps,
         expects,
         own_disks: !options.disks.is_empty(),

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use actors::facts::Fact;
 use actors::ports::{ActorId, Evidence};
-use datapath::SimTime;
+use datapath::volume::Volume;
+use datapath::{DiskId, SimTime};
 
 use crate::link::door::Seen;
 use crate::network;
@@ -19,6 +20,8 @@ pub trait Observer {
     fn frame(&mut self, _at: SimTime, _ordinal: u64, _actor: ActorId, _body: &actors::messages::Body, _payload: u64) {}
     /// What was seen at the links' doors, in order: evidence by which links are judged. A fact that was logged meanwhile comes after.
     fn links(&mut self, _seen: &[Seen]) {}
+    /// What whole disks hold is about to be judged, which takes a while where much of them is used.
+    fn judging(&mut self, _volumes: &[(DiskId, Volume)]) {}
     /// Called every few thousand queue entries.
     fn progress(&mut self, _now: SimTime, _entries: u64) {}
     /// Asked more often than [`Observer::progress`]; true ends the run as [`Why::Interrupted`].

@@ -4,12 +4,12 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
-use super::{ImageError, Source, machine, unusable};
+use super::{ImageError, Input, Source, machine, unusable};
 
 /// Content that does not stand in a file as it is.
 pub(super) trait Decode: Send + Sync {
@@ -40,7 +40,7 @@ pub(super) enum Place {
 /// A disk made of stretches.
 pub(super) struct Mapped {
     bytes: u64,
-    files: Vec<(PathBuf, File)>,
+    files: Vec<Input>,
     stretches: Vec<Stretch>,
     allocated: Vec<(u64, u64)>,
     decoder: Option<Box<dyn Decode>>,
@@ -81,7 +81,7 @@ impl Stretches {
     }
 
     /// The disk.
-    pub(super) fn build(self, files: Vec<(PathBuf, File)>, decoder: Option<Box<dyn Decode>>) -> Mapped {
+    pub(super) fn build(self, files: Vec<Input>, decoder: Option<Box<dyn Decode>>) -> Mapped {
         let mut allocated: Vec<(u64, u64)> = Vec::new();
         for s in &self.list {
             match allocated.last_mut() {
@@ -103,7 +103,7 @@ impl Mapped {
     fn read_stretch(&self, stretch: &Stretch, offset: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), ImageError> {
         match (stretch.place, &self.decoder) {
             (Place::File { file, offset: begin }, _) => {
-                let (path, file) = &self.files[file as usize];
+                let Input { path, file, .. } = &self.files[file as usize];
                 read_file(file, begin + (offset - stretch.at), bytes, out).map_err(|e| match e.kind() {
                     io::ErrorKind::UnexpectedEof => unusable(path, "the file became shorter while it was read"),
                     _ => machine(path, e),
@@ -114,7 +114,7 @@ impl Mapped {
                 out.resize(at + bytes, 0);
                 decoder.read(stretch, offset, &mut out[at..]).map_err(|e| {
                     unusable(
-                        &self.files[0].0,
+                        &self.files[0].path,
                         format!("the content at byte {offset} of the disk: {e}"),
                     )
                 })
@@ -155,7 +155,26 @@ impl Source for Mapped {
         &self.allocated
     }
 
+    fn files(&self) -> Vec<&Path> {
+        self.files.iter().map(|input| input.path.as_path()).collect()
+    }
+
+    fn unchanged(&self) -> Result<(), ImageError> {
+        self.files
+            .iter()
+            .try_for_each(|input| match input.stamp.changed(&input.file, &input.path) {
+                Some(what) => Err(ImageError::Changed {
+                    path: input.path.clone(),
+                    what,
+                }),
+                None => Ok(()),
+            })
+    }
+
     fn read_to(&self, offset: u64, bytes: usize, out: &mut Vec<u8>) -> Result<(), ImageError> {
+        if self.files.first().is_some_and(|input| input.watch.stops()) {
+            return Err(ImageError::Stopped);
+        }
         let end = offset.saturating_add(bytes as u64);
         let begin = out.len();
         let place = |at: u64| begin + (at - offset) as usize;

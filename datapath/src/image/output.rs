@@ -9,6 +9,7 @@
 //! decided for everybody else.
 
 use std::fs::{File, Permissions};
+use std::ops::ControlFlow;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
@@ -18,17 +19,18 @@ use crate::content::Content;
 use crate::units::{EXTENT_BYTES, Extent, SECTOR_BYTES};
 use crate::volume::Volume;
 
-/// Extents read from the volume at a time: 4 MiB.
-const PIECE_EXTENTS: u64 = 1024;
+/// Extents read, digested and written at a time: 1 MiB.
+const PIECE_EXTENTS: u64 = 256;
 /// A VHD's disk is a multiple of this: 1 MiB (Azure's rule for disks that are uploaded).
 const VHD_STEP_BYTES: u64 = 1 << 20;
-/// Zeros, to hash what is not there.
-static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+/// Zeros, to digest what is not there.
+static ZEROS: [u8; (PIECE_EXTENTS * EXTENT_BYTES) as usize] = [0; (PIECE_EXTENTS * EXTENT_BYTES) as usize];
 
 /// What a written image holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImageWritten {
-    /// BLAKE3 of the disk's content, from its first byte to its last; a footer does not count.
+    /// The digest of the disk's content, from its first byte to its last: BLAKE3 over the BLAKE3 of each MiB. What was rounded up does
+    /// not count, nor does a footer.
     pub blake3: [u8; 32],
     /// Bytes of the disk.
     pub bytes: u64,
@@ -38,13 +40,21 @@ pub struct ImageWritten {
     pub file_bytes: u64,
 }
 
-/// Writes a volume as a raw image. `progress` hears of the bytes of disk that are done.
-pub fn write_raw(volume: &Volume, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<ImageWritten, ImageError> {
+/// Writes a volume as a raw image. `progress` hears of the bytes of disk that are done, and may stop it.
+pub fn write_raw(
+    volume: &Volume,
+    path: &Path,
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<ImageWritten, ImageError> {
     write(volume, path, volume.bytes(), None, progress)
 }
 
-/// Writes a volume as a fixed VHD, rounded up to whole MiB. `progress` hears of the bytes of disk that are done.
-pub fn write_vhd(volume: &Volume, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<ImageWritten, ImageError> {
+/// Writes a volume as a fixed VHD, rounded up to whole MiB. `progress` hears of the bytes of disk that are done, and may stop it.
+pub fn write_vhd(
+    volume: &Volume,
+    path: &Path,
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Result<ImageWritten, ImageError> {
     let image_bytes = volume.bytes().next_multiple_of(VHD_STEP_BYTES);
     write(volume, path, image_bytes, Some(footer(image_bytes)), progress)
 }
@@ -54,7 +64,7 @@ fn write(
     path: &Path,
     image_bytes: u64,
     footer: Option<[u8; FOOTER_BYTES as usize]>,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<ImageWritten, ImageError> {
     let failed = |e: std::io::Error| machine(path, e);
     let folder = match path.parent() {
@@ -85,42 +95,101 @@ fn write_content(
     volume: &Volume,
     file: &File,
     path: &Path,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<[u8; 32], ImageError> {
     let (bytes, extents) = (volume.bytes(), volume.extents());
-    let mut hash = blake3::Hasher::new();
+    let mut digest = DiskDigest::default();
     let mut at = 0;
     while at < extents {
-        let piece = PIECE_EXTENTS.min(extents - at);
-        let runs = volume
-            .read(Extent(at), piece as u32)
-            .map_err(|e| machine(path, format!("reading the disk: {e}")))?;
-        for run in runs {
-            let begin = run.start.0 * EXTENT_BYTES;
-            let end = (run.end().0 * EXTENT_BYTES).min(bytes);
-            let len = (end - begin) as usize;
-            match &run.content {
-                Content::Zero => hash_zeros(&mut hash, len),
-                Content::Bytes(content) => {
-                    hash.update(&content[..len]);
-                    write_sparse(file, begin, &content[..len]).map_err(|e| machine(path, e))?;
-                }
-                Content::Version { .. } => {
-                    return Err(machine(path, "a disk with modelled content has no bytes to write"));
-                }
-            }
+        let used = volume.next_used(Extent(at), 1).map_or(extents, |(start, _)| start.0);
+        let blank = if used < extents {
+            used - used % PIECE_EXTENTS
+        } else {
+            extents
+        };
+        if blank > at {
+            digest.zeros((blank * EXTENT_BYTES).min(bytes) - at * EXTENT_BYTES);
+            at = blank;
+        } else {
+            let piece = PIECE_EXTENTS.min(extents - at);
+            write_piece(volume, (at, piece), file, path, &mut digest)?;
+            at += piece;
         }
-        at += piece;
-        progress((at * EXTENT_BYTES).min(bytes));
+        if progress((at * EXTENT_BYTES).min(bytes)).is_break() {
+            return Err(ImageError::Stopped);
+        }
     }
-    Ok(*hash.finalize().as_bytes())
+    Ok(digest.finish())
 }
 
-fn hash_zeros(hash: &mut blake3::Hasher, mut len: usize) {
-    while len > 0 {
-        let n = len.min(ZEROS.len());
-        hash.update(&ZEROS[..n]);
-        len -= n;
+/// Writes and digests a MiB of disk, or what is left of it at its end.
+fn write_piece(
+    volume: &Volume,
+    (at, extents): (u64, u64),
+    file: &File,
+    path: &Path,
+    digest: &mut DiskDigest,
+) -> Result<(), ImageError> {
+    let runs = volume
+        .read(Extent(at), extents as u32)
+        .map_err(|e| machine(path, format!("reading the disk: {e}")))?;
+    let mut hash = blake3::Hasher::new();
+    for run in runs {
+        let begin = run.start.0 * EXTENT_BYTES;
+        let end = (run.end().0 * EXTENT_BYTES).min(volume.bytes());
+        let len = (end - begin) as usize;
+        match &run.content {
+            Content::Zero => {
+                hash.update(&ZEROS[..len]);
+            }
+            Content::Bytes(content) => {
+                hash.update(&content[..len]);
+                write_sparse(file, begin, &content[..len]).map_err(|e| machine(path, e))?;
+            }
+            Content::Version { .. } => {
+                return Err(machine(path, "a disk with modelled content has no bytes to write"));
+            }
+        }
+    }
+    digest.piece(&hash.finalize());
+    Ok(())
+}
+
+/// The digest of a disk: BLAKE3 over the BLAKE3 of each MiB (the last may be shorter). A plain BLAKE3 would have to go through all
+/// zeros of a disk that is hardly used.
+struct DiskDigest {
+    pieces: blake3::Hasher,
+    zeros: blake3::Hash,
+}
+
+impl Default for DiskDigest {
+    fn default() -> DiskDigest {
+        DiskDigest {
+            pieces: blake3::Hasher::new(),
+            zeros: blake3::hash(&ZEROS),
+        }
+    }
+}
+
+impl DiskDigest {
+    fn piece(&mut self, hash: &blake3::Hash) {
+        self.pieces.update(hash.as_bytes());
+    }
+
+    /// Zeros from where a MiB begins.
+    fn zeros(&mut self, bytes: u64) {
+        let zeros = self.zeros;
+        for _ in 0..bytes / ZEROS.len() as u64 {
+            self.piece(&zeros);
+        }
+        match (bytes % ZEROS.len() as u64) as usize {
+            0 => {}
+            rest => self.piece(&blake3::hash(&ZEROS[..rest])),
+        }
+    }
+
+    fn finish(&self) -> [u8; 32] {
+        *self.pieces.finalize().as_bytes()
     }
 }
 

@@ -18,6 +18,8 @@ use super::{ImageError, Input, Source, be, machine};
 const OFFSET_MASK: u64 = 0x00ff_ffff_ffff_fe00;
 /// The cluster is compressed.
 const COMPRESSED: u64 = 1 << 62;
+/// So many bytes of disk go by between two words on how far it is.
+const TOLD_BYTES: u64 = 1 << 30;
 /// QEMU's own limit for the first table.
 const L1_BYTES_MAX: u64 = 32 << 20;
 
@@ -36,8 +38,13 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
 
     let bytes = access.size();
     let mut stretches = Stretches::new(bytes);
-    let mut at = 0;
+    let (mut at, mut told) = (0, 0);
     while at < bytes {
+        // Only the tables are read, so this goes by the disk and not by what was read of the file.
+        if at - told >= TOLD_BYTES {
+            input.opening(at, bytes)?;
+            told = at;
+        }
         let (mapping, len) = access.get_mapping(at, bytes - at).map_err(refused)?;
         match mapping {
             Mapping::Raw { offset, .. } => {
@@ -57,7 +64,7 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
         at += len;
     }
     let decoder = Box::new(Clusters(access));
-    Ok(Arc::new(stretches.build(vec![(input.path, input.file)], Some(decoder))))
+    Ok(Arc::new(stretches.build(vec![input], Some(decoder))))
 }
 
 /// Compressed clusters.
@@ -143,6 +150,7 @@ impl Header {
             }
             let first = index as u64 * per_l2;
             let used = per_l2.min(clusters - first);
+            input.opening(0, self.size)?;
             let l2 = input.read(offset, cluster, "a cluster table")?;
             for entry in l2.chunks_exact(8).take(used as usize) {
                 self.check_compressed(input, be(entry, 0, 8))?;

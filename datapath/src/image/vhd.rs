@@ -53,7 +53,7 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
             for (at, end) in raw::data(&input, 0, bytes)? {
                 stretches.push(at, end - at, Place::File { file: 0, offset: at });
             }
-            Ok(Arc::new(stretches.build(vec![(input.path, input.file)], None)))
+            Ok(Arc::new(stretches.build(vec![input], None)))
         }
         DYNAMIC => open_dynamic(input, &tail, bytes),
         4 => Err(input
@@ -105,5 +105,5 @@ fn open_dynamic(input: Input, footer: &[u8], bytes: u64) -> Result<Arc<dyn Sourc
         }
         stretches.push(at, block, Place::File { file: 0, offset });
     }
-    Ok(Arc::new(stretches.build(vec![(input.path, input.file)], None)))
+    Ok(Arc::new(stretches.build(vec![input], None)))
 }

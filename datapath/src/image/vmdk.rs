@@ -37,7 +37,7 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
         match &extent.kind {
             Kind::Zero => {}
             Kind::Flat { file, offset } => {
-                let part = Input::open(&beside(&input, file)?)?;
+                let part = input.beside(&beside(&input, file)?)?;
                 let last = offset + extent.bytes;
                 if last > part.len {
                     return Err(part.truncated("a part of the disk", last));
@@ -53,7 +53,7 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
                 }
             }
             Kind::Sparse { file } => {
-                let part = Input::open(&beside(&input, file)?)?;
+                let part = input.beside(&beside(&input, file)?)?;
                 let sparse = Sparse::read(&part)?;
                 if sparse.bytes < extent.bytes {
                     return Err(part.unusable("the part is smaller than the descriptor says"));
@@ -63,6 +63,7 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
         }
         at = end;
     }
+    disk.files.push(input);
     Ok(disk.build())
 }
 
@@ -93,7 +94,7 @@ fn beside(input: &Input, name: &str) -> Result<std::path::PathBuf, ImageError> {
 /// A disk as it is put together.
 struct Parts {
     stretches: Stretches,
-    files: Vec<(std::path::PathBuf, std::fs::File)>,
+    files: Vec<Input>,
     grains: Grains,
 }
 
@@ -107,7 +108,7 @@ impl Parts {
     }
 
     fn add_file(&mut self, part: Input) -> u32 {
-        self.files.push((part.path, part.file));
+        self.files.push(part);
         (self.files.len() - 1) as u32
     }
 

@@ -285,7 +285,7 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
             "judged",
             "file",
             "size of the file",
-            "BLAKE3 of its content",
+            "BLAKE3 over the BLAKE3 of each MiB",
         ]),
         rows: rows.collect(),
     };

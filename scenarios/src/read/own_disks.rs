@@ -23,7 +23,7 @@ impl OwnDisks {
 
     pub(super) fn new(context: &Context<'_>, flags: &[(String, PathBuf)]) -> OwnDisks {
         const FLAG: &str = "--disk ";
-        let disks = flags
+        let disks: Vec<(Located<String>, Located<PathBuf>)> = flags
             .iter()
             .map(|(disk, path)| {
                 let text = format!("{FLAG}{disk}={}", path.display());
@@ -38,6 +38,7 @@ impl OwnDisks {
                 )
             })
             .collect();
+        said_once(context, &disks);
         OwnDisks {
             disks,
             declared: RefCell::default(),
@@ -49,7 +50,6 @@ impl OwnDisks {
         self.declared.borrow_mut().push(format!("{vm}.{disk}"));
         self.disks
             .iter()
-            .rev()
             .find(|(name, _)| name.value.split_once('.') == Some((vm, disk)))
             .map(|(_, path)| path)
     }
@@ -71,6 +71,22 @@ impl OwnDisks {
                 Problem::new(name.at, format!("no disk is called `{}`", name.value), "named here")
                     .help(did_you_mean(&name.value, known()))
                     .help(there),
+            );
+        }
+    }
+}
+
+/// Notes disks that are replaced twice: one of the images would be left out.
+fn said_once(context: &Context<'_>, disks: &[(Located<String>, Located<PathBuf>)]) {
+    for (index, (name, image)) in disks.iter().enumerate() {
+        if let Some((_, first)) = disks[..index].iter().find(|(other, _)| other.value == name.value) {
+            context.diagnosis.push(
+                Problem::new(
+                    image.at,
+                    format!("two images for the disk `{}`", name.value),
+                    "the second image",
+                )
+                .also(first.at, "the first image"),
             );
         }
     }

@@ -275,6 +275,7 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
         .map_or(Fit::Exact, |fit| fit.value);
     let (file, format, disk) = (file?, format?, disk?);
     let path = context.folder.join(&file.value);
+    context.inputs.borrow_mut().push(path.clone());
     let text = match std::fs::read(&path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => {

@@ -87,6 +87,7 @@ impl Sparse {
             if sector == 0 {
                 continue;
             }
+            input.opening(index as u64 * 4, tables * 4)?;
             let first = index as u64 * self.entries_per_table;
             let count = self.entries_per_table.min(grains - first);
             let table = input.read(sector * SECTOR_BYTES, count * 4, "a grain table")?;

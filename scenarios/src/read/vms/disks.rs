@@ -1,10 +1,10 @@
 //! The disks of a machine: generated, or images.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datapath::SECTOR_BYTES;
-use datapath::image::ImageError;
+use datapath::image::{Format, ImageError, not_a_file};
 
 use crate::diagnose::{At, Located, Problem};
 use crate::keys;
@@ -92,18 +92,18 @@ impl DiskTable<'_> {
         let used = table.get::<Bytes>("used");
         let class = compressibility(table);
         let image = match replaced {
-            Some(path) => Some(path.clone()),
+            Some(image) => Some(Located::new(ImageFile::named(&image.value, Path::new("")), image.at)),
             None => table
                 .get::<String>("image")
-                .map(|path| Located::new(context.folder.join(&path.value), path.at)),
+                .map(|image| Located::new(ImageFile::named(Path::new(&image.value), &context.folder), image.at)),
         };
-        if let Some(path) = image {
+        if let Some(image) = image {
             if replaced.is_none() {
                 table.forbid(&["used"], "an image says itself what is used");
             }
-            let source = open_image(context, &path)?;
+            let source = open_image(context, &image)?;
             let bytes = source.bytes();
-            self.check_size(bytes, path.at);
+            self.check_size(bytes, image.at);
             if let Some(size) = size.filter(|size| replaced.is_none() && size.value.0 != bytes) {
                 context.diagnosis.push(
                     Problem::new(
@@ -171,14 +171,37 @@ impl DiskTable<'_> {
     }
 }
 
-fn open_image(context: &Context<'_>, path: &Located<PathBuf>) -> Option<Arc<dyn datapath::image::Source>> {
-    let shown = path.value.display();
+/// An image as a disk names it.
+struct ImageFile {
+    path: PathBuf,
+    format: Format,
+}
+
+impl ImageFile {
+    /// `FILE`, or `raw:FILE` for one that is raw whatever it looks like (`./raw:FILE` for a file of that name).
+    fn named(name: &Path, folder: &Path) -> ImageFile {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let (file, format) = match name.as_os_str().as_bytes().strip_prefix(b"raw:") {
+            Some(file) if !file.is_empty() => (Path::new(OsStr::from_bytes(file)), Format::Raw),
+            _ => (name, Format::ByContent),
+        };
+        ImageFile {
+            path: folder.join(file),
+            format,
+        }
+    }
+}
+
+fn open_image(context: &Context<'_>, image: &Located<ImageFile>) -> Option<Arc<dyn datapath::image::Source>> {
+    let ImageFile { path, format } = &image.value;
+    let shown = path.display();
     let problem = |title: String, label: &str| {
         context
             .diagnosis
-            .push(Problem::new(path.at, title, label).help("accepted: raw, qcow2, VMDK, VHD"));
+            .push(Problem::new(image.at, title, label).help("accepted: raw, qcow2, VMDK, VHD"));
     };
-    match std::fs::metadata(&path.value) {
+    match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             problem(format!("there is no image {shown}"), "no such file");
             return None;
@@ -189,7 +212,8 @@ fn open_image(context: &Context<'_>, path: &Located<PathBuf>) -> Option<Arc<dyn 
             return None;
         }
         Ok(meta) if !meta.is_file() => {
-            problem(format!("{shown} is no file"), "not an image");
+            let what = not_a_file(&meta).unwrap_or("a device");
+            problem(format!("{shown} is no file but {what}"), "not an image");
             return None;
         }
         Ok(meta) if meta.len() == 0 => {
@@ -198,19 +222,20 @@ fn open_image(context: &Context<'_>, path: &Located<PathBuf>) -> Option<Arc<dyn 
         }
         Ok(_) => {}
     }
-    match datapath::image::open(&path.value) {
-        Ok(source) if source.bytes() == 0 => {
-            problem(format!("the image {shown} is a disk of 0 bytes"), "an empty disk");
-            None
+    let opened = datapath::image::open_as(path, *format, context.watch);
+    match opened {
+        Ok(source) => {
+            let files = source.files().into_iter().map(Path::to_owned);
+            context.inputs.borrow_mut().extend(files);
+            Some(source)
         }
-        Ok(source) => Some(source),
         Err(ImageError::Unusable { why, .. }) => {
             problem(format!("the image {shown} cannot be used: {why}"), "this image");
             None
         }
-        Err(ImageError::Machine { why, .. }) => {
+        Err(error @ (ImageError::Machine { .. } | ImageError::Changed { .. } | ImageError::Stopped)) => {
             context.diagnosis.machine_failed();
-            problem(format!("reading the image {shown} failed: {why}"), "this image");
+            problem(format!("reading the image {shown} failed: {error}"), "this image");
             None
         }
     }
