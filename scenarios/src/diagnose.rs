@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::input::{plain, shown, shown_help};
+
 /// Problems shown at most; the rest are counted.
 const SHOWN_MAX: usize = 20;
 
@@ -120,7 +122,7 @@ impl ScenarioError {
     /// An error that has no text to point into.
     #[must_use]
     pub fn plain(blame: Blame, title: impl Into<String>) -> ScenarioError {
-        let title = title.into();
+        let title = shown_help(&title.into()).into_owned();
         ScenarioError {
             rendered: format!("error: {title}"),
             coloured: format!("error: {title}"),
@@ -149,8 +151,8 @@ impl Diagnosis {
     pub fn add(&self, name: impl Into<String>, text: impl Into<String>) -> u16 {
         let mut sources = self.sources.borrow_mut();
         sources.push(Source {
-            name: name.into(),
-            text: text.into(),
+            name: plain(&name.into()).into_owned(),
+            text: drawable(text.into()),
         });
         u16::try_from(sources.len() - 1).unwrap_or(u16::MAX)
     }
@@ -226,8 +228,19 @@ impl Diagnosis {
     }
 }
 
+/// A text as it is drawn, each byte in its place. Control characters of ASCII are drawn as their symbols; those that terminals take for the
+/// start of a sequence all the same (U+0080 to U+009F) become dots.
+fn drawable(text: String) -> String {
+    let control = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    if text.contains(control) {
+        text.replace(control, "·")
+    } else {
+        text
+    }
+}
+
 fn draw(sources: &[Source], problem: &Problem, renderer: &Renderer) -> String {
-    let mut group = Group::with_title(Level::ERROR.primary_title(problem.title.as_str()));
+    let mut group = Group::with_title(Level::ERROR.primary_title(shown(&problem.title)));
     if let Some(at) = problem.at
         && let Some(source) = sources.get(at.source as usize)
     {
@@ -236,21 +249,21 @@ fn draw(sources: &[Source], problem: &Problem, renderer: &Renderer) -> String {
             .annotation(
                 AnnotationKind::Primary
                     .span(clip(&source.text, at))
-                    .label(problem.label.as_str()),
+                    .label(shown(&problem.label)),
             );
         for (other, label) in &problem.also {
             if other.source == at.source {
                 snippet = snippet.annotation(
                     AnnotationKind::Context
                         .span(clip(&source.text, *other))
-                        .label(label.as_str()),
+                        .label(shown(label)),
                 );
             }
         }
         group = group.element(snippet);
     }
     for help in &problem.help {
-        group = group.element(Level::HELP.message(help.as_str()));
+        group = group.element(Level::HELP.message(shown_help(help)));
     }
     renderer.render(&[group])
 }

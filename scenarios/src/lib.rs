@@ -7,6 +7,7 @@ pub mod build;
 pub mod diagnose;
 pub mod drill;
 pub mod expect;
+pub mod input;
 pub mod keys;
 pub mod model;
 mod named;

@@ -2,6 +2,7 @@
 //! goes into the diagnosis while reading goes on.
 
 use crate::diagnose::{At, Diagnosis, Located, Problem, did_you_mean, list, nearest};
+use crate::input::NAME_MAX;
 use crate::keys::Section;
 use crate::tree::{Node, Table, Value};
 use crate::units::{self, Rate, WrongUnit};
@@ -109,7 +110,13 @@ impl FromNode for TimeOfDay {
 impl FromNode for String {
     fn from_node(node: &Node) -> Result<Self, WrongUnit> {
         match &node.value {
-            Value::Text(text) => Ok(text.clone()),
+            Value::Text(text) => match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+                None => Ok(text.clone()),
+                Some(control) => Err(WrongUnit {
+                    label: format!("a control character, {}", control.escape_default()),
+                    help: "accepted: text without control characters other than line breaks and tabs".to_owned(),
+                }),
+            },
             _ => Err(expected(node, "a string in quotes")),
         }
     }
@@ -150,6 +157,20 @@ impl FromNode for u32 {
 impl FromNode for Node {
     fn from_node(node: &Node) -> Result<Self, WrongUnit> {
         Ok(node.clone())
+    }
+}
+
+/// Why a text cannot be anybody's name.
+#[must_use]
+pub fn wrong_name(name: &str) -> Option<String> {
+    let len = name.chars().count();
+    if name.trim().is_empty() {
+        Some("empty".to_owned())
+    } else if len > NAME_MAX {
+        Some(format!("{len} characters"))
+    } else {
+        let control = name.chars().find(|c| c.is_control())?;
+        Some(format!("holds {}", control.escape_default()))
     }
 }
 
@@ -278,6 +299,20 @@ impl<'a> Reader<'a> {
             return None;
         }
         self.get(key)
+    }
+
+    /// A name that has to be there: of one line, and not endless. One that is wrong is told, and taken all the same, so that what refers to
+    /// it is not told too.
+    #[must_use]
+    pub fn name(&self, key: &str) -> Option<Located<String>> {
+        let name = self.required::<String>(key)?;
+        if let Some(why) = wrong_name(&name.value) {
+            self.diagnosis.push(
+                Problem::new(name.at, format!("this is no name for {}", self.section.title), why)
+                    .help(format!("accepted: 1 to {NAME_MAX} characters in one line")),
+            );
+        }
+        Some(name)
     }
 
     /// One of several words.

@@ -1,15 +1,18 @@
 //! Workloads: synthetic streams, and recordings.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actors::workload::{Recorded, StreamKind, StreamSpec, Synthetic};
 use datapath::EXTENT_BYTES;
 
 use super::Context;
-use crate::diagnose::{At, Located, Problem, did_you_mean, list};
+use crate::diagnose::{At, Blame, Located, Problem, did_you_mean, list};
+use crate::input::{self, RECORDING_BYTES_MAX, WORKLOAD_RATE_MAX};
 use crate::keys;
 use crate::model::{Disk, Start};
 use crate::reader::{Factor, FromNode, Nanos, Reader, Share};
+use crate::traces::packed::{self, Unpackable};
 use crate::traces::{self, Fit, Format};
 use crate::tree::{Node, Value};
 use crate::units::{self, Rate};
@@ -150,8 +153,34 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
     });
     let hours_per_mille = day(context, table);
     let distinct = table.get_or("distinct", Share(620_000)).0;
+    let rate = rate?;
+    let bytes_per_second = rate.value.bytes_per_second();
+    let factors = [
+        burst.map(|(_, _, factor)| factor),
+        hours_per_mille.iter().max().copied(),
+    ];
+    let peak = factors
+        .into_iter()
+        .flatten()
+        .fold(u128::from(bytes_per_second), |peak, factor| {
+            peak * u128::from(factor.max(1_000)) / 1_000
+        });
+    if peak > u128::from(WORKLOAD_RATE_MAX) {
+        let peak = u64::try_from(peak).unwrap_or(u64::MAX);
+        context.diagnosis.push(
+            Problem::new(
+                rate.at,
+                "a workload that no disk takes",
+                format!(
+                    "up to {} in a second, with its day and its bursts",
+                    units::show_size(peak)
+                ),
+            )
+            .help(format!("accepted: up to {} GB/s", WORKLOAD_RATE_MAX / 1_000_000_000)),
+        );
+    }
     Some(Synthetic {
-        bytes_per_second: rate?.value.bytes_per_second(),
+        bytes_per_second,
         block_sizes,
         hot_per_mille,
         hot_part_per_mille,
@@ -276,22 +305,7 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
     let (file, format, disk) = (file?, format?, disk?);
     let path = context.folder.join(&file.value);
     context.inputs.borrow_mut().push(path.clone());
-    let text = match std::fs::read(&path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => {
-            let missing = error.kind() == std::io::ErrorKind::NotFound;
-            if !missing {
-                context.diagnosis.machine_failed();
-            }
-            let title = if missing {
-                format!("there is no recording {}", path.display())
-            } else {
-                format!("cannot read the recording {}: {error}", path.display())
-            };
-            context.diagnosis.push(Problem::new(file.at, title, "named here"));
-            return None;
-        }
-    };
+    let text = recording_text(context, &path, file.at)?;
     let requests = match traces::read(format.value, &text, device.as_deref()) {
         Ok(requests) => requests,
         Err(broken) => {
@@ -326,6 +340,40 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
             None
         }
     }
+}
+
+/// A recording's text, unpacked where it is packed; a problem where it has none.
+fn recording_text(context: &Context<'_>, path: &Path, at: At) -> Option<String> {
+    let shown = path.display();
+    let problem = |title: String, help: &str| {
+        context.diagnosis.push(Problem::new(at, title, "named here").help(help));
+    };
+    let read = input::read(path, RECORDING_BYTES_MAX).map_err(|unread| {
+        if unread.blame == Blame::Machine {
+            context.diagnosis.machine_failed();
+        }
+        let title = match unread.missing {
+            true => format!("there is no recording {shown}"),
+            false => format!("cannot read the recording {shown}: {}", unread.why),
+        };
+        problem(title, "");
+    });
+    let most = units::show_size(RECORDING_BYTES_MAX);
+    let unpacked = packed::unpack(read.ok()?, RECORDING_BYTES_MAX).map_err(|why| {
+        let title = match why {
+            Unpackable::Unknown(form) => format!("the recording {shown} is packed as {form}"),
+            Unpackable::Broken { form, why } => format!("the recording {shown} is broken {form}: {why}"),
+            Unpackable::TooLarge => format!("the recording {shown} unpacks to more than {most}, the most that is read"),
+        };
+        problem(title, "accepted: text, or text packed by gzip or zstd");
+    });
+    let bytes = unpacked.ok()?;
+    if let Some(place) = bytes.iter().position(|byte| *byte == 0) {
+        let title = format!("the recording {shown} is no text: its byte {place} is 0");
+        problem(title, "accepted: text, or text packed by gzip or zstd");
+        return None;
+    }
+    Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn broken_line(context: &Context<'_>, name: &str, text: &str, broken: &traces::Broken) {

@@ -66,6 +66,16 @@ fn read_line(line: &Line<'_>, raw: &str, device: Option<&str>) -> Result<Option<
     if sectors == 0 || !(discard || write) {
         return Ok((sectors == 0 && kind.contains('F')).then_some((stage, Request::Flush { at })));
     }
+    if sector
+        .checked_add(u64::from(sectors))
+        .is_none_or(|end| end > u64::MAX / 512)
+    {
+        return Err(line.broken(
+            field,
+            "a request past the end of any disk",
+            "sector and number of sectors come to more than 16 EiB",
+        ));
+    }
     let request = if discard {
         Request::Discard { at, sector, sectors }
     } else {

@@ -33,7 +33,8 @@ pub(super) fn read(text: &str, device: Option<&str>) -> Result<Vec<Request>, Bro
         }
         let mut fields = raw.split_whitespace();
         if timed {
-            now = line.number(fields.next(), "time")?.saturating_mul(1_000);
+            let field = fields.next();
+            now = line.nanoseconds(line.number(field, "time")?, 1_000, field)?;
         }
         let file = fields.next().ok_or_else(|| line.short("file"))?;
         let action = fields.next().ok_or_else(|| line.short("action"))?;
@@ -51,8 +52,16 @@ pub(super) fn read(text: &str, device: Option<&str>) -> Result<Vec<Request>, Bro
                 None
             }
             "wait" => {
-                let wait = line.number(fields.next(), "time to wait")?.saturating_mul(1_000);
-                now = now.saturating_add(if timed { 0 } else { wait });
+                let field = fields.next();
+                let wait = line.nanoseconds(line.number(field, "time to wait")?, 1_000, field)?;
+                let waited = if timed { Some(now) } else { now.checked_add(wait) };
+                now = waited.ok_or_else(|| {
+                    line.broken(
+                        field.unwrap_or_default(),
+                        "a time past the end of any clock",
+                        "more than 584 years",
+                    )
+                })?;
                 continue;
             }
             "write" => {

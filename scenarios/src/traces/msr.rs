@@ -14,7 +14,8 @@ pub(super) fn read(text: &str, device: Option<&str>) -> Result<Vec<Request>, Bro
             continue;
         }
         let mut fields = raw.split(',').map(str::trim);
-        let time = line.number(fields.next(), "timestamp")?;
+        let stamp = fields.next();
+        let time = line.number(stamp, "timestamp")?;
         let host = fields.next().ok_or_else(|| line.short("host name"))?;
         let disk = fields.next().ok_or_else(|| line.short("disk number"))?;
         let kind = fields.next().ok_or_else(|| line.short("type"))?;
@@ -31,7 +32,7 @@ pub(super) fn read(text: &str, device: Option<&str>) -> Result<Vec<Request>, Bro
         }
         let (sector, sectors) = line.sectors(offset, len, field)?;
         requests.push(Request::Write {
-            at: time.saturating_mul(100),
+            at: line.nanoseconds(time, 100, stamp)?,
             sector,
             sectors,
         });
