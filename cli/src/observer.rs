@@ -98,7 +98,8 @@ impl<'a> Watcher<'a> {
     fn write_disks(&mut self, at: SimTime, kind: FailoverKind, volumes: &[(DiskId, Volume)]) -> Result<(), Failure> {
         let folder = self.directory.disks()?;
         for (disk, volume) in volumes {
-            let name = file_name(self.names, *disk, kind, self.output.format);
+            let (vm, own) = (self.names.vm(disk.vm), self.names.disk_only(*disk));
+            let name = self.output.file_name(&vm, &own, kind);
             let path = folder.join(&name);
             let (what, bytes) = (format!("writing {name}"), volume.bytes());
             let mut done = |done| {
@@ -132,21 +133,6 @@ impl<'a> Watcher<'a> {
         }
         Ok(())
     }
-}
-
-/// `web-os.vhd`; of a test failover `web-os-test.vhd`, of a failback `web-os-failback.vhd`; raw images end in `.raw`.
-fn file_name(names: &Names, disk: DiskId, kind: FailoverKind, format: ImageFormat) -> String {
-    let suffix = match kind {
-        FailoverKind::Unplanned => "",
-        FailoverKind::Test => "-test",
-        FailoverKind::Failback => "-failback",
-    };
-    let ending = match format {
-        ImageFormat::Vhd => "vhd",
-        ImageFormat::Raw => "raw",
-    };
-    let name = format!("{}-{}{suffix}.{ending}", names.vm(disk.vm), names.disk_only(disk));
-    name.replace(['/', '\\'], "_")
 }
 
 fn cannot_log(directory: &RunDirectory, error: &std::io::Error) -> Failure {

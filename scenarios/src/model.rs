@@ -65,6 +65,24 @@ pub struct Output {
     pub format: ImageFormat,
 }
 
+impl Output {
+    /// The file in `disks/` that a recovered disk is written to: `web-os.vhd`; of a test failover `web-os-test.vhd`, of a failback
+    /// `web-os-failback.vhd`; raw images end in `.raw`. A scenario in which two disks would share one is refused.
+    #[must_use]
+    pub fn file_name(&self, vm: &str, disk: &str, kind: FailoverKind) -> String {
+        let suffix = match kind {
+            FailoverKind::Unplanned => "",
+            FailoverKind::Test => "-test",
+            FailoverKind::Failback => "-failback",
+        };
+        let ending = match self.format {
+            ImageFormat::Vhd => "vhd",
+            ImageFormat::Raw => "raw",
+        };
+        format!("{vm}-{disk}{suffix}.{ending}")
+    }
+}
+
 /// A form of disk image that is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ImageFormat {

@@ -3,10 +3,12 @@
 mod estate;
 mod own_disks;
 pub mod plan;
+mod possible;
 mod vms;
 mod workload;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use actors::facts::FailoverKind;
@@ -16,9 +18,10 @@ use datapath::image::Watched;
 use datapath::{Class, Grain};
 
 use crate::diagnose::{At, Blame, Diagnosis, Located, Problem, ScenarioError, did_you_mean, list};
+use crate::input::{self, SCENARIO_BYTES_MAX};
 use crate::keys;
 use crate::model::{ClassSource, ImageFormat, Output, Scenario};
-use crate::reader::{Nanos, Reader, TimeOfDay};
+use crate::reader::{Nanos, Reader, TimeOfDay, wrong_name};
 use crate::tree::{self, Table};
 
 /// What the command line adds to a scenario file.
@@ -43,14 +46,11 @@ pub struct Options {
 /// All that is wrong with it, drawn.
 pub fn load(path: &Path, options: &Options) -> Result<Scenario, ScenarioError> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|error| {
-        let blame = match error.kind() {
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory | std::io::ErrorKind::InvalidInput => {
-                Blame::Input
-            }
-            _ => Blame::Machine,
-        };
-        ScenarioError::plain(blame, format!("cannot read the scenario file {shown}: {error}"))
+    let bytes = input::read(path, SCENARIO_BYTES_MAX).map_err(|unread| {
+        ScenarioError::plain(
+            unread.blame,
+            format!("cannot read the scenario file {shown}: {}", unread.why),
+        )
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
@@ -98,7 +98,8 @@ pub(crate) struct Context<'a> {
     /// Files that are read.
     pub(crate) inputs: std::cell::RefCell<Vec<PathBuf>>,
     pub(crate) watch: &'a Watched,
-    text: &'a str,
+    /// Where each line of the scenario file ends.
+    line_ends: Vec<u32>,
 }
 
 impl Context<'_> {
@@ -124,12 +125,8 @@ impl Context<'_> {
 
     /// The line of a place in the scenario file, from 1.
     pub(crate) fn line(&self, at: At) -> u32 {
-        let upto = (at.start as usize).min(self.text.len());
-        let lines = self.text.as_bytes()[..upto]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count();
-        u32::try_from(lines + 1).unwrap_or(u32::MAX)
+        let before = self.line_ends.partition_point(|end| *end < at.start);
+        u32::try_from(before + 1).unwrap_or(u32::MAX)
     }
 
     /// Finds a name; a problem with a suggestion where there is none.
@@ -153,15 +150,32 @@ impl Context<'_> {
 
 /// Notes every name that is there twice.
 pub(crate) fn unique(diagnosis: &Diagnosis, what: &str, names: &[Located<String>]) {
-    let mut seen: BTreeMap<&str, At> = BTreeMap::new();
+    unique_by(diagnosis, what, names, str::to_owned);
+}
+
+/// The same for names of machines, which neither DNS nor a folder of files may tell apart by case.
+pub(crate) fn unique_in_any_case(diagnosis: &Diagnosis, what: &str, names: &[Located<String>]) {
+    unique_by(diagnosis, what, names, str::to_lowercase);
+}
+
+fn unique_by(diagnosis: &Diagnosis, what: &str, names: &[Located<String>], form: impl Fn(&str) -> String) {
+    let mut seen: BTreeMap<String, &Located<String>> = BTreeMap::new();
     for name in names {
-        if let Some(first) = seen.get(name.value.as_str()) {
-            diagnosis.push(
-                Problem::new(name.at, format!("two {what} are called `{}`", name.value), "again here")
-                    .also(*first, "first here"),
-            );
-        } else {
-            seen.insert(&name.value, name.at);
+        match seen.entry(form(&name.value)) {
+            Entry::Vacant(free) => {
+                free.insert(name);
+            }
+            Entry::Occupied(first) => {
+                let first = first.get();
+                let problem = if first.value == name.value {
+                    Problem::new(name.at, format!("two {what} are called `{}`", name.value), "again here")
+                } else {
+                    let title = format!("`{}` and `{}` differ in case only", first.value, name.value);
+                    Problem::new(name.at, title, "the same name in another case")
+                        .help(format!("two {what} need names that differ in more than case"))
+                };
+                diagnosis.push(problem.also(first.at, "first here"));
+            }
         }
     }
 }
@@ -204,7 +218,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         }
         return None;
     };
-    let name: Option<Located<String>> = head.required("name");
+    let name = head.name("name");
     let description = head.get_or("description", String::new());
     let duration: Option<Located<Nanos>> = head.required("duration");
     let settle = head.get_or("settle", Nanos(0)).0;
@@ -222,7 +236,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         diagnosis.push(Problem::new(duration.at, "a run of no length", "longer than 0 s"));
     }
     if let Some(name) = &name
-        && (name.value.is_empty() || name.value.contains(['/', '\\']) || name.value.starts_with('.'))
+        && wrong_name(&name.value).is_none()
+        && (name.value.contains(['/', '\\']) || name.value.starts_with('.'))
     {
         diagnosis.push(
             Problem::new(
@@ -241,15 +256,41 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         classes: std::cell::RefCell::new(Vec::new()),
         inputs: std::cell::RefCell::new(vec![path.to_owned()]),
         watch: &options.watch,
-        text,
+        line_ends: (0..)
+            .zip(text.bytes())
+            .filter(|(_, byte)| *byte == b'\n')
+            .map(|(at, _)| at)
+            .collect(),
     };
     let output = read_output(&file);
     let policy = read_policy(&file);
     let (times, hold_processing) = read_azure(&file);
     let estate = estate::read(&context, &file);
+    if estate.full {
+        return None;
+    }
     let vms = vms::read(&context, &file, &estate, &options.disks);
+    if vms.none {
+        return None;
+    }
+    outputs_are_apart(&context, &output, &vms);
     let steps = plan::steps(&context, &file, &estate, &vms);
     let expects = plan::expects(&context, &file, &vms);
+    if diagnosis.failed() {
+        return None;
+    }
+    // Only now: of a plan that is half read, that something in it cannot happen would be no news.
+    let duration = duration?.value.0;
+    possible::check(&possible::Whole {
+        context: &context,
+        file: &file,
+        duration: Located::new(duration, head.node("duration").map_or(head.at, |node| node.at)),
+        policy: &policy,
+        estate: &estate,
+        vms: &vms.vms,
+        steps: &steps,
+        expects: &expects,
+    });
     if diagnosis.failed() {
         return None;
     }
@@ -257,7 +298,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         path: path.to_owned(),
         name: name?.value,
         description,
-        duration: duration?.value.0,
+        duration,
         settle,
         content: options.grain.unwrap_or(content),
         compression_level,
@@ -271,8 +312,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         vms: vms.vms,
         classes: context.classes.into_inner(),
         inputs: context.inputs.into_inner(),
-        steps,
-        expects,
+        steps: steps.into_iter().map(|placed| placed.step).collect(),
+        expects: expects.into_iter().map(|placed| placed.value).collect(),
         own_disks: !options.disks.is_empty(),
     })
 }
@@ -323,6 +364,40 @@ fn read_output(file: &Reader<'_>) -> Output {
     }
 }
 
+/// Notes two recovered disks that would be written to one file.
+fn outputs_are_apart(context: &Context<'_>, output: &Output, vms: &vms::Vms) {
+    let mut files: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    for (index, vm) in vms.vms.iter().enumerate() {
+        for disk in vm.disks.iter() {
+            for kind in &output.disks {
+                let file = output.file_name(&vm.name, &disk.name, *kind);
+                let own = format!("{}.{}", vm.name, disk.name);
+                // Neither may a folder that is copied to Windows lose one of them.
+                match files.entry(file.to_lowercase()) {
+                    Entry::Vacant(free) => {
+                        free.insert((index, own));
+                    }
+                    Entry::Occupied(first) => {
+                        let (other, theirs) = first.get();
+                        if *theirs == own {
+                            continue;
+                        }
+                        let title = format!("`{theirs}` and `{own}` would be written to the same file");
+                        let label = format!("disks/{file}");
+                        let problem = Problem::new(vms.at[index], title, label)
+                            .help("[output] writes disks/VM-DISK: give one of the machines or disks another name");
+                        context.diagnosis.push(match vms.at[*other] == vms.at[index] {
+                            true => problem,
+                            false => problem.also(vms.at[*other], "the other machine"),
+                        });
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Longest retention of a standard storage account (facts §2.1).
 const RETENTION_MAX: u64 = 72 * 3_600_000_000_000;
 
@@ -332,7 +407,9 @@ fn read_policy(file: &Reader<'_>) -> Policy {
         return policy;
     };
     let get = |key: &str, default: u64| table.get_or(key, Nanos(default)).0;
-    policy.name = table.get_or("name", policy.name);
+    if table.node("name").is_some() {
+        policy.name = table.name("name").map_or(policy.name, |name| name.value);
+    }
     policy.rpo_threshold = get("rpo_threshold", policy.rpo_threshold);
     policy.crash_consistent_every = get("crash_consistent_every", policy.crash_consistent_every);
     policy.app_consistent_every = get("app_consistent_every", policy.app_consistent_every);

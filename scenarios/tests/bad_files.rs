@@ -46,6 +46,48 @@ bad! {
     two_machines_of_one_name_are_shown: "twice.toml"
 }
 
+// What can never happen.
+bad! {
+    a_step_after_the_end_is_shown_beside_the_duration: "at-past-the-end.toml"
+    a_step_that_waits_past_the_end_is_shown_once: "waits-past-the-end.toml"
+    a_state_that_no_step_brings_about_is_shown: "state-that-never-comes.toml"
+    a_step_that_comes_after_itself_is_shown_with_what_it_waits_for: "after-itself.toml"
+    a_step_that_waits_for_its_own_doing_is_shown: "its-own-doing.toml"
+    points_that_the_policy_does_not_make_are_shown: "too-many-points.toml"
+    a_server_that_never_registers_is_shown: "never-registered.toml"
+    a_plan_that_protects_nothing_is_shown: "nothing-protected.toml"
+    a_plan_whose_protection_is_to_be_refused_protects_nothing: "only-refused.toml"
+    an_expectation_with_nothing_to_look_at_is_shown: "nothing-to-look-at.toml"
+    an_expectation_of_points_that_are_never_made_is_shown: "points-that-are-never-made.toml"
+    a_scenario_without_a_machine_is_shown: "no-machine.toml"
+    a_step_a_condition_and_an_expectation_about_nobody_are_shown: "step-about-nobody.toml"
+}
+
+// Names.
+bad! {
+    two_disks_of_one_file_are_shown: "one-file-for-two-disks.toml"
+    two_recoveries_of_one_file_are_shown: "one-file-for-two-recoveries.toml"
+    machines_that_differ_in_case_only_are_shown: "names-differ-in-case.toml"
+    a_machine_of_a_servers_name_is_shown: "name-of-a-server.toml"
+    a_machine_of_a_links_or_a_sites_name_is_shown: "name-of-a-link.toml"
+    a_name_of_3_000_characters_is_shown_cut: "endless-name.toml"
+    a_control_character_in_a_name_is_shown_as_text: "control-in-a-name.toml"
+    a_name_of_two_lines_is_shown: "two-lines-in-a-name.toml"
+}
+
+// What has no end, or no measure.
+bad! {
+    a_rate_that_no_disk_takes_is_shown: "endless-rate.toml"
+    a_burst_that_no_disk_takes_is_shown: "endless-burst.toml"
+    more_machines_than_are_run_are_shown: "too-many-machines.toml"
+    more_disks_than_are_run_are_shown: "too-many-disks.toml"
+    more_servers_than_are_run_are_shown: "too-many-servers.toml"
+    a_request_past_all_disks_is_shown: "endless-offset.toml"
+    a_time_past_all_clocks_is_shown: "endless-time.toml"
+    a_recording_packed_otherwise_is_named: "packed-otherwise.toml"
+    a_recording_without_end_is_not_read: "recording-without-end.toml"
+}
+
 #[test]
 fn the_file_that_all_others_are_made_from_is_right() {
     assert_eq!(answer("good.toml", &Options::default()), "no problem");

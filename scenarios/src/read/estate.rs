@@ -3,9 +3,10 @@
 use actors::messages::LinkKind;
 use sim::spec::Zone;
 
-use super::{Context, unique};
+use super::{Context, unique, unique_in_any_case};
 use crate::build::machines::DISK_BYTES_PER_SECOND;
 use crate::diagnose::{At, Located, Problem};
+use crate::input::SERVERS_MAX;
 use crate::keys::{self, Section};
 use crate::model::{Link, Roles, Server};
 use crate::reader::{Bytes, Factor, Nanos, Reader, Share};
@@ -16,15 +17,16 @@ pub(crate) struct Estate {
     pub(crate) sites: Vec<Located<String>>,
     pub(crate) links: Vec<Link>,
     pub(crate) servers: Vec<Server>,
+    /// Names that no machine may have, and whose they are.
+    pub(crate) taken: Vec<(&'static str, Located<String>)>,
+    /// There are more servers than are run, and it was said: whatever else is said of them is noise.
+    pub(crate) full: bool,
 }
 
 /// Azure's public endpoints, as a scenario calls them.
 const AZURE: &str = "azure";
 /// The virtual network.
 const AZURE_VNET: &str = "azure-vnet";
-/// More machines than any estate of the product has.
-pub(crate) const COUNT_MAX: u32 = 100_000;
-
 impl Estate {
     pub(crate) fn site_names(&self) -> Vec<&str> {
         self.sites.iter().map(|site| site.value.as_str()).collect()
@@ -45,7 +47,7 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>) -> Estate {
     let sites: Vec<Located<String>> = file
         .tables("site", &keys::SITE)
         .iter()
-        .filter_map(|site| site.required("name"))
+        .filter_map(|site| site.name("name"))
         .collect();
     unique(context.diagnosis, "sites", &sites);
     for site in &sites {
@@ -67,13 +69,17 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>) -> Estate {
         sites,
         links: Vec::new(),
         servers: Vec::new(),
+        taken: Vec::new(),
+        full: false,
     };
-    estate.links = read_links(context, file, &estate);
+    let sites = estate.sites.iter().cloned();
+    estate.taken.extend(sites.map(|name| ("a site", name)));
+    estate.links = read_links(context, file, &mut estate);
     read_servers(context, file, &mut estate);
     estate
 }
 
-fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &Estate) -> Vec<Link> {
+fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) -> Vec<Link> {
     let kinds = [
         ("internet", LinkKind::Internet),
         ("expressroute", LinkKind::Expressroute),
@@ -83,7 +89,7 @@ fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &Estate) -> Vec<
     let mut names = Vec::new();
     let mut links = Vec::new();
     for table in file.tables("link", &keys::LINK) {
-        let name: Option<Located<String>> = table.required("name");
+        let name = table.name("name");
         let _ = table.required::<String>("kind");
         let kind = table.word("kind", &kinds);
         let rate: Option<Located<Rate>> = table.required("rate");
@@ -119,6 +125,7 @@ fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &Estate) -> Vec<
         }
     }
     unique(context.diagnosis, "links", &names);
+    estate.taken.extend(names.into_iter().map(|name| ("a link", name)));
     links
 }
 
@@ -286,7 +293,8 @@ fn read_servers(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) {
             read.into(estate, &mut names);
         }
     }
-    unique(context.diagnosis, "servers", &names);
+    unique_in_any_case(context.diagnosis, "servers", &names);
+    estate.taken.extend(names.into_iter().map(|name| ("a server", name)));
 }
 
 struct ServerTable<'a> {
@@ -306,7 +314,7 @@ impl ServerTable<'_> {
     fn into(self, estate: &mut Estate, names: &mut Vec<Located<String>>) {
         let table = self.table;
         let diagnosis = self.context.diagnosis;
-        let name: Option<Located<String>> = table.required("name");
+        let name = table.name("name");
         let azure = self.roles
             == Roles {
                 process_server: true,
@@ -362,12 +370,16 @@ impl ServerTable<'_> {
             );
             return;
         }
-        if many == 0 || many > COUNT_MAX {
-            diagnosis.push(Problem::new(
-                table.key_at("count"),
-                "no such count",
-                format!("1 to {COUNT_MAX}"),
-            ));
+        if many == 0 {
+            diagnosis.push(Problem::new(table.key_at("count"), "no such count", "at least 1"));
+            return;
+        }
+        if estate.servers.len() + many as usize > SERVERS_MAX {
+            let at = count.as_ref().map_or(table.at, |count| count.at);
+            if !std::mem::replace(&mut estate.full, true) {
+                let label = format!("at most {SERVERS_MAX}");
+                diagnosis.push(Problem::new(at, "more servers than are run", label));
+            }
             return;
         }
         let owners = self.owners(estate, zone);

@@ -10,7 +10,8 @@ use sim::spec::Zone;
 use super::Context;
 use super::estate::Estate;
 use super::vms::Vms;
-use crate::diagnose::{Located, Problem, list};
+use crate::diagnose::{At, Located, Problem, list};
+use crate::input::STEPS_MAX;
 use crate::keys;
 use crate::model::{Do, Ending, Expected, Step};
 use crate::reader::{Nanos, Reader};
@@ -66,8 +67,37 @@ struct Plan<'a> {
     all_names: Vec<Located<String>>,
 }
 
-pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, vms: &Vms) -> Vec<Step> {
+/// A step, and where what it says is written.
+pub(crate) struct Placed {
+    pub(crate) step: Step,
+    /// Its table.
+    pub(crate) at: At,
+    /// Each of its conditions, in their order.
+    pub(crate) conditions: Vec<At>,
+    /// What it waits for beside them.
+    pub(crate) wait: At,
+}
+
+/// Tables of a kind at the most.
+const TABLES_MAX: usize = 10_000;
+
+/// Whether so many tables of the plan are read; a problem where they are not.
+fn has_room(context: &Context<'_>, what: &str, tables: &[Reader<'_>]) -> bool {
+    if let Some(first) = tables.get(TABLES_MAX) {
+        let title = format!("{} {what} are more than are read", tables.len());
+        context
+            .diagnosis
+            .push(Problem::new(first.at, title, format!("the first past {TABLES_MAX}")));
+        return false;
+    }
+    true
+}
+
+pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, vms: &Vms) -> Vec<Placed> {
     let tables = file.tables("step", &keys::STEP);
+    if !has_room(context, "steps", &tables) {
+        return Vec::new();
+    }
     let all_names: Vec<Located<String>> = tables
         .iter()
         .filter_map(|table| match table.node("name") {
@@ -86,17 +116,26 @@ pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, v
         names: Vec::new(),
         all_names,
     };
-    let mut steps = Vec::new();
+    let mut steps: Vec<Placed> = Vec::new();
+    let mut parts = 0;
     for table in &tables {
         let step = plan.step(table);
-        plan.names.push(table.get::<String>("name"));
+        parts += step.as_ref().map_or(0, |placed| placed.step.vms.len().max(1));
+        if parts > STEPS_MAX {
+            let label = format!("past the {STEPS_MAX} of a scenario, counted once for each of its machines");
+            context
+                .diagnosis
+                .push(Problem::new(table.at, "more steps than are run", label));
+            break;
+        }
+        plan.names.push(table.node("name").and_then(|_| table.name("name")));
         steps.extend(step);
     }
     steps
 }
 
 impl Plan<'_> {
-    fn step(&self, table: &Reader<'_>) -> Option<Step> {
+    fn step(&self, table: &Reader<'_>) -> Option<Placed> {
         let diagnosis = self.context.diagnosis;
         let _ = table.required::<String>("do");
         let words: Vec<(&str, usize)> = ACTIONS
@@ -130,9 +169,14 @@ impl Plan<'_> {
         if taken.contains(&"vm") && table.node("vm").is_none() {
             let _ = table.required::<String>("vm");
         }
+        if matches!(table.node("vm"), Some(Node { value: Value::Array(items), .. }) if items.is_empty()) {
+            let label = "an empty list";
+            diagnosis.push(Problem::new(table.key_at("vm"), "a step about no machine", label));
+        }
         let what = self.what(table, word)?;
         self.check(table, &what, &vms);
-        Some(Step {
+        let (begin, conditions) = begin.into_iter().map(|found| (found.value, found.at)).unzip();
+        let step = Step {
             name: table.get::<String>("name").map(|name| name.value),
             word,
             what,
@@ -142,6 +186,12 @@ impl Plan<'_> {
             stagger,
             expected,
             line: self.context.line(table.at),
+        };
+        Some(Placed {
+            step,
+            at: table.at,
+            conditions,
+            wait: table.key_at("wait"),
         })
     }
 

@@ -4,6 +4,7 @@ mod disks;
 mod profiles;
 mod spread;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,22 +12,27 @@ use actors::spec::Os;
 use actors::workload::WorkloadSpec;
 use sim::spec::Zone;
 
-use super::estate::{COUNT_MAX, Estate, numbered, site_of};
+use super::estate::{Estate, numbered, site_of};
 use super::own_disks::OwnDisks;
 use super::workload::workloads;
-use super::{Context, unique};
+use super::{Context, unique_in_any_case};
 use crate::diagnose::{At, Located, Problem};
+use crate::input::{DISKS_MAX, MACHINES_MAX};
 use crate::keys;
 use crate::model::Vm;
-use crate::reader::{Bytes, Nanos, Reader};
+use crate::reader::{Bytes, Nanos, Reader, wrong_name};
 
 use disks::read_disks;
 use profiles::Profiles;
 use spread::{Loads, Spread};
 
-/// All machines, and the groups they came from.
+/// All machines.
 pub(crate) struct Vms {
     pub(crate) vms: Vec<Vm>,
+    /// Where each is named.
+    pub(crate) at: Vec<At>,
+    /// The file has none, and it was said: whatever else is said of them is noise.
+    pub(crate) none: bool,
 }
 
 impl Vms {
@@ -37,27 +43,70 @@ impl Vms {
 
 pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, own_disks: &[(String, PathBuf)]) -> Vms {
     let own = OwnDisks::new(context, own_disks);
-    let mut names = Vec::new();
-    let mut vms = Vec::new();
-    let mut loads = Loads::default();
-    for table in file.tables("vm", &keys::VM) {
-        vms.extend(read_vm(context, &table, estate, &own, &mut loads, &mut names));
-    }
+    let mut reading = Reading {
+        context,
+        estate,
+        own: &own,
+        loads: Loads::default(),
+        names: Vec::new(),
+        vms: Vec::new(),
+        at: Vec::new(),
+        disks: 0,
+        full: false,
+    };
     let profiles = Profiles::read(context, file);
+    let problems = context.diagnosis.count();
+    for table in file.tables("vm", &keys::VM) {
+        let _ = reading.vm(&table);
+        if reading.full {
+            break;
+        }
+    }
     for table in file.tables("group", &keys::GROUP) {
-        read_group(context, &table, estate, &profiles, &mut loads, &mut names, &mut vms);
+        reading.group(&table, &profiles);
     }
-    unique(context.diagnosis, "machines", &names);
-    let absent = |key| file.node(key).is_none() && !file.misspelt(key);
-    if vms.is_empty() && absent("vm") && absent("group") {
-        context.diagnosis.push(Problem::new(
-            At::default(),
-            "the scenario protects no machine",
-            "no `[[vm]]` or `[[group]]` in this file",
-        ));
+    unique_in_any_case(context.diagnosis, "machines", &reading.names);
+    names_are_free(context, estate, &reading.names);
+    let misspelt = file.misspelt("vm") || file.misspelt("group");
+    let none = reading.vms.is_empty() && context.diagnosis.count() == problems && !misspelt;
+    if none {
+        let (at, label) = match ["vm", "group"].into_iter().find(|key| file.node(key).is_some()) {
+            Some(key) => (file.key_at(key), "an empty list"),
+            None => (At::default(), "no `[[vm]]` or `[[group]]` in this file"),
+        };
+        context.diagnosis.push(
+            Problem::new(at, "the scenario protects no machine", label).help("without one, nothing would be tested"),
+        );
+    } else {
+        own.all_found(context);
     }
-    own.all_found(context);
-    Vms { vms }
+    Vms {
+        vms: reading.vms,
+        at: reading.at,
+        none,
+    }
+}
+
+/// Notes machines whose name is that of something else.
+fn names_are_free(context: &Context<'_>, estate: &Estate, names: &[Located<String>]) {
+    let taken: BTreeMap<String, &(&str, Located<String>)> = estate
+        .taken
+        .iter()
+        .map(|taken| (taken.1.value.to_lowercase(), taken))
+        .collect();
+    for name in names {
+        if let Some((whose, other)) = taken.get(&name.value.to_lowercase()) {
+            context.diagnosis.push(
+                Problem::new(
+                    name.at,
+                    format!("`{}` is the name of {whose}", name.value),
+                    "the same name",
+                )
+                .also(other.at, format!("{whose} of this name"))
+                .help("a machine's name is that of nothing else in the scenario, in any case"),
+            );
+        }
+    }
 }
 
 fn name_is_allowed(name: &str) -> bool {
@@ -65,6 +114,9 @@ fn name_is_allowed(name: &str) -> bool {
 }
 
 fn check_name(context: &Context<'_>, name: &Located<String>) {
+    if wrong_name(&name.value).is_some() {
+        return;
+    }
     if !name_is_allowed(&name.value) || name.value == "all" || name.value == "each" {
         context.diagnosis.push(
             Problem::new(name.at, format!("`{}` is no name for a machine in Azure", name.value), "not allowed")
@@ -98,111 +150,162 @@ fn read_journal(context: &Context<'_>, table: &Reader<'_>) -> u64 {
 
 const MINUTE: u64 = 60_000_000_000;
 
-fn read_vm(
-    context: &Context<'_>,
-    table: &Reader<'_>,
-    estate: &Estate,
-    own: &OwnDisks,
-    loads: &mut Loads,
-    names: &mut Vec<Located<String>>,
-) -> Option<Vm> {
-    let name: Option<Located<String>> = table.required("name");
-    if let Some(name) = &name {
-        check_name(context, name);
+/// The machines that were read so far.
+struct Reading<'a> {
+    context: &'a Context<'a>,
+    estate: &'a Estate,
+    own: &'a OwnDisks,
+    loads: Loads,
+    names: Vec<Located<String>>,
+    vms: Vec<Vm>,
+    at: Vec<At>,
+    /// How many disks they have.
+    disks: usize,
+    /// There are more than are run, and it was said.
+    full: bool,
+}
+
+impl Reading<'_> {
+    /// Whether there is room for so many machines, with so many disks each; a problem where there is none.
+    fn has_room(&mut self, at: At, machines: usize, disks: usize) -> bool {
+        let machines_after = self.vms.len().saturating_add(machines);
+        let disks_after = self.disks.saturating_add(machines.saturating_mul(disks));
+        let told = if machines_after > MACHINES_MAX {
+            Some(("machines", MACHINES_MAX))
+        } else if disks_after > DISKS_MAX {
+            Some(("disks", DISKS_MAX))
+        } else {
+            None
+        };
+        if let Some((what, max)) = told
+            && !std::mem::replace(&mut self.full, true)
+        {
+            self.context.diagnosis.push(
+                Problem::new(
+                    at,
+                    format!("more {what} than are run"),
+                    format!("past the {max} of a scenario"),
+                )
+                .help(format!(
+                    "accepted: up to {MACHINES_MAX} machines with up to {DISKS_MAX} disks, all together"
+                )),
+            );
+        }
+        told.is_none()
     }
-    let zone = site_of(context, table, estate, false);
-    let os = read_os(table);
-    let physical = table.get_or("physical", false);
-    let boot = table.get_or("boot", Nanos(MINUTE)).0;
-    let journal = read_journal(context, table);
-    let clock_skew = table.get_or("clock_skew", Nanos(0)).0;
-    let problems = context.diagnosis.count();
-    let disks = read_disks(context, table, name.as_ref().map(|name| name.value.as_str()), own);
-    let disks_are_known = context.diagnosis.count() == problems;
-    let streams = workloads(context, table, &disks, disks_are_known);
-    names.extend(name.clone());
-    let (name, zone) = (name?, zone?);
-    let spread = Spread::read(context, table, estate, zone);
-    let workload = Arc::new(WorkloadSpec { streams });
-    let (configuration_server, process_server) = spread.take(context, table.at, estate, loads, &workload)?;
-    Some(Vm {
-        name: name.value,
-        site: site_number(zone),
-        os,
-        physical,
-        configuration_server,
-        process_server,
-        boot,
-        journal,
-        clock_skew,
-        disks: Arc::new(disks),
-        workload,
-    })
+
+    fn push(&mut self, vm: Vm, name: Located<String>) {
+        self.disks += vm.disks.len();
+        self.at.push(name.at);
+        self.vms.push(vm);
+    }
+
+    /// Reads a single machine; none where something is wrong with it.
+    fn vm(&mut self, table: &Reader<'_>) -> Option<()> {
+        let context = self.context;
+        let name = table.name("name");
+        if let Some(name) = &name {
+            check_name(context, name);
+        }
+        let zone = site_of(context, table, self.estate, false);
+        let os = read_os(table);
+        let physical = table.get_or("physical", false);
+        let boot = table.get_or("boot", Nanos(MINUTE)).0;
+        let journal = read_journal(context, table);
+        let clock_skew = table.get_or("clock_skew", Nanos(0)).0;
+        let problems = context.diagnosis.count();
+        let vm = name.as_ref().map(|name| name.value.as_str());
+        let disks = read_disks(context, table, vm, self.own);
+        let disks_are_known = context.diagnosis.count() == problems;
+        let streams = workloads(context, table, &disks, disks_are_known);
+        self.names.extend(name.clone());
+        let (name, zone) = (name?, zone?);
+        if !self.has_room(table.at, 1, disks.len()) {
+            return None;
+        }
+        let spread = Spread::read(context, table, self.estate, zone);
+        let workload = Arc::new(WorkloadSpec { streams });
+        let (configuration_server, process_server) =
+            spread.take(context, table.at, self.estate, &mut self.loads, &workload)?;
+        let vm = Vm {
+            name: name.value.clone(),
+            site: site_number(zone),
+            os,
+            physical,
+            configuration_server,
+            process_server,
+            boot,
+            journal,
+            clock_skew,
+            disks: Arc::new(disks),
+            workload,
+        };
+        self.push(vm, name);
+        Some(())
+    }
+
+    fn group(&mut self, table: &Reader<'_>, profiles: &Profiles<'_>) {
+        let context = self.context;
+        let name = table.name("name");
+        let count: Option<Located<u32>> = table.required("count");
+        let zone = site_of(context, table, self.estate, false);
+        let os = read_os(table);
+        let boot = table.get_or("boot", Nanos(MINUTE)).0;
+        let journal = read_journal(context, table);
+        let disks = Arc::new(read_disks(context, table, None, &OwnDisks::none()));
+        let shares = profiles.chosen(context, table, &disks);
+        let (Some(name), Some(count), Some(zone)) = (name, count, zone) else {
+            return;
+        };
+        if !name.value.contains('#') {
+            context.diagnosis.push(
+                Problem::new(name.at, "a group's name needs a # for the number", "no # in it")
+                    .help("`app-####` gives app-0001, app-0002, …"),
+            );
+            return;
+        }
+        if count.value == 0 {
+            context
+                .diagnosis
+                .push(Problem::new(count.at, "no such count", "at least 1"));
+            return;
+        }
+        if !self.has_room(count.at, count.value as usize, disks.len()) {
+            return;
+        }
+        check_name(context, &Located::new(numbered(&name.value, count.value), name.at));
+        let spread = Spread::read(context, table, self.estate, zone);
+        let idle = Arc::new(WorkloadSpec::default());
+        for number in 1..=count.value {
+            let workload = shares.of(number - 1).unwrap_or_else(|| Arc::clone(&idle));
+            let Some((configuration_server, process_server)) =
+                spread.take(context, table.at, self.estate, &mut self.loads, &workload)
+            else {
+                return;
+            };
+            let full = Located::new(numbered(&name.value, number), name.at);
+            self.names.push(full.clone());
+            let vm = Vm {
+                name: full.value.clone(),
+                site: site_number(zone),
+                os,
+                physical: false,
+                configuration_server,
+                process_server,
+                boot,
+                journal,
+                clock_skew: 0,
+                disks: Arc::clone(&disks),
+                workload,
+            };
+            self.push(vm, full);
+        }
+    }
 }
 
 fn site_number(zone: Zone) -> u32 {
     match zone {
         Zone::Site(site) => site,
         _ => 0,
-    }
-}
-
-fn read_group(
-    context: &Context<'_>,
-    table: &Reader<'_>,
-    estate: &Estate,
-    profiles: &Profiles<'_>,
-    loads: &mut Loads,
-    names: &mut Vec<Located<String>>,
-    vms: &mut Vec<Vm>,
-) {
-    let name: Option<Located<String>> = table.required("name");
-    let count: Option<Located<u32>> = table.required("count");
-    let zone = site_of(context, table, estate, false);
-    let os = read_os(table);
-    let boot = table.get_or("boot", Nanos(MINUTE)).0;
-    let journal = read_journal(context, table);
-    let disks = Arc::new(read_disks(context, table, None, &OwnDisks::none()));
-    let shares = profiles.chosen(context, table, &disks);
-    let (Some(name), Some(count), Some(zone)) = (name, count, zone) else {
-        return;
-    };
-    if !name.value.contains('#') {
-        context.diagnosis.push(
-            Problem::new(name.at, "a group's name needs a # for the number", "no # in it")
-                .help("`app-####` gives app-0001, app-0002, …"),
-        );
-        return;
-    }
-    if count.value == 0 || count.value > COUNT_MAX {
-        context
-            .diagnosis
-            .push(Problem::new(count.at, "no such count", format!("1 to {COUNT_MAX}")));
-        return;
-    }
-    check_name(context, &Located::new(numbered(&name.value, count.value), name.at));
-    let spread = Spread::read(context, table, estate, zone);
-    let idle = Arc::new(WorkloadSpec::default());
-    for number in 1..=count.value {
-        let workload = shares.of(number - 1).unwrap_or_else(|| Arc::clone(&idle));
-        let Some((configuration_server, process_server)) = spread.take(context, table.at, estate, loads, &workload)
-        else {
-            return;
-        };
-        let full = numbered(&name.value, number);
-        names.push(Located::new(full.clone(), name.at));
-        vms.push(Vm {
-            name: full,
-            site: site_number(zone),
-            os,
-            physical: false,
-            configuration_server,
-            process_server,
-            boot,
-            journal,
-            clock_skew: 0,
-            disks: Arc::clone(&disks),
-            workload,
-        });
     }
 }

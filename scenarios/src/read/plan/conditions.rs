@@ -12,10 +12,10 @@ use crate::tree::{Node, Value};
 
 impl Plan<'_> {
     /// When a step begins.
-    pub(super) fn begin(&self, table: &Reader<'_>) -> Vec<Condition> {
+    pub(super) fn begin(&self, table: &Reader<'_>) -> Vec<Located<Condition>> {
         let mut begin = Vec::new();
         if let Some(at) = table.get::<Nanos>("at") {
-            begin.push(Condition::At(at.value.0));
+            begin.push(Located::new(Condition::At(at.value.0), at.at));
         }
         match table.node("after") {
             Some(Node {
@@ -28,21 +28,22 @@ impl Plan<'_> {
             }
             Some(node) => self.condition(table, node, &mut begin),
             None if table.node("at").is_none() && !self.names.is_empty() => {
-                begin.push(Condition::Step(self.names.len() - 1, Which::These(Vec::new())));
+                let before = Condition::Step(self.names.len() - 1, Which::These(Vec::new()));
+                begin.push(Located::new(before, table.at));
             }
             None => {}
         }
         begin
     }
 
-    fn condition(&self, table: &Reader<'_>, node: &Node, begin: &mut Vec<Condition>) {
+    fn condition(&self, table: &Reader<'_>, node: &Node, begin: &mut Vec<Located<Condition>>) {
         let diagnosis = self.context.diagnosis;
         match &node.value {
             Value::Text(name) => {
                 let name = Located::new(name.clone(), node.at);
                 begin.extend(
                     self.step_named(&name)
-                        .map(|step| Condition::Step(step, Which::These(Vec::new()))),
+                        .map(|step| Located::new(Condition::Step(step, Which::These(Vec::new())), node.at)),
                 );
             }
             Value::Table(_) => {
@@ -63,7 +64,7 @@ impl Plan<'_> {
         }
     }
 
-    fn condition_table(&self, condition: &Reader<'_>, at: At, begin: &mut Vec<Condition>) {
+    fn condition_table(&self, condition: &Reader<'_>, at: At, begin: &mut Vec<Located<Condition>>) {
         let diagnosis = self.context.diagnosis;
         let named = condition.one_or_more::<String>("vm");
         let which = match named.as_slice() {
@@ -71,6 +72,13 @@ impl Plan<'_> {
             [only] if only.value == "each" => Which::Each,
             _ => Which::These(select(self.context, self.vms, &named)),
         };
+        if matches!(condition.node("vm"), Some(Node { value: Value::Array(items), .. }) if items.is_empty()) {
+            diagnosis.push(Problem::new(
+                condition.key_at("vm"),
+                "a condition about no machine",
+                "an empty list",
+            ));
+        }
         let before = begin.len();
         let problems = diagnosis.count();
         if let Some(step) = condition.get::<String>("step") {
@@ -79,16 +87,20 @@ impl Plan<'_> {
             } else {
                 which.clone()
             };
-            begin.extend(self.step_named(&step).map(|step| Condition::Step(step, which)));
+            let found = self.step_named(&step).map(|step| Condition::Step(step, which));
+            begin.extend(found.map(|condition| Located::new(condition, at)));
         }
         if let Some(state) = condition.word("state", STATES) {
-            begin.push(Condition::State(which.clone(), state.value));
+            begin.push(Located::new(Condition::State(which.clone(), state.value), at));
         }
         if let Some(points) = condition.get::<u64>("points_stored") {
-            begin.push(Condition::PointsStored(which.clone(), points.value));
+            begin.push(Located::new(Condition::PointsStored(which.clone(), points.value), at));
         }
         if let Some(points) = condition.get::<u64>("points_processed") {
-            begin.push(Condition::PointsProcessed(which.clone(), points.value));
+            begin.push(Located::new(
+                Condition::PointsProcessed(which.clone(), points.value),
+                at,
+            ));
         }
         let places = [
             ("on-premises", Place::OnPremises),
@@ -96,18 +108,19 @@ impl Plan<'_> {
             ("test", Place::Test),
         ];
         if let Some(place) = condition.word("workload_up", &places) {
-            begin.push(Condition::WorkloadUp(which, place.value));
+            begin.push(Located::new(Condition::WorkloadUp(which, place.value), at));
         }
         if let Some(name) = condition.get::<String>("registered") {
             let servers = self.estate.servers.len();
             let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
             known.extend(self.vms.names());
             begin.extend(self.context.find("server or machine", &name, &known).map(|index| {
-                if index < servers {
+                let registered = if index < servers {
                     Condition::ServerRegistered(index)
                 } else {
                     Condition::AgentRegistered(index - servers)
-                }
+                };
+                Located::new(registered, at)
             }));
         }
         match begin.len() - before {

@@ -1,22 +1,33 @@
 //! What is expected.
 
 use super::select::select;
-use crate::diagnose::{Problem, list};
+use crate::diagnose::{Located, Problem, list};
 use crate::keys;
 use crate::model::{Bound, Expect};
 use crate::read::Context;
 use crate::read::vms::Vms;
 use crate::reader::{Bytes, Nanos, Reader};
+use crate::tree::{Node, Value};
 
-pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Vec<Expect> {
+pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Vec<Located<Expect>> {
     let mut expects = Vec::new();
-    for table in file.tables("expect", &keys::EXPECT) {
+    let tables = file.tables("expect", &keys::EXPECT);
+    if !super::has_room(context, "expectations", &tables) {
+        return expects;
+    }
+    for table in tables {
         let named = table.one_or_more::<String>("vm");
         let chosen = if table.node("vm").is_none() {
             (0..vms.vms.len()).collect()
         } else {
             select(context, vms, &named)
         };
+        if matches!(table.node("vm"), Some(Node { value: Value::Array(items), .. }) if items.is_empty()) {
+            context.diagnosis.push(
+                Problem::new(table.key_at("vm"), "an expectation about no machine", "an empty list")
+                    .help("there would be nothing to look at; without `vm` it is about all machines"),
+            );
+        }
         let problems = context.diagnosis.count();
         let bounds = bounds(context, &table);
         let misspelt = keys::EXPECT.keys.iter().any(|key| table.misspelt(key.name));
@@ -28,10 +39,14 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
                 )),
             );
         }
-        expects.extend(bounds.into_iter().map(|what| Expect {
-            vms: chosen.clone(),
-            what,
-            line: context.line(table.key_at(what.key())),
+        expects.extend(bounds.into_iter().map(|what| {
+            let at = table.key_at(what.key());
+            let expect = Expect {
+                vms: chosen.clone(),
+                what,
+                line: context.line(at),
+            };
+            Located::new(expect, at)
         }));
     }
     expects

@@ -12,7 +12,7 @@ use crate::model::{Disk, Start};
 use crate::read::own_disks::OwnDisks;
 use crate::read::workload::{compressibility, random_bytes_of};
 use crate::read::{Context, unique};
-use crate::reader::{Bytes, Reader};
+use crate::reader::{Bytes, Reader, wrong_name};
 use crate::units::show_size;
 
 /// Largest disk that a machine boots from (facts §3.8).
@@ -43,14 +43,14 @@ pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&
     let mut names = Vec::new();
     let mut disks = Vec::new();
     for (index, disk) in tables.iter().enumerate() {
-        let name: Option<Located<String>> = disk.required("name");
+        let name = disk.name("name");
         names.extend(name.clone());
         if let Some(name) = &name
-            && (name.value.is_empty()
-                || !name
-                    .value
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'))
+            && wrong_name(&name.value).is_none()
+            && !name
+                .value
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
         {
             context.diagnosis.push(Problem::new(
                 name.at,

@@ -21,7 +21,7 @@ impl<'a> Profiles<'a> {
         let tables: Vec<(Located<String>, Reader<'a>)> = file
             .tables("profile", &keys::PROFILE)
             .into_iter()
-            .filter_map(|table| Some((table.required("name")?, table)))
+            .filter_map(|table| Some((table.name("name")?, table)))
             .collect();
         let names: Vec<Located<String>> = tables.iter().map(|(name, _)| name.clone()).collect();
         unique(context.diagnosis, "profiles", &names);
