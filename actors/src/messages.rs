@@ -1048,7 +1048,7 @@ pub enum Local {
 pub struct Records(#[serde(skip)] pub Vec<datapath::journal::Record>);
 
 /// What a step of the operator waits for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     /// A simulated time.
@@ -1065,9 +1065,12 @@ pub enum Trigger {
     WorkloadUp(VmId, Place),
     /// A component registered (machine, kind as in [`Component`]).
     Registered(MachineId, Component),
-    /// Once that step has ended: the trigger as things stand then, or later. A state counts while the machine is in it, points count
-    /// in its protection of that moment, a workload counts while that copy runs; a registration counts whenever it was.
+    /// Once another trigger (by its number in the world's list) has held: the trigger as things stand then, or later. A state counts
+    /// while the machine is in it, points count in its protection of that moment, a workload counts while that copy runs; a
+    /// registration counts whenever it was.
     Since(u32, Box<Trigger>),
+    /// All of these, by their numbers in the world's list, have held; each at its own time.
+    All(Vec<u32>),
 }
 
 /// Which actor a message by hand goes to.

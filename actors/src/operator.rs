@@ -30,8 +30,10 @@ pub struct Operator {
     spec: OperatorSpec,
     env: Env,
     portal: Session,
-    /// Triggers that each step still waits for, by step; a step leaves when it begins.
-    waiting: BTreeMap<u32, BTreeSet<u32>>,
+    /// Steps that wait for a trigger, by trigger; it leaves when it has held.
+    waiting: BTreeMap<u32, Vec<u32>>,
+    /// How many triggers each step still waits for.
+    left: Vec<usize>,
     /// Steps whose operations the service works on.
     asked: BTreeSet<u32>,
     /// The vault's registration key, once `CreateVault` gave it out.
@@ -51,6 +53,7 @@ impl Operator {
             env,
             portal,
             waiting: BTreeMap::new(),
+            left: Vec::new(),
             asked: BTreeSet::new(),
             key: None,
             looking: false,
@@ -86,36 +89,28 @@ impl Operator {
 
     fn started(&mut self) {
         self.portal.start(&self.env);
+        self.left = self.spec.steps.iter().map(|step| step.after.len()).collect();
         for (number, step) in (0u32..).zip(&self.spec.steps) {
-            let triggers: BTreeSet<u32> = step.after.iter().map(|(trigger, _)| *trigger).collect();
-            self.waiting.insert(number, triggers);
+            for trigger in &step.after {
+                self.waiting.entry(*trigger).or_default().push(number);
+            }
         }
-        self.start_what_is_due();
+        for number in 0..self.left.len() as u32 {
+            self.start_if_due(number);
+        }
     }
 
     fn triggered(&mut self, trigger: u32) {
-        for triggers in self.waiting.values_mut() {
-            triggers.remove(&trigger);
+        for number in self.waiting.remove(&trigger).unwrap_or_default() {
+            self.left[number as usize] -= 1;
+            self.start_if_due(number);
         }
-        self.start_what_is_due();
     }
 
-    fn start_what_is_due(&mut self) {
-        let due: Vec<u32> = self
-            .waiting
-            .iter()
-            .filter(|(_, left)| left.is_empty())
-            .map(|(step, _)| *step)
-            .collect();
-        for number in due {
-            self.waiting.remove(&number);
-            let _ = self.env.timer(
-                self.step(number).delay,
-                Token {
-                    what: DELAY,
-                    key: u64::from(number),
-                },
-            );
+    fn start_if_due(&self, number: u32) {
+        if self.left[number as usize] == 0 {
+            let key = u64::from(number);
+            let _ = self.env.timer(self.step(number).delay, Token { what: DELAY, key });
         }
     }
 

@@ -6,7 +6,7 @@ use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
 use datapath::{DiskId, VmId};
 
-use crate::messages::{LinkKind, Operation, Policy, Trigger};
+use crate::messages::{LinkKind, Operation, Policy};
 use crate::ports::MachineId;
 use crate::workload::WorkloadSpec;
 
@@ -270,8 +270,8 @@ pub struct OperatorSpec {
 /// A step: when, and what.
 #[derive(Clone)]
 pub struct StepSpec {
-    /// All of these must have happened (indices into the world's list of triggers). None: at once.
-    pub after: Vec<(u32, Trigger)>,
+    /// All of these must have happened (indices into the world's list of triggers, each named once). None: at once.
+    pub after: Vec<u32>,
     /// How long to wait after that, in nanoseconds.
     pub delay: u64,
     /// What to do.

@@ -114,7 +114,7 @@ struct Steps {
     /// Those that have begun and not ended, in the order in which they began.
     running: Vec<usize>,
     begun: Vec<bool>,
-    /// The first that has not begun. A step without a name only joins others and is passed over.
+    /// The first that has not begun.
     next: usize,
     /// Steps of the scenario.
     all: usize,
@@ -122,14 +122,12 @@ struct Steps {
 
 impl Steps {
     fn new(names: &[StepName]) -> Steps {
-        let mut steps = Steps {
+        Steps {
             running: Vec::new(),
-            begun: names.iter().map(|name| name.text.is_empty()).collect(),
+            begun: vec![false; names.len()],
             next: 0,
             all: names.iter().map(|name| name.step + 1).max().unwrap_or(0),
-        };
-        steps.pass();
-        steps
+        }
     }
 
     fn heard(&mut self, step: usize, ended: bool) {
@@ -151,9 +149,8 @@ impl Steps {
 
     /// `step 3 of 9: enable app`, or what is waited for.
     fn words(&self, names: &[StepName]) -> String {
-        let named = |step: usize| names.get(step).filter(|name| !name.text.is_empty());
-        let running = self.running.iter().rev().find_map(|step| named(*step));
-        match (running, named(self.next)) {
+        let running = self.running.iter().rev().find_map(|step| names.get(*step));
+        match (running, names.get(self.next)) {
             (Some(name), _) => format!("step {} of {}: {}", name.step + 1, self.all, name.full()),
             (None, Some(name)) => format!("waiting for step {} of {}: {}", name.step + 1, self.all, name.full()),
             (None, None) => format!("all {} steps have ended", self.all),
@@ -177,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_step_is_shown_while_it_runs_and_then_what_is_waited_for() {
-        let names: Vec<StepName> = [("vault", 0), ("enable", 1), ("", 1), ("failover", 2)]
+        let names: Vec<StepName> = [("vault", 0), ("enable", 1), ("failover", 2)]
             .into_iter()
             .map(|(text, step)| StepName {
                 text: text.to_owned(),
@@ -194,8 +191,8 @@ mod tests {
         assert_eq!(steps.words(&names), "step 1 of 3: vault");
         steps.heard(0, true);
         assert_eq!(steps.words(&names), "waiting for step 3 of 3: failover");
-        steps.heard(3, false);
-        steps.heard(3, true);
+        steps.heard(2, false);
+        steps.heard(2, true);
         assert_eq!(steps.words(&names), "all 3 steps have ended");
     }
 

@@ -179,14 +179,10 @@ fn step_names(plan: &Plan) -> Vec<StepName> {
             true => step.action.to_owned(),
             false => format!("{} {}", step.action, step.object),
         };
-        let mut text = match step.name == step.action {
+        let text = match step.name == step.action {
             true => done,
             false => format!("{} ({done})", step.name),
         };
-        // A step that only joins others is nobody's.
-        if step.line == 0 {
-            text.clear();
-        }
         StepName {
             text,
             step: step.step,

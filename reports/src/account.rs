@@ -208,10 +208,6 @@ impl Account {
                 ..StepName::default()
             };
             let name = self.names.steps.get(step.step as usize).unwrap_or(&unnamed);
-            // A step without a name only joins others.
-            if name.text.is_empty() {
-                continue;
-            }
             let took = step.ended.map(|ended| milliseconds(ended.since(step.started)));
             // Those of one scenario step come one after the other, so a group to join is among the last.
             let of_step = groups.iter_mut().rev().take_while(|(of, _)| *of == name.step);

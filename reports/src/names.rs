@@ -22,7 +22,7 @@ pub struct LinkName {
 /// What a step is called.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StepName {
-    /// What the scenario file says there; empty for a step that only joins others.
+    /// What the scenario file says there.
     pub text: String,
     /// The step of the scenario file, from 0: one that is about many machines is taken for each.
     pub step: usize,

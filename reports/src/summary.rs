@@ -121,16 +121,8 @@ fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
     if let Some(more) = groups.len().checked_sub(STEPS_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "  and {more} more (in the record)")?;
     }
-    let named = |step: u32| {
-        account
-            .names
-            .steps
-            .get(step as usize)
-            .is_none_or(|name| !name.text.is_empty())
-    };
-    let begun = account.result.steps.iter().filter(|step| named(step.step)).count();
-    let all = account.names.steps.iter().filter(|name| !name.text.is_empty()).count();
-    let missing = all.saturating_sub(begun);
+    let all = account.names.steps.len();
+    let missing = all.saturating_sub(account.result.steps.len());
     if missing > 0 {
         writeln!(out, "  {missing} of {all} steps never began")?;
     }

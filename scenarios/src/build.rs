@@ -81,7 +81,7 @@ pub struct PlannedStep {
     pub vm: Option<VmId>,
     /// How it is to end.
     pub expected: Expected,
-    /// Its line in the scenario file, from 1; 0 for one that only joins others.
+    /// Its line in the scenario file, from 1.
     pub line: u32,
 }
 

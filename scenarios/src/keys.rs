@@ -584,13 +584,13 @@ pub static STEP: Section = Section {
         key(
             "process_server",
             "name",
-            "the machine's",
+            "the machine's; reprotect from Azure: those there, machines spread over them",
             "push-install, enable-replication, reprotect, move-to-, add- and remove-process-server",
         ),
         key(
             "master_target",
             "name",
-            "the machine's",
+            "of its configuration server's, the one that got the fewest disks so far",
             "reprotect from Azure: where to",
         ),
         key("to", "azure, on-premises", "on-premises", "reprotect: which way"),

@@ -306,10 +306,10 @@ pub enum Do {
     RemoveProcessServer(usize),
     /// reprotect
     Reprotect {
-        /// Over which process server; none: the machine's own.
-        process_server: Option<usize>,
-        /// Where to; none: to Azure.
-        master_target: Option<usize>,
+        /// Over one of which process servers; none: the machine's own.
+        process_servers: Vec<usize>,
+        /// To one of which master targets; none: to Azure.
+        master_targets: Vec<usize>,
     },
     /// failback
     Failback {

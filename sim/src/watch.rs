@@ -1,10 +1,13 @@
 //! What the scenario waits for: triggers, and the end of the run.
 //!
-//! The world shows it each fact as it is logged. A trigger fires once, when it first holds. Points are counted within a machine's current
-//! protection: `points-stored` counts tags with a mark, `points-processed` counts processed points.
+//! The world shows it each fact as it is logged. A trigger fires once, when it first holds; one with a time is the world's to fire. Each
+//! waits under what it looks at (a machine's state, its points, a step), so that a fact costs only what is about the same thing, and
+//! what many wait for in common is counted in one place ([`Trigger::All`]). Points are counted within a machine's current protection:
+//! `points-stored` counts tags with a mark, `points-processed` counts processed points.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use actors::Table;
 use actors::facts::{Fact, ItemState, Life, Place, StepOutcome};
 use actors::messages::{Component, Trigger};
 use actors::ports::MachineId;
@@ -12,9 +15,15 @@ use datapath::{SimTime, VmId};
 
 use crate::spec::WorldSpec;
 
-struct Waiting {
-    number: u32,
-    trigger: Trigger,
+/// What a trigger looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Subject {
+    Step(u32),
+    State(VmId),
+    PointsStored(VmId),
+    PointsProcessed(VmId),
+    WorkloadUp(VmId),
+    Registered(MachineId),
 }
 
 #[derive(Default)]
@@ -25,13 +34,20 @@ struct Points {
 
 /// Watches the facts.
 pub struct Watch {
-    waiting: Vec<Waiting>,
-    points: BTreeMap<VmId, Points>,
-    places: BTreeMap<Life, Place>,
+    triggers: Vec<Trigger>,
+    /// Those that may hold by a fact about it, in the order in which they began to wait.
+    waiting: Table<Subject, Vec<u32>>,
+    /// By trigger: those that wait for it to hold.
+    followers: Vec<Vec<u32>>,
+    /// By trigger: how many others it still waits for.
+    left: Vec<usize>,
+    points: Table<VmId, Points>,
+    /// The newest life on each machine.
+    lives: BTreeMap<MachineId, (VmId, Life, Place)>,
     /// The state that each machine is in.
-    states: BTreeMap<VmId, ItemState>,
+    states: Table<VmId, ItemState>,
     /// Copies of machines whose workload answers.
-    up: BTreeSet<(VmId, Life)>,
+    up: Table<VmId, Vec<(Life, Place)>>,
     /// All that have registered.
     registered: BTreeSet<(MachineId, String)>,
     ended: Vec<bool>,
@@ -44,21 +60,29 @@ impl Watch {
     /// Watches for a world's triggers and steps.
     #[must_use]
     pub fn new(spec: &WorldSpec) -> Watch {
-        let waiting = spec
-            .triggers
-            .iter()
-            .enumerate()
-            .filter(|(_, trigger)| !matches!(trigger, Trigger::At(_)));
-        let waiting = waiting.map(|(number, trigger)| Waiting {
-            number: number as u32,
-            trigger: trigger.clone(),
-        });
+        let mut waiting: Table<Subject, Vec<u32>> = Table::default();
+        let mut followers = vec![Vec::new(); spec.triggers.len()];
+        let mut left = vec![0; spec.triggers.len()];
+        for (number, trigger) in (0_u32..).zip(&spec.triggers) {
+            match trigger {
+                Trigger::At(_) => {}
+                Trigger::Since(first, _) => followers[*first as usize].push(number),
+                Trigger::All(all) => {
+                    left[number as usize] = all.len();
+                    all.iter().for_each(|one| followers[*one as usize].push(number));
+                }
+                plain => waiting.entry(subject(plain)).or_default().push(number),
+            }
+        }
         Watch {
-            waiting: waiting.collect(),
-            points: BTreeMap::new(),
-            places: BTreeMap::new(),
-            states: BTreeMap::new(),
-            up: BTreeSet::new(),
+            triggers: spec.triggers.clone(),
+            waiting,
+            followers,
+            left,
+            points: Table::default(),
+            lives: BTreeMap::new(),
+            states: Table::default(),
+            up: Table::default(),
             registered: BTreeSet::new(),
             ended: vec![false; spec.steps as usize],
             steps_left: spec.steps,
@@ -75,22 +99,44 @@ impl Watch {
 
     /// Sees a fact. Calls `fire` with the number of each trigger that holds now and did not before.
     pub fn see(&mut self, now: SimTime, fact: &Fact, mut fire: impl FnMut(u32)) {
-        if !self.take(now, fact) {
+        let Some(subject) = self.take(now, fact) else {
             return;
+        };
+        let Some(waiting) = self.waiting.get_mut(&subject).filter(|waiting| !waiting.is_empty()) else {
+            return;
+        };
+        let waiting = std::mem::take(waiting);
+        let (holding, waiting): (Vec<u32>, Vec<u32>) = waiting
+            .into_iter()
+            .partition(|number| self.stands(&self.triggers[*number as usize]));
+        self.waiting.insert(subject, waiting);
+        for number in holding {
+            self.held(number, &mut fire);
         }
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|one| {
-            let holds = self.holds(&one.trigger, fact);
-            if holds {
-                fire(one.number);
-            }
-            !holds
-        });
-        self.waiting = waiting;
     }
 
-    /// Counts; false where the fact is of no interest to any trigger.
-    fn take(&mut self, now: SimTime, fact: &Fact) -> bool {
+    /// A trigger holds, and with it perhaps those that wait for it.
+    fn held(&mut self, number: u32, fire: &mut impl FnMut(u32)) {
+        fire(number);
+        for follower in std::mem::take(&mut self.followers[number as usize]) {
+            match &self.triggers[follower as usize] {
+                Trigger::All(_) => {
+                    self.left[follower as usize] -= 1;
+                    if self.left[follower as usize] == 0 {
+                        self.held(follower, fire);
+                    }
+                }
+                Trigger::Since(_, trigger) if !self.stands(trigger) => {
+                    let subject = subject(trigger);
+                    self.waiting.entry(subject).or_default().push(follower);
+                }
+                _ => self.held(follower, fire),
+            }
+        }
+    }
+
+    /// Counts, and says what the fact is about; none where it is of no interest to any trigger.
+    fn take(&mut self, now: SimTime, fact: &Fact) -> Option<Subject> {
         match fact {
             Fact::Step { step, outcome } if *outcome != StepOutcome::Started => {
                 if let Some(ended) = self.ended.get_mut(*step as usize)
@@ -101,95 +147,92 @@ impl Watch {
                         self.end = now.after(self.settle);
                     }
                 }
-                true
+                Some(Subject::Step(*step))
             }
             Fact::ProtectionStarted { vm, .. } => {
                 self.points.insert(*vm, Points::default());
-                false
+                None
             }
             Fact::TagStored { vm, mark: Some(_), .. } => {
                 self.points.entry(*vm).or_default().stored += 1;
-                true
+                Some(Subject::PointsStored(*vm))
             }
             Fact::PointProcessed { vm, .. } => {
                 self.points.entry(*vm).or_default().processed += 1;
-                true
+                Some(Subject::PointsProcessed(*vm))
             }
-            Fact::LifeStarted { life, place, .. } => {
-                self.places.insert(*life, *place);
-                false
+            Fact::LifeStarted { vm, life, place, .. } => {
+                self.lives.insert(life.machine, (*vm, *life, *place));
+                None
             }
             Fact::LifeEnded { vm, life, .. } => {
-                self.up.remove(&(*vm, *life));
-                false
+                self.down(*vm, *life);
+                None
             }
             Fact::Power { machine, on: false } => {
-                self.up.retain(|(_, life)| life.machine != *machine);
-                false
+                if let Some((vm, life, _)) = self.lives.get(machine).copied() {
+                    self.down(vm, life);
+                }
+                None
             }
             Fact::State { vm, state } => {
                 self.states.insert(*vm, *state);
-                true
+                Some(Subject::State(*vm))
             }
             Fact::WorkloadUp { vm, life } => {
-                self.up.insert((*vm, *life));
-                true
+                let place = self.lives.get(&life.machine).filter(|(_, newest, _)| newest == life);
+                if let Some((_, _, place)) = place {
+                    self.up.entry(*vm).or_default().push((*life, *place));
+                }
+                Some(Subject::WorkloadUp(*vm))
             }
             Fact::Registered { machine, component } => {
                 self.registered.insert((*machine, component.clone()));
-                true
+                Some(Subject::Registered(*machine))
             }
-            _ => false,
+            _ => None,
         }
     }
 
-    fn has_ended(&self, step: u32) -> bool {
-        self.ended.get(step as usize).copied().unwrap_or(false)
+    fn down(&mut self, vm: VmId, life: Life) {
+        if let Some(up) = self.up.get_mut(&vm) {
+            up.retain(|(other, _)| *other != life);
+        }
     }
 
-    /// Whether a trigger holds as things stand, whatever the newest fact is.
+    /// Whether a trigger that is no other's holds as things stand.
     fn stands(&self, trigger: &Trigger) -> bool {
         let points = |vm: &VmId| self.points.get(vm);
         match trigger {
-            Trigger::At(_) => false,
-            Trigger::Step(step) => self.has_ended(*step),
+            Trigger::Step(step) => self.ended.get(*step as usize).copied().unwrap_or(false),
             Trigger::State(vm, state) => self.states.get(vm) == Some(state),
             Trigger::PointsStored(vm, count) => points(vm).is_some_and(|points| points.stored >= *count),
             Trigger::PointsProcessed(vm, count) => points(vm).is_some_and(|points| points.processed >= *count),
-            Trigger::WorkloadUp(vm, place) => self
-                .up
-                .iter()
-                .any(|(up, life)| up == vm && self.places.get(life) == Some(place)),
+            Trigger::WorkloadUp(vm, place) => {
+                let mut up = self.up.get(vm).into_iter().flatten();
+                up.any(|(_, at)| at == place)
+            }
             Trigger::Registered(machine, component) => self
                 .registered
                 .contains(&(*machine, component_name(*component).to_owned())),
-            Trigger::Since(step, trigger) => self.has_ended(*step) && self.stands(trigger),
+            // What it waited for has held, or it would not be asked.
+            Trigger::Since(_, trigger) => self.stands(trigger),
+            Trigger::At(_) | Trigger::All(_) => false,
         }
     }
+}
 
-    fn holds(&self, trigger: &Trigger, fact: &Fact) -> bool {
-        match (trigger, fact) {
-            (Trigger::Step(wanted), Fact::Step { step, outcome }) => wanted == step && *outcome != StepOutcome::Started,
-            (Trigger::State(wanted, reached), Fact::State { vm, state }) => wanted == vm && reached == state,
-            (Trigger::PointsStored(wanted, count), Fact::TagStored { vm, .. }) => {
-                wanted == vm && self.points.get(vm).is_some_and(|points| points.stored >= *count)
-            }
-            (Trigger::PointsProcessed(wanted, count), Fact::PointProcessed { vm, .. }) => {
-                wanted == vm && self.points.get(vm).is_some_and(|points| points.processed >= *count)
-            }
-            (Trigger::WorkloadUp(wanted, place), Fact::WorkloadUp { vm, life }) => {
-                wanted == vm && self.places.get(life) == Some(place)
-            }
-            (
-                Trigger::Registered(wanted, component),
-                Fact::Registered {
-                    machine,
-                    component: name,
-                },
-            ) => wanted == machine && component_name(*component) == name,
-            (Trigger::Since(..), _) => self.stands(trigger),
-            _ => false,
-        }
+/// What a trigger looks at that waits for no other, or waits no more.
+fn subject(trigger: &Trigger) -> Subject {
+    match trigger {
+        Trigger::Step(step) => Subject::Step(*step),
+        Trigger::State(vm, _) => Subject::State(*vm),
+        Trigger::PointsStored(vm, _) => Subject::PointsStored(*vm),
+        Trigger::PointsProcessed(vm, _) => Subject::PointsProcessed(*vm),
+        Trigger::WorkloadUp(vm, _) => Subject::WorkloadUp(*vm),
+        Trigger::Registered(machine, _) => Subject::Registered(*machine),
+        Trigger::Since(_, trigger) => subject(trigger),
+        Trigger::At(_) | Trigger::All(_) => unreachable!("a time and a group look at nothing"),
     }
 }
 
@@ -315,21 +358,42 @@ mod tests {
     fn what_held_before_a_step_ended_counts_only_while_it_still_holds() {
         let mut spec = crate::testing::world();
         let vm = VmId(0);
-        let since = |trigger| Trigger::Since(0, Box::new(trigger));
+        let since = |trigger| Trigger::Since(2, Box::new(trigger));
         spec.triggers = vec![
             since(Trigger::State(vm, ItemState::Protected)),
             since(Trigger::State(vm, ItemState::FailoverCommitted)),
+            Trigger::Step(0),
         ];
         spec.steps = 1;
         let mut watch = Watch::new(&spec);
         let state = |state| Fact::State { vm, state };
         assert!(fired(&mut watch, 1, &state(ItemState::Protected)).is_empty());
         assert!(fired(&mut watch, 2, &state(ItemState::FailoverCommitted)).is_empty());
-        assert_eq!(fired(&mut watch, 3, &done(0)), [1], "it is in that state");
+        assert_eq!(fired(&mut watch, 3, &done(0)), [2, 1], "it is in that state");
         assert_eq!(
             fired(&mut watch, 4, &state(ItemState::Protected)),
             [0],
             "and then in this one"
         );
+    }
+
+    #[test]
+    fn a_group_holds_once_the_last_of_it_has_held_and_what_counts_from_it_counts_then() {
+        let mut spec = crate::testing::world();
+        let state = |vm, state| Fact::State { vm: VmId(vm), state };
+        let protected = |vm| Trigger::State(VmId(vm), ItemState::Protected);
+        spec.triggers = vec![
+            Trigger::All(vec![1, 2]),
+            protected(0),
+            protected(1),
+            Trigger::Since(0, Box::new(protected(0))),
+            Trigger::All(vec![0, 3]),
+        ];
+        let mut watch = Watch::new(&spec);
+        assert_eq!(fired(&mut watch, 1, &state(0, ItemState::Protected)), [1]);
+        assert!(fired(&mut watch, 2, &state(0, ItemState::Resynchronizing)).is_empty());
+        assert_eq!(fired(&mut watch, 3, &state(1, ItemState::Protected)), [2, 0]);
+        assert!(fired(&mut watch, 4, &state(1, ItemState::Protected)).is_empty());
+        assert_eq!(fired(&mut watch, 5, &state(0, ItemState::Protected)), [3, 4]);
     }
 }

@@ -159,6 +159,8 @@ pub struct Engine {
     /// What was seen at the links' doors and the observer has still to see.
     doors: RefCell<Vec<Seen>>,
     watch: RefCell<Watch>,
+    /// The operator's machine, and its actor.
+    operator: Option<(MachineId, u32)>,
     pool: RefCell<Pool>,
     volumes: Volumes,
     store: PageStore,
@@ -185,6 +187,10 @@ impl Engine {
         let volumes = volumes::at_start(&spec, options, &store);
         let volumes = volumes.map_err(|error| RunError::Machine(error.to_string()))?;
         let (machines, actors) = crate::machines::build(&spec, &spill);
+        let operator = actors
+            .iter()
+            .position(|actor| actor.kind == ComponentKind::Operator)
+            .map(|place| (actors[place].machine, place as u32));
         let queues = match carrier {
             Carrier::Event => 1,
             Carrier::Turmoil(_) => spec.machines.len() + spec.links.len(),
@@ -210,6 +216,7 @@ impl Engine {
             log: RefCell::new(EventLog::new(options.trace)),
             doors: RefCell::default(),
             watch: RefCell::new(Watch::new(&spec)),
+            operator,
             pool: RefCell::new(pool),
             volumes,
             store,
@@ -235,7 +242,7 @@ impl Engine {
         }
         for (number, trigger) in self.spec.triggers.iter().enumerate() {
             if let actors::messages::Trigger::At(at) = trigger {
-                let host = self.operator().map_or(0, |(machine, _)| self.host(machine));
+                let host = self.operator.map_or(0, |(machine, _)| self.host(machine));
                 self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Trigger(number as u32));
             }
         }
@@ -291,15 +298,6 @@ impl Engine {
             actor: actor.0,
             incarnation: core.machines[machine.0 as usize].incarnation,
         }
-    }
-
-    fn operator(&self) -> Option<(MachineId, u32)> {
-        let core = self.core.borrow();
-        let place = core
-            .actors
-            .iter()
-            .position(|actor| actor.kind == ComponentKind::Operator)?;
-        Some((core.actors[place].machine, place as u32))
     }
 
     // For links.
@@ -405,7 +403,7 @@ impl Engine {
 
     /// Tells the operator that a trigger holds.
     fn fire(&self, number: u32) {
-        if let Some((_, actor)) = self.operator() {
+        if let Some((_, actor)) = self.operator {
             let mut core = self.core.borrow_mut();
             let holder = Engine::holder(&core, ActorId(actor));
             let input = Input::Local(Local::Triggered { trigger: number });

@@ -14,10 +14,11 @@ pub(super) fn object(scenario: &Scenario, what: &Do, vm: Option<usize>) -> Strin
         }
         Do::AddVcenter { vcenter, .. } => server(vcenter),
         Do::Move(index) => format!("to {}", server(index)),
-        Do::Reprotect {
-            master_target: Some(index),
-            ..
-        } => format!("to {}", server(index)),
+        Do::Reprotect { master_targets, .. } => match master_targets.as_slice() {
+            [] => String::new(),
+            [only] => format!("to {}", server(only)),
+            several => format!("to {} master targets", several.len()),
+        },
         Do::Power { servers, vms, .. } => {
             let machines = vms.iter().map(|vm| name(scenario.vms.get(*vm).map(|vm| &vm.name)));
             some(&servers.iter().map(server).chain(machines).collect::<Vec<_>>())

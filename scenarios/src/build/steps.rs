@@ -2,6 +2,9 @@
 //!
 //! A condition that is no step and no time counts from the moment at which the steps that the same `after` names have ended; where it
 //! names none, the step before it in the file. So "vm1 is protected" after a failback means protected again.
+//!
+//! What a step waits for is of two kinds: the same for all its machines, or each machine's own (`vm = "each"`). The first is one trigger
+//! that they share, so that a step of a thousand machines which waits for a thousand others costs two thousand, not a million.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +16,7 @@ use datapath::{DiskId, SimTime, VmId};
 use super::machines::passphrase;
 use super::objects::object;
 use super::{Places, PlannedStep};
-use crate::model::{Condition, Do, Ending, Expected, Scenario, Step, Which};
-
-/// More waiting than this between two steps is joined in one place.
-const JOIN_ABOVE: usize = 4_096;
+use crate::model::{Condition, Do, Ending, Scenario, Step, Vm, Which};
 
 /// What comes out.
 pub(super) struct Steps {
@@ -34,7 +34,6 @@ pub(super) fn build(scenario: &Scenario, places: &Places) -> Steps {
         triggers: Vec::new(),
         known: BTreeMap::new(),
         parts: Vec::new(),
-        joins: BTreeMap::new(),
     };
     for (number, step) in scenario.steps.iter().enumerate() {
         builder.step(number, step);
@@ -46,8 +45,41 @@ pub(super) fn build(scenario: &Scenario, places: &Places) -> Steps {
     }
 }
 
-/// A part of a scenario's step: the machine, and the step of the world.
-type Part = (Option<usize>, u32);
+/// The world's steps that a step of the scenario became.
+#[derive(Default)]
+struct Parts {
+    all: Vec<u32>,
+    /// By machine of the scenario, where it is about machines.
+    of: BTreeMap<usize, u32>,
+    /// The trigger that stands for the end of all of them, once somebody waits for it.
+    whole: Option<u32>,
+}
+
+/// How a step's machines are spread over the servers that it may use: how many disks each of those got so far.
+#[derive(Default)]
+struct Spread {
+    disks: BTreeMap<usize, usize>,
+}
+
+impl Spread {
+    /// Of these servers, the one with the fewest disks so far; of another configuration server's only where the machine's own has none.
+    fn take(&mut self, scenario: &Scenario, vm: &Vm, among: &[usize]) -> Option<usize> {
+        let own = |server: &&usize| scenario.servers[**server].configuration_server == vm.configuration_server;
+        let any_own = among.iter().any(|server| own(&server));
+        let chosen = among
+            .iter()
+            .filter(|server| !any_own || own(server))
+            .min_by_key(|server| self.disks.get(server).copied().unwrap_or(0))?;
+        *self.disks.entry(*chosen).or_default() += vm.disks.len();
+        Some(*chosen)
+    }
+}
+
+/// What all machines of a step wait for, as one trigger each: steps that ended, and conditions.
+struct Shared {
+    ended: Option<u32>,
+    conditions: Option<u32>,
+}
 
 struct Builder<'a> {
     scenario: &'a Scenario,
@@ -55,11 +87,9 @@ struct Builder<'a> {
     specs: Vec<StepSpec>,
     planned: Vec<PlannedStep>,
     triggers: Vec<Trigger>,
-    known: BTreeMap<String, u32>,
+    known: BTreeMap<Trigger, u32>,
     /// By step of the scenario.
-    parts: Vec<Vec<Part>>,
-    /// Joins of a step's parts, by step of the scenario.
-    joins: BTreeMap<usize, u32>,
+    parts: Vec<Parts>,
 }
 
 impl Builder<'_> {
@@ -69,16 +99,17 @@ impl Builder<'_> {
         } else {
             vec![None]
         };
-        self.join_before(step, machines.len());
-        let mut parts = Vec::new();
+        let shared = self.shared(number, step);
+        let mut spread = Spread::default();
+        let mut parts = Parts::default();
         for (place, vm) in (0_u64..).zip(&machines) {
-            let after = self.after(number, step, *vm);
+            let after = self.after(number, step, &shared, *vm);
             let name = step.name.clone().unwrap_or_else(|| step.word.to_owned());
             let part = self.push(
                 StepSpec {
                     after,
                     delay: step.wait.saturating_add(step.stagger.saturating_mul(place)),
-                    action: self.action(step, *vm),
+                    action: self.action(step, *vm, &mut spread),
                     expect_refusal: step.expected.ending == Ending::Refused,
                 },
                 PlannedStep {
@@ -91,7 +122,8 @@ impl Builder<'_> {
                     line: step.line,
                 },
             );
-            parts.push((*vm, part));
+            parts.all.push(part);
+            parts.of.extend(vm.map(|vm| (vm, part)));
         }
         self.parts.push(parts);
     }
@@ -102,148 +134,145 @@ impl Builder<'_> {
         u32::try_from(self.specs.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Where many parts would wait for many others, one step in between waits for all of them.
-    fn join_before(&mut self, step: &Step, waiting: usize) {
-        for condition in &step.begin {
-            let Condition::Step(before, Which::These(_)) = condition else {
-                continue;
-            };
-            let parts = self.parts[*before].len();
-            if parts * waiting <= JOIN_ABOVE || self.joins.contains_key(before) {
-                continue;
-            }
-            let after = self.parts[*before].clone();
-            let after = after
-                .into_iter()
-                .map(|(_, part)| self.trigger(Trigger::Step(part)))
-                .collect();
-            let earlier = &self.scenario.steps[*before];
-            let name = earlier.name.clone().unwrap_or_else(|| earlier.word.to_owned());
-            let join = self.push(
-                StepSpec {
-                    after,
-                    delay: 0,
-                    action: Action::Note(format!("{name}: all done")),
-                    expect_refusal: false,
-                },
-                PlannedStep {
-                    step: *before,
-                    name: format!("{name}: all done"),
-                    action: "note",
-                    object: String::new(),
-                    vm: None,
-                    expected: Expected::default(),
-                    line: 0,
-                },
-            );
-            self.joins.insert(*before, join);
+    fn trigger(&mut self, trigger: Trigger) -> u32 {
+        if let Some(number) = self.known.get(&trigger) {
+            return *number;
+        }
+        let number = u32::try_from(self.triggers.len()).unwrap_or(u32::MAX);
+        self.triggers.push(trigger.clone());
+        self.known.insert(trigger, number);
+        number
+    }
+
+    /// One trigger for all of these; none for none.
+    fn all(&mut self, mut triggers: Vec<u32>) -> Option<u32> {
+        triggers.sort_unstable();
+        triggers.dedup();
+        match triggers.as_slice() {
+            [] => None,
+            [only] => Some(*only),
+            _ => Some(self.trigger(Trigger::All(triggers))),
         }
     }
 
-    fn trigger(&mut self, trigger: Trigger) -> (u32, Trigger) {
-        let key = format!("{trigger:?}");
-        let next = u32::try_from(self.triggers.len()).unwrap_or(u32::MAX);
-        let number = *self.known.entry(key).or_insert(next);
-        if number == next {
-            self.triggers.push(trigger.clone());
-        }
-        (number, trigger)
+    /// The ends of these steps of the world.
+    fn ended(&mut self, steps: impl IntoIterator<Item = u32>) -> Option<u32> {
+        let ended = steps
+            .into_iter()
+            .map(|step| self.trigger(Trigger::Step(step)))
+            .collect();
+        self.all(ended)
     }
 
-    /// The world's steps that stand for the end of a step, for one machine or as a whole.
-    fn ends(&self, step: usize, vm: Option<usize>) -> Vec<u32> {
-        if let Some(vm) = vm {
-            let own: Vec<u32> = self.parts[step]
-                .iter()
-                .filter(|(of, _)| *of == Some(vm))
-                .map(|(_, part)| *part)
-                .collect();
-            if !own.is_empty() {
-                return own;
-            }
+    /// The end of a step as a whole, or of its part for one machine where it has one.
+    fn end(&mut self, step: usize, vm: Option<usize>) -> Option<u32> {
+        if let Some(own) = vm.and_then(|vm| self.parts[step].of.get(&vm).copied()) {
+            return Some(self.trigger(Trigger::Step(own)));
         }
-        match self.joins.get(&step) {
-            Some(join) => vec![*join],
-            None => self.parts[step].iter().map(|(_, part)| *part).collect(),
+        if self.parts[step].whole.is_none() {
+            let all = self.parts[step].all.clone();
+            self.parts[step].whole = self.ended(all);
         }
+        self.parts[step].whole
     }
 
-    fn after(&mut self, number: usize, step: &Step, vm: Option<usize>) -> Vec<(u32, Trigger)> {
-        let mut wanted = Vec::new();
-        let mut anchors = Vec::new();
-        let own = |which: &Which| match which {
-            Which::Each => vm,
-            Which::These(_) => None,
-        };
+    /// The end of a step for all of these machines.
+    fn end_for(&mut self, step: usize, vms: &[usize]) -> Option<u32> {
+        let own = vms.iter().map_while(|vm| self.parts[step].of.get(vm).copied());
+        let own: Vec<u32> = own.collect();
+        if own.is_empty() || own.len() < vms.len() {
+            return self.end(step, None);
+        }
+        self.ended(own)
+    }
+
+    /// What all machines of a step wait for.
+    fn shared(&mut self, number: usize, step: &Step) -> Shared {
+        let (mut ends, mut own) = (Vec::new(), Vec::new());
         for condition in &step.begin {
             match condition {
-                Condition::Step(before, which) => {
-                    for part in self.step_ends(*before, which, own(which)) {
-                        anchors.push(part);
-                        wanted.push(Trigger::Step(part));
-                    }
-                }
-                Condition::At(at) => wanted.push(Trigger::At(SimTime(*at))),
+                Condition::Step(before, _) if is_own(step, condition) => own.push(*before),
+                Condition::Step(before, Which::These(vms)) => ends.extend(self.end_for(*before, vms)),
+                Condition::Step(before, Which::Each) => ends.extend(self.end(*before, None)),
                 _ => {}
             }
         }
-        let has_condition = step
-            .begin
-            .iter()
-            .any(|condition| !matches!(condition, Condition::Step(..) | Condition::At(_)));
-        if has_condition && anchors.is_empty() && number > 0 {
-            anchors = self.ends(number - 1, vm);
-            wanted.extend(anchors.iter().map(|part| Trigger::Step(*part)));
-        }
-        // All anchors are waited for; a condition counts from the last of them in the file.
-        let anchor = anchors.last().copied();
-        for condition in &step.begin {
-            for trigger in self.conditions(condition, vm) {
-                wanted.push(match anchor {
-                    Some(anchor) => Trigger::Since(anchor, Box::new(trigger)),
-                    None => trigger,
-                });
+        let ended = self.all(ends);
+        let mut conditions = Vec::new();
+        for condition in step.begin.iter().filter(|condition| !is_own(step, condition)) {
+            for (about, trigger) in self.conditions(condition, None) {
+                let mut ends: Vec<u32> = ended.into_iter().collect();
+                for before in &own {
+                    ends.extend(self.end(*before, about));
+                }
+                conditions.push(self.since(ends, number, about, trigger));
             }
         }
-        let mut after: Vec<(u32, Trigger)> = wanted.into_iter().map(|trigger| self.trigger(trigger)).collect();
-        after.sort_by_key(|(number, _)| *number);
-        after.dedup_by_key(|(number, _)| *number);
+        Shared {
+            ended,
+            conditions: self.all(conditions),
+        }
+    }
+
+    /// A condition about a machine, once those ends have come; where there are none, the end of the step before.
+    fn since(&mut self, ends: Vec<u32>, number: usize, about: Option<usize>, trigger: Trigger) -> u32 {
+        // A registration counts whenever it was.
+        let since = match about {
+            None => None,
+            Some(_) => match self.all(ends) {
+                None if number > 0 => self.end(number - 1, about),
+                ends => ends,
+            },
+        };
+        self.trigger(match since {
+            Some(since) => Trigger::Since(since, Box::new(trigger)),
+            None => trigger,
+        })
+    }
+
+    /// What a step waits for, for one machine or as a whole.
+    fn after(&mut self, number: usize, step: &Step, shared: &Shared, vm: Option<usize>) -> Vec<u32> {
+        let mut after: Vec<u32> = shared.conditions.into_iter().collect();
+        let mut ends: Vec<u32> = shared.ended.into_iter().collect();
+        let mut counts = shared.conditions.is_some();
+        for condition in &step.begin {
+            match condition {
+                Condition::At(at) => after.push(self.trigger(Trigger::At(SimTime(*at)))),
+                Condition::Step(before, _) if is_own(step, condition) => ends.extend(self.end(*before, vm)),
+                _ => {}
+            }
+        }
+        for condition in step.begin.iter().filter(|condition| is_own(step, condition)) {
+            for (about, trigger) in self.conditions(condition, vm) {
+                counts = true;
+                after.push(self.since(ends.clone(), number, about, trigger));
+            }
+        }
+        if counts && ends.is_empty() && number > 0 {
+            ends.extend(self.end(number - 1, vm));
+        }
+        after.extend(ends);
+        after.sort_unstable();
+        after.dedup();
         after
     }
 
-    fn step_ends(&self, before: usize, which: &Which, vm: Option<usize>) -> Vec<u32> {
-        match which {
-            Which::These(vms) if !vms.is_empty() => vms.iter().flat_map(|vm| self.ends(before, Some(*vm))).collect(),
-            _ => self.ends(before, vm),
-        }
-    }
-
-    /// What a condition about machines or servers waits for.
-    fn conditions(&self, condition: &Condition, vm: Option<usize>) -> Vec<Trigger> {
-        let all = |which: &Which| -> Vec<VmId> {
-            match which {
-                Which::These(vms) => vms.iter().copied().map(vm_id).collect(),
-                Which::Each => match vm {
-                    Some(vm) => vec![vm_id(vm)],
-                    None => (0..self.scenario.vms.len()).map(vm_id).collect(),
-                },
-            }
+    /// What a condition about machines or servers waits for, and the machine whose doings it counts, if there is one.
+    fn conditions(&self, condition: &Condition, vm: Option<usize>) -> Vec<(Option<usize>, Trigger)> {
+        let all = |which: &Which, trigger: &dyn Fn(VmId) -> Trigger| -> Vec<(Option<usize>, Trigger)> {
+            let vms = match (which, vm) {
+                (Which::These(vms), _) => vms.clone(),
+                (Which::Each, Some(vm)) => vec![vm],
+                (Which::Each, None) => (0..self.scenario.vms.len()).collect(),
+            };
+            vms.into_iter().map(|vm| (Some(vm), trigger(vm_id(vm)))).collect()
         };
         match condition {
             Condition::At(_) | Condition::Step(..) => Vec::new(),
-            Condition::State(which, state) => all(which).into_iter().map(|vm| Trigger::State(vm, *state)).collect(),
-            Condition::PointsStored(which, count) => all(which)
-                .into_iter()
-                .map(|vm| Trigger::PointsStored(vm, *count))
-                .collect(),
-            Condition::PointsProcessed(which, count) => all(which)
-                .into_iter()
-                .map(|vm| Trigger::PointsProcessed(vm, *count))
-                .collect(),
-            Condition::WorkloadUp(which, place) => all(which)
-                .into_iter()
-                .map(|vm| Trigger::WorkloadUp(vm, *place))
-                .collect(),
+            Condition::State(which, state) => all(which, &|vm| Trigger::State(vm, *state)),
+            Condition::PointsStored(which, count) => all(which, &|vm| Trigger::PointsStored(vm, *count)),
+            Condition::PointsProcessed(which, count) => all(which, &|vm| Trigger::PointsProcessed(vm, *count)),
+            Condition::WorkloadUp(which, place) => all(which, &|vm| Trigger::WorkloadUp(vm, *place)),
             Condition::ServerRegistered(server) => {
                 let roles = self.scenario.servers[*server].roles;
                 let machine = self.places.servers[*server];
@@ -254,19 +283,17 @@ impl Builder<'_> {
                 ]
                 .into_iter()
                 .filter(|(is, _)| *is)
-                .map(|(_, component)| Trigger::Registered(machine, component))
+                .map(|(_, component)| (None, Trigger::Registered(machine, component)))
                 .collect()
             }
             Condition::AgentRegistered(vm) => {
-                vec![Trigger::Registered(
-                    self.places.sources[*vm],
-                    Component::MobilityService,
-                )]
+                let registered = Trigger::Registered(self.places.sources[*vm], Component::MobilityService);
+                vec![(None, registered)]
             }
         }
     }
 
-    fn action(&self, step: &Step, vm: Option<usize>) -> Action {
+    fn action(&self, step: &Step, vm: Option<usize>, spread: &mut Spread) -> Action {
         let server = |index: usize| self.places.servers[index];
         let of_vm = || &self.scenario.vms[vm.unwrap_or(0)];
         let own_process_server = |named: &Option<usize>| server(named.unwrap_or_else(|| of_vm().process_server));
@@ -319,12 +346,12 @@ impl Builder<'_> {
                 machine: server(*index),
             },
             Do::Reprotect {
-                process_server,
-                master_target,
+                process_servers,
+                master_targets,
             } => Operation::Reprotect {
                 vm: id,
-                process_server: own_process_server(process_server),
-                master_target: master_target.map(server),
+                process_server: own_process_server(&spread.take(self.scenario, of_vm(), process_servers)),
+                master_target: spread.take(self.scenario, of_vm(), master_targets).map(server),
             },
             Do::Failback { point, to_physical } => Operation::Failback {
                 vm: id,
@@ -361,4 +388,17 @@ impl Builder<'_> {
 
 fn vm_id(index: usize) -> VmId {
     VmId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// Whether a condition of a step is about each of its machines for itself.
+fn is_own(step: &Step, condition: &Condition) -> bool {
+    step.what.per_vm()
+        && matches!(
+            condition,
+            Condition::Step(_, Which::Each)
+                | Condition::State(Which::Each, _)
+                | Condition::PointsStored(Which::Each, _)
+                | Condition::PointsProcessed(Which::Each, _)
+                | Condition::WorkloadUp(Which::Each, _)
+        )
 }

@@ -310,21 +310,33 @@ impl Plan<'_> {
         if !home {
             table.forbid(&["master_target"], "a machine that is protected to Azure needs none");
             return Some(Do::Reprotect {
-                process_server: named,
-                master_target: None,
+                process_servers: named.into_iter().collect(),
+                master_targets: Vec::new(),
             });
         }
-        let in_azure = self
-            .estate
-            .servers
-            .iter()
-            .position(|server| server.roles.process_server && server.zone == Zone::AzureVnet);
-        Some(Do::Reprotect {
-            process_server: named.or(in_azure),
-            master_target: Some(self.one(table, "master_target", "master target", |server| {
+        let process_servers = match named {
+            Some(named) => vec![named],
+            None => self.all(|server| server.roles.process_server && server.zone == Zone::AzureVnet),
+        };
+        let mut master_targets = self.all(|server| server.roles.master_target);
+        if table.node("master_target").is_some() || master_targets.is_empty() {
+            master_targets = vec![self.one(table, "master_target", "master target", |server| {
                 server.roles.master_target
-            })?),
+            })?];
+        }
+        Some(Do::Reprotect {
+            process_servers,
+            master_targets,
         })
+    }
+
+    /// All servers of a kind.
+    fn all(&self, is: impl Fn(&crate::model::Server) -> bool) -> Vec<usize> {
+        let servers = self.estate.servers.iter().enumerate();
+        servers
+            .filter(|(_, server)| is(server))
+            .map(|(index, _)| index)
+            .collect()
     }
 
     fn power(&self, table: &Reader<'_>, on: bool) -> Option<Do> {

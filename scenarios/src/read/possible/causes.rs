@@ -26,13 +26,7 @@ impl Cause {
     pub(super) fn is(self, what: &Do) -> bool {
         match self {
             Cause::Enable => matches!(what, Do::EnableReplication { .. }),
-            Cause::ReprotectHome => matches!(
-                what,
-                Do::Reprotect {
-                    master_target: Some(_),
-                    ..
-                }
-            ),
+            Cause::ReprotectHome => matches!(what, Do::Reprotect { master_targets, .. } if !master_targets.is_empty()),
             Cause::Failover => matches!(what, Do::Failover { .. }),
             Cause::TestFailover => matches!(what, Do::TestFailover(_)),
             Cause::Commit => matches!(what, Do::Commit),
