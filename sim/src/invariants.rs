@@ -12,21 +12,27 @@ use crate::metrics::{CheckCount, Finding, FindingClass};
 
 pub mod acknowledged_is_kept;
 pub mod batches_in_order;
+pub mod bound;
 pub mod clocks_agree;
 pub mod copies_add_up;
+pub mod copies_are_applied;
+pub mod cut_is_stored;
 pub mod cut_links_carry_nothing;
 pub mod life_begins_right;
 pub mod links_keep_their_rate;
 pub mod links_take_their_time;
 pub mod no_point_during_copy;
 pub mod nonces_never_repeat;
+pub mod operations_end;
 pub mod point_is_as_old_as_it_says;
 pub mod point_is_prefix;
 pub mod points_in_order;
 pub mod recovered_is_point;
 pub mod sizes_add_up;
 pub mod states_follow_table;
+pub mod stored_is_processed;
 pub mod tags_in_order;
+pub mod transitions_end;
 pub mod writes_in_order;
 
 /// An invariant: its name in findings and reports, and what it says.
@@ -39,7 +45,7 @@ pub struct Law {
 }
 
 /// All invariants, in the order in which a write meets them.
-pub const LAWS: [Law; 18] = [
+pub const LAWS: &[Law] = &[
     writes_in_order::LAW,
     batches_in_order::LAW,
     point_is_as_old_as_it_says::LAW,
@@ -58,12 +64,17 @@ pub const LAWS: [Law; 18] = [
     links_keep_their_rate::LAW,
     links_take_their_time::LAW,
     cut_links_carry_nothing::LAW,
+    cut_is_stored::LAW,
+    copies_are_applied::LAW,
+    stored_is_processed::LAW,
+    transitions_end::LAW,
+    operations_end::LAW,
 ];
 
 /// The law that a run in which nothing was judged is no proof.
 pub const LOOKED_AT: Law = Law {
     name: "something-was-judged",
-    statement: "each processed recovery point and each recovered disk was judged",
+    statement: "each processed recovery point and each recovered disk was judged, and each failover that was done had its disks compared",
 };
 
 /// Findings that are kept; one broken rule can fail at every point of every machine, and the first ones tell the story.

@@ -13,6 +13,9 @@ pub mod compare;
 mod guest;
 pub mod history;
 mod links;
+mod liveness;
+mod outages;
+mod paths;
 pub mod print;
 mod protection;
 pub mod ranges;
@@ -24,7 +27,7 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::Table;
@@ -35,7 +38,7 @@ use datapath::segment::SegmentKind;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
-use crate::invariants::{Ledger, acknowledged_is_kept, nonces_never_repeat, states_follow_table};
+use crate::invariants::{Ledger, nonces_never_repeat, states_follow_table};
 use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
@@ -43,6 +46,7 @@ use crate::spec::WorldSpec;
 use crate::start::start_source;
 use guest::Guests;
 use links::LinkTrack;
+use liveness::Liveness;
 use protection::Protection;
 use recovery::Loss;
 use root::Root;
@@ -72,12 +76,7 @@ pub struct Oracle {
     links: Vec<LinkTrack>,
     /// Clocks by machine.
     skews: Vec<i64>,
-    machine_names: Vec<String>,
-    /// Machines that run the infrastructure, and those of them without power.
-    infrastructure: BTreeSet<MachineId>,
-    dark: BTreeSet<MachineId>,
-    lit_at: BTreeMap<MachineId, SimTime>,
-    stored_of_all: SimTime,
+    liveness: Liveness,
     /// Points processed, and points judged.
     points: (u64, u64),
     /// Disks recovered, and disks judged.
@@ -88,24 +87,13 @@ impl Oracle {
     /// A prover of a world's run: with the content's grain and the seed of the run, from which generated disks are made.
     #[must_use]
     pub fn new(spec: &WorldSpec, grain: Grain, seed: u64) -> Oracle {
-        let guests: BTreeSet<MachineId> = spec
-            .vms
-            .iter()
-            .flat_map(|vm| [vm.source, vm.failback, vm.azure, vm.test])
-            .collect();
-        let infrastructure = (0..)
-            .map(MachineId)
-            .zip(&spec.machines)
-            .filter(|(machine, spec)| spec.on && !guests.contains(machine))
-            .map(|(machine, _)| machine)
-            .collect();
         let starts: BTreeMap<DiskId, Root> = spec
             .volumes
             .iter()
             .filter(|volume| volume.name == actors::ports::volume_name(volume.disk, "source"))
             .map(|volume| (volume.disk, Root::new(start_source(volume, seed), grain)))
             .collect();
-        let vms = spec
+        let vms: Table<VmId, VmTrack> = spec
             .vms
             .iter()
             .map(|vm| {
@@ -124,6 +112,8 @@ impl Oracle {
                 (vm.vm, track)
             })
             .collect();
+        let used = |track: &VmTrack| track.roots.iter().map(Root::used_bytes).sum();
+        let used = vms.iter().map(|(vm, track)| (*vm, used(track))).collect();
         Oracle {
             grain,
             now: SimTime::ZERO,
@@ -134,11 +124,7 @@ impl Oracle {
             merging_nonces: Nonces::default(),
             links: spec.links.iter().map(LinkTrack::new).collect(),
             skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
-            machine_names: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
-            infrastructure,
-            dark: BTreeSet::new(),
-            lit_at: BTreeMap::new(),
-            stored_of_all: SimTime::ZERO,
+            liveness: Liveness::new(spec, used),
             points: (0, 0),
             recovered_disks: (0, 0),
         }
@@ -209,7 +195,7 @@ impl Oracle {
                 self.ledger
                     .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
                 if !merged {
-                    self.segment_stored(at, *disk, *protection, *kind);
+                    self.segment_stored(*disk, *protection, *kind);
                 }
             }
             Fact::LinkUse {
@@ -221,17 +207,10 @@ impl Oracle {
             } => self.link_use(at, *link, *back, (*from, *to), *bytes),
             _ => {}
         }
+        self.liveness_fact(at, fact);
     }
 
     fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
-        if self.infrastructure.contains(&machine) {
-            if on {
-                self.dark.remove(&machine);
-                self.lit_at.insert(machine, at);
-            } else {
-                self.dark.insert(machine);
-            }
-        }
         if !on {
             for track in self.vms.values_mut() {
                 let vm = &track.spec;
@@ -249,9 +228,9 @@ impl Oracle {
         let vms: Vec<VmId> = self.vms.keys().copied().collect();
         for vm in vms {
             self.settle_losses(vm, None);
-            self.check_waiting(vm);
         }
         self.finish_links();
+        let unfinished = self.finish_waits();
         let mut violations = Vec::new();
         for (what, (there, judged)) in [
             ("processed recovery points", self.points),
@@ -263,56 +242,8 @@ impl Oracle {
         }
         self.ledger.check(LOOKED_AT, self.now, None, violations);
         let (checks, findings, dropped) = self.ledger.finish();
-        self.collector.finish(self.grain, self.now, checks, findings, dropped)
-    }
-
-    /// Batches that still wait at the end.
-    fn check_waiting(&mut self, vm: VmId) {
-        let Some(track) = self.vms.get(&vm) else { return };
-        let in_force = matches!(
-            track.state,
-            Some(
-                ItemState::InitialReplication
-                    | ItemState::Protected
-                    | ItemState::ReprotectInProgress
-                    | ItemState::ProtectedReverse
-            )
-        );
-        let Some(of) = track.protections.values().next_back().filter(|_| in_force) else {
-            return;
-        };
-        let mut waiting = of.batches.iter().filter_map(|batch| Some((batch.batch, batch.cached?)));
-        let Some(oldest) = waiting.next() else { return };
-        let wait = acknowledged_is_kept::Waiting {
-            oldest,
-            batches: 1 + waiting.count() as u64,
-            stored: of.stored_at,
-            stored_of_all: self.stored_of_all,
-            excuse: self.excuse(),
-        };
-        let violations = acknowledged_is_kept::check_end(&wait, self.now);
-        self.ledger
-            .check(acknowledged_is_kept::LAW, self.now, Some(vm), violations);
-    }
-
-    /// What explains that data waits: a machine without power, or only just back, or a link that fell silent.
-    fn excuse(&self) -> Option<String> {
-        let long_ago = acknowledged_is_kept::STALL_OF_ALL;
-        let name = |machine: &MachineId| self.machine_names.get(machine.0 as usize).cloned().unwrap_or_default();
-        let dark = self
-            .dark
-            .first()
-            .map(|machine| format!("{} has no power", name(machine)));
-        let lit = || {
-            let just = self.lit_at.iter().find(|(_, at)| self.now.since(**at) < long_ago);
-            just.map(|(machine, _)| format!("{} has only just power again", name(machine)))
-        };
-        let silent = || {
-            let silent = |link: &&LinkTrack| link.busy.is_some_and(|busy| self.now.since(busy) >= long_ago);
-            let link = self.links.iter().find(silent);
-            link.map(|link| format!("link {} fell silent", link.name))
-        };
-        dark.or_else(lit).or_else(silent)
+        let result = self.collector.finish(self.grain, self.now, checks, findings, dropped);
+        RunResult { unfinished, ..result }
     }
 }
 

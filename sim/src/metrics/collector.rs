@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actors::Table;
-use actors::facts::{Fact, FailoverKind, StepOutcome};
+use actors::facts::{Fact, FailoverKind, Severity, StepOutcome};
 use actors::ports::MachineId;
 use datapath::{Grain, SimTime, VmId};
 use hdrhistogram::Histogram;
@@ -46,6 +46,7 @@ pub struct Collector {
     steps: BTreeMap<u32, StepResult>,
     alerts: Vec<AlertResult>,
     alerts_raised: u64,
+    alerts_critical: u64,
     refusals: Vec<RefusalResult>,
     disks: Vec<RecoveredDisk>,
 }
@@ -99,6 +100,7 @@ impl Collector {
             steps: BTreeMap::new(),
             alerts: Vec::new(),
             alerts_raised: 0,
+            alerts_critical: 0,
             refusals: Vec::new(),
             disks: Vec::new(),
         }
@@ -117,6 +119,7 @@ impl Collector {
                 text,
             } => {
                 self.alerts_raised += 1;
+                self.alerts_critical += u64::from(*severity == Severity::Critical);
                 if self.alerts.len() < ALERTS_KEPT {
                     self.alerts.push(AlertResult {
                         at,
@@ -296,6 +299,8 @@ impl Collector {
             steps: self.steps.into_values().collect(),
             alerts: self.alerts,
             alerts_raised: self.alerts_raised,
+            alerts_critical: self.alerts_critical,
+            unfinished: Vec::new(),
             refusals: self.refusals,
             findings,
             findings_dropped,

@@ -37,6 +37,12 @@ pub struct RunResult {
     pub alerts: Vec<AlertResult>,
     /// Alerts that were raised.
     pub alerts_raised: u64,
+    /// Those of them that were critical.
+    #[serde(default)]
+    pub alerts_critical: u64,
+    /// What had begun and not ended when the run ended.
+    #[serde(default)]
+    pub unfinished: Vec<Unfinished>,
     /// Operations that the product refused, in order of time.
     pub refusals: Vec<RefusalResult>,
     /// What does not hold. The prover finds invariants that failed; who evaluates expectations adds those.
@@ -386,6 +392,17 @@ pub struct AlertResult {
     pub code: String,
     /// What it says.
     pub text: String,
+}
+
+/// Something that had begun and not ended when the run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The machine, where it concerns one.
+    pub vm: Option<VmId>,
+    /// Since when.
+    pub since: SimTime,
+    /// What.
+    pub what: String,
 }
 
 /// An operation that the product refused.

@@ -17,8 +17,6 @@ pub(super) struct LinkTrack {
     bits_per_second: u64,
     /// End of the last interval that it reported, by direction.
     before: [SimTime; 2],
-    /// End of the last interval in which it carried something.
-    pub busy: Option<SimTime>,
     ways: [Way; 2],
     /// Since when it is cut.
     cut: Option<SimTime>,
@@ -35,7 +33,6 @@ impl LinkTrack {
             name: spec.name.clone(),
             bits_per_second: spec.bits_per_second,
             before: [SimTime::ZERO; 2],
-            busy: None,
             ways: [way(), way()],
             cut: None,
             lost: BTreeMap::new(),
@@ -121,9 +118,6 @@ impl Oracle {
         let violations = links_keep_their_rate::check(&used);
         self.ledger.check(links_keep_their_rate::LAW, at, None, violations);
         track.before[direction] = track.before[direction].max(to);
-        if bytes > 0 {
-            track.busy = track.busy.max(Some(to));
-        }
         let named = |text| format!("link {}: {text}", track.name);
         let violations: Vec<String> = track.ways[direction].reported(bytes).into_iter().map(named).collect();
         if !violations.is_empty() {

@@ -37,6 +37,8 @@ pub(super) struct Batch {
     /// Bytes written in its range.
     pub written: u64,
     pub cached: Option<SimTime>,
+    /// Bytes of the machine up to its end that had no tag when it was cut.
+    pub ahead: u64,
     /// Disks of which a segment is stored.
     pub segments: BTreeSet<u16>,
     /// Disks of which a copy began since the batch before.
@@ -113,8 +115,8 @@ pub(super) struct Protection {
     pub copied_since_cut: BTreeSet<DiskId>,
     pub points: BTreeMap<u64, Point>,
     pub boundary: Option<Boundary>,
-    /// When something of the machine was stored last.
-    pub stored_at: SimTime,
+    /// Bytes of the machine, over all its lives, up to the newest tag.
+    pub at_target: u64,
     /// Writes at which a failover took a point: asked for until the next protection.
     pub pinned: Vec<WriteSeq>,
     /// The sequence when it began.
@@ -122,7 +124,7 @@ pub(super) struct Protection {
 }
 
 impl Protection {
-    pub fn new(life: Life, at: SimTime, began: WriteSeq) -> Protection {
+    pub fn new(life: Life, began: WriteSeq, wrote: u64) -> Protection {
         Protection {
             machine: life.machine,
             newest_cut: None,
@@ -138,7 +140,7 @@ impl Protection {
             copied_since_cut: BTreeSet::new(),
             points: BTreeMap::new(),
             boundary: None,
-            stored_at: at,
+            at_target: wrote,
             pinned: Vec::new(),
             began,
         }

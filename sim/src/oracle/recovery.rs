@@ -82,6 +82,7 @@ impl Oracle {
             _ => Vec::new(),
         };
         let usable = self.claim_holds(&claim);
+        let judged_before = self.recovered_disks.1;
         for (disk, bytes) in disks {
             let held = volumes.iter().find(|(of, _)| of == disk).map(|(_, volume)| volume);
             let (verified, digest) = self.judge_disk(&claim, *disk, held);
@@ -98,7 +99,9 @@ impl Oracle {
                 verified: verified && usable,
             });
         }
+        let judged = self.recovered_disks.1 - judged_before;
         let Some(track) = self.vms.get_mut(vm) else { return };
+        let all_judged = judged == track.spec.disks.len() as u64;
         let Some(of) = track.protections.get_mut(protection) else {
             return;
         };
@@ -114,6 +117,9 @@ impl Oracle {
                 held: known.wrote,
                 marked: known.mark.marked,
             });
+        }
+        if all_judged {
+            self.failover_compared(at, *vm, *kind);
         }
     }
 

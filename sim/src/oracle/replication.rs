@@ -10,6 +10,7 @@ use datapath::volume::Volume;
 use datapath::{DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 
 use super::history::History;
+use super::liveness::BatchWait;
 use super::protection::{Batch, Boundary, Changed, Copy, Point, Protection, add_changes};
 use super::ranges::Ranges;
 use super::{Oracle, VmTrack, disk_name};
@@ -24,7 +25,7 @@ impl Oracle {
         match fact {
             Fact::ProtectionStarted {
                 vm, protection, life, ..
-            } => self.protection_started(at, *vm, *protection, *life),
+            } => self.protection_started(*vm, *protection, *life),
             Fact::CopyStarted {
                 disk,
                 protection,
@@ -154,13 +155,16 @@ impl Oracle {
         of.copies.iter_mut().rev().find(|copy| copy.disk == disk)
     }
 
-    fn protection_started(&mut self, at: SimTime, vm: VmId, protection: u32, life: Life) {
+    fn protection_started(&mut self, vm: VmId, protection: u32, life: Life) {
         let Some(track) = self.vms.get_mut(&vm) else { return };
         let began = track.guests.life(life).map_or(WriteSeq::START, |life| life.last);
         track.guests.forget_others(life.machine);
         // What came before is over: its points are gone.
         track.protections.clear();
-        track.protections.insert(protection, Protection::new(life, at, began));
+        let wrote = track.guests.logs.get(&life.machine).map_or(0, |log| log.total().1);
+        track
+            .protections
+            .insert(protection, Protection::new(life, began, wrote));
     }
 
     fn copy_started(&mut self, at: SimTime, disk: DiskId, protection: u32, bytes: u64) {
@@ -226,6 +230,7 @@ impl Oracle {
             changed: Changed::new(),
             written: 0,
             cached: None,
+            ahead: 0,
             segments: Default::default(),
             copied: of.copied_since_cut.iter().map(|disk| disk.index).collect(),
         };
@@ -282,6 +287,7 @@ impl Oracle {
         });
         self.ledger.check(batches_in_order::LAW, at, Some(vm), violations);
         cut.wrote = log.taken();
+        cut.ahead = cut.wrote.1.saturating_sub(of.at_target);
         // A batch without a mark may become the latest point: its time is held to the same.
         let boundary = Mark {
             point: 0,
@@ -323,12 +329,10 @@ impl Oracle {
         of.batches.push_back(cut);
     }
 
-    pub(super) fn segment_stored(&mut self, at: SimTime, disk: DiskId, protection: u32, kind: SegmentKind) {
-        self.stored_of_all = at;
+    pub(super) fn segment_stored(&mut self, disk: DiskId, protection: u32, kind: SegmentKind) {
         let Some((_, of)) = self.protection_mut(disk.vm, protection) else {
             return;
         };
-        of.stored_at = at;
         if let SegmentKind::Changes { batch } = kind
             && let Some(batch) = of.batch_mut(batch)
         {
@@ -337,11 +341,9 @@ impl Oracle {
     }
 
     fn tag_stored(&mut self, at: SimTime, vm: VmId, protection: u32, batch: u64, last: WriteSeq, mark: Option<Mark>) {
-        self.stored_of_all = at;
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
-        of.stored_at = at;
         let before = of.newest_tagged;
         let known = of.batch_mut(batch);
         let missing = match &known {
@@ -365,7 +367,15 @@ impl Oracle {
         });
         let in_turn = batch > of.newest_tagged;
         of.newest_tagged = of.newest_tagged.max(batch);
+        let mut waits = Vec::new();
         while let Some(done) = of.pop_front_through(batch) {
+            waits.push(BatchWait {
+                batch: done.batch,
+                cut: done.cut.at,
+                cached: done.cached,
+                ahead: done.ahead,
+            });
+            of.at_target = done.wrote.1;
             of.boundary = done.mark.is_none().then_some(Boundary {
                 last: done.last,
                 cut: done.cut,
@@ -383,6 +393,9 @@ impl Oracle {
             }
         }
         self.ledger.check(tags_in_order::LAW, at, Some(vm), violations);
+        for wait in waits {
+            self.check_batch(at, vm, &wait, None);
+        }
     }
 
     /// A point that no agent marked must be the end of the newest batch that is complete.

@@ -67,6 +67,13 @@ impl Root {
             .map(|(offset, length)| (offset / EXTENT_BYTES, (offset + length).div_ceil(EXTENT_BYTES)))
     }
 
+    /// Bytes that the image has.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        let ranges = self.source.as_ref().map(|source| source.allocated());
+        ranges.map_or(0, |ranges| ranges.iter().map(|(_, length)| length).sum())
+    }
+
     /// Puts whole extents from `start` on behind what `out` holds; zeros past the end.
     pub fn read_to(&self, start: u64, extents: u64, out: &mut Vec<u8>) -> Result<(), String> {
         let bytes = (extents * EXTENT_BYTES) as usize;

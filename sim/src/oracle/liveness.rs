@@ -1,0 +1,854 @@
+//! What waits: recovery points for being processed, copies for their end, batches for their tags, states and operations for theirs.
+//!
+//! Each wait is held to its bound when it ends, and at the end of the run where it does not. What excuses a wait is only what lies on this
+//! machine's own way, and only while it is down ([`super::outages`], [`super::paths`]). What has not ended at the end of the run is told in
+//! any case. Links' outages are known from the operator's steps.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use actors::Table;
+use actors::facts::{Fact, FailoverKind, ItemState, StepOutcome};
+use actors::messages::{Operation, Policy};
+use actors::ports::MachineId;
+use actors::spec::{Action, ComponentSpec};
+use datapath::segment::SegmentKind;
+use datapath::{DiskId, SimTime, VmId, WriteSeq};
+
+use super::outages::{Needs, Outages};
+use super::paths::{Ends, From, Paths};
+use super::{Oracle, disk_name};
+use crate::invariants::bound::{GRACE, Waited};
+use crate::invariants::{
+    LOOKED_AT, acknowledged_is_kept, copies_are_applied, cut_is_stored, operations_end, stored_is_processed,
+    transitions_end,
+};
+use crate::metrics::Unfinished;
+use crate::spec::WorldSpec;
+
+const MINUTE: u64 = 60_000_000_000;
+/// Between marks, where no policy says otherwise.
+const PAUSE: u64 = 5 * MINUTE;
+
+/// Since when something waits.
+#[derive(Debug, Clone, Copy, Default)]
+struct Wait {
+    since: SimTime,
+    /// Bytes of the machine that were at the target then.
+    stored: u64,
+}
+
+/// A copy that is not applied yet.
+#[derive(Debug, Default)]
+struct CopyWait {
+    began: Wait,
+    /// Since when it has ended, and its highest position.
+    ended: Option<(Wait, WriteSeq)>,
+    sent: u64,
+    stored: u64,
+    processed: u64,
+    bytes: u64,
+}
+
+/// What waits of one machine.
+#[derive(Debug, Default)]
+struct Waits {
+    /// Which process server and master target its newest operation named.
+    process_server: Option<MachineId>,
+    master_target: Option<MachineId>,
+    /// The longest pause between two marks.
+    pause: u64,
+    state: Option<(ItemState, Wait)>,
+    /// The operation that was to end the state failed.
+    failed: bool,
+    /// Stored, and neither processed nor overtaken.
+    points: VecDeque<(u64, Wait)>,
+    copies: BTreeMap<u16, CopyWait>,
+    /// When all copies were applied.
+    applied: SimTime,
+    newest_tag: u64,
+    /// A batch below the newest tag that has none.
+    gap: Option<u64>,
+    refused: Option<String>,
+    /// When the disks of a failover were compared last, all of them.
+    compared: BTreeMap<FailoverKind, SimTime>,
+}
+
+/// Everything that waits.
+pub(super) struct Liveness {
+    outages: Outages,
+    paths: Paths,
+    /// What the operator's steps do.
+    actions: Vec<Action>,
+    policies: BTreeMap<String, Policy>,
+    /// The service processes nothing until a failover asks for it.
+    held: bool,
+    /// What jobs take by the product's table, all together.
+    job_times: u64,
+    boots: BTreeMap<VmId, u64>,
+    vms: Table<VmId, Waits>,
+    /// Operations under way.
+    running: BTreeMap<u32, SimTime>,
+    machine_names: Vec<String>,
+    link_names: Vec<String>,
+}
+
+impl Liveness {
+    /// Nothing waits yet. `used` is what each machine's disks hold at the start, at most.
+    pub fn new(spec: &WorldSpec, used: BTreeMap<VmId, u64>) -> Liveness {
+        let mut outages = Outages::default();
+        for (number, machine) in (0..).zip(&spec.machines) {
+            if !machine.on {
+                outages.power(SimTime::ZERO, MachineId(number), false);
+            }
+        }
+        let components = || spec.machines.iter().flat_map(|machine| &machine.components);
+        let actions: Vec<Action> = components()
+            .find_map(|component| match component {
+                ComponentSpec::Operator(operator) => Some(&operator.steps),
+                _ => None,
+            })
+            .map(|steps| steps.iter().map(|step| step.action.clone()).collect())
+            .unwrap_or_default();
+        let service = components().find_map(|component| match component {
+            ComponentSpec::Service(service) => Some(service),
+            _ => None,
+        });
+        let times = service.map(|service| &service.times);
+        let policies = actions.iter().filter_map(|action| match action {
+            Action::Ask(Operation::CreatePolicy(policy)) => Some((policy.name.clone(), policy.clone())),
+            _ => None,
+        });
+        Liveness {
+            outages,
+            paths: Paths::new(spec, used),
+            policies: policies.collect(),
+            actions,
+            held: service.is_some_and(|service| service.hold_processing),
+            job_times: times.map_or(0, |times| times.policy + times.hydration + times.create_machine),
+            boots: spec.vms.iter().map(|vm| (vm.vm, vm.boot)).collect(),
+            vms: spec.vms.iter().map(|vm| (vm.vm, Waits::default())).collect(),
+            running: BTreeMap::new(),
+            machine_names: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
+            link_names: spec.links.iter().map(|link| link.name.clone()).collect(),
+        }
+    }
+
+    fn operation(&self, step: u32) -> Option<&Operation> {
+        match self.actions.get(step as usize)? {
+            Action::Ask(operation) => Some(operation),
+            _ => None,
+        }
+    }
+
+    /// What is down of what is needed, in words.
+    fn down(&self, needs: &Needs) -> Option<String> {
+        let (machines, links) = self.outages.down_now(needs);
+        let name = |names: &[String], index: u32| names.get(index as usize).cloned().unwrap_or_default();
+        let machines = machines
+            .iter()
+            .map(|machine| format!("{} has no power", name(&self.machine_names, machine.0)));
+        let links = links
+            .iter()
+            .map(|link| format!("link {} is cut", name(&self.link_names, *link)));
+        let all: Vec<String> = machines.chain(links).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+}
+
+/// A batch that waited for its tag.
+pub(super) struct BatchWait {
+    pub batch: u64,
+    pub cut: SimTime,
+    pub cached: Option<SimTime>,
+    /// Bytes of the machine that were before its end and had no tag when it was cut.
+    pub ahead: u64,
+}
+
+/// Whether replication goes on in a state.
+fn replicates(state: ItemState) -> bool {
+    matches!(
+        state,
+        ItemState::EnableInProgress
+            | ItemState::InitialReplication
+            | ItemState::Protected
+            | ItemState::Resynchronizing
+            | ItemState::ReprotectInProgress
+            | ItemState::ProtectedReverse
+    )
+}
+
+/// Whether a state waits for copies.
+fn copies_in(state: ItemState) -> bool {
+    replicates(state) && transitions_end::is_transition(state)
+}
+
+impl Oracle {
+    /// Takes in a fact, after all else has.
+    pub(super) fn liveness_fact(&mut self, at: SimTime, fact: &Fact) {
+        match fact {
+            Fact::Power { machine, on } => self.liveness.outages.power(at, *machine, *on),
+            Fact::Step { step, outcome } => self.step_told(at, *step, outcome),
+            Fact::State { vm, state } => self.state_entered(at, *vm, *state),
+            Fact::ProtectionStarted { vm, life, reverse, .. } => {
+                let Some(waits) = self.liveness.vms.get_mut(vm) else {
+                    return;
+                };
+                waits.points.clear();
+                waits.copies.clear();
+                (waits.newest_tag, waits.gap, waits.refused) = (0, None, None);
+                let ends = Ends {
+                    source: Some(life.machine),
+                    process_servers: waits.process_server.into_iter().collect(),
+                    master_target: waits.master_target.filter(|_| *reverse),
+                };
+                self.liveness.paths.set(*vm, ends);
+            }
+            Fact::EpochGranted { disk, sealer, .. } => {
+                let mut ends = self.liveness.paths.ends(disk.vm);
+                if ends.process_servers.insert(*sealer) {
+                    self.liveness.paths.set(disk.vm, ends);
+                }
+            }
+            Fact::CopyStarted { disk, bytes, .. } => {
+                let began = self.wait_now(at, disk.vm);
+                if let Some(waits) = self.liveness.vms.get_mut(&disk.vm) {
+                    let copy = CopyWait {
+                        began,
+                        bytes: *bytes,
+                        ..CopyWait::default()
+                    };
+                    waits.copies.insert(disk.index, copy);
+                }
+            }
+            Fact::CopyProgress {
+                disk,
+                processed_bytes,
+                sent_bytes,
+                ..
+            } => {
+                if let Some(copy) = self.copy_wait(*disk) {
+                    (copy.processed, copy.sent) = (*processed_bytes, *sent_bytes);
+                }
+            }
+            Fact::SegmentStored {
+                disk,
+                kind: SegmentKind::Copy { .. },
+                plain_bytes,
+                ..
+            } => {
+                if let Some(copy) = self.copy_wait(*disk) {
+                    copy.stored += plain_bytes;
+                }
+            }
+            Fact::CopyEnded { disk, highest, .. } => self.copy_ended(at, *disk, *highest),
+            Fact::TagStored { vm, batch, mark, .. } => {
+                let wait = self.wait_now(at, *vm);
+                let Some(waits) = self.liveness.vms.get_mut(vm) else {
+                    return;
+                };
+                if waits.newest_tag > 0 && *batch > waits.newest_tag + 1 {
+                    waits.gap.get_or_insert(waits.newest_tag + 1);
+                }
+                waits.newest_tag = waits.newest_tag.max(*batch);
+                if let Some(mark) = mark
+                    && waits.state.is_some_and(|(state, _)| replicates(state))
+                {
+                    waits.points.push_back((mark.point, wait));
+                }
+            }
+            Fact::PointProcessed { vm, mark, .. } => self.point_was_processed(at, *vm, mark.point, mark.seq),
+            Fact::SegmentRefused { name, why } => {
+                let vm = name
+                    .strip_prefix("vm")
+                    .and_then(|rest| rest.split('/').next()?.parse().ok());
+                if let Some(waits) = vm.and_then(|vm| self.liveness.vms.get_mut(&VmId(vm))) {
+                    waits
+                        .refused
+                        .get_or_insert(format!("segment {name} was refused: {why}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn copy_wait(&mut self, disk: DiskId) -> Option<&mut CopyWait> {
+        self.liveness.vms.get_mut(&disk.vm)?.copies.get_mut(&disk.index)
+    }
+
+    /// Bytes that a machine wrote in all, and those of them that are at the target.
+    fn written(&self, vm: VmId) -> (u64, u64) {
+        let Some(track) = self.vms.get(&vm) else { return (0, 0) };
+        let Some(of) = track.protections.values().next_back() else {
+            return (0, 0);
+        };
+        let total = track.guests.logs.get(&of.machine).map_or(0, |log| log.total().1);
+        (total, of.at_target.min(total))
+    }
+
+    fn wait_now(&self, at: SimTime, vm: VmId) -> Wait {
+        Wait {
+            since: at,
+            stored: self.written(vm).1,
+        }
+    }
+
+    /// How long something of a machine waited, and how long it may. `bytes` is what was ahead of it, where that is known.
+    fn waited(&self, vm: VmId, from: From, wait: Wait, until: SimTime, planned: u64, bytes: Option<u64>) -> Waited {
+        let mut waited = Waited {
+            since: wait.since,
+            until,
+            lived: until.since(wait.since),
+            outages: 0,
+            planned,
+            work: 0,
+        };
+        if !waited.is_overdue() {
+            return waited;
+        }
+        let live = &self.liveness;
+        (waited.lived, waited.outages) = live.outages.lived(live.paths.needs_from(vm, from), wait.since, until);
+        waited.work = self.work(
+            vm,
+            bytes.unwrap_or_else(|| self.written(vm).0.saturating_sub(wait.stored)),
+            0,
+        );
+        if waited.is_overdue() {
+            let waits = |vm| {
+                let (total, stored) = self.written(vm);
+                total - stored
+            };
+            let all = live.vms.keys().map(|vm| waits(*vm)).sum();
+            waited.work = self.work(
+                vm,
+                bytes.unwrap_or_else(|| self.written(vm).0.saturating_sub(wait.stored)),
+                all,
+            );
+        }
+        waited
+    }
+
+    fn work(&self, vm: VmId, bytes: u64, waiting: u64) -> u64 {
+        let waits = self.liveness.vms.get(&vm);
+        let copies = waits.is_some_and(|waits| {
+            !waits.copies.is_empty()
+                || waits
+                    .state
+                    .is_some_and(|(state, _)| transitions_end::is_transition(state))
+        });
+        self.liveness.paths.work(vm, bytes, copies, waiting)
+    }
+
+    fn state_entered(&mut self, at: SimTime, vm: VmId, state: ItemState) {
+        self.check_state(at, vm, true);
+        let wait = self.wait_now(at, vm);
+        let Some(waits) = self.liveness.vms.get_mut(&vm) else {
+            return;
+        };
+        waits.state = Some((state, wait));
+        waits.failed = false;
+        if !replicates(state) {
+            waits.points.clear();
+            waits.copies.clear();
+        }
+    }
+
+    fn check_state(&mut self, at: SimTime, vm: VmId, left: bool) {
+        let Some(waits) = self.liveness.vms.get(&vm) else {
+            return;
+        };
+        let Some((state, wait)) = waits.state.filter(|(state, _)| transitions_end::is_transition(*state)) else {
+            return;
+        };
+        if waits.failed || (self.liveness.held && copies_in(state)) {
+            return;
+        }
+        // A failover is an operation, and takes what an operation may take.
+        let planned = match state {
+            ItemState::FailoverInProgress | ItemState::FailbackInProgress | ItemState::EnableInProgress => {
+                self.operation_time(Some(vm)).saturating_add(operations_end::PATIENCE)
+            }
+            _ => waits.pause.max(PAUSE),
+        };
+        let waited = self.waited(vm, From::Source, wait, at, planned, None);
+        let reason = self.unmet_where(&waited, vm);
+        let violations = transitions_end::check(state, &waited, left, &reason);
+        self.ledger.check(transitions_end::LAW, at, Some(vm), violations);
+    }
+
+    fn copy_ended(&mut self, at: SimTime, disk: DiskId, highest: WriteSeq) {
+        self.check_copy(at, disk, true);
+        let wait = self.wait_now(at, disk.vm);
+        if let Some(copy) = self.copy_wait(disk) {
+            copy.ended = Some((wait, highest));
+        }
+    }
+
+    /// Checks a copy that ends now or is applied now (`over`), or that waits still.
+    fn check_copy(&mut self, at: SimTime, disk: DiskId, over: bool) {
+        let Some(waits) = self.liveness.vms.get(&disk.vm) else {
+            return;
+        };
+        let Some(copy) = waits.copies.get(&disk.index) else {
+            return;
+        };
+        let (wait, planned) = match copy.ended {
+            Some((wait, _)) => (wait, waits.pause.max(PAUSE)),
+            None => (copy.began, 0),
+        };
+        let ended = copy.ended.is_some();
+        if ended && self.liveness.held {
+            return;
+        }
+        let waited = self.waited(disk.vm, From::Source, wait, at, planned, None);
+        let reason = match over {
+            true => "then it was".to_owned(),
+            false => self.unmet_where(&waited, disk.vm),
+        };
+        let violations = copies_are_applied::check(&disk_name(disk), &waited, ended, &reason);
+        self.ledger
+            .check(copies_are_applied::LAW, at, Some(disk.vm), violations);
+    }
+
+    fn point_was_processed(&mut self, at: SimTime, vm: VmId, point: u64, seq: WriteSeq) {
+        let Some(waits) = self.liveness.vms.get(&vm) else {
+            return;
+        };
+        let applied: Vec<u16> = waits
+            .copies
+            .iter()
+            .filter(|(_, copy)| copy.ended.is_some_and(|(_, highest)| highest <= seq))
+            .map(|(disk, _)| *disk)
+            .collect();
+        self.check_point(at, vm, Some(point));
+        for index in &applied {
+            self.check_copy(at, DiskId { vm, index: *index }, true);
+        }
+        let Some(waits) = self.liveness.vms.get_mut(&vm) else {
+            return;
+        };
+        waits.points.retain(|(waiting, _)| *waiting > point);
+        waits.copies.retain(|disk, _| !applied.contains(disk));
+        if !applied.is_empty() && waits.copies.is_empty() {
+            waits.applied = at;
+        }
+        waits.gap = None;
+    }
+
+    /// Checks the wait of the oldest point that waits: up to now, where it is processed now.
+    fn check_point(&mut self, at: SimTime, vm: VmId, processed: Option<u64>) {
+        let Some(waits) = self.liveness.vms.get(&vm) else {
+            return;
+        };
+        let Some((point, mut wait)) = waits.points.front().copied() else {
+            return;
+        };
+        if self.liveness.held || processed.is_some_and(|processed| processed < point) {
+            return;
+        }
+        let incomplete =
+            !waits.copies.is_empty() || waits.gap.is_some() || waits.state.is_some_and(|(state, _)| copies_in(state));
+        // What is complete needs its target alone.
+        let (from, planned) = if incomplete {
+            (From::Source, waits.pause.max(PAUSE))
+        } else {
+            wait.since = wait.since.max(waits.applied);
+            (From::Target, 0)
+        };
+        let behind = waits.points.len() as u64 - 1;
+        let waited = self.waited(vm, from, wait, at, planned, None);
+        let reason = self.unmet_where(&waited, vm);
+        let violations = stored_is_processed::check(point, &waited, processed.is_some(), behind, &reason);
+        self.ledger.check(stored_is_processed::LAW, at, Some(vm), violations);
+    }
+
+    /// A batch has its tag now, or (`over` false) waits for it.
+    pub(super) fn check_batch(&mut self, at: SimTime, vm: VmId, wait: &BatchWait, behind: Option<u64>) {
+        let since = |since| Wait { since, stored: 0 };
+        let reason = behind.map(|_| self.unmet(vm));
+        let cut = self.waited(vm, From::Source, since(wait.cut), at, 0, Some(wait.ahead));
+        let violations = cut_is_stored::check(wait.batch, &cut, reason.as_deref());
+        self.ledger.check(cut_is_stored::LAW, at, Some(vm), violations);
+        if let Some(cached) = wait.cached {
+            let kept = self.waited(vm, From::ProcessServer, since(cached), at, 0, Some(wait.ahead));
+            let violations = acknowledged_is_kept::check_tag(wait.batch, &kept, behind);
+            self.ledger.check(acknowledged_is_kept::LAW, at, Some(vm), violations);
+        }
+    }
+
+    /// Batches that still wait at the end: the oldest is held to its bound.
+    fn check_batches(&mut self, at: SimTime, vm: VmId) {
+        let replicating = self
+            .liveness
+            .vms
+            .get(&vm)
+            .is_some_and(|waits| waits.state.is_some_and(|(state, _)| replicates(state)));
+        let of = self
+            .vms
+            .get(&vm)
+            .and_then(|track| track.protections.values().next_back());
+        let Some(of) = of.filter(|_| replicating) else { return };
+        let Some(oldest) = of.batches.front() else { return };
+        let wait = BatchWait {
+            batch: oldest.batch,
+            cut: oldest.cut.at,
+            cached: oldest.cached,
+            ahead: oldest.ahead,
+        };
+        let acknowledged = of.batches.iter().filter(|batch| batch.cached.is_some()).count() as u64;
+        self.check_batch(at, vm, &wait, Some(acknowledged.saturating_sub(1)));
+    }
+
+    /// What is not met, where it matters.
+    fn unmet_where(&self, waited: &Waited, vm: VmId) -> String {
+        match waited.until.since(waited.since) > GRACE {
+            true => self.unmet(vm),
+            false => String::new(),
+        }
+    }
+
+    /// The first condition that is not met for a machine's points to be processed.
+    fn unmet(&self, vm: VmId) -> String {
+        let live = &self.liveness;
+        let Some(waits) = live.vms.get(&vm) else {
+            return String::new();
+        };
+        if let Some(down) = live.down(live.paths.needs_from(vm, From::Source)) {
+            return down;
+        }
+        if let Some(refused) = &waits.refused {
+            return refused.clone();
+        }
+        if let Some(gap) = waits.gap {
+            return format!("batch {gap} has no tag, and later ones have");
+        }
+        for (index, copy) in &waits.copies {
+            let name = disk_name(DiskId { vm, index: *index });
+            let began = copy.began.since;
+            if copy.ended.is_none() {
+                return format!(
+                    "the copy of {name} that began at {began} has not ended, {} of {} bytes are done",
+                    copy.processed, copy.bytes
+                );
+            }
+            if copy.stored < copy.sent {
+                return format!(
+                    "of the copy of {name} that began at {began}, {} bytes were sent and {} are stored",
+                    copy.sent, copy.stored
+                );
+            }
+        }
+        if let Some((state, wait)) = waits.state.filter(|(state, _)| copies_in(*state))
+            && waits.copies.is_empty()
+        {
+            return format!(
+                "no copy of it is under way, though it is {} since {}",
+                transitions_end::name(state),
+                wait.since
+            );
+        }
+        let of = self
+            .vms
+            .get(&vm)
+            .and_then(|track| track.protections.values().next_back());
+        if let Some(batch) = of.and_then(|of| of.batches.front()) {
+            let missing = batch.changed.keys().find(|disk| !batch.segments.contains(disk));
+            return match (batch.cached, missing) {
+                (None, _) => format!("no process server has acknowledged batch {}", batch.batch),
+                (Some(_), Some(index)) => {
+                    let name = disk_name(DiskId { vm, index: *index });
+                    format!("batch {} has no segment of {name}", batch.batch)
+                }
+                (Some(_), None) => format!("batch {} has no tag", batch.batch),
+            };
+        }
+        "nothing is missing that was seen: all batches are at the target, and no copy is under way".to_owned()
+    }
+
+    fn step_told(&mut self, at: SimTime, step: u32, outcome: &StepOutcome) {
+        if let (Some(Action::Link { link, up }), StepOutcome::Done) =
+            (self.liveness.actions.get(step as usize), outcome)
+        {
+            let (link, up) = (*link, *up);
+            self.liveness.outages.link(at, link, up);
+        }
+        let Some(operation) = self.liveness.operation(step).cloned() else {
+            return;
+        };
+        if *outcome == StepOutcome::Started {
+            self.liveness.running.insert(step, at);
+            return self.operation_begins(&operation);
+        }
+        if let Some(since) = self.liveness.running.get(&step).copied() {
+            self.check_operation(at, step, since, true);
+            self.liveness.running.remove(&step);
+            match outcome {
+                StepOutcome::Done => self.operation_done(at, since, &operation),
+                StepOutcome::Failed(_) => self.operation_failed(&operation),
+                StepOutcome::Started | StepOutcome::Refused(_) => {}
+            }
+        }
+    }
+
+    fn operation_begins(&mut self, operation: &Operation) {
+        let live = &mut self.liveness;
+        match operation {
+            Operation::EnableReplication {
+                vm,
+                policy,
+                process_server,
+                ..
+            } => {
+                let every = live.policies.get(policy).map(|policy| {
+                    let crash = Some(policy.crash_consistent_every).filter(|every| *every > 0);
+                    let app = Some(policy.app_consistent_every).filter(|every| *every > 0);
+                    crash.into_iter().chain(app).min().unwrap_or(u64::MAX)
+                });
+                if let Some(waits) = live.vms.get_mut(vm) {
+                    waits.process_server = Some(*process_server);
+                    waits.master_target = None;
+                    waits.pause = every.unwrap_or(PAUSE);
+                }
+            }
+            Operation::Reprotect {
+                vm,
+                process_server,
+                master_target,
+            } => {
+                if let Some(waits) = live.vms.get_mut(vm) {
+                    (waits.process_server, waits.master_target) = (Some(*process_server), *master_target);
+                }
+            }
+            Operation::MoveToProcessServer { vm, process_server } => {
+                let mut ends = live.paths.ends(*vm);
+                ends.process_servers.insert(*process_server);
+                live.paths.set(*vm, ends);
+            }
+            _ => {}
+        }
+    }
+
+    fn operation_done(&mut self, at: SimTime, since: SimTime, operation: &Operation) {
+        let (vm, kind) = match operation {
+            Operation::TestFailover { vm, .. } => (*vm, FailoverKind::Test),
+            Operation::Failover { vm, .. } => (*vm, FailoverKind::Unplanned),
+            Operation::Failback { vm, .. } => (*vm, FailoverKind::Failback),
+            Operation::MoveToProcessServer { vm, process_server } => {
+                let mut ends = self.liveness.paths.ends(*vm);
+                ends.process_servers = [*process_server].into();
+                self.liveness.paths.set(*vm, ends);
+                return;
+            }
+            _ => return,
+        };
+        let compared = self.liveness.vms.get(&vm).and_then(|waits| waits.compared.get(&kind));
+        let violations = match compared {
+            Some(when) if *when >= since => Vec::new(),
+            _ => vec![format!(
+                "the {} that was ordered at {since} is done, and its disks were not all compared with what they have to be",
+                transition_name(kind)
+            )],
+        };
+        self.ledger.check(LOOKED_AT, at, Some(vm), violations);
+    }
+
+    /// All disks of a failover were compared with what they have to be.
+    pub(super) fn failover_compared(&mut self, at: SimTime, vm: VmId, kind: FailoverKind) {
+        if let Some(waits) = self.liveness.vms.get_mut(&vm) {
+            waits.compared.insert(kind, at);
+        }
+    }
+
+    /// Whoever ordered it knows that it failed: the state that it leaves is theirs to end.
+    fn operation_failed(&mut self, operation: &Operation) {
+        let (vm, of) = match operation {
+            Operation::EnableReplication { vm, .. } => (vm, ItemState::EnableInProgress),
+            Operation::Failover { vm, .. } => (vm, ItemState::FailoverInProgress),
+            Operation::Reprotect {
+                vm,
+                master_target: None,
+                ..
+            } => (vm, ItemState::EnableInProgress),
+            Operation::Reprotect { vm, .. } => (vm, ItemState::ReprotectInProgress),
+            Operation::Failback { vm, .. } => (vm, ItemState::FailbackInProgress),
+            _ => return,
+        };
+        if let Some(waits) = self.liveness.vms.get_mut(vm)
+            && waits.state.is_some_and(|(state, _)| state == of)
+        {
+            waits.failed = true;
+        }
+    }
+
+    /// What jobs of a machine take by the plan.
+    fn operation_time(&self, vm: Option<VmId>) -> u64 {
+        let boot = vm
+            .and_then(|vm| self.liveness.boots.get(&vm))
+            .copied()
+            .unwrap_or_default();
+        self.liveness.job_times.saturating_add(boot.saturating_mul(2))
+    }
+
+    fn check_operation(&mut self, at: SimTime, step: u32, since: SimTime, ended: bool) {
+        let Some(operation) = self.liveness.operation(step) else {
+            return;
+        };
+        let (vm, named) = about(operation);
+        let stages = match operation {
+            Operation::Failover { .. } | Operation::TestFailover { .. } => 1,
+            // These wait for others to register first, one after the other.
+            _ => 2,
+        };
+        let planned = self
+            .operation_time(vm)
+            .saturating_add(operations_end::PATIENCE.saturating_mul(stages));
+        let needs = self.liveness.paths.operation_needs(vm, named);
+        let (_, outages) = self.liveness.outages.lived(&needs, since, at);
+        let written = vm.map_or((0, 0), |vm| self.written(vm));
+        let waited = Waited {
+            since,
+            until: at,
+            lived: at.since(since),
+            outages,
+            planned,
+            work: vm.map_or(0, |vm| {
+                self.liveness.paths.work(vm, written.0 - written.1, true, u64::MAX)
+            }),
+        };
+        let reason = match (ended, vm) {
+            (false, Some(vm)) => self.unmet(vm),
+            _ => self.liveness.down(&needs).unwrap_or_default(),
+        };
+        let violations = operations_end::check(&operation_name(operation), &waited, ended, &reason);
+        self.ledger.check(operations_end::LAW, at, vm, violations);
+    }
+
+    /// The end of the run: what still waits is held to its bound, and told.
+    pub(super) fn finish_waits(&mut self) -> Vec<Unfinished> {
+        let at = self.now;
+        let vms: Vec<VmId> = self.liveness.vms.keys().copied().collect();
+        for vm in vms {
+            self.check_state(at, vm, false);
+            self.check_point(at, vm, None);
+            self.check_batches(at, vm);
+            let copies = self.liveness.vms.get(&vm).map_or_else(Vec::new, |waits| {
+                let indices = waits.copies.keys();
+                indices.map(|index| DiskId { vm, index: *index }).collect()
+            });
+            for disk in copies {
+                self.check_copy(at, disk, false);
+            }
+        }
+        for (step, since) in self.liveness.running.clone() {
+            self.check_operation(at, step, since, false);
+        }
+        self.unfinished()
+    }
+
+    fn unfinished(&self) -> Vec<Unfinished> {
+        let mut all = Vec::new();
+        for (step, since) in &self.liveness.running {
+            let Some(operation) = self.liveness.operation(*step) else {
+                continue;
+            };
+            all.push(Unfinished {
+                vm: about(operation).0,
+                since: *since,
+                what: format!("{} has not ended", operation_name(operation)),
+            });
+        }
+        for (vm, waits) in &self.liveness.vms {
+            let mut push = |since, what| {
+                all.push(Unfinished {
+                    vm: Some(*vm),
+                    since,
+                    what,
+                })
+            };
+            if let Some((state, wait)) = waits.state.filter(|(state, _)| transitions_end::is_transition(*state)) {
+                push(wait.since, format!("it is {} still", transitions_end::name(state)));
+            }
+            for (index, copy) in &waits.copies {
+                if copy.ended.is_none() {
+                    let name = disk_name(DiskId { vm: *vm, index: *index });
+                    let what = format!(
+                        "the copy of {name} has not ended ({} of {} bytes done)",
+                        copy.processed, copy.bytes
+                    );
+                    push(copy.began.since, what);
+                }
+            }
+            if let Some((point, wait)) = waits.points.front() {
+                let what = match waits.points.len() {
+                    1 => format!("point {point} is stored and not processed"),
+                    all => format!(
+                        "point {point} is stored and not processed, nor are {} after it",
+                        all - 1
+                    ),
+                };
+                push(wait.since, what);
+            }
+        }
+        all
+    }
+}
+
+/// The machine that an operation is about, and the servers that it names.
+fn about(operation: &Operation) -> (Option<VmId>, Vec<MachineId>) {
+    match operation {
+        Operation::CreateVault | Operation::CreatePolicy(_) => (None, Vec::new()),
+        Operation::AddVcenter {
+            configuration_server,
+            vcenter,
+        } => (None, vec![*configuration_server, *vcenter]),
+        Operation::AddProcessServer { machine } | Operation::RemoveProcessServer { machine } => (None, vec![*machine]),
+        Operation::PushInstall { vm, process_server }
+        | Operation::EnableReplication { vm, process_server, .. }
+        | Operation::MoveToProcessServer { vm, process_server } => (Some(*vm), vec![*process_server]),
+        Operation::Reprotect {
+            vm,
+            process_server,
+            master_target,
+        } => {
+            let named = [Some(*process_server), *master_target];
+            (Some(*vm), named.into_iter().flatten().collect())
+        }
+        Operation::TestFailover { vm, .. }
+        | Operation::CleanupTestFailover { vm }
+        | Operation::Failover { vm, .. }
+        | Operation::PlannedFailover { vm }
+        | Operation::Commit { vm }
+        | Operation::Failback { vm, .. }
+        | Operation::DisableReplication { vm } => (Some(*vm), Vec::new()),
+    }
+}
+
+/// An operation as the scenario file calls it.
+fn operation_name(operation: &Operation) -> String {
+    let name = match operation {
+        Operation::CreateVault => "create-vault",
+        Operation::AddVcenter { .. } => "add-vcenter",
+        Operation::PushInstall { .. } => "push-install",
+        Operation::CreatePolicy(_) => "create-policy",
+        Operation::EnableReplication { .. } => "enable-replication",
+        Operation::TestFailover { .. } => "test-failover",
+        Operation::CleanupTestFailover { .. } => "cleanup-test-failover",
+        Operation::Failover { .. } => "failover",
+        Operation::PlannedFailover { .. } => "planned-failover",
+        Operation::Commit { .. } => "commit",
+        Operation::MoveToProcessServer { .. } => "move",
+        Operation::AddProcessServer { .. } => "add-process-server",
+        Operation::RemoveProcessServer { .. } => "remove-process-server",
+        Operation::Reprotect { .. } => "reprotect",
+        Operation::Failback { .. } => "failback",
+        Operation::DisableReplication { .. } => "disable-replication",
+    };
+    name.to_owned()
+}
+
+fn transition_name(kind: FailoverKind) -> &'static str {
+    match kind {
+        FailoverKind::Test => "test failover",
+        FailoverKind::Unplanned => "failover",
+        FailoverKind::Failback => "failback",
+    }
+}

@@ -1,0 +1,102 @@
+//! Which machines had no power and which links were cut, and when: what a wait may be excused by.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use actors::ports::MachineId;
+use datapath::SimTime;
+
+/// Machines and links that something cannot go on without.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub machines: BTreeSet<MachineId>,
+    pub links: BTreeSet<u32>,
+}
+
+/// Stretches without power or link, in order; the last may last still.
+type Down = Vec<(SimTime, Option<SimTime>)>;
+
+/// Outages of a run.
+#[derive(Debug, Default)]
+pub(super) struct Outages {
+    machines: BTreeMap<MachineId, Down>,
+    links: BTreeMap<u32, Down>,
+}
+
+impl Outages {
+    /// A machine has power from now on, or has none.
+    pub fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
+        change(self.machines.entry(machine).or_default(), at, on);
+    }
+
+    /// A link works from now on, or does not.
+    pub fn link(&mut self, at: SimTime, link: u32, up: bool) {
+        change(self.links.entry(link).or_default(), at, up);
+    }
+
+    /// How much of a stretch all that is needed was there, in nanoseconds, and how often something failed.
+    pub fn lived(&self, needs: &Needs, since: SimTime, until: SimTime) -> (u64, u64) {
+        let machines = needs.machines.iter().filter_map(|machine| self.machines.get(machine));
+        let links = needs.links.iter().filter_map(|link| self.links.get(link));
+        let mut down: Vec<(SimTime, SimTime)> = machines
+            .chain(links)
+            .flatten()
+            .map(|(from, to)| ((*from).max(since), to.unwrap_or(until).min(until)))
+            .filter(|(from, to)| from < to)
+            .collect();
+        let outages = down.len() as u64;
+        down.sort_unstable();
+        let (mut lived, mut at) = (0, since);
+        for (from, to) in down {
+            lived += from.since(at);
+            at = at.max(to);
+        }
+        (lived + until.since(at), outages)
+    }
+
+    /// Those of what is needed that are down now.
+    pub fn down_now(&self, needs: &Needs) -> (Vec<MachineId>, Vec<u32>) {
+        let lasts = |down: Option<&Down>| down.and_then(|down| down.last()).is_some_and(|(_, to)| to.is_none());
+        let machines = needs.machines.iter().copied();
+        let links = needs.links.iter().copied();
+        (
+            machines.filter(|machine| lasts(self.machines.get(machine))).collect(),
+            links.filter(|link| lasts(self.links.get(link))).collect(),
+        )
+    }
+}
+
+fn change(down: &mut Down, at: SimTime, up: bool) {
+    match (down.last_mut(), up) {
+        (Some((_, to @ None)), true) => *to = Some(at),
+        (Some((_, None)), false) => {}
+        (_, false) => down.push((at, None)),
+        (_, true) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_needed_excuses_and_only_while_it_is_down() {
+        let mut outages = Outages::default();
+        let (mine, other) = (MachineId(1), MachineId(2));
+        outages.power(SimTime(10), mine, false);
+        outages.power(SimTime(30), mine, true);
+        outages.link(SimTime(20), 0, false);
+        outages.link(SimTime(40), 0, true);
+        outages.power(SimTime(0), other, false);
+        let needs = Needs {
+            machines: BTreeSet::from([mine]),
+            links: BTreeSet::from([0]),
+        };
+        assert_eq!(outages.lived(&needs, SimTime(0), SimTime(100)), (70, 2));
+        assert_eq!(outages.lived(&needs, SimTime(15), SimTime(25)), (0, 2));
+        assert_eq!(outages.lived(&needs, SimTime(50), SimTime(60)), (10, 0));
+        assert_eq!(outages.down_now(&needs), (Vec::new(), Vec::new()));
+        outages.power(SimTime(90), mine, false);
+        assert_eq!(outages.lived(&needs, SimTime(0), SimTime(100)), (60, 3));
+        assert_eq!(outages.down_now(&needs).0, [mine]);
+    }
+}
