@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use actors::facts::{FailoverKind, StepOutcome};
+use actors::facts::{FailoverKind, Severity, StepOutcome};
 use datapath::{DiskId, SimTime};
 use scenarios::expect::Outcome;
 use serde::Serialize;
-use sim::metrics::{FindingClass, RunResult, VmResult, milliseconds};
+use sim::metrics::{AlertResult, FindingClass, RunResult, VmResult, milliseconds};
 use sim::spec::NetworkKind;
 
 use crate::names::{Names, StepName};
@@ -180,6 +180,14 @@ impl Account {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         Verdict::of(&self.result)
+    }
+
+    /// The alert to show of all: the first of the most severe.
+    #[must_use]
+    pub fn worst_alert(&self) -> Option<&AlertResult> {
+        let alerts = &self.result.alerts;
+        let critical = alerts.iter().find(|alert| alert.severity == Severity::Critical);
+        critical.or(alerts.first())
     }
 
     /// The machines that fared worst first (by what was lost, then by RTO, then by RPO; equal ones in the scenario's order), at

@@ -37,6 +37,7 @@ pub fn html(account: &Account) -> String {
     head(&mut out, account);
     sections::expectations(&mut out, account);
     sections::findings(&mut out, account);
+    sections::unfinished(&mut out, account);
     sections::machines(&mut out, account);
     out.push_str("<section><h2>What happened when</h2>\n");
     out.push_str(&figures::states(account).html());
@@ -82,6 +83,11 @@ fn head(out: &mut String, account: &Account) {
     let points = &result.recovery_points;
     let recovered = result.disks.len();
     let good = result.disks.iter().filter(|disk| disk.verified).count();
+    let alerts = format!(
+        "{}, {}",
+        words::count(result.alerts_raised),
+        words::count(result.alerts_critical)
+    );
     let figures = [
         (
             "worst RPO",
@@ -100,6 +106,7 @@ fn head(out: &mut String, account: &Account) {
             "recovered disks verified",
             format!("{good} of {recovered} {}", words::how_compared(result.content)),
         ),
+        ("alerts, critical of them", alerts),
         ("machines", words::count(result.vms.len() as u64)),
     ];
     let held = account
@@ -216,6 +223,8 @@ mod tests {
             "links",
             "copies",
             "disks",
+            "alerts",
+            "unfinished",
             "checks",
             "repeat",
             "modelled",

@@ -77,7 +77,23 @@ pub fn summary(account: &Account) -> Value {
             "figure": expected.figure,
         })).collect::<Vec<_>>(),
         "checks": result.checks,
-        "alerts": result.alerts_raised,
+        "alerts": {
+            "raised": result.alerts_raised,
+            "critical": result.alerts_critical,
+            "warning": result.alerts_raised - result.alerts_critical,
+            "worst": account.worst_alert().map(|alert| json!({
+                "at": alert.at.to_string(),
+                "vm": alert.vm.map(|vm| account.names.vm(vm)),
+                "severity": alert.severity,
+                "code": alert.code,
+                "text": alert.text,
+            })),
+        },
+        "unfinished": result.unfinished.iter().map(|unfinished| json!({
+            "vm": unfinished.vm.map(|vm| account.names.vm(vm)),
+            "since": unfinished.since.to_string(),
+            "what": unfinished.what,
+        })).collect::<Vec<_>>(),
         "refusals": result.refusals.len(),
         "findings": result.findings.iter().map(|found| finding(account, found)).collect::<Vec<_>>(),
         "findings_dropped": result.findings_dropped,
@@ -166,6 +182,10 @@ mod tests {
         assert_eq!(disk["vm"], "db");
         assert_eq!(disk["disk"], "os");
         assert_eq!(disk["file"], "disks/db-os.vhd");
+        assert_eq!(run["alerts"]["raised"], 1);
+        assert_eq!(run["alerts"]["critical"], 1);
+        assert_eq!(run["alerts"]["worst"]["vm"], "web");
+        assert_eq!(run["unfinished"][0]["what"], "point 9 is stored and not processed");
         assert_eq!(run["findings"][0]["class"], "expectation");
         assert_eq!(run["findings"][0]["vm"], "db");
     }

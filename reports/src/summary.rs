@@ -23,6 +23,8 @@ const FINDINGS_SHOWN: usize = 20;
 const VMS_NAMED: usize = 3;
 /// Recovered disks whose hash is shown.
 const DISKS_SHOWN: usize = 8;
+/// Unfinished things shown; all are in the record.
+const UNFINISHED_SHOWN: usize = 8;
 /// Steps shown.
 const STEPS_SHOWN: usize = 60;
 
@@ -54,6 +56,8 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     machines(account, out)?;
     expectations(account, out)?;
     verified(account, out)?;
+    alerts(account, out)?;
+    unfinished(account, out)?;
     findings(account, out)?;
     writeln!(out, "\nDigest  {}", hex(&account.digest))?;
     writeln!(out, "Repeat  {}", account.command)?;
@@ -278,6 +282,54 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
     )
 }
 
+fn alerts(account: &Account, out: &mut String) -> std::fmt::Result {
+    let result = &account.result;
+    let Some(worst) = account.worst_alert() else {
+        return Ok(());
+    };
+    let (all, critical) = (result.alerts_raised, result.alerts_critical);
+    writeln!(
+        out,
+        "\nAlerts  {}, {} of them critical; the worst:",
+        count(all),
+        count(critical)
+    )?;
+    let of = worst
+        .vm
+        .map_or_else(String::new, |vm| format!("{}: ", account.names.vm(vm)));
+    let text = format!("{of}{}", account.names.with_segments_named(&worst.text));
+    told(out, worst.at, &text)
+}
+
+fn unfinished(account: &Account, out: &mut String) -> std::fmt::Result {
+    let all = &account.result.unfinished;
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nUnfinished at the end, since")?;
+    for one in all.iter().take(UNFINISHED_SHOWN) {
+        let of = one
+            .vm
+            .map_or_else(String::new, |vm| format!("{}: ", account.names.vm(vm)));
+        told(out, one.since, &format!("{of}{}", one.what))?;
+    }
+    if let Some(more) = all.len().checked_sub(UNFINISHED_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "  and {more} more (in record.json)")?;
+    }
+    Ok(())
+}
+
+/// A moment, and what is told of it beside it.
+fn told(out: &mut String, at: datapath::SimTime, text: &str) -> std::fmt::Result {
+    for (number, line) in wrapped(text, WIDTH - 12).into_iter().enumerate() {
+        match number {
+            0 => writeln!(out, "  {}  {line}", moment(at))?,
+            _ => writeln!(out, "            {line}")?,
+        }
+    }
+    Ok(())
+}
+
 fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
     let result = &account.result;
     if result.findings.is_empty() {
@@ -324,6 +376,8 @@ mod tests {
             "abababab\n      db.os, failover\n",
             "20,123 events,\n  1,234,567 queue entries, ",
             "expectation lost_below",
+            "Alerts  1, 1 of them critical; the worst:\n  00:40:10  web: No heartbeat",
+            "00:44:50  db: point 9 is stored and not processed",
             "Repeat  firedrill run scenarios/small-drill.toml --seed 7",
             "disks/db-os.vhd",
         ] {

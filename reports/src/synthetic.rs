@@ -189,6 +189,12 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 text: "No heartbeat from the Mobility service for 15 min.".into(),
             }],
             alerts_raised: 1,
+            alerts_critical: 1,
+            unfinished: vec![Unfinished {
+                vm: Some(VmId(1)),
+                since: at(2690),
+                what: "point 9 is stored and not processed".into(),
+            }],
             refusals: vec![],
             findings: vec![Finding {
                 class: FindingClass::Expectation,

@@ -292,6 +292,25 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
     section(out, "disks", "Recovered disks", &table, disks.len());
 }
 
+pub(super) fn unfinished(out: &mut String, account: &Account) {
+    let all = &account.result.unfinished;
+    if all.is_empty() {
+        return;
+    }
+    let rows = all.iter().take(SHOWN_MAX).map(|one| {
+        vec![
+            words::moment(one.since),
+            or_dash(one.vm.map(|vm| account.names.vm(vm).into_owned())),
+            one.what.clone(),
+        ]
+    });
+    let table = Table {
+        head: head(&["since", "machine", "what"]),
+        rows: rows.collect(),
+    };
+    section(out, "unfinished", "Unfinished when the run ended", &table, all.len());
+}
+
 pub(super) fn alerts(out: &mut String, account: &Account) {
     let result = &account.result;
     let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm).into_owned()));
