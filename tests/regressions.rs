@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 10] = [
+const REGRESSIONS: [(&str, &[u64]); 11] = [
+    ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
     ("disable-and-enable", &[1]),

@@ -19,6 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datapath::journal::Record;
 use datapath::{VmId, WriteSeq};
 use rand::Rng;
 
@@ -31,6 +32,7 @@ use crate::session::{Session, SessionEvent};
 use crate::spec::AgentSpec;
 use crate::start::actor;
 
+pub(crate) use replication::CUT_AFTER;
 use replication::{Outcome, Replication};
 use state::{Saved, SavedReplication};
 
@@ -67,6 +69,8 @@ const CHECKED: u32 = 9;
 struct Up {
     boot: Boot,
     life: Life,
+    /// The write before its first.
+    began: WriteSeq,
 }
 
 /// The actor.
@@ -203,16 +207,10 @@ impl Agent {
 
     fn local(&mut self, message: Local) {
         match message {
-            Local::Wrote { records } => {
-                for record in &records.0 {
-                    self.last = self.last.max(record.seq().unwrap_or_default());
-                    if let Some(replication) = &mut self.replication {
-                        replication.wrote(record);
-                        if !replication.outcomes.is_empty() {
-                            self.with(|_| ());
-                        }
-                    }
-                }
+            Local::Wrote { records } => self.wrote(&records.0),
+            Local::Told { records } => {
+                self.wrote(&records.0);
+                self.with(Replication::told);
             }
             Local::Flushed { .. } => self.with(|replication| {
                 replication.flush();
@@ -235,13 +233,25 @@ impl Agent {
         }
     }
 
+    fn wrote(&mut self, records: &[Record]) {
+        for record in records {
+            self.last = self.last.max(record.seq().unwrap_or_default());
+            if let Some(replication) = &mut self.replication {
+                replication.wrote(record);
+                if !replication.outcomes.is_empty() {
+                    self.with(|_| ());
+                }
+            }
+        }
+    }
+
     fn guest_up(&mut self, boot: Boot, life: Life, seq: WriteSeq) {
         self.last = seq;
         if boot.parent.is_some() && self.saved.replication.take().is_some() {
             // The disks are a recovered copy: what was replicated from here before is another life's.
             self.save();
         }
-        self.up = Some(Up { boot, life });
+        self.up = Some(Up { boot, life, began: seq });
         match self.saved.replication.clone() {
             Some(mut saved) if saved.clean && saved.copied => {
                 saved.clean = false;
@@ -273,7 +283,8 @@ impl Agent {
             self.last,
             resume,
         ) {
-            Ok(replication) => {
+            Ok(mut replication) => {
+                replication.life = (up.life.number(), up.began);
                 self.replication = Some(replication);
                 self.bitmap_mode = None;
                 self.with(|_| ());

@@ -30,6 +30,14 @@ pub struct Life {
     pub incarnation: u32,
 }
 
+impl Life {
+    /// One number for it.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        u64::from(self.machine.0) << 32 | u64::from(self.incarnation)
+    }
+}
+
 /// States of a protected item (facts §4.1; our synthesis of the documented operations).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

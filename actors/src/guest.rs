@@ -7,8 +7,9 @@
 //! 3. The guest flushes as its streams say, and 5 s after a write at the latest. A power cut drops what was not flushed.
 //! 4. It stops in order when it is told to: workload, flush, agent, hypervisor.
 //!
-//! Left out: reads, the operating system's own traffic, file systems. In the aggregate grain a guest reports five minutes of
-//! writing per stream as one range of its sequence, and does not flush.
+//! Left out: reads, the operating system's own traffic, file systems. In the aggregate grain a guest reports what each stream wrote as
+//! one range of its sequence, and does not flush: whenever its agent asks (which it does at each mark), when much was written, and before
+//! its power goes.
 
 mod disks;
 #[cfg(test)]
@@ -17,15 +18,16 @@ mod tests;
 use std::collections::BTreeMap;
 
 use datapath::journal::Record;
-use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
+use datapath::{Blob, Content, Grain, Run, Summary, WriteSeq};
 use rand::Rng;
 
+use crate::agent::CUT_AFTER;
 use crate::facts::{Fact, FailoverPhase, Life, Place};
 use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Records};
-use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, Token};
+use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, TimerId, Token};
 use crate::spec::{ComponentKind, GuestSpec, Os};
 use crate::start::actor;
-use crate::workload::{Op, Stream};
+use crate::workload::{Folded, Op, Stream};
 
 use disks::{Disk, Look};
 
@@ -45,8 +47,8 @@ const OFF: u32 = 6;
 
 /// Dirty pages are written back after this long (as Linux does: 5 s).
 const WRITE_BACK_AFTER: u64 = 5 * SECOND;
-/// What one summary covers.
-const SUMMARY_EVERY: u64 = 300 * SECOND;
+/// What one summary covers at the most: longer than the usual time between two marks, at each of which it is asked.
+const SUMMARY_EVERY: u64 = 360 * SECOND;
 /// Sequence numbers reserved at a time.
 const RESERVE: u64 = 1 << 16;
 /// Services get this long to stop once the agent knows (our model).
@@ -92,6 +94,8 @@ pub struct Guest {
     upcoming: Vec<Option<Op>>,
     seed: u64,
     seq: WriteSeq,
+    /// The write before its first.
+    began: WriteSeq,
     reserved: u64,
     /// Something was written since the last flush was asked for.
     dirty: bool,
@@ -99,6 +103,8 @@ pub struct Guest {
     flushes: BTreeMap<u64, (WriteSeq, FlushFor)>,
     next_flush: u64,
     agent: Option<ActorId>,
+    /// When it tells of its writes unasked.
+    summary: Option<TimerId>,
 }
 
 actor!(Guest);
@@ -117,12 +123,14 @@ impl Guest {
             upcoming: Vec::new(),
             seed: 0,
             seq: WriteSeq::START,
+            began: WriteSeq::START,
             reserved: 0,
             dirty: false,
             write_back: false,
             flushes: BTreeMap::new(),
             next_flush: 0,
             agent: None,
+            summary: None,
         }
     }
 
@@ -146,7 +154,8 @@ impl Guest {
             Input::Local(Local::Shutdown) => self.stop(true),
             Input::Local(Local::StopWorkload) => self.stop(false),
             Input::Local(Local::Quiesce) => self.quiesce(),
-            Input::Local(Local::PowerGoes) if self.phase == Phase::Running => self.summarise(self.env.now()),
+            Input::Local(Local::Tell) => self.asked(),
+            Input::Local(Local::PowerGoes) if self.phase == Phase::Running => self.summarise(),
             Input::Network(NetEvent::Received { conn, frame }) => {
                 if let Body::Install {
                     configuration_server,
@@ -180,6 +189,11 @@ impl Guest {
         }
     }
 
+    /// The life as it is known to disks: its number, and the write before its first.
+    fn number(&self) -> (u64, WriteSeq) {
+        (self.life().number(), self.began)
+    }
+
     // Boot.
 
     fn started(&mut self) {
@@ -202,6 +216,12 @@ impl Guest {
         self.seed = self.env.random("content").next_u64();
         self.seq = WriteSeq(self.read_sequence().max(boot.parent.map_or(0, |(_, seq)| seq.0)));
         self.reserved = self.seq.0;
+        self.began = self.seq;
+        if self.env.grain() == Grain::Aggregate {
+            for disk in &self.disks {
+                self.env.world().volume_wrote(&disk.volume, self.number(), self.seq);
+            }
+        }
         self.phase = Phase::Booting;
         let fact = Fact::LifeStarted {
             vm: vm.vm,
@@ -319,7 +339,7 @@ impl Guest {
         if self.env.grain() == Grain::Aggregate {
             // Guests that boot together do not report together.
             let first = SUMMARY_EVERY / 10 + random.next_u64() % SUMMARY_EVERY;
-            self.env.timer(first, Token { what: SUMMARY, key: 0 });
+            self.tell_within(first);
             return;
         }
         for stream in 0..self.streams.len() {
@@ -440,35 +460,80 @@ impl Guest {
         if self.phase != Phase::Running {
             return;
         }
-        self.summarise(self.env.now());
-        self.env.timer(SUMMARY_EVERY, Token { what: SUMMARY, key: 0 });
+        self.summarise();
+        self.tell_within(SUMMARY_EVERY);
+    }
+
+    /// Tells of its writes after so long at the latest, and earlier where much is written by then.
+    fn tell_within(&mut self, longest: u64) {
+        let now = self.env.now();
+        let mut due = now.after(longest);
+        for (number, spec) in self.streams.iter().zip(0..) {
+            due = number.written_by(self.share_of(self.spec.summary_bytes, spec), due);
+        }
+        if let Some(timer) = self.summary.take() {
+            self.env.cancel(timer);
+        }
+        // Not before anything can have been written.
+        let after = due.since(now).max(SECOND / 10);
+        self.summary = Some(self.env.timer(after, Token { what: SUMMARY, key: 0 }));
+    }
+
+    /// What of a bound over all streams is one stream's.
+    fn share_of(&self, bytes: u64, stream: usize) -> u64 {
+        let all = self.spec.workload.mean_bytes_per_second();
+        let own = self.spec.workload.streams.get(stream);
+        let own = own.map_or(0, |spec| spec.kind.mean_bytes_per_second());
+        (u128::from(bytes) * u128::from(own) / u128::from(all.max(1))).max(1) as u64
+    }
+
+    /// The agent asks for what was written up to now.
+    fn asked(&mut self) {
+        let mut records = Vec::new();
+        if self.phase == Phase::Running && !self.streams.is_empty() {
+            records = self.written();
+            self.tell_within(SUMMARY_EVERY);
+        }
+        if let Some(agent) = self.agent {
+            let records = Records(records);
+            self.env.local(agent, Local::Told { records });
+        }
     }
 
     /// Reports what the streams wrote until now (aggregate grain).
-    fn summarise(&mut self, now: SimTime) {
+    fn summarise(&mut self) {
+        let records = self.written();
+        self.tell_agent(records);
+    }
+
+    /// What the streams wrote since the last time, as ranges of the sequence.
+    fn written(&mut self) -> Vec<Record> {
+        let now = self.env.now();
         let mut records = Vec::with_capacity(self.streams.len());
         for number in 0..self.streams.len() {
-            let amount = self.streams[number].amount(now);
+            let folded = Folded {
+                within: CUT_AFTER,
+                bytes: self.share_of(self.spec.folded_bytes, number),
+            };
+            let amount = self.streams[number].amount(now, folded);
             let (index, class) = (self.streams[number].disk, self.streams[number].class);
-            let Some(disk) = self
-                .disks
-                .iter()
-                .find(|disk| disk.id.index == index)
-                .map(|disk| disk.id)
-            else {
+            let Some(disk) = self.disks.iter().find(|disk| disk.id.index == index).cloned() else {
                 continue;
             };
             if amount.writes == 0 {
                 continue;
             }
             let first = self.take_sequence(amount.writes);
+            self.env.world().volume_wrote(&disk.volume, self.number(), self.seq);
             let summary = Summary {
-                disk,
+                disk: disk.id,
                 first,
                 last: self.seq,
                 bytes: amount.bytes,
                 distinct_bytes: amount.distinct_bytes,
+                chunks: amount.chunks,
                 class,
+                life: self.number(),
             };
             self.env.fact(Fact::WroteSummary {
                 vm: self.spec.vm.vm,
@@ -477,7 +542,7 @@ impl Guest {
             });
             records.push(Record::Summary(summary));
         }
-        self.tell_agent(records);
+        records
     }
 
     // Flush, quiesce, stop.
@@ -523,7 +588,7 @@ impl Guest {
     fn quiesce(&mut self) {
         if self.phase == Phase::Running {
             if self.env.grain() == Grain::Aggregate {
-                self.summarise(self.env.now());
+                self.summarise();
             }
             self.flush(FlushFor::Quiesce);
         } else if let Some(agent) = self.agent {
@@ -553,7 +618,7 @@ impl Guest {
             }
             Phase::Running => {
                 if self.env.grain() == Grain::Aggregate {
-                    self.summarise(self.env.now());
+                    self.summarise();
                 }
                 self.phase = Phase::Stopping { power };
                 self.flush(FlushFor::Stop);

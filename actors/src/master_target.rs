@@ -374,6 +374,7 @@ impl MasterTarget {
                 first_chunk,
                 sums,
                 position,
+                lineage,
             } => {
                 if let Some(asker) = self.askers.get(&disk) {
                     let body = Body::Checksums {
@@ -381,7 +382,7 @@ impl MasterTarget {
                         first_chunk,
                         sums,
                         position,
-                        differing_bytes: None,
+                        lineage,
                     };
                     self.env.send(*asker, body);
                 }

@@ -5,6 +5,7 @@
 //! servers call storage on 443, or a master target on 9444 (that number is our model); process servers call vCenter on 443 and the
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
+use datapath::lineage::Lineage;
 use datapath::replica::{Consistency, CutTime, Mark, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
@@ -493,8 +494,8 @@ pub enum Body {
         sums: Vec<[u8; 16]>,
         /// The replica's position when they were taken.
         position: WriteSeq,
-        /// In the aggregate grain: bytes of the range that differ.
-        differing_bytes: Option<u64>,
+        /// In the aggregate grain, in place of checksums: which writes the disk holds.
+        lineage: Option<Lineage>,
     },
 
     // Process server -> storage (443) or master target (9444).
@@ -996,6 +997,12 @@ pub enum Local {
         ok: bool,
     },
 
+    /// Aggregate grain: the answer to [`Local::Tell`], what the guest wrote since it last told.
+    Told {
+        /// As for [`Local::Wrote`]; none where it wrote nothing.
+        records: Records,
+    },
+
     // Agent -> guest, hypervisor -> guest.
     /// Shut down in order: stop the workload, flush, tell the agent, then the hypervisor.
     Shutdown,
@@ -1003,6 +1010,8 @@ pub enum Local {
     StopWorkload,
     /// Flush the applications' buffers for an app-consistent point.
     Quiesce,
+    /// Aggregate grain: say what was written up to now, with [`Local::Told`].
+    Tell,
 
     // Operator's hands, at a console.
     /// Installs the Mobility service by hand (agent), from this configuration server.

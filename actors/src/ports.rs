@@ -12,7 +12,7 @@ use actix::Message;
 use datapath::disk::Files;
 use datapath::segment::Worker;
 use datapath::volume::Volume;
-use datapath::{Blob, DiskId, Grain, Run, SimTime, VmId};
+use datapath::{Blob, DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
@@ -254,6 +254,9 @@ pub trait World {
     fn volume_read_to(&self, volume: &str, start: datapath::Extent, extents: u32, out: &mut Vec<u8>);
     /// Writes to a volume; volatile until flushed.
     fn volume_write(&self, volume: &str, run: &Run);
+    /// Aggregate grain, where a write has no content: the life of this number, which began after the write `began`, wrote to a volume up to
+    /// the write `through`.
+    fn volume_wrote(&self, volume: &str, life: (u64, WriteSeq), through: WriteSeq);
     /// A snapshot of a volume, as it reads now; `None` where there is none of that name.
     fn volume(&self, volume: &str) -> Option<Volume>;
     /// An empty disk of so many bytes, durably; does nothing where there is a volume of that name.

@@ -19,11 +19,12 @@ mod points;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::batch::DiskChanges;
+use datapath::lineage::Lineage;
 use datapath::replica::{Mark, Replica, Tag};
 use datapath::seal::{DiskKey, VaultKey};
 use datapath::segment::{SegmentHeader, SegmentKind, SegmentRefused};
 use datapath::volume::Volume;
-use datapath::{Blob, DiskId, VmId, WriteSeq};
+use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
 use crate::facts::{BacklogPlace, Fact};
 use crate::messages::{MergedBatches, PointChoice, Protection};
@@ -84,6 +85,8 @@ pub enum KeeperEvent {
         sums: Vec<[u8; 16]>,
         /// The replica's position when they were taken.
         position: WriteSeq,
+        /// In the aggregate grain, in place of checksums: which writes the disk holds.
+        lineage: Option<Lineage>,
     },
 }
 
@@ -461,11 +464,13 @@ impl ReplicaKeeper {
                 position,
             }) => {
                 let sums = output.take::<Vec<[u8; 16]>>();
+                let aggregate = self.env.grain() == Grain::Aggregate;
                 self.events.push(KeeperEvent::Checksums {
                     disk,
                     first_chunk,
                     sums,
                     position,
+                    lineage: aggregate.then(|| self.replica.lineage(disk)),
                 });
             }
             None => {}

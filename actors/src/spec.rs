@@ -121,6 +121,10 @@ pub struct GuestSpec {
     pub vm: Arc<VmSpec>,
     /// What it does.
     pub workload: Arc<WorkloadSpec>,
+    /// Aggregate grain: what an agent of the finer grains folds into one batch at the most, in bytes.
+    pub folded_bytes: u64,
+    /// Aggregate grain: it tells of its writes after so many bytes at the latest.
+    pub summary_bytes: u64,
     /// The volumes that it boots from where there is no file `boot`; empty: it needs one.
     pub volumes: Vec<(DiskId, String)>,
     /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::Local) messages); none for a physical server.
@@ -138,6 +142,8 @@ pub struct AgentSpec {
     pub passphrase: u64,
     /// Cap of the change journal in bytes.
     pub journal_cap: u64,
+    /// What the guest does. Aggregate grain: how much of a disk so many writes change.
+    pub workload: Arc<WorkloadSpec>,
     /// A batch without mark is cut when this many bytes wait.
     pub batch_bytes: u64,
     /// Bytes that may be unacknowledged towards the process server.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use datapath::disk::{DiskError, Files};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::volume::{PageStore, Volume};
-use datapath::{Blob, Extent, Grain, Run, SimTime};
+use datapath::{Blob, Extent, Grain, Run, SimTime, WriteSeq};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -491,6 +491,11 @@ impl World for Bench {
         let mut inner = self.inner.borrow_mut();
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");
         entry.0.write(run).expect("a test writes inside its volumes");
+    }
+    fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
+        if let Some(entry) = self.inner.borrow_mut().volumes.get_mut(volume) {
+            entry.0.lineage_mut().wrote(life, began, through);
+        }
     }
     fn volume(&self, volume: &str) -> Option<Volume> {
         self.inner.borrow().volumes.get(volume).map(|entry| entry.0.clone())

@@ -1,14 +1,15 @@
 //! What a guest writes: synthetic or recorded.
 
 mod recorded;
+mod spread;
 mod stream;
 mod synthetic;
 
 use std::sync::Arc;
 
-use datapath::Class;
+use datapath::{CHUNK_BYTES, Class};
 
-pub use stream::{Amount, Op, Stream};
+pub use stream::{Amount, Folded, Op, Stream};
 
 /// A guest's workload.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +26,33 @@ impl WorkloadSpec {
             .iter()
             .map(|stream| stream.kind.mean_bytes_per_second())
             .sum()
+    }
+}
+
+impl WorkloadSpec {
+    /// Bytes of a disk, in whole chunks, that so many writes of the machine change (aggregate grain): each stream has its share of them.
+    #[must_use]
+    pub fn touched_bytes(&self, disk: u16, disk_bytes: u64, writes: u64) -> u64 {
+        let rate = |stream: &StreamSpec| {
+            let per_day = u128::from(stream.kind.mean_bytes_per_second()) * 86_400;
+            per_day / u128::from(stream.kind.mean_write_bytes().max(1))
+        };
+        let all: u128 = self.streams.iter().map(rate).sum();
+        let touched = |stream: &StreamSpec| {
+            let own = u128::from(writes) * rate(stream) / all.max(1);
+            let own = u64::try_from(own).unwrap_or(u64::MAX);
+            match &stream.kind {
+                StreamKind::Synthetic(synthetic) => synthetic.touched_chunks(disk_bytes, own),
+                StreamKind::Recorded(recorded) => recorded.touched_chunks(own),
+            }
+        };
+        let chunks: u64 = self
+            .streams
+            .iter()
+            .filter(|stream| stream.disk == disk)
+            .map(touched)
+            .sum();
+        (chunks * CHUNK_BYTES).min(disk_bytes)
     }
 }
 
@@ -53,10 +81,17 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
-    fn mean_bytes_per_second(&self) -> u64 {
+    pub(crate) fn mean_bytes_per_second(&self) -> u64 {
         match self {
             StreamKind::Synthetic(synthetic) => synthetic.mean_bytes_per_second(),
             StreamKind::Recorded(recorded) => recorded.mean_bytes_per_second(),
+        }
+    }
+
+    fn mean_write_bytes(&self) -> u64 {
+        match self {
+            StreamKind::Synthetic(synthetic) => synthetic.mean_write_bytes(),
+            StreamKind::Recorded(recorded) => recorded.mean_write_bytes(),
         }
     }
 }
@@ -78,8 +113,9 @@ pub struct Synthetic {
     pub burst: Option<(u32, u32, u32)>,
     /// Time of day at the start of the run, in seconds after midnight.
     pub start_of_day: u32,
-    /// Aggregate grain: distinct bytes per mille of written ones within an interval.
-    pub distinct_per_mille: u32,
+    /// Aggregate grain: distinct bytes per mille of written ones within a batch, where that is known better than from the sizes and
+    /// places of the writes.
+    pub distinct_per_mille: Option<u32>,
 }
 
 /// A recording.

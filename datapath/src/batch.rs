@@ -42,8 +42,8 @@ struct Folding {
 
 /// Folds records: an extent written twice stays once, with its last content. One entry per disk that changed.
 ///
-/// Distinct bytes of the aggregate grain add up over the summaries folded: what two of them have in common is not known, so this is
-/// an upper bound.
+/// Distinct bytes of the aggregate grain add up over the summaries folded: a summary knows what the finer grains fold within a batch, and
+/// stands for several of those.
 #[must_use]
 pub fn fold(records: &[Record]) -> BTreeMap<DiskId, DiskChanges> {
     let mut disks: BTreeMap<DiskId, Folding> = BTreeMap::new();
@@ -114,7 +114,9 @@ fn add(sum: Summary, other: Summary) -> Summary {
         last: sum.last.max(other.last),
         bytes: sum.bytes + other.bytes,
         distinct_bytes: sum.distinct_bytes + other.distinct_bytes,
+        chunks: sum.chunks + other.chunks,
         class: other.class,
+        life: other.life,
     }
 }
 

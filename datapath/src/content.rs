@@ -105,12 +105,24 @@ pub struct Summary {
     pub first: WriteSeq,
     /// The last write of the range.
     pub last: WriteSeq,
-    /// Bytes written by the range.
+    /// Bytes written by the range, in whole extents.
     pub bytes: u64,
-    /// Bytes that remain when a block written twice counts once.
+    /// Bytes that remain when a block that is written twice within a batch counts once.
     pub distinct_bytes: u64,
+    /// Chunks (of up to 64 KiB) that those are sealed in.
+    pub chunks: u64,
     /// What it compresses like.
     pub class: Class,
+    /// The life that wrote them (see [`crate::lineage`]), and the write before its first.
+    pub life: (u64, WriteSeq),
+}
+
+impl Summary {
+    /// Writes that it stands for; a piece of a copy is one.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.last.0.saturating_sub(self.first.0) + 1
+    }
 }
 
 /// Something that is stored or sent: bytes, and the size at which the modelled world counts it.

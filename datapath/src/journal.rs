@@ -21,7 +21,7 @@ use crate::disk::{DiskError, Files};
 use crate::units::{DiskId, VmId, WriteSeq};
 
 pub use encoding::{RECORD_HEADER_BYTES, decode, encode, encode_copy};
-use encoding::{decode_one, u32_at, u64_at};
+use encoding::{decode_one, summary_size, u32_at, u64_at};
 
 /// One record of the journal, and of the data that travels from the agent to the process server: the same encoding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -469,9 +469,7 @@ impl Record {
             Record::Change { run, .. } | Record::Copy { run, .. } if matches!(run.content, Version { .. }) => {
                 RECORD_HEADER_BYTES as u64 + run.bytes()
             }
-            Record::Summary(summary) | Record::CopySummary { summary, .. } => {
-                RECORD_HEADER_BYTES as u64 + summary.bytes
-            }
+            Record::Summary(summary) | Record::CopySummary { summary, .. } => summary_size(summary),
             _ => len,
         }
     }

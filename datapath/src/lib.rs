@@ -12,6 +12,7 @@ pub mod content;
 pub mod disk;
 pub mod image;
 pub mod journal;
+pub mod lineage;
 pub mod replica;
 pub mod runs;
 pub mod seal;

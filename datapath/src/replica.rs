@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
+use crate::lineage::Lineage;
 use crate::runs::RunMap;
 use crate::segment::SegmentHeader;
 use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
@@ -177,12 +178,22 @@ pub struct Replica {
     layers: BTreeMap<u64, BTreeMap<DiskId, Layer>>,
     points: Vec<Point>,
     applied_bytes: u64,
+    /// Aggregate grain: which writes it holds of each disk, the base and all over it.
+    lineages: BTreeMap<DiskId, Lineage>,
+    /// What copies and batches bring while a copy is not complete: the life, and the last write of it.
+    arriving: BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>,
+    /// The last write in the base.
+    base_holds: WriteSeq,
 }
 
 impl Replica {
     /// A replica over disks as they stand: empty for a first protection, what is left of an earlier one otherwise.
     #[must_use]
     pub fn new(vm: VmId, protection: u32, disks: Vec<(DiskId, Volume)>) -> Replica {
+        let lineages = disks
+            .iter()
+            .map(|(disk, volume)| (*disk, volume.lineage().clone()))
+            .collect();
         let empty = disks.iter().map(|(disk, volume)| (*disk, volume.blank())).collect();
         Replica {
             vm,
@@ -198,6 +209,9 @@ impl Replica {
             layers: BTreeMap::new(),
             points: Vec::new(),
             applied_bytes: 0,
+            lineages,
+            arriving: BTreeMap::new(),
+            base_holds: WriteSeq::START,
         }
     }
 
@@ -227,6 +241,7 @@ impl Replica {
     pub fn apply_copy(&mut self, changes: &DiskChanges) -> Result<(), ReplicaError> {
         self.check(changes)?;
         self.write(changes, changes.last)?;
+        self.arrived(changes);
         self.applied_bytes += changes.summary.map_or_else(|| changes.plain_bytes(), |s| s.bytes);
         Ok(())
     }
@@ -235,6 +250,43 @@ impl Replica {
     pub fn end_copy(&mut self, disk: DiskId, highest: WriteSeq) {
         self.open_copies.remove(&disk);
         self.highest = self.highest.max(highest);
+        if self.open_copies.is_empty() {
+            self.settle();
+        }
+    }
+
+    /// Aggregate grain: takes note of the writes that changes bring. While a copy is not complete they are not all there.
+    fn arrived(&mut self, changes: &DiskChanges) {
+        let Some(summary) = &changes.summary else { return };
+        let arriving = self
+            .arriving
+            .entry(changes.disk)
+            .or_insert((summary.life, summary.last));
+        *arriving = (summary.life, arriving.1.max(summary.last));
+        if !self.copying() {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        for (disk, ((life, began), through)) in std::mem::take(&mut self.arriving) {
+            self.lineages.entry(disk).or_default().wrote(life, began, through);
+        }
+    }
+
+    /// Which writes it holds of a disk (aggregate grain).
+    #[must_use]
+    pub fn lineage(&self, disk: DiskId) -> Lineage {
+        self.lineages.get(&disk).cloned().unwrap_or_default()
+    }
+
+    /// Says on disks which writes they hold, up to one.
+    fn put_lineages(&self, disks: &mut BTreeMap<DiskId, Volume>, through: WriteSeq) {
+        for (disk, volume) in disks {
+            let mut lineage = self.lineage(*disk);
+            lineage.cut(through);
+            *volume.lineage_mut() = lineage;
+        }
     }
 
     /// The highest position of the copies: no recovery point lies below it.
@@ -315,8 +367,12 @@ impl Replica {
             .iter()
             .map(|c| c.summary.map_or_else(|| c.plain_bytes(), |s| s.bytes))
             .sum::<u64>();
+        opened.iter().for_each(|changes| self.arrived(changes));
         self.next += 1;
         self.last = self.last.max(tag.last);
+        if fold && !in_layer {
+            self.base_holds = self.last;
+        }
         if let Some(mark) = tag.mark {
             self.close_layer(tag.batch);
             self.points.push(Point {
@@ -456,6 +512,7 @@ impl Replica {
         let point = *self.point(number).ok_or(ReplicaError::NoPoint(number))?;
         let mut disks = self.base.clone();
         self.put_over(&mut disks, point.batch, opened)?;
+        self.put_lineages(&mut disks, point.mark.seq);
         Ok(disks)
     }
 
@@ -522,8 +579,10 @@ impl Replica {
 
     /// The base's disks, taken out: the protection is over.
     #[must_use]
-    pub fn into_base(self) -> BTreeMap<DiskId, Volume> {
-        self.base
+    pub fn into_base(mut self) -> BTreeMap<DiskId, Volume> {
+        let mut base = std::mem::take(&mut self.base);
+        self.put_lineages(&mut base, self.base_holds.max(self.highest));
+        base
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::batch::is_zero;
 use crate::content::{Class, Content, Grain, Run};
 use crate::image::Source;
+use crate::lineage::Lineage;
 use crate::runs::Part;
 use crate::units::{EXTENT_BYTES, Extent, WriteSeq, extents_of};
 
@@ -74,6 +75,7 @@ pub struct Volume {
     /// What the base's content compresses like (modelled grains).
     class: Class,
     groups: Groups,
+    lineage: Lineage,
 }
 
 impl Volume {
@@ -87,6 +89,7 @@ impl Volume {
             base: None,
             class: Class(0),
             groups: Groups::default(),
+            lineage: Lineage::default(),
         }
     }
 
@@ -151,6 +154,17 @@ impl Volume {
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// Which writes it holds (aggregate grain).
+    #[must_use]
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Says which writes it holds from now on.
+    pub fn lineage_mut(&mut self) -> &mut Lineage {
+        &mut self.lineage
     }
 
     /// Size in extents.

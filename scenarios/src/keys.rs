@@ -464,14 +464,14 @@ pub static WORKLOAD: Section = Section {
         key(
             "distinct",
             "share",
-            "\"62 %\"",
-            "synthetic, aggregate grain: distinct of written bytes within an interval",
+            "what block sizes, locality and rate make of it",
+            "synthetic, aggregate grain: distinct of written bytes within a batch, where it was measured",
         ),
         key(
             "file",
             "path, relative to the scenario file",
             "",
-            "recorded: the recording",
+            "recorded: the recording; it begins anew at every boot, with its first request",
         ),
         key(
             "format",
@@ -491,7 +491,7 @@ pub static WORKLOAD: Section = Section {
             "fit",
             "exact, wrap, scale",
             "exact",
-            "recorded: requests past the end of the disk are refused, wrapped, or all offsets are scaled into it",
+            "recorded: requests past the end of the disk are refused, wrapped, or what is never written between them shrinks until all fit (lengths, overlaps and so the churn stay)",
         ),
     ],
 };

@@ -28,8 +28,18 @@ pub enum Fit {
     Exact,
     /// Their offsets are taken modulo the disk's size.
     Wrap,
-    /// All offsets are scaled so that the recording's span fits the disk.
+    /// What is never touched between them shrinks, so that the recording's span fits the disk. Lengths, and what overlaps what, stay as
+    /// they were: so does the churn.
     Scale,
+}
+
+/// Why a recording does not fit a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It touches sectors up to this one, past the disk's end.
+    Past(u64),
+    /// It touches so many sectors in all, more than the disk has.
+    TooMuch(u64),
 }
 
 /// A line that could not be read.
@@ -78,29 +88,73 @@ fn time(request: &Request) -> u64 {
 /// Makes requests fit a disk of so many sectors.
 ///
 /// # Errors
-/// With [`Fit::Exact`], the sector after the last that the recording touches, where that is past the disk's end.
-pub fn fit(mut requests: Vec<Request>, disk_sectors: u64, fit: Fit) -> Result<Vec<Request>, u64> {
+/// [`Unfit`]; never with [`Fit::Wrap`].
+pub fn fit(mut requests: Vec<Request>, disk_sectors: u64, fit: Fit) -> Result<Vec<Request>, Unfit> {
     let span = requests.iter().map(end).max().unwrap_or(0);
     if span <= disk_sectors {
         return Ok(requests);
     }
-    if fit == Fit::Exact {
-        return Err(span);
-    }
-    for request in &mut requests {
-        if let Request::Write { sector, sectors, .. } | Request::Discard { sector, sectors, .. } = request {
-            let len = u64::from(*sectors).min(disk_sectors);
-            let last_start = disk_sectors - len;
-            // Scaling keeps 4 KiB alignment: what was aligned stays so.
-            *sector = match fit {
-                Fit::Wrap => *sector % disk_sectors,
-                _ => (u128::from(*sector) * u128::from(disk_sectors) / u128::from(span)) as u64 / 8 * 8 + *sector % 8,
+    match fit {
+        Fit::Exact => return Err(Unfit::Past(span)),
+        Fit::Scale => shrink_gaps(&mut requests, disk_sectors)?,
+        Fit::Wrap => {
+            for (sector, sectors) in requests.iter_mut().filter_map(place) {
+                let len = u64::from(*sectors).min(disk_sectors);
+                *sector = (*sector % disk_sectors).min(disk_sectors - len);
+                *sectors = u32::try_from(len).unwrap_or(u32::MAX);
             }
-            .min(last_start);
-            *sectors = u32::try_from(len).unwrap_or(u32::MAX);
         }
     }
     Ok(requests)
+}
+
+/// Sectors of an extent: what was aligned to one stays so.
+const EXTENT_SECTORS: u64 = 8;
+
+/// Moves what is touched closer together, until it ends on the disk.
+fn shrink_gaps(requests: &mut [Request], disk_sectors: u64) -> Result<(), Unfit> {
+    let extents = |(sector, sectors): (&mut u64, &mut u32)| {
+        let end = sector.saturating_add(u64::from(*sectors));
+        (*sector / EXTENT_SECTORS, end.div_ceil(EXTENT_SECTORS))
+    };
+    let mut touched: Vec<(u64, u64)> = requests.iter_mut().filter_map(place).map(extents).collect();
+    touched.sort_unstable();
+    let mut stretches: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in touched {
+        match stretches.last_mut() {
+            Some((_, end)) if from <= *end => *end = to.max(*end),
+            _ => stretches.push((from, to)),
+        }
+    }
+    let total: u64 = stretches.iter().map(|(from, to)| to - from).sum();
+    let gaps = stretches.last().map_or(0, |(_, end)| *end) - total;
+    let room = (disk_sectors / EXTENT_SECTORS)
+        .checked_sub(total)
+        .ok_or(Unfit::TooMuch(total.saturating_mul(EXTENT_SECTORS)))?;
+    // Where each stretch begins now: behind the stretches before it, and their gaps as they are left.
+    let mut before = 0;
+    let moved: Vec<u64> = stretches
+        .iter()
+        .map(|(from, to)| {
+            let gap = u128::from(from - before) * u128::from(room) / u128::from(gaps.max(1));
+            let start = before + (gap as u64).min(from - before);
+            before += to - from;
+            start
+        })
+        .collect();
+    for (sector, _) in requests.iter_mut().filter_map(place) {
+        let stretch = stretches.partition_point(|(from, _)| *from <= *sector / EXTENT_SECTORS) - 1;
+        *sector = *sector - stretches[stretch].0 * EXTENT_SECTORS + moved[stretch] * EXTENT_SECTORS;
+    }
+    Ok(())
+}
+
+/// Where a request goes, if anywhere.
+fn place(request: &mut Request) -> Option<(&mut u64, &mut u32)> {
+    match request {
+        Request::Write { sector, sectors, .. } | Request::Discard { sector, sectors, .. } => Some((sector, sectors)),
+        Request::Flush { .. } => None,
+    }
 }
 
 fn end(request: &Request) -> u64 {
@@ -308,11 +362,36 @@ mod tests {
             },
         ];
         assert_eq!(fit(requests.clone(), 2000, Fit::Exact), Ok(requests.clone()));
-        assert_eq!(fit(requests.clone(), 100, Fit::Exact), Err(1008));
+        assert_eq!(fit(requests.clone(), 100, Fit::Exact), Err(Unfit::Past(1008)));
         for how in [Fit::Wrap, Fit::Scale] {
             let fitted = fit(requests.clone(), 96, how).unwrap();
             assert!(fitted.iter().all(|request| end(request) <= 96), "{how:?}: {fitted:?}");
         }
+    }
+
+    #[test]
+    fn scaling_keeps_the_churn_or_says_that_it_cannot() {
+        let write = |sector, sectors| Request::Write { at: 0, sector, sectors };
+        // Three places far apart, of 24, 16 and 8 sectors; one of them is written twice, another in two halves.
+        let requests = vec![
+            write(0, 16),
+            write(8, 16),
+            write(80_000, 16),
+            write(80_000, 16),
+            write(800_003, 2),
+        ];
+        let fitted = fit(requests.clone(), 64, Fit::Scale).unwrap();
+        let touched = |requests: &[Request]| {
+            let places = requests.iter().flat_map(|request| match request {
+                Request::Write { sector, sectors, .. } => *sector / 8..(*sector + u64::from(*sectors)).div_ceil(8),
+                _ => 0..0,
+            });
+            places.collect::<std::collections::BTreeSet<u64>>().len()
+        };
+        assert_eq!((touched(&requests), touched(&fitted)), (6, 6));
+        assert!(fitted.iter().all(|request| end(request) <= 64), "{fitted:?}");
+        assert_eq!(fitted[2], fitted[3]);
+        assert_eq!(fit(requests, 47, Fit::Scale), Err(Unfit::TooMuch(48)));
     }
 
     proptest! {
@@ -330,7 +409,10 @@ mod tests {
             wrap: bool,
         ) {
             let requests = places.iter().map(|(sector, sectors)| Request::Write { at: 0, sector: *sector, sectors: *sectors }).collect();
-            let fitted = fit(requests, disk, if wrap { Fit::Wrap } else { Fit::Scale }).unwrap();
+            let Ok(fitted) = fit(requests, disk, if wrap { Fit::Wrap } else { Fit::Scale }) else {
+                prop_assert!(!wrap);
+                return Ok(());
+            };
             prop_assert!(fitted.iter().all(|request| end(request) <= disk));
         }
     }

@@ -2,12 +2,14 @@
 //!
 //! Initially what is used is copied, and what is not is skipped and counted as done (facts §1.3). A resynchronization and a
 //! reprotect compare checksums of the whole disk on both sides, and send what differs (facts §1.5). The journal runs on meanwhile: the
-//! receiver puts every later change over the piece. In the aggregate grain a piece is a size, up to 1 GiB.
+//! receiver puts every later change over the piece. In the aggregate grain a piece is a size, up to 1 GiB, and what differs between two disks
+//! is what their writes since they were one touch, in the mean over all places ([`datapath::lineage`]).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use datapath::journal::{Record, encode, encode_copy};
-use datapath::{Blob, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
+use datapath::lineage::Lineage;
+use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
 
 use super::CHECKED;
 use super::replication::Replication;
@@ -140,10 +142,10 @@ impl Replication {
                 disk,
                 first_chunk,
                 sums,
-                differing_bytes,
+                lineage,
                 ..
             } => {
-                self.checksums(disk, first_chunk, sums, differing_bytes);
+                self.checksums(disk, first_chunk, sums, lineage);
             }
             _ => {}
         }
@@ -199,7 +201,7 @@ impl Replication {
     }
 
     /// The target's checksums are there: a job compares them with the source's.
-    fn checksums(&mut self, disk: DiskId, first_chunk: u64, sums: Vec<[u8; 16]>, differing_bytes: Option<u64>) {
+    fn checksums(&mut self, disk: DiskId, first_chunk: u64, sums: Vec<[u8; 16]>, lineage: Option<Lineage>) {
         let key = self.key();
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         let Some(count) = copy.asked.remove(&first_chunk) else {
@@ -207,7 +209,17 @@ impl Replication {
         };
         self.session.settled();
         if self.env.grain() == Grain::Aggregate {
-            copy.aggregate_bytes = differing_bytes.unwrap_or(0).min(copy.bytes);
+            let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.world().volume(name)) else {
+                return;
+            };
+            // Disks without a life in common have nothing in common that is known of.
+            let writes = lineage.and_then(|theirs| volume.lineage().differs(&theirs));
+            let differing = match writes {
+                Some(writes) => self.spec.workload.touched_bytes(disk.index, copy.bytes, writes),
+                None => volume.used_extents() * EXTENT_BYTES,
+            };
+            copy.class = volume.class();
+            copy.aggregate_bytes = differing.min(copy.bytes);
             copy.matched_bytes = copy.bytes - copy.aggregate_bytes;
             return;
         }
@@ -289,7 +301,9 @@ impl Replication {
                 last: position,
                 bytes: covered,
                 distinct_bytes: covered,
+                chunks: covered.div_ceil(CHUNK_BYTES),
                 class: copy.class,
+                life: self.life,
             };
             size += encode(&Record::CopySummary { position, summary }, &mut bytes);
         } else if let Some((start, len)) = copy.ranges.pop_front() {

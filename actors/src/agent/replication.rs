@@ -25,7 +25,7 @@ use crate::spec::{AgentSpec, ComponentKind};
 const FLUSH_AFTER: u64 = 1_000_000_000;
 /// What was written waits so long, at the most, to be cut into a batch once it is durable (our model): it bounds what the latest point
 /// lacks, and spreads what is sent between two points.
-const CUT_AFTER: u64 = 30_000_000_000;
+pub(crate) const CUT_AFTER: u64 = 30_000_000_000;
 /// A journal goes on in a new file after this many bytes.
 const JOURNAL_FILE_BYTES: u64 = 16 << 20;
 
@@ -36,6 +36,13 @@ pub(super) enum Outcome {
     ResynchronizationNeeded(String),
     /// All that there was is durable at the process server.
     Drained { last: WriteSeq, mark: Option<Mark> },
+}
+
+/// What the guest was asked for (aggregate grain).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Mark,
+    Cut,
 }
 
 /// How far an orderly end is.
@@ -67,6 +74,8 @@ pub(super) struct Replication {
     pub before_copy: u64,
     /// It goes on where an orderly stop left it.
     pub resumed: bool,
+    /// The guest's life as disks know it: its number, and the write before its first.
+    pub life: (u64, WriteSeq),
     /// The last write of the guest.
     pub last: WriteSeq,
     /// The last write that is durable in the journal.
@@ -81,6 +90,8 @@ pub(super) struct Replication {
     /// Since when an app-consistent point is being made.
     quiescing: Option<SimTime>,
     mark_timer: Option<TimerId>,
+    /// The guest was asked for what it wrote up to now, for this.
+    asked: Option<Asked>,
     /// Nothing that waits to be cut was written before; none where nothing waits.
     uncut_since: Option<SimTime>,
     cut_timer: bool,
@@ -167,6 +178,7 @@ impl Replication {
             agreed: false,
             before_copy: 0,
             resumed: resume,
+            life: (0, last),
             last,
             durable: last,
             durable_at: now_of(env),
@@ -176,6 +188,7 @@ impl Replication {
             marks: VecDeque::new(),
             quiescing: None,
             mark_timer: None,
+            asked: None,
             uncut_since: None,
             cut_timer: false,
             full_at: VecDeque::new(),
@@ -258,7 +271,7 @@ impl Replication {
             // What is made durable here is a full batch, however long the disk takes for it.
             self.full_at.push_back(seq);
             self.flush();
-        } else if !self.flush_timer {
+        } else if !self.flush_timer && self.asked.is_none() {
             self.flush_timer = true;
             self.env.timer(
                 FLUSH_AFTER,
@@ -326,13 +339,40 @@ impl Replication {
         if self.saved.copied {
             self.mark_now();
         } else if self.agreed {
-            self.flush();
-            self.cut(self.durable, self.durable_at, None);
+            self.hear(Asked::Cut);
         }
     }
 
     /// Marks a crash-consistent point at the last write.
-    pub fn mark_now(&mut self) {
+    fn mark_now(&mut self) {
+        self.hear(Asked::Mark);
+    }
+
+    /// Does what has to know all that was written. In the aggregate grain the guest is asked for it first, and answers in the same instant.
+    fn hear(&mut self, what: Asked) {
+        let before = self.asked.replace(what);
+        if self.env.grain() != Grain::Aggregate {
+            self.told();
+        } else if before.is_none() {
+            self.env.local(self.env.sibling(ComponentKind::Guest), Local::Tell);
+        } else if before == Some(Asked::Mark) {
+            self.asked = before;
+        }
+    }
+
+    /// All that was written up to now is known.
+    pub fn told(&mut self) {
+        match self.asked.take() {
+            Some(Asked::Mark) => self.mark_at_last(),
+            Some(Asked::Cut) => {
+                self.flush();
+                self.cut(self.durable, self.durable_at, None);
+            }
+            None => {}
+        }
+    }
+
+    fn mark_at_last(&mut self) {
         let (seq, now) = (self.last, self.env.now());
         self.mark(seq, Consistency::Crash, now);
     }
@@ -512,7 +552,8 @@ impl Replication {
                 self.env.cancel(timer);
             }
             if self.saved.copied {
-                self.mark_now();
+                // It told all that it wrote before it stopped.
+                self.mark_at_last();
             }
             self.report_if_drained();
         } else {

@@ -147,7 +147,7 @@ impl Part for Account {
                         first_chunk,
                         sums: vec![],
                         position: WriteSeq(0),
-                        differing_bytes: None,
+                        lineage: None,
                     };
                     self.env.send(conn, body);
                 }
@@ -259,6 +259,8 @@ impl Estate {
             vm: Arc::clone(&self.vm),
             workload: Arc::clone(&self.workload),
             volumes: vec![(DISK, volume_name(DISK, "source"))],
+            folded_bytes: 4 << 20,
+            summary_bytes: 16 << 20,
             hypervisor: None,
         };
         let agent = AgentSpec {
@@ -266,6 +268,7 @@ impl Estate {
             configuration_server: Some(CS_MACHINE),
             passphrase: 5,
             journal_cap: self.journal_cap,
+            workload: Arc::clone(&self.workload),
             batch_bytes: 4 << 20,
             window_bytes: 2 << 20,
         };

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use datapath::volume::{PageStore, Volume};
-use datapath::{Class, DiskId, EXTENT_BYTES, Extent, VmId};
+use datapath::{Class, DiskId, EXTENT_BYTES, Extent, SimTime, VmId};
 
 use super::*;
 use crate::ports::{MachineId, World, volume_name};
@@ -45,6 +45,8 @@ fn guest_spec(bytes: u64, requests: Vec<Request>) -> GuestSpec {
         vm: vm(bytes),
         workload: Arc::new(WorkloadSpec { streams: vec![stream] }),
         volumes: vec![(DISK, volume_name(DISK, "source"))],
+        folded_bytes: 64 << 20,
+        summary_bytes: 256 << 20,
         hypervisor: None,
     }
 }

@@ -193,13 +193,14 @@ impl Service {
                 first_chunk,
                 sums,
                 position,
+                lineage,
             } => {
                 let body = Body::Checksums {
                     disk,
                     first_chunk,
                     sums,
                     position,
-                    differing_bytes: None,
+                    lineage,
                 };
                 self.storage.send(&self.env, body);
             }

@@ -1,8 +1,11 @@
-//! A recording replayed: its times scaled, its offsets wrapped into the disk.
+//! A recording replayed: its times scaled, its offsets wrapped into the disk. It begins anew at every boot.
+//!
+//! In the aggregate grain its writes are counted, batch by batch as the finer grains fold them; its discards, which take a row each in a
+//! segment, are not.
 
-use datapath::{EXTENT_BYTES, SECTOR_BYTES, SimTime};
+use datapath::{CHUNK_EXTENTS, EXTENT_BYTES, SECTOR_BYTES, SimTime};
 
-use super::stream::{Amount, Op};
+use super::stream::{Amount, Folded, Op};
 use super::{Recorded, Request};
 
 /// A recording at work.
@@ -13,9 +16,40 @@ pub(super) struct Replay {
     /// When the current round began.
     start: SimTime,
     next: usize,
+    /// Aggregate grain: everything before is counted.
+    counted: SimTime,
 }
 
 impl Recorded {
+    pub(super) fn mean_write_bytes(&self) -> u64 {
+        let writes = self.writes().count() as u64;
+        self.writes().map(|(_, sectors)| sectors * SECTOR_BYTES).sum::<u64>() / writes.max(1)
+    }
+
+    /// First sector and sectors of each write.
+    fn writes(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.requests.iter().filter_map(|request| match request {
+            Request::Write { sector, sectors, .. } => Some((*sector, u64::from(*sectors))),
+            Request::Flush { .. } | Request::Discard { .. } => None,
+        })
+    }
+
+    /// Chunks of the disk that its first so many writes change.
+    pub(super) fn touched_chunks(&self, writes: u64) -> u64 {
+        let chunk = CHUNK_EXTENTS * EXTENT_BYTES / SECTOR_BYTES;
+        let writes = self.writes().take(usize::try_from(writes).unwrap_or(usize::MAX));
+        let mut touched: Vec<(u64, u64)> = writes
+            .map(|(at, len)| (at / chunk, (at + len).div_ceil(chunk)))
+            .collect();
+        touched.sort_unstable();
+        let (mut end, mut chunks) = (0, 0);
+        for (from, to) in touched {
+            chunks += to.saturating_sub(from.max(end));
+            end = end.max(to);
+        }
+        chunks
+    }
+
     /// Bytes written per second over the length of the recording, at the speed at which it is replayed.
     pub(super) fn mean_bytes_per_second(&self) -> u64 {
         let bytes: u128 = self
@@ -53,6 +87,7 @@ impl Replay {
             disk_bytes,
             start,
             next: 0,
+            counted: start,
         }
     }
 
@@ -104,27 +139,77 @@ impl Replay {
         Some((at, op))
     }
 
-    pub(super) fn amount(&mut self, to: SimTime) -> Amount {
+    pub(super) fn amount(&mut self, to: SimTime, folded: Folded) -> Amount {
         let mut amount = Amount::default();
         let mut extents: Vec<(u64, u64)> = Vec::new();
-        while self.due().is_some_and(|due| due <= to) {
-            let Some((_, op)) = self.next_op() else { break };
-            if let Op::Write { offset, bytes } = op {
-                amount.writes += 1;
-                amount.bytes += bytes;
-                extents.push((offset / EXTENT_BYTES, (offset + bytes).div_ceil(EXTENT_BYTES)));
+        let mut bytes = 0;
+        while self.counted < to {
+            // What one batch of the finer grains would hold, or several of them where they fill before their time.
+            let end = self.counted.after(folded.within.max(1)).min(to);
+            while self.due().is_some_and(|due| due <= end) {
+                let Some((_, op)) = self.next_op() else { break };
+                if let Op::Write { offset, bytes: written } = op {
+                    let (first, last) = (offset / EXTENT_BYTES, (offset + written).div_ceil(EXTENT_BYTES));
+                    amount.writes += 1;
+                    bytes += (last - first) * EXTENT_BYTES;
+                    extents.push((first, last));
+                }
+                if bytes >= folded.bytes {
+                    amount.bytes += std::mem::take(&mut bytes);
+                    amount.fold(&mut extents);
+                }
+            }
+            amount.bytes += std::mem::take(&mut bytes);
+            amount.fold(&mut extents);
+            self.counted = end;
+        }
+        amount
+    }
+
+    pub(super) fn written_by(&self, bytes: u64, latest: SimTime) -> SimTime {
+        let Some(first) = self.spec.requests.first() else {
+            return latest;
+        };
+        let mut left = bytes;
+        for request in self.spec.requests.iter().skip(self.next) {
+            let at = self.start.after(self.scaled(request.at().saturating_sub(first.at())));
+            if at >= latest {
+                return latest;
+            }
+            if let Request::Write { sectors, .. } = request {
+                // A write that begins anywhere may touch an extent more than it fills.
+                let covers = (u64::from(*sectors) * SECTOR_BYTES).next_multiple_of(EXTENT_BYTES);
+                left = left.saturating_sub(covers);
+            }
+            if left == 0 {
+                return at;
             }
         }
+        latest
+    }
+}
+
+impl Amount {
+    /// Adds what is left of stretches of extents when each extent counts once, and empties them.
+    fn fold(&mut self, extents: &mut Vec<(u64, u64)>) {
         extents.sort_unstable();
-        let mut end = 0;
-        for (from, to) in extents {
-            let from = from.max(end);
-            amount.distinct_bytes += to.saturating_sub(from) * EXTENT_BYTES;
-            end = end.max(to);
+        let mut stretch: Option<(u64, u64)> = None;
+        for (from, to) in extents
+            .drain(..)
+            .map(Some)
+            .chain([None])
+            .map(|next| next.unwrap_or((u64::MAX, u64::MAX)))
+        {
+            match &mut stretch {
+                Some((_, end)) if from <= *end => *end = to.max(*end),
+                _ => {
+                    let extents = stretch.map_or(0, |(from, end)| end - from);
+                    self.distinct_bytes += extents * EXTENT_BYTES;
+                    self.chunks += extents.div_ceil(CHUNK_EXTENTS);
+                    stretch = Some((from, to));
+                }
+            }
         }
-        // What is written travels in whole extents.
-        amount.bytes = amount.bytes.max(amount.distinct_bytes);
-        amount
     }
 }
 
@@ -186,8 +271,24 @@ mod tests {
             sector: 8,
             sectors: 8,
         };
-        let mut replay = replay(vec![write(0), write(1), write(5000)], 1000, false);
-        let amount = replay.amount(SimTime(3000));
-        assert_eq!((amount.writes, amount.bytes, amount.distinct_bytes), (2, 8192, 4096));
+        let folded = Folded {
+            within: 2000,
+            bytes: 1 << 20,
+        };
+        let mut replay = replay(
+            vec![write(0), write(1), write(1999), write(2500), write(5000)],
+            1000,
+            false,
+        );
+        let amount = replay.amount(SimTime(4000), folded);
+        assert_eq!((amount.writes, amount.bytes, amount.distinct_bytes), (4, 16_384, 8192));
+        assert_eq!(amount.chunks, 2);
+    }
+
+    #[test]
+    fn a_stretch_longer_than_a_chunk_takes_several() {
+        let mut amount = Amount::default();
+        amount.fold(&mut vec![(32, 33), (0, 10), (10, 17), (5, 7)]);
+        assert_eq!((amount.distinct_bytes, amount.chunks), (18 * 4096, 3));
     }
 }

@@ -33,10 +33,21 @@ pub enum Op {
 pub struct Amount {
     /// Writes.
     pub writes: u64,
-    /// Bytes written.
+    /// Bytes written, in whole extents.
     pub bytes: u64,
-    /// Bytes that remain when a block written twice counts once.
+    /// Bytes that remain when a block that is written twice within a batch counts once.
     pub distinct_bytes: u64,
+    /// Chunks that those are sealed in.
+    pub chunks: u64,
+}
+
+/// What is folded into one batch: what an agent of the finer grains cuts into one (aggregate grain).
+#[derive(Debug, Clone, Copy)]
+pub struct Folded {
+    /// Nanoseconds.
+    pub within: u64,
+    /// Bytes in whole extents, at least 1.
+    pub bytes: u64,
 }
 
 #[derive(Debug)]
@@ -98,10 +109,19 @@ impl Stream {
     }
 
     /// What the time from the last call's end (or the start) until `to` brings. Not to be mixed with [`Stream::next_op`].
-    pub fn amount(&mut self, to: SimTime) -> Amount {
+    pub fn amount(&mut self, to: SimTime, folded: Folded) -> Amount {
         match &mut self.source {
-            Source::Synthetic(generator) => generator.amount(to),
-            Source::Recorded(replay) => replay.amount(to),
+            Source::Synthetic(generator) => generator.amount(to, folded),
+            Source::Recorded(replay) => replay.amount(to, folded),
+        }
+    }
+
+    /// When so many bytes more than at the end of the last [`Stream::amount`] are written, or a little before; at the latest at `latest`.
+    #[must_use]
+    pub fn written_by(&self, bytes: u64, latest: SimTime) -> SimTime {
+        match &self.source {
+            Source::Synthetic(generator) => generator.written_by(bytes, latest),
+            Source::Recorded(replay) => replay.written_by(bytes, latest),
         }
     }
 }

@@ -1,19 +1,43 @@
 //! Writes drawn at random: a rate that follows the hour and comes in bursts, sizes by weight, a hot part of the disk.
 //!
 //! The time between two writes is drawn evenly between half and one and a half of its mean: no exponential, so that no float enters.
-//! The hot part is the disk's beginning.
+//! The hot part is the disk's beginning. In the aggregate grain nothing but bursts is drawn: how many writes a time brings is its mean, and
+//! how much of the disk they cover is their expectation ([`super::spread`]), batch by batch as the finer grains fold.
 
 use datapath::{EXTENT_BYTES, SECTOR_BYTES, SimTime};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::Synthetic;
-use super::stream::{Amount, Op};
+use super::spread::{Covered, Spread};
+use super::stream::{Amount, Folded, Op};
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
 
 impl Synthetic {
+    pub(super) fn mean_write_bytes(&self) -> u64 {
+        let weight: u64 = self.block_sizes.iter().map(|(_, weight)| u64::from(*weight)).sum();
+        let weighted = |(bytes, weight): &(u32, u32)| u64::from(*bytes) * u64::from(*weight);
+        self.block_sizes.iter().map(weighted).sum::<u64>() / weight.max(1)
+    }
+
+    /// Where it writes on a disk of so many bytes.
+    fn spread(&self, disk_bytes: u64) -> Spread {
+        let hot_bytes = disk_bytes / 1000 * u64::from(self.hot_part_per_mille.min(1000));
+        Spread::new(
+            &self.block_sizes,
+            disk_bytes,
+            u64::from(self.hot_per_mille.min(1000)),
+            hot_bytes,
+        )
+    }
+
+    /// Chunks of a disk of so many bytes that so many writes change, in the mean.
+    pub(super) fn touched_chunks(&self, disk_bytes: u64, writes: u64) -> u64 {
+        self.spread(disk_bytes).touched_chunks(writes)
+    }
+
     /// The mean rate over days and bursts.
     pub(super) fn mean_bytes_per_second(&self) -> u64 {
         let hours = &self.hours_per_mille;
@@ -32,6 +56,14 @@ impl Synthetic {
     }
 }
 
+/// Where the draws for bursts stand beside those for writes.
+const BURSTS: u64 = 1 << 32;
+
+/// Evenly between half and one and a half of a mean.
+fn around(random: &mut ChaCha8Rng, mean: u64) -> u64 {
+    mean / 2 + random.next_u64() % (mean + 1)
+}
+
 /// A synthetic stream at work.
 #[derive(Debug)]
 pub(super) struct Generator {
@@ -42,8 +74,17 @@ pub(super) struct Generator {
     at: SimTime,
     /// The current or next burst.
     burst: Option<(SimTime, SimTime)>,
+    /// Bursts have draws of their own: they come at the same times in every grain.
+    bursts: ChaCha8Rng,
     weight: u64,
+    /// Bytes of `weight` writes.
+    bytes_sum: u64,
     mean_bytes: u64,
+    spread: Spread,
+    /// Aggregate grain: what is written and not yet counted as a write, in bytes times nanoseconds a second.
+    owed: u128,
+    /// What so many writes cover, as asked last.
+    covered: (u64, Covered),
 }
 
 impl Generator {
@@ -58,14 +99,21 @@ impl Generator {
             .iter()
             .map(|(bytes, weight)| u64::from(*bytes) * u64::from(*weight))
             .sum();
+        let mut bursts = random.clone();
+        bursts.set_stream(random.get_stream() + BURSTS);
         let mut generator = Generator {
+            spread: spec.spread(disk_bytes),
             spec,
             disk_bytes,
             random,
             at: start,
             burst: None,
+            bursts,
             weight,
+            bytes_sum: sum,
             mean_bytes: (sum / weight).max(1),
+            owed: 0,
+            covered: (0, Covered::default()),
         };
         generator.draw_burst();
         generator
@@ -75,17 +123,12 @@ impl Generator {
         self.random.next_u64() % below.max(1)
     }
 
-    /// Evenly between half and one and a half of a mean.
-    fn around(&mut self, mean: u64) -> u64 {
-        mean / 2 + self.draw(mean + 1)
-    }
-
     fn draw_burst(&mut self) {
         let Some((between, lasts, _)) = self.spec.burst else {
             return;
         };
         let from = self.burst.map_or(self.at, |(_, end)| end);
-        let pause = self.around(u64::from(between) * SECOND).max(SECOND);
+        let pause = around(&mut self.bursts, u64::from(between) * SECOND).max(SECOND);
         let start = from.after(pause);
         self.burst = Some((start, start.after(u64::from(lasts) * SECOND)));
     }
@@ -126,7 +169,7 @@ impl Generator {
                 continue;
             }
             let mean = (u128::from(self.mean_bytes) * u128::from(SECOND) / u128::from(rate)) as u64;
-            let pause = self.around(mean).max(1);
+            let pause = around(&mut self.random, mean).max(1);
             self.at = self.at.after(pause);
             let op = self.write();
             return Some((self.at, op));
@@ -162,33 +205,81 @@ impl Generator {
         Op::Write { offset, bytes }
     }
 
-    pub(super) fn amount(&mut self, to: SimTime) -> Amount {
-        let (from, length) = (self.at, to.since(self.at));
-        self.at = to;
-        // Time weighted by the bursts' factor, in thousandths of a nanosecond.
-        let mut weighted = u128::from(length) * 1000;
-        while let (Some((start, end)), Some((_, _, factor))) = (self.burst, self.spec.burst) {
-            if start >= to {
-                break;
+    /// The rate from a time on, and until when it stays so; none past the bursts that are drawn.
+    fn steady(&self, at: SimTime) -> Option<(u64, SimTime)> {
+        let day = u64::from(self.spec.start_of_day) * SECOND + at.0;
+        let hour_ends = at.after(HOUR - day % HOUR);
+        let (factor, until) = match (self.burst, self.spec.burst) {
+            (Some((_, end)), _) if end <= at => return None,
+            (Some((start, end)), Some((_, _, factor))) if start <= at => (u64::from(factor), end),
+            (Some((start, _)), _) => (1000, start),
+            _ => (1000, hour_ends),
+        };
+        Some((self.rate(at) * factor / 1000, until.min(hour_ends)))
+    }
+
+    pub(super) fn amount(&mut self, to: SimTime, folded: Folded) -> Amount {
+        let mut amount = Amount::default();
+        let most = (u128::from(folded.bytes) * 1000 / u128::from(self.spread.bytes(1000).max(1))).max(1) as u64;
+        while self.at < to {
+            // What one batch of the finer grains would hold, or several of them where they fill before their time.
+            let end = self.at.after(folded.within.max(1)).min(to);
+            while self.at < end {
+                self.bursting(self.at);
+                let Some((rate, until)) = self.steady(self.at) else {
+                    break;
+                };
+                let until = until.min(end);
+                self.owed += u128::from(rate) * u128::from(until.since(self.at));
+                self.at = until;
             }
-            let overlap = end.min(to).since(start.max(from));
-            weighted += u128::from(overlap) * u128::from(factor);
-            weighted -= u128::from(overlap) * 1000;
-            if end > to {
-                break;
+            self.at = end;
+            let one = u128::from(self.bytes_sum) * u128::from(SECOND);
+            let writes = (self.owed * u128::from(self.weight) / one) as u64;
+            self.owed -= (u128::from(writes) * one)
+                .div_ceil(u128::from(self.weight))
+                .min(self.owed);
+            let parts = writes.div_ceil(most);
+            for part in 0..parts {
+                let writes = writes / parts + u64::from(part < writes % parts);
+                let covered = self.covered(writes);
+                amount.writes += writes;
+                amount.bytes += self.spread.bytes(writes);
+                amount.distinct_bytes += covered.extents * EXTENT_BYTES;
+                amount.chunks += covered.chunks;
             }
-            self.draw_burst();
         }
-        let mean = u128::from(self.rate(from)) * weighted / 1000 / u128::from(SECOND);
-        let jitter = 900 + u128::from(self.draw(201));
-        let bytes = (mean * jitter / 1000) as u64;
-        let distinct = bytes / 1000 * u64::from(self.spec.distinct_per_mille.min(1000));
-        Amount {
-            writes: bytes.div_ceil(self.mean_bytes),
-            bytes,
-            distinct_bytes: distinct
-                .clamp(bytes.min(EXTENT_BYTES), self.disk_bytes.max(EXTENT_BYTES))
-                .min(bytes),
+        amount.distinct_bytes = amount.distinct_bytes.min(amount.bytes);
+        amount
+    }
+
+    fn covered(&mut self, writes: u64) -> Covered {
+        if let Some(per_mille) = self.spec.distinct_per_mille {
+            return self.spread.given(writes, u64::from(per_mille.min(1000)));
         }
+        if self.covered.0 != writes {
+            self.covered = (writes, self.spread.covered(writes));
+        }
+        self.covered.1
+    }
+
+    pub(super) fn written_by(&self, bytes: u64, latest: SimTime) -> SimTime {
+        let covered = u128::from(self.spread.bytes(1000).max(1));
+        let plain = u128::from(bytes) * u128::from(self.bytes_sum) * 1000 / (u128::from(self.weight) * covered);
+        let mut wanted = (plain * u128::from(SECOND)).saturating_sub(self.owed);
+        let mut at = self.at;
+        while at < latest {
+            let Some((rate, until)) = self.steady(at) else {
+                return at;
+            };
+            let until = until.min(latest);
+            let brings = u128::from(rate) * u128::from(until.since(at));
+            if brings >= wanted {
+                return at.after(wanted.div_ceil(u128::from(rate.max(1))) as u64).min(latest);
+            }
+            wanted -= brings;
+            at = until;
+        }
+        latest
     }
 }

@@ -13,7 +13,7 @@
 //! | 24 | 4 | extents (sizes: 0) |
 //! | 28 | 4 | length of the content that follows the header |
 //! | 32 | 4 | CRC-32 of the 32 bytes before and the content |
-//! | 36 |   | content: the bytes; or version (8), class (2); or bytes (8), distinct bytes (8), class (2), first (8) |
+//! | 36 |   | content: the bytes; or version (8), class (2); or bytes (8), distinct bytes (8), chunks (8), class (2), first (8), life (8), the write before its first (8) |
 
 use bytes::Bytes;
 
@@ -44,10 +44,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> u64 {
         Record::CopySummary { position, summary } => encode_summary(COPY_SUMMARY, *position, summary, out),
     };
     put_checksum(&mut out[at..]);
-    match modelled {
-        Some(bytes) => RECORD_HEADER_BYTES as u64 + bytes,
-        None => (out.len() - at) as u64,
-    }
+    modelled.unwrap_or((out.len() - at) as u64)
 }
 
 /// Appends the encoding of a [`Record::Copy`] with real bytes, which `read` appends where they will stand: a piece of a copy is large
@@ -158,7 +155,7 @@ fn encode_run(kind: u8, seq: WriteSeq, disk: DiskId, run: &Run, out: &mut Vec<u8
         Content::Version { version, class } => {
             out.extend_from_slice(&version.0.to_le_bytes());
             out.extend_from_slice(&class.0.to_le_bytes());
-            Some(run.bytes())
+            Some(RECORD_HEADER_BYTES as u64 + run.bytes())
         }
     }
 }
@@ -171,14 +168,25 @@ fn encode_summary(kind: u8, seq: WriteSeq, summary: &Summary, out: &mut Vec<u8>)
         seq: seq.0,
         start: summary.last.0,
         extents: 0,
-        len: 26,
+        len: 50,
     };
     header.push(out);
     out.extend_from_slice(&summary.bytes.to_le_bytes());
     out.extend_from_slice(&summary.distinct_bytes.to_le_bytes());
+    out.extend_from_slice(&summary.chunks.to_le_bytes());
     out.extend_from_slice(&summary.class.0.to_le_bytes());
     out.extend_from_slice(&summary.first.0.to_le_bytes());
-    Some(summary.bytes)
+    out.extend_from_slice(&summary.life.0.to_le_bytes());
+    out.extend_from_slice(&summary.life.1.0.to_le_bytes());
+    Some(summary_size(summary))
+}
+
+/// What the records of a range of writes count as.
+pub(super) fn summary_size(summary: &Summary) -> u64 {
+    summary
+        .writes()
+        .saturating_mul(RECORD_HEADER_BYTES as u64)
+        .saturating_add(summary.bytes)
 }
 
 /// Decodes records that stand back to back; real bytes are slices of `bytes`, not copies. Refuses a changed byte.
@@ -259,16 +267,18 @@ fn run(header: &Header, content: Bytes) -> Result<Run, &'static str> {
 }
 
 fn summary(header: &Header, content: &[u8]) -> Result<Summary, &'static str> {
-    if content.len() != 26 {
+    if content.len() != 50 {
         return Err("the sizes have the wrong length");
     }
     Ok(Summary {
         disk: header.disk,
-        first: WriteSeq(u64_at(content, 18)),
+        first: WriteSeq(u64_at(content, 26)),
         last: WriteSeq(header.start),
         bytes: u64_at(content, 0),
         distinct_bytes: u64_at(content, 8),
-        class: Class(u16::from_le_bytes(array(&content[16..18]))),
+        chunks: u64_at(content, 16),
+        class: Class(u16::from_le_bytes(array(&content[24..26]))),
+        life: (u64_at(content, 34), WriteSeq(u64_at(content, 42))),
     })
 }
 

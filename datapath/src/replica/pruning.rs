@@ -146,6 +146,8 @@ impl Replica {
         let mut disks = self.base.clone();
         self.put_over(&mut disks, through, opened)?;
         self.base = disks;
+        let folded = self.batches.range(..=through).map(|(_, tag)| tag.last).max();
+        self.base_holds = self.base_holds.max(folded.unwrap_or_default());
         self.batches.retain(|number, _| *number > through);
         self.layers.retain(|number, _| *number > through);
         Ok(())

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Calibration, SegmentHeader, beginning, sealed};
 use crate::batch::{DiskChanges, stretches};
 use crate::content::{Blob, Class, Content, Run, Summary};
-use crate::units::{CHUNK_BYTES, CHUNK_EXTENTS};
+use crate::units::{CHUNK_EXTENTS, EXTENT_BYTES};
 
 pub(super) const MAGIC: &[u8; 8] = b"FDSEG\x00\x01m";
 const HASH_BYTES: usize = 16;
@@ -67,11 +67,16 @@ fn runs_bytes(runs: &[Run], calibration: &Calibration) -> u64 {
     size
 }
 
-/// What the distinct bytes of a summary would take in full chunks.
+/// What the distinct bytes of a summary would take in its chunks: all of the mean length, so some an extent longer than the others.
 fn sizes(summary: &Summary, calibration: &Calibration) -> u64 {
-    let per_chunk = sealed::ROW_BYTES as u64 + calibration.sealed_bytes(summary.class, CHUNK_EXTENTS);
-    let bytes = u128::from(summary.distinct_bytes) * u128::from(per_chunk) / u128::from(CHUNK_BYTES);
-    bytes as u64
+    let extents = summary.distinct_bytes.div_ceil(EXTENT_BYTES);
+    let chunks = summary.chunks.clamp(extents.div_ceil(CHUNK_EXTENTS), extents);
+    if chunks == 0 {
+        return 0;
+    }
+    let (length, longer) = (extents / chunks, extents % chunks);
+    let of_length = |extents| sealed::ROW_BYTES as u64 + calibration.sealed_bytes(summary.class, extents);
+    (chunks - longer) * of_length(length) + if longer > 0 { longer * of_length(length + 1) } else { 0 }
 }
 
 pub(super) fn read(header: &SegmentHeader, blob: &Blob, body: usize) -> Result<DiskChanges, &'static str> {

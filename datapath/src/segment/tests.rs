@@ -248,7 +248,9 @@ fn modelled_segments_are_refused_when_changed() {
         last: WriteSeq(4),
         bytes: 1 << 20,
         distinct_bytes: 1 << 19,
+        chunks: 60,
         class: Class(0),
+        life: (1, WriteSeq(0)),
     };
     let changes = DiskChanges {
         disk: DISK,

@@ -27,6 +27,8 @@ pub(crate) const DISK_BYTES_PER_SECOND: u64 = 200_000_000;
 const AGENT_FILES_BYTES: u64 = 64 << 20;
 /// A batch without a mark is cut when this much waits: bounded memory at every hop (our model).
 const BATCH_BYTES: u64 = 64 << 20;
+/// The same in the aggregate grain.
+const AGGREGATE_BATCH_BYTES: u64 = 256 << 20;
 /// Unacknowledged bytes from an agent to its process server: fills 10 Gbit/s at 5 ms.
 const AGENT_WINDOW_BYTES: u64 = 8 << 20;
 /// Unacknowledged bytes from a process server to its target: fills 10 Gbit/s at 25 ms.
@@ -215,6 +217,8 @@ impl Machines<'_> {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
             workload: Arc::clone(&vm.workload),
+            folded_bytes: batch_bytes(vm, Grain::Real),
+            summary_bytes: batch_bytes(vm, Grain::Aggregate),
             volumes: spec
                 .disks
                 .iter()
@@ -241,6 +245,8 @@ impl Machines<'_> {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
             workload: Arc::clone(&vm.workload),
+            folded_bytes: batch_bytes(vm, Grain::Real),
+            summary_bytes: batch_bytes(vm, Grain::Aggregate),
             volumes: Vec::new(),
             hypervisor,
         };
@@ -263,11 +269,8 @@ impl Machines<'_> {
             configuration_server,
             passphrase: passphrase(self.scenario, vm.configuration_server),
             journal_cap: vm.journal,
-            batch_bytes: match self.grain {
-                // Sizes only: nothing of a batch is in memory.
-                Grain::Aggregate => vm.journal / 4,
-                Grain::Real | Grain::Extent => BATCH_BYTES.min(vm.journal / 4),
-            },
+            workload: Arc::clone(&vm.workload),
+            batch_bytes: batch_bytes(vm, self.grain),
             window_bytes: AGENT_WINDOW_BYTES,
         };
         MachineSpec {
@@ -282,6 +285,16 @@ impl Machines<'_> {
             components: vec![ComponentSpec::Agent(agent), ComponentSpec::Guest(guest)],
         }
     }
+}
+
+/// A batch without a mark is cut when so many bytes wait.
+fn batch_bytes(vm: &Vm, grain: Grain) -> u64 {
+    let most = match grain {
+        // Sizes only: nothing of a batch is in memory, and a fleet has fewer of them.
+        Grain::Aggregate => AGGREGATE_BATCH_BYTES,
+        Grain::Real | Grain::Extent => BATCH_BYTES,
+    };
+    most.min(vm.journal / 4)
 }
 
 /// The fingerprint of a configuration server's passphrase.

@@ -13,7 +13,7 @@ use crate::keys;
 use crate::model::{Disk, Start};
 use crate::reader::{Factor, FromNode, Nanos, Reader, Share};
 use crate::traces::packed::{self, Unpackable};
-use crate::traces::{self, Fit, Format};
+use crate::traces::{self, Fit, Format, Unfit};
 use crate::tree::{Node, Value};
 use crate::units::{self, Rate};
 
@@ -152,7 +152,7 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
         Some((seconds(every?), seconds(lasts?), factor?.value.0))
     });
     let hours_per_mille = day(context, table);
-    let distinct = table.get_or("distinct", Share(620_000)).0;
+    let distinct = table.get::<Share>("distinct");
     let rate = rate?;
     let bytes_per_second = rate.value.bytes_per_second();
     let factors = [
@@ -187,7 +187,7 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
         hours_per_mille,
         burst,
         start_of_day: context.start_of_day,
-        distinct_per_mille: distinct / 1_000,
+        distinct_per_mille: distinct.map(|share| share.value.0 / 1_000),
     })
 }
 
@@ -327,16 +327,26 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
             speed_per_mille: speed.map_or(1_000, |speed| speed.value.0),
             repeat,
         }),
-        Err(end) => {
-            let title = format!(
-                "the recording writes up to {} of a disk of {}",
-                units::show_size(end.saturating_mul(512)),
-                units::show_size(disk.bytes)
-            );
-            context.diagnosis.push(
-                Problem::new(file.at, title, "past the disk's end")
-                    .help("fit = \"wrap\" wraps offsets into the disk; fit = \"scale\" scales all of them"),
-            );
+        Err(unfit) => {
+            let disk = units::show_size(disk.bytes);
+            let sectors = |sectors: u64| units::show_size(sectors.saturating_mul(512));
+            let problem = match unfit {
+                Unfit::Past(end) => {
+                    let title = format!("the recording writes up to {} of a disk of {disk}", sectors(end));
+                    Problem::new(file.at, title, "past the disk's end").help(
+                        "fit = \"wrap\" wraps offsets into the disk; fit = \"scale\" shrinks what is never written between them",
+                    )
+                }
+                Unfit::TooMuch(touched) => {
+                    let title = format!(
+                        "the recording writes to {} in all, the disk has {disk}",
+                        sectors(touched)
+                    );
+                    Problem::new(file.at, title, "more than the disk holds")
+                        .help("fit = \"wrap\" wraps offsets into the disk, so that places coincide")
+                }
+            };
+            context.diagnosis.push(problem);
             None
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use actors::ports::MachineId;
 use datapath::image::Generated;
 use datapath::volume::{PageStore, Volume, VolumeError};
-use datapath::{Extent, Grain, Run};
+use datapath::{Extent, Grain, Run, WriteSeq};
 use rand::{Rng, RngExt};
 
 use crate::spec::{RunOptions, VolumeStart, WorldSpec};
@@ -168,6 +168,13 @@ impl Volumes {
     pub fn write(&self, name: &str, run: &Run) -> Option<Result<(), VolumeError>> {
         let mut volumes = self.volumes.borrow_mut();
         volumes.get_mut(name).map(|attached| attached.write(self.grain, run))
+    }
+
+    /// Aggregate grain: a life wrote to the volume up to a write.
+    pub fn wrote(&self, name: &str, life: u64, began: WriteSeq, through: WriteSeq) {
+        if let Some(attached) = self.volumes.borrow_mut().get_mut(name) {
+            attached.volume.lineage_mut().wrote(life, began, through);
+        }
     }
 
     /// Begins a flush of the volume: what it will make durable, and how many bytes the disk has to write for it; what flushes under way

@@ -10,7 +10,7 @@ use actors::ports::{
 use actors::spec::ComponentKind;
 use datapath::disk::Files;
 use datapath::volume::{Volume, VolumeError};
-use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime};
+use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Change, Engine, Entry, Flush, Work};
@@ -170,6 +170,10 @@ impl World for Engine {
 
     fn volume_write(&self, volume: &str, run: &Run) {
         self.checked(volume, self.volumes.write(volume, run));
+    }
+
+    fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
+        self.volumes.wrote(volume, life, began, through);
     }
 
     fn volume(&self, volume: &str) -> Option<Volume> {

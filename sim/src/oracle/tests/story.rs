@@ -378,6 +378,8 @@ impl Story {
                 last: seq,
                 bytes,
                 distinct_bytes: bytes,
+                chunks: bytes.div_ceil(datapath::CHUNK_BYTES),
+                life: (1, WriteSeq(0)),
                 class: Class(0),
             };
             self.tell(Fact::WroteSummary { vm, life, summary });

@@ -1,0 +1,62 @@
+//! The grains of content are one model: on the same disks and writes, sizes and times agree within 2 %.
+
+mod common;
+
+use common::{folder, pass};
+use serde_json::Value;
+
+const SCENARIO: &str = "scenarios/grains.toml";
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// Two figures are within 2 % of each other, or no further apart than `floor`.
+fn within(what: &str, real: f64, modelled: f64, floor: f64) {
+    let apart = (real - modelled).abs();
+    assert!(
+        apart <= (0.02 * real.max(modelled)).max(floor),
+        "{what}: {real} real, {modelled} modelled"
+    );
+}
+
+#[test]
+fn steady_bursty_and_recorded_writes_come_to_the_same_sizes_and_times_in_every_grain() {
+    let out = folder();
+    for vm in ["steady", "bursty", "recorded"] {
+        // Each alone, so that one machine's excess cannot make up for another's want.
+        let only: Vec<String> = ["install", "enable", "planned"]
+            .map(|step| format!("step.{step}.vm=\"{vm}\""))
+            .into();
+        let run = |grain: &str| {
+            let mut arguments = vec!["--content", grain, "--set", "expect=[]"];
+            for set in &only {
+                arguments.extend(["--set", set]);
+            }
+            pass(SCENARIO, &out.path().join(format!("{vm}-{grain}")), &arguments)
+        };
+        let real = run("real");
+        for grain in ["extent", "aggregate"] {
+            let modelled = run(grain);
+            let what = |figure: &str| format!("{figure} of {vm}, {grain}");
+            let made = |run: &Value| run["recovery_points"]["made"].clone();
+            assert_eq!(made(&real), made(&modelled), "{}", what("points"));
+            within(
+                &what("bytes stored"),
+                number(&real["stored_bytes"]),
+                number(&modelled["stored_bytes"]),
+                0.0,
+            );
+            within(
+                &what("RTO"),
+                number(&real["rto_seconds"][vm]),
+                number(&modelled["rto_seconds"][vm]),
+                0.1,
+            );
+            for figure in ["p50", "p99", "max"] {
+                let rpo = |run: &Value| number(&run["rpo_seconds"][vm][figure]);
+                within(&what("RPO"), rpo(&real), rpo(&modelled), 0.1);
+            }
+        }
+    }
+}
