@@ -761,6 +761,13 @@ pub enum VcenterAction {
         /// The machine.
         machine: MachineId,
     },
+    /// Detach the disks from the master target and attach them to the VM, which stays off.
+    Detach {
+        /// The VM's machine.
+        machine: MachineId,
+        /// The disks and their bytes.
+        disks: Vec<(DiskId, u64)>,
+    },
     /// Detach the disks from the master target, attach them to the VM, and boot it.
     AttachAndBoot {
         /// The machine.

@@ -13,7 +13,7 @@ use crate::facts::{Fact, StepOutcome};
 use crate::messages::{Body, Local, Outcome, PORT_MANAGEMENT};
 use crate::ports::{Env, Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{Action, ComponentKind, OperatorSpec, StepSpec};
+use crate::spec::{Action, ComponentKind, OperatorSpec, StepSpec, SwitchedOn};
 use crate::start::actor;
 use crate::storage::stored_segments;
 
@@ -147,9 +147,17 @@ impl Operator {
                 Ok(())
             }
             Action::PowerOn(machines) => {
-                machines
-                    .iter()
-                    .for_each(|machine| self.env.world().power(*machine, true));
+                // Each has a switch of its own: who must stay off keeps no other from starting.
+                let mut refused = None;
+                for switched in &machines {
+                    match self.must_stay_off(switched) {
+                        Some(why) => refused = refused.or(Some(why)),
+                        None => self.env.world().power(switched.machine, true),
+                    }
+                }
+                if let Some(why) = refused {
+                    return self.end(number, Outcome::Refused(why));
+                }
                 Ok(())
             }
             Action::Link { link, up } => {
@@ -160,6 +168,18 @@ impl Operator {
             Action::Note(_) => Ok(()),
         };
         self.end(number, done.map_or_else(Outcome::Failed, |()| Outcome::Done));
+    }
+
+    /// Why a machine cannot be given power: its disks are attached to another one.
+    fn must_stay_off(&self, SwitchedOn { machine, name, volumes }: &SwitchedOn) -> Option<String> {
+        let world = self.env.world();
+        let elsewhere = |volume: &String| world.volume_machine(volume).is_some_and(|there| there != *machine);
+        volumes.iter().any(elsewhere).then(|| {
+            format!(
+                "the disks of {name} are attached to a master target: the on-premises machine stays off from its reprotection until it \
+                 is failed back (facts §4.3, REP)"
+            )
+        })
     }
 
     fn ask(&self, number: u32) {

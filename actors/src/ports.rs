@@ -265,6 +265,8 @@ pub trait World {
     fn volume_put(&self, volume: &str, content: Volume);
     /// Attaches a volume to a machine: the power cut that takes the machine drops what was not flushed.
     fn volume_attach(&self, volume: &str, machine: MachineId);
+    /// The machine that a volume is attached to, if there is such a volume and it is attached.
+    fn volume_machine(&self, volume: &str) -> Option<MachineId>;
     /// Removes a volume.
     fn volume_remove(&self, volume: &str);
 

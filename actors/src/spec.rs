@@ -304,8 +304,8 @@ pub enum Action {
     },
     /// Cuts the power of machines.
     PowerOff(Vec<MachineId>),
-    /// Gives machines power.
-    PowerOn(Vec<MachineId>),
+    /// Gives machines power; one whose disks are attached elsewhere stays off, and the step is refused for it.
+    PowerOn(Vec<SwitchedOn>),
     /// Cuts a link, in silence, or restores it.
     Link {
         /// The link, by its number in the world's specification.
@@ -324,6 +324,17 @@ pub enum Action {
     },
     /// Nothing; a mark in the timeline.
     Note(String),
+}
+
+/// A machine that is given power.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwitchedOn {
+    /// The machine.
+    pub machine: MachineId,
+    /// Its name, for whoever is refused.
+    pub name: String,
+    /// The volumes that it boots from.
+    pub volumes: Vec<String>,
 }
 
 /// The default cost of a policy: facts §2.1, with the 5 min between crash-consistent points and 24 h of retention.

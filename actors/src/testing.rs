@@ -517,6 +517,9 @@ impl World for Bench {
             entry.2 = Some(machine);
         }
     }
+    fn volume_machine(&self, volume: &str) -> Option<MachineId> {
+        self.inner.borrow().volumes.get(volume).and_then(|entry| entry.2)
+    }
     fn volume_remove(&self, volume: &str) {
         self.inner.borrow_mut().volumes.remove(volume);
     }

@@ -2,7 +2,7 @@
 //!
 //! Modelled: the inventory that discovery reads (facts §1.7), the power switch, and what a failback asks for (facts §4.3): the
 //! disks of a machine that is off are attached to the master target (original location), or an empty machine with empty disks is
-//! made for it (alternate location: the machine's disks are not there); later the disks go back and the machine boots. Left out:
+//! made for it (alternate location: the machine's disks are not there); later the disks go back and the machine boots, or stays off where replication is disabled. Left out:
 //! hosts, datastores, snapshots, storage vMotion, and the time that a virtual disk takes to be attached.
 //!
 //! An order may be given twice (a configuration server repeats what was not answered); each is done only where it is not done.
@@ -111,6 +111,15 @@ impl Vcenter {
                 disks,
             } => {
                 self.attach_to_master_target(machine, master_target, &disks)?;
+                Ok(true)
+            }
+            VcenterAction::Detach { machine, disks } => {
+                let vm = self.spec.vms.iter().find(|vm| vm.failback == machine);
+                let place = place_on_premises(vm.is_some_and(|vm| vm.physical));
+                let world = self.env.world();
+                disks
+                    .iter()
+                    .for_each(|(disk, _)| world.volume_attach(&volume_name(*disk, place), machine));
                 Ok(true)
             }
             VcenterAction::AttachAndBoot { machine, boot } => {

@@ -11,6 +11,7 @@ use super::{MINUTE, Service};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place};
 use crate::messages::{Command, Component, CopyMode, PointChoice, VcenterAction};
 use crate::ports::{MachineId, volume_name};
+use crate::spec::VmSpec;
 use crate::vcenter::place_on_premises;
 
 /// An agent registers within this time after a boot (facts §1.7).
@@ -24,9 +25,12 @@ impl Service {
         master_target: MachineId,
     ) -> Result<Vec<Stage>, String> {
         let spec = self.vm(vm)?;
+        // A reprotect that failed before anything was replicated (the on-premises machine was on) can be asked for again.
+        let begun = self.items.get(&vm).is_some_and(|item| item.current.is_some());
+        let states = [ItemState::FailoverCommitted, ItemState::ReprotectInProgress];
         self.must_be(
             vm,
-            &[ItemState::FailoverCommitted],
+            &states[..if begun { 1 } else { 2 }],
             "a machine is replicated back once its failover is committed",
         )?;
         let to = self.configuration_server_of(master_target);
@@ -81,6 +85,22 @@ impl Service {
             Ok(())
         }));
         Ok(stages)
+    }
+
+    /// vCenter gives the disks that a master target holds back to their machine: without them it cannot be switched on.
+    pub(super) fn detach(&self, spec: &VmSpec, master_target: MachineId) -> Option<Stage> {
+        let to = self.configuration_server_of(master_target);
+        let vcenter = *self.spec.vcenters.get(&to)?;
+        let action = VcenterAction::Detach {
+            machine: spec.failback,
+            disks: spec.disks.clone(),
+        };
+        Some(Stage::Order {
+            to,
+            command: Command::Vcenter { vcenter, action },
+            patience: PATIENT,
+            soft: true,
+        })
     }
 
     pub(super) fn plan_failback(

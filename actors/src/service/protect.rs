@@ -228,11 +228,16 @@ impl Service {
     }
 
     pub(super) fn plan_disable(&mut self, vm: VmId) -> Result<Vec<Stage>, String> {
-        self.vm(vm)?;
+        let spec = self.vm(vm)?;
         if self.state(vm) == ItemState::Unprotected {
             return Err("the machine is not replicated".to_owned());
         }
-        Ok(vec![then(move |service, _| {
+        Ok(vec![then(move |service, job| {
+            let current = service.items.get(&vm).and_then(|item| item.current.as_ref());
+            if let Some(Target::MasterTarget(machine)) = current.map(|current| current.target) {
+                let detach = service.detach(&spec, machine);
+                service.insert_stages(job, detach.into_iter().collect());
+            }
             service.stop_replication(vm);
             service.end_protection(vm);
             for (disk, _) in &service.vm(vm)?.disks {

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use actors::messages::{Component, Operation, Trigger};
-use actors::ports::MachineId;
-use actors::spec::{Action, StepSpec};
+use actors::ports::volume_name;
+use actors::spec::{Action, StepSpec, SwitchedOn};
 use datapath::{DiskId, SimTime, VmId};
 
 use super::machines::passphrase;
@@ -360,12 +360,22 @@ impl Builder<'_> {
             },
             Do::DisableReplication => Operation::DisableReplication { vm: id },
             Do::Power { on, servers, vms } => {
-                let mut machines: Vec<MachineId> = servers.iter().map(|index| server(*index)).collect();
-                machines.extend(vms.iter().map(|vm| self.places.sources[*vm]));
+                let servers = servers.iter().map(|index| {
+                    let name = self.scenario.servers[*index].name.clone();
+                    (server(*index), name, Vec::new())
+                });
+                let vms = vms.iter().map(|vm| {
+                    let (id, spec) = (vm_id(*vm), &self.scenario.vms[*vm]);
+                    let disks = (0..).zip(spec.disks.iter());
+                    let volumes = disks.map(|(index, _)| volume_name(DiskId { vm: id, index }, "source"));
+                    (self.places.sources[*vm], spec.name.clone(), volumes.collect())
+                });
+                let machines = servers.chain(vms);
                 return if *on {
-                    Action::PowerOn(machines)
+                    let switched = machines.map(|(machine, name, volumes)| SwitchedOn { machine, name, volumes });
+                    Action::PowerOn(switched.collect())
                 } else {
-                    Action::PowerOff(machines)
+                    Action::PowerOff(machines.map(|(machine, ..)| machine).collect())
                 };
             }
             Do::Link { link, up } => {

@@ -118,6 +118,12 @@ impl Volumes {
         }
     }
 
+    /// The machine that a volume is attached to.
+    #[must_use]
+    pub fn machine(&self, name: &str) -> Option<MachineId> {
+        self.volumes.borrow().get(name).and_then(|attached| attached.machine)
+    }
+
     /// Whether there is such a volume.
     #[must_use]
     pub fn exists(&self, name: &str) -> bool {

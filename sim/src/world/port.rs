@@ -195,6 +195,10 @@ impl World for Engine {
         self.volumes.attach(volume, machine);
     }
 
+    fn volume_machine(&self, volume: &str) -> Option<MachineId> {
+        self.volumes.machine(volume)
+    }
+
     fn volume_remove(&self, volume: &str) {
         self.volumes.remove(volume);
     }
