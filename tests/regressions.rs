@@ -7,15 +7,18 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 11] = [
+const REGRESSIONS: [(&str, &[u64]); 14] = [
     ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
+    ("chaos-032", &[32, 1, 2]),
     ("disable-and-enable", &[1]),
     ("discards", &[]),
     ("early-checksums", &[1]),
     ("flush-storm", &[1]),
+    ("gateway-power", &[1, 2, 3]),
     ("idle-guest", &[1]),
+    ("master-target-power", &[1, 2, 3]),
     ("site-power-cycle", &[1]),
     ("torn-batch", &[1, 2]),
     ("two-disks-power-cut", &[1, 2, 4, 5, 6]),
@@ -36,11 +39,17 @@ fn what_once_failed_passes_and_every_point_is_judged() {
     }
 }
 
-/// Those that ask how long something waits are run on both networks.
+/// Those that ask how long something waits, or what a power cut leaves of the way home, are run on both networks.
 #[test]
-fn what_waits_is_sent_in_time_on_the_other_network_too() {
+fn what_hangs_on_time_and_power_passes_on_the_other_network_too() {
     let out = folder();
-    for name in ["flush-storm", "idle-guest"] {
+    for name in [
+        "chaos-032",
+        "flush-storm",
+        "gateway-power",
+        "idle-guest",
+        "master-target-power",
+    ] {
         let scenario = format!("scenarios/regressions/{name}.toml");
         pass(&scenario, &out.path().join(name), &["--network", "turmoil"]);
     }

@@ -441,7 +441,9 @@ fn component_of(command: &Command) -> Component {
         Command::Protect(_) | Command::Unprotect { .. } | Command::ShutdownAndDrain { .. } => {
             Component::MobilityService
         }
-        Command::Receive { .. } | Command::Finish { .. } | Command::Release { .. } => Component::MasterTarget,
+        Command::Receive { .. } | Command::Fence { .. } | Command::Finish { .. } | Command::Release { .. } => {
+            Component::MasterTarget
+        }
         Command::Discover { .. }
         | Command::PushInstall { .. }
         | Command::Serve(_)

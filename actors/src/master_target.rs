@@ -5,23 +5,26 @@
 //! [`ReplicaKeeper`] makes points of them. Commands come through its configuration server. The disks are those that vCenter attached
 //! to it: the machine's own (original location), or new ones of a VM that stands in for a physical server.
 //!
-//! Port 9444 towards process servers is our model: the documentation has the number in a picture only. A master target that
-//! loses its power forgets its protections, and they have to be set up again: nothing orders that by itself yet. Left out: vSphere snapshots, the
-//! restrictions of controllers and datastores.
+//! Port 9444 towards process servers is our model: the documentation has the number in a picture only. A master target that lost its
+//! power goes on from its retention drive (`retention`); what it was asked and did not answer is asked again. Left out: vSphere
+//! snapshots, the restrictions of controllers and datastores.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod retention;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::{DiskId, VmId};
 
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, Sealing, job_owner};
+use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::start::actor;
 use crate::storage::{Entry, ProtectionId, SegmentStore};
+
+use retention::Retained;
 
 const SECOND: u64 = 1_000_000_000;
 const HEARTBEAT: u64 = 60 * SECOND;
@@ -54,6 +57,13 @@ pub struct MasterTarget {
     /// By ticket of the machine's keeper.
     finishing: BTreeMap<(VmId, u64), Finishing>,
     leaving: BTreeMap<u64, Finishing>,
+    /// Commands to fence an epoch that wait until the fence stands.
+    fencing: BTreeMap<(DiskId, u32), BTreeSet<u64>>,
+    retained: BTreeMap<VmId, Retained>,
+    /// Machines of which something was not told to the service, or perhaps not.
+    untold: BTreeSet<VmId>,
+    /// Machines that were taken up again and wait for epochs.
+    renewing: BTreeSet<VmId>,
 }
 
 actor!(MasterTarget);
@@ -74,6 +84,10 @@ impl MasterTarget {
             askers: BTreeMap::new(),
             finishing: BTreeMap::new(),
             leaving: BTreeMap::new(),
+            fencing: BTreeMap::new(),
+            retained: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            renewing: BTreeSet::new(),
         }
     }
 
@@ -101,6 +115,7 @@ impl MasterTarget {
         match input {
             Input::Started => {
                 self.store.recover();
+                self.take_up();
                 self.env.listen(self.spec.port);
                 self.cs.start(&self.env);
                 self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
@@ -113,6 +128,11 @@ impl MasterTarget {
                 for (id, from, to, why) in self.store.take_refused() {
                     self.merged_put(id, from, to, Some(why));
                     self.attend(id.0);
+                }
+                for fence in self.store.take_fenced() {
+                    for command in self.fencing.remove(&fence).unwrap_or_default() {
+                        self.reply(command, Ok(Reply::Done));
+                    }
                 }
             }
             Input::Flushed(Token { what: LEFT, key }) => self.on_left(key),
@@ -138,7 +158,11 @@ impl MasterTarget {
 
     fn on_cs_frame(&mut self, body: Body) {
         match body {
-            Body::Registered { .. } | Body::HeartbeatSeen => self.cs.settled(),
+            Body::Registered { .. } => {
+                self.cs.settled();
+                self.tell_again();
+            }
+            Body::HeartbeatSeen => self.cs.settled(),
             Body::Command { id, command, .. } => self.on_command(id, command),
             _ => {}
         }
@@ -154,6 +178,10 @@ impl MasterTarget {
                 let result = self.receive(protection, epochs).map(|()| Reply::Done);
                 self.reply(id, result);
             }
+            Command::Fence { disk, epoch } => {
+                self.fencing.entry((disk, epoch)).or_default().insert(id);
+                self.store.fence(disk, epoch);
+            }
             Command::Finish { vm, protection, point } => self.finish(id, vm, protection, point),
             Command::Release { vm, protection } => {
                 if self
@@ -161,8 +189,7 @@ impl MasterTarget {
                     .get(&vm)
                     .is_some_and(|k| k.protection().protection == protection)
                 {
-                    self.keepers.remove(&vm);
-                    self.store.end((vm, protection));
+                    self.let_go(vm);
                 }
                 self.reply(id, Ok(Reply::Done));
             }
@@ -173,8 +200,11 @@ impl MasterTarget {
     fn receive(&mut self, protection: Protection, epochs: Vec<(DiskId, u32)>) -> Result<(), String> {
         let vm = protection.vm;
         if self.keepers.get(&vm).is_some_and(|k| k.protection() == &protection) {
+            self.renew(vm, epochs);
             return Ok(());
         }
+        // One that it follows is over.
+        self.let_go(vm);
         let attached: usize = self.keepers.values().map(|k| k.protection().disks.len()).sum();
         if attached + protection.disks.len() >= DISKS {
             return Err(format!(
@@ -190,13 +220,11 @@ impl MasterTarget {
                 .ok_or_else(|| format!("disk {name} is not attached"))?;
             disks.push((*disk, volume));
         }
-        let sealing = Sealing {
-            vault: self.spec.vault,
-            calibration: Arc::clone(&self.spec.calibration),
-            epochs,
-        };
+        self.retained.insert(vm, Retained::new(epochs.clone()));
+        let sealing = self.sealing(epochs);
         let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, sealing, protection, disks);
         self.keepers.insert(vm, keeper);
+        self.checkpoint(vm);
         Ok(())
     }
 
@@ -258,12 +286,6 @@ impl MasterTarget {
                         refused: Some("the master target was not told of this protection".to_owned()),
                     };
                     return self.env.send(conn, answer);
-                }
-                // The vault granted the epoch; from its first segment on, earlier ones are fenced here too.
-                for Packed { header, .. } in &segments {
-                    if header.vault == self.spec.vault {
-                        self.store.fence(header.disk, header.epoch.0);
-                    }
                 }
                 self.store
                     .put_segments(conn, protection, segments, payload.unwrap_or_default());
@@ -349,6 +371,7 @@ impl MasterTarget {
             if wanted.is_empty() && events.is_empty() {
                 return;
             }
+            self.retain(vm, &events);
             for event in events {
                 self.on_keeper_event(vm, protection, event);
             }
@@ -360,7 +383,8 @@ impl MasterTarget {
             KeeperEvent::CopiesApplied => self.notify(Notice::CopyComplete { vm, protection }),
             KeeperEvent::PointProcessed(mark) => self.notify(Notice::PointProcessed { vm, protection, mark }),
             KeeperEvent::Refused(_) => {}
-            KeeperEvent::Drop { headers, through } => self.store.drop_segments((vm, protection), &headers, through),
+            // Once a checkpoint does without them.
+            KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
                 let (id, from, to) = ((vm, protection), merged.from, merged.tag.batch);
                 let put = self.store.put_merged(id, merged, &payload);
@@ -425,9 +449,13 @@ impl MasterTarget {
         }
     }
 
+    /// What cannot be told now is told when the configuration server is back.
     fn notify(&mut self, notice: Notice) {
-        if !self.cs.send(&self.env, Body::Notice(notice)) {
-            // The service asks again when it hears that the master target is back.
+        let about = match &notice {
+            Notice::CopyComplete { vm, .. } | Notice::PointProcessed { vm, .. } => Some(*vm),
+            _ => None,
+        };
+        if !self.cs.send(&self.env, Body::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
             self.env.fact(Fact::Alert {
                 vm: None,
                 severity: Severity::Warning,
@@ -435,5 +463,14 @@ impl MasterTarget {
                 text: "the master target has no connection with its configuration server".to_owned(),
             });
         }
+    }
+
+    fn complain(&self, vm: VmId, text: &str) {
+        self.env.fact(Fact::Alert {
+            vm: Some(vm),
+            severity: Severity::Critical,
+            code: String::new(),
+            text: text.to_owned(),
+        });
     }
 }

@@ -864,6 +864,13 @@ pub enum Command {
         /// An epoch per disk for what it merges.
         epochs: Vec<(DiskId, u32)>,
     },
+    /// To a master target: refuse epochs of a disk below this one from now on, and say when nothing of them is under way any more.
+    Fence {
+        /// The disk.
+        disk: DiskId,
+        /// The lowest epoch allowed.
+        epoch: u32,
+    },
     /// To a master target: process everything, choose a point, leave the disks ready.
     Finish {
         /// The machine.
@@ -957,6 +964,13 @@ pub enum Notice {
         protection: u32,
         /// The point.
         mark: Mark,
+    },
+    /// A master target took a protection up again after a power cut; what it merges needs new epochs.
+    EpochsNeeded {
+        /// The machine.
+        vm: VmId,
+        /// The protection.
+        protection: u32,
     },
     /// Nothing was heard of a component for 15 minutes.
     HeartbeatLost {

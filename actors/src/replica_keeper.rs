@@ -11,10 +11,12 @@
 //! of the last batch, from which points are shown to the oracle and checksums are taken.
 //!
 //! Pruning removes points, folds what lies below the oldest into the base, and merges batches between kept points (`merging`).
+//! An owner that can lose its power keeps checkpoints (`saving`).
 
 mod merging;
 mod opening;
 mod points;
+mod saving;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,6 +27,7 @@ use datapath::seal::{DiskKey, VaultKey};
 use datapath::segment::{SegmentHeader, SegmentKind, SegmentRefused};
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
 
 use crate::facts::{BacklogPlace, Fact};
 use crate::messages::{MergedBatches, PointChoice, Protection};
@@ -32,6 +35,7 @@ use crate::ports::{Env, Output};
 
 pub use merging::Sealing;
 use merging::{Merged, Merging};
+pub use saving::Checkpoint;
 
 /// Jobs of keepers have tokens with this `what`; their keys begin with the machine ([`job_owner`]) and its protection, so
 /// they are unique over an owner's keepers.
@@ -141,7 +145,7 @@ fn want(wanted: &mut VecDeque<Wanted>, tag: &Tag, why: Why) {
 }
 
 /// What a batch of the index comes to.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Size {
     /// The first batch that it stands for.
     from: u64,
@@ -338,7 +342,8 @@ impl ReplicaKeeper {
         let Some(copy) = self.copy(header.disk, number) else {
             return;
         };
-        if copy.known.insert(part, stored_bytes).is_none() {
+        // One that has ended needs no piece any more.
+        if !copy.ended && copy.known.insert(part, stored_bytes).is_none() {
             self.pending_bytes += stored_bytes;
             let (headers, why) = (vec![header], Why::Copy);
             self.wanted.push_back(Wanted { headers, why });

@@ -18,7 +18,7 @@ use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
 use crate::Table;
 use crate::facts::{Fact, ItemState, Life, Severity};
-use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply};
+use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply, Target};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
 use crate::replica_keeper::{JOB, ReplicaKeeper};
 use crate::session::{Session, SessionEvent};
@@ -267,7 +267,11 @@ impl Service {
     }
 
     fn replied(&mut self, id: u64, result: Result<Reply, String>) {
-        if let Some(job) = self.commands.remove(&id).and_then(|sent| sent.job) {
+        let Some(sent) = self.commands.remove(&id) else { return };
+        if let (Command::Fence { disk, epoch }, Ok(_)) = (&sent.command, &result) {
+            self.fenced(*disk, *epoch);
+        }
+        if let Some(job) = sent.job {
             self.order_ended(job, id, result);
         }
     }
@@ -278,7 +282,7 @@ impl Service {
         let Some(protection) = current.filter(|p| p.process_server == sealer) else {
             return;
         };
-        let forward = matches!(protection.target, crate::messages::Target::Storage(_));
+        let target = protection.target;
         let epoch = self.epochs.entry(disk).or_insert(0);
         *epoch += 1;
         let epoch = *epoch;
@@ -290,11 +294,13 @@ impl Service {
                 epoch,
             },
         );
-        if forward {
-            self.storage.send(&self.env, Body::Fence { disk, epoch });
-        } else {
-            // A master target fences by the first segment of a higher epoch.
-            self.fenced(disk, epoch);
+        match target {
+            Target::Storage(_) => {
+                self.storage.send(&self.env, Body::Fence { disk, epoch });
+            }
+            Target::MasterTarget(machine) => {
+                self.command(machine, Command::Fence { disk, epoch }, None);
+            }
         }
     }
 
@@ -367,6 +373,19 @@ impl Service {
                         item.stored = item.stored.max(mark.seq);
                     }
                     self.point_processed(vm, mark);
+                }
+            }
+            Notice::EpochsNeeded { vm, protection } => {
+                let current = self.items.get(&vm).and_then(|item| item.current.clone());
+                if let Some(current) = current.filter(|current| current.protection == protection)
+                    && let Target::MasterTarget(machine) = current.target
+                {
+                    let epochs = self.grant_merging(&current, machine);
+                    let receive = Command::Receive {
+                        protection: current,
+                        epochs,
+                    };
+                    self.command(machine, receive, None);
                 }
             }
             Notice::HeartbeatLost { component, machine } => {

@@ -65,6 +65,11 @@ impl Storage {
                         self.env.send(*watcher, merged_put(id, from, to, Some(why)));
                     }
                 }
+                for (disk, epoch) in self.store.take_fenced() {
+                    if let Some(service) = self.service {
+                        self.env.send(service, Body::Fenced { disk, epoch });
+                    }
+                }
             }
             Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
@@ -116,8 +121,8 @@ impl Storage {
                 self.store.end((vm, protection));
             }
             Body::Fence { disk, epoch } => {
+                self.service = Some(conn);
                 self.store.fence(disk, epoch);
-                self.env.send(conn, Body::Fenced { disk, epoch });
             }
             Body::GetSegments { protection, headers } => {
                 let mut blobs = Vec::new();

@@ -11,6 +11,7 @@
 //! - Pruning folds what lies below the oldest kept point into the base, and merges batches only between kept points.
 
 mod pruning;
+mod saving;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,7 @@ use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
 use crate::volume::{Volume, VolumeError};
 
 pub use pruning::PruningPlan;
+pub use saving::{Holds, SavedReplica};
 
 /// How far the content of a recovery point is consistent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

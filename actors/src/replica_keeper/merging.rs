@@ -42,7 +42,8 @@ pub struct Sealing {
 pub(super) struct Merging {
     vault: [u8; 16],
     calibration: Arc<Calibration>,
-    nonces: BTreeMap<DiskId, Nonces>,
+    /// None after a power cut, until there are new epochs.
+    pub(super) nonces: BTreeMap<DiskId, Nonces>,
     /// The merge under way.
     now: Option<Merge>,
     /// The hour in which there was last nothing more to merge.
@@ -104,7 +105,7 @@ impl ReplicaKeeper {
         if self.merging.now.is_some() || self.batches_are_needed() || self.ended || self.held {
             return;
         }
-        if self.env.grain() == Grain::Aggregate {
+        if self.env.grain() == Grain::Aggregate || self.merging.nonces.is_empty() {
             return;
         }
         // Looking through all points takes time, and where nothing was found, an hour brings something new.

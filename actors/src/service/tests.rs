@@ -15,6 +15,7 @@ use crate::azure_compute::AzureCompute;
 use crate::facts::{Fact, ItemState, Life};
 use crate::messages::{
     Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, Packed, PointChoice, Reply,
+    VcenterAction,
 };
 use crate::ports::{ActorId, ConnId, Env, Input, MachineId, NetEvent};
 use crate::spec::{
@@ -401,6 +402,28 @@ impl Setting {
         self.run(2);
     }
 
+    /// Failed over, committed, and on its way back to a master target on the management server.
+    fn reprotected() -> Setting {
+        let mut s = Setting::protected();
+        s.failover(false);
+        s.up(AZURE);
+        s.ask(Operation::Commit { vm: VM });
+        s.agent_up(AZURE);
+        for component in [Component::ProcessServer, Component::MasterTarget] {
+            let machine = MachineId(MANAGEMENT);
+            s.notice(Notice::ComponentUp { component, machine });
+        }
+        let job = s.ask(Operation::Reprotect {
+            vm: VM,
+            process_server: MachineId(MANAGEMENT),
+            master_target: Some(MachineId(MANAGEMENT)),
+        });
+        s.run(10);
+        assert_eq!(s.answers.get(&job), Some(&Outcome::Done));
+        assert_eq!(s.states().last(), Some(&ItemState::ReprotectInProgress));
+        s
+    }
+
     fn failover(&mut self, shutdown: bool) -> u64 {
         let job = self.ask(Operation::Failover {
             vm: VM,
@@ -611,6 +634,59 @@ fn an_epoch_is_granted_once_and_only_to_the_process_server_in_charge() {
         })
         .collect();
     assert_eq!(epochs, [1, 2]);
+}
+
+#[test]
+fn on_the_way_back_an_epoch_is_granted_once_the_master_target_has_fenced_those_before_it() {
+    let mut s = Setting::reprotected();
+    let granted = |s: &Setting| {
+        let facts = s.bench.facts();
+        facts
+            .iter()
+            .filter(|(_, fact)| matches!(fact, Fact::EpochGranted { .. }))
+            .count()
+    };
+    let before = granted(&s);
+    s.answering = false;
+    let ask = Body::EpochAsk {
+        disk: DISK,
+        sealer: MachineId(MANAGEMENT),
+    };
+    s.management.1.send(s.management.2, ask);
+    s.run(2);
+    let Some(&(id, MachineId(MANAGEMENT), Command::Fence { disk: DISK, epoch })) = s.commands.last() else {
+        panic!("the master target is to fence: {:?}", s.commands.last());
+    };
+    assert_eq!((epoch as usize, granted(&s)), (before + 1, before), "no grant yet");
+    let result = Ok(Reply::Done);
+    s.management.1.send(s.management.2, Body::Reply { id, result });
+    s.run(1);
+    assert_eq!(granted(&s), before + 1);
+}
+
+#[test]
+fn disks_go_back_to_their_machine_where_the_way_home_is_given_up() {
+    let mut s = Setting::reprotected();
+    s.ask(Operation::DisableReplication { vm: VM });
+    s.run(2);
+    let goes_back = |command: &Command| {
+        matches!(
+            command,
+            Command::Vcenter {
+                action: VcenterAction::Detach {
+                    machine: MachineId(SOURCE),
+                    ..
+                },
+                ..
+            }
+        )
+    };
+    assert!(
+        s.commands.iter().any(|(_, _, command)| goes_back(command)),
+        "{:?}",
+        s.commands
+    );
+    assert_eq!(s.states().last(), Some(&ItemState::Unprotected));
 }
 
 #[test]

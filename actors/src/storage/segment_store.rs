@@ -46,6 +46,8 @@ struct Owed {
     end: u64,
     /// What is to be completed.
     written: Option<Written>,
+    /// A fence that stands once all that was taken in before it is durable.
+    fence: Option<(DiskId, u32)>,
 }
 
 /// Epochs below which nothing is taken in.
@@ -70,6 +72,8 @@ pub struct SegmentStore {
     under_way: Option<Vec<Owed>>,
     /// Merges whose entry could not be written: protection, first and last batch, why.
     refused: Vec<(ProtectionId, u64, u64, String)>,
+    /// Fences that stand, and of which nobody was told.
+    fenced: Vec<(DiskId, u32)>,
 }
 
 impl SegmentStore {
@@ -86,6 +90,7 @@ impl SegmentStore {
             waiting: Vec::new(),
             under_way: None,
             refused: Vec::new(),
+            fenced: Vec::new(),
         }
     }
 
@@ -208,7 +213,8 @@ impl SegmentStore {
             }
         }
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
-        let before = known.loose.insert((header.disk, header.kind), blob.size);
+        let loose = (header.clone(), blob.size);
+        let before = known.loose.insert((header.disk, header.kind), loose);
         let again = before.is_some() && old.is_some_and(|old| old.bytes == blob.bytes);
         Ok(!again)
     }
@@ -228,7 +234,9 @@ impl SegmentStore {
         }
         let files = self.env.files();
         let size = |header: &SegmentHeader| match known.loose.get(&(header.disk, header.kind)) {
-            Some(size) => Some(*size),
+            // A sealer that was fenced since has a tag under way; what it lists was replaced.
+            Some((stored, _)) if stored != header => None,
+            Some((_, size)) => Some(*size),
             // Put before a power cut.
             None => Some(files.read_all(&segment_file(protection, header)).ok()?.size),
         };
@@ -369,11 +377,23 @@ impl SegmentStore {
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
 
-    /// Refuses epochs of a disk below this from now on; durable when it returns.
+    /// Refuses epochs of a disk below this from now on; durable when it returns. The fence stands, and [`SegmentStore::take_fenced`] says
+    /// so, once all that was taken in before it is durable: then the next epoch can be granted, for nothing of an earlier one is still
+    /// to come.
     pub fn fence(&mut self, disk: DiskId, epoch: u32) {
         if raise(&mut self.fences.changes, disk, epoch) {
             self.save_fences();
         }
+        self.waiting.push(Owed {
+            fence: Some((disk, epoch)),
+            ..Owed::default()
+        });
+        self.flush();
+    }
+
+    /// Fences that stand by now.
+    pub fn take_fenced(&mut self) -> Vec<(DiskId, u32)> {
+        std::mem::take(&mut self.fenced)
     }
 
     fn fence_merged(&mut self, disk: DiskId, epoch: u32) {
@@ -416,6 +436,7 @@ impl SegmentStore {
             }
             owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
             answer(&self.env, owed.answer);
+            self.fenced.extend(owed.fence);
         }
         self.flush();
         news
@@ -515,7 +536,7 @@ impl SegmentStore {
             facts,
             entry,
             end,
-            written: None,
+            ..Owed::default()
         });
         self.flush();
         true

@@ -197,6 +197,35 @@ fn an_epoch_below_the_fence_is_refused_for_that_reason() {
 }
 
 #[test]
+fn a_fence_stands_only_once_what_was_taken_in_before_it_is_durable() {
+    let s = setting();
+    s.bench.flush_time.set(100_000_000);
+    let (body, blob, _) = segment(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    let answers = s.answers();
+    let in_order = matches!(
+        answers[..],
+        [Body::SegmentsPut { refused: None, .. }, Body::Fenced { epoch: 2, .. }]
+    );
+    assert!(in_order, "{answers:?}");
+}
+
+#[test]
+fn a_tag_that_lists_what_a_newer_sealer_replaced_is_not_taken_in() {
+    let s = setting();
+    let (body, blob, old) = segment(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    let (body, blob, new) = segment(VAULT, 1, 2);
+    s.env.send_with(s.conn, body, blob);
+    s.answers();
+    s.env.send(s.conn, tag(1, old));
+    assert!(s.answers().is_empty(), "its segment is gone");
+    s.env.send(s.conn, tag(1, new));
+    assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+}
+
+#[test]
 fn a_fence_stands_after_a_power_cut() {
     let mut s = setting();
     s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });

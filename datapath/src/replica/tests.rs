@@ -141,6 +141,7 @@ enum Step {
     Mark,
     Prune,
     Resynchronize,
+    PowerCut,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -150,7 +151,23 @@ fn step() -> impl Strategy<Value = Step> {
         3 => Just(Step::Mark),
         1 => Just(Step::Prune),
         1 => Just(Step::Resynchronize),
+        1 => Just(Step::PowerCut),
     ]
+}
+
+/// As a later life takes it up: from plain data, its volumes and the tags that are stored.
+fn take_up(replica: &mut Replica) {
+    let (saved, volumes) = replica.save();
+    let saved = postcard::to_stdvec(&saved).expect("plain data");
+    let saved = postcard::from_bytes(&saved).expect("as it was written");
+    let volumes: BTreeMap<(DiskId, Holds), Volume> = volumes
+        .into_iter()
+        .map(|(disk, holds, volume)| ((disk, holds), volume))
+        .collect();
+    let volume = |disk, holds| volumes.get(&(disk, holds)).cloned();
+    let tags: Vec<Tag> = replica.batches.values().cloned().collect();
+    let disks = [disk(0), disk(1)];
+    *replica = Replica::restore(VmId(0), 1, &disks, saved, tags.into_iter(), volume).expect("all volumes are there");
 }
 
 /// Copies both disks while the source goes on writing; pieces and batches arrive in an order drawn by `order`.
@@ -179,6 +196,9 @@ fn copy(replica: &mut Replica, source: &mut Source, writes: &[(u16, u64, u64)], 
         draw = draw
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
+        if (draw >> 40) & 7 == 0 {
+            take_up(replica);
+        }
         if !pieces.is_empty() && (batches.is_empty() || draw >> 63 == 0) {
             let piece = pieces.remove((draw >> 33) as usize % pieces.len());
             replica.apply_copy(&piece).expect("applied");
@@ -223,6 +243,7 @@ proptest! {
                     batch += 1;
                 }
                 Step::Resynchronize => copy(&mut replica, &mut source, &during, order.rotate_left(13), &mut batch),
+                Step::PowerCut => take_up(&mut replica),
                 Step::Prune => {
                     let plan = replica.plan_pruning(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000);
                     replica.remove_points(&plan.points.iter().map(|(n, _)| *n).collect::<Vec<_>>());

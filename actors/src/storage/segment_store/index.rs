@@ -73,8 +73,8 @@ pub(super) struct Kept {
     pub(super) ended: bool,
     /// Bytes of the index file that are durable.
     pub(super) durable: u64,
-    /// Sizes of segments whose tag is not stored yet.
-    pub(super) loose: BTreeMap<(DiskId, SegmentKind), u64>,
+    /// Segments whose tag is not stored yet, and their sizes.
+    pub(super) loose: BTreeMap<(DiskId, SegmentKind), (SegmentHeader, u64)>,
 }
 
 impl Kept {

@@ -1,0 +1,160 @@
+//! Taking a keeper up again after a power cut: from what it saved, and from what is complete in storage.
+//!
+//! A checkpoint holds what follows from segments that may be dropped: the index and its volumes, the head among them, and which pieces
+//! of copies are applied. What came after it is still stored, and is opened and applied once more. Failovers that waited for their
+//! disks ask again; what they pinned is not pinned any more. Epochs are not part of it: how far one was used is not known, so merging
+//! waits for new ones ([`ReplicaKeeper::renew`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use datapath::replica::{Holds, Replica, SavedReplica, Tag};
+use datapath::seal::{Epoch, Nonces, VaultKey};
+use datapath::volume::Volume;
+use datapath::{DiskId, WriteSeq};
+use serde::{Deserialize, Serialize};
+
+use super::{Copy, ReplicaKeeper, Sealing, Size};
+use crate::messages::Protection;
+use crate::ports::{Env, volume_name};
+
+/// What survives: plain data, and volumes by name.
+pub struct Checkpoint {
+    /// What [`ReplicaKeeper::take_up`] reads.
+    pub index: Vec<u8>,
+    /// The volumes that it names.
+    pub volumes: BTreeMap<String, Volume>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    replica: SavedReplica,
+    copies: BTreeMap<DiskId, SavedCopy>,
+    sizes: BTreeMap<u64, Size>,
+    changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
+    broken: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SavedCopy {
+    number: u32,
+    /// Ranges of pieces; none where the copy has ended.
+    applied: Vec<(u32, u32)>,
+    end: Option<(u32, WriteSeq)>,
+    ended: bool,
+}
+
+fn volume_of(disk: DiskId, holds: Option<Holds>) -> String {
+    let place = match holds {
+        Some(Holds::Base) => "retention-base".to_owned(),
+        Some(Holds::Copying) => "retention-copying".to_owned(),
+        Some(Holds::Layer(batch)) => format!("retention-layer-{batch:08}"),
+        None => "retention-head".to_owned(),
+    };
+    volume_name(disk, &place)
+}
+
+/// Numbers as ranges, the second of each not part of it.
+fn ranges(numbers: &BTreeSet<u32>) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, end)) if *end == *number => *end += 1,
+            _ => ranges.push((*number, number + 1)),
+        }
+    }
+    ranges
+}
+
+impl Copy {
+    fn save(&self) -> SavedCopy {
+        SavedCopy {
+            number: self.number,
+            applied: if self.ended { Vec::new() } else { ranges(&self.applied) },
+            end: self.end,
+            ended: self.ended,
+        }
+    }
+
+    fn restore(saved: SavedCopy) -> Copy {
+        let applied: BTreeSet<u32> = saved.applied.into_iter().flat_map(|(from, to)| from..to).collect();
+        Copy {
+            number: saved.number,
+            known: applied.iter().map(|part| (*part, 0)).collect(),
+            applied,
+            end: saved.end,
+            ended: saved.ended,
+            refused: None,
+        }
+    }
+}
+
+impl ReplicaKeeper {
+    /// All that a later life needs to know. Segments that were let go before can be dropped once it is durable.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        let (replica, volumes) = self.replica.save();
+        let heads = self.head.iter();
+        let heads = heads.map(|(disk, head)| (volume_of(*disk, None), head.clone()));
+        let volumes = volumes.into_iter();
+        let volumes = volumes.map(|(disk, holds, volume)| (volume_of(disk, Some(holds)), volume));
+        let over_points = !self.replica.points().is_empty();
+        let saved = Saved {
+            replica,
+            copies: self.copies.iter().map(|(disk, copy)| (*disk, copy.save())).collect(),
+            sizes: self.sizes.clone(),
+            // The first point is shown whole.
+            changed: if over_points {
+                self.changed.clone()
+            } else {
+                BTreeMap::new()
+            },
+            broken: self.broken.clone(),
+        };
+        Checkpoint {
+            index: postcard::to_stdvec(&saved).expect("plain data encodes"),
+            volumes: volumes.chain(heads).collect(),
+        }
+    }
+
+    /// A keeper as of a checkpoint; whoever takes it up tells it next of all that is stored. `tags` are those that are stored. None where
+    /// the checkpoint cannot be read or a volume is missing.
+    #[must_use]
+    pub fn take_up(
+        env: Env,
+        key: &VaultKey,
+        sealing: Sealing,
+        protection: Protection,
+        index: &[u8],
+        tags: impl Iterator<Item = Tag>,
+    ) -> Option<ReplicaKeeper> {
+        let saved: Saved = postcard::from_bytes(index).ok()?;
+        let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
+        let volume = |disk, holds| env.world().volume(&volume_of(disk, holds));
+        let replica = Replica::restore(
+            protection.vm,
+            protection.protection,
+            &disks,
+            saved.replica,
+            tags,
+            |disk, holds| volume(disk, Some(holds)),
+        )?;
+        let heads: Option<Vec<(DiskId, Volume)>> =
+            disks.iter().map(|disk| Some((*disk, volume(*disk, None)?))).collect();
+        let mut keeper = ReplicaKeeper::new(env.clone(), key, sealing, protection, heads?);
+        keeper.replica = replica;
+        let copies = saved.copies.into_iter();
+        keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
+        keeper.sizes = saved.sizes;
+        keeper.changed = saved.changed;
+        keeper.broken = saved.broken;
+        Some(keeper)
+    }
+
+    /// New epochs for what it merges; those before are left where they are.
+    pub fn renew(&mut self, epochs: &[(DiskId, u32)]) {
+        let nonces = epochs.iter();
+        self.merging.nonces = nonces
+            .map(|(disk, epoch)| (*disk, Nonces::new(Epoch(*epoch))))
+            .collect();
+    }
+}

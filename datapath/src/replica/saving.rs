@@ -1,0 +1,147 @@
+//! Taking a replica up again: what it holds beside its volumes as plain data, and its volumes by what they hold.
+//!
+//! The tags of its batches are not part of it: they are in the index of whoever stores the segments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Copying, Layer, Mark, Point, Replica, Tag};
+use crate::lineage::Lineage;
+use crate::runs::RunMap;
+use crate::units::{DiskId, VmId, WriteSeq};
+use crate::volume::Volume;
+
+/// What a volume of a replica holds of its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holds {
+    /// The base.
+    Base,
+    /// What a resynchronization under way has written.
+    Copying,
+    /// What a resynchronization wrote that ended with this batch.
+    Layer(u64),
+}
+
+/// Ranges of extents and the position that their content has.
+type Positions = Vec<(u64, u64, u64)>;
+
+/// A replica without its volumes and tags.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SavedReplica {
+    open_copies: BTreeSet<DiskId>,
+    /// By disk: whether it is written into a volume of its own, and where.
+    copying: BTreeMap<DiskId, (bool, Positions)>,
+    layers: BTreeMap<u64, BTreeMap<DiskId, Positions>>,
+    batches: Vec<u64>,
+    points: Vec<(Mark, u64)>,
+    highest: WriteSeq,
+    next: u64,
+    last: WriteSeq,
+    applied_bytes: u64,
+    lineages: BTreeMap<DiskId, Lineage>,
+    arriving: BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>,
+    base_holds: WriteSeq,
+}
+
+fn save_positions(positions: &RunMap<u64>) -> Positions {
+    positions.iter().map(|(start, end, at)| (start, end, *at)).collect()
+}
+
+fn restore_positions(saved: Positions) -> RunMap<u64> {
+    let mut positions = RunMap::default();
+    for (start, end, at) in saved {
+        positions.insert(start, end, at);
+    }
+    positions
+}
+
+impl Replica {
+    /// The replica as it stands, and its volumes.
+    #[must_use]
+    pub fn save(&self) -> (SavedReplica, Vec<(DiskId, Holds, Volume)>) {
+        let bases = self.base.iter().map(|(disk, base)| (*disk, Holds::Base, base.clone()));
+        let mut volumes: Vec<(DiskId, Holds, Volume)> = bases.collect();
+        for (disk, copying) in &self.copying {
+            let layer = copying.layer.iter();
+            volumes.extend(layer.map(|layer| (*disk, Holds::Copying, layer.clone())));
+        }
+        for (batch, layers) in &self.layers {
+            let layers = layers.iter();
+            volumes.extend(layers.map(|(disk, layer)| (*disk, Holds::Layer(*batch), layer.volume.clone())));
+        }
+        let copying = self.copying.iter().map(|(disk, copying)| {
+            let saved = (copying.layer.is_some(), save_positions(&copying.positions));
+            (*disk, saved)
+        });
+        let layers = self.layers.iter().map(|(batch, layers)| {
+            let layers = layers.iter();
+            let saved = layers.map(|(disk, layer)| (*disk, save_positions(&layer.written)));
+            (*batch, saved.collect())
+        });
+        let saved = SavedReplica {
+            open_copies: self.open_copies.clone(),
+            copying: copying.collect(),
+            layers: layers.collect(),
+            batches: self.batches.keys().copied().collect(),
+            points: self.points.iter().map(|point| (point.mark, point.batch)).collect(),
+            highest: self.highest,
+            next: self.next,
+            last: self.last,
+            applied_bytes: self.applied_bytes,
+            lineages: self.lineages.clone(),
+            arriving: self.arriving.clone(),
+            base_holds: self.base_holds,
+        };
+        (saved, volumes)
+    }
+
+    /// A replica as it was saved; nothing is pinned. `tags` are those that are stored: what became one batch since is taken as that
+    /// one. None where a volume is missing.
+    #[must_use]
+    pub fn restore(
+        vm: VmId,
+        protection: u32,
+        disks: &[DiskId],
+        saved: SavedReplica,
+        tags: impl Iterator<Item = Tag>,
+        mut volume: impl FnMut(DiskId, Holds) -> Option<Volume>,
+    ) -> Option<Replica> {
+        let base: Option<Vec<(DiskId, Volume)>> = disks
+            .iter()
+            .map(|disk| Some((*disk, volume(*disk, Holds::Base)?)))
+            .collect();
+        let mut replica = Replica::new(vm, protection, base?);
+        for (disk, (in_layer, positions)) in saved.copying {
+            let layer = match in_layer {
+                true => Some(volume(disk, Holds::Copying)?),
+                false => None,
+            };
+            let positions = restore_positions(positions);
+            replica.copying.insert(disk, Copying { layer, positions });
+        }
+        for (batch, layers) in saved.layers {
+            for (disk, written) in layers {
+                let layer = Layer {
+                    volume: volume(disk, Holds::Layer(batch))?,
+                    written: restore_positions(written),
+                };
+                replica.layers.entry(batch).or_default().insert(disk, layer);
+            }
+        }
+        let kept: BTreeSet<u64> = saved.batches.into_iter().collect();
+        let tags = tags.filter(|tag| kept.contains(&tag.batch));
+        replica.batches = tags.map(|tag| (tag.batch, tag)).collect();
+        let points = saved.points.into_iter();
+        replica.points = points.map(|(mark, batch)| Point { mark, batch, pins: 0 }).collect();
+        replica.open_copies = saved.open_copies;
+        replica.highest = saved.highest;
+        replica.next = saved.next;
+        replica.last = saved.last;
+        replica.applied_bytes = saved.applied_bytes;
+        replica.lineages = saved.lineages;
+        replica.arriving = saved.arriving;
+        replica.base_holds = saved.base_holds;
+        Some(replica)
+    }
+}
