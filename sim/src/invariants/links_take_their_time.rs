@@ -42,6 +42,9 @@ struct Packet {
 struct Flow {
     busy_until: u128,
     packets: VecDeque<Packet>,
+    /// Its sender lost its power: how many of its oldest packets were in the link then, and until when those of them still come out that
+    /// had the last of their bits in it.
+    gone: Option<(usize, SimTime)>,
 }
 
 /// One direction of a link, as it may be at best.
@@ -124,8 +127,33 @@ impl Way {
         self.new_account();
     }
 
+    /// The senders of these flows lost their power: what had not all its bits in the link by then never comes out.
+    pub fn gone(&mut self, at: SimTime, flows: &[u64]) {
+        self.new_account();
+        for flow in flows {
+            self.forget_gone(at, *flow);
+            if let Some(of_flow) = self.flows.get_mut(flow) {
+                of_flow.busy_until = 0;
+                of_flow.gone = Some((of_flow.packets.len(), at.after(self.latency)));
+            }
+        }
+    }
+
+    /// Once the latency has passed since its sender lost its power, what a flow had in the link is out or lost.
+    fn forget_gone(&mut self, at: SimTime, flow: u64) {
+        let Some(of_flow) = self.flows.get_mut(&flow) else {
+            return;
+        };
+        if let Some((gone, _)) = of_flow.gone.take_if(|(_, until)| *until < at) {
+            of_flow.packets.drain(..gone);
+            if of_flow.packets.is_empty() {
+                self.flows.swap_remove(&flow);
+            }
+        }
+    }
+
     /// Some of what is in the link may never come out: the sum of the whole begins anew without it.
-    pub fn new_account(&mut self) {
+    fn new_account(&mut self) {
         self.account += 1;
         (self.busy_until, self.entered, self.left) = (0, 0, 0);
         self.to_pass.clear();
@@ -154,13 +182,17 @@ impl Way {
     #[must_use]
     pub fn left(&mut self, at: SimTime, flow: u64) -> Vec<String> {
         self.looks += 1;
+        self.forget_gone(at, flow);
         let Some(of_flow) = self.flows.get_mut(&flow) else {
             return vec![format!(
-                "a packet of connection {} came out that never went in, or was lost when the link was cut",
+                "a packet of connection {} came out that never went in, or was lost with the link or its sender's power",
                 flow / 2
             )];
         };
         let packet = of_flow.packets.pop_front();
+        if let Some((gone, _)) = &mut of_flow.gone {
+            *gone = gone.saturating_sub(1);
+        }
         if of_flow.packets.is_empty() {
             self.flows.swap_remove(&flow);
         }
@@ -327,6 +359,24 @@ mod tests {
         assert_eq!(way.left(us(1_110), 2).len(), 1);
         way.entered(us(2_000), 4, 100);
         assert!(way.left(us(3_100), 4).is_empty());
+    }
+
+    #[test]
+    fn what_a_sender_without_power_had_still_to_send_is_not_taken_for_what_is_sent_later() {
+        // One packet is through when the power goes, the other is not; the first comes out, and then what answers in their connection.
+        let mut way = way();
+        way.entered(us(0), 2, 100);
+        way.entered(us(0), 2, 5_000);
+        way.gone(us(200), &[2]);
+        assert!(way.left(us(1_100), 2).is_empty());
+        way.entered(us(4_000), 2, 10);
+        assert!(way.left(us(5_010), 2).is_empty());
+        assert!(way.reported(300).is_empty());
+        assert!(way.end().is_empty());
+        // What was lost does not come out.
+        way.entered(us(6_000), 2, 5_000);
+        way.gone(us(6_100), &[2]);
+        assert_eq!(way.left(us(12_000), 2).len(), 1);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Oracle {
                         }
                     }
                 }
-                AtDoor::Gone { .. } => track.ways.iter_mut().for_each(Way::new_account),
+                AtDoor::Gone { flows } => track.ways.iter_mut().for_each(|way| way.gone(*at, flows)),
                 AtDoor::Changed(change) => track.changed(*at, *change),
             }
         }
