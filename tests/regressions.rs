@@ -7,11 +7,14 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 14] = [
+const REGRESSIONS: [(&str, &[u64]); 17] = [
     ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
+    ("chaos-003", &[3]),
+    ("chaos-005", &[5, 1, 2]),
     ("chaos-032", &[32, 1, 2]),
+    ("chaos-043", &[43]),
     ("disable-and-enable", &[1]),
     ("discards", &[]),
     ("early-checksums", &[1]),
@@ -44,6 +47,7 @@ fn what_once_failed_passes_and_every_point_is_judged() {
 fn what_hangs_on_time_and_power_passes_on_the_other_network_too() {
     let out = folder();
     for name in [
+        "chaos-005",
         "chaos-032",
         "flush-storm",
         "gateway-power",
