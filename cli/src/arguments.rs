@@ -24,10 +24,35 @@ pub enum Command {
     Run(RunArguments),
 }
 
+/// What the help of a run ends in.
+const RUN_HELP: &str = "\
+Examples:
+  firedrill run scenarios/journey.toml
+          two virtual machines and a physical server, from unprotected into Azure and home again
+  firedrill run scenarios/one-disk.toml --disk vm1.os=my-disk.vmdk --out runs/mine
+          a disk of yours there and back; the recovered one is runs/mine/disks/vm1-os.vhd
+  firedrill run my.toml --set link.internet.rate=\"20 Mbit/s\" --set policy.retention=\"48 h\"
+          what if: any key of the file, by its path; in lists of tables by name (vm.web.boot) or number (step.3.wait)
+  firedrill run my.toml --content extent --seed 2 --format json
+          the same plan at another grain, with another seed, for a program to read
+
+Which grain:
+  real       bytes: to see disks come back whole, and to carry images of your own; some minutes for a few GB of writes
+  extent     the same protocol on versions of 4 KiB extents: nearly the same times and sizes, a fraction of the time
+  aggregate  sizes of changes alone: for fleets and for days
+
+What a run leaves in its folder: report.html for a browser, record.json for a program, events.jsonl, and disks/ where [output] asks for
+them. What is read is bounded: 4 MiB of scenario, 512 MiB of a recording (unpacked, where it is gzip or zstd), 10,000 machines with
+40,000 disks. scenarios/README.md explains every key of a scenario.
+
+Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong, or nothing was tested; 3 the machine failed; 4 an invariant failed,
+which is our fault; 130 interrupted.";
+
 /// `firedrill run`.
 #[derive(Debug, Args)]
+#[command(after_long_help = RUN_HELP)]
 pub struct RunArguments {
-    /// The scenario file
+    /// The scenario file: what there is, what happens, what has to hold
     #[arg(value_name = "SCENARIO.toml")]
     pub scenario: PathBuf,
     /// The seed of all randomness: the same seed gives the same run
@@ -96,11 +121,11 @@ impl Network {
 /// The grains of content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Content {
-    /// Every byte
+    /// Every byte, to be written out and compared
     Real,
-    /// Versions of 4 KiB extents
+    /// Versions of 4 KiB extents: much faster, without bytes
     Extent,
-    /// Sizes of changes, for fleets
+    /// Sizes of changes only: for fleets
     Aggregate,
 }
 
@@ -157,6 +182,26 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_a_run_teaches_and_names_the_limits_that_are() {
+        use scenarios::input::{DISKS_MAX, MACHINES_MAX, RECORDING_BYTES_MAX, SCENARIO_BYTES_MAX};
+        let mut command = Arguments::command();
+        let run = command.find_subcommand_mut("run").expect("run");
+        let help = run.render_long_help().to_string();
+        let thousands = |count: usize| format!("{},{:03}", count / 1_000, count % 1_000);
+        for said in [
+            "Examples:".to_owned(),
+            "--disk vm1.os=my-disk.vmdk".to_owned(),
+            "--content extent".to_owned(),
+            format!("{} MiB of scenario", SCENARIO_BYTES_MAX >> 20),
+            format!("{} MiB of a recording", RECORDING_BYTES_MAX >> 20),
+            format!("{} machines", thousands(MACHINES_MAX)),
+            format!("{} disks", thousands(DISKS_MAX)),
+        ] {
+            assert!(help.contains(&said), "no `{said}` in\n{help}");
+        }
     }
 
     #[test]

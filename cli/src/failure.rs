@@ -1,6 +1,7 @@
 //! Why a command ends without a verdict, and the exit code of each class.
 
 use reports::run_directory::DirectoryError;
+use scenarios::input::plain;
 use scenarios::{Blame, ScenarioError};
 
 /// All held.
@@ -52,7 +53,8 @@ impl Failure {
     pub fn text(&self, coloured: bool) -> String {
         match self {
             Failure::Scenario(error) if coloured => error.coloured.clone(),
-            other => other.to_string(),
+            Failure::Scenario(error) => error.rendered.clone(),
+            other => plain(&other.to_string()).into_owned(),
         }
     }
 }

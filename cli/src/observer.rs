@@ -179,6 +179,9 @@ impl Observer for Watcher<'_> {
 
     fn progress(&mut self, now: SimTime, _entries: u64) {
         self.progress.at(now, &self.names.steps);
+        if self.grain == Grain::Real {
+            self.progress.real_content_goes_on();
+        }
     }
 
     fn interrupted(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 
+use scenarios::input::plain;
+
 use crate::failure::Failure;
 
 /// Prints a result on stdout.
@@ -9,6 +11,7 @@ use crate::failure::Failure;
 /// # Errors
 /// It cannot be written, and somebody still reads.
 pub fn print(text: &str) -> Result<(), Failure> {
+    let text = plain(text);
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         // Whoever read has had enough.
@@ -18,8 +21,13 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Says something on stderr. Where it cannot be said, the exit code is all that is left.
+/// Says something on stderr, without control characters: what is said may quote a path or another text of the user's. Where it cannot be said, the exit code is all that is left.
 pub fn say(text: &str) {
+    say_drawn(&plain(text));
+}
+
+/// Says something on stderr that was made for a terminal: whoever drew it kept control characters out of what it quotes.
+pub fn say_drawn(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 

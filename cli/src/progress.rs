@@ -1,5 +1,6 @@
 //! Progress on a terminal, silence in a pipe.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,15 @@ use datapath::{DiskId, EXTENT_BYTES, SimTime};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reports::names::{Names, StepName};
 
+use crate::output;
+
 /// Columns of the line, those of the spinner left out: it fits a terminal that nobody has made wider.
 const COLUMNS: usize = 78;
+/// After this a run of real content is told of the faster ways.
+const SLOW_MS: u64 = 30_000;
+/// What it is told.
+const FASTER: &str = "Every byte of this run is real, and that takes its time. Where times and sizes are enough, --content extent gives nearly the same\n\
+    ones many times faster, and --content aggregate those of whole fleets; neither writes recovered disks.";
 
 /// One line on stderr: simulated clock, step, bytes, speed.
 pub struct Progress {
@@ -17,6 +25,7 @@ pub struct Progress {
     began: Instant,
     steps: Steps,
     stored_bytes: u64,
+    told: Cell<bool>,
 }
 
 impl Progress {
@@ -27,6 +36,16 @@ impl Progress {
             began: Instant::now(),
             steps: Steps::new(names),
             stored_bytes: 0,
+            told: Cell::new(false),
+        }
+    }
+
+    /// Says once, above the line, that there is a faster way than real content.
+    pub fn real_content_goes_on(&self) {
+        if let Some(bar) = &self.bar
+            && is_time_to_tell(self.wall_ms(), &self.told)
+        {
+            bar.suspend(|| output::say(FASTER));
         }
     }
 
@@ -88,6 +107,11 @@ impl Progress {
     pub fn wall_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// Whether a run has become slow, and nobody was told.
+fn is_time_to_tell(wall_ms: u64, told: &Cell<bool>) -> bool {
+    wall_ms >= SLOW_MS && !told.replace(true)
 }
 
 /// A line, where stderr is a terminal.
@@ -194,6 +218,16 @@ mod tests {
         steps.heard(2, false);
         steps.heard(2, true);
         assert_eq!(steps.words(&names), "all 3 steps have ended");
+    }
+
+    #[test]
+    fn a_slow_run_is_told_of_a_faster_way_once() {
+        let told = Cell::new(false);
+        assert!(!is_time_to_tell(SLOW_MS - 1, &told));
+        assert!(is_time_to_tell(SLOW_MS, &told));
+        assert!(!is_time_to_tell(2 * SLOW_MS, &told));
+        // Each line of it fits a terminal of 140 columns.
+        assert!(FASTER.lines().all(|line| line.len() <= 140), "{FASTER}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The vault's key: from a file, or from the operating system. It is never printed.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use datapath::image::not_a_file;
@@ -17,7 +17,7 @@ pub fn read(path: &Path) -> Result<[u8; 32], Failure> {
     let failed = |error: std::io::Error| {
         let text = format!("cannot read the vault's key {shown}: {error}");
         match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::Input(text),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename => Failure::Input(text),
             _ => Failure::Machine(text),
         }
     };

@@ -75,7 +75,11 @@ impl DirectoryError {
     /// Whether another input helps; else the machine failed.
     #[must_use]
     pub fn is_input(&self) -> bool {
-        !matches!(self, DirectoryError::Machine { .. })
+        match self {
+            // A name that no file system takes.
+            DirectoryError::Machine { source, .. } => source.kind() == io::ErrorKind::InvalidFilename,
+            _ => true,
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
+use datapath::image::not_a_file;
+
 use crate::diagnose::Blame;
 use crate::units::show_size;
 
@@ -66,13 +68,9 @@ impl Unread {
 pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, Unread> {
     // Asked before it is opened: whoever opens a pipe waits for its other end.
     let meta = std::fs::metadata(path).map_err(|error| Unread::failed(&error))?;
-    if meta.is_dir() {
-        return Err(Unread::input("it is a folder"));
-    }
     if !meta.is_file() {
-        return Err(Unread::input(
-            "it is a pipe or a device, not a regular file, and may have no end",
-        ));
+        let what = not_a_file(&meta).unwrap_or("a block device");
+        return Err(Unread::input(format!("it is {what}, not a regular file")));
     }
     let too_large = || Unread::input(format!("it has more than {}, the most that is read", show_size(max)));
     if meta.len() > max {
@@ -145,7 +143,10 @@ mod tests {
         assert_eq!(larger.blame, Blame::Input);
         assert_eq!(larger.why, "it has more than 99 B, the most that is read");
         assert!(read(&folder.path().join("none"), 1).unwrap_err().missing);
-        assert_eq!(read(folder.path(), 1).unwrap_err().why, "it is a folder");
+        assert_eq!(
+            read(folder.path(), 1).unwrap_err().why,
+            "it is a folder, not a regular file"
+        );
         let below = read(&path.join("below-a-file"), 1).unwrap_err();
         assert_eq!(below.blame, Blame::Input);
         let long = read(&folder.path().join("n".repeat(3_000)), 1).unwrap_err();

@@ -137,7 +137,7 @@ pub static POLICY: Section = Section {
             "retention",
             "duration, up to 72 h",
             "24 h",
-            "how long recovery points are kept",
+            "how long recovery points are kept: all of the newest 2 hours, then one an hour; with more than a day one in 2 hours",
         ),
         key(
             "crash_consistent_every",
