@@ -32,21 +32,27 @@ Examples:
   firedrill run scenarios/one-disk.toml --disk vm1.os=my-disk.vmdk --out runs/mine
           a disk of yours there and back; the recovered one is runs/mine/disks/vm1-os.vhd
   firedrill run my.toml --set link.internet.rate=\"20 Mbit/s\" --set policy.retention=\"48 h\"
-          what if: any key of the file, by its path; in lists of tables by name (vm.web.boot) or number (step.3.wait)
+          what if: any key of the file, by its path;
+          in lists of tables by name (vm.web.boot) or number (step.3.wait)
   firedrill run my.toml --content extent --seed 2 --format json
           the same plan at another grain, with another seed, for a program to read
 
 Which grain:
-  real       bytes: to see disks come back whole, and to carry images of your own; some minutes for a few GB of writes
-  extent     the same protocol on versions of 4 KiB extents: nearly the same times and sizes, a fraction of the time
-  aggregate  sizes of changes alone: for fleets and for days
+  real       bytes: to see disks come back whole, and to carry images of your own;
+             some minutes for a few GB of writes
+  extent     the same protocol on versions of 4 KiB extents: nearly the same times and sizes,
+             in a fraction of the time
+  aggregate  sizes of changes alone: for fleets, and for days
 
-What a run leaves in its folder: report.html for a browser, record.json for a program, events.jsonl, and disks/ where [output] asks for
-them. What is read is bounded: 4 MiB of scenario, 512 MiB of a recording (unpacked, where it is gzip or zstd), 10,000 machines with
-40,000 disks. scenarios/README.md explains every key of a scenario.
+What a run leaves in its folder: report.html for a browser, record.json for a program,
+events.jsonl, and disks/ where [output] asks for them.
 
-Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong, or nothing was tested; 3 the machine failed; 4 an invariant failed,
-which is our fault; 130 interrupted.";
+What is read is bounded: 4 MiB of scenario, 512 MiB of a recording (unpacked, where it is
+gzip or zstd), 10,000 machines with 40,000 disks.
+scenarios/README.md explains every key of a scenario.
+
+Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong, or nothing was tested;
+3 the machine failed; 4 an invariant failed, which is our fault; 130 interrupted.";
 
 /// `firedrill run`.
 #[derive(Debug, Args)]
