@@ -29,7 +29,14 @@ fn the_journey_passes_and_says_what_it_checked() {
         );
     }
     assert!(run["simulated_seconds"].as_f64().expect("seconds") <= 7200.0);
-    for file in ["record.json", "events.jsonl", "report.html"] {
+    for file in [
+        "record.json",
+        "events.jsonl",
+        "points.csv",
+        "rpo.csv",
+        "backlog.csv",
+        "report.html",
+    ] {
         assert!(out.path().join("run").join(file).exists(), "{file}");
     }
 }
@@ -93,7 +100,7 @@ fn a_modelled_run_has_the_same_points_and_sizes_and_times_within_two_per_cent() 
             within(&format!("lost {figure} of {vm}"), lost(&real), lost(&extent), floor);
         }
     }
-    let stories = |name: &str| stories(&out.path().join(name).join("record.json"));
+    let stories = |name: &str| stories(&out.path().join(name));
     let (real, extent) = (stories("real"), stories("extent"));
     assert_eq!(real.len(), 3);
     for (real, extent) in real.iter().zip(&extent) {
@@ -112,19 +119,20 @@ struct Story {
     states: Vec<String>,
 }
 
-/// The stories of a record's machines.
-fn stories(record: &std::path::Path) -> Vec<Story> {
-    let text = std::fs::read_to_string(record).expect("record");
+/// The stories of a run's machines.
+fn stories(run: &std::path::Path) -> Vec<Story> {
+    let text = std::fs::read_to_string(run.join("record.json")).expect("record");
     let record: Value = serde_json::from_str(&text).expect("JSON");
+    let points = std::fs::read_to_string(run.join("points.csv")).expect("points");
+    let points: Vec<Vec<&str>> = points.lines().map(|line| line.split(',').collect()).collect();
+    let (columns, points) = points.split_first().expect("columns");
+    let column = |name: &str| columns.iter().position(|column| *column == name).expect(name);
+    let [of, protection, number, consistency] = ["vm", "protection", "point", "consistency"].map(column);
     let vms = record["result"]["vms"].as_array().expect("machines").iter();
     vms.map(|vm| {
-        let points = vm["points"].as_array().expect("points").iter().map(|point| {
-            let number = |key: &str| point[key].as_u64().expect("a number");
-            (
-                number("protection"),
-                number("point"),
-                point["consistency"].as_str().expect("a word").to_owned(),
-            )
+        let points = points.iter().filter(|point| vm["name"] == point[of]).map(|point| {
+            let figure = |column: usize| point[column].parse().expect("a number");
+            (figure(protection), figure(number), point[consistency].to_owned())
         });
         let states = vm["states"].as_array().expect("states").iter();
         Story {

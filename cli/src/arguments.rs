@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use datapath::Grain;
+use reports::events::Wanted;
 use sim::spec::NetworkKind;
 
 /// Rehearse a disaster recovery before the disaster.
@@ -83,7 +84,10 @@ pub struct RunArguments {
     /// Replace a completed run, or write into a folder that holds other files
     #[arg(long)]
     pub force: bool,
-    /// Write every frame into the event log too
+    /// Whether to write the event log
+    #[arg(long, value_enum, default_value_t = Events::Auto)]
+    pub events: Events,
+    /// Write every frame into the event log too, and the log however large it is
     #[arg(long)]
     pub trace: bool,
     /// The run directory [default: runs/NAME-seedN]
@@ -151,6 +155,37 @@ impl Content {
             Content::Real => "real",
             Content::Extent => "extent",
             Content::Aggregate => "aggregate",
+        }
+    }
+}
+
+/// When the event log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Events {
+    /// However large it is
+    Always,
+    /// All of it where it is small; of a large one the first and the last events, if something does not hold
+    Auto,
+    /// Not at all
+    Never,
+}
+
+impl Events {
+    /// As the reports call it. Who asks for frames asks for the log.
+    pub fn wanted(self, trace: bool) -> Wanted {
+        match self {
+            Events::Never => Wanted::Never,
+            Events::Auto if !trace => Wanted::WhereFound,
+            Events::Auto | Events::Always => Wanted::Always,
+        }
+    }
+
+    /// As the command line does.
+    pub fn word(self) -> &'static str {
+        match self {
+            Events::Always => "always",
+            Events::Auto => "auto",
+            Events::Never => "never",
         }
     }
 }

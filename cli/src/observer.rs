@@ -11,7 +11,7 @@ use datapath::segment::SegmentKind;
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime};
 use reports::account::DiskFile;
-use reports::events::{EventWriter, PLAIN_BYTES_MAX};
+use reports::events::EventWriter;
 use reports::named::hex;
 use reports::names::Names;
 use reports::run_directory::{DISKS, RunDirectory};
@@ -41,8 +41,8 @@ pub struct Watcher<'a> {
 pub struct Seen {
     /// Lines of the event log.
     pub events: u64,
-    /// Its file, relative to the run directory.
-    pub events_file: PathBuf,
+    /// Its file, relative to the run directory; none where none was wanted.
+    pub events_file: Option<PathBuf>,
     /// Sum of what segments took at the target.
     pub stored_bytes: u64,
     /// Images written.
@@ -50,16 +50,16 @@ pub struct Seen {
 }
 
 impl<'a> Watcher<'a> {
-    /// Begins the event log.
+    /// Nothing seen yet.
     pub fn new(
         names: &'a Names,
         directory: &'a RunDirectory,
+        events: EventWriter,
         grain: Grain,
         output: Output,
         interrupts: Interrupts,
-    ) -> Result<Watcher<'a>, Failure> {
-        let events = EventWriter::create(directory.path(), PLAIN_BYTES_MAX).map_err(|e| cannot_log(directory, &e))?;
-        Ok(Watcher {
+    ) -> Watcher<'a> {
+        Watcher {
             names,
             directory,
             events,
@@ -70,19 +70,20 @@ impl<'a> Watcher<'a> {
             stored_bytes: 0,
             disk_files: Vec::new(),
             failure: None,
-        })
+        }
     }
 
-    /// Ends the event log.
-    pub fn finish(self) -> Result<Seen, Failure> {
+    /// Ends the event log of a run in which something was found, or nothing.
+    pub fn finish(self, found: bool) -> Result<Seen, Failure> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
         let lines = self.events.lines();
-        let file = self.events.finish().map_err(|e| cannot_log(self.directory, &e))?;
+        let file = self.events.finish(self.names, found);
+        let file = file.map_err(|e| cannot_log(self.directory, &e))?;
         Ok(Seen {
             events: lines,
-            events_file: file.file_name().map(PathBuf::from).unwrap_or(file),
+            events_file: file.as_deref().and_then(Path::file_name).map(PathBuf::from),
             stored_bytes: self.stored_bytes,
             disk_files: self.disk_files,
         })
@@ -135,7 +136,8 @@ impl<'a> Watcher<'a> {
     }
 }
 
-fn cannot_log(directory: &RunDirectory, error: &std::io::Error) -> Failure {
+/// The event log cannot be written.
+pub fn cannot_log(directory: &RunDirectory, error: &std::io::Error) -> Failure {
     Failure::Machine(format!(
         "cannot write the event log in {}: {error}",
         directory.path().display()

@@ -1,6 +1,6 @@
 //! The command that repeats a run, as it can be pasted into a shell.
 
-use crate::arguments::RunArguments;
+use crate::arguments::{Events, RunArguments};
 
 /// The command. Where the output goes is left out: a repetition has a folder of its own.
 pub fn command(arguments: &RunArguments) -> String {
@@ -15,6 +15,9 @@ pub fn command(arguments: &RunArguments) -> String {
     ];
     if let Some(content) = arguments.content {
         words.extend(["--content".to_owned(), content.word().to_owned()]);
+    }
+    if arguments.events != Events::Auto {
+        words.extend(["--events".to_owned(), arguments.events.word().to_owned()]);
     }
     for (flag, pairs) in [("--disk", &arguments.disk), ("--set", &arguments.set)] {
         for (left, right) in pairs {

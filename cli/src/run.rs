@@ -9,6 +9,7 @@ use std::sync::Arc;
 use datapath::Grain;
 use datapath::image::{Source, Watched};
 use reports::account::{Account, RpoThreshold, Verdict};
+use reports::events::EventWriter;
 use reports::names::{Names, StepName};
 use reports::run_directory::{REPORT, RunDirectory};
 use scenarios::build::Plan;
@@ -18,7 +19,7 @@ use sim::spec::{RunOptions, VolumeStart, WorldSpec};
 use crate::arguments::{Format, RunArguments};
 use crate::failure::{EXPECTATION, Failure, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
-use crate::observer::Watcher;
+use crate::observer::{Watcher, cannot_log};
 use crate::reading::Reading;
 use crate::{output, repeat, vault_key};
 
@@ -70,7 +71,16 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
             replaced.display()
         );
     }
-    let mut watcher = Watcher::new(&names, &directory, grain, built.plan.output.clone(), interrupts.clone())?;
+    let events = EventWriter::create(directory.path(), arguments.events.wanted(arguments.trace))
+        .map_err(|error| cannot_log(&directory, &error))?;
+    let mut watcher = Watcher::new(
+        &names,
+        &directory,
+        events,
+        grain,
+        built.plan.output.clone(),
+        interrupts.clone(),
+    );
     let options = run_options(arguments, &built.plan, &directory);
     let drill = scenarios::drill::run(built, &options, &mut watcher);
     watcher.progress.end();
@@ -79,13 +89,16 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     // What an image that changed led to is not its own reason.
     unchanged(&images)?;
     // What failed here ended the run, so it is the reason to give.
-    let seen = watcher.finish()?;
+    let passed = drill
+        .as_ref()
+        .is_ok_and(|drill| Verdict::of(&drill.result) == Verdict::Pass);
+    let seen = watcher.finish(!passed)?;
     let drill = drill.map_err(|error| Failure::Machine(error.to_string()))?;
     if drill.ended.why == Why::Interrupted {
         return Err(Failure::Interrupted);
     }
 
-    let account = Account {
+    let mut account = Account {
         scenario: drill.plan.scenario.clone(),
         description: drill.plan.description.clone(),
         command: repeat::command(arguments),
@@ -106,11 +119,12 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         names: names.clone(),
         disk_files: seen.disk_files,
         directory: directory.path().to_owned(),
+        tables: Vec::new(),
         events_file: seen.events_file,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     images_hold_what_was_judged(&account)?;
-    write(&directory, &account)?;
+    write(&directory, &mut account)?;
     print(&account, arguments.format)?;
     Ok(match account.verdict() {
         Verdict::Pass => PASS,
@@ -119,8 +133,9 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     })
 }
 
-/// Writes the page, and the record last.
-fn write(directory: &RunDirectory, account: &Account) -> Result<(), Failure> {
+/// Writes the tables and the page, and the record last.
+fn write(directory: &RunDirectory, account: &mut Account) -> Result<(), Failure> {
+    account.tables = reports::tables::write(directory, account)?;
     directory.write(REPORT, reports::html::html(account).as_bytes())?;
     let record = reports::json::record(account)
         .map_err(|error| Failure::Machine(format!("cannot write the record: {error}")))?;

@@ -10,6 +10,7 @@ use sim::metrics::{AlertResult, FindingClass, RunResult, VmResult, milliseconds}
 use sim::spec::NetworkKind;
 
 use crate::names::{Names, StepName};
+use crate::run_directory::RECORD;
 
 /// Whether all held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -148,8 +149,10 @@ pub struct Account {
     pub disk_files: Vec<DiskFile>,
     /// Where it is written.
     pub directory: PathBuf,
-    /// The file of events, relative to it.
-    pub events_file: PathBuf,
+    /// Tables ([`crate::tables`]), relative to it.
+    pub tables: Vec<PathBuf>,
+    /// The file of events, relative to it; none where none was wanted.
+    pub events_file: Option<PathBuf>,
     /// The version of firedrill.
     pub version: String,
 }
@@ -247,6 +250,15 @@ impl Account {
         let mut groups: Vec<StepGroup> = groups.into_iter().map(|(_, group)| group).collect();
         groups.sort_by_key(|group| group.started);
         groups
+    }
+
+    /// What the run directory holds beside the page and the disks, the record first.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        let named = self.tables.iter().chain(&self.events_file);
+        let mut files = vec![RECORD.to_owned()];
+        files.extend(named.map(|file| file.display().to_string()));
+        files
     }
 
     /// The image of a recovered disk, where it was written. A later recovery of the same kind replaces it.

@@ -164,7 +164,7 @@ fn certificate(out: &mut String, account: &Account) {
 }
 
 fn files(account: &Account) -> String {
-    let mut files = vec!["record.json".to_owned(), account.events_file.display().to_string()];
+    let mut files = account.files();
     files.extend(account.disk_files.iter().map(|file| file.file.display().to_string()));
     words::list(&files, 20)
 }

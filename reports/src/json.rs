@@ -1,4 +1,5 @@
-//! A run as one JSON object: what `--format json` prints, and, with the whole result behind it, `record.json`.
+//! A run as one JSON object: what `--format json` prints, and, with the whole result behind it, `record.json`. The long lists of the
+//! result are tables of their own ([`crate::tables`]).
 //!
 //! Durations are seconds with milliseconds; a figure that a machine does not have is null.
 
@@ -12,7 +13,7 @@ use crate::named::hex;
 use crate::names::StepName;
 
 /// The version of the record's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The object that `--format json` prints.
 #[must_use]
@@ -196,6 +197,10 @@ mod tests {
         let record: Value = serde_json::from_slice(&record(&account).unwrap()).unwrap();
         assert_eq!(record["verdict"], "fail");
         let result: sim::metrics::RunResult = serde_json::from_value(record["result"].clone()).unwrap();
-        assert_eq!(result, account.result);
+        let mut whole = account.result.clone();
+        for vm in &mut whole.vms {
+            (vm.points, vm.rpo_series, vm.backlog) = (Vec::new(), Vec::new(), Vec::new());
+        }
+        assert_eq!(result, whole, "all but what is in the tables");
     }
 }

@@ -11,4 +11,5 @@ pub mod run_directory;
 pub mod summary;
 #[cfg(test)]
 mod synthetic;
+pub mod tables;
 pub mod words;

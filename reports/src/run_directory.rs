@@ -27,6 +27,31 @@ pub const EVENTS: &str = "events.jsonl";
 pub const EVENTS_COMPRESSED: &str = "events.jsonl.zst";
 /// The page.
 pub const REPORT: &str = "report.html";
+/// The recovery points.
+pub const POINTS: &str = "points.csv";
+/// The recovery points, compressed.
+pub const POINTS_COMPRESSED: &str = "points.csv.zst";
+/// RPO over time.
+pub const RPO: &str = "rpo.csv";
+/// RPO over time, compressed.
+pub const RPO_COMPRESSED: &str = "rpo.csv.zst";
+/// Backlog over time.
+pub const BACKLOG: &str = "backlog.csv";
+/// Backlog over time, compressed.
+pub const BACKLOG_COMPRESSED: &str = "backlog.csv.zst";
+/// All that a run may write beside its disks; the record first.
+const FILES: [&str; 10] = [
+    RECORD,
+    EVENTS,
+    EVENTS_COMPRESSED,
+    REPORT,
+    POINTS,
+    POINTS_COMPRESSED,
+    RPO,
+    RPO_COMPRESSED,
+    BACKLOG,
+    BACKLOG_COMPRESSED,
+];
 /// The folder of recovered disks.
 pub const DISKS: &str = "disks";
 
@@ -278,6 +303,15 @@ impl RunDirectory {
         Ok(path)
     }
 
+    /// The same, compressed as one zstd frame.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_compressed(&self, name: &str, content: &[u8], level: i32) -> Result<PathBuf, DirectoryError> {
+        let frame = zstd::bulk::compress(content, level).map_err(machine(&self.path.join(name)))?;
+        self.write(name, &frame)
+    }
+
     /// Writes the record, which completes the directory. All other files are to be there. What a run that this one replaces wrote is
     /// removed then; what somebody else put into its folder stays there.
     ///
@@ -346,7 +380,7 @@ fn move_aside(path: &Path, word: &str) -> Result<PathBuf, DirectoryError> {
 
 /// Removes what an earlier run wrote, the record first, and nothing else.
 fn clear(path: &Path, images: &[PathBuf]) -> Result<(), DirectoryError> {
-    for name in [RECORD, EVENTS, EVENTS_COMPRESSED, REPORT] {
+    for name in FILES {
         remove(&path.join(name))?;
     }
     images.iter().try_for_each(|image| remove(&path.join(image)))

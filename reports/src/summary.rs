@@ -62,11 +62,14 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     writeln!(out, "\nDigest  {}", hex(&account.digest))?;
     writeln!(out, "Repeat  {}", account.command)?;
     writeln!(out, "Files   {}", account.directory.display())?;
-    writeln!(
-        out,
-        "        report.html (open it in a browser), record.json, {}",
-        account.events_file.display()
-    )?;
+    let mut files = vec!["report.html (open it in a browser)".to_owned()];
+    files.extend(account.files());
+    for line in wrapped(&files.join(", "), WIDTH - 8) {
+        writeln!(out, "        {line}")?;
+    }
+    if account.events_file.is_none() {
+        writeln!(out, "        without the events, which --events always writes")?;
+    }
     for file in &account.disk_files {
         writeln!(out, "        {}", file.file.display())?;
         for line in wrapped(&image_sizes(file), WIDTH - 10) {

@@ -261,7 +261,8 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
             file_bytes: (64 << 20) + 512,
         }],
         directory: "runs/small-drill-seed7".into(),
-        events_file: "events.jsonl".into(),
+        tables: vec!["points.csv".into(), "rpo.csv".into(), "backlog.csv".into()],
+        events_file: Some("events.jsonl".into()),
         version: "0.1.0".into(),
     }
 }

@@ -30,13 +30,15 @@ pub fn firedrill(arguments: &[&str]) -> Output {
         .expect("the binary starts")
 }
 
-/// Runs a scenario into `out` and returns the exit code, the JSON object and what was said on stderr.
+/// Runs a scenario into `out`, with all of its events, and returns the exit code, the JSON object and what was said on stderr.
 pub fn run(scenario: &str, out: &Path, arguments: &[&str]) -> (i32, Value, String) {
     let mut all = vec![
         "run",
         scenario,
         "--format",
         "json",
+        "--events",
+        "always",
         "--out",
         out.to_str().expect("UTF-8"),
     ];

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{DISKS, EVENTS, EVENTS_COMPRESSED, MARKER, RECORD, REPORT};
+use super::{DISKS, FILES, MARKER};
 
 /// The first of the inputs that lies in a folder, by its own name or by what that leads to.
 pub(super) fn within<'a>(folder: &Path, inputs: &'a [PathBuf]) -> Option<&'a Path> {
@@ -19,9 +19,9 @@ pub(super) fn replaced<'a>(folder: &Path, inputs: &'a [PathBuf]) -> Option<&'a P
     let folder = fs::canonicalize(folder).ok()?;
     let ours = |place: &PathBuf| {
         place.strip_prefix(&folder).is_ok_and(|rest| {
-            let files = [MARKER, RECORD, EVENTS, EVENTS_COMPRESSED, REPORT];
+            let files = || std::iter::once(MARKER).chain(FILES);
             let beside = |file: &str| rest == Path::new(&format!(".{file}.partial"));
-            rest.starts_with(DISKS) || files.iter().any(|file| rest == Path::new(file) || beside(file))
+            rest.starts_with(DISKS) || files().any(|file| rest == Path::new(file) || beside(file))
         })
     };
     inputs

@@ -141,13 +141,15 @@ pub struct VmResult {
     pub rpo: Option<Percentiles>,
     /// True RPO, by simulated time. Differs from the reported one by the clock's skew.
     pub true_rpo: Option<Percentiles>,
-    /// RPO over time, in order; where stretches do not touch, it did not run.
+    /// RPO over time, in order; where stretches do not touch, it did not run. Not serialized: reports write it as a table.
+    #[serde(skip)]
     pub rpo_series: Vec<RpoStretch>,
     /// States and when they were reached.
     pub states: Vec<(SimTime, ItemState)>,
     /// Failovers of every kind.
     pub failovers: Vec<FailoverResult>,
-    /// Recovery points.
+    /// Recovery points. Not serialized: reports write them as a table.
+    #[serde(skip)]
     pub points: Vec<PointResult>,
     /// Copies of its disks.
     pub copies: Vec<CopyResult>,
@@ -157,7 +159,8 @@ pub struct VmResult {
     /// When copies of test failovers ran, and until when; none: to the end of the run.
     #[serde(default)]
     pub tests: Vec<(SimTime, Option<SimTime>)>,
-    /// Backlog over time, the three places together.
+    /// Backlog over time, the three places together. Not serialized: reports write it as a table.
+    #[serde(skip)]
     pub backlog: Vec<BacklogSample>,
     /// Writes acknowledged to the guest, all copies of the machine except tests.
     pub writes: u64,

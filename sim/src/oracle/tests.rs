@@ -943,9 +943,12 @@ fn findings_say_what_the_extent_holds_instead() {
 }
 
 #[test]
-fn a_result_survives_serialisation() {
-    let result = judge(&Story::journey(Grain::Extent));
+fn a_result_survives_serialisation_but_for_what_are_tables() {
+    let mut result = judge(&Story::journey(Grain::Extent));
     let bytes = postcard::to_allocvec(&result).unwrap();
+    for vm in &mut result.vms {
+        (vm.points, vm.rpo_series, vm.backlog) = (Vec::new(), Vec::new(), Vec::new());
+    }
     assert_eq!(postcard::from_bytes::<RunResult>(&bytes).unwrap(), result);
 }
 
