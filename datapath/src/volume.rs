@@ -65,6 +65,27 @@ impl Part for Piece {
     }
 }
 
+/// What a range of a volume held: what was written there, and the base where nothing was.
+pub struct Saved {
+    start: u64,
+    end: u64,
+    written: Vec<(u64, u64, Piece)>,
+}
+
+impl Saved {
+    /// The first extent.
+    #[must_use]
+    pub fn start(&self) -> Extent {
+        Extent(self.start)
+    }
+
+    /// How many extents.
+    #[must_use]
+    pub fn extents(&self) -> u64 {
+        self.end - self.start
+    }
+}
+
 /// A disk's content.
 #[derive(Clone)]
 pub struct Volume {
@@ -313,6 +334,32 @@ impl Volume {
             self.groups.insert(start, end, &piece);
         }
         Ok(())
+    }
+
+    /// What a range holds now, to be put back later. Nothing is read or copied.
+    ///
+    /// # Errors
+    /// Where the range is not on the disk.
+    pub fn save(&self, start: Extent, extents: u32) -> Result<Saved, VolumeError> {
+        let (start, end) = self.check(start, extents)?;
+        Ok(Saved {
+            start,
+            end,
+            written: self.written(start, end).collect(),
+        })
+    }
+
+    /// Puts back what a range held when it was saved, from the extent `from` on.
+    pub fn restore(&mut self, saved: &Saved, from: Extent) {
+        let from = from.0.max(saved.start);
+        if from >= saved.end {
+            return;
+        }
+        self.groups.cut(from, saved.end);
+        for (start, end, piece) in saved.written.iter().filter(|(_, end, _)| *end > from) {
+            let at = from.max(*start);
+            self.groups.insert(at, *end, &piece.part(at - start, end - at));
+        }
     }
 
     /// The next range at or after `from` that may hold something other than zeros (allocated in the image, or written), at most `max`

@@ -492,9 +492,7 @@ impl Engine {
         if let Err(error) = files.power_cut(&mut random) {
             self.note_failed(error.to_string());
         }
-        if let Err(error) = self.volumes.power_cut(machine, &mut random) {
-            self.note_failed(error.to_string());
-        }
+        self.volumes.power_cut(machine, &mut random);
         // What the machine had still to send is gone with it.
         let mut gone: Vec<Vec<(u32, Side)>> = self.spec.links.iter().map(|_| Vec::new()).collect();
         for (connection, side) in core.connections.of_machine(machine) {

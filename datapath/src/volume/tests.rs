@@ -88,6 +88,47 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn what_was_saved_is_put_back_from_any_extent_on(
+        writes in prop::collection::vec((100u64..140, 1u32..20, 0u8..200), 1..12),
+        from in 0u64..30,
+        with_base in any::<bool>(),
+    ) {
+        let store = PageStore::new(1 << 20);
+        let mut content = vec![0; 160 * 4096];
+        content[110 * 4096..120 * 4096].fill(0xEE);
+        let base = Base(content, vec![(110 * 4096, 10 * 4096)]);
+        let mut volume = match with_base {
+            true => Volume::from_image(&store, Grain::Real, Arc::new(base), Class(0)).expect("readable"),
+            false => Volume::new(&store, Grain::Real, 160 * 4096),
+        };
+        let whole = |volume: &Volume| {
+            let mut bytes = Vec::new();
+            volume.read_to(Extent(0), 160, &mut bytes).expect("read");
+            bytes
+        };
+        let mut undo = Vec::new();
+        for (start, extents, fill) in writes {
+            let saved = volume.save(Extent(start), extents).expect("on the disk");
+            undo.push((saved, whole(&volume)));
+            volume.write(&bytes_run(start, extents, fill)).expect("room");
+        }
+        // The last is put back in part, then all of them from the newest on.
+        let (saved, before) = undo.last().expect("one at least");
+        let mut expected = whole(&volume);
+        let begin = (saved.start().0 + from) as usize * 4096;
+        let end = (saved.start().0 + saved.extents()) as usize * 4096;
+        if begin < end {
+            expected[begin..end].copy_from_slice(&before[begin..end]);
+        }
+        volume.restore(saved, Extent(saved.start().0 + from));
+        prop_assert!(whole(&volume) == expected);
+        while let Some((saved, before)) = undo.pop() {
+            volume.restore(&saved, saved.start());
+            prop_assert!(whole(&volume) == before);
+        }
+    }
 }
 
 #[test]

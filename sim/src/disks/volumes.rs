@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use actors::ports::MachineId;
 use datapath::image::Generated;
-use datapath::volume::{PageStore, Volume, VolumeError};
+use datapath::volume::{PageStore, Saved, Volume, VolumeError};
 use datapath::{Extent, Grain, Run, WriteSeq};
 use rand::{Rng, RngExt};
 
@@ -23,7 +23,7 @@ pub const CACHE_BYTES: u64 = 64 << 20;
 
 struct Unflushed {
     /// What was there before.
-    before: Vec<Run>,
+    before: Saved,
     bytes: u64,
 }
 
@@ -208,16 +208,12 @@ impl Volumes {
     }
 
     /// A machine's power is cut: of each volume attached to it, unflushed writes are undone, all but a random prefix.
-    ///
-    /// # Errors
-    /// As [`Volume::write`].
-    pub fn power_cut(&self, machine: MachineId, random: &mut impl Rng) -> Result<(), VolumeError> {
+    pub fn power_cut(&self, machine: MachineId, random: &mut impl Rng) {
         for attached in self.volumes.borrow_mut().values_mut() {
             if attached.machine == Some(machine) {
-                attached.power_cut(random)?;
+                attached.power_cut(random);
             }
         }
-        Ok(())
     }
 }
 
@@ -226,7 +222,7 @@ impl Attached {
         if grain == Grain::Aggregate {
             return self.volume.write(run);
         }
-        let before = self.volume.read(run.start, run.extents)?;
+        let before = self.volume.save(run.start, run.extents)?;
         self.volume.write(run)?;
         let bytes = run.bytes();
         self.unflushed.push_back(Unflushed { before, bytes });
@@ -249,44 +245,35 @@ impl Attached {
         true
     }
 
-    fn power_cut(&mut self, random: &mut impl Rng) -> Result<(), VolumeError> {
+    fn power_cut(&mut self, random: &mut impl Rng) {
         if self.unflushed.is_empty() {
-            return Ok(());
+            return;
         }
         let kept = random.random_range(0..=self.unflushed.len());
         while self.unflushed.len() > kept + 1 {
             let lost = self.unflushed.pop_back().expect("more than the kept ones are left");
-            self.undo(&lost, 0)?;
+            self.undo(&lost, 0);
         }
         if self.unflushed.len() > kept {
             let torn = self.unflushed.pop_back().expect("one more than the kept ones is left");
-            let extents: u64 = torn.before.iter().map(|run| u64::from(run.extents)).sum();
+            let extents = torn.before.extents();
             let stands = if random.random_bool(0.5) {
                 random.random_range(0..extents)
             } else {
                 0
             };
-            self.undo(&torn, stands)?;
+            self.undo(&torn, stands);
         }
         self.settled += self.unflushed.len() as u64;
         self.unflushed.clear();
         self.unflushed_bytes = 0;
         self.flushing = self.settled;
         self.waiting_bytes = 0;
-        Ok(())
     }
 
     /// Puts back what was before a write, but for its first `stands` extents.
-    fn undo(&mut self, lost: &Unflushed, stands: u64) -> Result<(), VolumeError> {
-        let Some(first) = lost.before.first() else {
-            return Ok(());
-        };
-        let from = Extent(first.start.0 + stands);
-        for run in &lost.before {
-            if let Some(run) = run.slice(from, Extent(u64::MAX)) {
-                self.volume.write(&run)?;
-            }
-        }
-        Ok(())
+    fn undo(&mut self, lost: &Unflushed, stands: u64) {
+        let from = Extent(lost.before.start().0 + stands);
+        self.volume.restore(&lost.before, from);
     }
 }
