@@ -113,15 +113,10 @@ fn every_format_reads_as_the_disk_it_was_made_from() {
             .position(|(a, b)| a != b);
         assert_eq!(differs, None, "{name}: first byte that differs");
         let allocated: u64 = image::open(&path).unwrap().allocated().iter().map(|(_, len)| len).sum();
-        if !["flat", "fixed", "geometry", "metadata", "dynamic", "split-flat"]
-            .iter()
-            .any(|f| name.starts_with(f))
-        {
-            assert!(
-                allocated < sparse_at_most,
-                "{name}: {allocated} bytes count as allocated"
-            );
-        }
+        assert!(
+            allocated < sparse_at_most,
+            "{name}: {allocated} bytes count as allocated"
+        );
     }
     assert_eq!(read_all(&raw), content);
 }
@@ -154,7 +149,7 @@ fn what_is_not_allocated_reads_as_zeros_and_the_ranges_are_in_order() {
 }
 
 #[test]
-fn what_is_allocated_follows_from_the_content_and_not_from_the_files_holes() {
+fn what_is_allocated_follows_from_the_content_and_not_from_the_files_holes_or_format() {
     let folder = tempfile::tempdir().unwrap();
     let raw = make_raw(folder.path(), BYTES);
     let content = fs::read(&raw).unwrap();
@@ -174,6 +169,18 @@ fn what_is_allocated_follows_from_the_content_and_not_from_the_files_holes() {
     let used: u64 = of_dense.iter().map(|(_, len)| len).sum();
     assert!(used > 0 && used < content.len() as u64, "{used} of {}", content.len());
     assert_eq!(of_dense, allocated(&raw));
+    // Nor from the format, or from what was put aside for it beforehand.
+    for (name, options) in [
+        ("a.qcow2", &["-O", "qcow2"][..]),
+        ("metadata.qcow2", &["-O", "qcow2", "-o", "preallocation=metadata"]),
+        ("full.qcow2", &["-O", "qcow2", "-o", "preallocation=full"]),
+        ("sparse.vmdk", &["-O", "vmdk", "-o", "subformat=monolithicSparse"]),
+        ("flat.vmdk", &["-O", "vmdk", "-o", "subformat=monolithicFlat"]),
+        ("fixed.vhd", &["-O", "vpc", "-o", "subformat=fixed,force_size=on"]),
+        ("dynamic.vhd", &["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
+    ] {
+        assert_eq!(of_dense, allocated(&convert(&raw, name, options)), "{name}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use imago::qcow2::Qcow2;
 use imago::{DenyImplicitOpenGate, FormatAccess, FormatDriverBuilder, Mapping};
 
 use super::mapped::{Decode, Place, Stretch, Stretches};
+use super::raw::{self, Part};
 use super::{ImageError, Input, Source, be, machine};
 
 /// Bits 9 to 55 of a table's entry: an offset in the file.
@@ -37,7 +38,7 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
     let access = FormatAccess::new(format);
 
     let bytes = access.size();
-    let mut stretches = Stretches::new(bytes);
+    let (mut plain, mut stretches) = (Vec::new(), Vec::new());
     let (mut at, mut told) = (0, 0);
     while at < bytes {
         // Only the tables are read, so this goes by the disk and not by what was read of the file.
@@ -52,9 +53,9 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
                 if end > input.len {
                     return Err(input.truncated("data of its disk", end));
                 }
-                stretches.push(at, len, Place::File { file: 0, offset });
+                Part { at, offset, len }.join(&mut plain);
             }
-            Mapping::Special { .. } => stretches.push(at, len, Place::Encoded { offset: at }),
+            Mapping::Special { .. } => stretches.push((at, len, Place::Encoded { offset: at })),
             Mapping::Zero { .. } => {}
             _ => break,
         }
@@ -63,8 +64,15 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
         }
         at += len;
     }
+    let used = raw::used(&input, &plain)?;
+    stretches.extend(used.iter().map(|part| (part.at, part.len, part.place(0))));
+    stretches.sort_unstable_by_key(|(at, ..)| *at);
+    let mut disk = Stretches::new(bytes);
+    for (at, len, place) in stretches {
+        disk.push(at, len, place);
+    }
     let decoder = Box::new(Clusters(access));
-    Ok(Arc::new(stretches.build(vec![input], Some(decoder))))
+    Ok(Arc::new(disk.build(vec![input], Some(decoder))))
 }
 
 /// Compressed clusters.

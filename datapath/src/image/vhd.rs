@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use super::mapped::{Place, Stretches};
-use super::{ImageError, Input, Source, be, raw};
+use super::mapped::Stretches;
+use super::raw::{self, Part};
+use super::{ImageError, Input, Source, be};
 use crate::units::SECTOR_BYTES;
 
 /// Bytes of a footer.
@@ -50,8 +51,13 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
                 return Err(input.truncated("the disk of the fixed VHD", bytes));
             }
             let mut stretches = Stretches::new(bytes);
-            for (at, end) in raw::data(&input, 0, bytes)? {
-                stretches.push(at, end - at, Place::File { file: 0, offset: at });
+            let whole = Part {
+                at: 0,
+                offset: 0,
+                len: bytes,
+            };
+            for part in raw::used(&input, &[whole])? {
+                stretches.push(part.at, part.len, part.place(0));
             }
             Ok(Arc::new(stretches.build(vec![input], None)))
         }
@@ -91,7 +97,7 @@ fn open_dynamic(input: Input, footer: &[u8], bytes: u64) -> Result<Arc<dyn Sourc
     let table = input.read(table_at, blocks * 4, "the block table")?;
     // One bit a sector, whole sectors of bitmap. The bits tell which sectors were written; the others hold zeros.
     let bitmap = (block / SECTOR_BYTES).div_ceil(8).next_multiple_of(SECTOR_BYTES);
-    let mut stretches = Stretches::new(bytes);
+    let mut parts = Vec::new();
     for (index, entry) in table.chunks_exact(4).enumerate() {
         let sector = be(entry, 0, 4);
         if sector == NO_BLOCK {
@@ -99,11 +105,15 @@ fn open_dynamic(input: Input, footer: &[u8], bytes: u64) -> Result<Arc<dyn Sourc
         }
         let at = index as u64 * block;
         let offset = sector * SECTOR_BYTES + bitmap;
-        let end = offset + block.min(bytes - at);
-        if end > input.len {
-            return Err(input.truncated("a block of the disk", end));
+        let len = block.min(bytes - at);
+        if offset + len > input.len {
+            return Err(input.truncated("a block of the disk", offset + len));
         }
-        stretches.push(at, block, Place::File { file: 0, offset });
+        Part { at, offset, len }.join(&mut parts);
+    }
+    let mut stretches = Stretches::new(bytes);
+    for part in raw::used(&input, &parts)? {
+        stretches.push(part.at, part.len, part.place(0));
     }
     Ok(Arc::new(stretches.build(vec![input], None)))
 }

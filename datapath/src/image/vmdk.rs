@@ -17,7 +17,8 @@ use descriptor::{Descriptor, Kind};
 use sparse::Sparse;
 
 use super::mapped::{Decode, Place, Stretch, Stretches};
-use super::{DISK_BYTES_MAX, ImageError, Input, Source, machine, raw};
+use super::raw::{self, Part};
+use super::{DISK_BYTES_MAX, ImageError, Input, Source, machine};
 use crate::units::SECTOR_BYTES;
 
 /// A descriptor is a page or two of text.
@@ -42,15 +43,12 @@ pub(super) fn open(input: Input) -> Result<Arc<dyn Source>, ImageError> {
                 if last > part.len {
                     return Err(part.truncated("a part of the disk", last));
                 }
-                let data = raw::data(&part, *offset, last)?;
-                let index = disk.add_file(part);
-                for (from, to) in data {
-                    let place = Place::File {
-                        file: index,
-                        offset: from,
-                    };
-                    disk.stretches.push(at + from - offset, to - from, place);
-                }
+                let place = Part {
+                    at,
+                    offset: *offset,
+                    len: extent.bytes,
+                };
+                disk.add_plain(part, &[place])?;
             }
             Kind::Sparse { file } => {
                 let part = input.beside(&beside(&input, file)?)?;
@@ -114,24 +112,42 @@ impl Parts {
 
     fn add_sparse(&mut self, part: Input, sparse: &Sparse, at: u64) -> Result<(), ImageError> {
         let grains = sparse.grains(&part)?;
+        let len_of = |from: u64| sparse.grain_bytes.min(sparse.bytes - from);
+        if !sparse.compressed {
+            let mut parts = Vec::new();
+            for (grain, offset) in grains {
+                let from = grain * sparse.grain_bytes;
+                let len = len_of(from);
+                let grain = Part {
+                    at: at + from,
+                    offset,
+                    len,
+                };
+                grain.join(&mut parts);
+            }
+            return self.add_plain(part, &parts);
+        }
         let copy = part.file.try_clone().map_err(|e| machine(&part.path, e))?;
         let index = self.add_file(part);
         for (grain, offset) in grains {
             let from = grain * sparse.grain_bytes;
-            let len = sparse.grain_bytes.min(sparse.bytes - from);
-            let place = if sparse.compressed {
-                self.grains.list.push(Grain { file: index, offset });
-                Place::Encoded {
-                    offset: self.grains.list.len() as u64 - 1,
-                }
-            } else {
-                Place::File { file: index, offset }
+            let place = Place::Encoded {
+                offset: self.grains.list.len() as u64,
             };
-            self.stretches.push(at + from, len, place);
+            self.grains.list.push(Grain { file: index, offset });
+            self.stretches.push(at + from, len_of(from), place);
         }
-        if sparse.compressed {
-            self.grains.files.insert(index, copy);
-            self.grains.grain_bytes_max = self.grains.grain_bytes_max.max(sparse.grain_bytes as usize);
+        self.grains.files.insert(index, copy);
+        self.grains.grain_bytes_max = self.grains.grain_bytes_max.max(sparse.grain_bytes as usize);
+        Ok(())
+    }
+
+    /// What stands in a file as it is.
+    fn add_plain(&mut self, part: Input, places: &[Part]) -> Result<(), ImageError> {
+        let used = raw::used(&part, places)?;
+        let index = self.add_file(part);
+        for part in used {
+            self.stretches.push(part.at, part.len, part.place(index));
         }
         Ok(())
     }
