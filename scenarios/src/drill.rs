@@ -57,13 +57,17 @@ pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> R
         oracle: Oracle::new(&world, options.grain, options.seed),
         observer,
     };
-    let ended = sim::run::run(world, options, &mut eyes)?;
-    let mut result = eyes.oracle.finish(ended.now);
-    for finding in &mut result.findings {
+    let named = |text: &str| {
         let machine = |machine: usize| plan.machines.get(machine).cloned();
-        finding.text = with_names(&finding.text, |disk| plan.disk_name(disk), machine);
-    }
+        with_names(text, |disk| plan.disk_name(disk), machine)
+    };
+    let ended = sim::run::run(world, options, &mut eyes);
+    let ended = ended.map_err(|RunError::Machine(why)| RunError::Machine(named(&why)))?;
+    let mut result = eyes.oracle.finish(ended.now);
     result.findings.extend(own_findings(&plan, &ended, &result));
+    for finding in &mut result.findings {
+        finding.text = named(&finding.text);
+    }
     let verdict = verdict(&ended, &result);
     Ok(Drill {
         result,

@@ -16,7 +16,7 @@ pub(crate) fn with_names(
         let inside = out.ends_with(|c: char| c.is_alphanumeric());
         let found = (!inside).then(|| {
             disk_at(rest)
-                .map(|(id, after)| (format!("disk {}", disk(id)), after))
+                .map(|(id, after)| (disk(id), after))
                 .or_else(|| machine_at(rest).and_then(|(number, after)| Some((machine(number)?, after))))
         });
         match found.flatten() {
@@ -33,10 +33,20 @@ pub(crate) fn with_names(
     out
 }
 
-/// `disk 1 of vm0`, and what follows it.
+/// `disk 1 of vm0`, `DiskId { vm: VmId(0), index: 1 }`, or the start of a volume's name, `vm0/disk1@source`; and what follows it.
 fn disk_at(text: &str) -> Option<(DiskId, &str)> {
-    let (index, rest) = number(text.strip_prefix("disk ")?)?;
-    let (vm, rest) = number(rest.strip_prefix(" of vm")?)?;
+    let forms = [
+        ("disk ", " of vm", "", true),
+        ("DiskId { vm: VmId(", "), index: ", " }", false),
+        ("vm", "/disk", "@", false),
+    ];
+    let (first, second, rest, index_first) = forms.into_iter().find_map(|(before, between, after, index_first)| {
+        let (first, rest) = number(text.strip_prefix(before)?)?;
+        let (second, rest) = number(rest.strip_prefix(between)?)?;
+        let kept = if after == "@" { rest } else { rest.strip_prefix(after)? };
+        rest.starts_with(after).then_some((first, second, kept, index_first))
+    })?;
+    let (vm, index) = if index_first { (second, first) } else { (first, second) };
     let disk = DiskId {
         vm: VmId(u32::try_from(vm).ok()?),
         index: u16::try_from(index).ok()?,
@@ -67,11 +77,15 @@ mod tests {
         for (text, expected) in [
             (
                 "point 3, disk 1 of vm0: 2 of 9 extents are wrong; disk 0 of vm1 was not shown",
-                "point 3, disk web.data: 2 of 9 extents are wrong; disk vm0.os was not shown",
+                "point 3, web.data: 2 of 9 extents are wrong; vm0.os was not shown",
             ),
             (
                 "Life { machine: MachineId(1), incarnation: 0 }",
                 "Life { machine: web, incarnation: 0 }",
+            ),
+            (
+                "volume vm0/disk1@source: [(DiskId { vm: VmId(0), index: 0 }, 512)], vm0/disk1/batch-1",
+                "volume web.data@source: [(web.os, 512)], vm0/disk1/batch-1",
             ),
             (
                 "a disk 1 of 2, MachineId(9), subdisk 1 of vm0, disk 5",
