@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use datapath::image::Source;
 use datapath::volume::Volume;
 use datapath::{DiskId, EXTENT_BYTES, SimTime};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -86,14 +88,17 @@ impl Progress {
         let (Some(bar), Some((first, _))) = (&self.bar, volumes.first()) else {
             return;
         };
-        let used: u64 = volumes
-            .iter()
-            .map(|(_, volume)| volume.used_extents() * EXTENT_BYTES)
-            .sum();
-        let after = format!(", {} used", reports::words::bytes(used));
+        let used = volumes.iter().map(|(_, volume)| volume.used_extents());
         let what = format!("comparing what the disks of {} hold", names.vm(first.vm));
-        let room = COLUMNS.saturating_sub(after.chars().count());
-        bar.set_message(format!("{}{after}", cut(&what, room)));
+        show_used(bar, &what, used.sum::<u64>() * EXTENT_BYTES);
+    }
+
+    /// Versions stand for what images hold: all of it is read before the run begins.
+    pub fn versions(&self, images: &[Arc<dyn Source>]) {
+        if let (Some(bar), false) = (&self.bar, images.is_empty()) {
+            let used = images.iter().flat_map(|image| image.allocated()).map(|(_, len)| *len);
+            show_used(bar, "reading what the images hold", used.sum());
+        }
     }
 
     /// Takes the line away.
@@ -124,6 +129,12 @@ pub fn line() -> Option<ProgressBar> {
         bar.enable_steady_tick(Duration::from_millis(200));
         bar
     })
+}
+
+fn show_used(bar: &ProgressBar, what: &str, used_bytes: u64) {
+    let after = format!(", {} used", reports::words::bytes(used_bytes));
+    let room = COLUMNS.saturating_sub(after.chars().count());
+    bar.set_message(format!("{}{after}", cut(what, room)));
 }
 
 /// Shows what is done, and how much of it.

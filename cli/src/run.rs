@@ -82,6 +82,9 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         interrupts.clone(),
     );
     let options = run_options(arguments, &built.plan, &directory);
+    if grain == Grain::Extent {
+        watcher.progress.versions(&images);
+    }
     let drill = scenarios::drill::run(built, &options, &mut watcher);
     watcher.progress.end();
     let wall_ms = watcher.progress.wall_ms();
