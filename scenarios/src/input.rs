@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use datapath::image::not_a_file;
+use datapath::image::{Stamp, not_a_file};
 
 use crate::diagnose::Blame;
 use crate::units::show_size;
@@ -76,14 +76,30 @@ pub fn read(path: &Path, max: u64) -> Result<Vec<u8>, Unread> {
     if meta.len() > max {
         return Err(too_large());
     }
+    let file = File::open(path).map_err(|error| Unread::failed(&error))?;
+    let stamp = Stamp::of(&file).map_err(|error| Unread::failed(&error))?;
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(max + 1).read_to_end(&mut bytes))
+    (&file)
+        .take(max + 1)
+        .read_to_end(&mut bytes)
         .map_err(|error| Unread::failed(&error))?;
     if bytes.len() as u64 > max {
         return Err(too_large());
     }
+    unchanged(&stamp, &file, path)?;
     Ok(bytes)
+}
+
+/// What was read of a file that changed meanwhile is the content of no moment.
+fn unchanged(stamp: &Stamp, file: &File, path: &Path) -> Result<(), Unread> {
+    match stamp.changed(file, path) {
+        Some(what) => Err(Unread {
+            blame: Blame::Machine,
+            why: format!("it changed while it was read: {what}"),
+            missing: false,
+        }),
+        None => Ok(()),
+    }
 }
 
 /// More characters than this of a line, and of what is said beside it, are not shown.
@@ -151,6 +167,20 @@ mod tests {
         assert_eq!(below.blame, Blame::Input);
         let long = read(&folder.path().join("n".repeat(3_000)), 1).unwrap_err();
         assert_eq!(long.blame, Blame::Input);
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_no_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recording.csv");
+        std::fs::write(&path, "a line").unwrap();
+        let file = File::open(&path).unwrap();
+        let stamp = Stamp::of(&file).unwrap();
+        unchanged(&stamp, &file, &path).unwrap();
+        std::fs::write(&path, "a line and another").unwrap();
+        let refused = unchanged(&stamp, &file, &path).unwrap_err();
+        assert_eq!(refused.blame, Blame::Machine);
+        assert!(refused.why.contains("changed while it was read"), "{refused:?}");
     }
 
     #[cfg(unix)]
