@@ -7,12 +7,14 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 17] = [
+const REGRESSIONS: [(&str, &[u64]); 21] = [
     ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
+    ("cache-too-small", &[1]),
     ("chaos-003", &[3]),
     ("chaos-005", &[5, 1, 2]),
+    ("chaos-024", &[24]),
     ("chaos-032", &[32, 1, 2]),
     ("chaos-043", &[43]),
     ("disable-and-enable", &[1]),
@@ -21,7 +23,9 @@ const REGRESSIONS: [(&str, &[u64]); 17] = [
     ("flush-storm", &[1]),
     ("gateway-power", &[1, 2, 3]),
     ("idle-guest", &[1]),
+    ("lost-pieces", &[1]),
     ("master-target-power", &[1, 2, 3]),
+    ("notice-again", &[1]),
     ("site-power-cycle", &[1]),
     ("torn-batch", &[1, 2]),
     ("two-disks-power-cut", &[1, 2, 4, 5, 6]),

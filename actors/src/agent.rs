@@ -316,6 +316,7 @@ impl Agent {
         let notice = Notice::ResynchronizationNeeded {
             vm: self.spec.vm.vm,
             protection: saved.protection.protection,
+            copy: saved.copy,
             why: why.clone(),
         };
         if let Some(cs) = self.cs.as_ref().filter(|_| self.registered) {
@@ -445,8 +446,8 @@ impl Agent {
 
     fn command(&mut self, id: u64, command: Command) {
         match command {
-            Command::Protect(protection) => {
-                let result = self.protect(protection);
+            Command::Protect { protection, copy } => {
+                let result = self.protect(protection, copy);
                 self.reply(id, result);
             }
             Command::Unprotect { vm, protection } => {
@@ -471,32 +472,44 @@ impl Agent {
         }
     }
 
-    fn protect(&mut self, protection: Protection) -> Result<Reply, String> {
+    fn protect(&mut self, protection: Protection, copy: u32) -> Result<Reply, String> {
         let Some(life) = self.up.as_ref().map(|up| up.life) else {
             return Err("the machine is not up".to_owned());
         };
         let number = protection.protection;
-        if let Some(running) = &self.replication
-            && running.saved.protection.protection == number
-        {
-            if running.saved.protection.process_server != protection.process_server {
-                self.with(|replication| replication.move_to(protection));
+        let of_it = |saved: &&mut SavedReplication| saved.protection.protection == number && saved.copy >= copy;
+        if let Some(saved) = self.saved.replication.as_mut().filter(of_it) {
+            // What was ordered is under way or done already; perhaps through another process server from now on.
+            if saved.protection.process_server != protection.process_server {
+                if self.replication.is_some() {
+                    self.with(|replication| replication.move_to(protection));
+                } else {
+                    saved.protection = Arc::new(protection);
+                    self.save();
+                }
             }
             return Ok(Reply::Done);
         }
         let old = self.saved.replication.take();
         let saved = match old {
-            Some(old) if old.protection.protection == number => SavedReplication {
-                // A resynchronization: batches and points are counted on, the disks are compared anew.
-                protection: Arc::new(Protection {
-                    copy: CopyMode::Checksums,
-                    ..protection
-                }),
-                copy: old.copy + 1,
-                copied: false,
-                clean: false,
-                ..old
-            },
+            Some(mut old) if old.protection.protection == number => {
+                if old.protection.process_server != protection.process_server {
+                    // What was cut and not acknowledged may have arrived there all the same: its numbers are not used again.
+                    old.cached = old.last_cut();
+                    old.cuts.clear();
+                }
+                SavedReplication {
+                    // A resynchronization: batches and points are counted on, the disks are compared anew.
+                    protection: Arc::new(Protection {
+                        copy: CopyMode::Checksums,
+                        ..protection
+                    }),
+                    copy,
+                    copied: false,
+                    clean: false,
+                    ..old
+                }
+            }
             Some(old) if old.protection.protection > number => {
                 self.saved.replication = Some(old);
                 return Err("the machine has a later protection".to_owned());

@@ -438,7 +438,7 @@ impl ConfigurationServer {
 /// Which component of a machine a command is for.
 fn component_of(command: &Command) -> Component {
     match command {
-        Command::Protect(_) | Command::Unprotect { .. } | Command::ShutdownAndDrain { .. } => {
+        Command::Protect { .. } | Command::Unprotect { .. } | Command::ShutdownAndDrain { .. } => {
             Component::MobilityService
         }
         Command::Receive { .. } | Command::Fence { .. } | Command::Finish { .. } | Command::Release { .. } => {

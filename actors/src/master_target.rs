@@ -18,7 +18,7 @@ use datapath::{DiskId, VmId};
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::start::actor;
@@ -302,13 +302,21 @@ impl MasterTarget {
             }
             Body::ChecksumAsk {
                 disk,
+                copy,
                 first_chunk,
                 count,
                 after,
             } => {
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(disk, first_chunk, count, after);
+                    keeper.checksums(ChecksumAsk {
+                        disk,
+                        copy,
+                        first_chunk,
+                        count,
+                        after,
+                    });
+                    self.attend(disk.vm);
                 }
             }
             Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
@@ -380,9 +388,15 @@ impl MasterTarget {
 
     fn on_keeper_event(&mut self, vm: VmId, protection: u32, event: KeeperEvent) {
         match event {
-            KeeperEvent::CopiesApplied => self.notify(Notice::CopyComplete { vm, protection }),
+            KeeperEvent::CopiesApplied { copy } => self.notify(Notice::CopyComplete { vm, protection, copy }),
             KeeperEvent::PointProcessed(mark) => self.notify(Notice::PointProcessed { vm, protection, mark }),
             KeeperEvent::Refused(_) => {}
+            KeeperEvent::CopyNeeded { copy, why } => self.notify(Notice::ResynchronizationNeeded {
+                vm,
+                protection,
+                copy,
+                why,
+            }),
             // Once a checkpoint does without them.
             KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
@@ -395,6 +409,7 @@ impl MasterTarget {
             }
             KeeperEvent::Checksums {
                 disk,
+                copy,
                 first_chunk,
                 sums,
                 position,
@@ -403,6 +418,7 @@ impl MasterTarget {
                 if let Some(asker) = self.askers.get(&disk) {
                     let body = Body::Checksums {
                         disk,
+                        copy,
                         first_chunk,
                         sums,
                         position,

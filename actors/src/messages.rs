@@ -476,6 +476,8 @@ pub enum Body {
     ChecksumAsk {
         /// The disk.
         disk: DiskId,
+        /// The copy that it is for.
+        copy: u32,
         /// The first chunk.
         first_chunk: u64,
         /// How many.
@@ -488,6 +490,8 @@ pub enum Body {
     Checksums {
         /// The disk.
         disk: DiskId,
+        /// The copy that they were asked for.
+        copy: u32,
         /// The first chunk.
         first_chunk: u64,
         /// The checksums.
@@ -841,8 +845,13 @@ pub enum Command {
         /// The protection.
         protection: u32,
     },
-    /// To an agent: start to replicate.
-    Protect(Protection),
+    /// To an agent: replicate, with the copy of that number or a later one.
+    Protect {
+        /// The protection.
+        protection: Protection,
+        /// The copy: the initial one is 1, each resynchronization one more. An agent that has begun it already goes on.
+        copy: u32,
+    },
     /// To an agent: stop.
     Unprotect {
         /// The machine.
@@ -940,12 +949,14 @@ pub enum Notice {
         /// Machine, VM, disks.
         machines: Vec<FoundMachine>,
     },
-    /// An agent stopped uncleanly, or its journal is full: only a resynchronization brings it back.
+    /// An agent stopped uncleanly, its journal is full, or what it sent was lost on the way: only a resynchronization brings it back.
     ResynchronizationNeeded {
         /// The machine.
         vm: VmId,
         /// The protection.
         protection: u32,
+        /// The copy that it needs another one after: where a later one was ordered already, this is old news.
+        copy: u32,
         /// Why.
         why: String,
     },
@@ -955,6 +966,8 @@ pub enum Notice {
         vm: VmId,
         /// The protection.
         protection: u32,
+        /// The number of the copies.
+        copy: u32,
     },
     /// A master target has processed a recovery point.
     PointProcessed {

@@ -268,7 +268,9 @@ impl ProcessServer {
 
     fn serve(&mut self, protection: Protection) {
         let vm = protection.vm;
-        if self.streams.get(&vm).is_some_and(|s| s.protection == protection) {
+        if let Some(stream) = self.streams.get_mut(&vm).filter(|s| s.protection == protection) {
+            // One that was to be handed over, and stays.
+            stream.handing_over = None;
             return;
         }
         let same = self
@@ -281,6 +283,7 @@ impl ProcessServer {
             self.streams.insert(vm, stream);
         } else if let Some(stream) = self.streams.get_mut(&vm) {
             stream.protection = protection.clone();
+            stream.handing_over = None;
         }
         let saved = postcard::to_stdvec(&protection).expect("a protection always encodes");
         // The served protections are a small database: durable at once.

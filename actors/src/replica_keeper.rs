@@ -13,6 +13,7 @@
 //! Pruning removes points, folds what lies below the oldest into the base, and merges batches between kept points (`merging`).
 //! An owner that can lose its power keeps checkpoints (`saving`).
 
+mod holes;
 mod merging;
 mod opening;
 mod points;
@@ -53,11 +54,21 @@ const AT_A_TIME: usize = 16;
 /// What came of something.
 pub enum KeeperEvent {
     /// All copies under way are applied.
-    CopiesApplied,
+    CopiesApplied {
+        /// Their number.
+        copy: u32,
+    },
     /// A recovery point can be used.
     PointProcessed(Mark),
     /// A stored segment is not as it was sealed.
     Refused(SegmentRefused),
+    /// Something that was acknowledged never comes: only a copy after the one of that number brings what it held.
+    CopyNeeded {
+        /// The newest copy that the keeper knows of.
+        copy: u32,
+        /// Why.
+        why: String,
+    },
     /// These segments are not needed any more.
     Drop {
         /// Their headers.
@@ -83,6 +94,8 @@ pub enum KeeperEvent {
     Checksums {
         /// The disk.
         disk: DiskId,
+        /// The copy that they were asked for.
+        copy: u32,
         /// The first chunk.
         first_chunk: u64,
         /// The checksums.
@@ -92,6 +105,21 @@ pub enum KeeperEvent {
         /// In the aggregate grain, in place of checksums: which writes the disk holds.
         lineage: Option<Lineage>,
     },
+}
+
+/// A question for checksums of chunks of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChecksumAsk {
+    /// The disk.
+    pub disk: DiskId,
+    /// The copy that it is for.
+    pub copy: u32,
+    /// The first chunk.
+    pub first_chunk: u64,
+    /// How many.
+    pub count: u32,
+    /// The batch that the answer has to show: the last that was acknowledged when the copy began.
+    pub after: u64,
 }
 
 /// Why a segment is wanted.
@@ -117,8 +145,10 @@ struct Copy {
     applied: BTreeSet<u32>,
     end: Option<(u32, WriteSeq)>,
     ended: bool,
-    /// Why a piece of it was refused: the copy cannot end then.
+    /// Why it cannot end: a piece of it was refused, or is missing.
     refused: Option<String>,
+    /// The last batch that was acknowledged before it began, where its first question has said so.
+    after: Option<u64>,
 }
 
 struct Pending {
@@ -163,6 +193,7 @@ enum Running {
     Merge,
     Checksum {
         disk: DiskId,
+        copy: u32,
         first_chunk: u64,
         position: WriteSeq,
     },
@@ -211,8 +242,10 @@ pub struct ReplicaKeeper {
     sizes: BTreeMap<u64, Size>,
     /// Extents changed since the last point, by disk.
     changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
-    /// Checksums that were asked for before a batch is applied that they have to show: that batch, disk, first chunk, how many.
-    early_checksums: Vec<(u64, DiskId, u64, u32)>,
+    /// Checksums that were asked for before a batch is applied that they have to show.
+    early_checksums: Vec<ChecksumAsk>,
+    /// The hole that was told of last: the last batch of it, and the newest copy then.
+    hole_told: (u64, u32),
     events: Vec<KeeperEvent>,
     held: bool,
     /// Why the index refused something that was sealed and opened rightly: nothing behind it becomes usable.
@@ -272,6 +305,7 @@ impl ReplicaKeeper {
             sizes: BTreeMap::new(),
             changed: BTreeMap::new(),
             early_checksums: Vec::new(),
+            hole_told: (0, 0),
             events: Vec::new(),
             held: false,
             broken: None,
@@ -354,6 +388,14 @@ impl ReplicaKeeper {
     pub fn copy_complete(&mut self, disk: DiskId, number: u32, parts: u32, highest: WriteSeq) {
         if let Some(copy) = self.copy(disk, number) {
             copy.end = Some((parts, highest));
+            let known = copy.known.len() as u64;
+            if known < u64::from(parts) {
+                // It ends after its last piece is stored: what is not known by now was lost on the way.
+                self.copy_is_broken(
+                    disk,
+                    format!("{known} of {parts} pieces of a copy are stored at its end"),
+                );
+            }
         }
         self.end_copies();
     }
@@ -362,6 +404,10 @@ impl ReplicaKeeper {
     fn copy(&mut self, disk: DiskId, number: u32) -> Option<&mut Copy> {
         let copy = self.copies.get_mut(&disk)?;
         if number > copy.number {
+            let unapplied = copy.known.iter().filter(|(part, _)| !copy.applied.contains(part));
+            self.pending_bytes = self
+                .pending_bytes
+                .saturating_sub(unapplied.map(|(_, bytes)| bytes).sum());
             *copy = Copy {
                 number,
                 ..Copy::default()
@@ -389,7 +435,8 @@ impl ReplicaKeeper {
             }
         }
         if was && !self.replica.copying() {
-            self.events.push(KeeperEvent::CopiesApplied);
+            let copy = self.copies.values().map(|copy| copy.number).min().unwrap_or(0);
+            self.events.push(KeeperEvent::CopiesApplied { copy });
             self.accept_batches();
         }
     }
@@ -408,6 +455,7 @@ impl ReplicaKeeper {
             refused: None,
         };
         self.pending.insert(pending.tag.batch, pending);
+        self.look_for_holes();
         self.want_batches();
         self.accept_batches();
     }
@@ -465,6 +513,7 @@ impl ReplicaKeeper {
             Some(Running::Merge) => self.merge_sealed(output.take::<Merged>()),
             Some(Running::Checksum {
                 disk,
+                copy,
                 first_chunk,
                 position,
             }) => {
@@ -472,6 +521,7 @@ impl ReplicaKeeper {
                 let aggregate = self.env.grain() == Grain::Aggregate;
                 self.events.push(KeeperEvent::Checksums {
                     disk,
+                    copy,
                     first_chunk,
                     sums,
                     position,

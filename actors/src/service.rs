@@ -30,6 +30,7 @@ mod failover;
 mod jobs;
 mod points;
 mod protect;
+mod resynchronize;
 mod setup;
 
 const MINUTE: u64 = 60_000_000_000;
@@ -41,6 +42,8 @@ const WAITED: u32 = 3;
 const PATIENCE: u32 = 4;
 /// Once a minute: backlogs and RPO alerts.
 const LOOK: u32 = 5;
+/// A resynchronization has waited long enough; the key is the machine.
+const RESYNCHRONIZE: u32 = 6;
 
 /// A command that is not answered.
 struct Sent {
@@ -66,6 +69,12 @@ struct Item {
     lives: Vec<(SimTime, Life)>,
     /// A resynchronization was asked for and its copies are not applied.
     resynchronizing: bool,
+    /// The number of the copy that was ordered last.
+    copy: u32,
+    /// Resynchronizations ordered since a copy last led to a recovery point.
+    tries: u32,
+    /// A resynchronization that waits for its time: its protection, and the copy that it is to follow.
+    put_off: Option<(u32, u32)>,
     /// The newest point processed in the current protection.
     newest: Option<Mark>,
     /// The last write of the newest batch that is complete at the target.
@@ -181,6 +190,10 @@ impl Service {
             Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
+            Input::Timer(Token {
+                what: RESYNCHRONIZE,
+                key,
+            }) => self.resynchronize_now(VmId(key as u32)),
             Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
                 self.configuration_servers.retain(|_, there| *there != conn);
@@ -359,14 +372,13 @@ impl Service {
                 self.components.insert((machine, component));
             }
             Notice::Discovered { machines, .. } => self.discovered.extend(machines.iter().map(|(_, vm, _)| *vm)),
-            Notice::ResynchronizationNeeded { vm, protection, why } => self.resynchronize(vm, protection, &why),
-            Notice::CopyComplete { vm, protection } => {
-                if self.is_current(vm, protection)
-                    && let Some(item) = self.items.get_mut(&vm)
-                {
-                    item.resynchronizing = false;
-                }
-            }
+            Notice::ResynchronizationNeeded {
+                vm,
+                protection,
+                copy,
+                why,
+            } => self.resynchronize(vm, protection, copy, &why),
+            Notice::CopyComplete { vm, protection, copy } => self.copies_applied(vm, protection, copy),
             Notice::PointProcessed { vm, protection, mark } => {
                 if self.is_current(vm, protection) {
                     if let Some(item) = self.items.get_mut(&vm) {
@@ -390,6 +402,9 @@ impl Service {
             }
             Notice::HeartbeatLost { component, machine } => {
                 self.components.remove(&(machine, component));
+                if component == Component::ProcessServer {
+                    self.process_server_lost(machine);
+                }
             }
         }
         self.look_at_conditions();

@@ -238,6 +238,12 @@ impl Bench {
         self.inner.borrow().power_calls.clone()
     }
 
+    /// Bounds a machine's files; 0 for no bound.
+    pub fn bound_files(&self, machine: MachineId, capacity: u64) {
+        let mut inner = self.inner.borrow_mut();
+        inner.files.entry(machine).or_default().capacity.set(capacity);
+    }
+
     /// Inputs waiting in the queue: what a world at rest still has to do.
     pub fn waiting(&self) -> usize {
         self.inner.borrow().queue.len()

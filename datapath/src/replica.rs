@@ -179,6 +179,8 @@ pub struct Replica {
     batches: BTreeMap<u64, Tag>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Layer>>,
     points: Vec<Point>,
+    /// The batch that was taken in last, its last write, and when it ends.
+    newest: Option<(u64, WriteSeq, CutTime)>,
     applied_bytes: u64,
     /// Aggregate grain: which writes it holds of each disk, the base and all over it.
     lineages: BTreeMap<DiskId, Lineage>,
@@ -210,6 +212,7 @@ impl Replica {
             batches: BTreeMap::new(),
             layers: BTreeMap::new(),
             points: Vec::new(),
+            newest: None,
             applied_bytes: 0,
             lineages,
             arriving: BTreeMap::new(),
@@ -297,6 +300,28 @@ impl Replica {
         self.highest
     }
 
+    /// Puts what an unfinished copy and the batches during it have written to extents of a disk over those.
+    ///
+    /// # Errors
+    /// Where the real machine fails.
+    pub fn put_open_layer_over(
+        &self,
+        disk: DiskId,
+        extents: std::ops::Range<u64>,
+        over: &mut Volume,
+    ) -> Result<(), ReplicaError> {
+        let Some(copying) = self.copying.get(&disk) else {
+            return Ok(());
+        };
+        let Some(layer) = &copying.layer else { return Ok(()) };
+        for (start, end, _) in copying.positions.within(extents.start, extents.end) {
+            for run in layer.read(Extent(start), (end - start) as u32)? {
+                over.write(&run)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The batch that comes next.
     #[must_use]
     pub fn next_batch(&self) -> u64 {
@@ -307,6 +332,11 @@ impl Replica {
     #[must_use]
     pub fn position(&self) -> WriteSeq {
         self.last
+    }
+
+    /// Batches up to this one never come; a copy that is to begin brings what they held.
+    pub fn pass_over(&mut self, through: u64) {
+        self.next = self.next.max(through + 1);
     }
 
     /// Bytes taken in, by copies and batches: distinct ones within a batch, in the aggregate grain written ones.
@@ -372,6 +402,7 @@ impl Replica {
         opened.iter().for_each(|changes| self.arrived(changes));
         self.next += 1;
         self.last = self.last.max(tag.last);
+        self.newest = Some((tag.batch, tag.last, tag.cut));
         if fold && !in_layer {
             self.base_holds = self.last;
         }
@@ -463,18 +494,19 @@ impl Replica {
     /// already, where there is no point yet, and while a copy is not complete.
     pub fn mark_newest_batch(&mut self) -> Option<Mark> {
         let newest = self.points.last()?;
-        let (batch, tag) = self.batches.last_key_value()?;
-        if *batch <= newest.batch || !self.copying.is_empty() {
+        let (batch, last, cut) = self.newest?;
+        // A boundary below what was copied is no prefix.
+        if batch <= newest.batch || self.copying() || last < self.last.max(self.highest) {
             return None;
         }
         let mark = Mark {
             point: newest.mark.point + 1,
-            seq: tag.last,
+            seq: last,
             consistency: Consistency::Crash,
-            marked: tag.cut.at,
-            marked_source: tag.cut.source,
+            marked: cut.at,
+            marked_source: cut.source,
         };
-        let batch = *batch;
+        self.close_layer(batch);
         self.points.push(Point { mark, batch, pins: 0 });
         Some(mark)
     }

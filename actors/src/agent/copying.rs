@@ -103,6 +103,7 @@ impl Replication {
                 self.session.owe(&self.env);
                 let body = Body::ChecksumAsk {
                     disk: *disk,
+                    copy: number,
                     first_chunk: *first_chunk,
                     count: *count,
                     after: self.before_copy,
@@ -140,11 +141,12 @@ impl Replication {
             }
             Body::Checksums {
                 disk,
+                copy,
                 first_chunk,
                 sums,
                 lineage,
                 ..
-            } => {
+            } if copy == number => {
                 self.checksums(disk, first_chunk, sums, lineage);
             }
             _ => {}
@@ -176,6 +178,7 @@ impl Replication {
                     &self.env,
                     Body::ChecksumAsk {
                         disk,
+                        copy: self.saved.copy,
                         first_chunk,
                         count,
                         after: self.before_copy,

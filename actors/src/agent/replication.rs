@@ -261,6 +261,9 @@ impl Replication {
     pub fn wrote(&mut self, record: &Record) {
         let Some(seq) = record.seq() else { return };
         self.last = self.last.max(seq);
+        if self.is_before_copy() {
+            return;
+        }
         if let Err(error) = self.journal.append(&*self.env.files(), record) {
             self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
             return;
@@ -280,6 +283,19 @@ impl Replication {
                     key: self.generation,
                 },
             );
+        }
+    }
+
+    /// A copy that has not begun reads what is written until then: without a process server nothing has to be journalled for it. In the
+    /// aggregate grain a copy does not know what it reads.
+    fn is_before_copy(&self) -> bool {
+        !self.agreed && !self.saved.copied && self.env.grain() != Grain::Aggregate
+    }
+
+    /// The process server is there: what is written from here on is journalled.
+    pub fn begin_journal(&mut self) {
+        if self.is_before_copy() {
+            (self.durable, self.durable_at) = (self.last, now_of(&self.env));
         }
     }
 

@@ -110,6 +110,7 @@ impl Replication {
         self.refused = None;
         self.batches_cached(batch);
         if !self.agreed {
+            self.begin_journal();
             self.agreed = true;
             if !self.resumed {
                 // Batches of before the resynchronization that did not arrive: their journal is gone, the copy brings what they held.

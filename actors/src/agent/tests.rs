@@ -141,9 +141,15 @@ impl Part for Account {
                     seen.copy_ends += 1;
                     self.env.send(conn, Body::CopyEndPut { disk, protection, copy });
                 }
-                Body::ChecksumAsk { disk, first_chunk, .. } => {
+                Body::ChecksumAsk {
+                    disk,
+                    copy,
+                    first_chunk,
+                    ..
+                } => {
                     let body = Body::Checksums {
                         disk,
+                        copy,
                         first_chunk,
                         sums: vec![],
                         position: WriteSeq(0),
@@ -163,6 +169,7 @@ struct Estate {
     guest: ActorId,
     agent: ActorId,
     process_server: ActorId,
+    account: ActorId,
     hub: Rc<RefCell<HubSeen>>,
     stored: Rc<RefCell<Stored>>,
     hub_env: Env,
@@ -218,7 +225,7 @@ fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
     let (agent, _) = bench.actor(0, ComponentKind::Agent);
     let (process_server, _) = bench.actor(1, ComponentKind::ProcessServer);
     let (hub_id, hub_env) = bench.actor(2, ComponentKind::ConfigurationServer);
-    let (account_id, account_env) = bench.actor(3, ComponentKind::Storage);
+    let (account, _) = bench.actor(3, ComponentKind::Storage);
     let hub = Rc::new(RefCell::new(HubSeen::default()));
     let stored = Rc::new(RefCell::new(Stored::default()));
     bench.put(
@@ -228,19 +235,13 @@ fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
             seen: Rc::clone(&hub),
         },
     );
-    bench.put(
-        account_id,
-        Account {
-            env: account_env,
-            seen: Rc::clone(&stored),
-        },
-    );
     let workload = Arc::new(WorkloadSpec { streams: vec![stream] });
     let estate = Estate {
         bench,
         guest,
         agent,
         process_server,
+        account,
         hub,
         stored,
         hub_env,
@@ -248,6 +249,7 @@ fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
         workload,
         journal_cap,
     };
+    estate.start_account();
     estate.start_process_server();
     estate.start_source();
     estate
@@ -276,6 +278,14 @@ impl Estate {
             .put(self.agent, Agent::new(agent, self.bench.env(self.agent)));
         self.bench
             .put(self.guest, Guest::new(guest, self.bench.env(self.guest)));
+    }
+
+    fn start_account(&self) {
+        let account = Account {
+            env: self.bench.env(self.account),
+            seen: Rc::clone(&self.stored),
+        };
+        self.bench.put(self.account, account);
     }
 
     fn start_process_server(&self) {
@@ -345,7 +355,7 @@ impl Estate {
                 command,
             },
         );
-        self.order(2, Command::Protect(protection));
+        self.order(2, Command::Protect { protection, copy: 1 });
     }
 
     /// What the stored segments of the copies and batches make of an empty disk, applied as the target would.
@@ -465,6 +475,69 @@ fn nothing_is_lost_when_the_process_server_loses_its_power_again_and_again() {
 }
 
 #[test]
+fn what_the_cache_gives_back_wrong_is_lost_and_said_and_what_comes_behind_it_goes_on() {
+    let estate = estate(Grain::Real, writes(3000, SECOND / 2), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(400);
+    // Nobody takes what the process server acknowledges; its disk damages the first of it, which only a restart reads again.
+    estate.bench.cut(STORAGE.0);
+    estate.bench.run_seconds(400);
+    estate.bench.cut(PROCESS_SERVER.0);
+    let files = estate.bench.files(PROCESS_SERVER);
+    let cached = files.list("cache/").into_iter();
+    let parts: Vec<String> = cached
+        .filter(|name| name.contains("/batch-") && name.contains("/part-"))
+        .collect();
+    assert!(parts.len() > 3, "{parts:?}");
+    let mut bytes = files.read_all(&parts[0]).unwrap().bytes.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    files.replace(&parts[0], Blob::real(bytes)).unwrap();
+    estate.start_account();
+    estate.start_process_server();
+    estate.bench.run_seconds(600);
+    let said = |fact: &Fact| matches!(fact, Fact::Alert { text, .. } if text.contains("lost what it had acknowledged"));
+    let alerts = estate.bench.facts().iter().filter(|(_, fact)| said(fact)).count();
+    assert_eq!(alerts, 1);
+    let batches: Vec<u64> = estate.stored.borrow().tags.iter().map(|(_, tag)| tag.batch).collect();
+    let gaps = batches.windows(2).filter(|pair| pair[1] != pair[0] + 1);
+    assert_eq!(
+        gaps.count(),
+        1,
+        "one batch is missing, and the target can see it: {batches:?}"
+    );
+    assert!(!files.list("cache/").contains(&parts[0]));
+}
+
+#[test]
+fn what_a_full_cache_refuses_is_sent_again_and_the_copy_ends_after_it() {
+    let estate = estate(Grain::Real, writes(300, SECOND), 1 << 30);
+    let files = estate.bench.files(PROCESS_SERVER);
+    estate.bench.bound_files(PROCESS_SERVER, 1 << 20);
+    // Other files leave no room for a piece.
+    files.append("other", Blob::real(vec![0; 900 << 10])).unwrap();
+    estate.protect();
+    estate.bench.run_seconds(200);
+    let pieces = || {
+        let stored = estate.stored.borrow();
+        let of_copy = |header: &SegmentHeader| matches!(header.kind, SegmentKind::Copy { .. });
+        stored.segments.iter().filter(|(header, _)| of_copy(header)).count()
+    };
+    // Small pieces fit one at a time, the large one does not.
+    let before = pieces();
+    assert_eq!(estate.stored.borrow().copy_ends, 0);
+    let full =
+        |fact: &Fact| matches!(fact, Fact::Alert { text, .. } if text.contains("is full") && text.contains("1048576"));
+    let alerts = estate.bench.facts().iter().filter(|(_, fact)| full(fact)).count();
+    assert_eq!(alerts, 1, "said once, however often it is refused");
+    files.remove("other");
+    estate.bench.run_seconds(900);
+    assert_eq!(estate.stored.borrow().copy_ends, 1);
+    assert!(pieces() > before);
+    estate.assert_same_as_source();
+}
+
+#[test]
 fn a_cut_link_delays_points_and_loses_none() {
     let estate = estate(Grain::Extent, writes(1500, SECOND / 2), 1 << 30);
     estate.protect();
@@ -569,7 +642,8 @@ fn an_unclean_stop_asks_for_a_resynchronization_and_makes_no_point_until_it_ends
         .filter(|(_, tag)| tag.mark.is_some())
         .count();
     assert_eq!(points, after);
-    estate.order(9, Command::Protect(estate.protection()));
+    let protection = estate.protection();
+    estate.order(9, Command::Protect { protection, copy: 2 });
     estate.bench.run_seconds(1200);
     let stored = estate.stored.borrow();
     assert!(stored.tags.iter().filter(|(_, tag)| tag.mark.is_some()).count() > points);

@@ -20,8 +20,8 @@ pub(super) struct Target {
     session: Session,
     /// Bytes sent and not acknowledged.
     unacknowledged: u64,
-    /// Checksums asked for and not answered: by disk and first chunk, how many, and the batch that they have to show.
-    asked: BTreeMap<(DiskId, u64), (u32, u64)>,
+    /// Checksums asked for and not answered: by disk and first chunk, for which copy, how many, and the batch that they have to show.
+    asked: BTreeMap<(DiskId, u64), (u32, u32, u64)>,
     retry_set: bool,
     /// Machines with something sealed that waits for the window.
     blocked: BTreeSet<VmId>,
@@ -89,11 +89,12 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
         };
-        for ((disk, first_chunk), (count, after)) in target.asked.clone() {
+        for ((disk, first_chunk), (copy, count, after)) in target.asked.clone() {
             target.session.send(
                 &self.env,
                 Body::ChecksumAsk {
                     disk,
+                    copy,
                     first_chunk,
                     count,
                     after,
@@ -299,10 +300,19 @@ impl ProcessServer {
                     self.on_copy_end_put(disk, copy);
                 }
             }
-            Body::Checksums { disk, first_chunk, .. } => {
+            Body::Checksums {
+                disk,
+                copy,
+                first_chunk,
+                ..
+            } => {
                 if let Some(target) = self.targets.get_mut(&machine)
-                    && target.asked.remove(&(disk, first_chunk)).is_some()
+                    && target
+                        .asked
+                        .get(&(disk, first_chunk))
+                        .is_some_and(|asked| asked.0 == copy)
                 {
+                    target.asked.remove(&(disk, first_chunk));
                     target.session.settled();
                 }
                 self.tell(disk.vm, body);
@@ -461,19 +471,25 @@ impl ProcessServer {
         self.grant_copies();
     }
 
-    pub(super) fn relay_checksum_ask(&mut self, disk: DiskId, first_chunk: u64, count: u32, after: u64) {
+    pub(super) fn relay_checksum_ask(
+        &mut self,
+        (disk, first_chunk): (DiskId, u64),
+        (copy, count, after): (u32, u32, u64),
+    ) {
         let Some(stream) = self.streams.get(&disk.vm) else {
             return;
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
-        let repeated = target.asked.insert((disk, first_chunk), (count, after)).is_some();
+        let asked = (copy, count, after);
+        let repeated = target.asked.insert((disk, first_chunk), asked) == Some(asked);
         if !repeated
             && target.session.send(
                 &self.env,
                 Body::ChecksumAsk {
                     disk,
+                    copy,
                     first_chunk,
                     count,
                     after,

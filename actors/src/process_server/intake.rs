@@ -182,11 +182,12 @@ impl ProcessServer {
             }
             Body::ChecksumAsk {
                 disk,
+                copy,
                 first_chunk,
                 count,
                 after,
             } if disk.vm == vm => {
-                self.relay_checksum_ask(disk, first_chunk, count, after);
+                self.relay_checksum_ask((disk, first_chunk), (copy, count, after));
             }
             Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
             _ => {}
@@ -242,7 +243,8 @@ impl ProcessServer {
         self.tell(vm, welcome);
     }
 
-    /// Another process server had batches up to this one, and has stored them.
+    /// Batches up to this one were acknowledged and are not here: another process server had them, and has stored them; or they are lost.
+    /// What was lost the target misses when the next one comes, and asks for a resynchronization.
     fn go_on_after(&mut self, vm: VmId, cached: u64) {
         if self.streams.get(&vm).is_none_or(|stream| stream.whole >= cached) {
             return;

@@ -88,7 +88,7 @@ impl ProcessServer {
         self.give_room();
     }
 
-    fn alert(&self, vm: VmId, severity: Severity, text: String) {
+    pub(super) fn alert(&self, vm: VmId, severity: Severity, text: String) {
         self.env.fact(Fact::Alert {
             vm: Some(vm),
             severity,

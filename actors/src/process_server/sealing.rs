@@ -11,6 +11,7 @@ use datapath::{DiskId, VmId};
 use super::intake::read_records;
 use super::stream::{Outgoing, Sealing, Stream, Waiting};
 use super::{ProcessServer, SEALED};
+use crate::facts::Severity;
 use crate::ports::{Job as Work, Output, Token, Work as Kind};
 
 /// So many jobs are under way at the most.
@@ -214,16 +215,7 @@ impl ProcessServer {
         let vm = job.vm();
         let sealed = match output.take::<Result>() {
             Ok(sealed) => sealed,
-            Err(why) => {
-                // The cache disk gave back something else than was written: nothing of it goes on.
-                self.env.fact(crate::facts::Fact::Alert {
-                    vm: Some(vm),
-                    severity: crate::facts::Severity::Critical,
-                    code: String::new(),
-                    text: format!("cache of the process server: {why}"),
-                });
-                return;
-            }
+            Err(why) => return self.lost(&job, &why),
         };
         let headers = sealed.iter().map(|(sealed, _)| sealed.header.clone()).collect();
         let waiting: Vec<Waiting> = sealed
@@ -241,5 +233,35 @@ impl ProcessServer {
         }
         self.deliver(vm);
         self.seal_more();
+    }
+
+    /// The cache's disk gave back something else than was written: nothing of it goes on. What comes behind does, and the target misses
+    /// what is lost: then a resynchronization is asked for.
+    fn lost(&mut self, job: &Job, why: &str) {
+        let vm = job.vm();
+        let text = format!("the process server's cache lost what it had acknowledged: {why}");
+        self.alert(vm, Severity::Critical, text);
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
+        let (files, bytes) = (self.env.files(), job.bytes());
+        match job {
+            Job::Batch { batch, .. } => {
+                for file in files.list(&stream.batch_folder(*batch)) {
+                    files.remove(&file);
+                }
+                stream.cached_bytes -= stream.batches.remove(batch).map_or(0, |_| bytes);
+            }
+            Job::Piece { disk, copy, part, .. } => {
+                files.remove(&stream.piece_file(*disk, *copy, *part));
+                let known = stream.copies.get_mut(disk).filter(|known| known.number == *copy);
+                let piece = known.and_then(|known| known.pieces.remove(part));
+                stream.cached_bytes -= piece.map_or(0, |_| bytes);
+            }
+        }
+        self.deliver(vm);
+        self.seal_more();
+        self.handed_over(vm);
+        self.give_room();
     }
 }

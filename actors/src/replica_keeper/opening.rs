@@ -83,6 +83,7 @@ impl ReplicaKeeper {
                 if let Some(pending) = self.pending.get_mut(&batch_of(header)) {
                     pending.refused = Some(refused.to_string());
                 }
+                self.look_for_holes();
                 self.serve_tickets();
             }
             Why::Ticket(ticket) => self.ticket_failed(ticket, refused.to_string()),
@@ -92,8 +93,10 @@ impl ReplicaKeeper {
             }
             Why::Merge => self.merge_refused(header),
             Why::Copy => {
-                if let Some(copy) = self.copies.get_mut(&header.disk) {
-                    copy.refused = Some(refused.to_string());
+                let number = self.copies.get(&header.disk).map(|copy| copy.number);
+                // One of an older copy is not waited for.
+                if matches!(header.kind, SegmentKind::Copy { copy, .. } if Some(copy) == number) {
+                    self.copy_is_broken(header.disk, refused.to_string());
                 }
                 self.serve_tickets();
             }
@@ -120,6 +123,9 @@ impl ReplicaKeeper {
         self.pending_bytes = self.pending_bytes.saturating_sub(stored_bytes);
         self.drop_segments(vec![header.clone()], None);
         self.end_copies();
+        if !self.tickets.is_empty() {
+            self.serve_tickets();
+        }
     }
 
     /// Takes in the batches that are opened, in order.
@@ -173,11 +179,12 @@ impl ReplicaKeeper {
                 self.point_made(mark);
             }
         }
+        self.look_for_holes();
         self.want_batches();
         self.serve_tickets();
         // What is still too early goes back to where it was.
-        for (after, disk, first_chunk, count) in std::mem::take(&mut self.early_checksums) {
-            self.checksums(disk, first_chunk, count, after);
+        for ask in std::mem::take(&mut self.early_checksums) {
+            self.checksums(ask);
         }
     }
 
@@ -204,7 +211,7 @@ impl ReplicaKeeper {
     }
 
     /// After a point: the head is the base where this is the first one, and takes in the layer of a resynchronization.
-    fn settle_head(&mut self, batch: u64) {
+    pub(super) fn settle_head(&mut self, batch: u64) {
         if self.replica.points().len() == 1 && self.replica.next_batch() == batch + 1 {
             let disks: Vec<DiskId> = self.head.keys().copied().collect();
             if self

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use datapath::batch::DiskChanges;
 use datapath::replica::{Consistency, Replica, Tag};
 use datapath::segment::{SegmentHeader, Worker};
-use datapath::{CHUNK_EXTENTS, DiskId, Extent, Grain};
+use datapath::{CHUNK_EXTENTS, Extent, Grain};
 
 use super::opening::batch_of;
-use super::{Fold, JOB, KeeperEvent, ReplicaKeeper, Running, Ticket, Why, want};
-use crate::facts::Fact;
+use super::{ChecksumAsk, Fold, JOB, KeeperEvent, Pending, ReplicaKeeper, Running, Ticket, Why, want};
+use crate::facts::{Fact, Severity};
 use crate::messages::PointChoice;
 use crate::ports::{Job, Token, Work};
 
@@ -43,30 +43,46 @@ impl ReplicaKeeper {
     /// Whether all that is stored, as far as it is whole, is processed.
     fn caught_up(&self) -> bool {
         match self.pending.first_key_value() {
-            Some((batch, _)) if !self.ended => *batch != self.replica.next_batch(),
+            Some((batch, pending)) if !self.ended => {
+                *batch != self.replica.next_batch() || self.waits_for_copy(pending)
+            }
             _ => true,
         }
     }
 
-    /// What stands in the way of processing what is stored: a segment that was refused, or a batch that the index did not take.
-    fn stuck(&self) -> Option<&String> {
-        let piece = self.copies.values().find_map(|copy| copy.refused.as_ref());
-        let batch = || self.pending.values().find_map(|pending| pending.refused.as_ref());
-        piece.or_else(batch).or(self.broken.as_ref())
+    /// Whether a batch waits for a copy of which nothing is on the way: it may take hours, or never end.
+    fn waits_for_copy(&self, pending: &Pending) -> bool {
+        let mut under_way = self.wanted.iter().chain(&self.asked).map(|wanted| wanted.why);
+        let opens = |running: &Running| matches!(running, Running::Open(wanted) if wanted.why == Why::Copy);
+        pending.tag.mark.is_some()
+            && self.replica.copying()
+            && !under_way.any(|why| why == Why::Copy)
+            && !self.running.values().any(opens)
+    }
+
+    /// What stands in the way of processing what is stored: a segment that was refused, a batch that never comes, or one that the index
+    /// did not take.
+    fn stuck(&self) -> Option<String> {
+        let piece = self.copies.values().find_map(|copy| copy.refused.clone());
+        let batch = || self.pending.values().find_map(|pending| pending.refused.clone());
+        let hole = || self.hole().map(|(_, why)| why);
+        piece.or_else(batch).or_else(hole).or(self.broken.clone())
     }
 
     /// Chooses points for tickets that wait for it.
     pub(super) fn serve_tickets(&mut self) {
-        let (caught_up, stuck) = (self.caught_up(), self.stuck().cloned());
+        let (caught_up, stuck) = (self.caught_up(), self.stuck());
         let waits = |ticket: &Ticket| ticket.chosen.is_none() && ticket.last && ticket.choice == PointChoice::Latest;
         if caught_up && stuck.is_none() && self.tickets.iter().any(waits) {
             self.ended = true;
             if let Some(mark) = self.replica.mark_newest_batch() {
+                self.settle_head(self.replica.next_batch() - 1);
                 self.point_made(mark);
             }
         }
         let mut failed = Vec::new();
         let mut ready = Vec::new();
+        let mut older = Vec::new();
         for ticket in self.tickets.iter_mut().filter(|ticket| ticket.chosen.is_none()) {
             // Whoever asks for the latest is not to get an older one in silence: they can ask for that.
             if let (PointChoice::Latest, Some(why)) = (ticket.choice, &stuck) {
@@ -88,6 +104,9 @@ impl ReplicaKeeper {
                 .batches_up_to(point)
                 .map(|tags| tags.into_iter().cloned().collect())
                 .unwrap_or_default();
+            if ticket.choice == PointChoice::Latest {
+                older.extend(self.replica.point(point).map(|point| (point.mark.point, point.batch)));
+            }
             ticket.chosen = Some((point, tags.iter().map(|tag| tag.batch).collect()));
             for tag in tags {
                 ticket.opened.insert(tag.batch, Vec::new());
@@ -98,9 +117,30 @@ impl ReplicaKeeper {
         for (ticket, why) in failed {
             self.ticket_failed(ticket, why);
         }
+        for (point, batch) in older {
+            self.say_if_not_newest(point, batch);
+        }
         for (ticket, point) in ready {
             self.replica.pin(point);
             self.finish_ticket(ticket);
+        }
+    }
+
+    /// Whoever asks for the latest hears of it where batches past that point are stored, which no point can be made of before a copy is
+    /// complete.
+    fn say_if_not_newest(&self, point: u64, batch: u64) {
+        let applied = self.replica.next_batch() - 1;
+        let stored = self
+            .pending
+            .last_key_value()
+            .map_or(applied, |(last, _)| applied.max(*last));
+        if self.replica.copying() && stored > batch {
+            let text = format!(
+                "point {point} is the latest that can be used: a copy is not complete, and the batches {} to {stored} came during it or \
+                 before it",
+                batch + 1
+            );
+            self.alert(Severity::Warning, text);
         }
     }
 
@@ -236,21 +276,42 @@ impl ReplicaKeeper {
     }
 
     /// Takes checksums of chunks of a disk; they come as [`KeeperEvent::Checksums`]. A chunk past the end of the disk has none.
-    pub fn checksums(&mut self, disk: DiskId, first_chunk: u64, count: u32, after: u64) {
+    pub fn checksums(&mut self, ask: ChecksumAsk) {
+        let ChecksumAsk {
+            disk,
+            copy,
+            first_chunk,
+            count,
+            after,
+        } = ask;
+        if self.copies.get(&disk).is_none_or(|known| known.number > copy) {
+            return; // of a copy that another one has followed
+        }
         if self.replica.next_batch() <= after {
             // What was acknowledged before the copy began is still under way; what it overwrites must not be found equal.
-            let asked = (after, disk, first_chunk, count);
-            if !self.early_checksums.contains(&asked) {
-                self.early_checksums.push(asked);
+            if !self.early_checksums.contains(&ask) {
+                self.early_checksums.push(ask);
+                self.look_for_holes();
             }
             return;
+        }
+        // From here on what is left of an older copy means nothing: it must not come over what is found equal now.
+        if let Some(known) = self.copy(disk, copy) {
+            known.after = Some(after);
         }
         let head = if self.replica.points().is_empty() {
             self.replica.base(disk)
         } else {
             self.head.get(&disk)
         };
-        let Some(volume) = head.cloned() else { return };
+        let Some(mut volume) = head.cloned() else { return };
+        let (start, end) = (
+            first_chunk * CHUNK_EXTENTS,
+            (first_chunk + u64::from(count)) * CHUNK_EXTENTS,
+        );
+        if let Err(error) = self.replica.put_open_layer_over(disk, start..end, &mut volume) {
+            return self.failed(&error.to_string());
+        }
         let extents = volume.extents();
         let last = (first_chunk + u64::from(count)).min(extents.div_ceil(CHUNK_EXTENTS));
         let key = self.job_key();
@@ -276,6 +337,7 @@ impl ReplicaKeeper {
             key,
             Running::Checksum {
                 disk,
+                copy,
                 first_chunk,
                 position,
             },

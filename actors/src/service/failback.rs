@@ -79,7 +79,7 @@ impl Service {
             let stages = vec![
                 order(master_target, receive),
                 order(process_server, Command::Serve(protection.clone())),
-                order(spec.azure, Command::Protect(protection)),
+                order(spec.azure, Command::Protect { protection, copy: 1 }),
             ];
             service.insert_stages(job, stages);
             Ok(())

@@ -87,6 +87,8 @@ pub(super) struct Running {
     stages: VecDeque<Stage>,
     waiting: Waiting,
     soft: bool,
+    /// Whether the last command was carried out: a soft stage goes on where it was not.
+    pub(super) answered: bool,
     /// The number of the stage that waits, for its timers.
     stage: u64,
     /// What the source sent last before it went down.
@@ -168,6 +170,7 @@ impl Service {
             stages,
             waiting: Waiting::Nothing,
             soft: false,
+            answered: false,
             stage: 0,
             drained: None,
             mark: None,
@@ -282,6 +285,9 @@ impl Service {
                 soft,
             } => {
                 let id = self.command(to, command, Some(job));
+                if let Some(running) = self.jobs.get_mut(&job) {
+                    running.answered = false;
+                }
                 self.wait_for(job, Waiting::Command(id), Some((patience, soft)));
                 return Ok(false);
             }
@@ -372,6 +378,19 @@ impl Service {
         self.end(job, Outcome::Failed(why));
     }
 
+    /// A process server that is not heard of any more hands nothing over: who waits for that goes on.
+    pub(super) fn process_server_lost(&mut self, machine: MachineId) {
+        let waits = |running: &&Running| match running.waiting {
+            Waiting::Command(id) => self
+                .commands
+                .get(&id)
+                .is_some_and(|sent| sent.to == machine && matches!(sent.command, Command::HandOver { .. })),
+            _ => false,
+        };
+        let stages: Vec<u64> = self.jobs.values().filter(waits).map(|running| running.stage).collect();
+        stages.into_iter().for_each(|stage| self.out_of_patience(stage));
+    }
+
     pub(super) fn look_at_conditions(&mut self) {
         let met: Vec<u64> = self
             .jobs
@@ -401,6 +420,7 @@ impl Service {
         if !matches!(running.waiting, Waiting::Command(waiting) if waiting == id) {
             return;
         }
+        running.answered = result.is_ok();
         match result {
             Ok(Reply::Drained { last, mark }) => running.drained = Some((last, mark)),
             Ok(Reply::Finished { mark }) => running.mark = Some(mark),

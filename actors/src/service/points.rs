@@ -11,7 +11,7 @@ use super::{LOOK, MINUTE, Service};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place, Severity};
 use crate::messages::{Body, Outcome};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
-use crate::replica_keeper::{KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
 
 impl Service {
     /// What was asked and not answered on the connection before is asked again.
@@ -116,12 +116,20 @@ impl Service {
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {
                 disk,
+                copy,
                 first_chunk,
                 count,
                 after,
             } => {
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(disk, first_chunk, count, after);
+                    keeper.checksums(ChecksumAsk {
+                        disk,
+                        copy,
+                        first_chunk,
+                        count,
+                        after,
+                    });
+                    self.attend(disk.vm);
                 }
             }
             _ => {}
@@ -167,13 +175,10 @@ impl Service {
 
     fn happened(&mut self, vm: VmId, protection: u32, event: KeeperEvent) {
         match event {
-            KeeperEvent::CopiesApplied => {
-                if let Some(item) = self.items.get_mut(&vm) {
-                    item.resynchronizing = false;
-                }
-            }
+            KeeperEvent::CopiesApplied { copy } => self.copies_applied(vm, protection, copy),
             KeeperEvent::PointProcessed(mark) => self.point_processed(vm, mark),
             KeeperEvent::Refused(_) => {}
+            KeeperEvent::CopyNeeded { copy, why } => self.resynchronize(vm, protection, copy, &why),
             KeeperEvent::Drop { headers, through } => {
                 let body = Body::DropSegments {
                     vm,
@@ -190,6 +195,7 @@ impl Service {
             }
             KeeperEvent::Checksums {
                 disk,
+                copy,
                 first_chunk,
                 sums,
                 position,
@@ -197,6 +203,7 @@ impl Service {
             } => {
                 let body = Body::Checksums {
                     disk,
+                    copy,
                     first_chunk,
                     sums,
                     position,
@@ -216,13 +223,27 @@ impl Service {
         }
     }
 
+    /// The copies of that number are applied.
+    pub(super) fn copies_applied(&mut self, vm: VmId, protection: u32, copy: u32) {
+        if self.is_current(vm, protection)
+            && let Some(item) = self
+                .items
+                .get_mut(&vm)
+                .filter(|item| item.copy <= copy && item.put_off.is_none())
+        {
+            item.resynchronizing = false;
+        }
+    }
+
     /// A recovery point is usable: where all copies are applied, that is what protection waited for ("Finalize protection").
     pub(super) fn point_processed(&mut self, vm: VmId, mark: Mark) {
         let Some(item) = self.items.get_mut(&vm) else { return };
-        item.newest = Some(mark);
+        // One that a master target tells of again is no news.
+        item.newest = item.newest.filter(|newest| newest.point > mark.point).or(Some(mark));
         if item.resynchronizing {
             return;
         }
+        item.tries = 0;
         let state = match item.state {
             ItemState::EnableInProgress | ItemState::InitialReplication | ItemState::Resynchronizing => {
                 ItemState::Protected

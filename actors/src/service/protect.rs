@@ -1,4 +1,4 @@
-//! Protecting a machine: enabling replication, protecting again after a failback, resynchronizing, disabling.
+//! Protecting a machine: enabling replication, protecting again after a failback, disabling.
 //!
 //! Protecting again compares checksums with the replica that was kept in Azure (our model: the same protocol as every other copy).
 
@@ -8,7 +8,7 @@ use datapath::{SimTime, VmId, WriteSeq};
 
 use super::jobs::{Condition, Stage, order, then, until};
 use super::{Agent, Item, Service};
-use crate::facts::{Fact, ItemState, Life, Severity};
+use crate::facts::{Fact, ItemState, Life};
 use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
 use crate::ports::{MachineId, volume_name};
 use crate::replica_keeper::{ReplicaKeeper, Sealing};
@@ -89,7 +89,7 @@ impl Service {
                 let protection = service.begin(vm, way)?;
                 let stages = vec![
                     order(way.process_server, Command::Serve(protection.clone())),
-                    order(way.source, Command::Protect(protection)),
+                    order(way.source, Command::Protect { protection, copy: 1 }),
                     Stage::Enter(ItemState::InitialReplication),
                 ];
                 service.insert_stages(job, stages);
@@ -153,6 +153,9 @@ impl Service {
         item.current = Some(protection.clone());
         item.lives = vec![(since, life)];
         item.resynchronizing = false;
+        item.copy = 1;
+        item.tries = 0;
+        item.put_off = None;
         item.newest = None;
         item.newest_stored = None;
         item.stored = WriteSeq::START;
@@ -262,28 +265,6 @@ impl Service {
         }
     }
 
-    /// An agent lost track of changes: its disks are compared with the replica by checksums. At once (our model; facts §1.5).
-    pub(super) fn resynchronize(&mut self, vm: VmId, protection: u32, why: &str) {
-        if !self.is_current(vm, protection) {
-            return;
-        }
-        let state = self.state(vm);
-        let next = match state {
-            ItemState::Protected | ItemState::Resynchronizing => ItemState::Resynchronizing,
-            ItemState::ProtectedReverse => ItemState::ReprotectInProgress,
-            ItemState::EnableInProgress | ItemState::InitialReplication | ItemState::ReprotectInProgress => state,
-            _ => return,
-        };
-        self.alert(vm, Severity::Warning, format!("resynchronization is required: {why}"));
-        self.enter(vm, next);
-        let Some(item) = self.items.get_mut(&vm) else { return };
-        item.resynchronizing = true;
-        let Some(current) = &mut item.current else { return };
-        current.copy = CopyMode::Checksums;
-        let again = current.clone();
-        self.command(again.source, Command::Protect(again), None);
-    }
-
     /// The life whose writes a point holds: the last that had begun when it was marked.
     pub(super) fn life_at(&self, vm: VmId, marked: SimTime) -> Option<Life> {
         let lives = &self.items.get(&vm)?.lives;
@@ -301,6 +282,9 @@ impl Item {
             current: None,
             lives: Vec::new(),
             resynchronizing: false,
+            copy: 1,
+            tries: 0,
+            put_off: None,
             newest: None,
             stored: WriteSeq::START,
             newest_stored: None,

@@ -1,6 +1,6 @@
 //! Setting up: vCenter and discovery, push installation, policies, the temporary process server.
 
-use super::jobs::{Condition, Stage, order, then, until};
+use super::jobs::{Condition, PATIENT, Stage, order, then, until};
 use super::{MINUTE, Service};
 use crate::facts::{Fact, ItemState};
 use crate::messages::{Command, Component, Policy};
@@ -10,6 +10,9 @@ use datapath::VmId;
 
 /// The longest retention on standard storage (facts §2.1, POL17).
 const RETENTION_MAX: u64 = 72 * 60 * MINUTE;
+
+/// How long a process server that was not heard of for 15 min is waited for once more (our model).
+const LOST_PATIENCE: u64 = 2 * MINUTE;
 
 impl Service {
     /// A process server of a configuration server that is registered; the built-in one where there is a choice.
@@ -75,39 +78,84 @@ impl Service {
     }
 
     /// Moves a machine to another process server: the one before stores what it has acknowledged, then the agent goes on with the
-    /// other, and the vault grants that one epochs above the first one's. A process server that does not answer cannot hand over, and
-    /// nobody else has what it acknowledged: the job fails and says so.
+    /// other, and the vault grants that one epochs above the first one's.
+    ///
+    /// Where the one before is not heard of any more (15 min, facts §1.6), the machine moves without it. Nobody else has what it acknowledged
+    /// and did not store, so that is copied again: a resynchronization. One that is alive and does not get it stored keeps the machine.
     pub(super) fn plan_move(&mut self, vm: VmId, process_server: MachineId) -> Result<Vec<Stage>, String> {
         self.vm(vm)?;
-        self.must_be(
-            vm,
-            &[ItemState::Protected],
-            "a machine moves to another process server while it is replicated to Azure and needs no copy",
-        )?;
         let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
         let current = current.ok_or("the machine is not replicated")?;
         let (before, protection) = (current.process_server, current.protection);
+        let lost = !self.process_server_is_up(before);
+        let (states, rule): (&[ItemState], _) = match lost {
+            false => (
+                &[ItemState::Protected],
+                "a machine moves to another process server while it is replicated to Azure and needs no copy",
+            ),
+            true => (
+                &[
+                    ItemState::Protected,
+                    ItemState::InitialReplication,
+                    ItemState::Resynchronizing,
+                ],
+                "a machine moves away from a process server that is gone while it is replicated to Azure",
+            ),
+        };
+        self.must_be(vm, states, rule)?;
         if before == process_server {
             return Err("the machine replicates through this process server already".to_owned());
         }
+        let patience = if lost { LOST_PATIENCE } else { PATIENT };
         Ok(vec![
             until(Condition::Up(process_server, Component::ProcessServer)),
-            order(before, Command::HandOver { vm, protection }),
+            Stage::Order {
+                to: before,
+                command: Command::HandOver { vm, protection },
+                patience,
+                soft: true,
+            },
             then(move |service, job| {
+                let handed_over = service.jobs.get(&job).is_some_and(|running| running.answered);
+                if !handed_over && service.process_server_is_up(before) {
+                    // It goes on as before.
+                    let current = service.items.get(&vm).and_then(|item| item.current.clone());
+                    if let Some(current) = current {
+                        service.command(before, Command::Serve(current), None);
+                    }
+                    return Err("the process server did not store what it had acknowledged in time".to_owned());
+                }
                 let item = service.items.get_mut(&vm);
                 let current = item.and_then(|item| item.current.as_mut());
                 let current = current.ok_or("the machine is not replicated any more")?;
                 current.process_server = process_server;
                 let moved = current.clone();
                 service.command(before, Command::Unserve { vm, protection }, None);
-                let stages = vec![
-                    order(process_server, Command::Serve(moved.clone())),
-                    order(moved.source, Command::Protect(moved)),
-                ];
-                service.insert_stages(job, stages);
+                let go_on = match handed_over {
+                    true => order(
+                        moved.source,
+                        Command::Protect {
+                            protection: moved.clone(),
+                            copy: service.items.get(&vm).map_or(1, |item| item.copy),
+                        },
+                    ),
+                    false => then(move |service, _| {
+                        let why = format!(
+                            "the process server on machine {} is gone, with what it had acknowledged and not stored",
+                            before.0
+                        );
+                        service.resynchronize_at_once(vm, &why);
+                        Ok(())
+                    }),
+                };
+                service.insert_stages(job, vec![order(process_server, Command::Serve(moved)), go_on]);
                 Ok(())
             }),
         ])
+    }
+
+    fn process_server_is_up(&self, machine: MachineId) -> bool {
+        self.components.contains(&(machine, Component::ProcessServer))
     }
 
     pub(super) fn plan_add_process_server(&self, machine: MachineId) -> Vec<Stage> {

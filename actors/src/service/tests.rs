@@ -12,7 +12,7 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSe
 
 use super::Service;
 use crate::azure_compute::AzureCompute;
-use crate::facts::{Fact, ItemState, Life};
+use crate::facts::{Fact, ItemState, Life, Severity};
 use crate::messages::{
     Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, Packed, PointChoice, Reply,
     VcenterAction,
@@ -540,9 +540,211 @@ fn a_machine_is_protected_once_its_copies_are_applied_and_a_point_is_processed()
         "the process server is told first, then the agent: {:?}",
         s.commands
     );
-    assert!(matches!(s.commands[0].2, Command::Serve(_)) && matches!(s.commands[1].2, Command::Protect(_)));
+    assert!(matches!(s.commands[0].2, Command::Serve(_)) && matches!(s.commands[1].2, Command::Protect { .. }));
     s.replicate();
     assert_eq!(s.states().last(), Some(&ItemState::Protected));
+}
+
+/// The copies that the source's agent was ordered to make.
+fn copies_ordered(s: &Setting) -> Vec<u32> {
+    let ordered = s.commands.iter().filter_map(|(_, _, command)| match command {
+        Command::Protect { copy, .. } => Some(*copy),
+        _ => None,
+    });
+    ordered.collect()
+}
+
+fn needed(s: &mut Setting, copy: u32) {
+    s.notice(Notice::ResynchronizationNeeded {
+        vm: VM,
+        protection: 1,
+        copy,
+        why: "the journal is full".to_owned(),
+    });
+    s.run(2);
+}
+
+/// A resynchronization that asks for checksums, sends one piece, and ends.
+fn resynchronize(s: &mut Setting, copy: u32, after: u64, seq: u64) {
+    let ask = Body::ChecksumAsk {
+        disk: DISK,
+        copy,
+        first_chunk: 0,
+        count: 1,
+        after,
+    };
+    s.sealer.1.send(s.sealer.2, ask);
+    s.run(2);
+    s.put(SegmentKind::Copy { copy, part: 0 }, 0, 0xbb, seq);
+    let end = Body::PutCopyEnd {
+        disk: DISK,
+        protection: 1,
+        copy,
+        parts: 1,
+        highest: WriteSeq(seq),
+    };
+    s.sealer.1.send(s.sealer.2, end);
+    s.run(2);
+}
+
+#[test]
+fn a_need_of_a_copy_that_is_told_again_after_the_copy_means_nothing() {
+    let mut s = Setting::protected();
+    needed(&mut s, 1);
+    assert_eq!(
+        (s.states().last(), copies_ordered(&s)),
+        (Some(&ItemState::Resynchronizing), vec![1, 2])
+    );
+    resynchronize(&mut s, 2, 3, 5);
+    s.batch(4);
+    assert_eq!(s.states().last(), Some(&ItemState::Protected));
+    needed(&mut s, 1);
+    assert_eq!(
+        (s.states().last(), copies_ordered(&s)),
+        (Some(&ItemState::Protected), vec![1, 2])
+    );
+}
+
+#[test]
+fn a_resynchronization_that_is_needed_again_and_again_waits_longer_each_time_and_says_why() {
+    let mut s = Setting::protected();
+    for copy in 1..=5 {
+        needed(&mut s, copy);
+        needed(&mut s, copy);
+        s.run(300);
+        assert_eq!(copies_ordered(&s).last(), Some(&(copy + 1)));
+    }
+    let facts = s.bench.facts();
+    let said = |fact: &Fact| matches!(fact, Fact::Alert { severity: Severity::Critical, text, .. } if text.contains("the journal is full"));
+    assert!(facts.iter().any(|(_, fact)| said(fact)));
+    let ordered = facts
+        .iter()
+        .filter(|(_, fact)| matches!(fact, Fact::Alert { text, .. } if text.contains("resynchronization is required")));
+    let times: Vec<u64> = ordered.map(|(at, _)| at.0 / SECOND).collect();
+    assert_eq!(times.len(), 5, "what was told twice is one need");
+}
+
+#[test]
+fn a_batch_that_is_missing_refuses_the_latest_point_until_a_copy_that_began_later_is_complete() {
+    let mut s = Setting::protected();
+    s.batch(5);
+    assert_eq!(
+        (s.states().last(), copies_ordered(&s)),
+        (Some(&ItemState::Resynchronizing), vec![1, 2])
+    );
+    let job = s.ask(Operation::TestFailover {
+        vm: VM,
+        point: PointChoice::Latest,
+    });
+    s.run(2);
+    assert!(
+        matches!(&s.answers[&job], Outcome::Failed(why) if why.contains("batch 4 is missing")),
+        "{:?}",
+        s.answers[&job]
+    );
+    // The copy begins after batch 5, which is passed over with the hole.
+    resynchronize(&mut s, 2, 5, 7);
+    assert_eq!(s.states().last(), Some(&ItemState::Resynchronizing));
+    s.batch(6);
+    assert_eq!(
+        (s.states().last(), copies_ordered(&s)),
+        (Some(&ItemState::Protected), vec![1, 2])
+    );
+    let job = s.failover(false);
+    s.up(AZURE);
+    assert_eq!(s.answers[&job], Outcome::Done);
+    let shown = [0, 3, 5, 6].map(|extent| s.content("vm0/disk0@azure", extent));
+    assert_eq!(shown, [Some(0xbb), Some(3), Some(0), Some(6)]);
+}
+
+#[test]
+fn a_piece_that_is_missing_at_the_end_of_a_copy_asks_for_another_copy() {
+    let mut s = Setting::protected();
+    needed(&mut s, 1);
+    let end = Body::PutCopyEnd {
+        disk: DISK,
+        protection: 1,
+        copy: 2,
+        parts: 3,
+        highest: WriteSeq(5),
+    };
+    s.sealer.1.send(s.sealer.2, end);
+    s.run(60);
+    assert_eq!(copies_ordered(&s), [1, 2, 3]);
+    resynchronize(&mut s, 3, 3, 5);
+    s.batch(4);
+    assert_eq!(s.states().last(), Some(&ItemState::Protected));
+}
+
+#[test]
+fn a_failover_to_the_latest_point_does_not_wait_for_a_copy_and_says_that_it_takes_an_older_one() {
+    let mut s = Setting::protected();
+    needed(&mut s, 1);
+    s.put(SegmentKind::Copy { copy: 2, part: 0 }, 0, 0xbb, 5);
+    s.batch(4);
+    let job = s.failover(false);
+    s.up(AZURE);
+    assert_eq!(s.answers[&job], Outcome::Done);
+    assert_eq!(s.content("vm0/disk0@azure", 0), Some(0xaa));
+    let said = |fact: &Fact| matches!(fact, Fact::Alert { text, .. } if text.contains("point 3 is the latest that can be used"));
+    assert!(s.bench.facts().iter().any(|(_, fact)| said(fact)));
+}
+
+#[test]
+fn a_machine_moves_away_from_a_process_server_that_is_gone_and_is_copied_again() {
+    let mut s = Setting::protected();
+    let other = MachineId(AZURE);
+    s.notice(Notice::ComponentUp {
+        component: Component::ProcessServer,
+        machine: other,
+    });
+    s.answering = false;
+    let job = s.ask(Operation::MoveToProcessServer {
+        vm: VM,
+        process_server: other,
+    });
+    s.run(60);
+    assert!(matches!(s.commands.last(), Some((_, _, Command::HandOver { .. }))));
+    s.answering = true;
+    s.notice(Notice::HeartbeatLost {
+        component: Component::ProcessServer,
+        machine: MachineId(MANAGEMENT),
+    });
+    s.run(5);
+    assert_eq!(s.answers.get(&job), Some(&Outcome::Done));
+    assert_eq!(
+        (s.states().last(), copies_ordered(&s)),
+        (Some(&ItemState::Resynchronizing), vec![1, 2])
+    );
+    let last = s.commands.iter().rev().find_map(|(_, _, command)| match command {
+        Command::Protect { protection, .. } => Some(protection.process_server),
+        _ => None,
+    });
+    assert_eq!(last, Some(other));
+}
+
+#[test]
+fn a_process_server_that_is_alive_and_does_not_hand_over_keeps_its_machine() {
+    let mut s = Setting::protected();
+    let other = MachineId(AZURE);
+    s.notice(Notice::ComponentUp {
+        component: Component::ProcessServer,
+        machine: other,
+    });
+    s.answering = false;
+    let job = s.ask(Operation::MoveToProcessServer {
+        vm: VM,
+        process_server: other,
+    });
+    s.run(31 * 60);
+    assert!(
+        matches!(&s.answers[&job], Outcome::Failed(why) if why.contains("in time")),
+        "{:?}",
+        s.answers[&job]
+    );
+    assert!(
+        matches!(s.commands.last(), Some((_, _, Command::Serve(protection))) if protection.process_server == MachineId(MANAGEMENT))
+    );
 }
 
 #[test]

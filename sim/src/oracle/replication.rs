@@ -341,6 +341,7 @@ impl Oracle {
     }
 
     fn tag_stored(&mut self, at: SimTime, vm: VmId, protection: u32, batch: u64, last: WriteSeq, mark: Option<Mark>) {
+        let disks = self.vms.get(&vm).map_or(0, |track| track.spec.disks.len());
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
@@ -363,6 +364,7 @@ impl Oracle {
             before,
             cut: known.as_ref().map(|known| (known.last, known.mark)),
             cached: known.as_ref().is_some_and(|known| known.cached.is_some()),
+            copied: known.as_ref().is_some_and(|known| known.copied.len() == disks),
             missing,
         });
         let in_turn = batch > of.newest_tagged;
