@@ -147,8 +147,6 @@ struct Copy {
     ended: bool,
     /// Why it cannot end: a piece of it was refused, or is missing.
     refused: Option<String>,
-    /// The last batch that was acknowledged before it began, where its first question has said so.
-    after: Option<u64>,
 }
 
 struct Pending {
@@ -389,7 +387,7 @@ impl ReplicaKeeper {
         if let Some(copy) = self.copy(disk, number) {
             copy.end = Some((parts, highest));
             let known = copy.known.len() as u64;
-            if known < u64::from(parts) {
+            if known < u64::from(parts) && !copy.ended {
                 // It ends after its last piece is stored: what is not known by now was lost on the way.
                 self.copy_is_broken(
                     disk,

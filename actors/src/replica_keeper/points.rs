@@ -296,9 +296,7 @@ impl ReplicaKeeper {
             return;
         }
         // From here on what is left of an older copy means nothing: it must not come over what is found equal now.
-        if let Some(known) = self.copy(disk, copy) {
-            known.after = Some(after);
-        }
+        let _ = self.copy(disk, copy);
         let head = if self.replica.points().is_empty() {
             self.replica.base(disk)
         } else {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Copying, Layer, Mark, Point, Replica, Tag};
+use super::{Copying, CutTime, Layer, Mark, Point, Replica, Tag};
 use crate::lineage::Lineage;
 use crate::runs::RunMap;
 use crate::units::{DiskId, VmId, WriteSeq};
@@ -38,6 +38,7 @@ pub struct SavedReplica {
     highest: WriteSeq,
     next: u64,
     last: WriteSeq,
+    newest: Option<(u64, WriteSeq, CutTime)>,
     applied_bytes: u64,
     lineages: BTreeMap<DiskId, Lineage>,
     arriving: BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>,
@@ -88,6 +89,7 @@ impl Replica {
             highest: self.highest,
             next: self.next,
             last: self.last,
+            newest: self.newest,
             applied_bytes: self.applied_bytes,
             lineages: self.lineages.clone(),
             arriving: self.arriving.clone(),
@@ -138,6 +140,7 @@ impl Replica {
         replica.highest = saved.highest;
         replica.next = saved.next;
         replica.last = saved.last;
+        replica.newest = saved.newest;
         replica.applied_bytes = saved.applied_bytes;
         replica.lineages = saved.lineages;
         replica.arriving = saved.arriving;
