@@ -433,7 +433,7 @@ impl ReplicaKeeper {
             }
         }
         if was && !self.replica.copying() {
-            let copy = self.copies.values().map(|copy| copy.number).min().unwrap_or(0);
+            let copy = self.copy_number();
             self.events.push(KeeperEvent::CopiesApplied { copy });
             self.accept_batches();
         }
@@ -547,6 +547,12 @@ impl ReplicaKeeper {
     #[must_use]
     pub fn backlog_bytes(&self) -> u64 {
         self.pending_bytes
+    }
+
+    /// The number of the copies that it knows of all disks.
+    #[must_use]
+    pub fn copy_number(&self) -> u32 {
+        self.copies.values().map(|copy| copy.number).min().unwrap_or(0)
     }
 
     /// The index.

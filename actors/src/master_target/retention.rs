@@ -97,7 +97,7 @@ impl MasterTarget {
         for event in events {
             match event {
                 KeeperEvent::Drop { headers, through } => retained.drops.push((headers.clone(), *through)),
-                KeeperEvent::PointProcessed(_) | KeeperEvent::CopiesApplied => told = true,
+                KeeperEvent::PointProcessed(_) | KeeperEvent::CopiesApplied { .. } => told = true,
                 _ => {}
             }
         }
@@ -178,12 +178,12 @@ impl MasterTarget {
             let protection = keeper.protection().protection;
             let replica = keeper.replica();
             let newest = replica.points().last().map(|point| point.mark);
-            let applied = !replica.copying();
+            let (applied, copy) = (!replica.copying(), keeper.copy_number());
             if let Some(mark) = newest {
                 self.notify(Notice::PointProcessed { vm, protection, mark });
             }
             if applied {
-                self.notify(Notice::CopyComplete { vm, protection });
+                self.notify(Notice::CopyComplete { vm, protection, copy });
             }
         }
         for vm in self.renewing.clone() {
