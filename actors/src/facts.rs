@@ -400,7 +400,7 @@ pub enum Fact {
         /// Why.
         why: String,
     },
-    /// A batch's tag is durable at the target after all its segments; with a mark, the recovery point counts for RPO from here.
+    /// A batch's tag is durable at the target after all its segments.
     TagStored {
         /// The machine.
         vm: VmId,
@@ -413,7 +413,7 @@ pub enum Fact {
         /// The point.
         mark: Option<Mark>,
     },
-    /// The service has processed a recovery point: it can be used.
+    /// The service has processed a recovery point: it can be used, and counts for RPO from here.
     PointProcessed {
         /// The machine.
         vm: VmId,

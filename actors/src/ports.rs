@@ -217,6 +217,11 @@ pub enum Evidence {
         /// By disk.
         volumes: Vec<(DiskId, Volume)>,
     },
+    /// Files of stored segments that a fact is about, as they lie on the disk of whoever stores them: the world shows them, no actor does.
+    Stored {
+        /// By name.
+        files: Vec<(String, Blob)>,
+    },
 }
 
 /// The world as an adapter implements it. Every call names who makes it.

@@ -41,6 +41,8 @@ pub fn summary(account: &Account) -> Value {
             "stored": result.recovery_points.stored,
             "made": result.recovery_points.made,
             "verified": result.recovery_points.verified,
+            "waiting": result.recovery_points.waiting,
+            "superseded": result.recovery_points.superseded,
             "pruned": result.recovery_points.pruned,
             "lag_seconds": result.point_lag.map(|lag| {
                 json!({"p50": seconds(lag.p50_ms), "p99": seconds(lag.p99_ms), "max": seconds(lag.max_ms)})

@@ -235,6 +235,17 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
         count(points.verified),
         count(points.made)
     )?;
+    for (number, what) in [
+        (points.waiting, "were stored, and not processed when the run ended"),
+        (
+            points.superseded,
+            "were stored, and not processed before their protection was over",
+        ),
+    ] {
+        if number > 0 {
+            writeln!(out, "  {} of them {what}", count(number))?;
+        }
+    }
     for kind in [FailoverKind::Test, FailoverKind::Unplanned, FailoverKind::Failback] {
         let of_kind = result.disks.iter().filter(|disk| disk.kind == kind);
         let (all, good, size) = of_kind.fold((0, 0, 0), |(all, good, size), disk| {

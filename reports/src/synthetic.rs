@@ -133,6 +133,8 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 violated: 0,
             }],
             recovery_points: PointTotals {
+                waiting: 0,
+                superseded: 0,
                 marked: 15,
                 stored: 15,
                 made: 14,

@@ -149,6 +149,11 @@ impl Observer for Eyes<'_> {
         self.observer.links(seen);
     }
 
+    fn removed(&mut self, files: &[String]) {
+        self.oracle.removed(files);
+        self.observer.removed(files);
+    }
+
     fn progress(&mut self, now: SimTime, entries: u64) {
         self.observer.progress(now, entries);
     }

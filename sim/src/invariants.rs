@@ -11,13 +11,17 @@ use datapath::{SimTime, VmId};
 use crate::metrics::{CheckCount, Finding, FindingClass};
 
 pub mod acknowledged_is_kept;
+pub mod app_points_are_quiesced;
 pub mod batches_in_order;
 pub mod bound;
 pub mod clocks_agree;
 pub mod copies_add_up;
 pub mod copies_are_applied;
+pub mod copies_end_stored;
 pub mod cut_is_stored;
 pub mod cut_links_carry_nothing;
+pub mod figures_agree;
+pub mod latest_is_newest;
 pub mod life_begins_right;
 pub mod links_keep_their_rate;
 pub mod links_take_their_time;
@@ -26,11 +30,15 @@ pub mod nonces_never_repeat;
 pub mod operations_end;
 pub mod point_is_as_old_as_it_says;
 pub mod point_is_prefix;
+pub mod points_are_kept;
 pub mod points_in_order;
 pub mod recovered_is_point;
+pub mod refused_was_tampered;
 pub mod sizes_add_up;
 pub mod states_follow_table;
+pub mod storage_holds_ciphertext;
 pub mod stored_is_processed;
+pub mod stored_is_written;
 pub mod tags_in_order;
 pub mod transitions_end;
 pub mod writes_in_order;
@@ -50,14 +58,20 @@ pub const LAWS: &[Law] = &[
     batches_in_order::LAW,
     point_is_as_old_as_it_says::LAW,
     clocks_agree::LAW,
+    app_points_are_quiesced::LAW,
     copies_add_up::LAW,
     no_point_during_copy::LAW,
+    copies_end_stored::LAW,
+    storage_holds_ciphertext::LAW,
+    stored_is_written::LAW,
     nonces_never_repeat::LAW,
     tags_in_order::LAW,
     acknowledged_is_kept::LAW,
     points_in_order::LAW,
     point_is_prefix::LAW,
+    points_are_kept::LAW,
     sizes_add_up::LAW,
+    latest_is_newest::LAW,
     recovered_is_point::LAW,
     life_begins_right::LAW,
     states_follow_table::LAW,
@@ -69,6 +83,8 @@ pub const LAWS: &[Law] = &[
     stored_is_processed::LAW,
     transitions_end::LAW,
     operations_end::LAW,
+    refused_was_tampered::LAW,
+    figures_agree::LAW,
 ];
 
 /// The law that a run in which nothing was judged is no proof.

@@ -8,7 +8,7 @@ use actors::spec::ComponentKind;
 use datapath::SimTime;
 
 use crate::compute::Cores;
-use crate::disks::files::MachineFiles;
+use crate::disks::files::{MachineFiles, Removed};
 use crate::disks::spill::Spill;
 use crate::network::connections::Holder;
 use crate::spec::WorldSpec;
@@ -55,9 +55,10 @@ pub struct ActorSlot {
     pub mailbox: Option<Recipient<Deliver>>,
 }
 
-/// The machines of a world, all without power, and the places of their actors.
+/// The machines of a world, all without power, and the places of their actors. Files of stored segments that are removed go into
+/// `removed`, by name.
 #[must_use]
-pub fn build(spec: &WorldSpec, spill: &Rc<Spill>) -> (Vec<Machine>, Vec<ActorSlot>) {
+pub fn build(spec: &WorldSpec, spill: &Rc<Spill>, removed: &Removed) -> (Vec<Machine>, Vec<ActorSlot>) {
     let mut actors = Vec::new();
     let mut machines = Vec::new();
     for (number, machine) in spec.machines.iter().enumerate() {
@@ -74,7 +75,7 @@ pub fn build(spec: &WorldSpec, spill: &Rc<Spill>) -> (Vec<Machine>, Vec<ActorSlo
         machines.push(Machine {
             on: false,
             incarnation: 0,
-            files: Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill))),
+            files: Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill)).watched("segments/", removed)),
             disk_free: SimTime::ZERO,
             cores: Cores::default(),
             listening: Vec::new(),

@@ -10,6 +10,8 @@
 //! - Aggregate grain: per machine, bytes by range of the sequence; a point is judged by [`crate::invariants::sizes_add_up`].
 
 pub mod compare;
+mod failovers;
+mod figures;
 mod guest;
 pub mod history;
 mod links;
@@ -19,9 +21,12 @@ mod paths;
 pub mod print;
 mod protection;
 pub mod ranges;
+pub mod reader;
 mod recovery;
 mod replication;
+mod retention;
 pub mod root;
+mod storage;
 mod writes;
 
 #[cfg(test)]
@@ -38,18 +43,23 @@ use datapath::segment::SegmentKind;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
-use crate::invariants::{Ledger, nonces_never_repeat, states_follow_table};
+use crate::invariants::{Ledger, figures_agree, nonces_never_repeat, states_follow_table};
 use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
 use crate::spec::WorldSpec;
 use crate::start::start_source;
+use failovers::Plan;
+use figures::Figures;
 use guest::Guests;
 use links::LinkTrack;
 use liveness::Liveness;
 use protection::Protection;
+use reader::Vault;
 use recovery::Loss;
+use retention::Retentions;
 use root::Root;
+use storage::{Said, vault_of};
 
 /// What is kept of one protected machine.
 struct VmTrack {
@@ -61,6 +71,7 @@ struct VmTrack {
     protections: BTreeMap<u32, Protection>,
     state: Option<ItemState>,
     losses: Vec<Loss>,
+    figures: Figures,
 }
 
 /// The prover.
@@ -74,6 +85,9 @@ pub struct Oracle {
     /// Of the keys for merged segments.
     merging_nonces: Nonces,
     links: Vec<LinkTrack>,
+    vault: Option<Vault>,
+    retentions: Retentions,
+    plan: Plan,
     /// Clocks by machine.
     skews: Vec<i64>,
     liveness: Liveness,
@@ -81,6 +95,8 @@ pub struct Oracle {
     points: (u64, u64),
     /// Disks recovered, and disks judged.
     recovered_disks: (u64, u64),
+    /// Segments stored, and segments read from storage.
+    segments: (u64, u64),
 }
 
 impl Oracle {
@@ -108,6 +124,7 @@ impl Oracle {
                     protections: BTreeMap::new(),
                     state: None,
                     losses: Vec::new(),
+                    figures: Figures::default(),
                 };
                 (vm.vm, track)
             })
@@ -123,10 +140,14 @@ impl Oracle {
             nonces: Nonces::default(),
             merging_nonces: Nonces::default(),
             links: spec.links.iter().map(LinkTrack::new).collect(),
+            vault: vault_of(spec),
+            retentions: Retentions::new(spec),
+            plan: Plan::new(spec),
             skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
             liveness: Liveness::new(spec, used),
             points: (0, 0),
             recovered_disks: (0, 0),
+            segments: (0, 0),
         }
     }
 
@@ -134,6 +155,10 @@ impl Oracle {
     pub fn fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
         self.now = at;
         self.collector.fact(at, fact);
+        self.plan_fact(fact);
+        if let Some(track) = figures::vm_of(fact).and_then(|vm| self.vms.get_mut(&vm)) {
+            track.figures.fact(at, fact);
+        }
         match fact {
             Fact::Wrote { .. }
             | Fact::WroteSummary { .. }
@@ -152,6 +177,7 @@ impl Oracle {
             | Fact::BatchesMerged { .. } => self.replication_fact(at, fact, evidence),
             Fact::Recovered { .. } => self.recovered(at, fact, evidence),
             Fact::Power { machine, on } => self.power(at, *machine, *on),
+            Fact::SegmentRefused { name, why } => self.refused(at, name, why),
             Fact::State { vm, state } => {
                 if let Some(track) = self.vms.get_mut(vm) {
                     let violations = states_follow_table::check(track.state, *state);
@@ -178,12 +204,21 @@ impl Oracle {
                 stored_bytes,
                 ..
             } => {
+                let said = Said {
+                    at,
+                    disk: *disk,
+                    protection: *protection,
+                    kind: *kind,
+                    nonce: (*epoch, *first_counter),
+                };
+                let (found, counters) = self.judge_stored(said, evidence);
                 let segment = nonces_never_repeat::Stored {
                     protection: *protection,
                     kind: *kind,
                     epoch: *epoch,
                     first_counter: *first_counter,
                     stored_bytes: *stored_bytes,
+                    counters,
                 };
                 let merged = matches!(kind, SegmentKind::Merged { .. });
                 let nonces = if merged {
@@ -195,7 +230,7 @@ impl Oracle {
                 self.ledger
                     .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
                 if !merged {
-                    self.segment_stored(*disk, *protection, *kind);
+                    self.segment_stored(*disk, *protection, *kind, found);
                 }
             }
             Fact::LinkUse {
@@ -216,6 +251,7 @@ impl Oracle {
                 let vm = &track.spec;
                 if [vm.source, vm.failback, vm.azure, vm.test].contains(&machine) {
                     track.guests.power_lost(machine, at);
+                    track.figures.power_lost(at, machine);
                 }
             }
         }
@@ -235,14 +271,22 @@ impl Oracle {
         for (what, (there, judged)) in [
             ("processed recovery points", self.points),
             ("recovered disks", self.recovered_disks),
+            ("stored segments", self.segments),
         ] {
             if judged < there {
                 violations.push(format!("{} of {there} {what} were not judged", there - judged));
             }
         }
         self.ledger.check(LOOKED_AT, self.now, None, violations);
-        let (checks, findings, dropped) = self.ledger.finish();
-        let result = self.collector.finish(self.grain, self.now, checks, findings, dropped);
+        let mut result = self.collector.finish(self.grain, self.now);
+        for reported in &result.vms {
+            if let Some(track) = self.vms.get_mut(&reported.vm) {
+                let violations = std::mem::take(&mut track.figures).end(self.now, reported);
+                self.ledger
+                    .check(figures_agree::LAW, self.now, Some(reported.vm), violations);
+            }
+        }
+        (result.checks, result.findings, result.findings_dropped) = self.ledger.finish();
         RunResult { unfinished, ..result }
     }
 }
@@ -254,6 +298,10 @@ impl Observer for Oracle {
 
     fn links(&mut self, seen: &[Seen]) {
         Oracle::links(self, seen);
+    }
+
+    fn removed(&mut self, files: &[String]) {
+        Oracle::removed(self, files);
     }
 }
 

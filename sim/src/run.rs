@@ -22,6 +22,8 @@ pub trait Observer {
     fn links(&mut self, _seen: &[Seen]) {}
     /// What whole disks hold is about to be judged, which takes a while where much of them is used.
     fn judging(&mut self, _volumes: &[(DiskId, Volume)]) {}
+    /// Files of stored segments that were removed, after the facts of that time: evidence by which storage is judged.
+    fn removed(&mut self, _files: &[String]) {}
     /// Called every few thousand queue entries.
     fn progress(&mut self, _now: SimTime, _entries: u64) {}
     /// Asked more often than [`Observer::progress`]; true ends the run as [`Why::Interrupted`].

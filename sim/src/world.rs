@@ -21,10 +21,13 @@ use actors::messages::Local;
 use actors::ports::ActorId;
 use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
 use actors::spec::{ComponentKind, ComponentSpec};
+use datapath::disk::Files;
+use datapath::segment::SegmentKind;
 use datapath::volume::{Budget, PageStore};
 use datapath::{Grain, SimTime};
 
 use crate::compute::Pool;
+use crate::disks::files::Removed;
 use crate::disks::spill::Spill;
 use crate::disks::volumes::Volumes;
 use crate::disks::{files, volumes};
@@ -37,6 +40,7 @@ use crate::network::connections::{Connections, Holder, Side};
 use crate::network::topology::{Route, Topology};
 use crate::network::turmoil::Wires;
 use crate::network::wire::Written;
+use crate::oracle::reader::{file_name, of_file};
 use crate::queue::{Handle, Queue};
 use crate::random;
 use crate::run::RunError;
@@ -158,6 +162,10 @@ pub struct Engine {
     log: RefCell<EventLog>,
     /// What was seen at the links' doors and the observer has still to see.
     doors: RefCell<Vec<Seen>>,
+    /// Machines that are Azure storage.
+    storages: Vec<MachineId>,
+    /// Files of stored segments that were removed and that the observer has still to hear of.
+    removed: Removed,
     watch: RefCell<Watch>,
     /// The operator's machine, and its actor.
     operator: Option<(MachineId, u32)>,
@@ -186,11 +194,21 @@ impl Engine {
         let store = PageStore::sharing(&budget, options.spill.as_deref());
         let volumes = volumes::at_start(&spec, options, &store);
         let volumes = volumes.map_err(|error| RunError::Machine(error.to_string()))?;
-        let (machines, actors) = crate::machines::build(&spec, &spill);
+        let removed = Removed::default();
+        let (machines, actors) = crate::machines::build(&spec, &spill, &removed);
         let operator = actors
             .iter()
             .position(|actor| actor.kind == ComponentKind::Operator)
             .map(|place| (actors[place].machine, place as u32));
+        let is_storage = |machine: &crate::spec::MachineSpec| {
+            let mut components = machine.components.iter();
+            components.any(|component| component.kind() == ComponentKind::Storage)
+        };
+        let storages = (0..).map(MachineId).zip(&spec.machines);
+        let storages = storages
+            .filter(|(_, machine)| is_storage(machine))
+            .map(|(machine, _)| machine)
+            .collect();
         let queues = match carrier {
             Carrier::Event => 1,
             Carrier::Turmoil(_) => spec.machines.len() + spec.links.len(),
@@ -215,6 +233,8 @@ impl Engine {
             links: RefCell::new(spec.links.iter().map(|_| None).collect()),
             log: RefCell::new(EventLog::new(options.trace)),
             doors: RefCell::default(),
+            storages,
+            removed,
             watch: RefCell::new(Watch::new(&spec)),
             operator,
             pool: RefCell::new(pool),
@@ -393,12 +413,55 @@ impl Engine {
 
     fn log_fact(&self, actor: Option<ActorId>, fact: Fact, evidence: Option<Evidence>) {
         let now = self.now.get();
+        let evidence = evidence.or_else(|| self.stored_evidence(actor, &fact));
         let mut fired = Vec::new();
         self.watch.borrow_mut().see(now, &fact, |number| fired.push(number));
         self.log.borrow_mut().fact(now, actor, fact, evidence);
         for number in fired {
             self.fire(number);
         }
+    }
+
+    /// What lies on disks of what a fact says of storage.
+    fn stored_evidence(&self, actor: Option<ActorId>, fact: &Fact) -> Option<Evidence> {
+        match fact {
+            Fact::SegmentStored {
+                disk, protection, kind, ..
+            } => {
+                let name = file_name(*protection, *disk, *kind);
+                let blob = self.keepers(actor).find_map(|files| files.read_all(&name).ok())?;
+                let files = vec![(name, blob)];
+                Some(Evidence::Stored { files })
+            }
+            Fact::BatchesMerged {
+                vm,
+                protection,
+                from,
+                to,
+                ..
+            } => {
+                let prefix = format!("segments/{protection:04}/vm{}/", vm.0);
+                let concerned = |name: &String| match of_file(name) {
+                    Some((.., SegmentKind::Changes { batch })) => (*from..=*to).contains(&batch),
+                    Some((.., SegmentKind::Merged { from: first, to: last })) => *from <= first && last <= *to,
+                    _ => false,
+                };
+                let all = self.keepers(actor).map(|keeper| (keeper.list(&prefix), keeper));
+                let (names, keeper) = all.into_iter().find(|(names, _)| !names.is_empty())?;
+                let names = names.into_iter().filter(concerned);
+                let files = names.filter_map(|name| keeper.read_all(&name).ok().map(|blob| (name, blob)));
+                let files = files.collect();
+                Some(Evidence::Stored { files })
+            }
+            _ => None,
+        }
+    }
+
+    /// Disks on which an actor's segments can lie: its own machine's, then those of storage.
+    fn keepers(&self, actor: Option<ActorId>) -> impl Iterator<Item = Rc<files::MachineFiles>> + '_ {
+        let own = actor.map(|actor| self.core.borrow().actors[actor.0 as usize].machine);
+        let machines = own.into_iter().chain(self.storages.iter().copied());
+        machines.map(|machine| Rc::clone(&self.core.borrow().machines[machine.0 as usize].files))
     }
 
     /// Tells the operator that a trigger holds.

@@ -55,8 +55,13 @@ struct State {
     generations: u64,
 }
 
+/// Names of files that were removed, of all machines.
+pub type Removed = Rc<RefCell<Vec<String>>>;
+
 /// The files of one machine.
 pub struct MachineFiles {
+    /// Names of removed files that somebody watches.
+    removed: Option<(&'static str, Removed)>,
     capacity: u64,
     spill: Rc<Spill>,
     state: RefCell<State>,
@@ -67,9 +72,19 @@ impl MachineFiles {
     #[must_use]
     pub fn new(capacity: u64, spill: Rc<Spill>) -> MachineFiles {
         MachineFiles {
+            removed: None,
             capacity,
             spill,
             state: RefCell::default(),
+        }
+    }
+
+    /// Notes the names of files that are removed and begin with this.
+    #[must_use]
+    pub fn watched(self, prefix: &'static str, removed: &Removed) -> MachineFiles {
+        MachineFiles {
+            removed: Some((prefix, Rc::clone(removed))),
+            ..self
         }
     }
 
@@ -321,6 +336,11 @@ impl Files for MachineFiles {
         let mut state = self.state.borrow_mut();
         if let Some(content) = state.files.swap_remove(file) {
             state.used -= content.size;
+            if let Some((prefix, removed)) = &self.removed
+                && file.starts_with(prefix)
+            {
+                removed.borrow_mut().push(file.to_owned());
+            }
         }
     }
 

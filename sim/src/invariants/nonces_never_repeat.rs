@@ -4,8 +4,8 @@
 //! epoch one sealer counts up and reserves a range before it seals. A retry resends what was sealed. With AES-GCM a repeated nonce gives
 //! the plaintext away. Reference: design §2, "Seal".
 //!
-//! What is checked is what the log shows: a segment names its first counter, and takes at least one nonce for each 64 KiB of what is stored.
-//! That the range inside a segment is used up in order is a property of `datapath::seal`, tested there.
+//! A segment names its first counter. How many it used is told by its file, which opens with just these
+//! ([`super::storage_holds_ciphertext`]); where content is modelled it counts for one nonce for each 64 KiB of what is stored.
 
 use std::collections::VecDeque;
 
@@ -41,6 +41,8 @@ pub struct Stored {
     pub first_counter: u64,
     /// Bytes it takes.
     pub stored_bytes: u64,
+    /// Counters that it used, where its file was opened with them.
+    pub counters: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -115,7 +117,8 @@ impl Nonces {
             }
             Some(_) => {}
         }
-        let end = first_counter + (segment.stored_bytes / SEALED_CHUNK_BYTES).max(1);
+        let estimate = || (segment.stored_bytes / SEALED_CHUNK_BYTES).max(1);
+        let end = first_counter + segment.counters.unwrap_or_else(estimate);
         if first_counter < state.floor {
             return vec![format!(
                 "{kind:?} of {name}: counter {first_counter} of epoch {epoch} was used before (all below {} were)",
@@ -176,6 +179,7 @@ mod tests {
             epoch,
             first_counter,
             stored_bytes,
+            counters: None,
         }
     }
 
@@ -217,6 +221,18 @@ mod tests {
         assert_eq!(sealing().granted(DISK, 1, SEALER).len(), 1);
         assert_eq!(sealing().granted(DISK, 0, SEALER).len(), 1);
         assert_eq!(Nonces::default().stored(DISK, batch(1, 1, 0, 1)).len(), 1);
+    }
+
+    #[test]
+    fn counters_that_were_used_count_and_not_an_estimate() {
+        let mut nonces = sealing();
+        let used = Stored {
+            counters: Some(5),
+            ..batch(3, 1, 100, 100)
+        };
+        assert!(nonces.stored(DISK, used).is_empty());
+        assert_eq!(nonces.stored(DISK, batch(4, 1, 104, 100)).len(), 1);
+        assert!(nonces.stored(DISK, batch(4, 1, 105, 100)).is_empty());
     }
 
     #[test]

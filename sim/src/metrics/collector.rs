@@ -10,8 +10,8 @@ use hdrhistogram::Histogram;
 
 use super::ALERTS_KEPT;
 use super::result::{
-    AlertResult, BacklogSample, CheckCount, Finding, LinkResult, LinkSample, Lost, PointResult, PointTotals,
-    RecoveredDisk, RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
+    AlertResult, BacklogSample, LinkResult, LinkSample, Lost, PointResult, PointTotals, RecoveredDisk, RefusalResult,
+    RunResult, Spread, StepResult, VmResult, milliseconds,
 };
 use super::series::{Series, Thin};
 use super::vm::{VmFigures, Waited, backlog_samples, backlog_series, vm_fact};
@@ -243,16 +243,9 @@ impl Collector {
         self.vms.get(&vm).map_or(&[], VmFigures::points)
     }
 
-    /// The result, with what the prover found.
+    /// The result; what the prover found is to be added.
     #[must_use]
-    pub fn finish(
-        self,
-        content: Grain,
-        ended: SimTime,
-        checks: Vec<CheckCount>,
-        findings: Vec<Finding>,
-        findings_dropped: u64,
-    ) -> RunResult {
+    pub fn finish(self, content: Grain, ended: SimTime) -> RunResult {
         let mut totals = PointTotals::default();
         let mut lags = Histogram::<u64>::new(3).expect("three significant digits are within the histogram's range");
         let mut lag_max = 0;
@@ -260,6 +253,7 @@ impl Collector {
             .vms
             .into_iter()
             .map(|(vm, figures)| {
+                let newest = figures.points().last().map(|point| point.protection);
                 for point in figures.points() {
                     totals.marked += 1;
                     totals.stored += u64::from(point.stored.is_some());
@@ -269,7 +263,12 @@ impl Collector {
                         // Resizes itself; only a time of more than the histogram's range (500 million years) is refused.
                         let _ = lags.record(lag);
                     }
-                    totals.made += u64::from(point.processed.is_some());
+                    let processed = point.processed.is_some();
+                    let waits = !processed && point.stored.is_some();
+                    totals.made += u64::from(processed || waits);
+                    let over = figures.is_over() || newest != Some(point.protection);
+                    totals.waiting += u64::from(waits && !over);
+                    totals.superseded += u64::from(waits && over);
                     totals.verified += u64::from(point.processed.is_some() && point.verified);
                     totals.pruned += u64::from(point.pruned.is_some());
                 }
@@ -285,7 +284,7 @@ impl Collector {
             content,
             ended,
             facts: self.facts,
-            checks,
+            checks: Vec::new(),
             recovery_points: totals,
             point_lag: (!lags.is_empty()).then(|| Spread {
                 count: lags.len(),
@@ -302,8 +301,8 @@ impl Collector {
             alerts_critical: self.alerts_critical,
             unfinished: Vec::new(),
             refusals: self.refusals,
-            findings,
-            findings_dropped,
+            findings: Vec::new(),
+            findings_dropped: 0,
         }
     }
 }

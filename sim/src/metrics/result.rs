@@ -71,10 +71,16 @@ pub struct PointTotals {
     pub marked: u64,
     /// Whose tag is stored.
     pub stored: u64,
-    /// Processed, so that a failover can use them.
+    /// Made: stored whole at the target, or processed there.
     pub made: u64,
-    /// Of those made, found to be what they have to be.
+    /// Of those made, processed and found to be what they have to be.
     pub verified: u64,
+    /// Of those made, not processed when the run ended.
+    #[serde(default)]
+    pub waiting: u64,
+    /// Of those made, never processed because their protection was over first.
+    #[serde(default)]
+    pub superseded: u64,
     /// Removed.
     pub pruned: u64,
 }
@@ -137,7 +143,7 @@ pub struct VmResult {
     pub vm: VmId,
     /// Its name.
     pub name: String,
-    /// RPO as the product reports it: against marks set by the source's clock. None where the machine was never protected.
+    /// RPO to the newest point that can be used, as the product reports it: against marks set by the source's clock. None where the machine was never protected.
     pub rpo: Option<Percentiles>,
     /// True RPO, by simulated time. Differs from the reported one by the clock's skew.
     pub true_rpo: Option<Percentiles>,
@@ -191,7 +197,7 @@ impl VmResult {
 /// A stretch over which RPO rose with time, from `low_ms` to `high_ms`. In a series that was thinned, several of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RpoStretch {
-    /// Start: a newer point's tag was stored, or protection began.
+    /// Start: a newer point could be used, or protection began.
     pub from: SimTime,
     /// End.
     pub to: SimTime,
@@ -283,9 +289,9 @@ pub struct PointResult {
     pub marked: SimTime,
     /// The same by the source's clock.
     pub marked_source: SimTime,
-    /// When its tag was stored: it counts for RPO.
+    /// When its tag was stored.
     pub stored: Option<SimTime>,
-    /// When it was processed: it can be used.
+    /// When it was processed: it can be used, and counts for RPO.
     pub processed: Option<SimTime>,
     /// When it was removed.
     pub pruned: Option<SimTime>,

@@ -1,4 +1,6 @@
-//! RPO of one machine over time: a sawtooth that falls when a newer recovery point's tag is stored and rises in between.
+//! RPO of one machine over time: a sawtooth that falls when a newer recovery point can be used, and rises in between.
+//!
+//! A point that is stored and not processed does not count: what it needs may be missing, and a failover cannot take it.
 
 use datapath::SimTime;
 use datapath::replica::Mark;
@@ -65,8 +67,8 @@ impl Rpo {
         self.turn(at, None);
     }
 
-    /// A point's tag is stored.
-    pub(crate) fn stored(&mut self, at: SimTime, mark: Mark) {
+    /// A point is processed: a failover can take it.
+    pub(crate) fn usable(&mut self, at: SimTime, mark: Mark) {
         if self.newest.is_none_or(|newest| newest.marked <= mark.marked) {
             self.turn(at, Some(mark));
         }
@@ -147,11 +149,11 @@ mod tests {
     #[test]
     fn rpo_is_a_sawtooth_and_its_percentiles_are_over_time() {
         let mut rpo = Rpo::new(16);
-        rpo.stored(at(10), mark(0, 0));
+        rpo.usable(at(10), mark(0, 0));
         rpo.runs(at(10), true);
         // A point each 300 s whose tag takes 10 s: eleven teeth from 10 s to 310 s, and the last is cut short at 110 s.
         for tooth in 1..=11 {
-            rpo.stored(at(tooth * 300 + 10), mark(tooth * 300, 0));
+            rpo.usable(at(tooth * 300 + 10), mark(tooth * 300, 0));
         }
         rpo.runs(at(3410), false);
         // Without power it does not grow.
@@ -182,7 +184,7 @@ mod tests {
     fn a_clock_that_is_ahead_hides_the_age() {
         let mut rpo = Rpo::new(16);
         rpo.runs(at(10), true);
-        rpo.stored(at(12), mark(10, 4));
+        rpo.usable(at(12), mark(10, 4));
         let (reported, simulated, series) = rpo.finish(at(22));
         let simulated = simulated.unwrap();
         assert_eq!(
@@ -202,9 +204,9 @@ mod tests {
     fn another_protection_begins_without_a_point() {
         let mut rpo = Rpo::new(16);
         rpo.runs(at(0), true);
-        rpo.stored(at(0), mark(0, 0));
+        rpo.usable(at(0), mark(0, 0));
         rpo.restart(at(100));
-        rpo.stored(at(150), mark(140, 0));
+        rpo.usable(at(150), mark(140, 0));
         let (reported, _, series) = rpo.finish(at(160));
         let reported = reported.unwrap();
         assert_eq!((reported.over_ms, reported.max_ms, series.len()), (110_000, 100_000, 2));

@@ -121,6 +121,20 @@ impl VmFigures {
         &self.points
     }
 
+    /// Whether its newest protection is over, or a failover ends it.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(
+            self.state,
+            Some(
+                ItemState::Unprotected
+                    | ItemState::FailoverCommitPending
+                    | ItemState::FailoverCommitted
+                    | ItemState::FailbackCommitPending
+                    | ItemState::OnPremisesUnprotected
+            )
+        )
+    }
+
     /// A machine of its lives lost its power.
     pub(crate) fn power_lost(&mut self, at: SimTime, machine: MachineId) {
         self.running.retain(|running| *running != machine);
@@ -299,7 +313,6 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
         } => {
             vm.newest_batch = Some((*last, at));
             let Some(mark) = mark else { return };
-            vm.rpo.stored(at, *mark);
             if let Some(point) = vm.point(*protection, mark.point) {
                 point.stored.get_or_insert(at);
             }
@@ -317,6 +330,7 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
                     point.stored = stored;
                 }
             }
+            vm.rpo.usable(at, *mark);
             if let Some(point) = vm.point(*protection, mark.point) {
                 point.processed.get_or_insert(at);
             }

@@ -16,6 +16,8 @@ use super::root::Used;
 const BLOCK_EXTENTS: u64 = (ZEROS.len() as u64) / EXTENT_BYTES;
 /// Blocks whose results are in memory at a time.
 const RESULTS_AT_A_TIME: usize = 4096;
+/// Runs from which on they are compared in parallel.
+const PARALLEL_FROM: usize = 4;
 /// Mismatches that are described.
 const DESCRIBED: usize = 3;
 
@@ -122,6 +124,21 @@ pub fn compare_runs(history: &History, expect: Expect, runs: &[Run]) -> Comparis
         compare_run(history, expect, run, &mut comparison);
     }
     comparison
+}
+
+/// The same, run by run in parallel; the answer does not depend on the number of threads.
+#[must_use]
+pub fn compare_runs_in_parallel(history: &History, expect: Expect, runs: &[Run]) -> Comparison {
+    if runs.len() < PARALLEL_FROM {
+        return compare_runs(history, expect, runs);
+    }
+    let results: Vec<Comparison> = runs
+        .par_iter()
+        .map(|run| compare_runs(history, expect, std::slice::from_ref(run)))
+        .collect();
+    let mut all = Comparison::default();
+    results.into_iter().for_each(|result| all.join(result));
+    all
 }
 
 /// Compares a whole disk with what it should hold.

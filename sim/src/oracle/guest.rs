@@ -20,10 +20,14 @@ pub(super) struct LifeTrack {
     /// The recovered point that its disks come from, perhaps over reboots.
     pub parent: Option<(Life, WriteSeq)>,
     pub started: SimTime,
+    /// The number before its first write.
+    pub began: WriteSeq,
     /// Its last write, or the number before its first.
     pub last: WriteSeq,
     /// Everything up to here is durable on its disks.
     pub flushed: WriteSeq,
+    /// The newest flushes: when they were complete, and up to which write.
+    pub flushes: VecDeque<(SimTime, WriteSeq)>,
     /// When it ended, and whether in order.
     pub ended: Option<(SimTime, bool)>,
     /// Its disks; none where they are not followed (a test), or no longer needed.

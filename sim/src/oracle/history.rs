@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use datapath::{Content, EXTENT_BYTES, Grain, Run, WriteSeq};
+use datapath::{Content, Grain, Run, WriteSeq};
 
 use super::print::Print;
 use super::root::Root;
@@ -61,6 +61,8 @@ pub struct History {
     extents: BTreeMap<u64, Versions>,
     count: usize,
     compact_at: usize,
+    /// Below this, only places that were asked for are known.
+    forgotten: WriteSeq,
 }
 
 impl History {
@@ -79,7 +81,14 @@ impl History {
             extents: BTreeMap::new(),
             count: 0,
             compact_at: COMPACT_FROM,
+            forgotten: WriteSeq::START,
         }
+    }
+
+    /// Places below this are known only where they were asked for when the history was last compacted.
+    #[must_use]
+    pub fn forgotten(&self) -> WriteSeq {
+        self.forgotten
     }
 
     /// Size in extents.
@@ -105,15 +114,7 @@ impl History {
     /// The print of the extent `at` of some content.
     #[must_use]
     pub fn print_in(&self, content: &Content, at: u64) -> Print {
-        match content {
-            Content::Zero => self.zero,
-            Content::Version { version, .. } => Print::of_version(*version),
-            Content::Bytes(bytes) => {
-                let from = (at * EXTENT_BYTES) as usize;
-                let to = from + EXTENT_BYTES as usize;
-                Print::of_bytes(bytes.get(from..to).unwrap_or_default())
-            }
-        }
+        Print::of_content(content, at, self.zero)
     }
 
     fn put(&mut self, extent: u64, version: Version) {
@@ -166,6 +167,7 @@ impl History {
     /// (in order).
     pub fn compact(&mut self, asked: &[WriteSeq], floor: WriteSeq) {
         let mut count = 0;
+        self.forgotten = self.forgotten.max(floor);
         for versions in self.extents.values_mut() {
             let newest = versions.newest.seq;
             let nexts: Vec<WriteSeq> = versions.older.iter().skip(1).map(|v| v.seq).chain([newest]).collect();
@@ -207,6 +209,7 @@ impl History {
             count: extents.len(),
             extents,
             compact_at: COMPACT_FROM,
+            forgotten: seq,
             ..*self
         }
     }
@@ -226,13 +229,14 @@ impl History {
             );
         }
         adopted.count = adopted.extents.len();
+        adopted.forgotten = seq;
         adopted
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use datapath::{Class, Extent};
+    use datapath::{Class, EXTENT_BYTES, Extent};
 
     use super::*;
 

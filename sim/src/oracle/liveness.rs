@@ -551,7 +551,7 @@ impl Oracle {
             .get(&vm)
             .and_then(|track| track.protections.values().next_back());
         if let Some(batch) = of.and_then(|of| of.batches.front()) {
-            let missing = batch.changed.keys().find(|disk| !batch.segments.contains(disk));
+            let missing = batch.changed.keys().find(|disk| !batch.segments.contains_key(disk));
             return match (batch.cached, missing) {
                 (None, _) => format!("no process server has acknowledged batch {}", batch.batch),
                 (Some(_), Some(index)) => {

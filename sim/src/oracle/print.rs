@@ -24,6 +24,20 @@ impl Print {
         Print(print)
     }
 
+    /// Of the extent `at` of some content; `zero` is the print of an extent of zeros.
+    #[must_use]
+    pub fn of_content(content: &Content, at: u64, zero: Print) -> Print {
+        match content {
+            Content::Zero => zero,
+            Content::Version { version, .. } => Print::of_version(*version),
+            Content::Bytes(bytes) => {
+                let from = (at * EXTENT_BYTES) as usize;
+                let to = from + EXTENT_BYTES as usize;
+                Print::of_bytes(bytes.get(from..to).unwrap_or_default())
+            }
+        }
+    }
+
     /// Of zeros, in the real grain.
     #[must_use]
     pub fn of_zero_bytes() -> Print {

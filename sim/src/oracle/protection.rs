@@ -8,6 +8,7 @@ use datapath::replica::{CutTime, Mark};
 use datapath::{DiskId, SimTime, WriteSeq};
 
 use super::ranges::Ranges;
+use super::storage::Found;
 use crate::invariants::copies_add_up::Progress;
 use crate::invariants::no_point_during_copy::Copied;
 use crate::invariants::points_in_order::Known;
@@ -39,8 +40,8 @@ pub(super) struct Batch {
     pub cached: Option<SimTime>,
     /// Bytes of the machine up to its end that had no tag when it was cut.
     pub ahead: u64,
-    /// Disks of which a segment is stored.
-    pub segments: BTreeSet<u16>,
+    /// Disks of which a segment is stored, and what was found there.
+    pub segments: BTreeMap<u16, Found>,
     /// Disks of which a copy began since the batch before.
     pub copied: BTreeSet<u16>,
 }
@@ -65,11 +66,19 @@ pub(super) struct Copy {
     pub bytes: u64,
     pub progress: Progress,
     pub highest: Option<WriteSeq>,
+    /// The machine's last write when it began.
+    pub began: WriteSeq,
+    /// Its pieces were counted in storage.
+    pub stored: bool,
+    /// A point holds it.
+    pub applied: bool,
 }
 
 /// A recovery point.
 pub(super) struct Point {
     pub mark: Mark,
+    /// The batch that it ends.
+    pub batch: u64,
     pub stored: bool,
     pub processed: bool,
     pub pruned: bool,
@@ -111,6 +120,21 @@ pub(super) struct Protection {
     /// What each stored, not yet processed point changed since the one before.
     pub pending: VecDeque<(u64, Changed)>,
     pub copies: Vec<Copy>,
+    /// Bytes of the stored pieces of copies, by copy's number and part.
+    pub pieces: BTreeMap<(DiskId, u32), BTreeMap<u32, u64>>,
+    /// Tagged batches that no processed point holds yet and that are not in storage as they should be, and why.
+    pub unsound: Vec<(u64, String)>,
+    /// Ranges of batches that lie in storage as one, and all that ever did.
+    pub merged: Vec<(u64, u64)>,
+    pub announced: BTreeSet<(u64, u64)>,
+    /// Ranges of batches that a resynchronization took in: they are not needed by themselves.
+    pub layers: Vec<(u64, u64)>,
+    /// A failback took its disks: its points are gone with them.
+    pub over: bool,
+    /// How long points are kept, where that is known.
+    pub retention: Option<u64>,
+    /// When points were last pruned.
+    pub pruned_at: Option<SimTime>,
     /// Disks of which a copy began since the newest batch was cut.
     pub copied_since_cut: BTreeSet<DiskId>,
     pub points: BTreeMap<u64, Point>,
@@ -123,8 +147,22 @@ pub(super) struct Protection {
     pub began: WriteSeq,
 }
 
+impl Batch {
+    /// What of it is not in storage as it should be.
+    pub fn unsound(&self) -> Option<(u64, String)> {
+        let needed = self.changed.keys().filter(|disk| !self.copied.contains(disk));
+        let wrong = needed.filter_map(|disk| match self.segments.get(disk) {
+            None => Some(format!("no segment of disk {disk} is stored")),
+            Some(found) if !found.sound => Some(format!("the segment of disk {disk} is not what was written")),
+            Some(_) => None,
+        });
+        let wrong: Vec<String> = wrong.collect();
+        (!wrong.is_empty()).then(|| (self.batch, wrong.join(", ")))
+    }
+}
+
 impl Protection {
-    pub fn new(life: Life, began: WriteSeq, wrote: u64) -> Protection {
+    pub fn new(life: Life, began: WriteSeq, wrote: u64, retention: Option<u64>) -> Protection {
         Protection {
             machine: life.machine,
             newest_cut: None,
@@ -137,6 +175,14 @@ impl Protection {
             since_mark: Changed::new(),
             pending: VecDeque::new(),
             copies: Vec::new(),
+            pieces: BTreeMap::new(),
+            unsound: Vec::new(),
+            merged: Vec::new(),
+            announced: BTreeSet::new(),
+            layers: Vec::new(),
+            over: false,
+            retention,
+            pruned_at: None,
             copied_since_cut: BTreeSet::new(),
             points: BTreeMap::new(),
             boundary: None,
@@ -199,9 +245,11 @@ impl Protection {
         asked
     }
 
-    /// No mark will stand below this.
+    /// No mark will stand below this, and no piece of a copy that is still under way.
     pub fn floor(&self) -> WriteSeq {
-        self.newest_cut.map_or(self.began, |(_, last)| last)
+        let cut = self.newest_cut.map_or(self.began, |(_, last)| last);
+        let copies = self.copies.iter().filter(|copy| !copy.applied).map(|copy| copy.began);
+        copies.fold(cut, WriteSeq::min)
     }
 
     /// Points that were passed over or removed are asked for no more: keeps what `points_in_order` needs.
@@ -209,5 +257,45 @@ impl Protection {
         while self.pending.front().is_some_and(|(point, _)| *point <= processed) {
             self.pending.pop_front();
         }
+    }
+
+    /// A copy begins: what no processed point holds goes into a layer with it.
+    pub fn copy_began(&mut self) {
+        if self.layers.last().is_some_and(|(_, last)| *last == u64::MAX) {
+            return;
+        }
+        let processed = self.points.values().filter(|point| point.processed);
+        let from = processed.map(|point| point.batch + 1).max().unwrap_or(0);
+        self.layers.push((from, u64::MAX));
+    }
+
+    /// A point is processed that ends at this batch: it holds the copies that were over at its write.
+    pub fn copies_applied(&mut self, seq: WriteSeq, batch: u64) {
+        for copy in &mut self.copies {
+            copy.applied |= copy.highest.is_some_and(|highest| highest <= seq);
+        }
+        // Of a disk that was copied again, the earlier copy is of no interest.
+        for at in 0..self.copies.len() {
+            let disk = self.copies[at].disk;
+            let later = self.copies[at + 1..]
+                .iter()
+                .any(|copy| copy.disk == disk && copy.applied);
+            self.copies[at].applied |= later;
+        }
+        if self.copies.iter().all(|copy| copy.applied)
+            && let Some((_, last)) = self.layers.last_mut()
+            && *last == u64::MAX
+        {
+            *last = batch;
+        }
+    }
+
+    /// Batches up to this one that are not in storage as they should be.
+    pub fn take_unsound(&mut self, through: u64) -> Vec<(u64, String)> {
+        let (unsound, left) = std::mem::take(&mut self.unsound)
+            .into_iter()
+            .partition(|(batch, _)| *batch <= through);
+        self.unsound = left;
+        unsound
     }
 }

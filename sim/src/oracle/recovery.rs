@@ -83,6 +83,7 @@ impl Oracle {
         };
         let usable = self.claim_holds(&claim);
         let judged_before = self.recovered_disks.1;
+        self.judge_taken(at, *vm, *kind, *point, *seq);
         for (disk, bytes) in disks {
             let held = volumes.iter().find(|(of, _)| of == disk).map(|(_, volume)| volume);
             let (verified, digest) = self.judge_disk(&claim, *disk, held);
@@ -106,6 +107,7 @@ impl Oracle {
             return;
         };
         of.pinned.push(*seq);
+        of.over |= *kind == FailoverKind::Failback;
         if *kind != FailoverKind::Test
             && let Some(known) = of.points.get(point)
         {

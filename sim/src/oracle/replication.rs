@@ -13,19 +13,23 @@ use super::history::History;
 use super::liveness::BatchWait;
 use super::protection::{Batch, Boundary, Changed, Copy, Point, Protection, add_changes};
 use super::ranges::Ranges;
+use super::storage::Found;
 use super::{Oracle, VmTrack, disk_name};
 use crate::invariants::copies_add_up::Progress;
 use crate::invariants::{
-    acknowledged_is_kept, batches_in_order, clocks_agree, copies_add_up, no_point_during_copy,
-    point_is_as_old_as_it_says, point_is_prefix, points_in_order, sizes_add_up, tags_in_order,
+    acknowledged_is_kept, app_points_are_quiesced, batches_in_order, clocks_agree, copies_add_up, no_point_during_copy,
+    point_is_as_old_as_it_says, point_is_prefix, points_in_order, sizes_add_up, stored_is_written, tags_in_order,
 };
 
 impl Oracle {
     pub(super) fn replication_fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
         match fact {
             Fact::ProtectionStarted {
-                vm, protection, life, ..
-            } => self.protection_started(*vm, *protection, *life),
+                vm,
+                protection,
+                life,
+                reverse,
+            } => self.protection_started(*vm, *protection, *life, *reverse),
             Fact::CopyStarted {
                 disk,
                 protection,
@@ -108,8 +112,12 @@ impl Oracle {
                 applied_bytes,
             } => self.point_processed(at, *vm, *protection, mark, *applied_bytes, evidence),
             Fact::PointPruned {
-                vm, protection, point, ..
+                vm,
+                protection,
+                point,
+                why,
             } => {
+                self.judge_pruned(at, *vm, *protection, *point, why);
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
                 };
@@ -126,11 +134,15 @@ impl Oracle {
                 protection,
                 first,
                 last,
+                from,
+                to,
                 ..
             } => {
+                self.judge_merged(at, *vm, *protection, (*from, *to), evidence);
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
                 };
+                of.announced.insert((*from, *to));
                 let known: Vec<points_in_order::Known> = of.points.values().map(Point::known).collect();
                 let violations = points_in_order::check_merged(*first, *last, known.iter());
                 self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
@@ -155,7 +167,8 @@ impl Oracle {
         of.copies.iter_mut().rev().find(|copy| copy.disk == disk)
     }
 
-    fn protection_started(&mut self, vm: VmId, protection: u32, life: Life) {
+    fn protection_started(&mut self, vm: VmId, protection: u32, life: Life, reverse: bool) {
+        let retention = self.retentions.of(vm, reverse);
         let Some(track) = self.vms.get_mut(&vm) else { return };
         let began = track.guests.life(life).map_or(WriteSeq::START, |life| life.last);
         track.guests.forget_others(life.machine);
@@ -164,13 +177,17 @@ impl Oracle {
         let wrote = track.guests.logs.get(&life.machine).map_or(0, |log| log.total().1);
         track
             .protections
-            .insert(protection, Protection::new(life, began, wrote));
+            .insert(protection, Protection::new(life, began, wrote, retention));
     }
 
     fn copy_started(&mut self, at: SimTime, disk: DiskId, protection: u32, bytes: u64) {
-        let Some((track, _)) = self.protection(disk.vm, protection) else {
+        let Some((track, of)) = self.protection(disk.vm, protection) else {
             return;
         };
+        let began = track
+            .guests
+            .newest_on(of.machine)
+            .map_or(WriteSeq::START, |life| life.last);
         let has = track
             .spec
             .disks
@@ -187,11 +204,15 @@ impl Oracle {
         self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
         if let Some((_, of)) = self.protection_mut(disk.vm, protection) {
             of.copied_since_cut.insert(disk);
+            of.copy_began();
             of.copies.push(Copy {
                 disk,
                 bytes,
                 progress: Progress::default(),
                 highest: None,
+                began,
+                stored: false,
+                applied: false,
             });
         }
     }
@@ -310,11 +331,21 @@ impl Oracle {
             let skew = self.skews.get(of.machine.0 as usize).copied().unwrap_or_default();
             self.ledger
                 .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, skew));
+            let mut flushes = Vec::new();
+            for life in track.guests.lives.iter().filter(|life| life.life.machine == of.machine) {
+                flushes.extend(life.flushes.iter().copied());
+            }
+            if mark.consistency == Consistency::App {
+                let violations = app_points_are_quiesced::check(mark, &flushes);
+                self.ledger
+                    .check(app_points_are_quiesced::LAW, at, Some(vm), violations);
+            }
             let disks: Vec<DiskId> = track.spec.disks.iter().map(|(disk, _)| *disk).collect();
             let violations = no_point_during_copy::check(mark, &disks, &of.newest_copies());
             self.ledger.check(no_point_during_copy::LAW, at, Some(vm), violations);
             let point = Point {
                 mark: *mark,
+                batch,
                 stored: false,
                 processed: false,
                 pruned: false,
@@ -327,21 +358,25 @@ impl Oracle {
         of.copied_since_cut.clear();
         of.newest_cut = Some((batch, last));
         of.batches.push_back(cut);
+        if let Some(mark) = mark {
+            self.copies_are_stored(at, vm, protection, mark.point);
+        }
     }
 
-    pub(super) fn segment_stored(&mut self, disk: DiskId, protection: u32, kind: SegmentKind) {
+    pub(super) fn segment_stored(&mut self, disk: DiskId, protection: u32, kind: SegmentKind, found: Found) {
         let Some((_, of)) = self.protection_mut(disk.vm, protection) else {
             return;
         };
         if let SegmentKind::Changes { batch } = kind
             && let Some(batch) = of.batch_mut(batch)
         {
-            batch.segments.insert(disk.index);
+            batch.segments.insert(disk.index, found);
         }
     }
 
     fn tag_stored(&mut self, at: SimTime, vm: VmId, protection: u32, batch: u64, last: WriteSeq, mark: Option<Mark>) {
         let disks = self.vms.get(&vm).map_or(0, |track| track.spec.disks.len());
+        let (judged, aggregate) = (self.vault.is_some(), self.grain == Grain::Aggregate);
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
@@ -352,7 +387,7 @@ impl Oracle {
                 .changed
                 .keys()
                 // What was written before a copy began is the copy's to bring: a power cut can have lost it from the journal.
-                .filter(|disk| !known.segments.contains(disk) && !known.copied.contains(disk))
+                .filter(|disk| !known.segments.contains_key(disk) && !known.copied.contains(disk))
                 .map(|index| DiskId { vm, index: *index })
                 .collect(),
             None => Vec::new(),
@@ -369,6 +404,7 @@ impl Oracle {
         });
         let in_turn = batch > of.newest_tagged;
         of.newest_tagged = of.newest_tagged.max(batch);
+        let mut sizes = Vec::new();
         let mut waits = Vec::new();
         while let Some(done) = of.pop_front_through(batch) {
             waits.push(BatchWait {
@@ -378,6 +414,15 @@ impl Oracle {
                 ahead: done.ahead,
             });
             of.at_target = done.wrote.1;
+            if judged && aggregate && of.written.is_some() {
+                let held = done.segments.values().map(|found| found.bytes).sum();
+                let wrong = stored_is_written::check_bytes(done.batch, held, done.written);
+                of.unsound.extend(wrong.first().map(|why| (done.batch, why.clone())));
+                sizes.extend(wrong);
+            }
+            if judged {
+                of.unsound.extend(done.unsound());
+            }
             of.boundary = done.mark.is_none().then_some(Boundary {
                 last: done.last,
                 cut: done.cut,
@@ -395,6 +440,9 @@ impl Oracle {
             }
         }
         self.ledger.check(tags_in_order::LAW, at, Some(vm), violations);
+        if judged && aggregate {
+            self.ledger.check(stored_is_written::LAW, at, Some(vm), sizes);
+        }
         for wait in waits {
             self.check_batch(at, vm, &wait, None);
         }
@@ -414,6 +462,7 @@ impl Oracle {
         };
         let point = Point {
             mark: *mark,
+            batch: of.newest_tagged,
             stored: true,
             processed: false,
             pruned: false,
@@ -454,10 +503,20 @@ impl Oracle {
             }
         }
         of.forget_passed(mark.point);
+        let through = of.points.get(&mark.point).map_or(0, |point| point.batch);
+        let unsound = of.take_unsound(through);
+        of.copies_applied(mark.seq, through);
         // The first point has everything to show; one after a resynchronization may show all, and has to show what batches changed.
         let before = of.newest_processed.replace(*mark);
         self.ledger.check(points_in_order::LAW, at, Some(vm), violations);
+        let is_stored = unsound.is_empty();
+        if self.vault.is_some() {
+            let violations = stored_is_written::check_point(mark.point, &unsound);
+            self.ledger.check(stored_is_written::LAW, at, Some(vm), violations);
+        }
+        self.judge_kept(at, vm, protection);
 
+        let in_order = in_order && is_stored;
         let right = match self.grain {
             Grain::Aggregate => self.judge_sizes(at, vm, protection, mark, applied_bytes),
             _ => self.judge_content(at, vm, protection, (before, mark), &changed, evidence),
@@ -502,7 +561,7 @@ impl Oracle {
         let shown = match evidence? {
             Evidence::PointChanged { runs } => Shown::Runs(runs),
             Evidence::Disks { volumes } => Shown::Disks(volumes),
-            Evidence::Wrote { .. } => return None,
+            Evidence::Wrote { .. } | Evidence::Stored { .. } => return None,
         };
         let (track, of) = self.protection(vm, protection)?;
         let life = track.guests.at(of.machine, mark.marked)?;

@@ -1,5 +1,7 @@
 //! Facts of the guests: lives and writes.
 
+use std::collections::VecDeque;
+
 use actors::facts::{Fact, Life, Place};
 use actors::ports::Evidence;
 use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
@@ -10,6 +12,9 @@ use super::history::History;
 use super::print::run_hash;
 use super::{Oracle, VmTrack, disk_name};
 use crate::invariants::{life_begins_right, writes_in_order};
+
+/// Flushes that are remembered of a life: a mark that one was for is cut soon after it.
+const FLUSHES_KEPT: usize = 256;
 
 impl Oracle {
     pub(super) fn guest_fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
@@ -41,6 +46,10 @@ impl Oracle {
             Fact::GuestFlushed { vm, life, seq } => {
                 if let Some(track) = self.vms.get_mut(vm).and_then(|track| track.guests.life_mut(*life)) {
                     track.flushed = track.flushed.max(*seq);
+                    track.flushes.push_back((at, *seq));
+                    if track.flushes.len() > FLUSHES_KEPT {
+                        track.flushes.pop_front();
+                    }
                 }
             }
             Fact::LifeStarted {
@@ -118,6 +127,7 @@ impl Oracle {
             bytes: run.bytes(),
         };
         self.collector.wrote(vm, 1, logged.bytes);
+        track.figures.wrote(at, write.life, write.seq, 1, logged.bytes);
         track
             .guests
             .logs
@@ -166,6 +176,9 @@ impl Oracle {
             bytes: summary.bytes,
         };
         self.collector.wrote(vm, logged.writes(), logged.bytes);
+        track
+            .figures
+            .wrote(at, life, summary.last, logged.writes(), logged.bytes);
         track
             .guests
             .logs
@@ -253,8 +266,10 @@ impl Oracle {
             place,
             parent: origin,
             started: at,
+            began: seq,
             last: seq,
             flushed: seq,
+            flushes: VecDeque::new(),
             ended: None,
             disks: (place != Place::Test && grain != Grain::Aggregate).then_some(disks),
         });

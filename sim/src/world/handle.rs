@@ -81,6 +81,10 @@ impl Engine {
             *self.doors.borrow_mut() = seen;
         }
         EventLog::show(&self.log, observer);
+        let removed = std::mem::take(&mut *self.removed.borrow_mut());
+        if !removed.is_empty() {
+            observer.removed(&removed);
+        }
         if self.entries.get() >= self.shown.get() {
             self.shown.set(self.entries.get() + ENTRIES);
             observer.progress(self.now.get(), self.entries.get());

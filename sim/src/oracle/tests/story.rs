@@ -1,16 +1,20 @@
 //! Tells synthetic runs: what a world would log, without a world.
 
-use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
+use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, StepOutcome};
+use actors::messages::{Operation, PointChoice};
 use actors::ports::{Evidence, MachineId, volume_name};
-use actors::spec::{Os, VmSpec};
+use actors::spec::{Action, ComponentSpec, OperatorSpec, Os, ProcessServerSpec, StepSpec, VmSpec, default_policy};
+use datapath::batch::{self, DiskChanges};
 use datapath::image::Generated;
 use datapath::replica::{Consistency, CutTime, Mark};
-use datapath::segment::SegmentKind;
+use datapath::seal::{Epoch, VaultKey};
+use datapath::segment::{self, Calibration, NonceRange, SegmentKind, Worker, nonces_needed};
 use datapath::volume::{PageStore, Volume};
-use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
+use datapath::{Blob, Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
 use std::sync::Arc;
 
 use crate::oracle::print::run_hash;
+use crate::oracle::reader::file_name;
 use crate::spec::{VolumeSpec, VolumeStart, WorldSpec, Zone};
 use crate::testing;
 
@@ -22,10 +26,11 @@ pub const DARK_AFTER_MARK_MS: u64 = 70_000;
 pub const DECISION_MS: u64 = 120_000;
 pub const RTO_MS: u64 = 600_000;
 pub const PROCESS_SERVER: MachineId = MachineId(3);
+pub const VAULT: [u8; 16] = [7; 16];
 
 const SOURCE: MachineId = MachineId(0);
 const AZURE: MachineId = MachineId(1);
-const TEST: MachineId = MachineId(2);
+pub const TEST: MachineId = MachineId(2);
 const VM: VmId = VmId(0);
 const USED_EXTENTS: u64 = 8;
 const SECOND: u64 = 1_000_000_000;
@@ -42,6 +47,7 @@ pub enum Shown {
     Wrote(Run),
     Runs(Vec<(DiskId, Vec<Run>)>),
     Disks(Vec<(DiskId, Volume)>),
+    Stored(Vec<(String, Blob)>),
 }
 
 impl Shown {
@@ -51,6 +57,7 @@ impl Shown {
             Shown::Wrote(run) => Some(Evidence::Wrote { run }),
             Shown::Runs(runs) => Some(Evidence::PointChanged { runs }),
             Shown::Disks(volumes) => Some(Evidence::Disks { volumes }),
+            Shown::Stored(files) => Some(Evidence::Stored { files }),
         }
     }
 }
@@ -128,6 +135,60 @@ pub fn spoil(grain: Grain, disk: &mut Volume, extent: u64) {
     .unwrap();
 }
 
+/// What the operator asks for, as far as figures are judged by it.
+fn plan() -> Vec<StepSpec> {
+    let ask = |operation| StepSpec {
+        after: Vec::new(),
+        delay: 0,
+        action: Action::Ask(operation),
+        expect_refusal: false,
+    };
+    let enable = Operation::EnableReplication {
+        vm: VM,
+        policy: "policy".to_owned(),
+        process_server: PROCESS_SERVER,
+        over: None,
+    };
+    let latest = PointChoice::Latest;
+    vec![
+        ask(Operation::CreatePolicy(default_policy("policy"))),
+        ask(enable),
+        ask(Operation::TestFailover { vm: VM, point: latest }),
+        ask(Operation::Failover {
+            vm: VM,
+            point: latest,
+            shutdown: false,
+        }),
+        ask(Operation::Failback {
+            vm: VM,
+            point: latest,
+            to_physical: false,
+        }),
+    ]
+}
+
+/// A segment as a process server seals it.
+pub fn sealed(
+    grain: Grain,
+    key: &VaultKey,
+    kind: SegmentKind,
+    (epoch, first): (u32, u64),
+    parts: Vec<DiskChanges>,
+) -> Blob {
+    let changes = match grain {
+        Grain::Aggregate => parts.into_iter().next().expect("a segment has changes"),
+        _ => batch::merge(parts),
+    };
+    let nonces = NonceRange {
+        epoch: Epoch(epoch),
+        first,
+        count: nonces_needed(&changes),
+    };
+    let key = key.disk_key(changes.disk);
+    let calibration = Calibration::default();
+    segment::seal(&mut Worker::new(1), &key, nonces, VAULT, kind, &changes, &calibration).blob
+}
+
 fn spec() -> WorldSpec {
     let mut spec = testing::world();
     spec.machines = ["vm", "vm-azure", "vm-test", "process-server"]
@@ -137,6 +198,23 @@ fn spec() -> WorldSpec {
     for copy in &mut spec.machines[1..3] {
         copy.on = false;
     }
+    spec.machines[3].components = vec![
+        ComponentSpec::ProcessServer(ProcessServerSpec {
+            configuration_server: PROCESS_SERVER,
+            passphrase: 0,
+            port: 9443,
+            window_bytes: 0,
+            copies_at_a_time: 3,
+            vault: VAULT,
+            key: VaultKey::public_test_key(),
+            calibration: Arc::new(Calibration::default()),
+        }),
+        ComponentSpec::Operator(OperatorSpec {
+            service: PROCESS_SERVER,
+            storage: PROCESS_SERVER,
+            steps: plan(),
+        }),
+    ];
     spec.links = vec![testing::link("internet", &[(Zone::Site(0), Zone::AzurePublic)])];
     spec.vms = vec![Arc::new(VmSpec {
         vm: VM,
@@ -431,7 +509,13 @@ impl Story {
             self.wait(1);
             let sent = 2 * 4096;
             self.applied += sent;
-            self.stored(disk, SegmentKind::Copy { copy: 1, part: 0 }, 0);
+            let read = match self.grain {
+                Grain::Aggregate => Vec::new(),
+                _ => self.disks[usize::from(disk.index)].read(Extent(0), 2).unwrap(),
+            };
+            let position = WriteSeq(self.seq);
+            let piece = self.changes(disk, (position, position), sent, read);
+            self.stored(disk, SegmentKind::Copy { copy: 1, part: 0 }, 0, vec![piece]);
             let rest = bytes - sent;
             self.tell(Fact::CopyProgress {
                 disk,
@@ -456,7 +540,30 @@ impl Story {
         });
     }
 
-    fn stored(&mut self, disk: DiskId, kind: SegmentKind, after: u64) {
+    fn changes(&self, disk: DiskId, (first, last): (WriteSeq, WriteSeq), bytes: u64, runs: Vec<Run>) -> DiskChanges {
+        let summary = Summary {
+            disk,
+            first,
+            last,
+            bytes,
+            distinct_bytes: bytes,
+            chunks: bytes.div_ceil(64 << 10),
+            class: Class(0),
+            life: (0, WriteSeq(0)),
+        };
+        DiskChanges {
+            disk,
+            first,
+            last,
+            runs,
+            summary: (self.grain == Grain::Aggregate).then_some(summary),
+        }
+    }
+
+    fn stored(&mut self, disk: DiskId, kind: SegmentKind, after: u64, parts: Vec<DiskChanges>) {
+        let nonce = (self.protection, self.counters);
+        let blob = sealed(self.grain, &VaultKey::public_test_key(), kind, nonce, parts);
+        let file = (file_name(self.protection, disk, kind), blob);
         let fact = Fact::SegmentStored {
             disk,
             protection: self.protection,
@@ -466,8 +573,8 @@ impl Story {
             plain_bytes: 4096,
             stored_bytes: 100,
         };
-        self.counters += 10;
-        self.later(after, fact, Shown::Nothing);
+        self.counters += 100;
+        self.later(after, fact, Shown::Stored(vec![file]));
     }
 
     /// Cuts a batch with a mark and carries it all the way; 20 s later the point is processed.
@@ -477,10 +584,18 @@ impl Story {
         let (vm, protection, batch) = (VM, self.protection, self.batch);
         let last = WriteSeq(self.seq);
         let skew = if self.life.machine == SOURCE { SKEW } else { 0 };
+        let consistency = match self.point {
+            3 => Consistency::App,
+            _ => Consistency::Crash,
+        };
+        if consistency == Consistency::App {
+            let life = self.life;
+            self.tell(Fact::GuestFlushed { vm, life, seq: last });
+        }
         let mark = Mark {
             point: self.point,
             seq: last,
-            consistency: Consistency::Crash,
+            consistency,
             marked: self.now,
             marked_source: SimTime(self.now.0.saturating_add_signed(skew)),
         };
@@ -496,7 +611,7 @@ impl Story {
             },
             mark: Some(mark),
         });
-        self.first = self.seq + 1;
+        let before = std::mem::replace(&mut self.first, self.seq + 1);
         self.later(1, Fact::BatchCached { vm, protection, batch }, Shown::Nothing);
         let waiting = std::mem::take(&mut self.waiting);
         let mut runs = Vec::new();
@@ -507,7 +622,16 @@ impl Story {
                 .map(|(_, run)| run)
                 .collect();
             if !of_disk.is_empty() {
-                self.stored(*disk, SegmentKind::Changes { batch }, 2);
+                let range = (WriteSeq(before), last);
+                let bytes = of_disk.iter().map(|run| run.bytes()).sum();
+                let parts = match self.grain {
+                    Grain::Aggregate => vec![self.changes(*disk, range, bytes, Vec::new())],
+                    _ => of_disk
+                        .iter()
+                        .map(|run| self.changes(*disk, range, 0, vec![(*run).clone()]))
+                        .collect(),
+                };
+                self.stored(*disk, SegmentKind::Changes { batch }, 2, parts);
             }
             for run in &of_disk {
                 self.applied += run.bytes();
@@ -558,7 +682,19 @@ impl Story {
     }
 
     fn phase(&mut self, kind: FailoverKind, phase: FailoverPhase) {
+        let step = match kind {
+            FailoverKind::Test => 2,
+            FailoverKind::Unplanned => 3,
+            FailoverKind::Failback => 4,
+        };
+        let told = |outcome| Fact::Step { step, outcome };
+        if phase == FailoverPhase::Started {
+            self.tell(told(StepOutcome::Started));
+        }
         self.tell(Fact::Failover { vm: VM, kind, phase });
+        if phase == FailoverPhase::WorkloadUp {
+            self.tell(told(StepOutcome::Done));
+        }
     }
 
     fn recover(&mut self, kind: FailoverKind) -> (Life, WriteSeq) {

@@ -1,0 +1,37 @@
+//! **A copy is over only when its last piece is stored: the first point after it is marked when all that the copy sent lies at the
+//! target.**
+//!
+//! Why it holds: a process server says that a copy is stored once the target has all of its pieces, and the agent marks no point before.
+//! A piece that was refused on the way and forgotten leaves a hole that no later batch fills. Judged by the bytes of the pieces' files,
+//! as the oracle's own reader finds them, against what the agent says it sent. Reference: design §2, "One copy protocol"; facts §1.3.
+
+use super::Law;
+
+/// The law.
+pub const LAW: Law = Law {
+    name: "copies-end-stored",
+    statement: "a recovery point is marked only when all that the copies before it sent is stored at the target",
+};
+
+/// Checks one disk's newest copy when a point is marked: bytes that it sent, and bytes of its pieces that are stored.
+#[must_use]
+pub fn check(disk: &str, point: u64, sent: u64, stored: u64, pieces: usize) -> Vec<String> {
+    if sent == stored {
+        return Vec::new();
+    }
+    vec![format!(
+        "point {point} was marked after a copy of {disk} that sent {sent} bytes; {stored} bytes of it are stored, in {pieces} pieces"
+    )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_that_is_missing_is_found() {
+        assert!(check("d", 1, 0, 0, 0).is_empty());
+        assert!(check("d", 1, 8192, 8192, 2).is_empty());
+        assert_eq!(check("d", 1, 8192, 4096, 1).len(), 1);
+    }
+}

@@ -1,0 +1,35 @@
+//! **A stored segment is refused only where somebody tampered with storage.**
+//!
+//! Why it holds: what is acknowledged is durable, sealed once and never changed; so a segment that does not open, or is not there, was
+//! changed from outside (a step of the plan), or the product or its model broke it. Then it is not the plan that failed.
+//! Reference: design §2, "Seal"; facts §6.
+
+use super::Law;
+
+/// The law.
+pub const LAW: Law = Law {
+    name: "refused-was-tampered",
+    statement: "no stored segment is refused unless the plan had somebody tamper with that disk's segments",
+};
+
+/// Checks a refusal; `tampered`: a step had tampered with a segment of the same disk before.
+#[must_use]
+pub fn check(name: &str, why: &str, tampered: bool) -> Vec<String> {
+    match tampered {
+        true => Vec::new(),
+        false => vec![format!(
+            "segment {name} was refused ({why}), and nobody had tampered with that disk's segments"
+        )],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_without_an_attack_is_found() {
+        assert!(check("vm0/disk0/batch-00000001", "a chunk was changed", true).is_empty());
+        assert_eq!(check("vm0/disk0/batch-00000001", "it is cut off", false).len(), 1);
+    }
+}

@@ -1,0 +1,144 @@
+//! What failovers were asked for, and what there was when they began.
+
+use std::collections::BTreeMap;
+
+use actors::facts::{Fact, FailoverKind, FailoverPhase, StepOutcome};
+use actors::messages::{Operation, PointChoice};
+use actors::spec::{Action, ComponentSpec};
+use datapath::replica::Consistency;
+use datapath::{DiskId, SimTime, VmId, WriteSeq};
+
+use super::protection::Protection;
+use super::{Oracle, VmTrack};
+use crate::invariants::latest_is_newest::{self, Asked};
+use crate::invariants::refused_was_tampered;
+use crate::spec::WorldSpec;
+
+/// What the operator's steps mean for the oracle.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// Failovers, by the number of their step.
+    failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
+    /// Attacks on segments, by the number of their step.
+    attacks: BTreeMap<u32, DiskId>,
+    /// Disks that were attacked.
+    attacked: Vec<DiskId>,
+    /// The choice of the step that began last, by machine and kind.
+    asked: BTreeMap<(VmId, FailoverKind), PointChoice>,
+    /// What a failover that is under way may take.
+    may_take: BTreeMap<(VmId, FailoverKind), Asked>,
+}
+
+impl Plan {
+    /// As the operator's steps say.
+    pub fn new(spec: &WorldSpec) -> Plan {
+        let mut plan = Plan::default();
+        let components = spec.machines.iter().flat_map(|machine| &machine.components);
+        let steps = components.filter_map(|component| match component {
+            ComponentSpec::Operator(operator) => Some(&operator.steps),
+            _ => None,
+        });
+        for (number, step) in (0..).zip(steps.flatten()) {
+            match &step.action {
+                Action::Ask(Operation::TestFailover { vm, point }) => {
+                    plan.failovers.insert(number, (*vm, FailoverKind::Test, *point));
+                }
+                Action::Ask(Operation::Failover { vm, point, .. }) => {
+                    plan.failovers.insert(number, (*vm, FailoverKind::Unplanned, *point));
+                }
+                Action::Ask(Operation::Failback { vm, point, .. }) => {
+                    plan.failovers.insert(number, (*vm, FailoverKind::Failback, *point));
+                }
+                Action::TamperSegment { disk, .. } => {
+                    plan.attacks.insert(number, *disk);
+                }
+                _ => {}
+            }
+        }
+        plan
+    }
+}
+
+/// What a failover may take of a protection as it stands.
+fn may_take(of: &Protection, kind: FailoverKind, choice: PointChoice) -> Option<Asked> {
+    let newest = |is: &dyn Fn(&super::protection::Point) -> bool| {
+        let points = of.points.values().filter(|point| !point.pruned && is(point));
+        points.map(|point| point.mark.seq).max()
+    };
+    match choice {
+        PointChoice::Custom(number) => Some(Asked::Point(number)),
+        PointChoice::LatestProcessed => newest(&|point| point.processed).map(Asked::AtLeast),
+        PointChoice::LatestAppConsistent => {
+            newest(&|point| point.processed && point.mark.consistency == Consistency::App).map(Asked::AtLeast)
+        }
+        PointChoice::Latest => {
+            let marked = newest(&|point| point.stored);
+            let copies = of.copies.iter().any(|copy| !copy.applied);
+            let boundary = of.boundary.as_ref().map(|boundary| boundary.last);
+            let boundary = boundary.filter(|_| kind == FailoverKind::Unplanned && !copies && marked.is_some());
+            boundary.max(marked).map(Asked::AtLeast)
+        }
+    }
+}
+
+impl Oracle {
+    /// A step began, or a failover did.
+    pub(super) fn plan_fact(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Step {
+                step,
+                outcome: StepOutcome::Started,
+            } => {
+                if let Some((vm, kind, choice)) = self.plan.failovers.get(step) {
+                    self.plan.asked.insert((*vm, *kind), *choice);
+                }
+                self.plan.attacked.extend(self.plan.attacks.get(step));
+            }
+            Fact::Failover {
+                vm,
+                kind,
+                phase: FailoverPhase::Started,
+            } => {
+                let choice = self.plan.asked.get(&(*vm, *kind)).copied();
+                let newest = self.vms.get(vm).and_then(VmTrack::newest_protection);
+                let asked = choice.zip(newest).and_then(|(choice, of)| may_take(of, *kind, choice));
+                match asked {
+                    Some(asked) => self.plan.may_take.insert((*vm, *kind), asked),
+                    None => self.plan.may_take.remove(&(*vm, *kind)),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// A failover took a point.
+    pub(super) fn judge_taken(&mut self, at: SimTime, vm: VmId, kind: FailoverKind, point: u64, seq: WriteSeq) {
+        if let Some(asked) = self.plan.may_take.remove(&(vm, kind)) {
+            let how = match kind {
+                FailoverKind::Test => "a test failover",
+                FailoverKind::Unplanned => "a failover",
+                FailoverKind::Failback => "a failback",
+            };
+            let violations = latest_is_newest::check(how, asked, point, seq);
+            self.ledger.check(latest_is_newest::LAW, at, Some(vm), violations);
+        }
+    }
+
+    /// A stored segment was refused.
+    pub(super) fn refused(&mut self, at: SimTime, name: &str, why: &str) {
+        let tampered = self.plan.attacked.iter().find(|disk| {
+            let part = format!("vm{}/disk{}/", disk.vm.0, disk.index);
+            name.starts_with(&part)
+        });
+        let vm = name.strip_prefix("vm").and_then(|rest| rest.split('/').next());
+        let vm = vm.and_then(|number| number.parse().ok()).map(VmId);
+        let violations = refused_was_tampered::check(name, why, tampered.is_some());
+        self.ledger.check(refused_was_tampered::LAW, at, vm, violations);
+    }
+}
+
+impl VmTrack {
+    fn newest_protection(&self) -> Option<&Protection> {
+        self.protections.values().next_back()
+    }
+}

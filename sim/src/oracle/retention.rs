@@ -1,0 +1,141 @@
+//! How long points are kept: judged by the policies of the plan, when points are removed and when they are not.
+
+use std::collections::BTreeMap;
+
+use actors::facts::ItemState;
+use actors::messages::Operation;
+use actors::spec::{Action, ComponentSpec};
+use datapath::{SimTime, VmId};
+
+use super::{Oracle, VmTrack};
+use crate::invariants::points_are_kept;
+use crate::spec::WorldSpec;
+
+/// The retention of a failback policy, which cannot be edited (facts §2.1).
+const FAILBACK: u64 = 24 * 3_600_000_000_000;
+
+/// The retention of each machine's policy, as the plan has it.
+#[derive(Debug, Default)]
+pub(super) struct Retentions {
+    out: BTreeMap<VmId, u64>,
+    planned: bool,
+}
+
+impl Retentions {
+    /// As the operator's steps say.
+    pub fn new(spec: &WorldSpec) -> Retentions {
+        let components = spec.machines.iter().flat_map(|machine| &machine.components);
+        let steps = components.filter_map(|component| match component {
+            ComponentSpec::Operator(operator) => Some(&operator.steps),
+            _ => None,
+        });
+        let operations: Vec<&Operation> = steps
+            .flatten()
+            .filter_map(|step| match &step.action {
+                Action::Ask(operation) => Some(operation),
+                _ => None,
+            })
+            .collect();
+        let named = |name: &String| {
+            operations.iter().find_map(|operation| match operation {
+                Operation::CreatePolicy(policy) if policy.name == *name => Some(policy.retention),
+                _ => None,
+            })
+        };
+        let mut out: BTreeMap<VmId, u64> = BTreeMap::new();
+        for operation in &operations {
+            if let Operation::EnableReplication { vm, policy, .. } = operation
+                && let Some(retention) = named(policy)
+            {
+                // Where there are several, no point goes before the shortest of them.
+                let kept = out.entry(*vm).or_insert(retention);
+                *kept = retention.min(*kept);
+            }
+        }
+        let planned = !operations.is_empty();
+        Retentions { out, planned }
+    }
+
+    /// How long points of a machine's protection are kept.
+    pub fn of(&self, vm: VmId, reverse: bool) -> Option<u64> {
+        match reverse {
+            true => self.planned.then_some(FAILBACK),
+            false => self.out.get(&vm).copied(),
+        }
+    }
+}
+
+impl VmTrack {
+    /// Whether points are needed: the machine is replicated, or its failover is not committed.
+    pub(super) fn is_in_force(&self) -> bool {
+        !matches!(
+            self.state,
+            None | Some(
+                ItemState::Unprotected
+                    | ItemState::FailoverCommitted
+                    | ItemState::OnPremisesUnprotected
+                    | ItemState::EnableInProgress
+            )
+        )
+    }
+}
+
+impl Oracle {
+    /// A point is removed.
+    pub(super) fn judge_pruned(&mut self, at: SimTime, vm: VmId, protection: u32, point: u64, why: &str) {
+        let Some(track) = self.vms.get(&vm) else { return };
+        let Some(of) = track.protections.get(&protection) else {
+            return;
+        };
+        let (Some(retention), Some(known)) = (of.retention, of.points.get(&point)) else {
+            return;
+        };
+        let stays = of
+            .points
+            .values()
+            .filter(|other| other.processed && !other.pruned && other.mark.point != point);
+        let others: Vec<SimTime> = stays.map(|other| other.mark.marked).collect();
+        let pruned = points_are_kept::Pruned {
+            point,
+            marked: known.mark.marked,
+            why,
+            retention,
+            newer: others.iter().any(|other| *other > known.mark.marked),
+            commit: matches!(
+                track.state,
+                Some(ItemState::FailoverCommitPending | ItemState::FailbackCommitPending)
+            ),
+            others: &others,
+        };
+        let violations = points_are_kept::check_pruned(&pruned, at);
+        self.ledger.check(points_are_kept::LAW, at, Some(vm), violations);
+    }
+
+    /// A point is processed, and points are pruned after it: those that the pruning before should have removed must be gone.
+    pub(super) fn judge_kept(&mut self, at: SimTime, vm: VmId, protection: u32) {
+        let Some(of) = self
+            .vms
+            .get_mut(&vm)
+            .and_then(|track| track.protections.get_mut(&protection))
+        else {
+            return;
+        };
+        let (Some(retention), Some(pruned_at)) = (of.retention, of.pruned_at.replace(at)) else {
+            return;
+        };
+        let newest = of
+            .points
+            .values()
+            .filter(|point| point.processed)
+            .map(|point| point.mark.point);
+        let newest = newest.max();
+        let stays = of.points.values().filter(|point| {
+            let pinned = of.pinned.contains(&point.mark.seq);
+            point.processed && !point.pruned && !pinned && Some(point.mark.point) != newest
+        });
+        let violations: Vec<String> = stays
+            .flat_map(|point| points_are_kept::check_kept(point.mark.point, point.mark.marked, retention, pruned_at))
+            .collect();
+        self.ledger.check(points_are_kept::LAW, at, Some(vm), violations);
+    }
+}
