@@ -9,7 +9,7 @@ use sim::spec::NetworkKind;
 
 /// Rehearse a disaster recovery before the disaster.
 ///
-/// Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong; 3 the machine failed; 4 an invariant failed; 130 interrupted (Ctrl-C, SIGTERM).
+/// Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong, or what the scenario is about was not looked at; 3 the machine failed; 4 an invariant failed; 130 interrupted (Ctrl-C, SIGTERM).
 #[derive(Debug, Parser)]
 #[command(name = "firedrill", version, max_term_width = 100)]
 pub struct Arguments {

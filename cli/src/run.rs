@@ -17,7 +17,7 @@ use sim::run::Why;
 use sim::spec::{RunOptions, VolumeStart, WorldSpec};
 
 use crate::arguments::{Format, RunArguments};
-use crate::failure::{EXPECTATION, Failure, INVARIANT, PASS};
+use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
 use crate::observer::{Watcher, cannot_log};
 use crate::reading::Reading;
@@ -132,6 +132,8 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     Ok(match account.verdict() {
         Verdict::Pass => PASS,
         Verdict::ExpectationFailed => EXPECTATION,
+        // What was asked cannot be answered by this scenario.
+        Verdict::NothingTested => INPUT,
         Verdict::InvariantFailed => INVARIANT,
     })
 }

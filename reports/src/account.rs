@@ -20,6 +20,8 @@ pub enum Verdict {
     Pass,
     /// The plan does not hold.
     ExpectationFailed,
+    /// All that was looked at held, and something that the scenario is about was not looked at.
+    NothingTested,
     /// Firedrill, or the protocol that it models, is wrong.
     InvariantFailed,
 }
@@ -35,6 +37,8 @@ impl Verdict {
             Verdict::InvariantFailed
         } else if found(FindingClass::Expectation) {
             Verdict::ExpectationFailed
+        } else if found(FindingClass::Untested) {
+            Verdict::NothingTested
         } else {
             Verdict::Pass
         }
@@ -46,6 +50,7 @@ impl Verdict {
         match self {
             Verdict::Pass => "PASS",
             Verdict::ExpectationFailed => "FAIL: the plan does not hold",
+            Verdict::NothingTested => "NOT TESTED: what the scenario is about was not looked at",
             Verdict::InvariantFailed => "INVARIANT FAILED: do not trust this run's figures",
         }
     }

@@ -67,6 +67,7 @@ fn head(out: &mut String, account: &Account) {
     let (class, verdict) = match account.verdict() {
         Verdict::Pass => ("pass", "Pass: every invariant and every expectation held"),
         Verdict::ExpectationFailed => ("fail", "Fail: the plan does not hold"),
+        Verdict::NothingTested => ("fail", "Not tested: what the scenario is about was not looked at"),
         Verdict::InvariantFailed => ("broken", "Invariant failed: do not trust this run's figures"),
     };
     let _ = writeln!(

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sim::metrics::{Finding, Percentiles, VmResult};
 
-use crate::account::Account;
+use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::names::StepName;
 
@@ -24,7 +24,11 @@ pub fn summary(account: &Account) -> Value {
         Value::Object(pairs.collect::<Map<String, Value>>())
     };
     json!({
-        "verdict": if account.verdict() == crate::account::Verdict::Pass { "pass" } else { "fail" },
+        "verdict": match account.verdict() {
+            Verdict::Pass => "pass",
+            Verdict::NothingTested => "not-tested",
+            Verdict::ExpectationFailed | Verdict::InvariantFailed => "fail",
+        },
         "scenario": account.scenario,
         "seed": account.seed,
         "network": account.network,

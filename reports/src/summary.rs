@@ -355,6 +355,7 @@ fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
         let class = match finding.class {
             FindingClass::Invariant => "invariant",
             FindingClass::Expectation => "expectation",
+            FindingClass::Untested => "not tested",
         };
         writeln!(out, "  {}  {class} {}", moment(finding.at), finding.name)?;
         let text = account.names.with_segments_named(&finding.text);

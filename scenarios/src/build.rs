@@ -12,7 +12,7 @@ mod steps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actors::messages::LinkKind;
+use actors::messages::{LinkKind, Trigger};
 use actors::ports::{MachineId, volume_name};
 use actors::spec::VmSpec;
 use datapath::seal::VaultKey;
@@ -34,6 +34,10 @@ pub struct Plan {
     pub grain: Grain,
     /// The world's steps, in the order of [`actors::facts::Fact::Step`].
     pub steps: Vec<PlannedStep>,
+    /// What each of them waits for: numbers of `triggers`.
+    pub waits: Vec<Vec<u32>>,
+    /// The world's triggers.
+    pub triggers: Vec<Trigger>,
     /// The policy's name.
     pub policy: String,
     /// The RPO at which the policy alerts, in nanoseconds.
@@ -158,6 +162,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
     let key = options.vault_key.map_or_else(VaultKey::public_test_key, VaultKey::new);
     let vms = vm_specs(scenario, &places);
     let plan_of_steps = steps::build(scenario, &places);
+    let waits = plan_of_steps.specs.iter().map(|step| step.after.clone()).collect();
     let machines = machines::Machines {
         scenario,
         places: &places,
@@ -174,6 +179,8 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         description: scenario.description.clone(),
         grain,
         steps: plan_of_steps.planned,
+        waits,
+        triggers: plan_of_steps.triggers.clone(),
         policy: scenario.policy.name.clone(),
         rpo_threshold: scenario.policy.rpo_threshold,
         expects: scenario.expects.clone(),

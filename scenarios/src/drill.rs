@@ -33,6 +33,8 @@ pub enum Verdict {
     Pass,
     /// The plan does not hold.
     ExpectationFailed,
+    /// All that was looked at held, and something that the scenario is about was not looked at.
+    NothingTested,
     /// Firedrill, or the protocol that it models, is wrong.
     InvariantFailed,
     /// It was stopped before it ended; nothing is said.
@@ -93,15 +95,7 @@ fn own_findings(plan: &Plan, ended: &Ended, result: &RunResult) -> Vec<Finding> 
         return findings;
     }
     findings.extend(expect::findings(plan, result));
-    if let Err(text) = expect::something_checked(plan, result) {
-        findings.push(Finding {
-            class: FindingClass::Expectation,
-            name: "something-checked".to_owned(),
-            text,
-            at: ended.now,
-            vm: None,
-        });
-    }
+    findings.extend(expect::untested(plan, result));
     findings
 }
 
@@ -114,6 +108,8 @@ fn verdict(ended: &Ended, result: &RunResult) -> Verdict {
         Verdict::Interrupted
     } else if has(FindingClass::Expectation) {
         Verdict::ExpectationFailed
+    } else if has(FindingClass::Untested) {
+        Verdict::NothingTested
     } else {
         Verdict::Pass
     }

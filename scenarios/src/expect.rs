@@ -7,6 +7,7 @@ use sim::metrics::{Finding, FindingClass, RunResult, StepResult, VmResult};
 use crate::build::{Plan, PlannedStep};
 use crate::model::{Bound, Ending, Expect, Expected};
 use crate::units::{measured_beside, show_duration, show_size};
+use crate::unmet;
 
 /// Machines named one by one for each expectation; the rest are counted.
 const NAMED_MAX: usize = 20;
@@ -115,7 +116,7 @@ pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
         .zip(&plan.steps)
         .filter_map(|(number, step)| {
             let of = result.steps.iter().find(|result| result.step == number);
-            step_finding(plan, step, of, result.ended)
+            step_finding(plan, (number, step), of, result)
         })
         .collect();
     for expect in &plan.expects {
@@ -124,22 +125,31 @@ pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
             .iter()
             .filter_map(|index| {
                 let id = VmId(u32::try_from(*index).unwrap_or(u32::MAX));
-                let text = match result.vms.iter().find(|vm| vm.vm == id) {
+                let broken = match result.vms.iter().find(|vm| vm.vm == id) {
                     Some(vm) => broken(plan, expect, vm, result)?,
-                    None => "nothing is known of it".to_owned(),
+                    None => Broken::Untested("nothing is known of it"),
                 };
-                Some(finding(
-                    expect,
-                    result.ended,
-                    Some(id),
-                    format!("{}: {text}", plan.vms[*index]),
-                ))
+                let (class, text) = match broken {
+                    Broken::Bound(text) => (FindingClass::Expectation, text),
+                    Broken::Untested(why) => (FindingClass::Untested, why.to_owned()),
+                };
+                let text = format!("{}: {text}", plan.vms[*index]);
+                Some(Finding {
+                    class,
+                    ..finding(expect, result.ended, Some(id), text)
+                })
             })
             .collect();
         if failed.len() > NAMED_MAX {
             let more = failed.len() - NAMED_MAX;
+            // Bounds that are broken come first: they decide the verdict.
+            failed.sort_by_key(|finding| finding.class);
+            let class = failed[0].class;
             failed.truncate(NAMED_MAX);
-            failed.push(finding(expect, result.ended, None, format!("and {more} more machines")));
+            failed.push(Finding {
+                class,
+                ..finding(expect, result.ended, None, format!("and {more} more machines"))
+            });
         }
         findings.extend(failed);
     }
@@ -156,9 +166,14 @@ fn finding(expect: &Expect, at: SimTime, vm: Option<VmId>, text: String) -> Find
     }
 }
 
-fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, ended: SimTime) -> Option<Finding> {
-    let what = match result.map(|result| &result.outcome) {
-        None => "never began: what it waits for did not happen".to_owned(),
+fn step_finding(
+    plan: &Plan,
+    (number, step): (u32, &PlannedStep),
+    of_step: Option<&StepResult>,
+    run: &RunResult,
+) -> Option<Finding> {
+    let what = match of_step.map(|result| &result.outcome) {
+        None => unmet::why(plan, run, number),
         Some(StepOutcome::Started) => "began and did not end".to_owned(),
         Some(outcome) => unexpected(&step.expected, outcome)?,
     };
@@ -171,7 +186,7 @@ fn step_finding(plan: &Plan, step: &PlannedStep, result: Option<&StepResult>, en
         class: FindingClass::Expectation,
         name: "step".to_owned(),
         text: format!("{}{of} (line {}) {what}", step.name, step.line),
-        at: result.and_then(|result| result.ended).unwrap_or(ended),
+        at: of_step.and_then(|result| result.ended).unwrap_or(run.ended),
         vm: step.vm,
     })
 }
@@ -204,45 +219,53 @@ fn unexpected(expected: &Expected, outcome: &StepOutcome) -> Option<String> {
     })
 }
 
+/// Why an expectation does not hold.
+enum Broken {
+    /// The bound is passed: by how much.
+    Bound(String),
+    /// There was nothing to look at.
+    Untested(&'static str),
+}
+
 /// What is wrong, with the margin; none where the bound holds.
-fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Option<String> {
+fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Option<Broken> {
     match expect.what {
         Bound::RpoBelow(bound) => match vm.rpo {
-            None => Some("was never protected, so it has no RPO".to_owned()),
-            Some(rpo) => longer("RPO", rpo.max_ms, bound),
+            None => Some(Broken::Untested("was never protected, so it has no RPO")),
+            Some(rpo) => longer("RPO", rpo.max_ms, bound).map(Broken::Bound),
         },
         Bound::RtoBelow(bound) => match vm.rto_ms() {
-            None => Some("no failover of it reached a workload that answers".to_owned()),
-            Some(rto) => longer("RTO", rto, bound),
+            None => Some(Broken::Untested("no failover of it reached a workload that answers")),
+            Some(rto) => longer("RTO", rto, bound).map(Broken::Bound),
         },
         Bound::FailoverWithin(bound) => {
             let times = failover_times(plan, vm.vm, result);
             match times.iter().max() {
-                None => Some("no failover of it was completed".to_owned()),
-                Some(longest) => longer("the failover", *longest, bound),
+                None => Some(Broken::Untested("no failover of it was completed")),
+                Some(longest) => longer("the failover", *longest, bound).map(Broken::Bound),
             }
         }
         Bound::LostBelow(bound) => match vm.lost() {
-            None => Some("no failover of it says what was lost".to_owned()),
-            Some(lost) => longer("loss", lost.ms, bound),
+            None => Some(Broken::Untested("no failover of it says what was lost")),
+            Some(lost) => longer("loss", lost.ms, bound).map(Broken::Bound),
         },
         Bound::LostBytesBelow(bound) => match vm.lost() {
-            None => Some("no failover of it says what was lost".to_owned()),
+            None => Some(Broken::Untested("no failover of it says what was lost")),
             Some(lost) if lost.bytes < bound => None,
-            Some(lost) => Some(format!(
+            Some(lost) => Some(Broken::Bound(format!(
                 "{} lost, {} more than the bound of {}",
                 size_beside(lost.bytes, bound),
                 show_size(lost.bytes - bound),
                 show_size(bound)
-            )),
+            ))),
         },
         Bound::PointsAtLeast(bound) => {
             let verified = vm.points.iter().filter(|point| point.verified).count() as u64;
             (verified < bound).then(|| {
-                format!(
+                Broken::Bound(format!(
                     "{verified} recovery points made and verified, {} too few",
                     bound - verified
-                )
+                ))
             })
         }
         Bound::Verified => {
@@ -253,11 +276,13 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
                 .map(|disk| plan.disk_name(disk.disk))
                 .collect();
             if of.is_empty() {
-                Some("no disk of it was recovered, so none could be verified".to_owned())
+                Some(Broken::Untested(
+                    "no disk of it was recovered, so none could be verified",
+                ))
             } else if wrong.is_empty() {
                 None
             } else {
-                Some(format!("recovered and not right: {}", wrong.join(", ")))
+                Some(Broken::Bound(format!("recovered and not right: {}", wrong.join(", "))))
             }
         }
     }
@@ -289,31 +314,67 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
         .collect()
 }
 
-/// Whether anything at all was checked that the scenario is about: points where machines were protected, disks where some were to
-/// be recovered. A run that looked at nothing has proven nothing.
-///
-/// # Errors
-/// What was not looked at.
-pub fn something_checked(plan: &Plan, result: &RunResult) -> Result<(), String> {
-    let protects = plan
-        .steps
-        .iter()
-        .any(|step| step.action == "enable-replication" && step.expected.ending == Ending::Done);
-    if protects && result.recovery_points.verified == 0 {
-        return Err("no recovery point was verified".to_owned());
-    }
-    for (action, kind) in [
-        ("test-failover", FailoverKind::Test),
-        ("failover", FailoverKind::Unplanned),
-        ("failback", FailoverKind::Failback),
-    ] {
-        let asked = plan
-            .steps
-            .iter()
-            .any(|step| step.action == action && step.expected.ending == Ending::Done);
-        if asked && !result.disks.iter().any(|disk| disk.kind == kind && disk.verified) {
-            return Err(format!("no disk of a {action} was verified"));
+/// What the scenario is about and nobody looked at, machine by machine: a machine whose replication was enabled has a recovery point that
+/// was judged, a failover of any kind that was done has disks that were. A run that protected nobody, and in which nothing was refused as
+/// it was to be, has proven nothing.
+#[must_use]
+pub fn untested(plan: &Plan, result: &RunResult) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut push = |vm: Option<VmId>, text: String| {
+        findings.push(Finding {
+            class: FindingClass::Untested,
+            name: "something-checked".to_owned(),
+            text,
+            at: result.ended,
+            vm,
+        });
+    };
+    let mut looked_at = 0;
+    for (number, step) in (0_u32..).zip(&plan.steps) {
+        let outcome = result.steps.iter().find(|of| of.step == number).map(|of| &of.outcome);
+        let Some(outcome) = outcome.filter(|outcome| as_expected(&step.expected, outcome)) else {
+            continue;
+        };
+        if step.expected.ending != Ending::Done {
+            looked_at += 1;
+            continue;
+        }
+        let (Some(vm), StepOutcome::Done) = (step.vm, outcome) else {
+            continue;
+        };
+        let name = plan.vms.get(vm.0 as usize).map_or("?", String::as_str);
+        let kind = match step.action {
+            "enable-replication" => {
+                let of = result.vms.iter().find(|of| of.vm == vm);
+                let verified = |of: &VmResult| {
+                    of.points
+                        .iter()
+                        .any(|point| point.verified && point.processed.is_some())
+                };
+                match of.is_some_and(verified) {
+                    true => looked_at += 1,
+                    false => push(
+                        Some(vm),
+                        format!("{name}: no recovery point of it was made and verified"),
+                    ),
+                }
+                continue;
+            }
+            "test-failover" => FailoverKind::Test,
+            "failover" => FailoverKind::Unplanned,
+            "failback" => FailoverKind::Failback,
+            _ => continue,
+        };
+        if !result.disks.iter().any(|disk| disk.vm == vm && disk.kind == kind) {
+            push(Some(vm), format!("{name}: no disk of its {} was compared", step.action));
         }
     }
-    Ok(())
+    if looked_at == 0 {
+        push(
+            None,
+            "no machine was protected, and nothing was refused that was to be".to_owned(),
+        );
+    }
+    findings.truncate(NAMED_MAX);
+    findings
 }

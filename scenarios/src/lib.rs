@@ -16,6 +16,7 @@ mod reader;
 pub mod traces;
 mod tree;
 pub mod units;
+mod unmet;
 
 pub use build::{Built, Plan, PlannedStep, build};
 pub use diagnose::{Blame, ScenarioError};

@@ -52,6 +52,7 @@ pub(super) fn findings(out: &mut String, account: &Account) {
         let class = match finding.class {
             FindingClass::Invariant => "invariant",
             FindingClass::Expectation => "expectation",
+            FindingClass::Untested => "not tested",
         };
         let vm = finding
             .vm

@@ -93,6 +93,8 @@ pub enum FindingClass {
     Invariant,
     /// The plan does not hold.
     Expectation,
+    /// Something that the scenario is about was not looked at: nothing is said of it.
+    Untested,
 }
 
 /// Something that does not hold.
