@@ -2,7 +2,10 @@
 
 mod common;
 
-use common::{folder, pass};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use common::{events, folder, pass};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/grains.toml";
@@ -59,4 +62,46 @@ fn steady_bursty_and_recorded_writes_come_to_the_same_sizes_and_times_in_every_g
             }
         }
     }
+}
+
+/// What each copy by checksums sent, by disk and protection.
+fn sent_by_checksums(out: &Path) -> BTreeMap<(String, u64), u64> {
+    let mut sent = BTreeMap::new();
+    for fact in events(out) {
+        let copy = || (fact["disk"].to_string(), fact["protection"].as_u64().expect("a number"));
+        match fact["fact"].as_str() {
+            Some("copy-started") if fact["by_checksum"] == true => {
+                sent.insert(copy(), 0);
+            }
+            Some("copy-progress") => {
+                if let Some(sent) = sent.get_mut(&copy()) {
+                    *sent = fact["sent_bytes"].as_u64().expect("bytes");
+                }
+            }
+            _ => {}
+        }
+    }
+    sent
+}
+
+#[test]
+fn no_copy_by_checksums_is_free_where_sizes_stand_for_content() {
+    let out = folder();
+    let run = |grain: &str| {
+        let folder = out.path().join(grain);
+        let arguments = ["--content", grain, "--set", "expect=[]"];
+        pass("scenarios/journey.toml", &folder, &arguments);
+        sent_by_checksums(&folder)
+    };
+    let (extent, aggregate) = (run("extent"), run("aggregate"));
+    assert!(extent.len() > 6, "{extent:?}");
+    for (copy, sent) in &extent {
+        assert_eq!(*sent > 0, aggregate[copy] > 0, "{copy:?}: {extent:?} {aggregate:?}");
+    }
+    // Which places were written is drawn, and a small disk has few of them.
+    let (extent, aggregate) = (extent.values().sum::<u64>(), aggregate.values().sum::<u64>());
+    assert!(
+        extent.abs_diff(aggregate) * 100 <= extent * 20,
+        "{extent} and {aggregate} bytes"
+    );
 }

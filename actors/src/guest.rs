@@ -18,11 +18,11 @@ mod tests;
 use std::collections::BTreeMap;
 
 use datapath::journal::Record;
-use datapath::{Blob, Content, Grain, Run, Summary, WriteSeq};
+use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
 use rand::Rng;
 
 use crate::agent::CUT_AFTER;
-use crate::facts::{Fact, FailoverPhase, Life, Place};
+use crate::facts::{Fact, FailoverPhase, ItemState, Life, Place};
 use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Records};
 use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, TimerId, Token};
 use crate::spec::{ComponentKind, GuestSpec, Os};
@@ -90,6 +90,10 @@ pub struct Guest {
     boot: Option<Boot>,
     disks: Vec<Disk>,
     streams: Vec<Stream>,
+    /// Streams that have not begun, and the state that each begins after.
+    waiting: Vec<(usize, ItemState)>,
+    /// Aggregate grain: each stream's share of what is told at once and of what is folded, in bytes.
+    shares: Vec<(u64, u64)>,
     /// What each stream does next.
     upcoming: Vec<Option<Op>>,
     seed: u64,
@@ -120,6 +124,8 @@ impl Guest {
             boot: None,
             disks: Vec::new(),
             streams: Vec::new(),
+            waiting: Vec::new(),
+            shares: Vec::new(),
             upcoming: Vec::new(),
             seed: 0,
             seq: WriteSeq::START,
@@ -155,6 +161,7 @@ impl Guest {
             Input::Local(Local::StopWorkload) => self.stop(false),
             Input::Local(Local::Quiesce) => self.quiesce(),
             Input::Local(Local::Tell) => self.asked(),
+            Input::Local(Local::Reached { state }) => self.reached(state),
             Input::Local(Local::PowerGoes) if self.phase == Phase::Running => self.summarise(),
             Input::Network(NetEvent::Received { conn, frame }) => {
                 if let Body::Install {
@@ -324,13 +331,25 @@ impl Guest {
         let mut random = self.env.random("workload");
         let now = self.env.now();
         let workload = std::sync::Arc::clone(&self.spec.workload);
+        let all = u128::from(workload.mean_bytes_per_second());
         for (number, spec) in workload.streams.iter().enumerate() {
             let Some(disk) = self.disks.iter().find(|disk| disk.id.index == spec.disk) else {
                 continue;
             };
             let mut own = random.clone();
             own.set_stream(number as u64 + 1);
-            self.streams.push(Stream::new(spec, disk.bytes, now, own));
+            let rate = u128::from(spec.kind.mean_bytes_per_second());
+            let share = |bytes: u64| (u128::from(bytes) * rate / all.max(1)).max(1) as u64;
+            self.shares
+                .push((share(self.spec.summary_bytes), share(self.spec.folded_bytes)));
+            let waits = spec
+                .starts_after
+                .filter(|state| !self.env.world().has_reached(self.spec.vm.vm, *state));
+            if let Some(state) = waits {
+                self.waiting.push((self.streams.len(), state));
+            }
+            let start = if waits.is_some() { SimTime::NEVER } else { now };
+            self.streams.push(Stream::new(spec, disk.bytes, start, own));
         }
         self.upcoming = vec![None; self.streams.len()];
         if self.streams.is_empty() {
@@ -343,7 +362,25 @@ impl Guest {
             return;
         }
         for stream in 0..self.streams.len() {
-            self.schedule(stream);
+            if self.waiting.iter().all(|(waits, _)| *waits != stream) {
+                self.schedule(stream);
+            }
+        }
+    }
+
+    /// The machine reached a state: what waited for it begins.
+    fn reached(&mut self, state: ItemState) {
+        let (begin, wait): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|(_, awaited)| *awaited == state);
+        self.waiting = wait;
+        for (stream, _) in begin {
+            self.streams[stream].begin(self.env.now());
+            if self.env.grain() != Grain::Aggregate {
+                self.schedule(stream);
+            }
+        }
+        if self.phase == Phase::Running && self.env.grain() == Grain::Aggregate {
+            // What is told next may be due earlier.
+            self.summary_due();
         }
     }
 
@@ -468,8 +505,8 @@ impl Guest {
     fn tell_within(&mut self, longest: u64) {
         let now = self.env.now();
         let mut due = now.after(longest);
-        for (number, spec) in self.streams.iter().zip(0..) {
-            due = number.written_by(self.share_of(self.spec.summary_bytes, spec), due);
+        for (stream, (bytes, _)) in self.streams.iter().zip(&self.shares) {
+            due = stream.written_by(*bytes, due);
         }
         if let Some(timer) = self.summary.take() {
             self.env.cancel(timer);
@@ -477,14 +514,6 @@ impl Guest {
         // Not before anything can have been written.
         let after = due.since(now).max(SECOND / 10);
         self.summary = Some(self.env.timer(after, Token { what: SUMMARY, key: 0 }));
-    }
-
-    /// What of a bound over all streams is one stream's.
-    fn share_of(&self, bytes: u64, stream: usize) -> u64 {
-        let all = self.spec.workload.mean_bytes_per_second();
-        let own = self.spec.workload.streams.get(stream);
-        let own = own.map_or(0, |spec| spec.kind.mean_bytes_per_second());
-        (u128::from(bytes) * u128::from(own) / u128::from(all.max(1))).max(1) as u64
     }
 
     /// The agent asks for what was written up to now.
@@ -513,7 +542,7 @@ impl Guest {
         for number in 0..self.streams.len() {
             let folded = Folded {
                 within: CUT_AFTER,
-                bytes: self.share_of(self.spec.folded_bytes, number),
+                bytes: self.shares[number].1,
             };
             let amount = self.streams[number].amount(now, folded);
             let (index, class) = (self.streams[number].disk, self.streams[number].class);

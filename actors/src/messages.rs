@@ -1078,6 +1078,12 @@ pub enum Local {
     /// is told when it happens.
     PowerGoes,
 
+    /// The machine reached a state that one of its streams of writes begins after, for the first time.
+    Reached {
+        /// The state.
+        state: ItemState,
+    },
+
     // World -> operator.
     /// Something that a step waits for happened.
     Triggered {

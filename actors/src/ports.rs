@@ -16,7 +16,7 @@ use datapath::{Blob, DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Fact;
+use crate::facts::{Fact, ItemState};
 use crate::messages::{Body, Local};
 use crate::spec::ComponentKind;
 
@@ -259,6 +259,8 @@ pub trait World {
     fn volume_read_to(&self, volume: &str, start: datapath::Extent, extents: u32, out: &mut Vec<u8>);
     /// Writes to a volume; volatile until flushed.
     fn volume_write(&self, volume: &str, run: &Run);
+    /// Whether a machine has ever been in a state.
+    fn has_reached(&self, vm: VmId, state: ItemState) -> bool;
     /// Aggregate grain, where a write has no content: the life of this number, which began after the write `began`, wrote to a volume up to
     /// the write `through`.
     fn volume_wrote(&self, volume: &str, life: (u64, WriteSeq), through: WriteSeq);

@@ -11,11 +11,11 @@ use std::rc::Rc;
 use datapath::disk::{DiskError, Files};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::volume::{PageStore, Volume};
-use datapath::{Blob, Extent, Grain, Run, SimTime, WriteSeq};
+use datapath::{Blob, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::facts::Fact;
+use crate::facts::{Fact, ItemState};
 use crate::messages::{Body, Local};
 use crate::ports::{
     ActorId, ConnId, Env, Evidence, Frame, Input, Job, MachineId, NetEvent, Output, Purpose, TimerId, Token, Work,
@@ -497,6 +497,9 @@ impl World for Bench {
         let mut inner = self.inner.borrow_mut();
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");
         entry.0.write(run).expect("a test writes inside its volumes");
+    }
+    fn has_reached(&self, _: VmId, _: ItemState) -> bool {
+        false
     }
     fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
         if let Some(entry) = self.inner.borrow_mut().volumes.get_mut(volume) {

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use datapath::{CHUNK_BYTES, Class};
 
+use crate::facts::ItemState;
+
 pub use stream::{Amount, Folded, Op, Stream};
 
 /// A guest's workload.
@@ -69,6 +71,8 @@ pub struct StreamSpec {
     pub kind: StreamKind,
     /// The guest flushes after this many writes; 0: only every 5 s.
     pub flush_every: u32,
+    /// It begins once the machine has reached this state; a boot after that begins it at once.
+    pub starts_after: Option<ItemState>,
 }
 
 /// Kinds of stream.

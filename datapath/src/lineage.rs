@@ -20,6 +20,8 @@ struct Part {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {
     parts: Vec<Part>,
+    /// Bytes that a copy of what was used brought.
+    copied_bytes: u64,
 }
 
 impl Lineage {
@@ -33,6 +35,17 @@ impl Lineage {
         }
         self.cut(began);
         self.parts.push(Part { life, began, through });
+    }
+
+    /// A copy brought so many bytes.
+    pub fn copied(&mut self, bytes: u64) {
+        self.copied_bytes = self.copied_bytes.max(bytes);
+    }
+
+    /// Bytes that a copy of what was used brought, of all copies the largest.
+    #[must_use]
+    pub fn copied_bytes(&self) -> u64 {
+        self.copied_bytes
     }
 
     /// Forgets writes after one.

@@ -186,6 +186,8 @@ pub struct Replica {
     lineages: BTreeMap<DiskId, Lineage>,
     /// What copies and batches bring while a copy is not complete: the life, and the last write of it.
     arriving: BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>,
+    /// Bytes that the copy of each disk has brought.
+    copied_bytes: BTreeMap<DiskId, u64>,
     /// The last write in the base.
     base_holds: WriteSeq,
 }
@@ -216,6 +218,7 @@ impl Replica {
             applied_bytes: 0,
             lineages,
             arriving: BTreeMap::new(),
+            copied_bytes: BTreeMap::new(),
             base_holds: WriteSeq::START,
         }
     }
@@ -246,6 +249,9 @@ impl Replica {
     pub fn apply_copy(&mut self, changes: &DiskChanges) -> Result<(), ReplicaError> {
         self.check(changes)?;
         self.write(changes, changes.last)?;
+        if let Some(summary) = &changes.summary {
+            *self.copied_bytes.entry(changes.disk).or_default() += summary.bytes;
+        }
         self.arrived(changes);
         self.applied_bytes += changes.summary.map_or_else(|| changes.plain_bytes(), |s| s.bytes);
         Ok(())
@@ -276,6 +282,9 @@ impl Replica {
     fn settle(&mut self) {
         for (disk, ((life, began), through)) in std::mem::take(&mut self.arriving) {
             self.lineages.entry(disk).or_default().wrote(life, began, through);
+        }
+        for (disk, bytes) in std::mem::take(&mut self.copied_bytes) {
+            self.lineages.entry(disk).or_default().copied(bytes);
         }
     }
 

@@ -409,6 +409,14 @@ impl Volume {
         used
     }
 
+    /// Bytes that may hold something other than zeros; in the aggregate grain of what it began with, and of what copies brought.
+    #[must_use]
+    pub fn used_bytes(&self) -> u64 {
+        (self.used_extents() * EXTENT_BYTES)
+            .max(self.lineage.copied_bytes())
+            .min(self.bytes)
+    }
+
     /// A checksum of a range's content: BLAKE3 of its bytes, in the extent grain of its versions; zeros are the same in both.
     ///
     /// # Errors

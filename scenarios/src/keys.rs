@@ -488,6 +488,12 @@ pub static WORKLOAD: Section = Section {
         key("speed", "factor", "1", "recorded: how many times faster than recorded"),
         key("repeat", "true, false", "false", "recorded: begin again at the end"),
         key(
+            "starts_after",
+            "a state (protected, ...)",
+            "the boot",
+            "recorded: begins when the machine first reaches this state; boots after that begin it at once",
+        ),
+        key(
             "fit",
             "exact, wrap, scale",
             "exact",

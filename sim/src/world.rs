@@ -11,12 +11,13 @@ mod handle;
 mod port;
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use actix::{Addr, Recipient};
-use actors::facts::Fact;
+use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
 use actors::ports::ActorId;
 use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
@@ -24,7 +25,7 @@ use actors::spec::{ComponentKind, ComponentSpec};
 use datapath::disk::Files;
 use datapath::segment::SegmentKind;
 use datapath::volume::{Budget, PageStore};
-use datapath::{Grain, SimTime};
+use datapath::{Grain, SimTime, VmId};
 
 use crate::compute::Pool;
 use crate::disks::files::Removed;
@@ -179,6 +180,29 @@ pub struct Engine {
     handled: Arc<AtomicU64>,
     broken: RefCell<Option<String>>,
     failed: RefCell<Option<String>>,
+    /// States that machines have been in, of those that a stream of writes begins after.
+    reached: RefCell<BTreeSet<(VmId, ItemState)>>,
+    /// The copies of machines on which such a stream runs.
+    awaited: BTreeMap<(VmId, ItemState), BTreeSet<MachineId>>,
+}
+
+/// States that streams of writes begin after, and the machines that they run on.
+fn awaited(spec: &WorldSpec) -> BTreeMap<(VmId, ItemState), BTreeSet<MachineId>> {
+    let mut awaited: BTreeMap<_, BTreeSet<MachineId>> = BTreeMap::new();
+    for (machine, number) in spec.machines.iter().zip(0..) {
+        for component in &machine.components {
+            let ComponentSpec::Guest(guest) = component else {
+                continue;
+            };
+            for state in guest.workload.streams.iter().filter_map(|stream| stream.starts_after) {
+                awaited
+                    .entry((guest.vm.vm, state))
+                    .or_default()
+                    .insert(MachineId(number));
+            }
+        }
+    }
+    awaited
 }
 
 impl Engine {
@@ -246,6 +270,8 @@ impl Engine {
             handled: Arc::new(AtomicU64::new(0)),
             broken: RefCell::new(None),
             failed: RefCell::new(None),
+            reached: RefCell::default(),
+            awaited: awaited(&spec),
             spec,
         });
         Ok(engine)
@@ -416,9 +442,36 @@ impl Engine {
         let evidence = evidence.or_else(|| self.stored_evidence(actor, &fact));
         let mut fired = Vec::new();
         self.watch.borrow_mut().see(now, &fact, |number| fired.push(number));
+        let state = match &fact {
+            Fact::State { vm, state } => Some((*vm, *state)),
+            _ => None,
+        };
         self.log.borrow_mut().fact(now, actor, fact, evidence);
         for number in fired {
             self.fire(number);
+        }
+        if let Some((vm, state)) = state {
+            self.state_reached(vm, state);
+        }
+    }
+
+    /// Tells the machines whose writes begin after a state that it was reached, once.
+    fn state_reached(&self, vm: VmId, state: ItemState) {
+        let Some(machines) = self.awaited.get(&(vm, state)) else {
+            return;
+        };
+        if !self.reached.borrow_mut().insert((vm, state)) {
+            return;
+        }
+        let mut core = self.core.borrow_mut();
+        for machine in machines {
+            let (first, end) = core.machines[machine.0 as usize].actors;
+            let guest = (first..end).find(|actor| core.actors[*actor as usize].kind == ComponentKind::Guest);
+            if let Some(guest) = guest {
+                let holder = Engine::holder(&core, ActorId(guest));
+                let input = Input::Local(Local::Reached { state });
+                self.soon(&mut core, holder, self.now.get(), input);
+            }
         }
     }
 

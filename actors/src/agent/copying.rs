@@ -189,7 +189,7 @@ impl Replication {
             if copy.next < extents {
                 copy.next = extents;
                 copy.class = volume.class();
-                copy.aggregate_bytes = (volume.used_extents() * EXTENT_BYTES).min(copy.bytes);
+                copy.aggregate_bytes = volume.used_bytes().min(copy.bytes);
                 copy.skipped_bytes = copy.bytes - copy.aggregate_bytes;
             }
         } else if copy.ranges.is_empty() && copy.next < extents {
@@ -219,7 +219,7 @@ impl Replication {
             let writes = lineage.and_then(|theirs| volume.lineage().differs(&theirs));
             let differing = match writes {
                 Some(writes) => self.spec.workload.touched_bytes(disk.index, copy.bytes, writes),
-                None => volume.used_extents() * EXTENT_BYTES,
+                None => volume.used_bytes(),
             };
             copy.class = volume.class();
             copy.aggregate_bytes = differing.min(copy.bytes);

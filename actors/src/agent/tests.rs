@@ -220,6 +220,7 @@ fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
             repeat: false,
         }),
         flush_every: 0,
+        starts_after: None,
     };
     let (guest, _) = bench.actor(0, ComponentKind::Guest);
     let (agent, _) = bench.actor(0, ComponentKind::Agent);

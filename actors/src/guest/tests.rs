@@ -40,6 +40,7 @@ fn guest_spec(bytes: u64, requests: Vec<Request>) -> GuestSpec {
             repeat: false,
         }),
         flush_every: 0,
+        starts_after: None,
     };
     GuestSpec {
         vm: vm(bytes),
@@ -67,7 +68,7 @@ fn records(inputs: Vec<(SimTime, Input)>) -> Vec<Record> {
     inputs
         .into_iter()
         .flat_map(|(_, input)| match input {
-            Input::Local(Local::Wrote { records }) => records.0,
+            Input::Local(Local::Wrote { records } | Local::Told { records }) => records.0,
             _ => Vec::new(),
         })
         .collect()
@@ -242,6 +243,33 @@ fn a_failover_is_told_of_at_the_first_boot_only() {
         _ => None,
     });
     assert_eq!(first, Some(1001));
+}
+
+#[test]
+fn a_recording_that_starts_after_a_state_begins_when_it_is_reached() {
+    for grain in [Grain::Extent, Grain::Aggregate] {
+        let bench = world(grain, 1 << 20);
+        let (agent, _) = bench.actor(0, ComponentKind::Agent);
+        let (id, env) = bench.actor(0, ComponentKind::Guest);
+        let mut spec = guest_spec(1 << 20, vec![write(0, 0, 8), write(10 * SECOND, 8, 8)]);
+        let mut stream = spec.workload.streams[0].clone();
+        stream.starts_after = Some(ItemState::Protected);
+        spec.workload = Arc::new(WorkloadSpec { streams: vec![stream] });
+        bench.put(id, Guest::new(spec, env));
+        bench.run_seconds(600);
+        assert!(records(bench.take_inbox(agent)).is_empty());
+        for state in [ItemState::InitialReplication, ItemState::Protected] {
+            let state = Local::Reached { state };
+            bench.give(id, Input::Local(state));
+        }
+        bench.run_seconds(5);
+        bench.give(id, Input::Local(Local::Tell));
+        bench.run_seconds(1);
+        let writes = |inputs| records(inputs).last().and_then(Record::seq);
+        assert_eq!(writes(bench.take_inbox(agent)), Some(WriteSeq(1)));
+        bench.run_seconds(600);
+        assert_eq!(writes(bench.take_inbox(agent)), Some(WriteSeq(2)));
+    }
 }
 
 #[test]

@@ -91,6 +91,10 @@ impl Replay {
         }
     }
 
+    pub(super) fn begin(&mut self, now: SimTime) {
+        (self.start, self.counted, self.next) = (now, now, 0);
+    }
+
     fn scaled(&self, at: u64) -> u64 {
         (u128::from(at) * 1000 / u128::from(self.spec.speed_per_mille.max(1))) as u64
     }

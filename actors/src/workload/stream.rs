@@ -90,6 +90,13 @@ impl Stream {
         }
     }
 
+    /// A recording that was not to begin yet begins.
+    pub fn begin(&mut self, now: SimTime) {
+        if let Source::Recorded(replay) = &mut self.source {
+            replay.begin(now);
+        }
+    }
+
     /// What comes next, and when; `None` where nothing ever comes.
     pub fn next_op(&mut self) -> Option<(SimTime, Op)> {
         match &mut self.source {

@@ -221,9 +221,11 @@ impl Generator {
     pub(super) fn amount(&mut self, to: SimTime, folded: Folded) -> Amount {
         let mut amount = Amount::default();
         let most = (u128::from(folded.bytes) * 1000 / u128::from(self.spread.bytes(1000).max(1))).max(1) as u64;
+        // Where the share of distinct bytes is given, how they are spread over batches does not matter.
+        let within = self.spec.distinct_per_mille.map_or(folded.within.max(1), |_| u64::MAX);
         while self.at < to {
             // What one batch of the finer grains would hold, or several of them where they fill before their time.
-            let end = self.at.after(folded.within.max(1)).min(to);
+            let end = self.at.after(within).min(to);
             while self.at < end {
                 self.bursting(self.at);
                 let Some((rate, until)) = self.steady(self.at) else {

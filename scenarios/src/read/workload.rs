@@ -10,7 +10,7 @@ use super::Context;
 use crate::diagnose::{At, Blame, Located, Problem, did_you_mean, list};
 use crate::input::{self, RECORDING_BYTES_MAX, WORKLOAD_RATE_MAX};
 use crate::keys;
-use crate::model::{Disk, Start};
+use crate::model::{Disk, STATES, Start};
 use crate::reader::{Factor, FromNode, Nanos, Reader, Share};
 use crate::traces::packed::{self, Unpackable};
 use crate::traces::{self, Fit, Format, Unfit};
@@ -92,7 +92,7 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
         .word("kind", &[("synthetic", false), ("recorded", true)])
         .is_some_and(|kind| kind.value);
     let synthetic_keys = ["rate", "block_sizes", "locality", "burst", "day", "distinct"];
-    let recorded_keys = ["file", "format", "device", "speed", "repeat", "fit"];
+    let recorded_keys = ["file", "format", "device", "speed", "repeat", "starts_after", "fit"];
     let random_bytes = compressibility(table).or_else(|| {
         disks.get(disk).map(|disk| match disk.start {
             Start::Generated { random_bytes, .. } => random_bytes,
@@ -107,6 +107,7 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
         table.forbid(&recorded_keys, "only with kind = \"recorded\"");
         StreamKind::Synthetic(synthetic(context, table, disks.get(disk))?)
     };
+    let starts_after = table.word("starts_after", STATES).map(|state| state.value);
     let random_bytes = random_bytes?;
     Some(StreamSpec {
         disk: u16::try_from(disk).unwrap_or(u16::MAX),
@@ -114,6 +115,7 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
         random_bytes,
         kind,
         flush_every,
+        starts_after,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use actors::facts::Fact;
+use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
 use actors::ports::{
     ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
@@ -10,7 +10,7 @@ use actors::ports::{
 use actors::spec::ComponentKind;
 use datapath::disk::Files;
 use datapath::volume::{Volume, VolumeError};
-use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, WriteSeq};
+use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Change, Engine, Entry, Flush, Work};
@@ -170,6 +170,10 @@ impl World for Engine {
 
     fn volume_write(&self, volume: &str, run: &Run) {
         self.checked(volume, self.volumes.write(volume, run));
+    }
+
+    fn has_reached(&self, vm: VmId, state: ItemState) -> bool {
+        self.reached.borrow().contains(&(vm, state))
     }
 
     fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
