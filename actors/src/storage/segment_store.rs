@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use datapath::disk::Files;
 use datapath::replica::Tag;
+use datapath::seal::Epoch;
 use datapath::segment::{self, SegmentHeader, SegmentKind};
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,10 @@ impl SegmentStore {
                 let _ = files.truncate(&name, good as u64);
             }
             let kept = self.kept.entry(id).or_default();
-            entries.iter().for_each(|entry| kept.take(entry));
+            // A power cut tears each file on its own: a piece whose entry is there and whose file is not was never acknowledged. One that
+            // was let go has no file either, and is not needed any more.
+            let whole = entries.iter().filter(|entry| is_whole(&*files, id.1, entry));
+            whole.for_each(|entry| kept.take(entry));
             kept.durable = good as u64;
         }
     }
@@ -460,10 +464,23 @@ impl SegmentStore {
             let next = kept.merged.range(batch..).next();
             next.is_some_and(|(_, from)| *from <= batch)
         };
+        // A piece that was torn and put again has two entries; the later one is that of its file.
+        let put = entries.iter().filter_map(|entry| match entry {
+            Entry::CopySegment { header, .. } => Some((file_of(id.1, header.disk, header.kind), header.epoch)),
+            _ => None,
+        });
+        let newest: BTreeMap<String, Epoch> = put.collect();
         entries.retain(|entry| match entry {
             Entry::Tag { tag, .. } => tag.batch > kept.dropped && !in_merged(tag.batch),
             Entry::Merged { from, tag } => kept.merged.get(&tag.batch) == Some(from),
-            Entry::CopySegment { .. } | Entry::CopyEnd { .. } => true,
+            Entry::CopySegment { header, .. } => {
+                let piece = match header.kind {
+                    SegmentKind::Copy { copy, part } => kept.pieces.contains(&(header.disk, copy, part)),
+                    SegmentKind::Changes { .. } | SegmentKind::Merged { .. } => false,
+                };
+                piece && newest.get(&segment_file(id.1, header)) == Some(&header.epoch)
+            }
+            Entry::CopyEnd { .. } => true,
             Entry::Dropped { .. } | Entry::Ended => false,
         });
         entries
@@ -580,6 +597,17 @@ fn raise(fences: &mut BTreeMap<DiskId, u32>, disk: DiskId, epoch: u32) -> bool {
 #[must_use]
 pub fn segment_file(protection: u32, header: &SegmentHeader) -> String {
     file_of(protection, header.disk, header.kind)
+}
+
+/// Whether what an entry says is complete is there; of a batch it is, for its entry comes after its segments are durable.
+fn is_whole(files: &dyn Files, protection: u32, entry: &Entry) -> bool {
+    match entry {
+        Entry::CopySegment { header, stored_bytes } => {
+            let file = files.read_all(&segment_file(protection, header));
+            file.is_ok_and(|file| file.size == *stored_bytes)
+        }
+        _ => true,
+    }
 }
 
 fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
