@@ -32,7 +32,7 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actors::Table;
@@ -86,6 +86,8 @@ pub struct Oracle {
     merging_nonces: Nonces,
     links: Vec<LinkTrack>,
     vault: Option<Vault>,
+    /// Machines that are master targets.
+    master_targets: BTreeSet<MachineId>,
     retentions: Retentions,
     plan: Plan,
     /// Clocks by machine.
@@ -141,6 +143,7 @@ impl Oracle {
             merging_nonces: Nonces::default(),
             links: spec.links.iter().map(LinkTrack::new).collect(),
             vault: vault_of(spec),
+            master_targets: storage::master_targets(spec),
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),
             skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
@@ -247,6 +250,7 @@ impl Oracle {
 
     fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
         if !on {
+            self.target_lost_power(machine);
             for track in self.vms.values_mut() {
                 let vm = &track.spec;
                 if [vm.source, vm.failback, vm.azure, vm.test].contains(&machine) {

@@ -4,6 +4,9 @@
 //! Why it holds: a process server says that a copy is stored once the target has all of its pieces, and the agent marks no point before.
 //! A piece that was refused on the way and forgotten leaves a hole that no later batch fills. Judged by the bytes of the pieces' files,
 //! as the oracle's own reader finds them, against what the agent says it sent. Reference: design §2, "One copy protocol"; facts §1.3.
+//!
+//! Not judged where a master target loses its power during a copy: it takes up what was durable without a word, and what it holds then is
+//! judged when a point or a disk of it is.
 
 use super::Law;
 

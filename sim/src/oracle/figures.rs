@@ -79,6 +79,11 @@ fn milliseconds(nanoseconds: u64) -> u64 {
     nanoseconds.div_ceil(1_000_000)
 }
 
+/// One of the figures of a spread: its name, the figure, and whether it is rounded.
+type Part = (&'static str, fn(&Percentiles) -> u64, bool);
+/// One of the figures of a loss, by name.
+type LostPart = (&'static str, fn(Lost) -> u64);
+
 impl Figures {
     /// A fact about the machine.
     pub fn fact(&mut self, at: SimTime, fact: &Fact) {
@@ -105,12 +110,10 @@ impl Figures {
                 self.usable = None;
                 self.reopen(at);
             }
-            Fact::PointProcessed { mark, .. } => {
-                if self.usable.is_none_or(|(newest, _)| newest <= mark.marked) {
-                    self.close(at);
-                    self.usable = Some((mark.marked, mark.marked_source));
-                    self.reopen(at);
-                }
+            Fact::PointProcessed { mark, .. } if self.usable.is_none_or(|(newest, _)| newest <= mark.marked) => {
+                self.close(at);
+                self.usable = Some((mark.marked, mark.marked_source));
+                self.reopen(at);
             }
             Fact::Failover {
                 kind,
@@ -244,7 +247,7 @@ impl Figures {
         let mut figures = Vec::new();
         for (clock, what, spread) in [(0, "RPO", reported.rpo), (1, "true RPO", reported.true_rpo)] {
             let counted = spread_of(&self.ages[clock], self.idle[clock]);
-            let parts: [(&str, fn(&Percentiles) -> u64, bool); 4] = [
+            let parts: [Part; 4] = [
                 ("time", |spread| spread.over_ms, false),
                 ("p50", |spread| spread.p50_ms, true),
                 ("p99", |spread| spread.p99_ms, true),
@@ -261,7 +264,7 @@ impl Figures {
             let what = |figure: &str| format!("failover {} ({:?}), {figure}", number + 1, taken.kind);
             figures.push((what("RTO in ms"), of.and_then(|of| of.rto_ms()), rto, false));
             let lost = of.and_then(|of| of.lost);
-            let parts: [(&str, fn(Lost) -> u64); 3] = [
+            let parts: [LostPart; 3] = [
                 ("lost ms", |lost| lost.ms),
                 ("lost writes", |lost| lost.writes),
                 ("lost bytes", |lost| lost.bytes),

@@ -212,6 +212,7 @@ impl Oracle {
                 highest: None,
                 began,
                 stored: false,
+                unannounced: false,
                 applied: false,
             });
         }

@@ -1,6 +1,6 @@
 //! What lies in storage: every stored segment is read from its file with the oracle's own reader, and held against what was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actors::ports::{Evidence, MachineId};
 use actors::spec::ComponentSpec;
@@ -46,16 +46,37 @@ pub(super) struct Said {
 /// The vault of a world: whoever seals has its identity and key. None where nobody does.
 pub(super) fn vault_of(spec: &WorldSpec) -> Option<Vault> {
     let components = spec.machines.iter().flat_map(|machine| &machine.components);
-    let keys = components.filter_map(|component| match component {
+    let mut keys = components.filter_map(|component| match component {
         ComponentSpec::ProcessServer(spec) => Some((spec.vault, spec.key.clone())),
         ComponentSpec::Service(spec) => Some((spec.vault, spec.key.clone())),
         _ => None,
     });
-    let (id, key) = keys.last()?;
+    let (id, key) = keys.next_back()?;
     Some(Vault::new(id, key))
 }
 
+/// The machines that are master targets.
+pub(super) fn master_targets(spec: &WorldSpec) -> BTreeSet<MachineId> {
+    let is_one = |components: &[ComponentSpec]| components.iter().any(|c| matches!(c, ComponentSpec::MasterTarget(_)));
+    let machines = (0..).map(MachineId).zip(&spec.machines);
+    let targets = machines.filter(|(_, machine)| is_one(&machine.components));
+    targets.map(|(machine, _)| machine).collect()
+}
+
 impl Oracle {
+    /// A master target lost its power: of the copies to one, what was durable and not announced is not known here.
+    pub(super) fn target_lost_power(&mut self, machine: MachineId) {
+        if !self.master_targets.contains(&machine) {
+            return;
+        }
+        for track in self.vms.values_mut() {
+            let azure = track.spec.azure;
+            let home = track.protections.values_mut().filter(|of| of.machine == azure);
+            home.flat_map(|of| &mut of.copies)
+                .for_each(|copy| copy.unannounced = true);
+        }
+    }
+
     /// Judges a stored segment by its file. Gives what was found, and how many nonces it used where that can be told.
     pub(super) fn judge_stored(&mut self, said: Said, evidence: Option<Evidence>) -> (Found, Option<u64>) {
         let Said {
@@ -228,15 +249,19 @@ impl Oracle {
         for copy in &of.copies {
             *numbers.entry(copy.disk).or_default() += 1;
         }
-        let mut looked = false;
+        let (mut over, mut looked) = (false, false);
         for (disk, number) in numbers {
             let newest = of.copies.iter_mut().rev().find(|copy| copy.disk == disk);
             let Some(copy) = newest.filter(|copy| !copy.stored) else {
                 continue;
             };
             copy.stored = true;
-            looked = true;
+            over = true;
+            looked |= !copy.unannounced;
             let pieces = of.pieces.remove(&(disk, number)).unwrap_or_default();
+            if copy.unannounced {
+                continue;
+            }
             let stored = pieces.values().sum();
             violations.extend(copies_end_stored::check(
                 &disk_name(disk),
@@ -246,8 +271,10 @@ impl Oracle {
                 pieces.len(),
             ));
         }
-        if looked {
+        if over {
             of.pieces.clear();
+        }
+        if looked {
             self.ledger.check(copies_end_stored::LAW, at, Some(vm), violations);
         }
     }
