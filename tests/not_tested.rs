@@ -27,7 +27,7 @@ fn a_step_that_never_began_says_what_it_waits_for_and_whose_fault_that_is() {
     let out = folder();
     let sets = [
         "--set",
-        "step.failover.after.points_processed=1000",
+        "step.failover.after.points_processed=16",
         "--set",
         "scenario.duration=\"1 h\"",
         "--content",
@@ -38,7 +38,7 @@ fn a_step_that_never_began_says_what_it_waits_for_and_whose_fault_that_is() {
     let said = result["findings"].to_string();
     for words in [
         "failover of vm1",
-        "it waits for 1000 processed points of vm1",
+        "it waits for 16 processed points of vm1",
         "which is protected since",
         "no law of liveness is broken for vm1",
         "it waits for failover of vm1",

@@ -214,7 +214,7 @@ mod tests {
             } else {
                 SECTOR_BYTES
             };
-            let offset = from + draw((to - from - bytes) / step + 1) * step;
+            let offset = from / step * step + draw((to - from - bytes) / step + 1) * step;
             covered.extend(offset / EXTENT_BYTES..(offset + bytes).div_ceil(EXTENT_BYTES));
         }
         let mut chunks = 0;
