@@ -6,13 +6,17 @@ use scenarios::{Options, build, load};
 
 fn library() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<PathBuf> = [folder.to_owned(), folder.join("regressions")]
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).expect("the folder"))
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
-        .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
-        .collect();
+    let mut files: Vec<PathBuf> = [
+        folder.to_owned(),
+        folder.join("regressions"),
+        folder.join("chaos-by-hand"),
+    ]
+    .iter()
+    .flat_map(|folder| std::fs::read_dir(folder).expect("the folder"))
+    .map(|entry| entry.expect("an entry").path())
+    .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+    .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
+    .collect();
     files.sort();
     files
 }
