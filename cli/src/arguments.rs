@@ -23,6 +23,9 @@ pub struct Arguments {
 pub enum Command {
     /// Run a scenario: replication, disaster, recovery, and a verdict
     Run(RunArguments),
+    /// List the bugs that can be planted with `run --plant`
+    #[cfg(feature = "planted-bugs")]
+    Plants,
 }
 
 /// What the help of a run ends in.
@@ -96,6 +99,10 @@ pub struct RunArguments {
     /// What to print at the end
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// Plant a bug, to see the prover speak (`firedrill plants` lists them)
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long, value_name = "NAME")]
+    pub plant: Option<String>,
     /// Threads for compression and encryption; no result depends on it
     #[arg(long, hide = true, value_name = "N")]
     pub jobs: Option<usize>,

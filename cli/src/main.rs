@@ -43,6 +43,8 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => output::print(WELCOME).map(|()| failure::PASS),
         Some(Command::Run(arguments)) => run::run(arguments),
+        #[cfg(feature = "planted-bugs")]
+        Some(Command::Plants) => output::print(&plants()).map(|()| failure::PASS),
     };
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -51,6 +53,13 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
     }
+}
+
+/// A line for each bug that can be planted.
+#[cfg(feature = "planted-bugs")]
+fn plants() -> String {
+    let line = |(_, name, what): &(_, &str, &str)| format!("{name:<24}{what}\n");
+    datapath::plants::Plant::ALL.iter().map(line).collect()
 }
 
 /// Says what is wrong with the command line (or prints the help that was asked for).

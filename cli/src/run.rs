@@ -35,6 +35,10 @@ const WORKERS_MAX: usize = 16;
 
 /// Runs the command, and gives its exit code.
 pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
+    #[cfg(feature = "planted-bugs")]
+    if let Some(name) = &arguments.plant {
+        datapath::plants::plant(name).map_err(Failure::Input)?;
+    }
     let interrupts = Interrupts::hear()?;
     let reading = Arc::new(Reading::new(&interrupts));
     let options = scenario_options(arguments, Watched::by(reading.clone()))?;

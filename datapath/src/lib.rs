@@ -13,6 +13,7 @@ pub mod disk;
 pub mod image;
 pub mod journal;
 pub mod lineage;
+pub mod plants;
 pub mod replica;
 pub mod runs;
 pub mod seal;

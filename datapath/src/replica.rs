@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
 use crate::lineage::Lineage;
+use crate::plants::{Plant, planted};
 use crate::runs::RunMap;
 use crate::segment::SegmentHeader;
 use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
@@ -463,7 +464,7 @@ impl Replica {
             let newer: Vec<(u64, u64)> = copying
                 .positions
                 .within(start, end)
-                .filter(|(_, _, there)| *there > position.0)
+                .filter(|(_, _, there)| *there > position.0 && !planted(Plant::PieceOverwritesNewer))
                 .map(|(a, b, _)| (a, b))
                 .collect();
             let mut at = start;

@@ -10,6 +10,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use zeroize::Zeroizing;
 
+use crate::plants::{Plant, planted};
 use crate::units::DiskId;
 
 /// Bytes that a seal adds to what it seals.
@@ -88,8 +89,11 @@ pub struct Broken;
 impl Cipher {
     /// Encrypts in place and returns the seal. The nonce must never have been used with this key.
     pub(crate) fn seal(&self, nonce: SealNonce, associated: &[u8], buffer: &mut [u8]) -> [u8; SEAL_BYTES] {
+        if planted(Plant::NothingEncrypted) {
+            return [0; SEAL_BYTES];
+        }
         self.0
-            .encrypt_inout_detached(&nonce.bytes(), associated, buffer.into())
+            .encrypt_inout_detached(&nonce.bytes(), bound(associated), buffer.into())
             .expect("a chunk is far below the cipher's limit of 64 GiB")
             .into()
     }
@@ -102,10 +106,21 @@ impl Cipher {
         buffer: &mut [u8],
         seal: &[u8; SEAL_BYTES],
     ) -> Result<(), Broken> {
+        if planted(Plant::NothingEncrypted) {
+            return Ok(());
+        }
         self.0
-            .decrypt_inout_detached(&nonce.bytes(), associated, buffer.into(), seal.into())
+            .decrypt_inout_detached(&nonce.bytes(), bound(associated), buffer.into(), seal.into())
             .map_err(|_| Broken)
     }
+}
+
+/// What a seal binds.
+fn bound(associated: &[u8]) -> &[u8] {
+    if planted(Plant::AssociatedDataUnbound) {
+        return &[];
+    }
+    associated
 }
 
 /// One nonce.
@@ -118,6 +133,9 @@ pub(crate) struct SealNonce {
 impl SealNonce {
     fn bytes(self) -> Nonce<aes_gcm::aead::consts::U12> {
         let mut bytes = [0u8; 12];
+        if planted(Plant::NonceConstant) {
+            return bytes.into();
+        }
         bytes[..4].copy_from_slice(&self.epoch.0.to_be_bytes());
         bytes[4..].copy_from_slice(&self.counter.to_be_bytes());
         bytes.into()

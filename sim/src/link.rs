@@ -21,6 +21,7 @@ use actix::{Actor, Context, Handler, Message};
 use actors::facts::Fact;
 use actors::ports::Receipt;
 use datapath::SimTime;
+use datapath::plants::{Plant, planted};
 
 use crate::network::Packet;
 use crate::network::connections::Side;
@@ -130,8 +131,9 @@ impl Link {
     #[must_use]
     pub fn new(engine: Rc<Engine>, number: u32, spec: &LinkSpec) -> Link {
         let limit = tcp_limit(spec.latency.saturating_mul(2), spec.loss_per_million);
+        let planted_rate = spec.bits_per_second / 20 * u64::from(planted(Plant::LinkTooFast));
         let way = || Way {
-            direction: Direction::new(spec.bits_per_second, limit),
+            direction: Direction::new(spec.bits_per_second + planted_rate, limit),
             express: true,
             wake: None,
             leaving: VecDeque::new(),
@@ -142,7 +144,11 @@ impl Link {
         Link {
             engine,
             number,
-            latency: spec.latency,
+            latency: if planted(Plant::LinkWithoutLatency) {
+                0
+            } else {
+                spec.latency
+            },
             cut: false,
             ways: [way(), way()],
             sampling: false,
@@ -256,6 +262,7 @@ impl Link {
             self.advance(back, now);
         }
         match change {
+            LinkChange::Cut if planted(Plant::LinkOpenWhileCut) => {}
             LinkChange::Cut => {
                 self.cut = true;
                 for back in [0, 1] {

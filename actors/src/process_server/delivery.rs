@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datapath::plants::{Plant, planted};
 use datapath::segment::SegmentKind;
 use datapath::{Blob, DiskId, VmId};
 
@@ -14,6 +15,9 @@ use crate::session::{Session, SessionEvent};
 
 /// Between attempts at what a target refused for now (our model).
 const RETRY_AFTER: u64 = 30_000_000_000;
+
+/// The batch from which on a process server that hangs by plan sends nothing more.
+const HANGS_AFTER: u64 = 8;
 
 /// Where sealed data goes, and what it has not acknowledged.
 pub(super) struct Target {
@@ -170,7 +174,7 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
-        if !target.session.is_open() {
+        if !target.session.is_open() || (planted(Plant::ProcessServerHangs) && stream.whole >= HANGS_AFTER) {
             return;
         }
         let protection = stream.protection.protection;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::batch::DiskChanges;
+use datapath::plants::{Plant, planted};
 use datapath::replica::{Consistency, Replica, Tag};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, Extent, Grain};
@@ -91,6 +92,7 @@ impl ReplicaKeeper {
             }
             let point = match ticket.choice {
                 PointChoice::Latest if !caught_up => continue,
+                PointChoice::Latest if planted(Plant::OlderPointTaken) => self.replica.points().iter().rev().nth(1),
                 PointChoice::Latest | PointChoice::LatestProcessed => self.replica.latest(None),
                 PointChoice::LatestAppConsistent => self.replica.latest(Some(Consistency::App)),
                 PointChoice::Custom(number) => self.replica.point(number),

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use super::{Replica, ReplicaError, Tag};
 use crate::batch::DiskChanges;
+use crate::plants::{Plant, planted};
 use crate::units::SimTime;
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -46,6 +47,11 @@ impl Replica {
     /// What pruning would do at `now`, with points kept for `retention` nanoseconds.
     #[must_use]
     pub fn plan_pruning(&self, now: SimTime, retention: u64) -> PruningPlan {
+        let retention = if planted(Plant::RetentionHalved) {
+            retention / 2
+        } else {
+            retention
+        };
         let mut plan = PruningPlan::default();
         let newest = self.points.last().map(|point| point.mark.point);
         // The interval of the grid in which a point was kept last, by its length and its number.

@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use crate::batch::{DiskChanges, stretches};
 use crate::content::{Blob, Content, Run};
+use crate::plants::{Plant, planted};
 use crate::seal::{Cipher, NonceRange, SEAL_BYTES, SealNonce};
 use crate::segment::{SegmentHeader, Worker, beginning};
 use crate::units::{CHUNK_BYTES, CHUNK_EXTENTS, EXTENT_BYTES, Extent};
@@ -140,7 +141,7 @@ fn chunk(worker: &mut Worker, runs: &[Run], from: u64, to: u64, out: &mut Vec<u8
         .expect("the buffer holds any chunk");
     if packed + packed / 32 < plain.len() {
         debug_assert_eq!(out.len(), at + packed);
-        ZSTD
+        if planted(Plant::RawFlagWrong) { RAW } else { ZSTD }
     } else {
         out.truncate(at);
         out.extend_from_slice(plain);

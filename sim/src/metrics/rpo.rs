@@ -3,6 +3,7 @@
 //! A point that is stored and not processed does not count: what it needs may be missing, and a failover cannot take it.
 
 use datapath::SimTime;
+use datapath::plants::{Plant, planted};
 use datapath::replica::Mark;
 
 use super::over_time::OverTime;
@@ -120,6 +121,11 @@ impl Rpo {
 
 /// A stretch against a mark. Where the clock that set the mark is ahead, the age is zero until the other has caught up.
 fn take(over: &mut OverTime, from: SimTime, to: SimTime, marked: SimTime) {
+    let marked = if planted(Plant::RpoTooSmall) {
+        marked.after(to.since(marked) / 10)
+    } else {
+        marked
+    };
     let start = from.max(marked.min(to));
     over.zero(start.since(from));
     over.rise(start.since(marked), to.since(marked));
