@@ -393,6 +393,21 @@ pub enum Fact {
         /// Bytes it takes.
         stored_bytes: u64,
     },
+    /// A piece of a copy is there when its store comes back from a power cut: durable, though perhaps it was never told.
+    SegmentFound {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// What it is.
+        kind: SegmentKind,
+        /// Epoch of its nonces.
+        epoch: u32,
+        /// First counter of its nonces.
+        first_counter: u64,
+        /// Bytes it takes.
+        stored_bytes: u64,
+    },
     /// A segment was refused, and why.
     SegmentRefused {
         /// Its name.
@@ -402,6 +417,19 @@ pub enum Fact {
     },
     /// A batch's tag is durable at the target after all its segments.
     TagStored {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The batch.
+        batch: u64,
+        /// Its last write.
+        last: WriteSeq,
+        /// The point.
+        mark: Option<Mark>,
+    },
+    /// A batch's tag is there when its store comes back from a power cut: durable, though perhaps it was never told.
+    TagFound {
         /// The machine.
         vm: VmId,
         /// Its protection.

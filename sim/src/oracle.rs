@@ -32,14 +32,13 @@ mod writes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::Table;
 use actors::facts::{Fact, ItemState};
 use actors::ports::{ActorId, Evidence, MachineId};
 use actors::spec::VmSpec;
-use datapath::segment::SegmentKind;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
@@ -87,7 +86,6 @@ pub struct Oracle {
     links: Vec<LinkTrack>,
     vault: Option<Vault>,
     /// Machines that are master targets.
-    master_targets: BTreeSet<MachineId>,
     retentions: Retentions,
     plan: Plan,
     /// Clocks by machine.
@@ -143,7 +141,6 @@ impl Oracle {
             merging_nonces: Nonces::default(),
             links: spec.links.iter().map(LinkTrack::new).collect(),
             vault: vault_of(spec),
-            master_targets: storage::master_targets(spec),
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),
             skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
@@ -175,6 +172,7 @@ impl Oracle {
             | Fact::BatchCut { .. }
             | Fact::BatchCached { .. }
             | Fact::TagStored { .. }
+            | Fact::TagFound { .. }
             | Fact::PointProcessed { .. }
             | Fact::PointPruned { .. }
             | Fact::BatchesMerged { .. } => self.replication_fact(at, fact, evidence),
@@ -206,34 +204,25 @@ impl Oracle {
                 first_counter,
                 stored_bytes,
                 ..
+            }
+            | Fact::SegmentFound {
+                disk,
+                protection,
+                kind,
+                epoch,
+                first_counter,
+                stored_bytes,
             } => {
-                let said = Said {
-                    at,
-                    disk: *disk,
-                    protection: *protection,
-                    kind: *kind,
-                    nonce: (*epoch, *first_counter),
-                };
-                let (found, counters) = self.judge_stored(said, evidence);
-                let segment = nonces_never_repeat::Stored {
-                    protection: *protection,
-                    kind: *kind,
-                    epoch: *epoch,
-                    first_counter: *first_counter,
-                    stored_bytes: *stored_bytes,
-                    counters,
-                };
-                let merged = matches!(kind, SegmentKind::Merged { .. });
-                let nonces = if merged {
-                    &mut self.merging_nonces
-                } else {
-                    &mut self.nonces
-                };
-                let violations = nonces.stored(*disk, segment);
-                self.ledger
-                    .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
-                if !merged {
-                    self.segment_stored(*disk, *protection, *kind, found);
+                let found_again = matches!(fact, Fact::SegmentFound { .. });
+                if !found_again || self.is_new_piece(*disk, *protection, *kind) {
+                    let said = Said {
+                        at,
+                        disk: *disk,
+                        protection: *protection,
+                        kind: *kind,
+                        nonce: (*epoch, *first_counter),
+                    };
+                    self.segment_stored(said, *stored_bytes, evidence);
                 }
             }
             Fact::LinkUse {
@@ -250,7 +239,6 @@ impl Oracle {
 
     fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
         if !on {
-            self.target_lost_power(machine);
             for track in self.vms.values_mut() {
                 let vm = &track.spec;
                 if [vm.source, vm.failback, vm.azure, vm.test].contains(&machine) {

@@ -29,6 +29,8 @@ enum Subject {
 #[derive(Default)]
 struct Points {
     stored: u64,
+    /// The newest that is stored.
+    newest: u64,
     processed: u64,
 }
 
@@ -153,8 +155,16 @@ impl Watch {
                 self.points.insert(*vm, Points::default());
                 None
             }
-            Fact::TagStored { vm, mark: Some(_), .. } => {
-                self.points.entry(*vm).or_default().stored += 1;
+            Fact::TagStored {
+                vm, mark: Some(mark), ..
+            }
+            | Fact::TagFound {
+                vm, mark: Some(mark), ..
+            } => {
+                let points = self.points.entry(*vm).or_default();
+                // One that is found again is mostly known.
+                points.stored += u64::from(points.newest < mark.point);
+                points.newest = points.newest.max(mark.point);
                 Some(Subject::PointsStored(*vm))
             }
             Fact::PointProcessed { vm, .. } => {

@@ -480,6 +480,9 @@ impl Engine {
         match fact {
             Fact::SegmentStored {
                 disk, protection, kind, ..
+            }
+            | Fact::SegmentFound {
+                disk, protection, kind, ..
             } => {
                 let name = file_name(*protection, *disk, *kind);
                 let blob = self.keepers(actor).find_map(|files| files.read_all(&name).ok())?;

@@ -95,7 +95,8 @@ impl SegmentStore {
         }
     }
 
-    /// Reads back what an earlier life left; a torn last entry was never acknowledged and is cut off.
+    /// Reads back what an earlier life left, and tells what it finds: the power can have gone between the flush that made something
+    /// durable and its announcement. A torn last entry was never acknowledged and is cut off.
     pub fn recover(&mut self) {
         let files = self.env.files();
         if let Ok(blob) = files.read_all(FENCES) {
@@ -115,6 +116,8 @@ impl SegmentStore {
             let whole = entries.iter().filter(|entry| is_whole(&*files, id.1, entry));
             whole.for_each(|entry| kept.take(entry));
             kept.durable = good as u64;
+            let found = self.entries(id);
+            found.iter().filter_map(|entry| found_fact(id, entry)).for_each(|fact| self.env.fact(fact));
         }
     }
 
@@ -466,10 +469,10 @@ impl SegmentStore {
         };
         // A piece that was torn and put again has two entries; the later one is that of its file.
         let put = entries.iter().filter_map(|entry| match entry {
-            Entry::CopySegment { header, .. } => Some((file_of(id.1, header.disk, header.kind), header.epoch)),
+            Entry::CopySegment { header, .. } => Some(((header.disk, header.kind), header.epoch)),
             _ => None,
         });
-        let newest: BTreeMap<String, Epoch> = put.collect();
+        let newest: BTreeMap<(DiskId, SegmentKind), Epoch> = put.collect();
         entries.retain(|entry| match entry {
             Entry::Tag { tag, .. } => tag.batch > kept.dropped && !in_merged(tag.batch),
             Entry::Merged { from, tag } => kept.merged.get(&tag.batch) == Some(from),
@@ -478,7 +481,7 @@ impl SegmentStore {
                     SegmentKind::Copy { copy, part } => kept.pieces.contains(&(header.disk, copy, part)),
                     SegmentKind::Changes { .. } | SegmentKind::Merged { .. } => false,
                 };
-                piece && newest.get(&segment_file(id.1, header)) == Some(&header.epoch)
+                piece && newest.get(&(header.disk, header.kind)) == Some(&header.epoch)
             }
             Entry::CopyEnd { .. } => true,
             Entry::Dropped { .. } | Entry::Ended => false,
@@ -567,6 +570,29 @@ impl SegmentStore {
         let names = std::mem::take(&mut self.dirty);
         self.under_way = Some(std::mem::take(&mut self.waiting));
         self.env.flush(&names, self.token);
+    }
+}
+
+/// What is told of an entry that is found again.
+fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
+    match entry {
+        Entry::CopySegment { header, stored_bytes } => Some(Fact::SegmentFound {
+            disk: header.disk,
+            protection,
+            kind: header.kind,
+            epoch: header.epoch.0,
+            first_counter: header.first_counter,
+            stored_bytes: *stored_bytes,
+        }),
+        Entry::Tag { tag, .. } => Some(Fact::TagFound {
+            vm,
+            protection,
+            batch: tag.batch,
+            last: tag.last,
+            mark: tag.mark,
+        }),
+        // These are told by what is done with them.
+        Entry::CopyEnd { .. } | Entry::Merged { .. } | Entry::Dropped { .. } | Entry::Ended => None,
     }
 }
 

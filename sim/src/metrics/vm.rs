@@ -310,8 +310,15 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
         } => vm.marked(*protection, *mark),
         Fact::TagStored {
             protection, mark, last, ..
+        }
+        | Fact::TagFound {
+            protection, mark, last, ..
         } => {
-            vm.newest_batch = Some((*last, at));
+            // Most of what is found again is known.
+            let again = matches!(fact, Fact::TagFound { .. });
+            if !again || vm.newest_batch.is_none_or(|(newest, _)| newest < *last) {
+                vm.newest_batch = Some((*last, at));
+            }
             let Some(mark) = mark else { return };
             if let Some(point) = vm.point(*protection, mark.point) {
                 point.stored.get_or_insert(at);

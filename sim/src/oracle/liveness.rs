@@ -241,7 +241,11 @@ impl Oracle {
                 }
             }
             Fact::CopyEnded { disk, highest, .. } => self.copy_ended(at, *disk, *highest),
-            Fact::TagStored { vm, batch, mark, .. } => {
+            Fact::TagStored { vm, batch, mark, .. } | Fact::TagFound { vm, batch, mark, .. } => {
+                let known = self.liveness.vms.get(vm).is_some_and(|waits| *batch <= waits.newest_tag);
+                if known && matches!(fact, Fact::TagFound { .. }) {
+                    return;
+                }
                 let wait = self.wait_now(at, *vm);
                 let Some(waits) = self.liveness.vms.get_mut(vm) else {
                     return;

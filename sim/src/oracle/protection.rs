@@ -70,8 +70,6 @@ pub(super) struct Copy {
     pub began: WriteSeq,
     /// Its pieces were counted in storage.
     pub stored: bool,
-    /// Its target lost its power while it ran: pieces that were durable by then are there, and were never announced.
-    pub unannounced: bool,
     /// A point holds it.
     pub applied: bool,
 }

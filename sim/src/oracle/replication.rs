@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use actors::facts::{Fact, Life};
 use actors::ports::Evidence;
 use datapath::replica::{Consistency, CutTime, Mark};
-use datapath::segment::SegmentKind;
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 
@@ -13,7 +12,6 @@ use super::history::History;
 use super::liveness::BatchWait;
 use super::protection::{Batch, Boundary, Changed, Copy, Point, Protection, add_changes};
 use super::ranges::Ranges;
-use super::storage::Found;
 use super::{Oracle, VmTrack, disk_name};
 use crate::invariants::copies_add_up::Progress;
 use crate::invariants::{
@@ -105,6 +103,18 @@ impl Oracle {
                 last,
                 mark,
             } => self.tag_stored(at, *vm, *protection, *batch, *last, *mark),
+            Fact::TagFound {
+                vm,
+                protection,
+                batch,
+                last,
+                mark,
+            } => {
+                let newest = self.protection(*vm, *protection).map(|(_, of)| of.newest_tagged);
+                if newest.is_some_and(|newest| *batch > newest) {
+                    self.tag_stored(at, *vm, *protection, *batch, *last, *mark);
+                }
+            }
             Fact::PointProcessed {
                 vm,
                 protection,
@@ -156,7 +166,7 @@ impl Oracle {
         Some((track, track.protections.get(&protection)?))
     }
 
-    fn protection_mut(&mut self, vm: VmId, protection: u32) -> Option<(&mut super::Guests, &mut Protection)> {
+    pub(super) fn protection_mut(&mut self, vm: VmId, protection: u32) -> Option<(&mut super::Guests, &mut Protection)> {
         let track = self.vms.get_mut(&vm)?;
         Some((&mut track.guests, track.protections.get_mut(&protection)?))
     }
@@ -212,7 +222,6 @@ impl Oracle {
                 highest: None,
                 began,
                 stored: false,
-                unannounced: false,
                 applied: false,
             });
         }
@@ -354,24 +363,16 @@ impl Oracle {
                 wrote: log.taken(),
                 written: None,
             };
-            of.points.insert(mark.point, point);
+            // A failover may have given the number to a boundary meanwhile; then this mark never arrives.
+            if of.points.get(&mark.point).is_none_or(|known| !known.processed) {
+                of.points.insert(mark.point, point);
+            }
         }
         of.copied_since_cut.clear();
         of.newest_cut = Some((batch, last));
         of.batches.push_back(cut);
         if let Some(mark) = mark {
             self.copies_are_stored(at, vm, protection, mark.point);
-        }
-    }
-
-    pub(super) fn segment_stored(&mut self, disk: DiskId, protection: u32, kind: SegmentKind, found: Found) {
-        let Some((_, of)) = self.protection_mut(disk.vm, protection) else {
-            return;
-        };
-        if let SegmentKind::Changes { batch } = kind
-            && let Some(batch) = of.batch_mut(batch)
-        {
-            batch.segments.insert(disk.index, found);
         }
     }
 

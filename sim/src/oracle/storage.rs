@@ -1,6 +1,6 @@
 //! What lies in storage: every stored segment is read from its file with the oracle's own reader, and held against what was written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use actors::ports::{Evidence, MachineId};
 use actors::spec::ComponentSpec;
@@ -14,7 +14,7 @@ use super::print::Print;
 use super::ranges::Ranges;
 use super::reader::{self, Broken, Vault, file_name};
 use super::{Oracle, disk_name};
-use crate::invariants::{copies_end_stored, points_are_kept, storage_holds_ciphertext, stored_is_written};
+use crate::invariants::{copies_end_stored, nonces_never_repeat, points_are_kept, storage_holds_ciphertext, stored_is_written};
 use crate::spec::WorldSpec;
 
 /// A segment of a batch, as it was found in storage.
@@ -55,30 +55,54 @@ pub(super) fn vault_of(spec: &WorldSpec) -> Option<Vault> {
     Some(Vault::new(id, key))
 }
 
-/// The machines that are master targets.
-pub(super) fn master_targets(spec: &WorldSpec) -> BTreeSet<MachineId> {
-    let is_one = |components: &[ComponentSpec]| components.iter().any(|c| matches!(c, ComponentSpec::MasterTarget(_)));
-    let machines = (0..).map(MachineId).zip(&spec.machines);
-    let targets = machines.filter(|(_, machine)| is_one(&machine.components));
-    targets.map(|(machine, _)| machine).collect()
-}
-
 impl Oracle {
-    /// A master target lost its power: of the copies to one, what was durable and not announced is not known here.
-    pub(super) fn target_lost_power(&mut self, machine: MachineId) {
-        if !self.master_targets.contains(&machine) {
-            return;
-        }
-        for track in self.vms.values_mut() {
-            let azure = track.spec.azure;
-            let home = track.protections.values_mut().filter(|of| of.machine == azure);
-            home.flat_map(|of| &mut of.copies)
-                .for_each(|copy| copy.unannounced = true);
+    /// Whether a piece of a copy that is found in storage was never told to be there.
+    pub(super) fn is_new_piece(&self, disk: DiskId, protection: u32, kind: SegmentKind) -> bool {
+        let SegmentKind::Copy { copy, part } = kind else {
+            return false;
+        };
+        let of = self.vms.get(&disk.vm).and_then(|track| track.protections.get(&protection));
+        let Some(of) = of else { return false };
+        let copies = of.copies.iter().filter(|known| known.disk == disk);
+        let counted = copies.zip(1..).any(|(known, number)| number == copy && known.stored);
+        let told = of.pieces.get(&(disk, copy)).is_some_and(|pieces| pieces.contains_key(&part));
+        !counted && !told
+    }
+
+    /// A segment lies in storage.
+    pub(super) fn segment_stored(&mut self, said: Said, stored_bytes: u64, evidence: Option<Evidence>) {
+        let Said {
+            at,
+            disk,
+            protection,
+            kind,
+            nonce: (epoch, first_counter),
+        } = said;
+        let (found, counters) = self.judge_stored(said, evidence);
+        let segment = nonces_never_repeat::Stored {
+            protection,
+            kind,
+            epoch,
+            first_counter,
+            stored_bytes,
+            counters,
+        };
+        let nonces = match kind {
+            SegmentKind::Merged { .. } => &mut self.merging_nonces,
+            SegmentKind::Changes { .. } | SegmentKind::Copy { .. } => &mut self.nonces,
+        };
+        let violations = nonces.stored(disk, segment);
+        self.ledger
+            .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+        let SegmentKind::Changes { batch } = kind else { return };
+        let of = self.protection_mut(disk.vm, protection);
+        if let Some(batch) = of.and_then(|(_, of)| of.batch_mut(batch)) {
+            batch.segments.insert(disk.index, found);
         }
     }
 
     /// Judges a stored segment by its file. Gives what was found, and how many nonces it used where that can be told.
-    pub(super) fn judge_stored(&mut self, said: Said, evidence: Option<Evidence>) -> (Found, Option<u64>) {
+    fn judge_stored(&mut self, said: Said, evidence: Option<Evidence>) -> (Found, Option<u64>) {
         let Said {
             at,
             disk,
@@ -237,11 +261,7 @@ impl Oracle {
         if self.vault.is_none() {
             return;
         }
-        let Some(of) = self
-            .vms
-            .get_mut(&vm)
-            .and_then(|track| track.protections.get_mut(&protection))
-        else {
+        let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
         let mut violations = Vec::new();
@@ -249,7 +269,7 @@ impl Oracle {
         for copy in &of.copies {
             *numbers.entry(copy.disk).or_default() += 1;
         }
-        let (mut over, mut looked) = (false, false);
+        let mut over = false;
         for (disk, number) in numbers {
             let newest = of.copies.iter_mut().rev().find(|copy| copy.disk == disk);
             let Some(copy) = newest.filter(|copy| !copy.stored) else {
@@ -257,11 +277,7 @@ impl Oracle {
             };
             copy.stored = true;
             over = true;
-            looked |= !copy.unannounced;
             let pieces = of.pieces.remove(&(disk, number)).unwrap_or_default();
-            if copy.unannounced {
-                continue;
-            }
             let stored = pieces.values().sum();
             violations.extend(copies_end_stored::check(
                 &disk_name(disk),
@@ -273,8 +289,6 @@ impl Oracle {
         }
         if over {
             of.pieces.clear();
-        }
-        if looked {
             self.ledger.check(copies_end_stored::LAW, at, Some(vm), violations);
         }
     }
@@ -288,11 +302,7 @@ impl Oracle {
         (from, to): (u64, u64),
         evidence: Option<Evidence>,
     ) {
-        if let Some(of) = self
-            .vms
-            .get_mut(&vm)
-            .and_then(|track| track.protections.get_mut(&protection))
-        {
+        if let Some((_, of)) = self.protection_mut(vm, protection) {
             of.merged.retain(|(first, last)| *first < from || *last > to);
             of.merged.push((from, to));
         }

@@ -1,6 +1,7 @@
 //! Synthetic runs: an honest one passes in every grain, and each way of lying to the oracle is found.
 
 mod story;
+mod untold;
 
 use actors::facts::{Fact, FailoverKind, ItemState, StepOutcome};
 use actors::messages::{Operation, PointChoice};

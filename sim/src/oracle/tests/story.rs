@@ -28,14 +28,15 @@ pub const RTO_MS: u64 = 600_000;
 pub const PROCESS_SERVER: MachineId = MachineId(3);
 pub const VAULT: [u8; 16] = [7; 16];
 
-const SOURCE: MachineId = MachineId(0);
+pub const SOURCE: MachineId = MachineId(0);
 const AZURE: MachineId = MachineId(1);
 pub const TEST: MachineId = MachineId(2);
 const VM: VmId = VmId(0);
 const USED_EXTENTS: u64 = 8;
 const SECOND: u64 = 1_000_000_000;
-const SKEW: i64 = 5_000_000_000;
-const DISKS: [(DiskId, u64); 2] = [
+/// How far the source's clock is ahead.
+pub const SKEW: i64 = 5_000_000_000;
+pub const DISKS: [(DiskId, u64); 2] = [
     (DiskId { vm: VM, index: 0 }, (EXTENTS - 1) * 4096 + 1000),
     (DiskId { vm: VM, index: 1 }, 12 * 4096),
 ];
