@@ -633,6 +633,16 @@ pub enum Body {
         /// Bytes that its segments take.
         stored_bytes: u64,
     },
+    /// Asks for all that is complete by now to be told: a failover to the latest point is about to be made of it.
+    StoredAsk {
+        /// The machine.
+        vm: VmId,
+    },
+    /// It was told before this.
+    StoredTold {
+        /// The machine.
+        vm: VmId,
+    },
     /// Reads the stored segments of a batch, or one piece of a copy.
     GetSegments {
         /// The protection.

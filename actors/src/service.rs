@@ -110,6 +110,8 @@ pub struct Service {
     configuration_servers: BTreeMap<MachineId, ConnId>,
     components: BTreeSet<(MachineId, Component)>,
     discovered: BTreeSet<VmId>,
+    /// Machines of which storage was asked what it holds, and has not answered.
+    asking: BTreeSet<VmId>,
     agents: BTreeMap<(VmId, MachineId), Agent>,
     items: Table<VmId, Item>,
     keepers: Table<VmId, ReplicaKeeper>,
@@ -145,6 +147,7 @@ impl Service {
             configuration_servers: BTreeMap::new(),
             components: BTreeSet::new(),
             discovered: BTreeSet::new(),
+            asking: BTreeSet::new(),
             agents: BTreeMap::new(),
             items: Table::default(),
             keepers: Table::default(),

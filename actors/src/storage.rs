@@ -120,6 +120,8 @@ impl Storage {
                 self.watchers.shift_remove(&(vm, protection));
                 self.store.end((vm, protection));
             }
+            // News goes the same way, and what was complete before this came is told before the answer.
+            Body::StoredAsk { vm } => self.env.send(conn, Body::StoredTold { vm }),
             Body::Fence { disk, epoch } => {
                 self.service = Some(conn);
                 self.store.fence(disk, epoch);

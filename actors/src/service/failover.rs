@@ -2,10 +2,10 @@
 
 use datapath::VmId;
 
-use super::jobs::{Condition, Stage, then};
+use super::jobs::{Condition, Stage, then, until};
 use super::{MINUTE, Service, Test};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
-use crate::messages::{Boot, Command, PointChoice, VcenterAction};
+use crate::messages::{Body, Boot, Command, PointChoice, VcenterAction};
 use crate::ports::{MachineId, volume_name};
 use crate::spec::{Os, VmSpec};
 
@@ -15,6 +15,21 @@ const SHUTDOWN_PATIENCE: u64 = 10 * MINUTE;
 /// What could not boot in Azure as it is (facts §2.6): physical servers and VMware Linux.
 fn must_be_hydrated(vm: &VmSpec) -> bool {
     vm.physical || vm.os == Os::Linux
+}
+
+/// Takes a point. The latest is made of all that is complete in storage, of which news may still be on the way.
+fn take_point(vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
+    let mut stages = Vec::new();
+    if point == PointChoice::Latest {
+        stages.push(then(move |service, _| {
+            service.asking.insert(vm);
+            service.storage.send(&service.env, Body::StoredAsk { vm });
+            Ok(())
+        }));
+        stages.push(until(Condition::Told(vm)));
+    }
+    stages.push(Stage::Materialise { point, place });
+    stages
 }
 
 impl Service {
@@ -29,34 +44,30 @@ impl Service {
             return Err("a test failover of this machine is not cleaned up yet".to_owned());
         }
         let kind = FailoverKind::Test;
-        Ok(vec![
-            Stage::Log(Fact::Failover {
-                vm,
-                kind,
-                phase: FailoverPhase::Started,
-            }),
-            Stage::Materialise {
-                point,
-                place: Place::Test,
-            },
-            then(move |service, job| {
-                let boot = service.boot_of(vm, job, Place::Test, "test", kind)?;
-                let mark = service.jobs.get(&job).and_then(|running| running.mark);
-                if let (Some(item), Some(mark)) = (service.items.get_mut(&vm), mark) {
-                    item.test = Some(Test { point: mark.point });
-                }
-                let (machine, hydrate) = (spec.test, must_be_hydrated(&spec));
-                service.insert_stages(
-                    job,
-                    vec![Stage::Create {
-                        machine,
-                        boot: Some(boot),
-                        hydrate,
-                    }],
-                );
-                Ok(())
-            }),
-        ])
+        let mut stages = vec![Stage::Log(Fact::Failover {
+            vm,
+            kind,
+            phase: FailoverPhase::Started,
+        })];
+        stages.extend(take_point(vm, point, Place::Test));
+        stages.push(then(move |service, job| {
+            let boot = service.boot_of(vm, job, Place::Test, "test", kind)?;
+            let mark = service.jobs.get(&job).and_then(|running| running.mark);
+            if let (Some(item), Some(mark)) = (service.items.get_mut(&vm), mark) {
+                item.test = Some(Test { point: mark.point });
+            }
+            let (machine, hydrate) = (spec.test, must_be_hydrated(&spec));
+            service.insert_stages(
+                job,
+                vec![Stage::Create {
+                    machine,
+                    boot: Some(boot),
+                    hydrate,
+                }],
+            );
+            Ok(())
+        }));
+        Ok(stages)
     }
 
     pub(super) fn has_test(&self, vm: VmId) -> bool {
@@ -133,10 +144,7 @@ impl Service {
             service.stop_replication(vm);
             Ok(())
         }));
-        stages.push(Stage::Materialise {
-            point,
-            place: Place::Azure,
-        });
+        stages.extend(take_point(vm, point, Place::Azure));
         stages.push(then(move |service, job| {
             let boot = service.boot_of(vm, job, Place::Azure, "azure", kind)?;
             service.agents.remove(&(vm, spec.azure));

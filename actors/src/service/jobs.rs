@@ -30,6 +30,8 @@ pub(super) enum Condition {
     Agent(VmId, MachineId),
     /// All that was drained is complete at the target.
     Drained(VmId),
+    /// Storage has told what it holds.
+    Told(VmId),
 }
 
 /// What a stage does that is done at once.
@@ -407,6 +409,7 @@ impl Service {
             Condition::AnyProcessServer(of) => self.process_server_of(*of).is_some(),
             Condition::Discovered(vm) => self.discovered.contains(vm),
             Condition::Agent(vm, machine) => self.agents.contains_key(&(*vm, *machine)),
+            Condition::Told(vm) => !self.asking.contains(vm),
             Condition::Drained(vm) => {
                 let drained = self.jobs.get(&job).and_then(|running| running.drained);
                 let item = self.items.get(vm);
@@ -473,6 +476,7 @@ fn describe(condition: &Condition) -> String {
                 machine.0
             )
         }
+        Condition::Told(_) => "storage did not say what it holds".to_owned(),
         Condition::Drained(_) => "what the source sent last did not reach the target".to_owned(),
     }
 }

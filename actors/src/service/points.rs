@@ -36,6 +36,9 @@ impl Service {
             );
             vms.push(*vm);
         }
+        for vm in &self.asking {
+            self.storage.send(&self.env, Body::StoredAsk { vm: *vm });
+        }
         vms.into_iter().for_each(|vm| self.attend(vm));
     }
 
@@ -112,6 +115,10 @@ impl Service {
                     keeper.merged_put(from, to, refused);
                     self.attend(vm);
                 }
+            }
+            Body::StoredTold { vm } => {
+                self.asking.remove(&vm);
+                self.look_at_conditions();
             }
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {

@@ -117,7 +117,10 @@ impl SegmentStore {
             whole.for_each(|entry| kept.take(entry));
             kept.durable = good as u64;
             let found = self.entries(id);
-            found.iter().filter_map(|entry| found_fact(id, entry)).for_each(|fact| self.env.fact(fact));
+            found
+                .iter()
+                .filter_map(|entry| found_fact(id, entry))
+                .for_each(|fact| self.env.fact(fact));
         }
     }
 

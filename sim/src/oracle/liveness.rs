@@ -55,6 +55,8 @@ struct Waits {
     /// Which process server and master target its newest operation named.
     process_server: Option<MachineId>,
     master_target: Option<MachineId>,
+    /// When it was moved to another process server: what it sent before may have died with the one before.
+    moved: SimTime,
     /// The longest pause between two marks.
     pause: u64,
     state: Option<(ItemState, Wait)>,
@@ -242,7 +244,11 @@ impl Oracle {
             }
             Fact::CopyEnded { disk, highest, .. } => self.copy_ended(at, *disk, *highest),
             Fact::TagStored { vm, batch, mark, .. } | Fact::TagFound { vm, batch, mark, .. } => {
-                let known = self.liveness.vms.get(vm).is_some_and(|waits| *batch <= waits.newest_tag);
+                let known = self
+                    .liveness
+                    .vms
+                    .get(vm)
+                    .is_some_and(|waits| *batch <= waits.newest_tag);
                 if known && matches!(fact, Fact::TagFound { .. }) {
                     return;
                 }
@@ -298,10 +304,15 @@ impl Oracle {
 
     /// How long something of a machine waited, and how long it may. `bytes` is what was ahead of it, where that is known.
     fn waited(&self, vm: VmId, from: From, wait: Wait, until: SimTime, planned: u64, bytes: Option<u64>) -> Waited {
+        let moved = self.liveness.vms.get(&vm).map_or(SimTime::ZERO, |waits| waits.moved);
+        let since = match from {
+            From::Source | From::ProcessServer => wait.since.max(moved),
+            From::Target => wait.since,
+        };
         let mut waited = Waited {
-            since: wait.since,
+            since,
             until,
-            lived: until.since(wait.since),
+            lived: until.since(since),
             outages: 0,
             planned,
             work: 0,
@@ -310,7 +321,7 @@ impl Oracle {
             return waited;
         }
         let live = &self.liveness;
-        (waited.lived, waited.outages) = live.outages.lived(live.paths.needs_from(vm, from), wait.since, until);
+        (waited.lived, waited.outages) = live.outages.lived(live.paths.needs_from(vm, from), since, until);
         waited.work = self.work(
             vm,
             bytes.unwrap_or_else(|| self.written(vm).0.saturating_sub(wait.stored)),
@@ -637,9 +648,14 @@ impl Oracle {
             Operation::Failover { vm, .. } => (*vm, FailoverKind::Unplanned),
             Operation::Failback { vm, .. } => (*vm, FailoverKind::Failback),
             Operation::MoveToProcessServer { vm, process_server } => {
+                // What waited is held to the bound of the way so far, and goes another way from here.
+                self.check_waits(at, *vm);
                 let mut ends = self.liveness.paths.ends(*vm);
                 ends.process_servers = [*process_server].into();
                 self.liveness.paths.set(*vm, ends);
+                if let Some(waits) = self.liveness.vms.get_mut(vm) {
+                    waits.moved = at;
+                }
                 return;
             }
             _ => return,
@@ -730,22 +746,25 @@ impl Oracle {
     pub(super) fn finish_waits(&mut self) -> Vec<Unfinished> {
         let at = self.now;
         let vms: Vec<VmId> = self.liveness.vms.keys().copied().collect();
-        for vm in vms {
-            self.check_state(at, vm, false);
-            self.check_point(at, vm, None);
-            self.check_batches(at, vm);
-            let copies = self.liveness.vms.get(&vm).map_or_else(Vec::new, |waits| {
-                let indices = waits.copies.keys();
-                indices.map(|index| DiskId { vm, index: *index }).collect()
-            });
-            for disk in copies {
-                self.check_copy(at, disk, false);
-            }
-        }
+        vms.into_iter().for_each(|vm| self.check_waits(at, vm));
         for (step, since) in self.liveness.running.clone() {
             self.check_operation(at, step, since, false);
         }
         self.unfinished()
+    }
+
+    /// Holds all that waits of a machine to its bound.
+    fn check_waits(&mut self, at: SimTime, vm: VmId) {
+        self.check_state(at, vm, false);
+        self.check_point(at, vm, None);
+        self.check_batches(at, vm);
+        let copies = self.liveness.vms.get(&vm).map_or_else(Vec::new, |waits| {
+            let indices = waits.copies.keys();
+            indices.map(|index| DiskId { vm, index: *index }).collect()
+        });
+        for disk in copies {
+            self.check_copy(at, disk, false);
+        }
     }
 
     fn unfinished(&self) -> Vec<Unfinished> {

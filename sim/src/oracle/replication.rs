@@ -166,7 +166,11 @@ impl Oracle {
         Some((track, track.protections.get(&protection)?))
     }
 
-    pub(super) fn protection_mut(&mut self, vm: VmId, protection: u32) -> Option<(&mut super::Guests, &mut Protection)> {
+    pub(super) fn protection_mut(
+        &mut self,
+        vm: VmId,
+        protection: u32,
+    ) -> Option<(&mut super::Guests, &mut Protection)> {
         let track = self.vms.get_mut(&vm)?;
         Some((&mut track.guests, track.protections.get_mut(&protection)?))
     }
@@ -394,6 +398,7 @@ impl Oracle {
                 .collect(),
             None => Vec::new(),
         };
+        let copied = known.as_ref().is_some_and(|known| known.copied.len() == disks);
         let violations = tags_in_order::check(&tags_in_order::Tagged {
             batch,
             last,
@@ -401,7 +406,7 @@ impl Oracle {
             before,
             cut: known.as_ref().map(|known| (known.last, known.mark)),
             cached: known.as_ref().is_some_and(|known| known.cached.is_some()),
-            copied: known.as_ref().is_some_and(|known| known.copied.len() == disks),
+            copied,
             missing,
         });
         let in_turn = batch > of.newest_tagged;
@@ -416,6 +421,8 @@ impl Oracle {
                 ahead: done.ahead,
             });
             of.at_target = done.wrote.1;
+            // What was lost on the way came with the copy.
+            let judged = judged && (done.batch == batch || !copied);
             if judged && aggregate && of.written.is_some() {
                 let held = done.segments.values().map(|found| found.bytes).sum();
                 let wrong = stored_is_written::check_bytes(done.batch, held, done.written);

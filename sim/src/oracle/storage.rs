@@ -14,7 +14,9 @@ use super::print::Print;
 use super::ranges::Ranges;
 use super::reader::{self, Broken, Vault, file_name};
 use super::{Oracle, disk_name};
-use crate::invariants::{copies_end_stored, nonces_never_repeat, points_are_kept, storage_holds_ciphertext, stored_is_written};
+use crate::invariants::{
+    copies_end_stored, nonces_never_repeat, points_are_kept, storage_holds_ciphertext, stored_is_written,
+};
 use crate::spec::WorldSpec;
 
 /// A segment of a batch, as it was found in storage.
@@ -61,11 +63,17 @@ impl Oracle {
         let SegmentKind::Copy { copy, part } = kind else {
             return false;
         };
-        let of = self.vms.get(&disk.vm).and_then(|track| track.protections.get(&protection));
+        let of = self
+            .vms
+            .get(&disk.vm)
+            .and_then(|track| track.protections.get(&protection));
         let Some(of) = of else { return false };
         let copies = of.copies.iter().filter(|known| known.disk == disk);
         let counted = copies.zip(1..).any(|(known, number)| number == copy && known.stored);
-        let told = of.pieces.get(&(disk, copy)).is_some_and(|pieces| pieces.contains_key(&part));
+        let told = of
+            .pieces
+            .get(&(disk, copy))
+            .is_some_and(|pieces| pieces.contains_key(&part));
         !counted && !told
     }
 

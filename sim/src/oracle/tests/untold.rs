@@ -86,7 +86,11 @@ fn what_is_found_after_a_power_cut_counts_as_stored_once() {
 
         // All that is kept is told each time.
         let mut story = Story::journey(Grain::Real);
-        let at = story.told.iter().position(|told| of(&told.fact)).expect("the story has one");
+        let at = story
+            .told
+            .iter()
+            .position(|told| of(&told.fact))
+            .expect("the story has one");
         let again = Told {
             fact: found(&story.told[at].fact),
             ..story.told[at].clone()
@@ -181,7 +185,11 @@ fn a_boundary_keeps_its_number_where_the_agent_gives_it_too() {
         Fact::Wrote { vm: VM, seq, .. } => Some(seq),
         _ => None,
     };
-    let end = story.told[..dark].iter().rev().find_map(wrote).expect("the guest wrote");
+    let end = story.told[..dark]
+        .iter()
+        .rev()
+        .find_map(wrote)
+        .expect("the guest wrote");
     assert!(end > last, "something is lost");
     let before = &story.told[dark - 1];
     let at = before.at;
