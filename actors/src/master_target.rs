@@ -342,7 +342,7 @@ impl MasterTarget {
             } => keeper.copy_complete(disk, copy, parts, highest),
             Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
             Entry::Merged { from, tag } => keeper.merged_put(from, tag.batch, None),
-            Entry::Dropped { .. } | Entry::Ended => {}
+            Entry::Dropped { .. } | Entry::Closed | Entry::Ended => {}
         }
         self.attend(vm);
     }

@@ -637,6 +637,10 @@ pub enum Body {
     StoredAsk {
         /// The machine.
         vm: VmId,
+        /// The protection.
+        protection: u32,
+        /// Nothing more is taken in: what comes later is too late for the failover that the protection ends with.
+        last: bool,
     },
     /// It was told before this.
     StoredTold {

@@ -111,7 +111,7 @@ pub struct Service {
     components: BTreeSet<(MachineId, Component)>,
     discovered: BTreeSet<VmId>,
     /// Machines of which storage was asked what it holds, and has not answered.
-    asking: BTreeSet<VmId>,
+    asking: BTreeMap<VmId, Body>,
     agents: BTreeMap<(VmId, MachineId), Agent>,
     items: Table<VmId, Item>,
     keepers: Table<VmId, ReplicaKeeper>,
@@ -147,7 +147,7 @@ impl Service {
             configuration_servers: BTreeMap::new(),
             components: BTreeSet::new(),
             discovered: BTreeSet::new(),
-            asking: BTreeSet::new(),
+            asking: BTreeMap::new(),
             agents: BTreeMap::new(),
             items: Table::default(),
             keepers: Table::default(),

@@ -65,6 +65,12 @@ impl Storage {
                         self.env.send(*watcher, merged_put(id, from, to, Some(why)));
                     }
                 }
+                // News goes the same way, before this.
+                for id in self.store.take_told() {
+                    if let Some(watcher) = self.watchers.get(&id) {
+                        self.env.send(*watcher, Body::StoredTold { vm: id.0 });
+                    }
+                }
                 for (disk, epoch) in self.store.take_fenced() {
                     if let Some(service) = self.service {
                         self.env.send(service, Body::Fenced { disk, epoch });
@@ -120,8 +126,7 @@ impl Storage {
                 self.watchers.shift_remove(&(vm, protection));
                 self.store.end((vm, protection));
             }
-            // News goes the same way, and what was complete before this came is told before the answer.
-            Body::StoredAsk { vm } => self.env.send(conn, Body::StoredTold { vm }),
+            Body::StoredAsk { vm, protection, last } => self.store.ask_stored((vm, protection), last),
             Body::Fence { disk, epoch } => {
                 self.service = Some(conn);
                 self.store.fence(disk, epoch);
@@ -190,7 +195,7 @@ impl Storage {
                 stored_bytes,
             },
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
-            Entry::Dropped { .. } | Entry::Ended => return,
+            Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
         self.env.send(*watcher, body);
     }

@@ -22,8 +22,12 @@ fn take_point(vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
     let mut stages = Vec::new();
     if point == PointChoice::Latest {
         stages.push(then(move |service, _| {
-            service.asking.insert(vm);
-            service.storage.send(&service.env, Body::StoredAsk { vm });
+            let current = service.items.get(&vm).and_then(|item| item.current.as_ref());
+            let protection = current.ok_or("the machine is not replicated")?.protection;
+            let last = place != Place::Test;
+            let ask = Body::StoredAsk { vm, protection, last };
+            service.storage.send(&service.env, ask.clone());
+            service.asking.insert(vm, ask);
             Ok(())
         }));
         stages.push(until(Condition::Told(vm)));

@@ -409,7 +409,7 @@ impl Service {
             Condition::AnyProcessServer(of) => self.process_server_of(*of).is_some(),
             Condition::Discovered(vm) => self.discovered.contains(vm),
             Condition::Agent(vm, machine) => self.agents.contains_key(&(*vm, *machine)),
-            Condition::Told(vm) => !self.asking.contains(vm),
+            Condition::Told(vm) => !self.asking.contains_key(vm),
             Condition::Drained(vm) => {
                 let drained = self.jobs.get(&job).and_then(|running| running.drained);
                 let item = self.items.get(vm);

@@ -36,8 +36,8 @@ impl Service {
             );
             vms.push(*vm);
         }
-        for vm in &self.asking {
-            self.storage.send(&self.env, Body::StoredAsk { vm: *vm });
+        for ask in self.asking.values() {
+            self.storage.send(&self.env, ask.clone());
         }
         vms.into_iter().for_each(|vm| self.attend(vm));
     }

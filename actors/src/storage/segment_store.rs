@@ -49,6 +49,8 @@ struct Owed {
     written: Option<Written>,
     /// A fence that stands once all that was taken in before it is durable.
     fence: Option<(DiskId, u32)>,
+    /// All that was taken in before this is durable, and told.
+    told: Option<ProtectionId>,
 }
 
 /// Epochs below which nothing is taken in.
@@ -75,6 +77,8 @@ pub struct SegmentStore {
     refused: Vec<(ProtectionId, u64, u64, String)>,
     /// Fences that stand, and of which nobody was told.
     fenced: Vec<(DiskId, u32)>,
+    /// Protections of which all was told that was asked for.
+    told: Vec<ProtectionId>,
 }
 
 impl SegmentStore {
@@ -92,6 +96,7 @@ impl SegmentStore {
             under_way: None,
             refused: Vec::new(),
             fenced: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -193,8 +198,8 @@ impl SegmentStore {
         }
         below(&self.fences.changes, header)?;
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
-        if known.ended {
-            return Err("the protection has ended".into());
+        if known.closed {
+            return Err("nothing more is taken in of the protection".into());
         }
         let complete = match header.kind {
             SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
@@ -238,7 +243,7 @@ impl SegmentStore {
             protection,
             batch: tag.batch,
         };
-        if known.ended || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
+        if known.closed || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
             self.owe(Some((conn, answer)), Vec::new(), None);
             return;
         }
@@ -382,7 +387,7 @@ impl SegmentStore {
             highest,
         };
         let known = self.kept.entry(id).or_default();
-        let again = known.ended || known.copies.contains(&(disk, copy));
+        let again = known.closed || known.copies.contains(&(disk, copy));
         let answer = Body::CopyEndPut { disk, protection, copy };
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
@@ -404,6 +409,26 @@ impl SegmentStore {
     /// Fences that stand by now.
     pub fn take_fenced(&mut self) -> Vec<(DiskId, u32)> {
         std::mem::take(&mut self.fenced)
+    }
+
+    /// Asks for all that was taken in of a protection by now: [`SegmentStore::take_told`] says when it is durable, and so was told. Where
+    /// it is the `last` that is asked of it, nothing more is taken in.
+    pub fn ask_stored(&mut self, id: ProtectionId, last: bool) {
+        let known = self.kept.entry(id).or_default();
+        if last && !known.closed {
+            self.write(id, &Entry::Closed);
+            self.kept.entry(id).or_default().take(&Entry::Closed);
+        }
+        self.waiting.push(Owed {
+            told: Some(id),
+            ..Owed::default()
+        });
+        self.flush();
+    }
+
+    /// Protections of which all was told that was asked for.
+    pub fn take_told(&mut self) -> Vec<ProtectionId> {
+        std::mem::take(&mut self.told)
     }
 
     fn fence_merged(&mut self, disk: DiskId, epoch: u32) {
@@ -447,6 +472,7 @@ impl SegmentStore {
             owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
             answer(&self.env, owed.answer);
             self.fenced.extend(owed.fence);
+            self.told.extend(owed.told);
         }
         self.flush();
         news
@@ -487,7 +513,7 @@ impl SegmentStore {
                 piece && newest.get(&(header.disk, header.kind)) == Some(&header.epoch)
             }
             Entry::CopyEnd { .. } => true,
-            Entry::Dropped { .. } | Entry::Ended => false,
+            Entry::Dropped { .. } | Entry::Closed | Entry::Ended => false,
         });
         entries
     }
@@ -515,7 +541,7 @@ impl SegmentStore {
             let headers = match entry {
                 Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => tag.segments,
                 Entry::CopySegment { header, .. } => vec![header],
-                Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Ended => Vec::new(),
+                Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => Vec::new(),
             };
             headers
                 .iter()
@@ -595,7 +621,7 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
             mark: tag.mark,
         }),
         // These are told by what is done with them.
-        Entry::CopyEnd { .. } | Entry::Merged { .. } | Entry::Dropped { .. } | Entry::Ended => None,
+        Entry::CopyEnd { .. } | Entry::Merged { .. } | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => None,
     }
 }
 

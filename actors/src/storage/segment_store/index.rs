@@ -52,6 +52,8 @@ pub enum Entry {
     },
     /// The protection has ended.
     Ended,
+    /// Nothing more is taken in of the protection, and what there is stays.
+    Closed,
 }
 
 /// Which protection of which machine.
@@ -71,6 +73,8 @@ pub(super) struct Kept {
     /// Copies that have ended.
     pub(super) copies: BTreeSet<(DiskId, u32)>,
     pub(super) ended: bool,
+    /// Nothing more is taken in.
+    pub(super) closed: bool,
     /// Bytes of the index file that are durable.
     pub(super) durable: u64,
     /// Segments whose tag is not stored yet, and their sizes.
@@ -101,9 +105,11 @@ impl Kept {
                 self.tags = self.tags.split_off(&(self.dropped + 1));
                 self.merged = self.merged.split_off(&(self.dropped + 1));
             }
+            Entry::Closed => self.closed = true,
             Entry::Ended => {
                 *self = Kept {
                     ended: true,
+                    closed: true,
                     ..Kept::default()
                 };
             }
