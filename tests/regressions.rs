@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 21] = [
+const REGRESSIONS: [(&str, &[u64]); 22] = [
     ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
@@ -17,6 +17,7 @@ const REGRESSIONS: [(&str, &[u64]); 21] = [
     ("chaos-024", &[24]),
     ("chaos-032", &[32, 1, 2]),
     ("chaos-043", &[43]),
+    ("dead-process-server", &[1]),
     ("disable-and-enable", &[1]),
     ("discards", &[]),
     ("early-checksums", &[1]),
@@ -53,9 +54,11 @@ fn what_hangs_on_time_and_power_passes_on_the_other_network_too() {
     for name in [
         "chaos-005",
         "chaos-032",
+        "dead-process-server",
         "flush-storm",
         "gateway-power",
         "idle-guest",
+        "lost-pieces",
         "master-target-power",
     ] {
         let scenario = format!("scenarios/regressions/{name}.toml");

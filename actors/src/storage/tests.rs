@@ -187,6 +187,40 @@ fn a_segment_put_twice_is_stored_once_and_acknowledged_twice() {
 }
 
 #[test]
+fn what_is_asked_for_is_told_before_the_answer_and_after_the_last_of_it_nothing_is_taken_in() {
+    for last in [false, true] {
+        let mut s = setting();
+        s.env.send(
+            s.conn,
+            Body::Watch {
+                protection: protection(),
+            },
+        );
+        let (body, blob, header) = segment(VAULT, 1, 1);
+        s.env.send_with(s.conn, body, blob);
+        s.answers();
+        // The tag is under way when it is asked for.
+        s.bench.flush_time.set(100_000_000);
+        s.env.send(s.conn, tag(1, header));
+        let (vm, protection) = (VmId(0), 1);
+        s.env.send(s.conn, Body::StoredAsk { vm, protection, last });
+        let answers = s.answers();
+        let told = |answers: &[Body]| {
+            let tag = answers.iter().position(|body| matches!(body, Body::TagStored { .. }));
+            let end = answers.iter().position(|body| matches!(body, Body::StoredTold { .. }));
+            tag < end && tag.is_some()
+        };
+        assert!(told(&answers), "{answers:?}");
+        if last {
+            s.restart();
+        }
+        let (body, blob, _) = segment(VAULT, 2, 1);
+        s.env.send_with(s.conn, body, blob);
+        assert_eq!(refused(&s.answers()).is_some(), last, "also after a power cut");
+    }
+}
+
+#[test]
 fn an_epoch_below_the_fence_is_refused_for_that_reason() {
     let s = setting();
     s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
