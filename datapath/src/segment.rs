@@ -82,12 +82,43 @@ impl SegmentHeader {
 /// The name in storage of a disk's segment of a kind.
 #[must_use]
 pub fn name(disk: DiskId, kind: SegmentKind) -> String {
-    let DiskId { vm, index } = disk;
+    let mut name = String::with_capacity(48);
+    push_name(&mut name, disk, kind);
+    name
+}
+
+/// Appends the name in storage of a disk's segment of a kind. A fleet asks for millions: no formatting machinery.
+pub fn push_name(name: &mut String, disk: DiskId, kind: SegmentKind) {
+    let mut push = |word: &str, number: u64, digits: usize| {
+        name.push_str(word);
+        push_number(name, number, digits);
+    };
+    push("vm", u64::from(disk.vm.0), 1);
+    push("/disk", u64::from(disk.index), 1);
     match kind {
-        SegmentKind::Changes { batch } => format!("vm{}/disk{index}/batch-{batch:08}", vm.0),
-        SegmentKind::Merged { from, to } => format!("vm{}/disk{index}/merged-{from:08}-{to:08}", vm.0),
-        SegmentKind::Copy { copy, part } => format!("vm{}/disk{index}/copy-{copy:04}-{part:06}", vm.0),
+        SegmentKind::Changes { batch } => push("/batch-", batch, 8),
+        SegmentKind::Merged { from, to } => {
+            push("/merged-", from, 8);
+            push("-", to, 8);
+        }
+        SegmentKind::Copy { copy, part } => {
+            push("/copy-", u64::from(copy), 4);
+            push("-", u64::from(part), 6);
+        }
     }
+}
+
+/// Appends a number with at least so many digits, of at most 20.
+pub fn push_number(out: &mut String, mut number: u64, digits: usize) {
+    let mut reversed = [b'0'; 20];
+    let mut len = 0;
+    while number > 0 {
+        reversed[len] = b'0' + (number % 10) as u8;
+        number /= 10;
+        len += 1;
+    }
+    let len = len.max(digits).min(reversed.len());
+    out.extend(reversed[..len].iter().rev().map(|digit| char::from(*digit)));
 }
 
 /// How many nonces [`seal`] may need for these changes: one for the manifest, one per chunk at the worst cut.

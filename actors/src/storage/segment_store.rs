@@ -666,7 +666,12 @@ fn is_whole(files: &dyn Files, protection: u32, entry: &Entry) -> bool {
 }
 
 fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
-    format!("segments/{protection:04}/{}", segment::name(disk, kind))
+    let mut file = String::with_capacity(64);
+    file.push_str("segments/");
+    segment::push_number(&mut file, u64::from(protection), 4);
+    file.push('/');
+    segment::push_name(&mut file, disk, kind);
+    file
 }
 
 /// The files of a disk's stored segments, in order of name.

@@ -294,3 +294,26 @@ fn a_real_segment_that_counts_as_another_size_is_refused() {
     };
     assert!(opened(&segment.header, &blob).is_err());
 }
+
+#[test]
+fn a_name_has_its_numbers_in_full() {
+    let disk = DiskId { vm: VmId(0), index: 10 };
+    let names = [
+        (SegmentKind::Changes { batch: 0 }, "vm0/disk10/batch-00000000"),
+        (
+            SegmentKind::Changes { batch: 123_456_789 },
+            "vm0/disk10/batch-123456789",
+        ),
+        (
+            SegmentKind::Merged { from: 9, to: 10 },
+            "vm0/disk10/merged-00000009-00000010",
+        ),
+        (SegmentKind::Copy { copy: 1, part: 70 }, "vm0/disk10/copy-0001-000070"),
+    ];
+    for (kind, expected) in names {
+        assert_eq!(name(disk, kind), expected);
+    }
+    let mut all = String::new();
+    push_number(&mut all, u64::MAX, 1);
+    assert_eq!(all, u64::MAX.to_string());
+}

@@ -71,12 +71,12 @@ pub fn check_pruned(point: u64, known: Option<&Known>) -> Vec<String> {
 
 /// Checks that batches with the writes from `first` to `last` may become one.
 #[must_use]
-pub fn check_merged<'a>(first: WriteSeq, last: WriteSeq, points: impl Iterator<Item = &'a Known>) -> Vec<String> {
+pub fn check_merged(first: WriteSeq, last: WriteSeq, points: impl Iterator<Item = Known>) -> Vec<String> {
     let inside = points.filter(|known| {
         let kept = known.processed && !known.pruned;
         kept && known.mark.seq >= first && known.mark.seq < last
     });
-    let text = |known: &Known| {
+    let text = |known: Known| {
         let Mark { point, seq, .. } = known.mark;
         format!(
             "batches with the writes {} to {} became one over point {point} at write {}",
@@ -137,9 +137,9 @@ mod tests {
         assert!(check_recovered(2, WriteSeq(20), Some(&usable)).is_empty());
         assert!(check_pruned(2, Some(&usable)).is_empty());
         let gone = Known { pruned: true, ..usable };
-        assert!(check_merged(WriteSeq(11), WriteSeq(20), [usable].iter()).is_empty());
-        assert!(check_merged(WriteSeq(21), WriteSeq(30), [usable].iter()).is_empty());
-        assert!(check_merged(WriteSeq(11), WriteSeq(30), [gone, known(2)].iter()).is_empty());
+        assert!(check_merged(WriteSeq(11), WriteSeq(20), [usable].into_iter()).is_empty());
+        assert!(check_merged(WriteSeq(21), WriteSeq(30), [usable].into_iter()).is_empty());
+        assert!(check_merged(WriteSeq(11), WriteSeq(30), [gone, known(2)].into_iter()).is_empty());
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
             assert_eq!(check_processed(&mark(2), before, Some(&mark(1))).len(), 1, "{before:?}");
         }
         assert_eq!(check_processed(&mark(2), Some(&known(2)), Some(&mark(3))).len(), 1);
-        assert_eq!(check_merged(WriteSeq(11), WriteSeq(30), [usable].iter()).len(), 1);
+        assert_eq!(check_merged(WriteSeq(11), WriteSeq(30), [usable].into_iter()).len(), 1);
         for before in [None, Some(&gone)] {
             assert_eq!(check_pruned(2, before).len(), 1);
         }

@@ -10,7 +10,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use bytes::Bytes;
 use datapath::seal::VaultKey;
-use datapath::segment::SegmentKind;
+use datapath::segment::{SegmentKind, push_number};
 use datapath::{Blob, Class, Content, DiskId, EXTENT_BYTES, Extent, Run, VmId, WriteSeq};
 use rayon::prelude::*;
 
@@ -488,12 +488,28 @@ impl Fields<'_> {
 /// The file that a segment is stored in.
 #[must_use]
 pub fn file_name(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
-    let part = match kind {
-        SegmentKind::Changes { batch } => format!("batch-{batch:08}"),
-        SegmentKind::Merged { from, to } => format!("merged-{from:08}-{to:08}"),
-        SegmentKind::Copy { copy, part } => format!("copy-{copy:04}-{part:06}"),
+    let (word, first, second) = match kind {
+        SegmentKind::Changes { batch } => ("/batch-", (batch, 8), None),
+        SegmentKind::Merged { from, to } => ("/merged-", (from, 8), Some((to, 8))),
+        SegmentKind::Copy { copy, part } => ("/copy-", (u64::from(copy), 4), Some((u64::from(part), 6))),
     };
-    format!("segments/{protection:04}/vm{}/disk{}/{part}", disk.vm.0, disk.index)
+    let mut name = String::with_capacity(64);
+    let words = ["segments/", "/vm", "/disk", word];
+    let numbers = [
+        (u64::from(protection), 4),
+        (u64::from(disk.vm.0), 1),
+        (u64::from(disk.index), 1),
+        first,
+    ];
+    for (word, (number, digits)) in words.into_iter().zip(numbers) {
+        name.push_str(word);
+        push_number(&mut name, number, digits);
+    }
+    if let Some((number, digits)) = second {
+        name.push('-');
+        push_number(&mut name, number, digits);
+    }
+    name
 }
 
 /// The protection, disk and kind that a file's name says; none where it is none of a segment.

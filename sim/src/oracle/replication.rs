@@ -153,8 +153,10 @@ impl Oracle {
                     return;
                 };
                 of.announced.insert((*from, *to));
-                let known: Vec<points_in_order::Known> = of.points.values().map(Point::known).collect();
-                let violations = points_in_order::check_merged(*first, *last, known.iter());
+                // A point's number is at most that of its batch.
+                let up_to = of.points.range(..=*to).rev().map(|(_, point)| point.known());
+                let within = up_to.take_while(|known| known.mark.seq >= *first);
+                let violations = points_in_order::check_merged(*first, *last, within);
                 self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
             }
             _ => {}

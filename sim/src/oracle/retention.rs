@@ -7,6 +7,7 @@ use actors::messages::Operation;
 use actors::spec::{Action, ComponentSpec};
 use datapath::{SimTime, VmId};
 
+use super::protection::Point;
 use super::{Oracle, VmTrack};
 use crate::invariants::points_are_kept;
 use crate::spec::WorldSpec;
@@ -90,17 +91,21 @@ impl Oracle {
         let (Some(retention), Some(known)) = (of.retention, of.points.get(&point)) else {
             return;
         };
-        let stays = of
-            .points
-            .values()
-            .filter(|other| other.processed && !other.pruned && other.mark.point != point);
-        let others: Vec<SimTime> = stays.map(|other| other.mark.marked).collect();
+        // Of the others, the next to each side: where one of the same hours stays, one of these does.
+        let stays = |(_, other): &(&u64, &Point)| other.processed && !other.pruned;
+        let older = of.points.range(..point).rev().find(stays);
+        let newer = of.points.range(point + 1..).find(stays);
+        let others: Vec<SimTime> = older
+            .into_iter()
+            .chain(newer)
+            .map(|(_, other)| other.mark.marked)
+            .collect();
         let pruned = points_are_kept::Pruned {
             point,
             marked: known.mark.marked,
             why,
             retention,
-            newer: others.iter().any(|other| *other > known.mark.marked),
+            newer: newer.is_some(),
             commit: matches!(
                 track.state,
                 Some(ItemState::FailoverCommitPending | ItemState::FailbackCommitPending)
@@ -113,23 +118,16 @@ impl Oracle {
 
     /// A point is processed, and points are pruned after it: those that the pruning before should have removed must be gone.
     pub(super) fn judge_kept(&mut self, at: SimTime, vm: VmId, protection: u32) {
-        let Some(of) = self
-            .vms
-            .get_mut(&vm)
-            .and_then(|track| track.protections.get_mut(&protection))
-        else {
+        let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
         let (Some(retention), Some(pruned_at)) = (of.retention, of.pruned_at.replace(at)) else {
             return;
         };
-        let newest = of
-            .points
-            .values()
-            .filter(|point| point.processed)
-            .map(|point| point.mark.point);
-        let newest = newest.max();
-        let stays = of.points.values().filter(|point| {
+        let newest = of.newest_processed.map(|mark| mark.point);
+        // Marks are in order of time: those within their retention need not be looked at.
+        let old = |point: &&Point| pruned_at.since(point.mark.marked) > retention;
+        let stays = of.points.values().take_while(old).filter(|point| {
             let pinned = of.pinned.contains(&point.mark.seq);
             point.processed && !point.pruned && !pinned && Some(point.mark.point) != newest
         });

@@ -383,9 +383,10 @@ impl Oracle {
                 SegmentKind::Merged { from, to } if of.announced.contains(&(from, to)) => (from, to),
                 _ => continue,
             };
-            let kept = of.points.values().filter(|point| point.processed && !point.pruned);
-            let ends: Vec<u64> = kept.map(|point| point.batch).collect();
-            let kept = ends.iter().min().copied().zip(ends.iter().max().copied());
+            let mut kept = of.points.values().filter(|point| point.processed && !point.pruned);
+            let oldest = kept.next().map(|point| point.batch);
+            let newest = kept.next_back().map(|point| point.batch).or(oldest);
+            let kept = oldest.zip(newest);
             let within = |ranges: &[(u64, u64)]| {
                 ranges.iter().any(|(first, last)| {
                     let itself = (*first, *last) == (from, to) && from < to;
