@@ -31,7 +31,9 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 15] = [
+const PLANTED: [Planted; 17] = [
+    planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
+    planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
         "process-server-hangs",
         "journey",
@@ -69,19 +71,21 @@ const PLANTED: [Planted; 15] = [
     ),
 ];
 
-/// A bug that no law finds yet: a process server that restarts without what it acknowledged orders a copy, and nothing is lost by then.
-const NOT_FOUND: [&str; 1] = ["ack-before-durable"];
-
 #[test]
 fn each_planted_bug_is_found_by_the_law_that_is_to_find_it() {
     let out = folder();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut calm) = (Vec::new(), BTreeSet::new());
     for planted in &PLANTED {
         let scenario = format!("scenarios/{}.toml", planted.scenario);
-        let calm = folder_name(planted, "calm");
-        let (code, _, _) = run(&scenario, &out.path().join(calm), planted.arguments);
-        if code > 1 {
-            wrong.push(format!("{}: a law is broken in {scenario} without it", planted.name));
+        if calm.insert((planted.scenario, planted.arguments)) {
+            let (code, _, _) = run(
+                &scenario,
+                &out.path().join(folder_name(planted, "calm")),
+                planted.arguments,
+            );
+            if code > 1 {
+                wrong.push(format!("{}: a law is broken in {scenario} without it", planted.name));
+            }
         }
         let mut arguments = planted.arguments.to_vec();
         arguments.extend(["--plant", planted.name]);
@@ -115,7 +119,7 @@ fn every_bug_that_can_be_planted_is_planted() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     let planted = PLANTED.iter().map(|planted| planted.name);
-    assert_eq!(listed, planted.chain(NOT_FOUND).collect());
+    assert_eq!(listed, planted.collect());
 }
 
 #[test]

@@ -222,6 +222,16 @@ pub enum Evidence {
         /// By name.
         files: Vec<(String, Blob)>,
     },
+    /// Files of a batch in the cache of its process server, as the world sees them.
+    Cached {
+        /// Name, bytes, and how many of them would survive the loss of power.
+        files: Vec<(String, u64, u64)>,
+    },
+    /// The lowest epoch of a disk that is taken in, by machine that stores segments, as it is on its disk.
+    Fences {
+        /// None where it has no fence for the disk.
+        at: Vec<(MachineId, Option<u32>)>,
+    },
 }
 
 /// The world as an adapter implements it. Every call names who makes it.

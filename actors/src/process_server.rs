@@ -18,6 +18,8 @@ mod room;
 mod sealing;
 mod stream;
 
+pub use stream::cached_files;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::seal::{Epoch, Nonces};

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datapath::plants::{Plant, planted};
 use datapath::replica::Mark;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
@@ -317,6 +318,9 @@ impl Service {
             Target::MasterTarget(machine) => {
                 self.command(machine, Command::Fence { disk, epoch }, None);
             }
+        }
+        if planted(Plant::GrantBeforeFence) {
+            self.fenced(disk, epoch);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::start::actor;
 
 pub mod segment_store;
 
-pub use segment_store::{Entry, ProtectionId, SegmentStore, stored_segments};
+pub use segment_store::{Entry, ProtectionId, SegmentStore, fence_of, stored_segments};
 
 const FLUSH: u32 = 1;
 

@@ -62,6 +62,8 @@ pub struct JournalOptions {
     pub size_cap: u64,
     /// Bytes after which the next file is begun, so that acknowledged files can be removed.
     pub file_bytes: u64,
+    /// Real bytes after which a file is emptied once nothing in it is needed, whatever its records count.
+    pub emptied_bytes: u64,
 }
 
 /// Why a journal did not do what it was asked.
@@ -103,6 +105,8 @@ pub struct Journal {
     backlog_bytes: u64,
     /// Bytes of all records ever.
     appended_bytes: u64,
+    /// A record while it is encoded.
+    scratch: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -175,6 +179,7 @@ impl Journal {
             low_water: WriteSeq::START,
             backlog_bytes: 0,
             appended_bytes: 0,
+            scratch: Vec::new(),
         }
     }
 
@@ -304,8 +309,8 @@ impl Journal {
     pub fn append(&mut self, files: &dyn Files, record: &Record) -> Result<(), JournalError> {
         let seq = record.seq().expect("the journal holds changes, not copies");
         assert!(seq > self.last, "write {} after write {}", seq.0, self.last.0);
-        let mut bytes = Vec::new();
-        let size = encode(record, &mut bytes);
+        self.scratch.clear();
+        let size = encode(record, &mut self.scratch);
         let used: u64 = self.files.iter().map(|f| f.size).sum();
         if used + size > self.options.size_cap {
             return Err(JournalError::Full {
@@ -319,14 +324,10 @@ impl Journal {
             self.begin_file(files, number)?;
         }
         let file = self.files.back_mut().expect("a journal has a file");
-        let len = bytes.len() as u64;
-        let position = files.append(
-            &file.name,
-            Blob {
-                bytes: bytes.into(),
-                size,
-            },
-        )?;
+        let len = self.scratch.len() as u64;
+        // A fleet holds millions of records: each takes what it is long.
+        let bytes = Bytes::copy_from_slice(&self.scratch);
+        let position = files.append(&file.name, Blob { bytes, size })?;
         debug_assert_eq!(position, file.len, "nobody else writes to the journal");
         self.backlog_bytes += size;
         self.appended_bytes += size;
@@ -440,7 +441,8 @@ impl Journal {
             self.unflushed.retain(|name| *name != file.name);
         }
         // The last file is emptied too when nothing in it is needed, by beginning the next.
-        if self.files[0].last <= through && self.files[0].size > self.options.file_bytes {
+        let first = &self.files[0];
+        if first.last <= through && (first.size > self.options.file_bytes || first.len > self.options.emptied_bytes) {
             let number = self.files[0].number + 1;
             self.begin_file(files, number)?;
             let file = self.files.pop_front().expect("two");

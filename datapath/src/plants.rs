@@ -10,6 +10,8 @@
 pub enum Plant {
     /// A process server acknowledges a batch before it is durable in its cache.
     AckBeforeDurable,
+    /// The vault grants an epoch before its target fences those before it.
+    GrantBeforeFence,
     /// A process server stops sending to its target, and says nothing.
     ProcessServerHangs,
     /// A file of the cache that a power cut has torn is taken for whole, as far as it can be read.
@@ -44,11 +46,16 @@ pub enum Plant {
 
 impl Plant {
     /// All of them: name, and what it does.
-    pub const ALL: [(Plant, &'static str, &'static str); 16] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 17] = [
         (
             Plant::AckBeforeDurable,
             "ack-before-durable",
             "a process server acknowledges a batch before it is durable in its cache",
+        ),
+        (
+            Plant::GrantBeforeFence,
+            "grant-before-fence",
+            "the vault grants an epoch before its target fences those before it",
         ),
         (
             Plant::ProcessServerHangs,

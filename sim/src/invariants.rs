@@ -10,6 +10,7 @@ use datapath::{SimTime, VmId};
 
 use crate::metrics::{CheckCount, Finding, FindingClass};
 
+pub mod acknowledged_is_durable;
 pub mod acknowledged_is_kept;
 pub mod app_points_are_quiesced;
 pub mod batches_in_order;
@@ -20,6 +21,7 @@ pub mod copies_are_applied;
 pub mod copies_end_stored;
 pub mod cut_is_stored;
 pub mod cut_links_carry_nothing;
+pub mod fenced_before_granted;
 pub mod figures_agree;
 pub mod latest_is_newest;
 pub mod life_begins_right;
@@ -62,6 +64,8 @@ pub const LAWS: &[Law] = &[
     copies_add_up::LAW,
     no_point_during_copy::LAW,
     copies_end_stored::LAW,
+    acknowledged_is_durable::LAW,
+    fenced_before_granted::LAW,
     storage_holds_ciphertext::LAW,
     stored_is_written::LAW,
     nonces_never_repeat::LAW,

@@ -42,7 +42,7 @@ use actors::spec::VmSpec;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
-use crate::invariants::{Ledger, figures_agree, nonces_never_repeat, states_follow_table};
+use crate::invariants::{Ledger, fenced_before_granted, figures_agree, nonces_never_repeat, states_follow_table};
 use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
@@ -187,6 +187,15 @@ impl Oracle {
                 }
             }
             Fact::EpochGranted { disk, epoch, sealer } => {
+                if let Some(Evidence::Fences { at: fences }) = evidence {
+                    let fence = self.target_of(disk.vm).and_then(|target| {
+                        let of_target = fences.iter().find(|(machine, _)| *machine == target);
+                        of_target.and_then(|(_, fence)| *fence)
+                    });
+                    let violations = fenced_before_granted::check(&disk_name(*disk), *epoch, fence);
+                    self.ledger
+                        .check(fenced_before_granted::LAW, at, Some(disk.vm), violations);
+                }
                 let violations = self.nonces.granted(*disk, *epoch, *sealer);
                 self.ledger
                     .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);

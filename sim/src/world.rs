@@ -21,7 +21,9 @@ use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
 use actors::ports::ActorId;
 use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
+use actors::process_server::cached_files;
 use actors::spec::{ComponentKind, ComponentSpec};
+use actors::storage::fence_of;
 use datapath::disk::Files;
 use datapath::segment::SegmentKind;
 use datapath::volume::{Budget, PageStore};
@@ -165,6 +167,8 @@ pub struct Engine {
     doors: RefCell<Vec<Seen>>,
     /// Machines that are Azure storage.
     storages: Vec<MachineId>,
+    /// Storage and master targets.
+    targets: Vec<MachineId>,
     /// Files of stored segments that were removed and that the observer has still to hear of.
     removed: Removed,
     watch: RefCell<Watch>,
@@ -224,15 +228,17 @@ impl Engine {
             .iter()
             .position(|actor| actor.kind == ComponentKind::Operator)
             .map(|place| (actors[place].machine, place as u32));
-        let is_storage = |machine: &crate::spec::MachineSpec| {
-            let mut components = machine.components.iter();
-            components.any(|component| component.kind() == ComponentKind::Storage)
+        let with = |kinds: &[ComponentKind]| -> Vec<MachineId> {
+            let has = |machine: &crate::spec::MachineSpec| {
+                let mut components = machine.components.iter();
+                components.any(|component| kinds.contains(&component.kind()))
+            };
+            let machines = (0..).map(MachineId).zip(&spec.machines);
+            let those = machines.filter(|(_, machine)| has(machine));
+            those.map(|(machine, _)| machine).collect()
         };
-        let storages = (0..).map(MachineId).zip(&spec.machines);
-        let storages = storages
-            .filter(|(_, machine)| is_storage(machine))
-            .map(|(machine, _)| machine)
-            .collect();
+        let storages = with(&[ComponentKind::Storage]);
+        let targets = with(&[ComponentKind::Storage, ComponentKind::MasterTarget]);
         let queues = match carrier {
             Carrier::Event => 1,
             Carrier::Turmoil(_) => spec.machines.len() + spec.links.len(),
@@ -258,6 +264,7 @@ impl Engine {
             log: RefCell::new(EventLog::new(options.trace)),
             doors: RefCell::default(),
             storages,
+            targets,
             removed,
             watch: RefCell::new(Watch::new(&spec)),
             operator,
@@ -439,7 +446,7 @@ impl Engine {
 
     fn log_fact(&self, actor: Option<ActorId>, fact: Fact, evidence: Option<Evidence>) {
         let now = self.now.get();
-        let evidence = evidence.or_else(|| self.stored_evidence(actor, &fact));
+        let evidence = evidence.or_else(|| self.seen_on_disk(actor, &fact));
         let mut fired = Vec::new();
         self.watch.borrow_mut().see(now, &fact, |number| fired.push(number));
         let state = match &fact {
@@ -475,8 +482,8 @@ impl Engine {
         }
     }
 
-    /// What lies on disks of what a fact says of storage.
-    fn stored_evidence(&self, actor: Option<ActorId>, fact: &Fact) -> Option<Evidence> {
+    /// What lies on disks of what a fact says.
+    fn seen_on_disk(&self, actor: Option<ActorId>, fact: &Fact) -> Option<Evidence> {
         match fact {
             Fact::SegmentStored {
                 disk, protection, kind, ..
@@ -509,15 +516,37 @@ impl Engine {
                 let files = files.collect();
                 Some(Evidence::Stored { files })
             }
+            Fact::BatchCached { vm, protection, batch } => {
+                let files = self.files_of(self.machine_of(actor?));
+                let seen = |name: String| {
+                    Some((files.len(&name)?, files.durable(&name)?)).map(|(len, durable)| (name, len, durable))
+                };
+                let names = cached_files(&*files, *vm, *protection, *batch);
+                let files = names.into_iter().filter_map(seen).collect();
+                Some(Evidence::Cached { files })
+            }
+            Fact::EpochGranted { disk, .. } => {
+                let fence = |machine: &MachineId| (*machine, fence_of(&*self.files_of(*machine), *disk));
+                let at = self.targets.iter().map(fence).collect();
+                Some(Evidence::Fences { at })
+            }
             _ => None,
         }
     }
 
     /// Disks on which an actor's segments can lie: its own machine's, then those of storage.
     fn keepers(&self, actor: Option<ActorId>) -> impl Iterator<Item = Rc<files::MachineFiles>> + '_ {
-        let own = actor.map(|actor| self.core.borrow().actors[actor.0 as usize].machine);
+        let own = actor.map(|actor| self.machine_of(actor));
         let machines = own.into_iter().chain(self.storages.iter().copied());
-        machines.map(|machine| Rc::clone(&self.core.borrow().machines[machine.0 as usize].files))
+        machines.map(|machine| self.files_of(machine))
+    }
+
+    fn machine_of(&self, actor: ActorId) -> MachineId {
+        self.core.borrow().actors[actor.0 as usize].machine
+    }
+
+    fn files_of(&self, machine: MachineId) -> Rc<files::MachineFiles> {
+        Rc::clone(&self.core.borrow().machines[machine.0 as usize].files)
     }
 
     /// Tells the operator that a trigger holds.

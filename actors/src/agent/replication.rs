@@ -149,6 +149,11 @@ impl Replication {
                 // Room is given back file by file: a small journal has several all the same.
                 Grain::Real | Grain::Extent => JOURNAL_FILE_BYTES.min(spec.journal_cap / 4),
             },
+            emptied_bytes: match env.grain() {
+                // It counts megabytes and takes a hundred bytes.
+                Grain::Aggregate => 4096,
+                Grain::Real | Grain::Extent => u64::MAX,
+            },
         };
         let prefix = journal_prefix(&saved);
         let journal = if resume {

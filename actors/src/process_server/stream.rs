@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use datapath::disk::Files;
 use datapath::replica::{CutTime, Mark};
 use datapath::seal::{DiskKey, Nonces, VaultKey};
 use datapath::segment::Sealed;
@@ -174,15 +175,15 @@ impl Stream {
 
     /// The folder of a batch in it.
     pub(super) fn batch_folder(&self, batch: u64) -> String {
-        format!("{}/batch-{batch:08}/", self.folder())
+        batch_folder(&self.folder(), batch)
     }
 
     pub(super) fn part_file(&self, batch: u64, part: u32) -> String {
-        format!("{}part-{part:05}", self.batch_folder(batch))
+        part_file(&self.batch_folder(batch), part)
     }
 
     pub(super) fn end_file(&self, batch: u64) -> String {
-        format!("{}end", self.batch_folder(batch))
+        end_file(&self.batch_folder(batch))
     }
 
     pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {
@@ -192,4 +193,25 @@ impl Stream {
 
 pub(super) fn folder(vm: VmId, protection: u32) -> String {
     format!("cache/vm-{:06}/protection-{protection:03}", vm.0)
+}
+
+fn batch_folder(folder: &str, batch: u64) -> String {
+    format!("{folder}/batch-{batch:08}/")
+}
+
+fn part_file(folder: &str, part: u32) -> String {
+    format!("{folder}part-{part:05}")
+}
+
+fn end_file(folder: &str) -> String {
+    format!("{folder}end")
+}
+
+/// The files of a batch in a process server's cache: its parts, and its end.
+#[must_use]
+pub fn cached_files(files: &dyn Files, vm: VmId, protection: u32, batch: u64) -> Vec<String> {
+    let folder = batch_folder(&folder(vm, protection), batch);
+    let parts = (0..).map(|part| part_file(&folder, part));
+    let there = parts.take_while(|file| files.len(file).is_some());
+    there.chain([end_file(&folder)]).collect()
 }

@@ -674,6 +674,14 @@ fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
     file
 }
 
+/// The lowest epoch of a disk that a machine takes in, by its disk; none where it has no fence.
+#[must_use]
+pub fn fence_of(files: &dyn Files, disk: DiskId) -> Option<u32> {
+    let saved = files.read_all(FENCES).ok()?;
+    let fences: Fences = postcard::from_bytes(&saved.bytes).ok()?;
+    fences.changes.get(&disk).copied()
+}
+
 /// The files of a disk's stored segments, in order of name.
 #[must_use]
 pub fn stored_segments(files: &dyn Files, disk: DiskId) -> Vec<String> {

@@ -12,6 +12,7 @@ const VM: VmId = VmId(4);
 const OPTIONS: JournalOptions = JournalOptions {
     size_cap: 1 << 20,
     file_bytes: 30_000,
+    emptied_bytes: u64::MAX,
 };
 
 fn change(seq: u64, start: u64, extents: u32, fill: u8) -> Record {
@@ -68,11 +69,34 @@ fn what_was_appended_is_read_and_what_was_acknowledged_is_gone() {
 }
 
 #[test]
+fn a_file_of_which_nothing_is_needed_is_emptied_at_its_bound() {
+    for (emptied_bytes, left) in [(u64::MAX, 1), (100, 2)] {
+        let files = MemoryFiles::default();
+        let options = JournalOptions {
+            emptied_bytes,
+            ..OPTIONS
+        };
+        let mut journal = Journal::create(&files, "vm4", VM, options).expect("created");
+        for seq in 1..=3 {
+            journal.append(&files, &change(seq, seq, 1, 7)).expect("room");
+        }
+        journal.acknowledge(&files, WriteSeq(2)).expect("acknowledged");
+        assert_eq!(journal.files[0].number, 1, "the last record is needed");
+        journal.acknowledge(&files, WriteSeq(3)).expect("acknowledged");
+        assert_eq!(journal.files.len(), 1);
+        assert_eq!(journal.files[0].number, left);
+        journal.append(&files, &change(4, 4, 1, 7)).expect("room");
+        assert_eq!(journal.backlog_bytes(), journal.bytes_after(WriteSeq(3)));
+    }
+}
+
+#[test]
 fn a_full_journal_says_so_and_keeps_what_it_has() {
     let files = MemoryFiles::default();
     let options = JournalOptions {
         size_cap: 20_000,
         file_bytes: 8_000,
+        emptied_bytes: u64::MAX,
     };
     let mut journal = Journal::create(&files, "vm4", VM, options).expect("created");
     let mut kept = 0;
@@ -120,6 +144,7 @@ fn stopped(fills: &[u8], flushed: usize, acknowledged: usize) -> Stopped {
     let options = JournalOptions {
         size_cap: 1 << 20,
         file_bytes: 6_000,
+        emptied_bytes: u64::MAX,
     };
     let mut journal = Journal::create(&files, "j", VM, options).expect("created");
     let (mut ends, mut covered) = (Vec::new(), Vec::new());

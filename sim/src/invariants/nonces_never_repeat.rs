@@ -48,10 +48,55 @@ pub struct Stored {
 #[derive(Debug, Default)]
 struct Disk {
     highest: Option<(u32, MachineId)>,
-    /// Of the newest epoch, in order: first counter, the one after the last, whose it was.
-    ranges: VecDeque<(u64, u64, u32, SegmentKind)>,
+    /// Of the newest epoch, in order.
+    ranges: VecDeque<Range>,
     /// Counters below this are all used.
     floor: u64,
+}
+
+/// Counters that a segment used. A fleet has a million of them: they take what they must.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    first: u64,
+    count: u32,
+    protection: u32,
+    kind: Packed,
+}
+
+impl Range {
+    fn end(&self) -> u64 {
+        self.first + u64::from(self.count)
+    }
+}
+
+/// What a segment is, in eight bytes: two bits of which kind, and two numbers below 2^31 or one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Packed(u64);
+
+impl Packed {
+    fn new(kind: SegmentKind) -> Packed {
+        let two = |first: u64, second: u64| (first << 31 | (second & 0x7fff_ffff)) << 2;
+        Packed(match kind {
+            SegmentKind::Changes { batch } => batch << 2,
+            SegmentKind::Copy { copy, part } => two(u64::from(copy), u64::from(part)) | 1,
+            SegmentKind::Merged { from, to } => two(from, to) | 2,
+        })
+    }
+
+    fn kind(self) -> SegmentKind {
+        let (first, second) = (self.0 >> 33, self.0 >> 2 & 0x7fff_ffff);
+        match self.0 & 3 {
+            0 => SegmentKind::Changes { batch: self.0 >> 2 },
+            1 => SegmentKind::Copy {
+                copy: first as u32,
+                part: second as u32,
+            },
+            _ => SegmentKind::Merged {
+                from: first,
+                to: second,
+            },
+        }
+    }
 }
 
 /// Nonces of all disks.
@@ -127,27 +172,36 @@ impl Nonces {
         }
         // Most begin behind all others.
         let place = match state.ranges.back() {
-            Some((from, ..)) if *from >= end => state.ranges.partition_point(|(from, ..)| *from < end),
+            Some(last) if last.first >= end => state.ranges.partition_point(|range| range.first < end),
             _ => state.ranges.len(),
         };
+        let used = Range {
+            first: first_counter,
+            count: u32::try_from(end - first_counter).unwrap_or(u32::MAX),
+            protection,
+            kind: Packed::new(kind),
+        };
         let before = place.checked_sub(1).and_then(|before| state.ranges.get(before));
-        if let Some(&(from, to, whose, other)) = before
-            && to > first_counter
+        if let Some(before) = before
+            && before.end() > first_counter
         {
             // The same segment again is a retry: it resends what was sealed.
-            if (from, whose, other) == (first_counter, protection, kind) {
+            if (before.first, before.protection, before.kind) == (first_counter, protection, used.kind) {
                 return Vec::new();
             }
             return vec![format!(
-                "{kind:?} of {name} took counters {first_counter} to {end} of epoch {epoch}; {other:?} of protection {whose} had {from} \
-                 to {to}"
+                "{kind:?} of {name} took counters {first_counter} to {end} of epoch {epoch}; {:?} of protection {} had {} to {}",
+                before.kind.kind(),
+                before.protection,
+                before.first,
+                before.end()
             )];
         }
-        state.ranges.insert(place, (first_counter, end, protection, kind));
+        state.ranges.insert(place, used);
         if state.ranges.len() > RANGES_KEPT
-            && let Some((_, end, ..)) = state.ranges.pop_front()
+            && let Some(gone) = state.ranges.pop_front()
         {
-            state.floor = end;
+            state.floor = gone.end();
         }
         Vec::new()
     }
@@ -233,6 +287,20 @@ mod tests {
         assert!(nonces.stored(DISK, used).is_empty());
         assert_eq!(nonces.stored(DISK, batch(4, 1, 104, 100)).len(), 1);
         assert!(nonces.stored(DISK, batch(4, 1, 105, 100)).is_empty());
+    }
+
+    #[test]
+    fn what_is_packed_is_what_it_was() {
+        for kind in [
+            SegmentKind::Changes { batch: 1 << 40 },
+            SegmentKind::Copy { copy: 3, part: 99_999 },
+            SegmentKind::Merged {
+                from: 7,
+                to: 2_000_000_000,
+            },
+        ] {
+            assert_eq!(Packed::new(kind).kind(), kind);
+        }
     }
 
     #[test]

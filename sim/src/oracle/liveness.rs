@@ -281,6 +281,12 @@ impl Oracle {
         }
     }
 
+    /// Where a machine's segments are stored, by its newest operation.
+    pub(super) fn target_of(&self, vm: VmId) -> Option<MachineId> {
+        let home = self.liveness.vms.get(&vm).and_then(|waits| waits.master_target);
+        home.or(self.liveness.paths.storage())
+    }
+
     fn copy_wait(&mut self, disk: DiskId) -> Option<&mut CopyWait> {
         self.liveness.vms.get_mut(&disk.vm)?.copies.get_mut(&disk.index)
     }

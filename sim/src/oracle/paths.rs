@@ -137,6 +137,11 @@ impl Paths {
         }
     }
 
+    /// The storage account.
+    pub fn storage(&self) -> Option<MachineId> {
+        self.storage
+    }
+
     /// The ends of a machine's way.
     pub fn ends(&self, vm: VmId) -> Ends {
         self.of.get(&vm).map(|path| path.ends.clone()).unwrap_or_default()

@@ -15,8 +15,9 @@ use super::ranges::Ranges;
 use super::{Oracle, VmTrack, disk_name};
 use crate::invariants::copies_add_up::Progress;
 use crate::invariants::{
-    acknowledged_is_kept, app_points_are_quiesced, batches_in_order, clocks_agree, copies_add_up, no_point_during_copy,
-    point_is_as_old_as_it_says, point_is_prefix, points_in_order, sizes_add_up, stored_is_written, tags_in_order,
+    acknowledged_is_durable, acknowledged_is_kept, app_points_are_quiesced, batches_in_order, clocks_agree,
+    copies_add_up, no_point_during_copy, point_is_as_old_as_it_says, point_is_prefix, points_in_order, sizes_add_up,
+    stored_is_written, tags_in_order,
 };
 
 impl Oracle {
@@ -85,6 +86,11 @@ impl Oracle {
                 mark,
             } => self.batch_cut(at, *vm, *protection, *batch, (*first, *last), (*cut, *mark)),
             Fact::BatchCached { vm, protection, batch } => {
+                if let Some(Evidence::Cached { files }) = evidence {
+                    let violations = acknowledged_is_durable::check(*batch, &files);
+                    self.ledger
+                        .check(acknowledged_is_durable::LAW, at, Some(*vm), violations);
+                }
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
                 };
@@ -572,7 +578,7 @@ impl Oracle {
         let shown = match evidence? {
             Evidence::PointChanged { runs } => Shown::Runs(runs),
             Evidence::Disks { volumes } => Shown::Disks(volumes),
-            Evidence::Wrote { .. } | Evidence::Stored { .. } => return None,
+            _ => return None,
         };
         let (track, of) = self.protection(vm, protection)?;
         let life = track.guests.at(of.machine, mark.marked)?;
