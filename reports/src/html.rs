@@ -101,7 +101,15 @@ fn head(out: &mut String, account: &Account) {
         ),
         (
             "recovery points verified",
-            format!("{} of {}", words::count(points.verified), words::count(points.made)),
+            [format!(
+                "{} of {}",
+                words::count(points.verified),
+                words::count(points.made)
+            )]
+            .into_iter()
+            .chain(words::not_processed(points))
+            .collect::<Vec<_>>()
+            .join("; "),
         ),
         (
             "recovered disks verified",
@@ -194,7 +202,7 @@ fn modelled(out: &mut String, account: &Account) {
          <li>Boots, hydration of disks and portal jobs take the documented times, or labelled ones of our own model; nothing boots.</li>\
          <li>The network is modelled by rate, latency, fair sharing and what TCP keeps at a link's loss, not by packets. TLS is not \
          modelled: what the product sends in it over port 9443 is in clear inside the simulation.</li>\
-         <li>RPO is the time since the mark of the newest recovery point whose tag is stored, by the source's clock; it runs while \
+         <li>RPO is the time since the mark of the newest recovery point that a failover could use (processed), by the source's clock; it runs while \
          the machine runs and is protected, and its percentiles are over that time. RTO runs from the operator's start of a \
          failover to the workload's first answered request. What was lost is what the guest had acknowledged after the mark of \
          the point that was recovered; its seconds run from that mark to the end of the source's life. A failover to `latest` also \
@@ -236,6 +244,17 @@ mod tests {
         assert!(page.contains("threshold of policy daily: 15 min"));
         assert!(page.contains("RPO stays below 15 min") && page.contains("less than 30 s lost"));
         assert!(!page.contains("NaN"));
+    }
+
+    #[test]
+    fn a_page_says_what_was_stored_and_never_processed() {
+        let mut drill = synthetic::drill();
+        let said = "of them were stored, and not processed";
+        assert!(!html(&drill).contains(said));
+        drill.result.recovery_points.waiting = 3;
+        assert!(html(&drill).contains(&format!("3 {said} when the run ended")));
+        drill.result.recovery_points.superseded = 2;
+        assert!(html(&drill).contains(&format!("2 {said} before their protection was over")));
     }
 
     #[test]

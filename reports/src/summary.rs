@@ -10,7 +10,7 @@ use sim::metrics::FindingClass;
 use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::words::{
-    bytes, count, duration, durations, failover, grain, how_compared, image_sizes, list, moment, network,
+    bytes, count, duration, durations, failover, grain, how_compared, image_sizes, list, moment, network, not_processed,
 };
 
 /// With more machines than this, the worst are shown and the rest as a distribution.
@@ -235,16 +235,8 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
         count(points.verified),
         count(points.made)
     )?;
-    for (number, what) in [
-        (points.waiting, "were stored, and not processed when the run ended"),
-        (
-            points.superseded,
-            "were stored, and not processed before their protection was over",
-        ),
-    ] {
-        if number > 0 {
-            writeln!(out, "  {} of them {what}", count(number))?;
-        }
+    for what in not_processed(points) {
+        writeln!(out, "  {what}")?;
     }
     for kind in [FailoverKind::Test, FailoverKind::Unplanned, FailoverKind::Failback] {
         let of_kind = result.disks.iter().filter(|disk| disk.kind == kind);

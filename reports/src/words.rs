@@ -2,6 +2,7 @@
 
 use actors::facts::{FailoverKind, ItemState};
 use datapath::{Grain, SimTime};
+use sim::metrics::PointTotals;
 use sim::spec::NetworkKind;
 
 use crate::account::DiskFile;
@@ -85,6 +86,20 @@ pub fn count(count: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// Recovery points that were made and not processed, each kind in a line; nothing where there are none.
+pub fn not_processed(points: &PointTotals) -> Vec<String> {
+    let kinds = [
+        (points.waiting, "were stored, and not processed when the run ended"),
+        (
+            points.superseded,
+            "were stored, and not processed before their protection was over",
+        ),
+    ];
+    let some = kinds.into_iter().filter(|(number, _)| *number > 0);
+    some.map(|(number, what)| format!("{} of them {what}", count(number)))
+        .collect()
 }
 
 /// A moment of the run: `00:12:03`.

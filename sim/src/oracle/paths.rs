@@ -110,7 +110,10 @@ impl Paths {
             managed_by: service.map_or_else(BTreeMap::new, |(_, service)| service.managed_by.clone()),
             vcenters: service.map_or_else(BTreeMap::new, |(_, service)| service.vcenters.clone()),
             service: service.map(|(id, _)| id),
-            storage: service.map(|(_, service)| service.storage),
+            storage: components().find_map(|(id, component)| match component {
+                ComponentSpec::Storage(_) => Some(id),
+                _ => None,
+            }),
             links: spec
                 .links
                 .iter()

@@ -450,7 +450,46 @@ fn a_protocol_out_of_order_is_found() {
     let is_batch = |number: u64| move |fact: &Fact| matches!(fact, Fact::TagStored { protection: 1, batch, .. } if *batch == number);
     // (what, how, which law)
     type Mutation = (&'static str, fn(&mut Story), &'static str);
-    let mutations: [Mutation; 12] = [
+    let mutations: [Mutation; 15] = [
+        (
+            "an acknowledgement comes before the cache is durable",
+            |story| {
+                change(story, |told| match &mut told.shown {
+                    Shown::Cached(files) => {
+                        files[0].2 -= 1;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "acknowledged-is-durable",
+        ),
+        (
+            "an epoch is granted before its fence",
+            |story| {
+                change(story, |told| match &mut told.shown {
+                    Shown::Fences(at) => {
+                        at[0].1 = at[0].1.map(|epoch| epoch - 1);
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "fenced-before-granted",
+        ),
+        (
+            "an epoch is granted, and another target has the fence",
+            |story| {
+                change(story, |told| match &mut told.shown {
+                    Shown::Fences(at) => {
+                        at[0].0 = story::SOURCE;
+                        true
+                    }
+                    _ => false,
+                });
+            },
+            "fenced-before-granted",
+        ),
         (
             "a tag is missing",
             |story| {
@@ -865,7 +904,9 @@ fn ordered(told: &[(u64, StepOutcome)]) -> Story {
         storage: actors::ports::MachineId(3),
         steps: vec![step],
     };
-    story.spec.machines[3].components = vec![ComponentSpec::Operator(operator)];
+    let components = &mut story.spec.machines[3].components;
+    components.retain(|component| !matches!(component, ComponentSpec::Operator(_)));
+    components.push(ComponentSpec::Operator(operator));
     let begin = story.told.last().unwrap().at;
     for (minutes, outcome) in told {
         let fact = Fact::Step {

@@ -3,7 +3,9 @@
 use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, StepOutcome};
 use actors::messages::{Operation, PointChoice};
 use actors::ports::{Evidence, MachineId, volume_name};
-use actors::spec::{Action, ComponentSpec, OperatorSpec, Os, ProcessServerSpec, StepSpec, VmSpec, default_policy};
+use actors::spec::{
+    Action, ComponentSpec, OperatorSpec, Os, ProcessServerSpec, StepSpec, StorageSpec, VmSpec, default_policy,
+};
 use datapath::batch::{self, DiskChanges};
 use datapath::image::Generated;
 use datapath::replica::{Consistency, CutTime, Mark};
@@ -49,6 +51,8 @@ pub enum Shown {
     Runs(Vec<(DiskId, Vec<Run>)>),
     Disks(Vec<(DiskId, Volume)>),
     Stored(Vec<(String, Blob)>),
+    Cached(Vec<(String, u64, u64)>),
+    Fences(Vec<(MachineId, Option<u32>)>),
 }
 
 impl Shown {
@@ -59,6 +63,8 @@ impl Shown {
             Shown::Runs(runs) => Some(Evidence::PointChanged { runs }),
             Shown::Disks(volumes) => Some(Evidence::Disks { volumes }),
             Shown::Stored(files) => Some(Evidence::Stored { files }),
+            Shown::Cached(files) => Some(Evidence::Cached { files }),
+            Shown::Fences(at) => Some(Evidence::Fences { at }),
         }
     }
 }
@@ -209,6 +215,10 @@ fn spec() -> WorldSpec {
             vault: VAULT,
             key: VaultKey::public_test_key(),
             calibration: Arc::new(Calibration::default()),
+        }),
+        ComponentSpec::Storage(StorageSpec {
+            service: PROCESS_SERVER,
+            vault: VAULT,
         }),
         ComponentSpec::Operator(OperatorSpec {
             service: PROCESS_SERVER,
@@ -496,11 +506,13 @@ impl Story {
             reverse,
         });
         for (disk, bytes) in DISKS {
-            self.tell(Fact::EpochGranted {
+            let epoch = self.protection;
+            let granted = Fact::EpochGranted {
                 disk,
-                epoch: self.protection,
+                epoch,
                 sealer: PROCESS_SERVER,
-            });
+            };
+            self.show(granted, Shown::Fences(vec![(PROCESS_SERVER, Some(epoch))]));
             self.tell(Fact::CopyStarted {
                 disk,
                 protection: self.protection,
@@ -613,7 +625,8 @@ impl Story {
             mark: Some(mark),
         });
         let before = std::mem::replace(&mut self.first, self.seq + 1);
-        self.later(1, Fact::BatchCached { vm, protection, batch }, Shown::Nothing);
+        let cached = Shown::Cached(vec![("part-00000".to_owned(), 9, 9), ("end".to_owned(), 4, 4)]);
+        self.later(1, Fact::BatchCached { vm, protection, batch }, cached);
         let waiting = std::mem::take(&mut self.waiting);
         let mut runs = Vec::new();
         for (index, (disk, _)) in DISKS.iter().enumerate() {
