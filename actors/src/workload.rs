@@ -7,7 +7,7 @@ mod synthetic;
 
 use std::sync::Arc;
 
-use datapath::{CHUNK_BYTES, Class};
+use datapath::{CHUNK_BYTES, Class, EXTENT_BYTES};
 
 use crate::facts::ItemState;
 
@@ -31,30 +31,38 @@ impl WorkloadSpec {
     }
 }
 
+/// What writes changed of a disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Bytes in whole chunks, as checksums are compared.
+    pub chunk_bytes: u64,
+    /// Bytes in whole extents: what holds something that was written.
+    pub extent_bytes: u64,
+}
+
 impl WorkloadSpec {
-    /// Bytes of a disk, in whole chunks, that so many writes of the machine change (aggregate grain): each stream has its share of them.
+    /// What so many writes of the machine change of a disk (aggregate grain): each stream has its share of them.
     #[must_use]
-    pub fn touched_bytes(&self, disk: u16, disk_bytes: u64, writes: u64) -> u64 {
+    pub fn touched(&self, disk: u16, disk_bytes: u64, writes: u64) -> Touched {
         let rate = |stream: &StreamSpec| {
             let per_day = u128::from(stream.kind.mean_bytes_per_second()) * 86_400;
             per_day / u128::from(stream.kind.mean_write_bytes().max(1))
         };
         let all: u128 = self.streams.iter().map(rate).sum();
-        let touched = |stream: &StreamSpec| {
+        let mut touched = Touched::default();
+        for stream in self.streams.iter().filter(|stream| stream.disk == disk) {
             let own = u128::from(writes) * rate(stream) / all.max(1);
             let own = u64::try_from(own).unwrap_or(u64::MAX);
-            match &stream.kind {
-                StreamKind::Synthetic(synthetic) => synthetic.touched_chunks(disk_bytes, own),
-                StreamKind::Recorded(recorded) => recorded.touched_chunks(own),
-            }
-        };
-        let chunks: u64 = self
-            .streams
-            .iter()
-            .filter(|stream| stream.disk == disk)
-            .map(touched)
-            .sum();
-        (chunks * CHUNK_BYTES).min(disk_bytes)
+            let (chunks, extents) = match &stream.kind {
+                StreamKind::Synthetic(synthetic) => synthetic.touched(disk_bytes, own),
+                StreamKind::Recorded(recorded) => recorded.touched(own),
+            };
+            touched.chunk_bytes += chunks * CHUNK_BYTES;
+            touched.extent_bytes += extents * EXTENT_BYTES;
+        }
+        touched.chunk_bytes = touched.chunk_bytes.min(disk_bytes);
+        touched.extent_bytes = touched.extent_bytes.min(touched.chunk_bytes);
+        touched
     }
 }
 

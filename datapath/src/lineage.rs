@@ -57,6 +57,12 @@ impl Lineage {
         }
     }
 
+    /// Writes that the disk holds, of all its lives.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        writes_of(&self.parts)
+    }
+
     /// Writes that one of two disks holds and the other does not; none where they have no life in common.
     #[must_use]
     pub fn differs(&self, other: &Lineage) -> Option<u64> {
@@ -64,15 +70,14 @@ impl Lineage {
             let theirs = other.parts.iter().position(|of| of.life == part.life)?;
             Some((mine, theirs))
         })?;
-        let after = |parts: &[Part]| -> u64 {
-            parts
-                .iter()
-                .map(|part| part.through.0.saturating_sub(part.began.0))
-                .sum()
-        };
         let apart = self.parts[mine].through.0.abs_diff(other.parts[theirs].through.0);
-        Some(apart + after(&self.parts[mine + 1..]) + after(&other.parts[theirs + 1..]))
+        Some(apart + writes_of(&self.parts[mine + 1..]) + writes_of(&other.parts[theirs + 1..]))
     }
+}
+
+fn writes_of(parts: &[Part]) -> u64 {
+    let writes = parts.iter().map(|part| part.through.0.saturating_sub(part.began.0));
+    writes.sum()
 }
 
 #[cfg(test)]
@@ -99,6 +104,7 @@ mod tests {
         let restarted = lineage(&[(1, 0, 700), (2, 700, 900), (3, 66_436, 66_446)]);
         assert_eq!(restarted.differs(&source), Some(510));
         assert_eq!(restarted.differs(&Lineage::default()), None);
+        assert_eq!(restarted.writes(), 910);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::replication::Replication;
 use crate::facts::Fact;
 use crate::messages::{Body, CopyMode};
 use crate::ports::{Job, Output, Token, Work};
+use crate::workload::Touched;
 
 /// Extents of a piece.
 const PIECE_EXTENTS: u32 = 256;
@@ -25,6 +26,26 @@ const AGGREGATE_PIECE_BYTES: u64 = 1 << 30;
 const CHECK_CHUNKS: u32 = 256;
 /// Such questions under way per disk.
 const CHECKS: usize = 2;
+
+const MILLION: u64 = 1_000_000;
+
+/// What a copy by checksums sends in the aggregate grain, in whole chunks, and how many millionths of it hold anything: what was written
+/// since, and of the rest of those chunks as much as of the disk (`used` when it began, or written `before`).
+fn differing(disk: u64, used: u64, before: u64, touched: Touched) -> (u64, u64) {
+    let Touched {
+        chunk_bytes,
+        extent_bytes,
+    } = touched;
+    let blank = |bytes: u64| u128::from(MILLION - per_million(bytes, disk));
+    let holds = MILLION - (blank(used) * blank(before) / u128::from(MILLION)) as u64;
+    let rest = u128::from(chunk_bytes - extent_bytes) * u128::from(holds) / u128::from(MILLION);
+    (chunk_bytes, per_million(extent_bytes + rest as u64, chunk_bytes))
+}
+
+fn per_million(part: u64, whole: u64) -> u64 {
+    let share = u128::from(part.min(whole)) * u128::from(MILLION) / u128::from(whole.max(1));
+    share as u64
+}
 
 /// The copy of one disk.
 #[derive(Debug, Default)]
@@ -37,6 +58,8 @@ pub(super) struct DiskCopy {
     ranges: VecDeque<(u64, u64)>,
     /// What is to be sent, in the aggregate grain.
     aggregate_bytes: u64,
+    /// How much of that holds anything: the rest of a chunk that differs can be blank.
+    content_per_million: u64,
     class: Class,
     /// Questions for checksums: first chunk and how many; answered ones are compared by the job with that key.
     asked: BTreeMap<u64, u32>,
@@ -190,6 +213,7 @@ impl Replication {
                 copy.next = extents;
                 copy.class = volume.class();
                 copy.aggregate_bytes = volume.used_bytes().min(copy.bytes);
+                copy.content_per_million = MILLION;
                 copy.skipped_bytes = copy.bytes - copy.aggregate_bytes;
             }
         } else if copy.ranges.is_empty() && copy.next < extents {
@@ -217,12 +241,16 @@ impl Replication {
             };
             // Disks without a life in common have nothing in common that is known of.
             let writes = lineage.and_then(|theirs| volume.lineage().differs(&theirs));
-            let differing = match writes {
-                Some(writes) => self.spec.workload.touched_bytes(disk.index, copy.bytes, writes),
-                None => volume.used_bytes(),
-            };
+            let used = volume.used_bytes().min(copy.bytes);
             copy.class = volume.class();
-            copy.aggregate_bytes = differing.min(copy.bytes);
+            (copy.aggregate_bytes, copy.content_per_million) = match writes {
+                Some(writes) => {
+                    let touched = |writes| self.spec.workload.touched(disk.index, copy.bytes, writes);
+                    let before = touched(volume.lineage().writes().saturating_sub(writes)).extent_bytes;
+                    differing(copy.bytes, used, before, touched(writes))
+                }
+                None => (used, MILLION),
+            };
             copy.matched_bytes = copy.bytes - copy.aggregate_bytes;
             return;
         }
@@ -298,12 +326,14 @@ impl Replication {
         if copy.aggregate_bytes > 0 {
             covered = copy.aggregate_bytes.min(AGGREGATE_PIECE_BYTES.min(self.batch_room));
             copy.aggregate_bytes -= covered;
+            let content = u128::from(covered) * u128::from(copy.content_per_million) / u128::from(MILLION);
+            let content = (content as u64).next_multiple_of(EXTENT_BYTES).min(covered);
             let summary = Summary {
                 disk,
                 first: position,
                 last: position,
                 bytes: covered,
-                distinct_bytes: covered,
+                distinct_bytes: content,
                 chunks: covered.div_ceil(CHUNK_BYTES),
                 class: copy.class,
                 life: self.life,

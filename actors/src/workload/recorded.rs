@@ -34,20 +34,26 @@ impl Recorded {
         })
     }
 
-    /// Chunks of the disk that its first so many writes change.
-    pub(super) fn touched_chunks(&self, writes: u64) -> u64 {
-        let chunk = CHUNK_EXTENTS * EXTENT_BYTES / SECTOR_BYTES;
+    /// Chunks and extents of the disk that its first so many writes change.
+    pub(super) fn touched(&self, writes: u64) -> (u64, u64) {
+        let extent = EXTENT_BYTES / SECTOR_BYTES;
+        (
+            self.touched_in(writes, CHUNK_EXTENTS * extent),
+            self.touched_in(writes, extent),
+        )
+    }
+
+    /// The same, in units of so many sectors.
+    fn touched_in(&self, writes: u64, unit: u64) -> u64 {
         let writes = self.writes().take(usize::try_from(writes).unwrap_or(usize::MAX));
-        let mut touched: Vec<(u64, u64)> = writes
-            .map(|(at, len)| (at / chunk, (at + len).div_ceil(chunk)))
-            .collect();
+        let mut touched: Vec<(u64, u64)> = writes.map(|(at, len)| (at / unit, (at + len).div_ceil(unit))).collect();
         touched.sort_unstable();
-        let (mut end, mut chunks) = (0, 0);
+        let (mut end, mut units) = (0, 0);
         for (from, to) in touched {
-            chunks += to.saturating_sub(from.max(end));
+            units += to.saturating_sub(from.max(end));
             end = end.max(to);
         }
-        chunks
+        units
     }
 
     /// Bytes written per second over the length of the recording, at the speed at which it is replayed.

@@ -33,9 +33,10 @@ impl Synthetic {
         )
     }
 
-    /// Chunks of a disk of so many bytes that so many writes change, in the mean.
-    pub(super) fn touched_chunks(&self, disk_bytes: u64, writes: u64) -> u64 {
-        self.spread(disk_bytes).touched_chunks(writes)
+    /// Chunks and extents of a disk of so many bytes that so many writes change, in the mean.
+    pub(super) fn touched(&self, disk_bytes: u64, writes: u64) -> (u64, u64) {
+        let spread = self.spread(disk_bytes);
+        (spread.touched_chunks(writes), spread.covered(writes).extents)
     }
 
     /// The mean rate over days and bursts.

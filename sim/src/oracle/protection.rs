@@ -37,6 +37,8 @@ pub(super) struct Batch {
     pub changed: Changed,
     /// Bytes written in its range.
     pub written: u64,
+    /// Those of them on disks of which a copy began in that range: what was written before it is the copy's to bring.
+    pub with_copy: u64,
     pub cached: Option<SimTime>,
     /// Bytes of the machine up to its end that had no tag when it was cut.
     pub ahead: u64,

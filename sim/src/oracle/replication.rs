@@ -272,6 +272,7 @@ impl Oracle {
             wrote: (0, 0),
             changed: Changed::new(),
             written: 0,
+            with_copy: 0,
             cached: None,
             ahead: 0,
             segments: Default::default(),
@@ -281,6 +282,7 @@ impl Oracle {
         while let Some(given_up) = of.pop_back_from(batch) {
             add_changes(&mut cut.changed, given_up.changed);
             cut.written += given_up.written;
+            cut.with_copy += given_up.with_copy;
             if given_up.first < first || given_up.last > last {
                 of.written = None;
             }
@@ -297,6 +299,7 @@ impl Oracle {
                 continue;
             }
             cut.written += entry.bytes;
+            cut.with_copy += entry.bytes * u64::from(cut.copied.contains(&entry.disk));
             let extents = (entry.start, entry.start + u64::from(entry.extents));
             inside.entry(entry.disk).or_default().push(extents);
         }
@@ -304,6 +307,10 @@ impl Oracle {
             .into_iter()
             .map(|(disk, ranges)| (disk, Ranges::from_unordered(ranges)));
         add_changes(&mut cut.changed, inside.collect());
+        if cut.copied.len() == track.spec.disks.len() {
+            // Also of what was given up.
+            cut.with_copy = cut.written;
+        }
         if log.incomplete {
             of.written = None;
         }
@@ -430,10 +437,12 @@ impl Oracle {
             });
             of.at_target = done.wrote.1;
             // What was lost on the way came with the copy.
-            let judged = judged && (done.batch == batch || !copied);
+            let lost = done.batch != batch && copied;
+            let judged = judged && !lost;
+            let held = done.segments.values().map(|found| found.bytes).sum();
             if judged && aggregate && of.written.is_some() {
-                let held = done.segments.values().map(|found| found.bytes).sum();
-                let wrong = stored_is_written::check_bytes(done.batch, held, done.written);
+                let least = done.written - done.with_copy;
+                let wrong = stored_is_written::check_bytes(done.batch, held, (least, done.written));
                 of.unsound.extend(wrong.first().map(|why| (done.batch, why.clone())));
                 sizes.extend(wrong);
             }
@@ -446,7 +455,12 @@ impl Oracle {
                 wrote: done.wrote,
             });
             add_changes(&mut of.since_mark, done.changed);
-            of.written = of.written.map(|written| written + done.written);
+            // What a copy brings may be in the batch as well, or not.
+            let taken_in = match lost || done.with_copy > 0 {
+                true => held,
+                false => done.written,
+            };
+            of.written = of.written.map(|written| written + taken_in);
         }
         if let Some(mark) = mark.filter(|_| in_turn) {
             of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
