@@ -105,3 +105,19 @@ fn no_copy_by_checksums_is_free_where_sizes_stand_for_content() {
         "{extent} and {aggregate} bytes"
     );
 }
+
+#[test]
+fn a_resynchronization_costs_the_same_where_sizes_stand_for_content() {
+    let out = folder();
+    let run = |grain: &str| {
+        let folder = out.path().join(grain);
+        let scenario = "scenarios/regressions/full-journal.toml";
+        let run = pass(scenario, &folder, &["--content", grain]);
+        let sent: u64 = sent_by_checksums(&folder).into_values().sum();
+        assert!(sent > 1 << 30, "{grain}: {sent} bytes were sent");
+        (number(&run["stored_bytes"]), sent as f64)
+    };
+    let (extent, aggregate) = (run("extent"), run("aggregate"));
+    within("bytes stored", extent.0, aggregate.0, 0.0);
+    within("bytes sent", extent.1, aggregate.1, 0.0);
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 22] = [
+const REGRESSIONS: [(&str, &[u64]); 23] = [
     ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
@@ -22,6 +22,7 @@ const REGRESSIONS: [(&str, &[u64]); 22] = [
     ("discards", &[]),
     ("early-checksums", &[1]),
     ("flush-storm", &[1]),
+    ("full-journal", &[1]),
     ("gateway-power", &[1, 2, 3]),
     ("idle-guest", &[1]),
     ("lost-pieces", &[1]),
