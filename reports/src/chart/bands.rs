@@ -106,7 +106,11 @@ impl Bands {
                     band.class,
                     escape(&hover)
                 );
-                if band.name.chars().count() as f64 * CHARACTER + 8.0 < width {
+                let text = band.name.chars().count() as f64 * CHARACTER + 8.0;
+                // Hatching goes over it, and nobody could read it.
+                let mut hatched = row.hatched.iter().map(|over| (x.at(over.from), x.at(over.to)));
+                let covered = hatched.any(|(begins, ends)| begins < from + text && from < ends);
+                if text < width && !covered {
                     let _ = writeln!(
                         out,
                         "<text class=\"on\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
@@ -238,4 +242,42 @@ fn words(band: &Band) -> String {
         Unit::Clock.words(band.to),
         Unit::Duration.words(band.to.saturating_sub(band.from))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_written_where_it_can_be_read() {
+        let band = |from, to| Band {
+            from,
+            to,
+            name: "failover in progress".into(),
+            class: "s5".into(),
+        };
+        let drawn = |hatched: Vec<Band>| {
+            let row = Row {
+                name: "web".into(),
+                bands: vec![band(0, 1_000_000)],
+                hatched,
+                below: Vec::new(),
+            };
+            let chart = Bands {
+                id: "states",
+                title: String::new(),
+                note: String::new(),
+                until: 1_000_000,
+                marks: Vec::new(),
+                rows: vec![row],
+                head: "machine".into(),
+                legend: Vec::new(),
+            };
+            chart.draw().drawing.contains("class=\"on\"")
+        };
+        assert!(drawn(Vec::new()));
+        assert!(drawn(vec![band(900_000, 1_000_000)]), "hatched where no name is");
+        assert!(!drawn(vec![band(0, 1_000_000)]));
+        assert!(!drawn(vec![band(10_000, 20_000)]));
+    }
 }
