@@ -435,7 +435,7 @@ impl Agent {
         }
         let answer = self.beats.is_multiple_of(ANSWERED_EVERY);
         if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
-            && cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer })
+            && cs.send(&self.env, Body::Heartbeat { answer })
             && answer
         {
             cs.owe(&self.env);

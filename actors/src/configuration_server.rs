@@ -257,10 +257,7 @@ impl ConfigurationServer {
         if !self.accepted || self.beating {
             return;
         }
-        let beat = Body::Heartbeat {
-            backlog_bytes: 0,
-            answer: true,
-        };
+        let beat = Body::Heartbeat { answer: true };
         if self.service.send(&self.env, beat) {
             self.service.owe(&self.env);
             self.beating = true;

@@ -146,8 +146,7 @@ impl MasterTarget {
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(5);
-        let backlog_bytes = self.keepers.values().map(ReplicaKeeper::backlog_bytes).sum();
-        if self.cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer }) && answer {
+        if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);

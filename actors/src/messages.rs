@@ -6,13 +6,13 @@
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
 use datapath::lineage::Lineage;
-use datapath::replica::{Consistency, CutTime, Mark, Tag};
+use datapath::replica::{CutTime, Mark, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{FailoverKind, ItemState, Life, Place};
-use crate::ports::{ActorId, MachineId};
+use crate::ports::MachineId;
 
 /// Management traffic.
 pub const PORT_MANAGEMENT: u16 = 443;
@@ -297,8 +297,6 @@ pub enum Body {
     },
     /// Still there; every 60 s from agents and process servers.
     Heartbeat {
-        /// Bytes that wait at the sender (an agent's journal, a process server's cache).
-        backlog_bytes: u64,
         /// The sender wants a [`Body::HeartbeatSeen`]: an end that only sends would never learn that the other lost its power.
         /// Set in every fifth.
         answer: bool,
@@ -1135,9 +1133,3 @@ pub enum Trigger {
     /// All of these, by their numbers in the world's list, have held; each at its own time.
     All(Vec<u32>),
 }
-
-/// Which actor a message by hand goes to.
-pub type Console = ActorId;
-
-/// Consistency, re-exported for the messages' readers.
-pub type PointConsistency = Consistency;

@@ -200,13 +200,7 @@ impl Operator {
         if self.asked.is_empty() || self.looking {
             return;
         }
-        if self.portal.send(
-            &self.env,
-            Body::Heartbeat {
-                backlog_bytes: 0,
-                answer: true,
-            },
-        ) {
+        if self.portal.send(&self.env, Body::Heartbeat { answer: true }) {
             self.portal.owe(&self.env);
         }
         self.looking = true;

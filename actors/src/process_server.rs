@@ -230,8 +230,7 @@ impl ProcessServer {
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(ANSWERED_EVERY);
-        let backlog_bytes = self.streams.values().map(|s| s.cached_bytes).sum();
-        if self.cs.send(&self.env, Body::Heartbeat { backlog_bytes, answer }) && answer {
+        if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         for stream in self.streams.values_mut().filter(|s| s.cached_bytes != s.logged_bytes) {

@@ -543,12 +543,6 @@ impl ReplicaKeeper {
         }
     }
 
-    /// Bytes stored and not yet processed.
-    #[must_use]
-    pub fn backlog_bytes(&self) -> u64 {
-        self.pending_bytes
-    }
-
     /// The number of the copies that it knows of all disks.
     #[must_use]
     pub fn copy_number(&self) -> u32 {

@@ -131,12 +131,6 @@ impl Session {
         self.settle_all();
     }
 
-    /// Gives the connection up and connects anew at once, where the owner knows better (the peer spoke nonsense).
-    pub fn restart(&mut self, env: &Env) {
-        self.stop(env);
-        self.start(env);
-    }
-
     /// Whether frames can be sent now.
     #[must_use]
     pub fn is_open(&self) -> bool {

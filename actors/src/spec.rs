@@ -207,8 +207,6 @@ pub struct VcenterSpec {
 /// Azure storage.
 #[derive(Clone)]
 pub struct StorageSpec {
-    /// The Site Recovery service, which it tells of what is stored.
-    pub service: MachineId,
     /// The vault whose segments it takes.
     pub vault: [u8; 16],
 }

@@ -134,10 +134,7 @@ impl Handler<Deliver> for Talker {
 }
 
 fn heartbeat(n: u64) -> Body {
-    Body::Heartbeat {
-        backlog_bytes: n,
-        answer: false,
-    }
+    Body::BatchCached { vm: VmId(0), batch: n }
 }
 
 fn life_started() -> Fact {

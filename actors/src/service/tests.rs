@@ -96,16 +96,7 @@ fn setting() -> Setting {
         hold_processing: false,
     };
     let (storage, storage_env) = bench.actor(STORAGE, ComponentKind::Storage);
-    bench.put(
-        storage,
-        Storage::new(
-            StorageSpec {
-                service: MachineId(SERVICE),
-                vault: VAULT,
-            },
-            storage_env,
-        ),
-    );
+    bench.put(storage, Storage::new(StorageSpec { vault: VAULT }, storage_env));
     let (compute, compute_env) = bench.actor(COMPUTE, ComponentKind::AzureCompute);
     bench.put(
         compute,

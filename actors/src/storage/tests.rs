@@ -29,16 +29,7 @@ struct Setting {
 fn setting() -> Setting {
     let bench = Bench::new(Grain::Real);
     let (storage, env) = bench.actor(0, ComponentKind::Storage);
-    bench.put(
-        storage,
-        Storage::new(
-            StorageSpec {
-                service: MachineId(2),
-                vault: VAULT,
-            },
-            env,
-        ),
-    );
+    bench.put(storage, Storage::new(StorageSpec { vault: VAULT }, env));
     let (sealer, env) = bench.actor(1, ComponentKind::ProcessServer);
     bench.run_seconds(1);
     let conn = env.connect(MachineId(0), PORT_MANAGEMENT);
@@ -307,10 +298,7 @@ impl Setting {
     fn restart(&mut self) {
         self.bench.cut(0);
         let env = self.bench.env(self.storage);
-        let spec = StorageSpec {
-            service: MachineId(2),
-            vault: VAULT,
-        };
+        let spec = StorageSpec { vault: VAULT };
         self.bench.put(self.storage, Storage::new(spec, env));
         self.bench.run_seconds(1);
         self.conn = self.env.connect(MachineId(0), PORT_MANAGEMENT);

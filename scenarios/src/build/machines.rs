@@ -60,10 +60,7 @@ impl Machines<'_> {
             self.azure_machine("site-recovery", ComponentSpec::Service(self.service())),
             self.azure_machine(
                 "storage-account",
-                ComponentSpec::Storage(StorageSpec {
-                    service: self.places.service,
-                    vault: self.vault,
-                }),
+                ComponentSpec::Storage(StorageSpec { vault: self.vault }),
             ),
             self.azure_machine(
                 "azure-compute",

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use actors::messages::Body;
 use actors::ports::{Input, MachineId, NetEvent, Token};
-use datapath::{Blob, SimTime};
+use datapath::{Blob, SimTime, VmId};
 
 use crate::link::LinkChange;
 use crate::run::{Change, Ended, run_with};
@@ -41,10 +41,7 @@ fn on_each(
 const NETWORKS: &[NetworkKind] = &[NetworkKind::Event, NetworkKind::Turmoil];
 
 fn body(n: u64) -> Body {
-    Body::Heartbeat {
-        backlog_bytes: n,
-        answer: false,
-    }
+    Body::BatchCached { vm: VmId(0), batch: n }
 }
 
 /// Notes all that happens on connections, with payloads by their bytes and size.
@@ -59,10 +56,10 @@ fn hears(notes: &Notes, listens: bool) -> Maker {
             let payload = frame
                 .payload
                 .map(|p| (p.bytes.iter().map(|b| u64::from(*b)).sum::<u64>(), p.size));
-            let Body::Heartbeat { backlog_bytes, .. } = frame.body else {
+            let Body::BatchCached { batch, .. } = frame.body else {
                 panic!("{:?}", frame.body)
             };
-            note(&notes, env, format!("received {backlog_bytes} {payload:?}"));
+            note(&notes, env, format!("received {batch} {payload:?}"));
         }
         Input::Network(NetEvent::Closed { .. }) => note(&notes, env, "closed"),
         Input::Network(NetEvent::Refused { why, .. }) => note(&notes, env, format!("refused: {why}")),

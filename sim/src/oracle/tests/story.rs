@@ -216,10 +216,7 @@ fn spec() -> WorldSpec {
             key: VaultKey::public_test_key(),
             calibration: Arc::new(Calibration::default()),
         }),
-        ComponentSpec::Storage(StorageSpec {
-            service: PROCESS_SERVER,
-            vault: VAULT,
-        }),
+        ComponentSpec::Storage(StorageSpec { vault: VAULT }),
         ComponentSpec::Operator(OperatorSpec {
             service: PROCESS_SERVER,
             storage: PROCESS_SERVER,
