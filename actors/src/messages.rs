@@ -640,10 +640,12 @@ pub enum Body {
         /// Nothing more is taken in: what comes later is too late for the failover that the protection ends with.
         last: bool,
     },
-    /// It was told before this.
+    /// All that was complete when [`Body::StoredAsk`] came was told before this.
     StoredTold {
         /// The machine.
         vm: VmId,
+        /// The protection.
+        protection: u32,
     },
     /// Reads the stored segments of a batch, or one piece of a copy.
     GetSegments {

@@ -68,7 +68,8 @@ impl Storage {
                 // News goes the same way, before this.
                 for id in self.store.take_told() {
                     if let Some(watcher) = self.watchers.get(&id) {
-                        self.env.send(*watcher, Body::StoredTold { vm: id.0 });
+                        let (vm, protection) = id;
+                        self.env.send(*watcher, Body::StoredTold { vm, protection });
                     }
                 }
                 for (disk, epoch) in self.store.take_fenced() {

@@ -86,7 +86,7 @@ impl Talker {
         self.left -= 1;
         match conn {
             None => self.env.local(ActorId(1 - self.env.actor.0), Local::Shutdown),
-            Some(conn) => self.env.send(conn, heartbeat(self.left)),
+            Some(conn) => self.env.send(conn, numbered(self.left)),
         }
         if self.talk == Talk::FramesAndWrites && self.to.is_some() {
             // Two facts for two messages: the other has no disks.
@@ -133,7 +133,7 @@ impl Handler<Deliver> for Talker {
     }
 }
 
-fn heartbeat(n: u64) -> Body {
+fn numbered(n: u64) -> Body {
     Body::BatchCached { vm: VmId(0), batch: n }
 }
 
@@ -269,7 +269,7 @@ fn log(messages: u64) -> Duration {
     };
     let begin = Instant::now();
     for n in 0..messages {
-        log.frame(SimTime(n), ActorId(0), to, &heartbeat(n), None);
+        log.frame(SimTime(n), ActorId(0), to, &numbered(n), None);
     }
     let took = begin.elapsed();
     assert_ne!(log.digest(), [0; 32]);

@@ -85,7 +85,6 @@ pub struct Oracle {
     merging_nonces: Nonces,
     links: Vec<LinkTrack>,
     vault: Option<Vault>,
-    /// Machines that are master targets.
     retentions: Retentions,
     plan: Plan,
     /// Clocks by machine.

@@ -28,6 +28,7 @@ enum Subject {
 
 #[derive(Default)]
 struct Points {
+    protection: u32,
     stored: u64,
     /// The newest that is stored.
     newest: u64,
@@ -151,18 +152,32 @@ impl Watch {
                 }
                 Some(Subject::Step(*step))
             }
-            Fact::ProtectionStarted { vm, .. } => {
-                self.points.insert(*vm, Points::default());
+            Fact::ProtectionStarted { vm, protection, .. } => {
+                let protection = *protection;
+                let none = Points {
+                    protection,
+                    ..Points::default()
+                };
+                self.points.insert(*vm, none);
                 None
             }
             Fact::TagStored {
-                vm, mark: Some(mark), ..
+                vm,
+                protection,
+                mark: Some(mark),
+                ..
             }
             | Fact::TagFound {
-                vm, mark: Some(mark), ..
+                vm,
+                protection,
+                mark: Some(mark),
+                ..
             } => {
                 let points = self.points.entry(*vm).or_default();
-                // One that is found again is mostly known.
+                // One that is found again is mostly known, or of a protection that is over.
+                if matches!(fact, Fact::TagFound { .. }) && points.protection != *protection {
+                    return None;
+                }
                 points.stored += u64::from(points.newest < mark.point);
                 points.newest = points.newest.max(mark.point);
                 Some(Subject::PointsStored(*vm))

@@ -518,11 +518,14 @@ impl Engine {
             }
             Fact::BatchCached { vm, protection, batch } => {
                 let files = self.files_of(self.machine_of(actor?));
+                // What is not there at all is as good as a byte that is not durable.
                 let seen = |name: String| {
-                    Some((files.len(&name)?, files.durable(&name)?)).map(|(len, durable)| (name, len, durable))
+                    let bytes = files.len(&name).unwrap_or(1);
+                    let durable = files.durable(&name).unwrap_or(0);
+                    (name, bytes, durable)
                 };
                 let names = cached_files(&*files, *vm, *protection, *batch);
-                let files = names.into_iter().filter_map(seen).collect();
+                let files = names.into_iter().map(seen).collect();
                 Some(Evidence::Cached { files })
             }
             Fact::EpochGranted { disk, .. } => {

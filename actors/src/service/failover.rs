@@ -26,6 +26,7 @@ fn take_point(vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
             let protection = current.ok_or("the machine is not replicated")?.protection;
             let last = place != Place::Test;
             let ask = Body::StoredAsk { vm, protection, last };
+            service.storage.owe(&service.env);
             service.storage.send(&service.env, ask.clone());
             service.asking.insert(vm, ask);
             Ok(())

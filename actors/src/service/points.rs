@@ -37,6 +37,7 @@ impl Service {
             vms.push(*vm);
         }
         for ask in self.asking.values() {
+            self.storage.owe(&self.env);
             self.storage.send(&self.env, ask.clone());
         }
         vms.into_iter().for_each(|vm| self.attend(vm));
@@ -116,9 +117,13 @@ impl Service {
                     self.attend(vm);
                 }
             }
-            Body::StoredTold { vm } => {
-                self.asking.remove(&vm);
-                self.look_at_conditions();
+            Body::StoredTold { vm, protection } => {
+                self.storage.settled();
+                let asked = self.asking.get(&vm);
+                if matches!(asked, Some(Body::StoredAsk { protection: of, .. }) if *of == protection) {
+                    self.asking.remove(&vm);
+                    self.look_at_conditions();
+                }
             }
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {

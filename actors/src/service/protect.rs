@@ -220,6 +220,7 @@ impl Service {
             }
         }
         let protection = current.protection;
+        self.asking.remove(&vm);
         match current.target {
             Target::Storage(_) => {
                 self.storage.send(&self.env, Body::Unwatch { vm, protection });

@@ -198,8 +198,12 @@ impl SegmentStore {
         }
         below(&self.fences.changes, header)?;
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
+        if known.ended {
+            return Err("the protection has ended".into());
+        }
         if known.closed {
-            return Err("nothing more is taken in of the protection".into());
+            // Too late for the failover that the protection ends with, and nobody needs it any more: answered, and not stored.
+            return Ok(false);
         }
         let complete = match header.kind {
             SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
@@ -416,7 +420,9 @@ impl SegmentStore {
     pub fn ask_stored(&mut self, id: ProtectionId, last: bool) {
         let known = self.kept.entry(id).or_default();
         if last && !known.closed {
-            self.write(id, &Entry::Closed);
+            if self.write(id, &Entry::Closed).is_none() {
+                return; // whoever asked will ask again
+            }
             self.kept.entry(id).or_default().take(&Entry::Closed);
         }
         self.waiting.push(Owed {

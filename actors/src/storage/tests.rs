@@ -205,9 +205,11 @@ fn what_is_asked_for_is_told_before_the_answer_and_after_the_last_of_it_nothing_
         if last {
             s.restart();
         }
+        let before = s.stored();
         let (body, blob, _) = segment(VAULT, 2, 1);
         s.env.send_with(s.conn, body, blob);
-        assert_eq!(refused(&s.answers()).is_some(), last, "also after a power cut");
+        assert_eq!(refused(&s.answers()), None, "nobody is to worry about it");
+        assert_eq!(s.stored() == before, last, "also after a power cut");
     }
 }
 

@@ -55,6 +55,8 @@ struct Waits {
     /// Which process server and master target its newest operation named.
     process_server: Option<MachineId>,
     master_target: Option<MachineId>,
+    /// What they were before that, until it is accepted.
+    before: (Option<MachineId>, Option<MachineId>),
     /// When it was moved to another process server: what it sent before may have died with the one before.
     moved: SimTime,
     /// The longest pause between two marks.
@@ -68,6 +70,7 @@ struct Waits {
     /// When all copies were applied.
     applied: SimTime,
     newest_tag: u64,
+    protection: u32,
     /// A batch below the newest tag that has none.
     gap: Option<u64>,
     refused: Option<String>,
@@ -191,10 +194,16 @@ impl Oracle {
             Fact::Power { machine, on } => self.liveness.outages.power(at, *machine, *on),
             Fact::Step { step, outcome } => self.step_told(at, *step, outcome),
             Fact::State { vm, state } => self.state_entered(at, *vm, *state),
-            Fact::ProtectionStarted { vm, life, reverse, .. } => {
+            Fact::ProtectionStarted {
+                vm,
+                protection,
+                life,
+                reverse,
+            } => {
                 let Some(waits) = self.liveness.vms.get_mut(vm) else {
                     return;
                 };
+                waits.protection = *protection;
                 waits.points.clear();
                 waits.copies.clear();
                 (waits.newest_tag, waits.gap, waits.refused) = (0, None, None);
@@ -243,13 +252,24 @@ impl Oracle {
                 }
             }
             Fact::CopyEnded { disk, highest, .. } => self.copy_ended(at, *disk, *highest),
-            Fact::TagStored { vm, batch, mark, .. } | Fact::TagFound { vm, batch, mark, .. } => {
-                let known = self
-                    .liveness
-                    .vms
-                    .get(vm)
-                    .is_some_and(|waits| *batch <= waits.newest_tag);
-                if known && matches!(fact, Fact::TagFound { .. }) {
+            Fact::TagStored {
+                vm,
+                protection,
+                batch,
+                mark,
+                ..
+            }
+            | Fact::TagFound {
+                vm,
+                protection,
+                batch,
+                mark,
+                ..
+            } => {
+                // Most of what is found again is known, or of a protection that is over.
+                let waits = self.liveness.vms.get(vm);
+                let news = waits.is_some_and(|waits| waits.protection == *protection && *batch > waits.newest_tag);
+                if matches!(fact, Fact::TagFound { .. }) && !news {
                     return;
                 }
                 let wait = self.wait_now(at, *vm);
@@ -605,7 +625,14 @@ impl Oracle {
             match outcome {
                 StepOutcome::Done => self.operation_done(at, since, &operation),
                 StepOutcome::Failed(_) => self.operation_failed(&operation),
-                StepOutcome::Started | StepOutcome::Refused(_) => {}
+                StepOutcome::Refused(_) => {
+                    if let Operation::Reprotect { vm, .. } = &operation
+                        && let Some(waits) = self.liveness.vms.get_mut(vm)
+                    {
+                        (waits.process_server, waits.master_target) = waits.before;
+                    }
+                }
+                StepOutcome::Started => {}
             }
         }
     }
@@ -636,6 +663,7 @@ impl Oracle {
                 master_target,
             } => {
                 if let Some(waits) = live.vms.get_mut(vm) {
+                    waits.before = (waits.process_server, waits.master_target);
                     (waits.process_server, waits.master_target) = (Some(*process_server), *master_target);
                 }
             }

@@ -438,7 +438,8 @@ impl Oracle {
             of.at_target = done.wrote.1;
             // What was lost on the way came with the copy.
             let lost = done.batch != batch && copied;
-            let judged = judged && !lost;
+            let stored_wrong = lost && done.segments.values().any(|found| !found.sound);
+            let judged = judged && (!lost || stored_wrong);
             let held = done.segments.values().map(|found| found.bytes).sum();
             if judged && aggregate && of.written.is_some() {
                 let least = done.written - done.with_copy;

@@ -68,13 +68,15 @@ impl Oracle {
             .get(&disk.vm)
             .and_then(|track| track.protections.get(&protection));
         let Some(of) = of else { return false };
+        // Of a copy that was given up nobody counts the pieces.
         let copies = of.copies.iter().filter(|known| known.disk == disk);
-        let counted = copies.zip(1..).any(|(known, number)| number == copy && known.stored);
+        let newest = (1_u32..).zip(copies).last();
+        let under_way = newest.is_some_and(|(number, known)| number == copy && !known.stored);
         let told = of
             .pieces
             .get(&(disk, copy))
             .is_some_and(|pieces| pieces.contains_key(&part));
-        !counted && !told
+        under_way && !told
     }
 
     /// A segment lies in storage.
