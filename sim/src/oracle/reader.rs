@@ -4,6 +4,7 @@
 //! It is stricter than a reader has to be: each byte of the file is accounted for, the seal must be bound to what stands in clear, and
 //! no stretch of the plain text may stand in the file.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
@@ -243,7 +244,7 @@ fn open_real(key: &Aes256Gcm, header: Header, bytes: &[u8], body: usize) -> Resu
     }
     let rows = rows(&manifest, manifest_end, bytes.len()).map_err(layout)?;
     let fingerprint = blake3::hash(clear);
-    let chunk = |decompressor: &mut Option<zstd::bulk::Decompressor<'static>>, row: &Row| -> Result<Run, Broken> {
+    let chunk = |row: &Row| -> Result<Run, Broken> {
         let content = match row.kind {
             0 => Content::Zero,
             _ => {
@@ -252,14 +253,7 @@ fn open_real(key: &Aes256Gcm, header: Header, bytes: &[u8], body: usize) -> Resu
                 associated[..16].copy_from_slice(&fingerprint.as_bytes()[..16]);
                 associated[16..].copy_from_slice(&row.number.to_le_bytes());
                 let counter = header.first_counter + 1 + u64::from(row.number);
-                Content::Bytes(open_chunk(
-                    key,
-                    (header.epoch, counter),
-                    &associated,
-                    sealed,
-                    row,
-                    decompressor,
-                )?)
+                Content::Bytes(open_chunk(key, (header.epoch, counter), &associated, sealed, row)?)
             }
         };
         Ok(Run {
@@ -269,10 +263,9 @@ fn open_real(key: &Aes256Gcm, header: Header, bytes: &[u8], body: usize) -> Resu
         })
     };
     let runs: Result<Vec<Run>, Broken> = if rows.len() < PARALLEL_FROM {
-        let mut decompressor = None;
-        rows.iter().map(|row| chunk(&mut decompressor, row)).collect()
+        rows.iter().map(chunk).collect()
     } else {
-        rows.par_iter().map_init(|| None, chunk).collect()
+        rows.par_iter().map(chunk).collect()
     };
     let counters = 1 + rows.iter().filter(|row| row.kind > 0).count() as u64;
     Ok(Opened {
@@ -283,13 +276,29 @@ fn open_real(key: &Aes256Gcm, header: Header, bytes: &[u8], body: usize) -> Resu
     })
 }
 
+thread_local! {
+    /// Making one costs as much as decompressing a chunk.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// What comes to just so many bytes when it is decompressed; none where it does not. Fails where there is no memory for a decompressor.
+fn decompress(bytes: &[u8], length: usize) -> std::io::Result<Option<Vec<u8>>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| {
+        let decompressor = match decompressor {
+            Some(decompressor) => decompressor,
+            None => decompressor.insert(zstd::bulk::Decompressor::new()?),
+        };
+        let plain = decompressor.decompress(bytes, length).ok();
+        Ok(plain.filter(|plain| plain.len() == length))
+    })
+}
+
 fn open_chunk(
     key: &Aes256Gcm,
     nonce: (u32, u64),
     associated: &[u8],
     sealed: &[u8],
     row: &Row,
-    decompressor: &mut Option<zstd::bulk::Decompressor<'static>>,
 ) -> Result<Bytes, Broken> {
     let number = row.number;
     let Some(opened) = decrypt(key, nonce, associated, sealed) else {
@@ -302,15 +311,8 @@ fn open_chunk(
     let plain = if row.kind == 1 {
         opened
     } else {
-        let decompressor = match decompressor {
-            Some(decompressor) => decompressor,
-            None => decompressor
-                .insert(zstd::bulk::Decompressor::new().map_err(|error| Broken::Layout(format!("zstd: {error}")))?),
-        };
-        let plain = decompressor.decompress(&opened, length);
-        plain
-            .ok()
-            .filter(|plain| plain.len() == length)
+        decompress(&opened, length)
+            .map_err(|error| Broken::Layout(format!("zstd: {error}")))?
             .ok_or_else(|| Broken::Layout(format!("chunk {number} does not decompress to {length} bytes")))?
     };
     if number.is_multiple_of(CANARY_EVERY)
