@@ -153,6 +153,31 @@ impl Oracle {
     /// Takes in a fact and the evidence shown with it.
     pub fn fact(&mut self, at: SimTime, fact: &Fact, evidence: Option<Evidence>) {
         self.now = at;
+        let stored;
+        let fact = match fact {
+            Fact::TagFound {
+                vm,
+                protection,
+                batch,
+                last,
+                mark,
+            } => {
+                // Most of what is found again was told, or is of a protection that is over; what was not is stored from here on.
+                let newest = self.protection(*vm, *protection).map(|(_, of)| of.newest_tagged);
+                if newest.is_none_or(|newest| *batch <= newest) {
+                    return;
+                }
+                stored = Fact::TagStored {
+                    vm: *vm,
+                    protection: *protection,
+                    batch: *batch,
+                    last: *last,
+                    mark: *mark,
+                };
+                &stored
+            }
+            _ => fact,
+        };
         self.collector.fact(at, fact);
         self.plan_fact(fact);
         if let Some(track) = figures::vm_of(fact).and_then(|vm| self.vms.get_mut(&vm)) {
@@ -171,7 +196,6 @@ impl Oracle {
             | Fact::BatchCut { .. }
             | Fact::BatchCached { .. }
             | Fact::TagStored { .. }
-            | Fact::TagFound { .. }
             | Fact::PointProcessed { .. }
             | Fact::PointPruned { .. }
             | Fact::BatchesMerged { .. } => self.replication_fact(at, fact, evidence),

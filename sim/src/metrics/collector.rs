@@ -322,7 +322,6 @@ fn vm_of(fact: &Fact) -> Option<VmId> {
         | Fact::ProtectionStarted { vm, .. }
         | Fact::BatchCut { vm, .. }
         | Fact::TagStored { vm, .. }
-        | Fact::TagFound { vm, .. }
         | Fact::PointProcessed { vm, .. }
         | Fact::PointPruned { vm, .. }
         | Fact::Backlog { vm, .. }

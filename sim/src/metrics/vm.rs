@@ -72,8 +72,6 @@ pub(crate) struct VmFigures {
     failovers: Vec<FailoverResult>,
     /// The last write of the newest batch that was stored, and when.
     newest_batch: Option<(WriteSeq, SimTime)>,
-    /// The newest protection.
-    protection: u32,
     points: Vec<PointResult>,
     copies: Vec<CopyResult>,
     /// A life of it has run.
@@ -100,7 +98,6 @@ impl VmFigures {
             states: Vec::new(),
             failovers: Vec::new(),
             newest_batch: None,
-            protection: 0,
             points: Vec::new(),
             copies: Vec::new(),
             waiting: BacklogSample {
@@ -301,8 +298,7 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             vm.running.retain(|machine| *machine != life.machine);
             vm.lives_changed(at);
         }
-        Fact::ProtectionStarted { life, protection, .. } => {
-            vm.protection = *protection;
+        Fact::ProtectionStarted { life, .. } => {
             vm.protected = Some(life.machine);
             vm.rpo.restart(at);
             vm.rpo_follows(at);
@@ -314,16 +310,8 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
         } => vm.marked(*protection, *mark),
         Fact::TagStored {
             protection, mark, last, ..
-        }
-        | Fact::TagFound {
-            protection, mark, last, ..
         } => {
-            // Most of what is found again is known, or of a protection that is over.
-            let again = matches!(fact, Fact::TagFound { .. });
-            let newer = || vm.protection == *protection && vm.newest_batch.is_none_or(|(newest, _)| newest < *last);
-            if !again || newer() {
-                vm.newest_batch = Some((*last, at));
-            }
+            vm.newest_batch = Some((*last, at));
             let Some(mark) = mark else { return };
             if let Some(point) = vm.point(*protection, mark.point) {
                 point.stored.get_or_insert(at);

@@ -70,7 +70,6 @@ struct Waits {
     /// When all copies were applied.
     applied: SimTime,
     newest_tag: u64,
-    protection: u32,
     /// A batch below the newest tag that has none.
     gap: Option<u64>,
     refused: Option<String>,
@@ -194,16 +193,10 @@ impl Oracle {
             Fact::Power { machine, on } => self.liveness.outages.power(at, *machine, *on),
             Fact::Step { step, outcome } => self.step_told(at, *step, outcome),
             Fact::State { vm, state } => self.state_entered(at, *vm, *state),
-            Fact::ProtectionStarted {
-                vm,
-                protection,
-                life,
-                reverse,
-            } => {
+            Fact::ProtectionStarted { vm, life, reverse, .. } => {
                 let Some(waits) = self.liveness.vms.get_mut(vm) else {
                     return;
                 };
-                waits.protection = *protection;
                 waits.points.clear();
                 waits.copies.clear();
                 (waits.newest_tag, waits.gap, waits.refused) = (0, None, None);
@@ -252,26 +245,7 @@ impl Oracle {
                 }
             }
             Fact::CopyEnded { disk, highest, .. } => self.copy_ended(at, *disk, *highest),
-            Fact::TagStored {
-                vm,
-                protection,
-                batch,
-                mark,
-                ..
-            }
-            | Fact::TagFound {
-                vm,
-                protection,
-                batch,
-                mark,
-                ..
-            } => {
-                // Most of what is found again is known, or of a protection that is over.
-                let waits = self.liveness.vms.get(vm);
-                let news = waits.is_some_and(|waits| waits.protection == *protection && *batch > waits.newest_tag);
-                if matches!(fact, Fact::TagFound { .. }) && !news {
-                    return;
-                }
+            Fact::TagStored { vm, batch, mark, .. } => {
                 let wait = self.wait_now(at, *vm);
                 let Some(waits) = self.liveness.vms.get_mut(vm) else {
                     return;

@@ -109,18 +109,6 @@ impl Oracle {
                 last,
                 mark,
             } => self.tag_stored(at, *vm, *protection, *batch, *last, *mark),
-            Fact::TagFound {
-                vm,
-                protection,
-                batch,
-                last,
-                mark,
-            } => {
-                let newest = self.protection(*vm, *protection).map(|(_, of)| of.newest_tagged);
-                if newest.is_some_and(|newest| *batch > newest) {
-                    self.tag_stored(at, *vm, *protection, *batch, *last, *mark);
-                }
-            }
             Fact::PointProcessed {
                 vm,
                 protection,
@@ -169,7 +157,7 @@ impl Oracle {
         }
     }
 
-    fn protection(&self, vm: VmId, protection: u32) -> Option<(&VmTrack, &Protection)> {
+    pub(super) fn protection(&self, vm: VmId, protection: u32) -> Option<(&VmTrack, &Protection)> {
         let track = self.vms.get(&vm)?;
         Some((track, track.protections.get(&protection)?))
     }

@@ -84,8 +84,7 @@ impl VmTrack {
 impl Oracle {
     /// A point is removed.
     pub(super) fn judge_pruned(&mut self, at: SimTime, vm: VmId, protection: u32, point: u64, why: &str) {
-        let Some(track) = self.vms.get(&vm) else { return };
-        let Some(of) = track.protections.get(&protection) else {
+        let Some((track, of)) = self.protection(vm, protection) else {
             return;
         };
         let (Some(retention), Some(known)) = (of.retention, of.points.get(&point)) else {

@@ -63,11 +63,9 @@ impl Oracle {
         let SegmentKind::Copy { copy, part } = kind else {
             return false;
         };
-        let of = self
-            .vms
-            .get(&disk.vm)
-            .and_then(|track| track.protections.get(&protection));
-        let Some(of) = of else { return false };
+        let Some((_, of)) = self.protection(disk.vm, protection) else {
+            return false;
+        };
         // Of a copy that was given up nobody counts the pieces.
         let copies = of.copies.iter().filter(|known| known.disk == disk);
         let newest = (1_u32..).zip(copies).last();
@@ -189,7 +187,7 @@ impl Oracle {
         let SegmentKind::Changes { batch } = kind else {
             return None;
         };
-        let of = self.vms.get(&vm)?.protections.get(&protection)?;
+        let (_, of) = self.protection(vm, protection)?;
         let track = of.batches.iter().find(|track| track.batch == batch)?;
         Some((track.first, track.last))
     }
