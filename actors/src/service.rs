@@ -111,8 +111,8 @@ pub struct Service {
     configuration_servers: BTreeMap<MachineId, ConnId>,
     components: BTreeSet<(MachineId, Component)>,
     discovered: BTreeSet<VmId>,
-    /// Machines of which storage was asked what it holds, and has not answered.
-    asking: BTreeMap<VmId, Body>,
+    /// Machines of which storage was asked what it holds, and has not answered: the protection, and whether nothing more is taken in.
+    asking: BTreeMap<VmId, (u32, bool)>,
     agents: BTreeMap<(VmId, MachineId), Agent>,
     items: Table<VmId, Item>,
     keepers: Table<VmId, ReplicaKeeper>,

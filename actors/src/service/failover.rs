@@ -3,9 +3,10 @@
 use datapath::VmId;
 
 use super::jobs::{Condition, Stage, then, until};
+use super::points::failover_to;
 use super::{MINUTE, Service, Test};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
-use crate::messages::{Body, Boot, Command, PointChoice, VcenterAction};
+use crate::messages::{Boot, Command, PointChoice, VcenterAction};
 use crate::ports::{MachineId, volume_name};
 use crate::spec::{Os, VmSpec};
 
@@ -25,10 +26,8 @@ fn take_point(vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
             let current = service.items.get(&vm).and_then(|item| item.current.as_ref());
             let protection = current.ok_or("the machine is not replicated")?.protection;
             let last = place != Place::Test;
-            let ask = Body::StoredAsk { vm, protection, last };
-            service.storage.owe(&service.env);
-            service.storage.send(&service.env, ask.clone());
-            service.asking.insert(vm, ask);
+            service.asking.insert(vm, (protection, last));
+            service.ask_stored(vm);
             Ok(())
         }));
         stages.push(until(Condition::Told(vm)));
@@ -56,23 +55,30 @@ impl Service {
         })];
         stages.extend(take_point(vm, point, Place::Test));
         stages.push(then(move |service, job| {
-            let boot = service.boot_of(vm, job, Place::Test, "test", kind)?;
+            service.start_from_point(job, &spec, Place::Test)?;
             let mark = service.jobs.get(&job).and_then(|running| running.mark);
             if let (Some(item), Some(mark)) = (service.items.get_mut(&vm), mark) {
                 item.test = Some(Test { point: mark.point });
             }
-            let (machine, hydrate) = (spec.test, must_be_hydrated(&spec));
-            service.insert_stages(
-                job,
-                vec![Stage::Create {
-                    machine,
-                    boot: Some(boot),
-                    hydrate,
-                }],
-            );
             Ok(())
         }));
         Ok(stages)
+    }
+
+    /// The job goes on by creating the machine of its point in Azure.
+    fn start_from_point(&mut self, job: u64, spec: &VmSpec, place: Place) -> Result<(), String> {
+        let (name, kind) = failover_to(place);
+        let machine = match place {
+            Place::Test => spec.test,
+            Place::Azure | Place::OnPremises => spec.azure,
+        };
+        let create = Stage::Create {
+            machine,
+            boot: Some(self.boot_of(spec.vm, job, place, name, kind)?),
+            hydrate: must_be_hydrated(spec),
+        };
+        self.insert_stages(job, vec![create]);
+        Ok(())
     }
 
     pub(super) fn has_test(&self, vm: VmId) -> bool {
@@ -151,17 +157,8 @@ impl Service {
         }));
         stages.extend(take_point(vm, point, Place::Azure));
         stages.push(then(move |service, job| {
-            let boot = service.boot_of(vm, job, Place::Azure, "azure", kind)?;
+            service.start_from_point(job, &spec, Place::Azure)?;
             service.agents.remove(&(vm, spec.azure));
-            let (machine, hydrate) = (spec.azure, must_be_hydrated(&spec));
-            service.insert_stages(
-                job,
-                vec![Stage::Create {
-                    machine,
-                    boot: Some(boot),
-                    hydrate,
-                }],
-            );
             Ok(())
         }));
         stages.push(Stage::Enter(ItemState::FailoverCommitPending));

@@ -13,6 +13,14 @@ use crate::messages::{Body, Outcome};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
 
+/// The failover that puts a machine at a place, and the name of its volumes there.
+pub(super) fn failover_to(place: Place) -> (&'static str, FailoverKind) {
+    match place {
+        Place::Test => ("test", FailoverKind::Test),
+        Place::Azure | Place::OnPremises => ("azure", FailoverKind::Unplanned),
+    }
+}
+
 impl Service {
     /// What was asked and not answered on the connection before is asked again.
     pub(super) fn storage_opened(&mut self) {
@@ -36,11 +44,17 @@ impl Service {
             );
             vms.push(*vm);
         }
-        for ask in self.asking.values() {
-            self.storage.owe(&self.env);
-            self.storage.send(&self.env, ask.clone());
-        }
+        let asking: Vec<VmId> = self.asking.keys().copied().collect();
+        asking.into_iter().for_each(|vm| self.ask_stored(vm));
         vms.into_iter().for_each(|vm| self.attend(vm));
+    }
+
+    /// Sends the question what is stored of a machine, which waits for its answer.
+    pub(super) fn ask_stored(&mut self, vm: VmId) {
+        if let Some(&(protection, last)) = self.asking.get(&vm) {
+            self.storage.owe(&self.env);
+            self.storage.send(&self.env, Body::StoredAsk { vm, protection, last });
+        }
     }
 
     pub(super) fn storage_said(&mut self, frame: Frame) {
@@ -119,8 +133,7 @@ impl Service {
             }
             Body::StoredTold { vm, protection } => {
                 self.storage.settled();
-                let asked = self.asking.get(&vm);
-                if matches!(asked, Some(Body::StoredAsk { protection: of, .. }) if *of == protection) {
+                if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
                     self.look_at_conditions();
                 }
@@ -268,10 +281,7 @@ impl Service {
 
     /// The disks of a point become volumes to boot from.
     fn put_disks(&mut self, job: u64, vm: VmId, place: Place, mark: Mark, disks: BTreeMap<DiskId, Volume>) {
-        let (name, kind) = match place {
-            Place::Test => ("test", FailoverKind::Test),
-            Place::Azure | Place::OnPremises => ("azure", FailoverKind::Unplanned),
-        };
+        let (name, kind) = failover_to(place);
         if let Some(running) = self.jobs.get_mut(&job) {
             running.mark = Some(mark);
         }

@@ -121,11 +121,9 @@ impl SegmentStore {
             let whole = entries.iter().filter(|entry| is_whole(&*files, id.1, entry));
             whole.for_each(|entry| kept.take(entry));
             kept.durable = good as u64;
-            let found = self.entries(id);
-            found
-                .iter()
-                .filter_map(|entry| found_fact(id, entry))
-                .for_each(|fact| self.env.fact(fact));
+            let found = standing(kept, entries);
+            let facts = found.iter().filter_map(|entry| found_fact(id, entry));
+            facts.for_each(|fact| self.env.fact(fact));
         }
     }
 
@@ -493,35 +491,12 @@ impl SegmentStore {
     /// All that is complete of a protection and not dropped, read back from its index.
     #[must_use]
     pub fn entries(&self, id: ProtectionId) -> Vec<Entry> {
-        let Some(kept) = self.kept.get(&id).filter(|kept| !kept.ended) else {
+        let Some(kept) = self.kept.get(&id) else {
             return Vec::new();
         };
         let bytes = self.env.files().read(&index_file(id), 0, kept.durable);
-        let (mut entries, _) = decode(&bytes.unwrap_or_default());
-        let in_merged = |batch: u64| {
-            let next = kept.merged.range(batch..).next();
-            next.is_some_and(|(_, from)| *from <= batch)
-        };
-        // A piece that was torn and put again has two entries; the later one is that of its file.
-        let put = entries.iter().filter_map(|entry| match entry {
-            Entry::CopySegment { header, .. } => Some(((header.disk, header.kind), header.epoch)),
-            _ => None,
-        });
-        let newest: BTreeMap<(DiskId, SegmentKind), Epoch> = put.collect();
-        entries.retain(|entry| match entry {
-            Entry::Tag { tag, .. } => tag.batch > kept.dropped && !in_merged(tag.batch),
-            Entry::Merged { from, tag } => kept.merged.get(&tag.batch) == Some(from),
-            Entry::CopySegment { header, .. } => {
-                let piece = match header.kind {
-                    SegmentKind::Copy { copy, part } => kept.pieces.contains(&(header.disk, copy, part)),
-                    SegmentKind::Changes { .. } | SegmentKind::Merged { .. } => false,
-                };
-                piece && newest.get(&(header.disk, header.kind)) == Some(&header.epoch)
-            }
-            Entry::CopyEnd { .. } => true,
-            Entry::Dropped { .. } | Entry::Closed | Entry::Ended => false,
-        });
-        entries
+        let (entries, _) = decode(&bytes.unwrap_or_default());
+        standing(kept, entries)
     }
 
     /// Segments are no longer needed, and no batch up to `through`.
@@ -606,6 +581,37 @@ impl SegmentStore {
         self.under_way = Some(std::mem::take(&mut self.waiting));
         self.env.flush(&names, self.token);
     }
+}
+
+/// Of a protection's entries those that still say something: not dropped, not replaced, and not of one that has ended.
+fn standing(kept: &Kept, mut entries: Vec<Entry>) -> Vec<Entry> {
+    if kept.ended {
+        return Vec::new();
+    }
+    let in_merged = |batch: u64| {
+        let next = kept.merged.range(batch..).next();
+        next.is_some_and(|(_, from)| *from <= batch)
+    };
+    // A piece that was torn and put again has two entries; the later one is that of its file.
+    let put = entries.iter().filter_map(|entry| match entry {
+        Entry::CopySegment { header, .. } => Some(((header.disk, header.kind), header.epoch)),
+        _ => None,
+    });
+    let newest: BTreeMap<(DiskId, SegmentKind), Epoch> = put.collect();
+    entries.retain(|entry| match entry {
+        Entry::Tag { tag, .. } => tag.batch > kept.dropped && !in_merged(tag.batch),
+        Entry::Merged { from, tag } => kept.merged.get(&tag.batch) == Some(from),
+        Entry::CopySegment { header, .. } => {
+            let piece = match header.kind {
+                SegmentKind::Copy { copy, part } => kept.pieces.contains(&(header.disk, copy, part)),
+                SegmentKind::Changes { .. } | SegmentKind::Merged { .. } => false,
+            };
+            piece && newest.get(&(header.disk, header.kind)) == Some(&header.epoch)
+        }
+        Entry::CopyEnd { .. } => true,
+        Entry::Dropped { .. } | Entry::Closed | Entry::Ended => false,
+    });
+    entries
 }
 
 /// What is told of an entry that is found again.
