@@ -32,17 +32,8 @@ use crate::session::{Session, SessionEvent};
 use crate::spec::AgentSpec;
 use crate::start::actor;
 
-pub(crate) use replication::CUT_AFTER;
 use replication::{Outcome, Replication};
 use state::{Saved, SavedReplication};
-
-const SECOND: u64 = 1_000_000_000;
-/// Between heartbeats (issue: 60 s), and between looks at the backlog.
-const HEARTBEAT: u64 = 60 * SECOND;
-/// Every so many heartbeats ask for an answer.
-const ANSWERED_EVERY: u64 = 5;
-/// A service starts so long after the boot, at the earliest; and as much again at the latest (our model).
-const SERVICE_START: u64 = 30 * SECOND;
 
 /// The session with the configuration server.
 const CS: u32 = 1;
@@ -260,7 +251,8 @@ impl Agent {
             Some(_) => self.enter_bitmap_mode("the machine stopped without warning".to_owned()),
             None => {}
         }
-        let delay = SERVICE_START + self.env.random("register").next_u64() % SERVICE_START;
+        let start = self.env.model.agent.start_time;
+        let delay = start + self.env.random("register").next_u64() % start;
         self.env.timer(delay, Token { what: REGISTER, key: 0 });
     }
 
@@ -336,7 +328,8 @@ impl Agent {
             self.cs = Some(session);
             if self.beats == 0 {
                 self.beats = 1;
-                self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+                self.env
+                    .timer(self.env.model.agent.heartbeat, Token { what: BEAT, key: 0 });
             }
         }
     }
@@ -419,7 +412,8 @@ impl Agent {
 
     fn beat(&mut self) {
         self.beats += 1;
-        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.env
+            .timer(self.env.model.agent.heartbeat, Token { what: BEAT, key: 0 });
         let backlog_bytes = self
             .replication
             .as_ref()
@@ -433,7 +427,7 @@ impl Agent {
                 bytes: backlog_bytes,
             });
         }
-        let answer = self.beats.is_multiple_of(ANSWERED_EVERY);
+        let answer = self.beats.is_multiple_of(self.env.model.agent.answered_every);
         if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
             && cs.send(&self.env, Body::Heartbeat { answer })
             && answer

@@ -19,8 +19,6 @@ use crate::spec::{AzureComputeSpec, ComponentKind};
 use crate::start::actor;
 use crate::vcenter::write_boot;
 
-/// A guest that was asked to shut down is removed after this long all the same (our model).
-const SHUTDOWN_PATIENCE: u64 = 120_000_000_000;
 /// Tokens; the key is the machine.
 const HYDRATED: u32 = 1;
 const CREATED: u32 = 2;
@@ -191,7 +189,9 @@ impl AzureCompute {
         match world.find(machine, ComponentKind::Guest) {
             Some(guest) if orderly && world.powered(machine) => {
                 self.env.local(guest, Local::Shutdown);
-                let _ = self.env.timer(SHUTDOWN_PATIENCE, token(SHUTDOWN, machine));
+                let _ = self
+                    .env
+                    .timer(self.env.model.hypervisor.shutdown_patience, token(SHUTDOWN, machine));
             }
             _ => self.remove(machine),
         }

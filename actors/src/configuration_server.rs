@@ -22,13 +22,6 @@ use crate::session::{Session, SessionEvent};
 use crate::spec::ConfigurationServerSpec;
 use crate::start::actor;
 
-const SECOND: u64 = 1_000_000_000;
-/// After this long without a word a component counts as lost.
-const LOST_AFTER: u64 = 15 * 60 * SECOND;
-/// Between heartbeats to the service (our model): a link that was cut says nothing, and who only listens would never learn of it.
-const HEARTBEAT: u64 = 60 * SECOND;
-/// Between looks at who was heard of.
-const LOOK_EVERY: u64 = 5 * 60 * SECOND;
 const STATE: &str = "configuration-server";
 
 /// The session with the service.
@@ -139,8 +132,14 @@ impl ConfigurationServer {
             self.saved = postcard::from_bytes(&blob.bytes).unwrap_or_default();
         }
         self.env.listen(PORT_MANAGEMENT);
-        self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
-        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.env.timer(
+            self.env.model.configuration_server.look_every,
+            Token { what: LOOK, key: 0 },
+        );
+        self.env.timer(
+            self.env.model.configuration_server.heartbeat,
+            Token { what: BEAT, key: 0 },
+        );
         if self.saved.registration_key.is_some() {
             self.service.start(&self.env);
         }
@@ -253,7 +252,10 @@ impl ConfigurationServer {
     }
 
     fn on_beat(&mut self) {
-        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.env.timer(
+            self.env.model.configuration_server.heartbeat,
+            Token { what: BEAT, key: 0 },
+        );
         if !self.accepted || self.beating {
             return;
         }
@@ -410,9 +412,10 @@ impl ConfigurationServer {
     /// Who was not heard of for too long. One look for all: a heartbeat costs nothing but its frame.
     fn on_look(&mut self) {
         let now = self.env.now();
+        let lost_after = self.env.model.configuration_server.lost_after;
         let mut lost = Vec::new();
         for ((machine, _), known) in &mut self.known {
-            if !known.lost && now.since(known.heard) > LOST_AFTER {
+            if !known.lost && now.since(known.heard) > lost_after {
                 known.lost = true;
                 lost.push((*machine, known.component, known.vm));
             }
@@ -424,11 +427,18 @@ impl ConfigurationServer {
                 Component::MasterTarget => (Severity::Critical, "78022"),
                 Component::ConfigurationServer => (Severity::Critical, ""),
             };
-            let text = format!("nothing heard of the {} for 15 min", component_name(component));
+            let text = format!(
+                "nothing heard of the {} for {} min",
+                component_name(component),
+                lost_after / 60_000_000_000
+            );
             self.alert(vm, severity, code, &text);
             self.notify(Notice::HeartbeatLost { component, machine });
         }
-        self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
+        self.env.timer(
+            self.env.model.configuration_server.look_every,
+            Token { what: LOOK, key: 0 },
+        );
     }
 }
 

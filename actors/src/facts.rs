@@ -153,6 +153,23 @@ pub enum Fact {
         /// On or off.
         on: bool,
     },
+    /// A fault begins.
+    FaultBegan {
+        /// Its number in the world's specification.
+        fault: u32,
+    },
+    /// It changed something for the first time.
+    FaultStruck {
+        /// The fault.
+        fault: u32,
+    },
+    /// A fault ends, or the run does.
+    FaultEnded {
+        /// The fault.
+        fault: u32,
+        /// How often it changed something.
+        struck: u64,
+    },
     /// A component registered with its configuration server, or a configuration server with its vault.
     Registered {
         /// The component's machine.

@@ -21,7 +21,6 @@ use datapath::journal::Record;
 use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
 use rand::Rng;
 
-use crate::agent::CUT_AFTER;
 use crate::facts::{Fact, FailoverPhase, ItemState, Life, Place};
 use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Records};
 use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, TimerId, Token};
@@ -31,7 +30,6 @@ use crate::workload::{Folded, Op, Stream};
 
 use disks::{Disk, Look};
 
-const SECOND: u64 = 1_000_000_000;
 /// The machine is up.
 const BOOTED: u32 = 1;
 /// A stream's next operation is due; the key is the stream.
@@ -45,14 +43,8 @@ const SUMMARY: u32 = 5;
 /// Services have stopped: the machine may go off.
 const OFF: u32 = 6;
 
-/// Dirty pages are written back after this long (as Linux does: 5 s).
-const WRITE_BACK_AFTER: u64 = 5 * SECOND;
-/// What one summary covers at the most: longer than the usual time between two marks, at each of which it is asked.
-const SUMMARY_EVERY: u64 = 360 * SECOND;
 /// Sequence numbers reserved at a time.
 const RESERVE: u64 = 1 << 16;
-/// Services get this long to stop once the agent knows (our model).
-const SERVICES_STOP: u64 = 5 * SECOND;
 
 /// What the machine starts as.
 const BOOT_FILE: &str = "boot";
@@ -357,7 +349,8 @@ impl Guest {
         }
         if self.env.grain() == Grain::Aggregate {
             // Guests that boot together do not report together.
-            let first = SUMMARY_EVERY / 10 + random.next_u64() % SUMMARY_EVERY;
+            let every = self.env.model.guest.summary_every;
+            let first = every / 10 + random.next_u64() % every;
             self.tell_within(first);
             return;
         }
@@ -477,7 +470,7 @@ impl Guest {
         if !self.write_back {
             self.write_back = true;
             self.env.timer(
-                WRITE_BACK_AFTER,
+                self.env.model.guest.write_back_after,
                 Token {
                     what: WRITE_BACK,
                     key: 0,
@@ -498,7 +491,7 @@ impl Guest {
             return;
         }
         self.summarise();
-        self.tell_within(SUMMARY_EVERY);
+        self.tell_within(self.env.model.guest.summary_every);
     }
 
     /// Tells of its writes after so long at the latest, and earlier where much is written by then.
@@ -512,7 +505,7 @@ impl Guest {
             self.env.cancel(timer);
         }
         // Not before anything can have been written.
-        let after = due.since(now).max(SECOND / 10);
+        let after = due.since(now).max(self.env.model.guest.summary_least);
         self.summary = Some(self.env.timer(after, Token { what: SUMMARY, key: 0 }));
     }
 
@@ -521,7 +514,7 @@ impl Guest {
         let mut records = Vec::new();
         if self.phase == Phase::Running && !self.streams.is_empty() {
             records = self.written();
-            self.tell_within(SUMMARY_EVERY);
+            self.tell_within(self.env.model.guest.summary_every);
         }
         if let Some(agent) = self.agent {
             let records = Records(records);
@@ -541,7 +534,7 @@ impl Guest {
         let mut records = Vec::with_capacity(self.streams.len());
         for number in 0..self.streams.len() {
             let folded = Folded {
-                within: CUT_AFTER,
+                within: self.env.model.agent.cut_after,
                 bytes: self.shares[number].1,
             };
             let amount = self.streams[number].amount(now, folded);
@@ -654,7 +647,8 @@ impl Guest {
             }
             Phase::Stopping { power: was } => *was |= power,
             Phase::Stopped if power => {
-                self.env.timer(SERVICES_STOP, Token { what: OFF, key: 0 });
+                self.env
+                    .timer(self.env.model.guest.services_stop, Token { what: OFF, key: 0 });
             }
             Phase::Stopped => {
                 if let Some(agent) = self.agent {
@@ -676,7 +670,8 @@ impl Guest {
             self.env.local(agent, Local::GuestDown { last: self.seq });
         }
         if power {
-            self.env.timer(SERVICES_STOP, Token { what: OFF, key: 0 });
+            self.env
+                .timer(self.env.model.guest.services_stop, Token { what: OFF, key: 0 });
         }
     }
 }

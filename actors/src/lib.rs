@@ -11,6 +11,7 @@ pub mod facts;
 pub mod guest;
 pub mod master_target;
 pub mod messages;
+pub mod model;
 pub mod operator;
 pub mod ports;
 pub mod process_server;

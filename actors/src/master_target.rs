@@ -26,11 +26,6 @@ use crate::storage::{Entry, ProtectionId, SegmentStore};
 
 use retention::Retained;
 
-const SECOND: u64 = 1_000_000_000;
-const HEARTBEAT: u64 = 60 * SECOND;
-/// Disks that may be attached at a time, its own included (facts §3.3).
-const DISKS: usize = 60;
-
 const CS: u32 = 1;
 const BEAT: u32 = 2;
 const FLUSH: u32 = 3;
@@ -118,7 +113,8 @@ impl MasterTarget {
                 self.take_up();
                 self.env.listen(self.spec.port);
                 self.cs.start(&self.env);
-                self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+                self.env
+                    .timer(self.env.model.master_target.heartbeat, Token { what: BEAT, key: 0 });
             }
             Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Flushed(Token { what: FLUSH, .. }) => {
@@ -150,7 +146,8 @@ impl MasterTarget {
             self.cs.owe(&self.env);
         }
         self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
-        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.env
+            .timer(self.env.model.master_target.heartbeat, Token { what: BEAT, key: 0 });
     }
 
     // Commands.
@@ -205,9 +202,10 @@ impl MasterTarget {
         // One that it follows is over.
         self.let_go(vm);
         let attached: usize = self.keepers.values().map(|k| k.protection().disks.len()).sum();
-        if attached + protection.disks.len() >= DISKS {
+        let most = self.env.model.limits.master_target_disks;
+        if (attached + protection.disks.len()) as u64 >= most {
             return Err(format!(
-                "a master target carries {DISKS} disks at the most, its own included; {attached} are attached (facts §3.3, REP)"
+                "a master target carries {most} disks at the most, its own included; {attached} are attached (facts §3.3, REP)"
             ));
         }
         let world = self.env.world();

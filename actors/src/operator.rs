@@ -22,8 +22,6 @@ const SESSION: u32 = 1;
 const DELAY: u32 = 2;
 /// Time to see whether the portal still answers.
 const LOOK: u32 = 3;
-/// While an operation runs, the portal is looked at this often.
-const LOOK_EVERY: u64 = 120_000_000_000;
 
 /// The actor.
 pub struct Operator {
@@ -204,7 +202,9 @@ impl Operator {
             self.portal.owe(&self.env);
         }
         self.looking = true;
-        let _ = self.env.timer(LOOK_EVERY, Token { what: LOOK, key: 0 });
+        let _ = self
+            .env
+            .timer(self.env.model.operator.look_every, Token { what: LOOK, key: 0 });
     }
 
     fn received(&mut self, frame: Frame) {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facts::{Fact, ItemState};
 use crate::messages::{Body, Local};
+use crate::model::Model;
 use crate::spec::ComponentKind;
 
 /// A machine: what one power cut takes down. Numbered in the order of the world's specification.
@@ -310,6 +311,8 @@ pub trait World {
     // The run.
     /// How exactly content is modelled.
     fn grain(&self) -> Grain;
+    /// The constants of the run.
+    fn model(&self) -> Arc<Model>;
     /// The component of a kind on a machine.
     fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId>;
 }
@@ -324,6 +327,8 @@ pub struct Env {
     pub machine: MachineId,
     /// How many times the machine has been switched on, from 1.
     pub incarnation: u32,
+    /// The constants of the run.
+    pub model: Arc<Model>,
 }
 
 impl Env {
@@ -331,6 +336,7 @@ impl Env {
     #[must_use]
     pub fn new(world: Rc<dyn World>, actor: ActorId, machine: MachineId, incarnation: u32) -> Env {
         Env {
+            model: world.model(),
             world,
             actor,
             machine,

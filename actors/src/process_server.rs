@@ -37,14 +37,6 @@ use errands::Errands;
 use intake::{Caching, Greeting};
 use stream::Stream;
 
-const SECOND: u64 = 1_000_000_000;
-/// Between heartbeats (issue: 60 s), and between looks at the backlog.
-const HEARTBEAT: u64 = 60 * SECOND;
-/// Every so many heartbeats ask for an answer.
-const ANSWERED_EVERY: u64 = 5;
-/// An agent that is not heard of for so long gives its places for copies to others (our model); it asks again when it is back.
-const PLACE_KEPT: u64 = 15 * 60 * SECOND;
-
 /// The session with the configuration server.
 const CS: u32 = 1;
 /// A session with a target; the key is its machine.
@@ -161,7 +153,8 @@ impl ProcessServer {
         self.env.listen(self.spec.port);
         self.recover();
         self.cs.start(&self.env);
-        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.env
+            .timer(self.env.model.process_server.heartbeat, Token { what: BEAT, key: 0 });
     }
 
     fn on_network(&mut self, event: NetEvent) {
@@ -229,7 +222,7 @@ impl ProcessServer {
 
     fn on_beat(&mut self) {
         self.beats += 1;
-        let answer = self.beats.is_multiple_of(ANSWERED_EVERY);
+        let answer = self.beats.is_multiple_of(self.env.model.process_server.answered_every);
         if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
@@ -242,7 +235,8 @@ impl ProcessServer {
                 bytes,
             });
         }
-        self.env.timer(HEARTBEAT, Token { what: BEAT, key: 0 });
+        self.env
+            .timer(self.env.model.process_server.heartbeat, Token { what: BEAT, key: 0 });
         self.release_places();
     }
 
@@ -250,6 +244,7 @@ impl ProcessServer {
     /// agent any more.
     fn release_places(&mut self) {
         let (now, streams) = (self.env.now(), &self.streams);
+        let kept = self.env.model.process_server.place_kept;
         let before = self.copying.len();
         self.copying.retain(|(disk, copy)| {
             streams.get(&disk.vm).is_some_and(|stream| {
@@ -257,7 +252,7 @@ impl ProcessServer {
                     .copies
                     .get(disk)
                     .is_some_and(|c| c.number == *copy && c.end.is_some());
-                sent || now.since(stream.heard) < PLACE_KEPT
+                sent || now.since(stream.heard) < kept
             })
         });
         if self.copying.len() < before {

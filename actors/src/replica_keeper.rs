@@ -48,9 +48,6 @@ pub fn job_owner(key: u64) -> VmId {
     VmId((key >> 40) as u32)
 }
 
-/// Batches and pieces of copies whose segments are fetched or opened at a time, for one machine.
-const AT_A_TIME: usize = 16;
-
 /// What came of something.
 pub enum KeeperEvent {
     /// All copies under way are applied.
@@ -339,13 +336,17 @@ impl ReplicaKeeper {
         std::mem::take(&mut self.events)
     }
 
+    fn at_a_time(&self) -> usize {
+        self.env.model.azure.opened_at_a_time as usize
+    }
+
     /// Segments that the owner is to fetch now, by what belongs together.
     pub fn take_wanted(&mut self) -> Vec<Vec<SegmentHeader>> {
         let mut now = Vec::new();
         if self.held {
             return now;
         }
-        while self.asked.len() + self.running.len() < AT_A_TIME
+        while self.asked.len() + self.running.len() < self.at_a_time()
             && let Some(wanted) = self.wanted.pop_front()
         {
             now.push(wanted.headers.clone());
@@ -463,7 +464,8 @@ impl ReplicaKeeper {
         if self.held {
             return;
         }
-        for pending in self.pending.values_mut().take(AT_A_TIME).filter(|p| !p.wanted) {
+        let most = self.at_a_time();
+        for pending in self.pending.values_mut().take(most).filter(|p| !p.wanted) {
             pending.wanted = true;
             want(&mut self.wanted, &pending.tag, Why::Batch);
         }

@@ -34,7 +34,6 @@ mod protect;
 mod resynchronize;
 mod setup;
 
-const MINUTE: u64 = 60_000_000_000;
 const STORAGE: u32 = 1;
 const COMPUTE: u32 = 2;
 /// A stage's wait is over; the key is the job's and the stage's ([`jobs`]).

@@ -1,8 +1,8 @@
 //! One outgoing connection, kept up: the only place where actors wait for a peer, give it up and come back.
 //!
 //! A peer that loses its power, and a link that is cut, say nothing (design §3). So whoever wants an answer says so with
-//! [`Session::owe`]; if then nothing at all arrives for [`SILENCE`], the connection is given up and a new one is tried, after a pause
-//! that doubles from [`PAUSE_FIRST`] to [`PAUSE_LONGEST`] and is jittered, so that a site does not come back as one. A session that
+//! [`Session::owe`]; if then nothing at all arrives for [`silence`](crate::model::Session::silence), the connection is given up and a new one is tried, after a pause
+//! that doubles from [`pause_first`](crate::model::Session::pause_first) to [`pause_longest`](crate::model::Session::pause_longest) and is jittered, so that a site does not come back as one. A session that
 //! is owed nothing costs nothing: it has no timer of its own. The times are our model; the product does not document its own.
 //!
 //! What a session does not do: repeat what was sent. After [`SessionEvent::Opened`] its owner says anew what still matters.
@@ -26,19 +26,6 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::messages::Body;
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, TimerId, Token};
-
-const SECOND: u64 = 1_000_000_000;
-
-/// A connect that is neither opened nor refused is given up after this long.
-pub const CONNECT_PATIENCE: u64 = 15 * SECOND;
-/// Where an answer is owed and nothing arrives for this long, the peer is taken for gone.
-pub const SILENCE: u64 = 30 * SECOND;
-/// What a byte that must arrive before its answer adds to that: the slowest rate at which a peer still counts as alive.
-pub const SLOWEST_BYTES_PER_SECOND: u64 = 128 * 1024;
-/// The pause before the first new attempt.
-pub const PAUSE_FIRST: u64 = SECOND;
-/// The longest pause between attempts.
-pub const PAUSE_LONGEST: u64 = 60 * SECOND;
 
 /// What an input meant to a session.
 #[derive(Debug)]
@@ -96,7 +83,7 @@ impl Session {
             port,
             token,
             state: State::Stopped,
-            pause: PAUSE_FIRST,
+            pause: 0,
             owed: 0,
             owed_bytes: 0,
             heard: SimTime::ZERO,
@@ -114,7 +101,7 @@ impl Session {
     /// Connects, and keeps the connection up from now on. Does nothing if that was asked for before.
     pub fn start(&mut self, env: &Env) {
         if self.state == State::Stopped {
-            self.pause = PAUSE_FIRST;
+            self.pause = env.model.session.pause_first;
             self.connect(env);
         }
     }
@@ -231,7 +218,7 @@ impl Session {
             }
             NetEvent::Received { conn, frame } if conn == mine => {
                 self.heard = env.now();
-                self.pause = PAUSE_FIRST;
+                self.pause = env.model.session.pause_first;
                 SessionEvent::Received(*frame)
             }
             NetEvent::Closed { conn } if conn == mine => {
@@ -248,21 +235,25 @@ impl Session {
     }
 
     /// When the state has to be looked at next, if ever.
-    fn due(&self) -> Option<SimTime> {
+    fn due(&self, env: &Env) -> Option<SimTime> {
         match self.state {
             State::Stopped => None,
             State::Waiting { until } => Some(until),
-            State::Connecting { since, .. } => Some(since.after(CONNECT_PATIENCE)),
-            State::Open { .. } => (self.owed > 0).then(|| self.heard.after(self.patience())),
+            State::Connecting { since, .. } => Some(since.after(env.model.session.connect_patience)),
+            State::Open { .. } => (self.owed > 0).then(|| self.heard.after(self.patience(env))),
         }
     }
 
-    fn patience(&self) -> u64 {
-        SILENCE.saturating_add(self.owed_bytes.saturating_mul(SECOND) / SLOWEST_BYTES_PER_SECOND)
+    fn patience(&self, env: &Env) -> u64 {
+        let model = &env.model.session;
+        let arriving = u128::from(self.owed_bytes) * 1_000_000_000 / u128::from(model.slowest.max(1));
+        model
+            .silence
+            .saturating_add(u64::try_from(arriving).unwrap_or(u64::MAX))
     }
 
     fn look(&mut self, env: &Env) -> SessionEvent {
-        if self.due().is_none_or(|due| env.now() < due) {
+        if self.due(env).is_none_or(|due| env.now() < due) {
             self.arm(env);
             return SessionEvent::Nothing;
         }
@@ -303,7 +294,7 @@ impl Session {
             Box::new(stream)
         });
         let until = env.now().after(half + jitter.next_u64() % (half + 1));
-        self.pause = (self.pause * 2).min(PAUSE_LONGEST);
+        self.pause = (self.pause * 2).min(env.model.session.pause_longest);
         self.settle_all();
         self.state = State::Waiting { until };
         self.arm(env);
@@ -311,7 +302,7 @@ impl Session {
 
     /// Makes sure that a timer fires at or before the time at which the state has to be looked at.
     fn arm(&mut self, env: &Env) {
-        let Some(due) = self.due() else { return };
+        let Some(due) = self.due(env) else { return };
         if let Some((timer, fires)) = self.timer {
             if fires <= due {
                 return;

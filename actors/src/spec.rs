@@ -7,6 +7,7 @@ use datapath::segment::Calibration;
 use datapath::{DiskId, VmId};
 
 use crate::messages::{LinkKind, Operation, Policy};
+use crate::model::FailbackPolicy;
 use crate::ports::MachineId;
 use crate::workload::WorkloadSpec;
 
@@ -348,13 +349,14 @@ pub fn default_policy(name: &str) -> Policy {
     }
 }
 
-/// The failback policy, which cannot be edited: 15 min, 24 h, 60 min (facts §2.1); crash-consistent points as everywhere.
+/// The failback policy of a policy, which cannot be edited.
 #[must_use]
-pub fn failback_policy(name: &str) -> Policy {
-    const MIN: u64 = 60_000_000_000;
+pub fn failback_policy(name: &str, model: &FailbackPolicy) -> Policy {
     Policy {
         name: format!("{name}-failback"),
-        rpo_threshold: 15 * MIN,
-        ..default_policy(name)
+        rpo_threshold: model.rpo_threshold,
+        retention: model.retention,
+        crash_consistent_every: model.crash_consistent_every,
+        app_consistent_every: model.app_consistent_every,
     }
 }

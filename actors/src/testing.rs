@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::facts::{Fact, ItemState};
 use crate::messages::{Body, Local};
+use crate::model::Model;
 use crate::ports::{
     ActorId, ConnId, Env, Evidence, Frame, Input, Job, MachineId, NetEvent, Output, Purpose, TimerId, Token, Work,
     World,
@@ -563,6 +564,9 @@ impl World for Bench {
     }
     fn evidence(&self, actor: ActorId, fact: Fact, _: Evidence) {
         self.fact(actor, fact);
+    }
+    fn model(&self) -> std::sync::Arc<Model> {
+        std::sync::Arc::default()
     }
     fn grain(&self) -> Grain {
         self.grain

@@ -17,8 +17,6 @@ use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token, volume
 use crate::spec::{ComponentKind, VcenterSpec};
 use crate::start::actor;
 
-/// A guest that was asked to shut down is switched off after this long all the same (our model).
-const SHUTDOWN_PATIENCE: u64 = 120_000_000_000;
 /// A guest's time to shut down is over; the key is the machine.
 const SHUTDOWN: u32 = 1;
 /// Machines that were made for a failback to an alternate location, and so are in the inventory.
@@ -147,7 +145,7 @@ impl Vcenter {
                 what: SHUTDOWN,
                 key: u64::from(machine.0),
             };
-            let _ = self.env.timer(SHUTDOWN_PATIENCE, token);
+            let _ = self.env.timer(self.env.model.hypervisor.shutdown_patience, token);
         }
         false
     }

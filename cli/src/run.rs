@@ -116,6 +116,8 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
             policy: drill.plan.policy.clone(),
             ms: sim::metrics::milliseconds(drill.plan.rpo_threshold),
         },
+        era: drill.plan.era,
+        differs: drill.plan.differs.clone(),
         result: drill.result,
         digest: drill.ended.digest,
         entries: drill.ended.entries,

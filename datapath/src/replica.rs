@@ -25,7 +25,7 @@ use crate::segment::SegmentHeader;
 use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
 use crate::volume::{Volume, VolumeError};
 
-pub use pruning::PruningPlan;
+pub use pruning::{Grid, PruningPlan};
 pub use saving::{Holds, SavedReplica};
 
 /// How far the content of a recovery point is consistent.

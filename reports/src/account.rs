@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use actors::facts::{FailoverKind, Severity, StepOutcome};
+use actors::model::{Differs, Era};
 use datapath::{DiskId, SimTime};
 use scenarios::expect::Outcome;
 use serde::Serialize;
@@ -136,6 +137,10 @@ pub struct Account {
     pub expectations: Vec<Outcome>,
     /// The policy's RPO threshold.
     pub rpo_threshold: RpoThreshold,
+    /// The era whose constants the run had.
+    pub era: Era,
+    /// And which it had otherwise.
+    pub differs: Vec<Differs>,
     /// The digest of the event log.
     pub digest: [u8; 32],
     /// Queue entries delivered.
@@ -173,6 +178,23 @@ pub fn ranks(values: impl Iterator<Item = u64>) -> Option<[u64; 3]> {
 }
 
 impl Account {
+    /// The constants that the run had otherwise than its era, a line each.
+    #[must_use]
+    pub fn constants(&self) -> Vec<String> {
+        let show = scenarios::read::model::show;
+        self.differs
+            .iter()
+            .map(|one| {
+                format!(
+                    "{} {} (else {})",
+                    one.name,
+                    show(one.unit, one.value),
+                    show(one.unit, one.default)
+                )
+            })
+            .collect()
+    }
+
     /// [`ranks`] over all machines of the longest RPO, of RTO and of the time lost, where machines have them.
     #[must_use]
     pub fn estate(&self) -> [Option<[u64; 3]>; 3] {

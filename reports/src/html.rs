@@ -192,9 +192,17 @@ fn modelled(out: &mut String, account: &Account) {
              not by extents or bytes."
         }
     };
+    let constants = account.constants();
+    let otherwise = if constants.is_empty() {
+        "all as they are".to_owned()
+    } else {
+        format!("but for {}", escape(&constants.join(", ")))
+    };
+    let era = escape(account.era.name());
     let _ = writeln!(
         out,
         "<section id=\"modelled\"><h2>What is done, and what is modelled</h2><ul><li>{content}</li>\
+         <li>Constants of the model: the era &ldquo;{era}&rdquo;, {otherwise}.</li>\
          <li>Time is simulated: links, disks and processors take it from tables with stated sources, never from this \
          computer's clock.</li>\
          <li>The product is modelled from its public documentation; how it stores, compresses or encrypts is not public, so \

@@ -34,6 +34,10 @@ pub fn summary(account: &Account) -> Value {
         "network": account.network,
         "content": result.content,
         "digest": hex(&account.digest),
+        "model": {
+            "era": account.era,
+            "differs": account.differs,
+        },
         "simulated_seconds": seconds(sim::metrics::milliseconds(result.ended.0)),
         "time_up": account.time_up,
         "wall_seconds": seconds(account.wall_ms),
@@ -96,6 +100,13 @@ pub fn summary(account: &Account) -> Value {
                 "text": alert.text,
             })),
         },
+        "faults": result.faults.iter().map(|fault| json!({
+            "name": fault.name,
+            "began": fault.began.map(|at| at.to_string()),
+            "struck_first": fault.struck_first.map(|at| at.to_string()),
+            "ended": fault.ended.map(|at| at.to_string()),
+            "struck": fault.struck,
+        })).collect::<Vec<_>>(),
         "unfinished": result.unfinished.iter().map(|unfinished| json!({
             "vm": unfinished.vm.map(|vm| account.names.vm(vm)),
             "since": unfinished.since.to_string(),

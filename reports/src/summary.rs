@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use actors::facts::{FailoverKind, StepOutcome};
+use actors::model::Era;
 use sim::metrics::FindingClass;
 
 use crate::account::{Account, Verdict};
@@ -49,6 +50,12 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
         network(account.network),
         grain(result.content),
     )?;
+    if account.era != Era::default() || !account.differs.is_empty() {
+        writeln!(out, "  Constants of the era {}", account.era.name())?;
+        for line in account.constants() {
+            writeln!(out, "    but {line}")?;
+        }
+    }
     if account.time_up {
         writeln!(out, "  The scenario's duration was over before all steps were done.")?;
     }

@@ -1,6 +1,7 @@
 //! An account made up for tests: two machines, a failover, a test, a missed expectation.
 
 use actors::facts::{FailoverKind, ItemState, Severity, StepOutcome};
+use actors::model::Era;
 use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use sim::metrics::*;
@@ -183,6 +184,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                     outcome: StepOutcome::Done,
                 })
                 .collect(),
+            faults: Vec::new(),
             alerts: vec![AlertResult {
                 at: at(2410),
                 vm: Some(VmId(0)),
@@ -227,6 +229,8 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
             policy: "daily".into(),
             ms: 900_000,
         },
+        era: Era::default(),
+        differs: Vec::new(),
         digest: [0x5a; 32],
         entries: 1_234_567,
         events: 20_123,

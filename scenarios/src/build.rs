@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::messages::{LinkKind, Trigger};
+use actors::model::{Differs, Era};
 use actors::ports::{MachineId, volume_name};
 use actors::spec::VmSpec;
 use datapath::seal::VaultKey;
@@ -48,6 +49,10 @@ pub struct Plan {
     pub output: Output,
     /// zstd's level in the process servers.
     pub compression_level: i32,
+    /// The era whose constants the run has.
+    pub era: Era,
+    /// And what it has otherwise.
+    pub differs: Vec<Differs>,
     /// Names of the protected machines.
     pub vms: Vec<String>,
     /// Names of their disks.
@@ -138,11 +143,6 @@ impl Places {
     }
 }
 
-/// Rate of a site's own network, and its latency.
-const LAN: (u64, u64) = (10_000_000_000, 100_000);
-/// Azure's own network between its services.
-const FABRIC: (u64, u64) = (100_000_000_000, 500_000);
-
 /// Builds the world of a scenario.
 ///
 /// # Errors
@@ -186,6 +186,8 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         expects: scenario.expects.clone(),
         output: scenario.output.clone(),
         compression_level: scenario.compression_level,
+        era: scenario.era,
+        differs: scenario.model.differs(scenario.era),
         vms: scenario.vms.iter().map(|vm| vm.name.clone()).collect(),
         disks: scenario
             .vms
@@ -204,6 +206,8 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         until: SimTime(scenario.duration),
         settle: scenario.settle,
         calibration,
+        model: Arc::new(scenario.model.clone()),
+        faults: Vec::new(),
     };
     Ok(Built { world, plan })
 }
@@ -293,6 +297,9 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
             loss_per_million: link.loss_per_million,
         })
         .collect();
+    let model = &scenario.model;
+    let own_lan = (model.lan.rate, model.lan.latency);
+    let fabric = (model.azure.fabric_rate, model.azure.fabric_latency);
     let mut lan = |name: String, joins: Vec<(Zone, Zone)>, (bits_per_second, latency): (u64, u64)| {
         links.push(LinkSpec {
             name,
@@ -307,7 +314,7 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
         let zone = Zone::Site(number);
         let own = scenario.links.iter().any(|link| link.joins.contains(&(zone, zone)));
         if !own {
-            lan(format!("{site}-lan"), vec![(zone, zone)], LAN);
+            lan(format!("{site}-lan"), vec![(zone, zone)], own_lan);
         }
     }
     lan(
@@ -317,7 +324,7 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
             (Zone::AzureVnet, Zone::AzurePublic),
             (Zone::AzureVnet, Zone::AzureVnet),
         ],
-        FABRIC,
+        fabric,
     );
     links
 }

@@ -95,6 +95,7 @@ fn own_findings(plan: &Plan, ended: &Ended, result: &RunResult) -> Vec<Finding> 
         return findings;
     }
     findings.extend(expect::findings(plan, result));
+    findings.extend(expect::unstruck(result));
     findings.extend(expect::untested(plan, result));
     findings
 }

@@ -314,6 +314,23 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
         .collect()
 }
 
+/// Faults that the scenario declares and that changed nothing: whoever declared them wanted to see what they do.
+#[must_use]
+pub fn unstruck(result: &RunResult) -> Vec<Finding> {
+    let idle = result.faults.iter().filter(|fault| fault.struck == 0);
+    idle.map(|fault| Finding {
+        class: FindingClass::Expectation,
+        name: "faults-strike".to_owned(),
+        text: match fault.began {
+            None => format!("fault `{}` never began", fault.name),
+            Some(began) => format!("fault `{}` began at {began} and never changed anything", fault.name),
+        },
+        at: result.ended,
+        vm: None,
+    })
+    .collect()
+}
+
 /// What the scenario is about and nobody looked at, machine by machine: a machine whose replication was enabled has a recovery point that
 /// was judged, a failover of any kind that was done has disks that were. A run that protected nobody has proven nothing, whatever was
 /// refused in it as it was to be.

@@ -45,6 +45,7 @@ pub static ROOT: Section = Section {
         key("output", "table", "none", "what is written beside the reports"),
         key("policy", "table", "its defaults", "the replication policy"),
         key("azure", "table", "its defaults", "Azure's own durations"),
+        key("model", "table", "its era's", "the constants of the product's model"),
         key("site", "tables", "", "the sites of the estate"),
         key("link", "tables", "", "what joins the sites and Azure"),
         key(
@@ -763,5 +764,6 @@ pub fn reference() -> String {
         }
         text.push('\n');
     }
+    text.push_str(&crate::read::model::reference());
     text
 }

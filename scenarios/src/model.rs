@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actors::facts::{FailoverKind, ItemState, Place};
 use actors::messages::{LinkKind, PointChoice, Policy};
+use actors::model::{Era, Model};
 use actors::spec::{Os, ServiceTimes};
 use actors::workload::WorkloadSpec;
 use datapath::image::Source;
@@ -34,6 +35,10 @@ pub struct Scenario {
     pub output: Output,
     /// The policy.
     pub policy: Policy,
+    /// The era whose constants it begins with.
+    pub era: Era,
+    /// The constants.
+    pub model: Model,
     /// Durations of Azure's jobs.
     pub times: ServiceTimes,
     /// Leave what is stored unprocessed until a failover asks for it.

@@ -1,6 +1,7 @@
 //! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
 
 mod estate;
+pub mod model;
 mod own_disks;
 pub mod plan;
 mod possible;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use actors::facts::FailoverKind;
 use actors::messages::Policy;
+use actors::model::Model;
 use actors::spec::ServiceTimes;
 use datapath::image::Watched;
 use datapath::{Class, Grain};
@@ -94,6 +96,7 @@ pub(crate) struct Context<'a> {
     pub(crate) diagnosis: &'a Diagnosis,
     pub(crate) folder: PathBuf,
     pub(crate) start_of_day: u32,
+    pub(crate) model: Model,
     pub(crate) classes: std::cell::RefCell<Vec<ClassSource>>,
     /// Files that are read.
     pub(crate) inputs: std::cell::RefCell<Vec<PathBuf>>,
@@ -249,10 +252,12 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         );
     }
 
+    let (era, model) = model::read(diagnosis, root);
     let context = Context {
         diagnosis,
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         start_of_day,
+        model: model.clone(),
         classes: std::cell::RefCell::new(Vec::new()),
         inputs: std::cell::RefCell::new(vec![path.to_owned()]),
         watch: &options.watch,
@@ -263,7 +268,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
             .collect(),
     };
     let output = read_output(&file);
-    let policy = read_policy(&file);
+    let policy = read_policy(&file, &model);
     let (times, hold_processing) = read_azure(&file);
     let estate = estate::read(&context, &file);
     if estate.full {
@@ -304,6 +309,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         compression_level,
         output,
         policy,
+        era,
+        model,
         times,
         hold_processing,
         sites: estate.sites.into_iter().map(|site| site.value).collect(),
@@ -398,10 +405,7 @@ fn outputs_are_apart(context: &Context<'_>, output: &Output, vms: &vms::Vms) {
     }
 }
 
-/// Longest retention of a standard storage account (facts §2.1).
-const RETENTION_MAX: u64 = 72 * 3_600_000_000_000;
-
-fn read_policy(file: &Reader<'_>) -> Policy {
+fn read_policy(file: &Reader<'_>, model: &Model) -> Policy {
     let mut policy = actors::spec::default_policy("policy");
     let Some(table) = file.table("policy", &keys::POLICY) else {
         return policy;
@@ -415,11 +419,15 @@ fn read_policy(file: &Reader<'_>) -> Policy {
     policy.app_consistent_every = get("app_consistent_every", policy.app_consistent_every);
     if let Some(retention) = table.get::<Nanos>("retention") {
         policy.retention = retention.value.0;
-        if retention.value.0 > RETENTION_MAX {
+        let most = model.limits.retention;
+        if retention.value.0 > most {
+            let label = format!("longer than {}", hours(most));
             file.diagnosis().push(
-                Problem::new(retention.at, "retention is too long", "longer than 72 h").help(
-                    "recovery points are kept for up to 72 h with standard storage (24 h with premium): Site Recovery 2017, replication settings",
-                ),
+                Problem::new(retention.at, "retention is too long", label).help(format!(
+                    "recovery points are kept for up to {} (`model.limits.retention`): 72 h with standard storage and 24 h with premium in Site \
+                     Recovery 2017, 15 days in 2019",
+                    hours(most)
+                )),
             );
         }
     }
@@ -431,6 +439,10 @@ fn read_policy(file: &Reader<'_>) -> Policy {
         ));
     }
     policy
+}
+
+fn hours(nanoseconds: u64) -> String {
+    format!("{} h", nanoseconds / 3_600_000_000_000)
 }
 
 fn read_azure(file: &Reader<'_>) -> (ServiceTimes, bool) {

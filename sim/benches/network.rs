@@ -203,6 +203,8 @@ fn world(linked: bool) -> WorldSpec {
         class: Class(0),
     };
     WorldSpec {
+        model: Arc::default(),
+        faults: Vec::new(),
         machines,
         links: vec![link],
         vms: vec![Arc::new(vm)],

@@ -5,7 +5,7 @@
 //! what comes out or on how many threads did it. The work begins on the pool when the job is taken; the world waits for it only when
 //! its completion is the next entry. The number of results that wait is bounded: past that, work begins when it is needed.
 //!
-//! The table of costs was measured on one core of the machine that the project was built on, with 64 KiB blocks of real file systems:
+//! The costs are the model's ([`actors::model::Compute`]). They were measured on one core of the machine that the project was built on, with 64 KiB blocks of real file systems:
 //! zstd level 1 compresses 285 MB/s and AES-256-GCM seals 1,500 MB/s, so both one after the other come to 240 MB/s; decompression runs at
 //! 740 MB/s and opening at 1,500, together 490; BLAKE3 at 2,200. That core is the reference (1,000 per mille).
 
@@ -15,6 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
+use actors::model::Compute;
 use actors::ports::{Output, Task, Work};
 use datapath::SimTime;
 use datapath::segment::Worker;
@@ -26,23 +27,23 @@ const WAITING_PER_THREAD: usize = 16;
 
 /// Input bytes per second on the reference core; `None` for what is not work.
 #[must_use]
-pub fn bytes_per_second(work: Work) -> Option<u64> {
+pub fn bytes_per_second(model: &Compute, work: Work) -> Option<u64> {
     match work {
-        Work::CompressAndSeal => Some(240_000_000),
-        Work::OpenAndDecompress => Some(490_000_000),
-        Work::Checksum => Some(2_200_000_000),
+        Work::CompressAndSeal => Some(model.compress_and_seal),
+        Work::OpenAndDecompress => Some(model.open_and_decompress),
+        Work::Checksum => Some(model.checksum),
         Work::Wait => None,
     }
 }
 
 /// Nanoseconds that a job takes on a core, rounded up.
 #[must_use]
-pub fn cost(work: Work, input_bytes: u64, speed_per_mille: u32) -> u64 {
-    match bytes_per_second(work) {
+pub fn cost(model: &Compute, work: Work, input_bytes: u64, speed_per_mille: u32) -> u64 {
+    match bytes_per_second(model, work) {
         None => input_bytes,
         Some(rate) => {
             let work = u128::from(input_bytes) * 1_000_000_000 * 1_000;
-            let speed = u128::from(rate) * u128::from(speed_per_mille.max(1));
+            let speed = u128::from(rate.max(1)) * u128::from(speed_per_mille.max(1));
             u64::try_from(work.div_ceil(speed)).unwrap_or(u64::MAX)
         }
     }
@@ -229,10 +230,16 @@ mod tests {
 
     #[test]
     fn a_job_costs_its_bytes_over_the_rate_of_its_machine() {
-        assert_eq!(cost(Work::CompressAndSeal, 240_000_000, 1000), 1_000_000_000);
-        assert_eq!(cost(Work::CompressAndSeal, 240_000_000, 500), 2_000_000_000);
-        assert_eq!(cost(Work::Checksum, 1, 1000), 1);
-        assert_eq!(cost(Work::Wait, 77, 1), 77);
+        assert_eq!(
+            cost(&Compute::default(), Work::CompressAndSeal, 240_000_000, 1000),
+            1_000_000_000
+        );
+        assert_eq!(
+            cost(&Compute::default(), Work::CompressAndSeal, 240_000_000, 500),
+            2_000_000_000
+        );
+        assert_eq!(cost(&Compute::default(), Work::Checksum, 1, 1000), 1);
+        assert_eq!(cost(&Compute::default(), Work::Wait, 77, 1), 77);
     }
 
     #[test]

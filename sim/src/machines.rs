@@ -10,7 +10,6 @@ use datapath::SimTime;
 use crate::compute::Cores;
 use crate::disks::files::{MachineFiles, Removed};
 use crate::disks::spill::Spill;
-use crate::network::connections::Holder;
 use crate::spec::WorldSpec;
 
 /// A machine's state.
@@ -32,18 +31,15 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Who listens on a port.
+    /// The actor that listens on a port.
     #[must_use]
-    pub fn listener(&self, port: u16) -> Option<Holder> {
+    pub fn listener(&self, port: u16) -> Option<u32> {
         let (_, actor) = self.listening.iter().find(|(listening, _)| *listening == port)?;
-        Some(Holder {
-            actor: *actor,
-            incarnation: self.incarnation,
-        })
+        Some(*actor)
     }
 }
 
-/// An actor's place in the world; there is an actor in it while its machine has power.
+/// An actor's place in the world; there is an actor in it while its machine has power and its process runs.
 pub struct ActorSlot {
     /// Its machine.
     pub machine: MachineId,
@@ -51,6 +47,8 @@ pub struct ActorSlot {
     pub kind: ComponentKind,
     /// Its name: `machine/component-N`.
     pub name: String,
+    /// How many times it has been started.
+    pub incarnation: u32,
     /// Where its messages go.
     pub mailbox: Option<Recipient<Deliver>>,
 }
@@ -69,6 +67,7 @@ pub fn build(spec: &WorldSpec, spill: &Rc<Spill>, removed: &Removed) -> (Vec<Mac
                 machine: MachineId(number as u32),
                 kind,
                 name: format!("{}/{}-{place}", machine.name, kind_name(kind)),
+                incarnation: 0,
                 mailbox: None,
             });
         }

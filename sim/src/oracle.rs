@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 use actors::Table;
 use actors::facts::{Fact, ItemState};
+use actors::model::Model;
 use actors::ports::{ActorId, Evidence, MachineId};
 use actors::spec::VmSpec;
 use datapath::{DiskId, Grain, SimTime, VmId};
@@ -75,6 +76,7 @@ struct VmTrack {
 
 /// The prover.
 pub struct Oracle {
+    model: Arc<Model>,
     grain: Grain,
     now: SimTime,
     ledger: Ledger,
@@ -131,6 +133,7 @@ impl Oracle {
         let used = |track: &VmTrack| track.roots.iter().map(Root::used_bytes).sum();
         let used = vms.iter().map(|(vm, track)| (*vm, used(track))).collect();
         Oracle {
+            model: Arc::clone(&spec.model),
             grain,
             now: SimTime::ZERO,
             ledger: Ledger::default(),

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use actors::messages::{LinkKind, Trigger};
+use actors::model::Model;
 use actors::spec::{ComponentSpec, VmSpec};
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};
+
+use crate::faults::FaultSpec;
 
 /// Where machines are: what lies between two of them is the topology's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,8 +108,10 @@ pub struct WorldSpec {
     pub vms: Vec<Arc<VmSpec>>,
     /// Volumes at the start.
     pub volumes: Vec<VolumeSpec>,
-    /// What the operator's steps wait for.
+    /// What the operator's steps, and faults, wait for.
     pub triggers: Vec<Trigger>,
+    /// What happens to the world.
+    pub faults: Vec<FaultSpec>,
     /// Number of the scenario's steps.
     pub steps: u32,
     /// The run ends here, or earlier once all steps are done and `settle` has passed.
@@ -115,6 +120,8 @@ pub struct WorldSpec {
     pub settle: u64,
     /// What modelled content compresses to.
     pub calibration: Arc<Calibration>,
+    /// The constants of the run.
+    pub model: Arc<Model>,
 }
 
 /// Which network carries the run.

@@ -17,6 +17,8 @@ use crate::spec::{LinkSpec, MachineSpec, NetworkKind, RunOptions, WorldSpec, Zon
 /// An empty world that lasts a simulated hour.
 pub fn world() -> WorldSpec {
     WorldSpec {
+        model: Arc::default(),
+        faults: Vec::new(),
         machines: Vec::new(),
         links: Vec::new(),
         vms: Vec::new(),

@@ -2,4 +2,5 @@
 
 mod conformance;
 mod event;
+mod faults;
 mod power;

@@ -7,6 +7,7 @@
 //! A power cut is the exception: it takes effect at once. The machine's actors are dropped, what its disks had not flushed is torn, and
 //! whatever still waits in the queue for a life that is over is ignored when it comes up.
 
+mod faults;
 mod handle;
 mod port;
 
@@ -35,6 +36,7 @@ use crate::disks::spill::Spill;
 use crate::disks::volumes::Volumes;
 use crate::disks::{files, volumes};
 use crate::event_log::EventLog;
+use crate::faults::Faults;
 use crate::link::door::{AtDoor, Seen};
 use crate::link::{Link, LinkChange, LinkEvent};
 use crate::machines::{ActorSlot, Machine};
@@ -84,12 +86,16 @@ pub(crate) enum Entry {
     Change(Change),
     /// A machine loses its power, now that its guest has told what it wrote.
     Cut(MachineId),
+    /// A fault begins, or ends.
+    Fault(u32, bool),
 }
 
 pub(crate) struct Flush {
     holder: Holder,
     token: Token,
     machine: MachineId,
+    /// Of the machine: what its power cut takes is not written.
+    incarnation: u32,
     files: Vec<files::FlushPoint>,
     volumes: Vec<volumes::FlushPoint>,
 }
@@ -157,6 +163,7 @@ pub struct Engine {
     options: RunOptions,
     factory: ActorFactory,
     topology: Topology,
+    faults: Faults,
     pub(crate) carrier: Carrier,
     now: Cell<SimTime>,
     entries: Cell<u64>,
@@ -249,6 +256,7 @@ impl Engine {
             options: options.clone(),
             factory,
             topology: Topology::new(&spec),
+            faults: Faults::new(&spec),
             carrier,
             now: Cell::new(SimTime::ZERO),
             entries: Cell::new(0),
@@ -299,6 +307,9 @@ impl Engine {
                 self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Trigger(number as u32));
             }
         }
+        for fault in self.faults.at_start() {
+            self.await_fault(fault);
+        }
         for (number, machine) in self.spec.machines.iter().enumerate() {
             if machine.on {
                 self.set_power(MachineId(number as u32), true);
@@ -346,10 +357,9 @@ impl Engine {
 
     /// An actor as it lives now.
     fn holder(core: &Core, actor: ActorId) -> Holder {
-        let machine = core.actors[actor.0 as usize].machine;
         Holder {
             actor: actor.0,
-            incarnation: core.machines[machine.0 as usize].incarnation,
+            incarnation: core.actors[actor.0 as usize].incarnation,
         }
     }
 
@@ -379,6 +389,7 @@ impl Engine {
 
     /// A connection lost a packet on a link.
     pub(crate) fn lose(&self, link: u32, connection: u32) {
+        self.faults.at_link(link, true);
         self.core.borrow_mut().connections.lose(connection);
         if let Carrier::Turmoil(wires) = &self.carrier {
             wires.forget(self.link_host(link), connection);
@@ -413,6 +424,13 @@ impl Engine {
         let Some((route, machine)) = core.connections.way(connection, toward) else {
             return;
         };
+        if route != Route::Local {
+            let from = core.connections.machine(connection, 1 - toward);
+            if self.faults.stop(from, machine, core.connections.port(connection)) {
+                core.connections.lose(connection);
+                return;
+            }
+        }
         match (route, &self.carrier) {
             (Route::Local, _) => {
                 let entry = Entry::Land(connection, toward, packet);
@@ -552,8 +570,11 @@ impl Engine {
         Rc::clone(&self.core.borrow().machines[machine.0 as usize].files)
     }
 
-    /// Tells the operator that a trigger holds.
+    /// A trigger holds: faults that waited for it may begin, and the operator is told.
     fn fire(&self, number: u32) {
+        for fault in self.faults.held(number) {
+            self.await_fault(fault);
+        }
         if let Some((_, actor)) = self.operator {
             let mut core = self.core.borrow_mut();
             let holder = Engine::holder(&core, ActorId(actor));
@@ -598,7 +619,10 @@ impl Engine {
         }
         state.on = true;
         state.incarnation += 1;
-        let entry = Entry::Start(machine, state.incarnation);
+        let (entry, actors) = (Entry::Start(machine, state.incarnation), state.actors);
+        for slot in &mut core.actors[actors.0 as usize..actors.1 as usize] {
+            slot.incarnation += 1;
+        }
         self.schedule(&mut core, self.host(machine), self.now.get(), entry);
         drop(core);
         self.log_fact(None, Fact::Power { machine, on }, None);

@@ -15,17 +15,9 @@ use super::CHECKED;
 use super::replication::Replication;
 use crate::facts::Fact;
 use crate::messages::{Body, CopyMode};
+use crate::model::Model;
 use crate::ports::{Job, Output, Token, Work};
 use crate::workload::Touched;
-
-/// Extents of a piece.
-const PIECE_EXTENTS: u32 = 256;
-/// Bytes of a piece in the aggregate grain.
-const AGGREGATE_PIECE_BYTES: u64 = 1 << 30;
-/// Chunks whose checksums are asked for at a time: 16 MiB of disk.
-const CHECK_CHUNKS: u32 = 256;
-/// Such questions under way per disk.
-const CHECKS: usize = 2;
 
 const MILLION: u64 = 1_000_000;
 
@@ -74,6 +66,11 @@ pub(super) struct DiskCopy {
     logged_bytes: u64,
     ended: bool,
     stored: bool,
+}
+
+/// Extents that are read at a time.
+fn piece_extents(model: &Model) -> u32 {
+    u32::try_from((model.agent.piece / EXTENT_BYTES).max(1)).unwrap_or(u32::MAX)
 }
 
 impl Replication {
@@ -190,10 +187,18 @@ impl Replication {
         let extents = volume.extents();
         if by_checksum {
             let chunks = extents.div_ceil(CHUNK_EXTENTS);
-            let at_a_time = if aggregate { u32::MAX } else { CHECK_CHUNKS };
-            while copy.asked.len() + copy.checking.len() < CHECKS && copy.next < extents && copy.ranges.is_empty() {
+            let model = &self.env.model.agent;
+            let at_a_time = if aggregate {
+                u64::from(u32::MAX)
+            } else {
+                (model.check / CHUNK_BYTES).max(1)
+            };
+            while ((copy.asked.len() + copy.checking.len()) as u64) < model.checks
+                && copy.next < extents
+                && copy.ranges.is_empty()
+            {
                 let first_chunk = copy.next / CHUNK_EXTENTS;
-                let count = (chunks - first_chunk).min(u64::from(at_a_time)) as u32;
+                let count = (chunks - first_chunk).min(at_a_time) as u32;
                 copy.next = ((first_chunk + u64::from(count)) * CHUNK_EXTENTS).min(extents);
                 copy.asked.insert(first_chunk, count);
                 self.session.owe(&self.env);
@@ -217,7 +222,7 @@ impl Replication {
                 copy.skipped_bytes = copy.bytes - copy.aggregate_bytes;
             }
         } else if copy.ranges.is_empty() && copy.next < extents {
-            let found = volume.next_used(Extent(copy.next), PIECE_EXTENTS);
+            let found = volume.next_used(Extent(copy.next), piece_extents(&self.env.model));
             let (start, end) = found.map_or((extents, extents), |(start, len)| (start.0, start.0 + u64::from(len)));
             copy.skipped_bytes += bytes_of(copy.next, start, copy.bytes);
             copy.next = end;
@@ -324,7 +329,9 @@ impl Replication {
         let mut size = 0;
         let covered;
         if copy.aggregate_bytes > 0 {
-            covered = copy.aggregate_bytes.min(AGGREGATE_PIECE_BYTES.min(self.batch_room));
+            covered = copy
+                .aggregate_bytes
+                .min(self.env.model.agent.aggregate_piece.min(self.batch_room));
             copy.aggregate_bytes -= covered;
             let content = u128::from(covered) * u128::from(copy.content_per_million) / u128::from(MILLION);
             let content = (content as u64).next_multiple_of(EXTENT_BYTES).min(covered);
@@ -340,7 +347,7 @@ impl Replication {
             };
             size += encode(&Record::CopySummary { position, summary }, &mut bytes);
         } else if let Some((start, len)) = copy.ranges.pop_front() {
-            let extents = len.min(u64::from(PIECE_EXTENTS));
+            let extents = len.min(u64::from(piece_extents(&self.env.model)));
             if len > extents {
                 copy.ranges.push_front((start + extents, len - extents));
             }

@@ -22,14 +22,6 @@ use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{AgentSpec, ComponentKind};
 
-/// A journal record is durable after this long, whether the guest flushes or not.
-const FLUSH_AFTER: u64 = 1_000_000_000;
-/// What was written waits so long, at the most, to be cut into a batch once it is durable (our model): it bounds what the latest point
-/// lacks, and spreads what is sent between two points.
-pub(crate) const CUT_AFTER: u64 = 30_000_000_000;
-/// A journal goes on in a new file after this many bytes.
-const JOURNAL_FILE_BYTES: u64 = 16 << 20;
-
 /// What the agent has to tell the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -145,9 +137,9 @@ impl Replication {
             size_cap: spec.journal_cap,
             file_bytes: match env.grain() {
                 // A record stands for minutes of writes: files of the usual size would hold one each.
-                Grain::Aggregate => JOURNAL_FILE_BYTES.max(spec.journal_cap / 4),
+                Grain::Aggregate => env.model.agent.journal_file.max(spec.journal_cap / 4),
                 // Room is given back file by file: a small journal has several all the same.
-                Grain::Real | Grain::Extent => JOURNAL_FILE_BYTES.min(spec.journal_cap / 4),
+                Grain::Real | Grain::Extent => env.model.agent.journal_file.min(spec.journal_cap / 4),
             },
             emptied_bytes: match env.grain() {
                 // It counts megabytes and takes a hundred bytes.
@@ -283,7 +275,7 @@ impl Replication {
         } else if !self.flush_timer && self.asked.is_none() {
             self.flush_timer = true;
             self.env.timer(
-                FLUSH_AFTER,
+                self.env.model.agent.flush_after,
                 Token {
                     what: FLUSH_DUE,
                     key: self.generation,
@@ -487,7 +479,7 @@ impl Replication {
     /// Whether something waits to be cut for so long that the network should have it. Fleets are not cut by time.
     fn is_late(&self) -> bool {
         let waits = self.uncut_since.map_or(0, |since| self.env.now().since(since));
-        self.saved.copied && waits >= CUT_AFTER && self.env.grain() != Grain::Aggregate
+        self.saved.copied && waits >= self.env.model.agent.cut_after && self.env.grain() != Grain::Aggregate
     }
 
     /// Something waits to be cut, and nothing of it was written before `since`.
@@ -499,7 +491,7 @@ impl Replication {
                 what: CUT_DUE,
                 key: self.generation,
             };
-            let due = since.after(CUT_AFTER);
+            let due = since.after(self.env.model.agent.cut_after);
             self.env.timer(due.since(self.env.now()), token);
         }
     }
@@ -508,7 +500,7 @@ impl Replication {
     pub fn cut_due(&mut self) {
         self.cut_timer = false;
         let Some(since) = self.uncut_since else { return };
-        if self.env.now().since(since) < CUT_AFTER {
+        if self.env.now().since(since) < self.env.model.agent.cut_after {
             self.wait_to_be_cut(since);
             return;
         }

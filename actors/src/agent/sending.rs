@@ -15,11 +15,6 @@ use crate::messages::Body;
 use crate::ports::Frame;
 use crate::session::SessionEvent;
 
-/// Size of a part.
-const PART_BYTES: u64 = 1 << 20;
-/// In the aggregate grain a record stands for minutes of writes: a part holds several.
-const AGGREGATE_PART_BYTES: u64 = 1 << 30;
-
 /// The batch that is being sent.
 pub(super) struct Sending {
     cut: Cut,
@@ -150,8 +145,8 @@ impl Replication {
 
     fn read(&mut self, after: WriteSeq, through: WriteSeq) -> Option<Piece> {
         let max = match self.env.grain() {
-            Grain::Aggregate => AGGREGATE_PART_BYTES,
-            Grain::Real | Grain::Extent => PART_BYTES,
+            Grain::Aggregate => self.env.model.agent.aggregate_part,
+            Grain::Real | Grain::Extent => self.env.model.agent.part,
         };
         match self.journal.read(&*self.env.files(), after, through, max) {
             Ok(piece) => piece,

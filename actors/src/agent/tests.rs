@@ -22,6 +22,8 @@ use crate::spec::{ComponentKind, GuestSpec, Os, ProcessServerSpec, VmSpec, defau
 use crate::testing::{Bench, Component as Part};
 use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
 
+const SECOND: u64 = 1_000_000_000;
+
 const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
 const SOURCE: MachineId = MachineId(0);
 const PROCESS_SERVER: MachineId = MachineId(1);

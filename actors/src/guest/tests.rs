@@ -12,6 +12,8 @@ use crate::spec::VmSpec;
 use crate::testing::Bench;
 use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
 
+const SECOND: u64 = 1_000_000_000;
+
 const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
 
 fn vm(bytes: u64) -> Arc<VmSpec> {
@@ -188,7 +190,12 @@ fn a_guest_that_is_told_to_stop_flushes_then_tells_the_agent_then_the_hypervisor
     let off = bench.take_inbox(hypervisor);
     assert!(matches!(off[0].1, Input::Local(Local::WorkloadUp { .. })));
     assert!(matches!(off[1].1, Input::Local(Local::ShutDown { .. })));
-    assert!(off[1].0 >= told[down.unwrap()].0.after(SERVICES_STOP));
+    assert!(
+        off[1].0
+            >= told[down.unwrap()]
+                .0
+                .after(crate::model::Model::default().guest.services_stop)
+    );
 }
 
 #[test]

@@ -15,8 +15,6 @@ use crate::messages::{Notice, Protection};
 use crate::replica_keeper::{KeeperEvent, ReplicaKeeper, Sealing};
 use crate::storage::Entry;
 
-/// Segments are dropped once that many times some were let go.
-const DROPS: usize = 64;
 const FOLDER: &str = "retention/";
 
 fn file_of(vm: VmId) -> String {
@@ -101,7 +99,7 @@ impl MasterTarget {
                 _ => {}
             }
         }
-        if told || retained.drops.len() >= DROPS {
+        if told || retained.drops.len() as u64 >= self.env.model.master_target.drops {
             self.checkpoint(vm);
         }
     }

@@ -13,9 +13,6 @@ use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED
 use crate::ports::{Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
 
-/// Between attempts at what a target refused for now (our model).
-const RETRY_AFTER: u64 = 30_000_000_000;
-
 /// The batch from which on a process server that hangs by plan sends nothing more.
 const HANGS_AFTER: u64 = 8;
 
@@ -398,7 +395,7 @@ impl ProcessServer {
                 if !target.retry_set {
                     target.retry_set = true;
                     self.env.timer(
-                        RETRY_AFTER,
+                        self.env.model.process_server.retry_after,
                         Token {
                             what: RETRY,
                             key: u64::from(machine.0),

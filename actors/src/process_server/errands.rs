@@ -9,11 +9,6 @@ use crate::messages::{Body, Notice, PORT_MANAGEMENT, PORT_PUSH_LINUX, PORT_PUSH_
 use crate::ports::{ConnId, Frame, Input, MachineId, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 
-/// Between discoveries (facts §1.7).
-const DISCOVERY_EVERY: u64 = 15 * 60 * 1_000_000_000;
-/// A push installation that did not answer is given up after this long (our model).
-const PUSH_PATIENCE: u64 = 5 * 60 * 1_000_000_000;
-
 /// What is under way.
 #[derive(Default)]
 pub(super) struct Errands {
@@ -77,7 +72,7 @@ impl ProcessServer {
             .env
             .connect(machine, if linux { PORT_PUSH_LINUX } else { PORT_PUSH_WINDOWS });
         let timer = self.env.timer(
-            PUSH_PATIENCE,
+            self.env.model.process_server.push_patience,
             Token {
                 what: PUSH,
                 key: command,
@@ -157,7 +152,7 @@ impl ProcessServer {
                         self.reply(command, Ok(Reply::Machines(machines)));
                     }
                     self.env.timer(
-                        DISCOVERY_EVERY,
+                        self.env.model.process_server.discovery_every,
                         Token {
                             what: DISCOVER,
                             key: u64::from(machine.0),

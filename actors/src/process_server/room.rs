@@ -14,17 +14,15 @@ use super::stream::Refused;
 use crate::facts::{Fact, Severity};
 use crate::messages::Body;
 
-/// Copies leave a share of the cache free: one part of so many (facts §1.6: 20 %).
-const KEPT_FREE: u64 = 5;
-/// No batch should take more than one part of so many of the cache (our model).
-const BATCHES: u64 = 4;
-/// Between two alerts of a full cache (our model).
-const ALERT_EVERY: u64 = 15 * 60 * 1_000_000_000;
+/// So many parts per million of bytes.
+fn share(bytes: u64, per_million: u64) -> u64 {
+    (u128::from(bytes) * u128::from(per_million) / 1_000_000) as u64
+}
 
 impl ProcessServer {
     /// How large a batch may become.
     pub(super) fn batch_bytes(&self) -> u64 {
-        self.env.files().usage().1 / BATCHES
+        share(self.env.files().usage().1, self.env.model.process_server.batch_share)
     }
 
     fn free(&self) -> u64 {
@@ -46,7 +44,8 @@ impl ProcessServer {
     pub(super) fn has_room_for_copies(&self, bytes: u64) -> bool {
         let capacity = self.env.files().usage().1;
         let left = self.free().checked_sub(bytes);
-        let throttled = || left.is_none_or(|left| left < capacity / KEPT_FREE);
+        let kept = share(capacity, self.env.model.process_server.kept_free);
+        let throttled = || left.is_none_or(|left| left < kept);
         !self.changes_wait() && (!throttled() || (left.is_some() && self.is_empty()))
     }
 
@@ -74,7 +73,10 @@ impl ProcessServer {
         let wanted = refused.bytes();
         self.tell(vm, Body::CacheFull { vm, capacity, wanted });
         let now = self.env.now();
-        if self.said_full.is_none_or(|said| now.since(said) >= ALERT_EVERY) {
+        if self
+            .said_full
+            .is_none_or(|said| now.since(said) >= self.env.model.process_server.alert_every)
+        {
             self.said_full = Some(now);
             let (severity, what) = match refused {
                 Refused::Changes(_) => (Severity::Critical, "part of a batch"),

@@ -15,9 +15,6 @@ use super::{ProcessServer, SEALED};
 use crate::facts::Severity;
 use crate::ports::{Job as Work, Output, Token, Work as Kind};
 
-/// So many jobs are under way at the most.
-const JOBS: usize = 16;
-
 /// What a job seals.
 pub(super) enum Job {
     Batch {
@@ -126,7 +123,9 @@ impl Stream {
 impl ProcessServer {
     /// Starts jobs while there is something to seal and what is sealed does not run too far ahead of the target.
     pub(super) fn seal_more(&mut self) {
-        while self.jobs.len() < JOBS && self.in_flight < 2 * self.spec.window_bytes {
+        while (self.jobs.len() as u64) < self.env.model.process_server.jobs
+            && self.in_flight < 2 * self.spec.window_bytes
+        {
             let next = self.ready.range(self.turn..).next().or_else(|| self.ready.first());
             let Some(&vm) = next else { return };
             self.turn = VmId(vm.0 + 1);

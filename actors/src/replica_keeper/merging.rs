@@ -22,8 +22,6 @@ use crate::facts::{Fact, Severity};
 use crate::messages::{MergedBatches, Packed};
 use crate::ports::{Job, Token, Work};
 
-/// Bytes of disk that are merged at a time: they are in memory together, opened.
-const MERGED_BYTES: u64 = 64 << 20;
 const HOUR: u64 = 3_600_000_000_000;
 /// Counters that a merge may take: more than any disk has extents. 2^28 such ranges fit into an epoch.
 const COUNTERS: u64 = 1 << 36;
@@ -120,7 +118,8 @@ impl ReplicaKeeper {
             size.map(|size| size.plain_bytes)
         };
         let retention = self.protection.policy.retention;
-        let Some(old) = self.replica.plan_merging(now, retention, MERGED_BYTES, size) else {
+        let (grid, most) = (self.grid(), self.env.model.azure.merged);
+        let Some(old) = self.replica.plan_merging(now, retention, &grid, most, size) else {
             self.merging.exhausted = hour;
             return;
         };
@@ -330,7 +329,7 @@ impl ReplicaKeeper {
             let before = old.iter().filter_map(|batch| self.sizes.remove(batch));
             let bytes_before = before.map(|size| size.stored_bytes).sum();
             self.sizes.insert(to, size);
-            if size.plain_bytes > MERGED_BYTES / 2 {
+            if size.plain_bytes > self.env.model.azure.merged / 2 {
                 // Sealing all of it again for the little that could join it would be a waste.
                 self.merging.left.insert(to);
             }

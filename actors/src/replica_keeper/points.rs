@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::batch::DiskChanges;
 use datapath::plants::{Plant, planted};
-use datapath::replica::{Consistency, Replica, Tag};
+use datapath::replica::{Consistency, Grid, Replica, Tag};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, Extent, Grain};
 
@@ -199,11 +199,24 @@ impl ReplicaKeeper {
         self.events.push(KeeperEvent::Materialised { ticket: number, result });
     }
 
+    /// Which points are kept.
+    pub(super) fn grid(&self) -> Grid {
+        let kept = &self.env.model.retention;
+        Grid {
+            all: kept.all,
+            day: kept.day,
+            day_interval: kept.day_interval,
+            week: kept.week,
+            week_interval: kept.week_interval,
+            longer_interval: kept.longer_interval,
+        }
+    }
+
     /// Removes points that retention and grid let go, and begins to fold what lies below the oldest kept one.
     pub(super) fn prune(&mut self) {
         let plan = self
             .replica
-            .plan_pruning(self.env.now(), self.protection.policy.retention);
+            .plan_pruning(self.env.now(), self.protection.policy.retention, &self.grid());
         if plan.points.is_empty() {
             return self.merge_more();
         }

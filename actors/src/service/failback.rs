@@ -5,17 +5,14 @@
 
 use datapath::VmId;
 
-use super::jobs::{Condition, PATIENT, Stage, order, then, until};
+use super::Service;
+use super::jobs::{Condition, Stage, order, then, until};
 use super::protect::Way;
-use super::{MINUTE, Service};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place};
 use crate::messages::{Command, Component, CopyMode, PointChoice, VcenterAction};
 use crate::ports::{MachineId, volume_name};
 use crate::spec::VmSpec;
 use crate::vcenter::place_on_premises;
-
-/// An agent registers within this time after a boot (facts §1.7).
-const REGISTRATION: u64 = 15 * MINUTE;
 
 impl Service {
     pub(super) fn plan_reprotect(
@@ -98,7 +95,7 @@ impl Service {
         Some(Stage::Order {
             to,
             command: Command::Vcenter { vcenter, action },
-            patience: PATIENT,
+            patience: None,
             soft: true,
         })
     }
@@ -150,12 +147,12 @@ impl Service {
             Stage::Order {
                 to: current.source,
                 command: Command::ShutdownAndDrain { vm, protection },
-                patience: PATIENT,
+                patience: None,
                 soft: true,
             },
             Stage::Until {
                 condition: Condition::Drained(vm),
-                patience: PATIENT,
+                patience: None,
                 soft: true,
             },
             then(move |service, _| {
@@ -199,7 +196,7 @@ impl Service {
                     order(to, Command::Vcenter { vcenter, action }),
                     Stage::Until {
                         condition: agent,
-                        patience: REGISTRATION,
+                        patience: Some(service.env.model.azure.registration_patience),
                         soft: true,
                     },
                     Stage::Enter(ItemState::FailbackCommitPending),

@@ -4,14 +4,11 @@ use datapath::VmId;
 
 use super::jobs::{Condition, Stage, then, until};
 use super::points::failover_to;
-use super::{MINUTE, Service, Test};
+use super::{Service, Test};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
 use crate::messages::{Boot, Command, PointChoice, VcenterAction};
 use crate::ports::{MachineId, volume_name};
 use crate::spec::{Os, VmSpec};
-
-/// How long a failover tries to shut down a source that may be dead (our model).
-const SHUTDOWN_PATIENCE: u64 = 10 * MINUTE;
 
 /// What could not boot in Azure as it is (facts §2.6): physical servers and VMware Linux.
 fn must_be_hydrated(vm: &VmSpec) -> bool {
@@ -141,12 +138,12 @@ impl Service {
             stages.push(Stage::Order {
                 to: current.source,
                 command: Command::ShutdownAndDrain { vm, protection },
-                patience: SHUTDOWN_PATIENCE,
+                patience: Some(self.env.model.azure.shutdown_patience),
                 soft: true,
             });
             stages.push(Stage::Until {
                 condition: Condition::Drained(vm),
-                patience: SHUTDOWN_PATIENCE,
+                patience: Some(self.env.model.azure.shutdown_patience),
                 soft: true,
             });
             stages.extend(self.switch_off(current.source, current.source, true));
@@ -179,7 +176,7 @@ impl Service {
         Some(Stage::Order {
             to,
             command,
-            patience: SHUTDOWN_PATIENCE,
+            patience: Some(self.env.model.azure.shutdown_patience),
             soft,
         })
     }

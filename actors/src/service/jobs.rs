@@ -9,13 +9,10 @@ use std::collections::VecDeque;
 use datapath::replica::Mark;
 use datapath::{VmId, WriteSeq};
 
-use super::{MINUTE, PATIENCE, Service, WAITED};
+use super::{PATIENCE, Service, WAITED};
 use crate::facts::{Fact, ItemState, Place};
 use crate::messages::{Body, Boot, Command, Component, Operation, Outcome, PointChoice, Reply};
 use crate::ports::{ConnId, MachineId, Token};
-
-/// How long a job waits for what others must do first (facts §1.7: up to 15 min; fabric refresh 30 min).
-pub(super) const PATIENT: u64 = 30 * MINUTE;
 
 /// What a stage waits for.
 #[derive(Debug, Clone)]
@@ -44,14 +41,14 @@ pub(super) enum Stage {
     /// Waits for a condition.
     Until {
         condition: Condition,
-        patience: u64,
+        patience: Option<u64>,
         soft: bool,
     },
     /// A command, and its answer.
     Order {
         to: MachineId,
         command: Command,
-        patience: u64,
+        patience: Option<u64>,
         soft: bool,
     },
     /// A state of the job's machine.
@@ -105,7 +102,7 @@ pub(super) struct Running {
 pub(super) fn until(condition: Condition) -> Stage {
     Stage::Until {
         condition,
-        patience: PATIENT,
+        patience: None,
         soft: false,
     }
 }
@@ -115,7 +112,7 @@ pub(super) fn order(to: MachineId, command: Command) -> Stage {
     Stage::Order {
         to,
         command,
-        patience: PATIENT,
+        patience: None,
         soft: false,
     }
 }
@@ -277,7 +274,11 @@ impl Service {
                 if self.holds(job, &condition) {
                     return Ok(true);
                 }
-                self.wait_for(job, Waiting::Until(condition), Some((patience, soft)));
+                self.wait_for(
+                    job,
+                    Waiting::Until(condition),
+                    Some((patience.unwrap_or(self.env.model.azure.stage_patience), soft)),
+                );
                 return Ok(false);
             }
             Stage::Order {
@@ -290,7 +291,11 @@ impl Service {
                 if let Some(running) = self.jobs.get_mut(&job) {
                     running.answered = false;
                 }
-                self.wait_for(job, Waiting::Command(id), Some((patience, soft)));
+                self.wait_for(
+                    job,
+                    Waiting::Command(id),
+                    Some((patience.unwrap_or(self.env.model.azure.stage_patience), soft)),
+                );
                 return Ok(false);
             }
             Stage::Enter(state) => {
@@ -314,12 +319,20 @@ impl Service {
                 return Ok(false);
             }
             Stage::Create { machine, boot, hydrate } => {
-                self.wait_for(job, Waiting::Machine(machine), Some((2 * PATIENT, false)));
+                self.wait_for(
+                    job,
+                    Waiting::Machine(machine),
+                    Some((2 * self.env.model.azure.stage_patience, false)),
+                );
                 self.order(machine, Body::CreateMachine { machine, boot, hydrate });
                 return Ok(false);
             }
             Stage::Delete { machine, orderly } => {
-                self.wait_for(job, Waiting::Machine(machine), Some((PATIENT, false)));
+                self.wait_for(
+                    job,
+                    Waiting::Machine(machine),
+                    Some((self.env.model.azure.stage_patience, false)),
+                );
                 self.order(machine, Body::DeleteMachine { machine, orderly });
                 return Ok(false);
             }

@@ -7,7 +7,7 @@ use datapath::segment::SegmentHeader;
 use datapath::volume::Volume;
 use datapath::{DiskId, VmId};
 
-use super::{LOOK, MINUTE, Service};
+use super::{LOOK, Service};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place, Severity};
 use crate::messages::{Body, Outcome};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
@@ -350,7 +350,9 @@ impl Service {
     pub(super) fn look_soon(&mut self) {
         if !self.looking {
             self.looking = true;
-            let _ = self.env.timer(MINUTE, Token { what: LOOK, key: 0 });
+            let _ = self
+                .env
+                .timer(self.env.model.azure.look_every, Token { what: LOOK, key: 0 });
         }
     }
 }

@@ -135,7 +135,7 @@ impl Service {
         let item = self.items.get_mut(&vm).ok_or("the machine is not known to the vault")?;
         item.protections += 1;
         let policy = if reverse {
-            failback_policy(&item.policy.name)
+            failback_policy(&item.policy.name, &self.env.model.failback_policy)
         } else {
             item.policy.clone()
         };

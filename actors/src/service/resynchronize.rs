@@ -12,20 +12,16 @@ use datapath::VmId;
 use super::{RESYNCHRONIZE, Service};
 use crate::facts::{ItemState, Severity};
 use crate::messages::{Command, CopyMode};
+use crate::model::Azure;
 use crate::ports::Token;
 
-const SECOND: u64 = 1_000_000_000;
-/// How long the second attempt waits, and the longest that any does (our model).
-const FIRST_PAUSE: u64 = 30 * SECOND;
-const LONGEST_PAUSE: u64 = 16 * 60 * SECOND;
-/// After so many attempts without a point an alert says so.
-const ALERT_AFTER: u32 = 3;
-
 /// How long attempt number `tries` (from 0) waits.
-fn pause(tries: u32) -> u64 {
+fn pause(tries: u32, model: &Azure) -> u64 {
     match tries.checked_sub(1) {
         None => 0,
-        Some(doublings) => LONGEST_PAUSE.min(FIRST_PAUSE << doublings.min(10)),
+        Some(doublings) => model
+            .resynchronize_longest
+            .min(model.resynchronize_first.saturating_mul(1 << doublings.min(10))),
     }
 }
 
@@ -48,13 +44,13 @@ impl Service {
         }
         item.copy = copy;
         item.resynchronizing = true;
-        let (tries, wait) = (item.tries, pause(item.tries));
+        let (tries, wait) = (item.tries, pause(item.tries, &self.env.model.azure));
         item.tries += 1;
         self.alert(vm, Severity::Warning, format!("resynchronization is required: {why}"));
-        if tries >= ALERT_AFTER {
+        if u64::from(tries) >= self.env.model.azure.resynchronize_alert {
             let text = format!(
                 "{tries} resynchronizations in a row have led to no recovery point: {why}; the next begins in {} s",
-                wait / SECOND
+                wait / 1_000_000_000
             );
             self.alert(vm, Severity::Critical, text);
         }
@@ -120,8 +116,9 @@ mod tests {
 
     #[test]
     fn attempts_in_a_row_wait_twice_as_long_each_time_within_a_bound() {
-        let seconds: Vec<u64> = (0..9).map(|tries| pause(tries) / SECOND).collect();
+        let model = Azure::default();
+        let seconds: Vec<u64> = (0..9).map(|tries| pause(tries, &model) / 1_000_000_000).collect();
         assert_eq!(seconds, [0, 30, 60, 120, 240, 480, 960, 960, 960]);
-        assert_eq!(pause(u32::MAX), LONGEST_PAUSE);
+        assert_eq!(pause(u32::MAX, &model), model.resynchronize_longest);
     }
 }

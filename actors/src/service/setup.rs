@@ -1,18 +1,12 @@
 //! Setting up: vCenter and discovery, push installation, policies, the temporary process server.
 
-use super::jobs::{Condition, PATIENT, Stage, order, then, until};
-use super::{MINUTE, Service};
+use super::Service;
+use super::jobs::{Condition, Stage, order, then, until};
 use crate::facts::{Fact, ItemState};
 use crate::messages::{Command, Component, Policy};
 use crate::ports::MachineId;
 use crate::spec::{Os, failback_policy};
 use datapath::VmId;
-
-/// The longest retention on standard storage (facts §2.1, POL17).
-const RETENTION_MAX: u64 = 72 * 60 * MINUTE;
-
-/// How long a process server that was not heard of for 15 min is waited for once more (our model).
-const LOST_PATIENCE: u64 = 2 * MINUTE;
 
 impl Service {
     /// A process server of a configuration server that is registered; the built-in one where there is a choice.
@@ -57,7 +51,7 @@ impl Service {
         if self.policies.contains_key(&policy.name) {
             return Err(format!("there is a policy named {} already", policy.name));
         }
-        if policy.retention > RETENTION_MAX {
+        if policy.retention > self.env.model.limits.retention {
             return Err("recovery points are kept for 72 hours at the most (POL17)".to_owned());
         }
         if policy.crash_consistent_every == 0 {
@@ -66,7 +60,10 @@ impl Service {
         Ok(vec![
             Stage::Wait(self.spec.times.policy),
             then(move |service, _| {
-                for policy in [policy.clone(), failback_policy(&policy.name)] {
+                for policy in [
+                    policy.clone(),
+                    failback_policy(&policy.name, &service.env.model.failback_policy),
+                ] {
                     service.env.fact(Fact::PolicyCreated {
                         policy: policy.name.clone(),
                     });
@@ -106,7 +103,8 @@ impl Service {
         if before == process_server {
             return Err("the machine replicates through this process server already".to_owned());
         }
-        let patience = if lost { LOST_PATIENCE } else { PATIENT };
+        let model = &self.env.model.azure;
+        let patience = lost.then_some(model.lost_patience);
         Ok(vec![
             until(Condition::Up(process_server, Component::ProcessServer)),
             Stage::Order {

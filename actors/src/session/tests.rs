@@ -88,7 +88,7 @@ fn a_silent_peer_that_owes_an_answer_is_given_up_after_thirty_seconds() {
     bench.run_until(SimTime(30_400_000_000));
     assert_eq!(words(&seen), ["opened", "lost"]);
     let (opened, lost) = (seen.borrow()[0].0, seen.borrow()[1].0);
-    assert_eq!(lost.since(opened), SILENCE);
+    assert_eq!(lost.since(opened), crate::model::Model::default().session.silence);
     bench.run_seconds(2);
     assert_eq!(words(&seen), ["opened", "lost", "opened"]);
 }

@@ -19,18 +19,33 @@ use crate::batch::DiskChanges;
 use crate::plants::{Plant, planted};
 use crate::units::SimTime;
 
-const HOUR: u64 = 3_600_000_000_000;
-const DAY: u64 = 24 * HOUR;
-/// Points younger than this are all kept.
-const ALL: u64 = 2 * HOUR;
+/// Which points are kept, by their age; all in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// Points up to this age are all kept.
+    pub all: u64,
+    /// A retention up to this is a short one.
+    pub day: u64,
+    /// With a short one, one point is kept in each interval of so long.
+    pub day_interval: u64,
+    /// Points up to this age are of the first week.
+    pub week: u64,
+    /// With a longer retention, one point is kept in each interval of so long in the first week.
+    pub week_interval: u64,
+    /// And after it in each of so long.
+    pub longer_interval: u64,
+}
 
-/// Of points of this age one is kept in each interval of so many nanoseconds; none: all are kept.
-fn interval(age: u64, retention: u64) -> Option<u64> {
-    match () {
-        () if age <= ALL => None,
-        () if retention <= DAY => Some(HOUR),
-        () if age <= 7 * DAY => Some(2 * HOUR),
-        () => Some(4 * HOUR),
+impl Grid {
+    /// Of points of this age one is kept in each interval of so many nanoseconds; none: all are kept.
+    fn interval(&self, age: u64, retention: u64) -> Option<u64> {
+        let interval = match () {
+            () if age <= self.all => return None,
+            () if retention <= self.day => self.day_interval,
+            () if age <= self.week => self.week_interval,
+            () => self.longer_interval,
+        };
+        Some(interval.max(1))
     }
 }
 
@@ -46,7 +61,7 @@ pub struct PruningPlan {
 impl Replica {
     /// What pruning would do at `now`, with points kept for `retention` nanoseconds.
     #[must_use]
-    pub fn plan_pruning(&self, now: SimTime, retention: u64) -> PruningPlan {
+    pub fn plan_pruning(&self, now: SimTime, retention: u64, grid: &Grid) -> PruningPlan {
         let retention = if planted(Plant::RetentionHalved) {
             retention / 2
         } else {
@@ -60,7 +75,9 @@ impl Replica {
         let mut oldest = None;
         for point in self.points.iter().rev() {
             let age = now.since(point.mark.marked);
-            let place = interval(age, retention).map(|interval| (interval, point.mark.marked.0 / interval));
+            let place = grid
+                .interval(age, retention)
+                .map(|interval| (interval, point.mark.marked.0 / interval));
             let why = if point.pins > 0 || Some(point.mark.point) == newest {
                 None
             } else if age > retention {
@@ -97,12 +114,13 @@ impl Replica {
         &self,
         now: SimTime,
         retention: u64,
+        grid: &Grid,
         most: u64,
         size: impl Fn(&Tag) -> Option<u64>,
     ) -> Option<Vec<Tag>> {
         // Of the interval that begins to fall out of the newest two hours, a later point may still take the place of the kept one.
-        let interval = interval(ALL + 1, retention)?;
-        let current = now.0.checked_sub(ALL)? / interval;
+        let interval = grid.interval(grid.all.saturating_add(1), retention)?;
+        let current = now.0.checked_sub(grid.all)? / interval;
         for pair in self.points.windows(2) {
             if pair[1].mark.marked.0 / interval >= current {
                 return None;
@@ -180,11 +198,29 @@ impl Replica {
 }
 
 #[cfg(test)]
+impl Grid {
+    /// The documented one (facts §2.3), for tests.
+    pub(super) fn documented() -> Grid {
+        let hour = 3_600_000_000_000;
+        Grid {
+            all: 2 * hour,
+            day: 24 * hour,
+            day_interval: hour,
+            week: 7 * 24 * hour,
+            week_interval: 2 * hour,
+            longer_interval: 4 * hour,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::replica::{Consistency, Mark, Point};
     use crate::units::{VmId, WriteSeq};
 
+    const HOUR: u64 = 3_600_000_000_000;
+    const DAY: u64 = 24 * HOUR;
     const MINUTE: u64 = HOUR / 60;
 
     /// Ages in minutes of the points that are left, newest first, where one was made every 5 minutes for `days` days (the last one just
@@ -205,7 +241,7 @@ mod tests {
                 batch: minute / 5 + 1,
                 pins: 0,
             });
-            let plan = replica.plan_pruning(now, retention);
+            let plan = replica.plan_pruning(now, retention, &Grid::documented());
             replica.remove_points(&plan.points.iter().map(|(number, _)| *number).collect::<Vec<_>>());
         }
         let age = |point: &Point| last - point.mark.marked.0 / MINUTE;

@@ -245,13 +245,13 @@ proptest! {
                 Step::Resynchronize => copy(&mut replica, &mut source, &during, order.rotate_left(13), &mut batch),
                 Step::PowerCut => take_up(&mut replica),
                 Step::Prune => {
-                    let plan = replica.plan_pruning(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000);
+                    let plan = replica.plan_pruning(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000, &Grid::documented());
                     replica.remove_points(&plan.points.iter().map(|(n, _)| *n).collect::<Vec<_>>());
                     if let Some(last) = plan.fold.last() {
                         replica.fold(last.batch, &stored).expect("all there");
                         stored.retain(|n, _| *n > last.batch);
                     }
-                    while let Some(group) = replica.plan_merging(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000, 7, |tag| (tag.batch % 11 != 3).then_some(tag.batch % 5)) {
+                    while let Some(group) = replica.plan_merging(SimTime(time * 600_000_000_000), 5 * 3_600_000_000_000, &Grid::documented(), 7, |tag| (tag.batch % 11 != 3).then_some(tag.batch % 5)) {
                         let numbers: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
                         let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();
                         for changes in numbers.iter().filter_map(|n| stored.remove(n)).flatten() {
@@ -456,14 +456,20 @@ fn a_pinned_point_and_the_newest_are_never_pruned() {
     }
     replica.pin(7);
     let hour = 3_600_000_000_000;
-    let plan = replica.plan_pruning(SimTime(100 * hour), hour);
+    let plan = replica.plan_pruning(SimTime(100 * hour), hour, &Grid::documented());
     let gone: Vec<u64> = plan.points.iter().map(|(n, _)| *n).collect();
     assert_eq!(gone.len(), 38);
     assert!(!gone.contains(&7) && !gone.contains(&40));
     replica.unpin(7);
-    assert_eq!(replica.plan_pruning(SimTime(100 * hour), hour).points.len(), 39);
+    assert_eq!(
+        replica
+            .plan_pruning(SimTime(100 * hour), hour, &Grid::documented())
+            .points
+            .len(),
+        39
+    );
     // The grid: 40 points ten minutes apart; of those older than two hours one per hour stays.
-    let grid = replica.plan_pruning(SimTime(40 * 600_000_000_000), 24 * hour);
+    let grid = replica.plan_pruning(SimTime(40 * 600_000_000_000), 24 * hour, &Grid::documented());
     assert!(grid.points.iter().all(|(_, why)| *why == "grid"));
     assert_eq!(40 - grid.points.len(), 13 + 5);
 }
@@ -488,25 +494,31 @@ fn batches_become_one_between_kept_points_that_stay_apart_and_no_others() {
     }
     let now = SimTime(36 * 600_000_000_000);
     let day = 24 * 3_600_000_000_000;
-    let plan = replica.plan_pruning(now, day);
+    let plan = replica.plan_pruning(now, day, &Grid::documented());
     replica.remove_points(&plan.points.iter().map(|(n, _)| *n).collect::<Vec<_>>());
     let numbers = |group: Vec<Tag>| group.iter().map(|tag| tag.batch).collect::<Vec<_>>();
-    let next = |replica: &Replica, most| replica.plan_merging(now, day, most, |_| Some(1)).map(numbers);
+    let next = |replica: &Replica, most| {
+        replica
+            .plan_merging(now, day, &Grid::documented(), most, |_| Some(1))
+            .map(numbers)
+    };
     // Kept are the last point of each hour until 04:00, and all after that.
     let kept: Vec<u64> = replica.points().iter().map(|point| point.batch).collect();
     assert_eq!(kept[..5], [18, 36, 54, 72, 75]);
     assert_eq!(next(&replica, 18), Some((19..=36).collect()));
     assert_eq!(next(&replica, 5), Some((19..=23).collect()));
     assert_eq!(next(&replica, 1), None);
-    let but_20 = replica.plan_merging(now, day, 5, |tag| (tag.batch != 20).then_some(1));
+    let but_20 = replica.plan_merging(now, day, &Grid::documented(), 5, |tag| (tag.batch != 20).then_some(1));
     assert_eq!(but_20.map(numbers), Some((21..=25).collect()));
     assert_eq!(
-        replica.plan_merging(SimTime(4 * 3_600_000_000_000 - 1), day, 18, |_| Some(1)),
+        replica.plan_merging(SimTime(4 * 3_600_000_000_000 - 1), day, &Grid::documented(), 18, |_| {
+            Some(1)
+        }),
         None
     );
 
     let mut merges = Vec::new();
-    while let Some(group) = replica.plan_merging(now, day, 18, |_| Some(1)) {
+    while let Some(group) = replica.plan_merging(now, day, &Grid::documented(), 18, |_| Some(1)) {
         let old: Vec<u64> = group.iter().map(|tag| tag.batch).collect();
         let changes = old.iter().filter_map(|n| stored.remove(n)).flatten();
         let mut by_disk: BTreeMap<DiskId, Vec<DiskChanges>> = BTreeMap::new();

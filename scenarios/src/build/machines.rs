@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
+use actors::model::Model;
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{
     AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
@@ -19,26 +20,7 @@ use crate::model::{Scenario, Server, Vm};
 
 /// An account or a service of Azure has room for whatever an estate holds.
 const AZURE_DISK_BYTES: u64 = 1 << 60;
-/// And takes it in faster than one machine sends it (our model).
-const AZURE_DISK_BYTES_PER_SECOND: u64 = 2_500_000_000;
-/// How fast a machine's file disk is written where the scenario does not say (our model: a small array of 10,000 rpm disks).
-pub(crate) const DISK_BYTES_PER_SECOND: u64 = 200_000_000;
-/// Beside its change journal, a protected machine's file disk keeps its agent's small files.
-const AGENT_FILES_BYTES: u64 = 64 << 20;
-/// A batch without a mark is cut when this much waits: bounded memory at every hop (our model).
-const BATCH_BYTES: u64 = 64 << 20;
-/// The same in the aggregate grain.
-const AGGREGATE_BATCH_BYTES: u64 = 256 << 20;
-/// Unacknowledged bytes from an agent to its process server: fills 10 Gbit/s at 5 ms.
-const AGENT_WINDOW_BYTES: u64 = 8 << 20;
-/// Unacknowledged bytes from a process server to its target: fills 10 Gbit/s at 25 ms.
-const PROCESS_SERVER_WINDOW_BYTES: u64 = 32 << 20;
-/// Disks that a process server copies at a time (facts §1.3).
-const COPIES_AT_A_TIME: u32 = 3;
-/// Cores of a protected machine, and of each of Azure's services.
-const GUEST_CORES: u32 = 2;
-const AZURE_CORES: u32 = 16;
-/// Reference speed of a core.
+/// The speed of a core that the costs of the model are for.
 const SPEED: u32 = 1_000;
 
 pub(super) struct Machines<'a> {
@@ -85,13 +67,14 @@ impl Machines<'_> {
     }
 
     fn azure_machine(&self, name: &str, component: ComponentSpec) -> MachineSpec {
+        let model = &self.scenario.model;
         MachineSpec {
             name: name.to_owned(),
             zone: Zone::AzurePublic,
             speed_per_mille: SPEED,
-            cores: AZURE_CORES,
+            cores: count(model.azure.cores),
             disk_bytes: AZURE_DISK_BYTES,
-            disk_bytes_per_second: AZURE_DISK_BYTES_PER_SECOND,
+            disk_bytes_per_second: model.azure.disk_rate,
             clock_skew: 0,
             on: true,
             components: vec![component],
@@ -166,8 +149,8 @@ impl Machines<'_> {
                 configuration_server,
                 passphrase,
                 port: PORT_REPLICATION,
-                window_bytes: PROCESS_SERVER_WINDOW_BYTES,
-                copies_at_a_time: COPIES_AT_A_TIME,
+                window_bytes: self.scenario.model.process_server.window,
+                copies_at_a_time: count(self.scenario.model.process_server.copies),
                 vault: self.vault,
                 key: self.key.clone(),
                 calibration: Arc::clone(&self.calibration),
@@ -214,8 +197,8 @@ impl Machines<'_> {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
             workload: Arc::clone(&vm.workload),
-            folded_bytes: batch_bytes(vm, Grain::Real),
-            summary_bytes: batch_bytes(vm, Grain::Aggregate),
+            folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
+            summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: spec
                 .disks
                 .iter()
@@ -242,8 +225,8 @@ impl Machines<'_> {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
             workload: Arc::clone(&vm.workload),
-            folded_bytes: batch_bytes(vm, Grain::Real),
-            summary_bytes: batch_bytes(vm, Grain::Aggregate),
+            folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
+            summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: Vec::new(),
             hypervisor,
         };
@@ -261,22 +244,23 @@ impl Machines<'_> {
         configuration_server: Option<MachineId>,
         guest: GuestSpec,
     ) -> MachineSpec {
+        let model = &self.scenario.model;
         let agent = AgentSpec {
             vm: Arc::clone(spec),
             configuration_server,
             passphrase: passphrase(self.scenario, vm.configuration_server),
             journal_cap: vm.journal,
             workload: Arc::clone(&vm.workload),
-            batch_bytes: batch_bytes(vm, self.grain),
-            window_bytes: AGENT_WINDOW_BYTES,
+            batch_bytes: batch_bytes(&self.scenario.model, vm, self.grain),
+            window_bytes: model.agent.window,
         };
         MachineSpec {
             name: String::new(),
             zone: Zone::AzureVnet,
             speed_per_mille: SPEED,
-            cores: GUEST_CORES,
-            disk_bytes: vm.journal.saturating_add(AGENT_FILES_BYTES),
-            disk_bytes_per_second: DISK_BYTES_PER_SECOND,
+            cores: count(model.guest.cores),
+            disk_bytes: vm.journal.saturating_add(model.agent.files),
+            disk_bytes_per_second: model.guest.disk_rate,
             clock_skew: i64::try_from(vm.clock_skew).unwrap_or(i64::MAX),
             on: false,
             components: vec![ComponentSpec::Agent(agent), ComponentSpec::Guest(guest)],
@@ -285,13 +269,18 @@ impl Machines<'_> {
 }
 
 /// A batch without a mark is cut when so many bytes wait.
-fn batch_bytes(vm: &Vm, grain: Grain) -> u64 {
+fn batch_bytes(model: &Model, vm: &Vm, grain: Grain) -> u64 {
     let most = match grain {
         // Sizes only: nothing of a batch is in memory, and a fleet has fewer of them.
-        Grain::Aggregate => AGGREGATE_BATCH_BYTES,
-        Grain::Real | Grain::Extent => BATCH_BYTES,
+        Grain::Aggregate => model.agent.aggregate_batch,
+        Grain::Real | Grain::Extent => model.agent.batch,
     };
     most.min(vm.journal / 4)
+}
+
+/// A number of things as a world's specification has it; the model's ranges are far below its bound.
+fn count(value: u64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }
 
 /// The fingerprint of a configuration server's passphrase.

@@ -4,7 +4,6 @@ use actors::messages::LinkKind;
 use sim::spec::Zone;
 
 use super::{Context, unique, unique_in_any_case};
-use crate::build::machines::DISK_BYTES_PER_SECOND;
 use crate::diagnose::{At, Located, Problem};
 use crate::input::SERVERS_MAX;
 use crate::keys::{self, Section};
@@ -348,9 +347,9 @@ impl ServerTable<'_> {
             .map_or(self.disk_default, |key| table.get_or(key, Bytes(self.disk_default)).0);
         let disk_bytes_per_second = if self.has("disk_rate") {
             let rate = table.get::<Rate>("disk_rate");
-            rate.map_or(DISK_BYTES_PER_SECOND, |rate| rate.value.bytes_per_second())
+            rate.map_or(self.context.model.guest.disk_rate, |rate| rate.value.bytes_per_second())
         } else {
-            DISK_BYTES_PER_SECOND
+            self.context.model.guest.disk_rate
         };
         if disk_bytes_per_second == 0 {
             diagnosis.push(Problem::new(

@@ -239,10 +239,6 @@ fn one_of(causes: &[Cause]) -> String {
     words.join(" or ")
 }
 
-const SECOND: u64 = 1_000_000_000;
-/// Of the failback policy, which applies on the way home (facts §2.1).
-const HOME_CRASH: u64 = 15 * 60 * SECOND;
-const HOME_APP: u64 = 60 * 60 * SECOND;
 /// A change journal smaller than this may overflow by itself, and each copy that follows ends in a point.
 const JOURNAL: u64 = 1 << 30;
 
@@ -275,7 +271,11 @@ fn points_suffice(whole: &Whole<'_>, timeline: &Timeline<'_>, vm: usize, count: 
         .iter()
         .filter(|placed| causes::may_copy(&placed.step.what))
         .count() as u64;
-    let most = every(shortest(crash, HOME_CRASH)) + every(shortest(app, HOME_APP)) + 1 + copies;
+    let home = &whole.context.model.failback_policy;
+    let most = every(shortest(crash, home.crash_consistent_every))
+        + every(shortest(app, home.app_consistent_every))
+        + 1
+        + copies;
     if count <= most {
         return true;
     }

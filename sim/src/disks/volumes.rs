@@ -2,7 +2,7 @@
 //!
 //! A write changes what is read at once and is volatile until a flush. What a power cut needs is kept as an undo log: for each unflushed
 //! write, what was there before. A cut keeps a random prefix of the unflushed writes, tears the next one between extents, and undoes
-//! the rest. A disk's own cache is bounded: what is older than the last [`CACHE_BYTES`] has reached the disk by itself.
+//! the rest. A disk's own cache is bounded: what is older than the cache of the model has reached the disk by itself.
 //!
 //! Contents of the aggregate grain have no extents to undo; there a write is durable at once.
 
@@ -17,9 +17,6 @@ use datapath::{Extent, Grain, Run, WriteSeq};
 use rand::{Rng, RngExt};
 
 use crate::spec::{RunOptions, VolumeStart, WorldSpec};
-
-/// Bytes of unflushed writes that a disk's cache holds at most.
-pub const CACHE_BYTES: u64 = 64 << 20;
 
 struct Unflushed {
     /// What was there before.
@@ -53,6 +50,8 @@ pub struct FlushPoint {
 /// All volumes of a run.
 pub struct Volumes {
     grain: Grain,
+    /// Bytes of unflushed writes that a disk holds at most.
+    cache: u64,
     generations: RefCell<u64>,
     volumes: RefCell<BTreeMap<String, Attached>>,
 }
@@ -62,7 +61,7 @@ pub struct Volumes {
 /// # Errors
 /// [`VolumeError::Machine`] where an image cannot be read.
 pub fn at_start(spec: &WorldSpec, options: &RunOptions, store: &PageStore) -> Result<Volumes, VolumeError> {
-    let volumes = Volumes::new(options.grain);
+    let volumes = Volumes::new(options.grain, spec.model.disk.cache);
     for volume in &spec.volumes {
         let content = match &volume.start {
             VolumeStart::Empty => Volume::new(store, options.grain, volume.bytes),
@@ -84,9 +83,10 @@ pub fn at_start(spec: &WorldSpec, options: &RunOptions, store: &PageStore) -> Re
 impl Volumes {
     /// None yet.
     #[must_use]
-    pub fn new(grain: Grain) -> Volumes {
+    pub fn new(grain: Grain, cache: u64) -> Volumes {
         Volumes {
             grain,
+            cache,
             generations: RefCell::new(0),
             volumes: RefCell::new(BTreeMap::new()),
         }
@@ -173,7 +173,9 @@ impl Volumes {
     /// As [`Volume::write`].
     pub fn write(&self, name: &str, run: &Run) -> Option<Result<(), VolumeError>> {
         let mut volumes = self.volumes.borrow_mut();
-        volumes.get_mut(name).map(|attached| attached.write(self.grain, run))
+        volumes
+            .get_mut(name)
+            .map(|attached| attached.write(self.grain, self.cache, run))
     }
 
     /// Aggregate grain: a life wrote to the volume up to a write.
@@ -218,7 +220,7 @@ impl Volumes {
 }
 
 impl Attached {
-    fn write(&mut self, grain: Grain, run: &Run) -> Result<(), VolumeError> {
+    fn write(&mut self, grain: Grain, cache: u64, run: &Run) -> Result<(), VolumeError> {
         if grain == Grain::Aggregate {
             return self.volume.write(run);
         }
@@ -228,7 +230,7 @@ impl Attached {
         self.unflushed.push_back(Unflushed { before, bytes });
         self.unflushed_bytes += bytes;
         self.waiting_bytes += bytes;
-        while self.unflushed_bytes > CACHE_BYTES && self.settle_one() {}
+        while self.unflushed_bytes > cache && self.settle_one() {}
         Ok(())
     }
 

@@ -2,13 +2,10 @@
 //!
 //! Why it holds: a job is a list of stages, and whatever one waits for it has a patience for (facts §1.7: up to 15 min for a component to
 //! register, 30 min for a refresh). What is to be processed first is [`super::stored_is_processed`]'s. An operation does not stand
-//! still while something that it needs is dark: its patience runs. So all time counts, and each outage allows [`PATIENCE`] more.
+//! still while something that it needs is dark: its patience runs. So all time counts, and each outage allows one such patience more.
 
 use super::Law;
 use super::bound::Waited;
-
-/// The longest that a job waits for one thing that does not come.
-pub const PATIENCE: u64 = 30 * 60 * 1_000_000_000;
 
 /// The law.
 pub const LAW: Law = Law {
@@ -19,7 +16,9 @@ pub const LAW: Law = Law {
 /// Checks an operation, ended or not.
 #[must_use]
 pub fn check(operation: &str, waited: &Waited, ended: bool, reason: &str) -> Vec<String> {
-    let allowed = waited.allowed().saturating_add(waited.outages.saturating_mul(PATIENCE));
+    let allowed = waited
+        .allowed()
+        .saturating_add(waited.outages.saturating_mul(waited.bounds.operation));
     if waited.lived <= allowed {
         return Vec::new();
     }

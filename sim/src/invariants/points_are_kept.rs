@@ -7,6 +7,7 @@
 //! point includes it, where a merge that is stored holds it, or where a resynchronization took it in. Removals are seen by the world at
 //! the disk of whoever stores them. The rules are written here anew; nothing is taken from the code that prunes.
 
+use actors::model::Retention;
 use datapath::SimTime;
 
 use super::Law;
@@ -18,7 +19,6 @@ pub const LAW: Law = Law {
 };
 
 const HOUR: u64 = 3_600_000_000_000;
-const DAY: u64 = 24 * HOUR;
 
 /// A point that was removed, and what is known.
 #[derive(Debug, Clone)]
@@ -40,20 +40,20 @@ pub struct Pruned<'a> {
 }
 
 /// How far apart points of an age stay; none where all do.
-fn apart(age: u64, retention: u64) -> Option<u64> {
-    if age <= 2 * HOUR {
+fn apart(age: u64, retention: u64, grid: &Retention) -> Option<u64> {
+    if age <= grid.all {
         return None;
     }
-    Some(match (retention <= DAY, age <= 7 * DAY) {
-        (true, _) => HOUR,
-        (false, true) => 2 * HOUR,
-        (false, false) => 4 * HOUR,
+    Some(match (retention <= grid.day, age <= grid.week) {
+        (true, _) => grid.day_interval,
+        (false, true) => grid.week_interval,
+        (false, false) => grid.longer_interval,
     })
 }
 
 /// Checks a removal.
 #[must_use]
-pub fn check_pruned(pruned: &Pruned<'_>, now: SimTime) -> Vec<String> {
+pub fn check_pruned(pruned: &Pruned<'_>, grid: &Retention, now: SimTime) -> Vec<String> {
     let Pruned { point, marked, .. } = *pruned;
     let age = now.since(marked);
     let seconds = age / 1_000_000_000;
@@ -63,7 +63,7 @@ pub fn check_pruned(pruned: &Pruned<'_>, now: SimTime) -> Vec<String> {
         _ if !pruned.newer => "though no newer one is processed".to_owned(),
         "retention" if age > pruned.retention => return Vec::new(),
         "retention" => format!("past its retention, which is {} s", pruned.retention / 1_000_000_000),
-        "grid" => match apart(age, pruned.retention) {
+        "grid" => match apart(age, pruned.retention, grid) {
             None => "for the grid, which keeps all of the newest 2 hours".to_owned(),
             Some(apart) if pruned.others.iter().any(|other| other.0 / apart == marked.0 / apart) => return Vec::new(),
             Some(apart) => format!(
@@ -124,15 +124,15 @@ mod tests {
 
     #[test]
     fn what_retention_and_grid_let_go_passes() {
-        assert!(check_pruned(&pruned("retention", 0, 24, &[]), at(24 * 60 + 1)).is_empty());
-        assert!(check_pruned(&pruned("grid", 5, 24, &[at(59)]), at(126)).is_empty());
-        assert!(check_pruned(&pruned("grid", 5, 72, &[at(119)]), at(260)).is_empty());
+        assert!(check_pruned(&pruned("retention", 0, 24, &[]), &Retention::default(), at(24 * 60 + 1)).is_empty());
+        assert!(check_pruned(&pruned("grid", 5, 24, &[at(59)]), &Retention::default(), at(126)).is_empty());
+        assert!(check_pruned(&pruned("grid", 5, 72, &[at(119)]), &Retention::default(), at(260)).is_empty());
         let commit = Pruned {
             commit: true,
             newer: false,
             ..pruned("commit", 5, 24, &[])
         };
-        assert!(check_pruned(&commit, at(6)).is_empty());
+        assert!(check_pruned(&commit, &Retention::default(), at(6)).is_empty());
         assert!(check_kept(1, at(0), HOUR, at(60)).is_empty());
         assert!(check_removed("f", (3, 3), Some((3, 9)), false).is_empty());
         assert!(check_removed("f", (4, 4), Some((3, 9)), true).is_empty());
@@ -163,7 +163,11 @@ mod tests {
             ),
         ];
         for (pruned, now) in broken {
-            assert_eq!(check_pruned(&pruned, at(now)).len(), 1, "{pruned:?}");
+            assert_eq!(
+                check_pruned(&pruned, &Retention::default(), at(now)).len(),
+                1,
+                "{pruned:?}"
+            );
         }
         assert_eq!(check_kept(1, at(0), HOUR, at(61)).len(), 1);
         assert_eq!(check_removed("f", (4, 4), Some((3, 9)), false).len(), 1);

@@ -11,8 +11,8 @@ use hdrhistogram::Histogram;
 
 use super::ALERTS_KEPT;
 use super::result::{
-    AlertResult, BacklogSample, LinkResult, LinkSample, Lost, PointResult, PointTotals, RecoveredDisk, RefusalResult,
-    RunResult, Spread, StepResult, VmResult, milliseconds,
+    AlertResult, BacklogSample, FaultResult, LinkResult, LinkSample, Lost, PointResult, PointTotals, RecoveredDisk,
+    RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
 };
 use super::series::{Series, Thin};
 use super::vm::{VmFigures, Waited, backlog_samples, backlog_series, vm_fact};
@@ -45,6 +45,7 @@ pub struct Collector {
     backlog: Series<Waited>,
     link_series: Vec<Series<LinkSample>>,
     steps: BTreeMap<u32, StepResult>,
+    faults: Vec<FaultResult>,
     alerts: Vec<AlertResult>,
     alerts_raised: u64,
     alerts_critical: u64,
@@ -99,6 +100,17 @@ impl Collector {
             link_series: links.iter().map(|_| Series::new(2048)).collect(),
             links,
             steps: BTreeMap::new(),
+            faults: spec
+                .faults
+                .iter()
+                .map(|fault| FaultResult {
+                    name: fault.name.clone(),
+                    began: None,
+                    struck_first: None,
+                    ended: None,
+                    struck: 0,
+                })
+                .collect(),
             alerts: Vec::new(),
             alerts_raised: 0,
             alerts_critical: 0,
@@ -113,6 +125,16 @@ impl Collector {
         match fact {
             Fact::Step { step, outcome } => self.step(at, *step, outcome),
             Fact::Power { machine, on } => self.power(at, *machine, *on),
+            Fact::FaultBegan { fault } | Fact::FaultStruck { fault } | Fact::FaultEnded { fault, .. } => {
+                if let Some(result) = self.faults.get_mut(*fault as usize) {
+                    match fact {
+                        Fact::FaultBegan { .. } => result.began = Some(at),
+                        Fact::FaultStruck { .. } => result.struck_first = Some(at),
+                        Fact::FaultEnded { struck, .. } => (result.ended, result.struck) = (Some(at), *struck),
+                        _ => {}
+                    }
+                }
+            }
             Fact::Alert {
                 vm,
                 severity,
@@ -302,6 +324,7 @@ impl Collector {
             disks: self.disks,
             links,
             steps: self.steps.into_values().collect(),
+            faults: self.faults,
             alerts: self.alerts,
             alerts_raised: self.alerts_raised,
             alerts_critical: self.alerts_critical,

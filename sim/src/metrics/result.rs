@@ -33,6 +33,9 @@ pub struct RunResult {
     pub links: Vec<LinkResult>,
     /// The steps that began, in the order of the scenario.
     pub steps: Vec<StepResult>,
+    /// The faults that the scenario declares, in its order.
+    #[serde(default)]
+    pub faults: Vec<FaultResult>,
     /// Alerts in order of time; past [`crate::metrics::ALERTS_KEPT`] they are only counted.
     pub alerts: Vec<AlertResult>,
     /// Alerts that were raised.
@@ -49,6 +52,21 @@ pub struct RunResult {
     pub findings: Vec<Finding>,
     /// Findings past the number that is kept, by count only.
     pub findings_dropped: u64,
+}
+
+/// What became of a fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultResult {
+    /// Its name.
+    pub name: String,
+    /// When it began, if it did.
+    pub began: Option<SimTime>,
+    /// When it first changed something.
+    pub struck_first: Option<SimTime>,
+    /// When it ended; the end of the run where it lasted until then.
+    pub ended: Option<SimTime>,
+    /// How often it changed something.
+    pub struck: u64,
 }
 
 /// How often an invariant was looked at.

@@ -14,7 +14,7 @@ use super::topology::Route;
 pub struct Holder {
     /// The actor's number.
     pub actor: u32,
-    /// Its machine's incarnation.
+    /// How many times it had been started then.
     pub incarnation: u32,
 }
 
@@ -147,6 +147,22 @@ impl Connections {
         self.0[number as usize].port
     }
 
+    /// The machine at a side.
+    #[must_use]
+    pub fn machine(&self, number: u32, side: Side) -> MachineId {
+        self.0[number as usize].machines[usize::from(side)]
+    }
+
+    /// The ends that an actor holds and has not closed.
+    pub fn held_by(&self, holder: Holder) -> impl Iterator<Item = (u32, Side)> + '_ {
+        (0..).zip(&self.0).flat_map(move |(number, connection)| {
+            [0u8, 1].into_iter().filter_map(move |side| {
+                let end = connection.ends[usize::from(side)]?;
+                (end.holder == holder && end.state != State::Closed && !connection.dead).then_some((number, side))
+            })
+        })
+    }
+
     /// A packet was lost on the way: from now on the connection is silent.
     pub fn lose(&mut self, number: u32) {
         self.0[number as usize].dead = true;
@@ -163,13 +179,14 @@ impl Connections {
         })
     }
 
-    /// A packet lands on a machine that has power, in this incarnation. `listener` says who listens on the connection's port there.
+    /// A packet lands on a machine that has power. `lives` says whether an actor is still as often started as it was, `listener` who
+    /// listens on the connection's port there.
     pub fn land(
         &mut self,
         number: u32,
         toward: Side,
         packet: Packet,
-        incarnation: u32,
+        lives: impl Fn(Holder) -> bool,
         listener: Option<Holder>,
     ) -> Landed {
         let connection = &mut self.0[number as usize];
@@ -201,7 +218,7 @@ impl Connections {
             return landed;
         }
         let end = match &mut connection.ends[usize::from(toward)] {
-            Some(end) if end.holder.incarnation == incarnation => end,
+            Some(end) if lives(end.holder) => end,
             _ => {
                 // Of a life that is over. Resets are not answered.
                 if !matches!(packet, Packet::Reset(_)) {

@@ -17,17 +17,13 @@ use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use super::outages::{Needs, Outages};
 use super::paths::{Ends, From, Paths};
 use super::{Oracle, disk_name};
-use crate::invariants::bound::{GRACE, Waited};
+use crate::invariants::bound::{Bounds, Waited};
 use crate::invariants::{
     LOOKED_AT, acknowledged_is_kept, copies_are_applied, cut_is_stored, operations_end, stored_is_processed,
     transitions_end,
 };
 use crate::metrics::Unfinished;
 use crate::spec::WorldSpec;
-
-const MINUTE: u64 = 60_000_000_000;
-/// Between marks, where no policy says otherwise.
-const PAUSE: u64 = 5 * MINUTE;
 
 /// Since when something waits.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,6 +75,7 @@ struct Waits {
 
 /// Everything that waits.
 pub(super) struct Liveness {
+    bounds: Bounds,
     outages: Outages,
     paths: Paths,
     /// What the operator's steps do.
@@ -89,6 +86,8 @@ pub(super) struct Liveness {
     /// What jobs take by the product's table, all together.
     job_times: u64,
     boots: BTreeMap<VmId, u64>,
+    /// By fault: what cannot be counted on while it lasts.
+    faults: Vec<Needs>,
     vms: Table<VmId, Waits>,
     /// Operations under way.
     running: BTreeMap<u32, SimTime>,
@@ -123,6 +122,7 @@ impl Liveness {
             _ => None,
         });
         Liveness {
+            bounds: Bounds::of(&spec.model),
             outages,
             paths: Paths::new(spec, used),
             policies: policies.collect(),
@@ -130,6 +130,7 @@ impl Liveness {
             held: service.is_some_and(|service| service.hold_processing),
             job_times: times.map_or(0, |times| times.policy + times.hydration + times.create_machine),
             boots: spec.vms.iter().map(|vm| (vm.vm, vm.boot)).collect(),
+            faults: spec.faults.iter().map(|fault| Needs::of(&fault.kind)).collect(),
             vms: spec.vms.iter().map(|vm| (vm.vm, Waits::default())).collect(),
             running: BTreeMap::new(),
             machine_names: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
@@ -191,6 +192,12 @@ impl Oracle {
     pub(super) fn liveness_fact(&mut self, at: SimTime, fact: &Fact) {
         match fact {
             Fact::Power { machine, on } => self.liveness.outages.power(at, *machine, *on),
+            Fact::FaultBegan { fault } | Fact::FaultEnded { fault, .. } => {
+                let over = matches!(fact, Fact::FaultEnded { .. });
+                if let Some(concerns) = self.liveness.faults.get(*fault as usize).cloned() {
+                    self.liveness.outages.fault(at, *fault, concerns, over);
+                }
+            }
             Fact::Step { step, outcome } => self.step_told(at, *step, outcome),
             Fact::State { vm, state } => self.state_entered(at, *vm, *state),
             Fact::ProtectionStarted { vm, life, reverse, .. } => {
@@ -316,6 +323,7 @@ impl Oracle {
             outages: 0,
             planned,
             work: 0,
+            bounds: self.liveness.bounds,
         };
         if !waited.is_overdue() {
             return waited;
@@ -379,10 +387,10 @@ impl Oracle {
         }
         // A failover is an operation, and takes what an operation may take.
         let planned = match state {
-            ItemState::FailoverInProgress | ItemState::FailbackInProgress | ItemState::EnableInProgress => {
-                self.operation_time(Some(vm)).saturating_add(operations_end::PATIENCE)
-            }
-            _ => waits.pause.max(PAUSE),
+            ItemState::FailoverInProgress | ItemState::FailbackInProgress | ItemState::EnableInProgress => self
+                .operation_time(Some(vm))
+                .saturating_add(self.liveness.bounds.operation),
+            _ => waits.pause.max(self.liveness.bounds.pause),
         };
         let waited = self.waited(vm, From::Source, wait, at, planned, None);
         let reason = self.unmet_where(&waited, vm);
@@ -407,7 +415,7 @@ impl Oracle {
             return;
         };
         let (wait, planned) = match copy.ended {
-            Some((wait, _)) => (wait, waits.pause.max(PAUSE)),
+            Some((wait, _)) => (wait, waits.pause.max(self.liveness.bounds.pause)),
             None => (copy.began, 0),
         };
         let ended = copy.ended.is_some();
@@ -464,7 +472,7 @@ impl Oracle {
             !waits.copies.is_empty() || waits.gap.is_some() || waits.state.is_some_and(|(state, _)| copies_in(state));
         // What is complete needs its target alone.
         let (from, planned) = if incomplete {
-            (From::Source, waits.pause.max(PAUSE))
+            (From::Source, waits.pause.max(self.liveness.bounds.pause))
         } else {
             wait.since = wait.since.max(waits.applied);
             (From::Target, 0)
@@ -515,7 +523,7 @@ impl Oracle {
 
     /// What is not met, where it matters.
     fn unmet_where(&self, waited: &Waited, vm: VmId) -> String {
-        match waited.until.since(waited.since) > GRACE {
+        match waited.until.since(waited.since) > waited.bounds.grace {
             true => self.unmet(vm),
             false => String::new(),
         }
@@ -628,7 +636,7 @@ impl Oracle {
                 if let Some(waits) = live.vms.get_mut(vm) {
                     waits.process_server = Some(*process_server);
                     waits.master_target = None;
-                    waits.pause = every.unwrap_or(PAUSE);
+                    waits.pause = every.unwrap_or(live.bounds.pause);
                 }
             }
             Operation::Reprotect {
@@ -728,7 +736,7 @@ impl Oracle {
         };
         let planned = self
             .operation_time(vm)
-            .saturating_add(operations_end::PATIENCE.saturating_mul(stages));
+            .saturating_add(self.liveness.bounds.operation.saturating_mul(stages));
         let needs = self.liveness.paths.operation_needs(vm, named);
         let (_, outages) = self.liveness.outages.lived(&needs, since, at);
         let written = vm.map_or((0, 0), |vm| self.written(vm));
@@ -741,6 +749,7 @@ impl Oracle {
             work: vm.map_or(0, |vm| {
                 self.liveness.paths.work(vm, written.0 - written.1, true, u64::MAX)
             }),
+            bounds: self.liveness.bounds,
         };
         let reason = match (ended, vm) {
             (false, Some(vm)) => self.unmet(vm),

@@ -5,11 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use actors::ports::MachineId;
 use datapath::SimTime;
 
+use crate::faults::FaultKind;
+
 /// Machines and links that something cannot go on without.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub machines: BTreeSet<MachineId>,
     pub links: BTreeSet<u32>,
+}
+
+impl Needs {
+    /// What cannot be counted on while a fault lasts.
+    pub fn of(fault: &FaultKind) -> Needs {
+        let (machines, links) = fault.concerns();
+        Needs {
+            machines: machines.into_iter().collect(),
+            links: links.into_iter().collect(),
+        }
+    }
 }
 
 /// Stretches without power or link, in order; the last may last still.
@@ -20,6 +33,8 @@ type Down = Vec<(SimTime, Option<SimTime>)>;
 pub(super) struct Outages {
     machines: BTreeMap<MachineId, Down>,
     links: BTreeMap<u32, Down>,
+    /// By fault that lasts or lasted: what cannot be counted on meanwhile.
+    faults: BTreeMap<u32, (Needs, Down)>,
 }
 
 impl Outages {
@@ -33,12 +48,28 @@ impl Outages {
         change(self.links.entry(link).or_default(), at, up);
     }
 
+    /// A fault begins or ends that concerns these; where it concerns none of them, it concerns all.
+    pub fn fault(&mut self, at: SimTime, fault: u32, concerns: Needs, over: bool) {
+        let (_, down) = self.faults.entry(fault).or_insert_with(|| (concerns, Down::new()));
+        change(down, at, over);
+    }
+
+    fn of_faults<'a>(&'a self, needs: &'a Needs) -> impl Iterator<Item = &'a Down> + 'a {
+        let concerned = |(concerns, _): &&(Needs, Down)| {
+            *concerns == Needs::default()
+                || !concerns.machines.is_disjoint(&needs.machines)
+                || !concerns.links.is_disjoint(&needs.links)
+        };
+        self.faults.values().filter(concerned).map(|(_, down)| down)
+    }
+
     /// How much of a stretch all that is needed was there, in nanoseconds, and how often something failed.
     pub fn lived(&self, needs: &Needs, since: SimTime, until: SimTime) -> (u64, u64) {
         let machines = needs.machines.iter().filter_map(|machine| self.machines.get(machine));
         let links = needs.links.iter().filter_map(|link| self.links.get(link));
         let mut down: Vec<(SimTime, SimTime)> = machines
             .chain(links)
+            .chain(self.of_faults(needs))
             .flatten()
             .map(|(from, to)| ((*from).max(since), to.unwrap_or(until).min(until)))
             .filter(|(from, to)| from < to)
@@ -97,6 +128,31 @@ mod tests {
         assert_eq!(outages.down_now(&needs), (Vec::new(), Vec::new()));
         outages.power(SimTime(90), mine, false);
         assert_eq!(outages.lived(&needs, SimTime(0), SimTime(100)), (60, 3));
+        outages.fault(
+            SimTime(60),
+            0,
+            Needs {
+                machines: BTreeSet::from([other]),
+                ..Needs::default()
+            },
+            false,
+        );
+        assert_eq!(
+            outages.lived(&needs, SimTime(0), SimTime(100)),
+            (60, 3),
+            "of another machine"
+        );
+        outages.fault(
+            SimTime(60),
+            1,
+            Needs {
+                links: BTreeSet::from([0]),
+                ..Needs::default()
+            },
+            false,
+        );
+        outages.fault(SimTime(65), 1, Needs::default(), true);
+        assert_eq!(outages.lived(&needs, SimTime(0), SimTime(100)), (55, 4));
         assert_eq!(outages.down_now(&needs).0, [mine]);
     }
 }

@@ -4,8 +4,10 @@
 //! who has nothing to send takes no share), so it bounds from above. Twice it is allowed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use actors::Table;
+use actors::model::Model;
 use actors::ports::{MachineId, Work};
 use actors::spec::ComponentSpec;
 use datapath::VmId;
@@ -15,13 +17,6 @@ use crate::compute::bytes_per_second;
 use crate::link::fair::tcp_limit;
 use crate::network::topology::{Route, Topology};
 use crate::spec::WorldSpec;
-
-/// Unacknowledged bytes that fit on a way: what the smaller of the two windows of the product's model allows.
-const WINDOW_BYTES: u64 = 8 << 20;
-/// What another machine may send at a time before it is one's turn.
-const TURN_BYTES: u64 = 64 << 20;
-/// What is computed is allowed so many times over.
-const ALLOWED_TIMES: u64 = 2;
 
 /// Something on the way that takes time for each byte, and that machines share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +72,7 @@ pub(super) enum From {
 
 /// The ways of all machines.
 pub(super) struct Paths {
+    model: Arc<Model>,
     topology: Topology,
     managed_by: BTreeMap<MachineId, MachineId>,
     vcenters: BTreeMap<MachineId, MachineId>,
@@ -105,7 +101,10 @@ impl Paths {
             ComponentSpec::Service(service) => Some((id, service)),
             _ => None,
         });
+        // Unacknowledged bytes that fit on a way: what the smaller of the two windows allows.
+        let smaller_window = spec.model.agent.window.min(spec.model.process_server.window);
         Paths {
+            model: Arc::clone(&spec.model),
             topology: Topology::new(spec),
             managed_by: service.map_or_else(BTreeMap::new, |(_, service)| service.managed_by.clone()),
             vcenters: service.map_or_else(BTreeMap::new, |(_, service)| service.vcenters.clone()),
@@ -119,7 +118,7 @@ impl Paths {
                 .iter()
                 .map(|link| {
                     let round_trip = link.latency.saturating_mul(2);
-                    let window = u128::from(WINDOW_BYTES) * 8_000_000_000 / u128::from(round_trip.max(1));
+                    let window = u128::from(smaller_window) * 8_000_000_000 / u128::from(round_trip.max(1));
                     let window = u64::try_from(window).unwrap_or(u64::MAX);
                     let kept = tcp_limit(round_trip, link.loss_per_million).unwrap_or(u64::MAX);
                     link.bits_per_second.min(kept).min(window).max(1)
@@ -269,21 +268,26 @@ impl Paths {
         let mut time = 0_u128;
         for hop in &path.hops {
             let share = self.shares.get(hop).copied().unwrap_or_default();
-            let others = share.machines.saturating_sub(1).saturating_mul(TURN_BYTES).min(waiting);
+            let others = share
+                .machines
+                .saturating_sub(1)
+                .saturating_mul(self.model.oracle.turn)
+                .min(waiting);
             let mut all = u128::from(bytes) * u128::from(share.machines) + u128::from(others);
             if copies {
                 all += u128::from(share.copied_bytes);
             }
             time += all * 1_000_000_000 / u128::from(self.rate(*hop).max(1));
         }
-        u64::try_from(time * u128::from(ALLOWED_TIMES)).unwrap_or(u64::MAX)
+        u64::try_from(time * u128::from(self.model.oracle.allowed_times)).unwrap_or(u64::MAX)
     }
 
     /// Bytes per second.
     fn rate(&self, hop: Hop) -> u64 {
         let cores = |machine: MachineId, work| {
             let cores = self.machines.get(machine.0 as usize).map_or(1, |(_, cores)| *cores);
-            let rate = u128::from(bytes_per_second(work).unwrap_or(u64::MAX)) * u128::from(cores) / 1000;
+            let rate =
+                u128::from(bytes_per_second(&self.model.compute, work).unwrap_or(u64::MAX)) * u128::from(cores) / 1000;
             u64::try_from(rate).unwrap_or(u64::MAX)
         };
         match hop {

@@ -12,14 +12,13 @@ use super::{Oracle, VmTrack};
 use crate::invariants::points_are_kept;
 use crate::spec::WorldSpec;
 
-/// The retention of a failback policy, which cannot be edited (facts §2.1).
-const FAILBACK: u64 = 24 * 3_600_000_000_000;
-
 /// The retention of each machine's policy, as the plan has it.
 #[derive(Debug, Default)]
 pub(super) struct Retentions {
     out: BTreeMap<VmId, u64>,
     planned: bool,
+    /// Of the failback policy, which cannot be edited (facts §2.1).
+    failback: u64,
 }
 
 impl Retentions {
@@ -54,13 +53,17 @@ impl Retentions {
             }
         }
         let planned = !operations.is_empty();
-        Retentions { out, planned }
+        Retentions {
+            out,
+            planned,
+            failback: spec.model.failback_policy.retention,
+        }
     }
 
     /// How long points of a machine's protection are kept.
     pub fn of(&self, vm: VmId, reverse: bool) -> Option<u64> {
         match reverse {
-            true => self.planned.then_some(FAILBACK),
+            true => self.planned.then_some(self.failback),
             false => self.out.get(&vm).copied(),
         }
     }
@@ -111,7 +114,7 @@ impl Oracle {
             ),
             others: &others,
         };
-        let violations = points_are_kept::check_pruned(&pruned, at);
+        let violations = points_are_kept::check_pruned(&pruned, &self.model.retention, at);
         self.ledger.check(points_are_kept::LAW, at, Some(vm), violations);
     }
 

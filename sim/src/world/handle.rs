@@ -7,10 +7,12 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use actix::Actor;
+use actors::facts::Fact;
 use actors::ports::{ActorId, Deliver, Env, Input, MachineId, Output, Receipt, Token, World};
+use actors::spec::ComponentSpec;
 use datapath::SimTime;
 
-use super::{Carrier, Change, Engine, Entry, Given, Work};
+use super::{Carrier, Change, Core, Engine, Entry, Given, Work};
 use crate::event_log::EventLog;
 use crate::link::door::AtDoor;
 use crate::link::{Link, LinkEvent, LinkMessage, flow};
@@ -154,7 +156,8 @@ impl Engine {
             Entry::Leave(connection, toward, packet) => self.leave(connection, toward, packet),
             Entry::Land(connection, toward, packet) => self.land(connection, toward, packet),
             Entry::Flushed(flush) => {
-                if self.lives(flush.holder) {
+                // A disk writes on when the process that asked has ended, but not without power.
+                if self.has_lived(flush.machine, flush.incarnation) {
                     let files = Rc::clone(&self.core.borrow().machines[flush.machine.0 as usize].files);
                     flush.files.iter().for_each(|point| files.flushed(point));
                     flush.volumes.iter().for_each(|point| self.volumes.flushed(point));
@@ -166,9 +169,14 @@ impl Engine {
             Entry::Trigger(number) => self.fire(number),
             Entry::Change(Change::Power(machine, on)) => self.set_power(machine, on),
             Entry::Cut(machine) => self.switch_off(machine),
+            Entry::Fault(fault, true) => self.begin_fault(fault),
+            Entry::Fault(fault, false) => self.end_fault(fault),
             Entry::Change(Change::Link(link, change)) => self.tell_link(link, LinkEvent::Change(change)),
         }
         self.settle().await;
+        for fault in self.faults.take_news() {
+            self.log_fact(None, Fact::FaultStruck { fault }, None);
+        }
         if self.spill.has_failed() {
             self.note_failed(self.spill.failure());
         }
@@ -176,6 +184,9 @@ impl Engine {
 
     /// The links log what they carried since they last did.
     pub(crate) async fn last_samples(&self) {
+        for fault in self.faults.lasting() {
+            self.log_end(fault);
+        }
         for link in 0..self.links() {
             self.tell_link(link, LinkEvent::Sample);
             self.settle().await;
@@ -186,7 +197,13 @@ impl Engine {
         let core = self.core.borrow();
         let slot = &core.actors[holder.actor as usize];
         let machine = &core.machines[slot.machine.0 as usize];
-        machine.on && machine.incarnation == holder.incarnation
+        machine.on && slot.incarnation == holder.incarnation
+    }
+
+    /// Whether a machine has had power since it was switched on for this time.
+    fn has_lived(&self, machine: MachineId, incarnation: u32) -> bool {
+        let machine = &self.core.borrow().machines[machine.0 as usize];
+        machine.on && machine.incarnation == incarnation
     }
 
     /// Puts an input into an actor's mailbox, if the life that it is for goes on.
@@ -194,7 +211,7 @@ impl Engine {
         let mut core = self.core.borrow_mut();
         let slot = &core.actors[holder.actor as usize];
         let machine = &core.machines[slot.machine.0 as usize];
-        if !machine.on || machine.incarnation != holder.incarnation {
+        if !machine.on || slot.incarnation != holder.incarnation {
             return;
         }
         let Some(mailbox) = &slot.mailbox else {
@@ -237,6 +254,7 @@ impl Engine {
             } => {
                 let (back, flow, bytes) = (*back, flow(*connection, *toward), *bytes);
                 self.see(link, AtDoor::In { back, flow, bytes });
+                self.faults.at_link(link, false);
             }
             LinkEvent::Gone { ends } => {
                 let flows = ends.iter().map(|(connection, toward)| flow(*connection, *toward));
@@ -286,8 +304,13 @@ impl Engine {
         if !state.on {
             return;
         }
-        let (incarnation, listener) = (state.incarnation, state.listener(core.connections.port(connection)));
-        let landed = core.connections.land(connection, toward, packet, incarnation, listener);
+        let listener = state.listener(core.connections.port(connection));
+        let listener = listener.map(|actor| Engine::holder(&core, ActorId(actor)));
+        let Core {
+            connections, actors, ..
+        } = &mut *core;
+        let lives = |holder: Holder| actors[holder.actor as usize].incarnation == holder.incarnation;
+        let landed = connections.land(connection, toward, packet, lives, listener);
         if let Some(answer) = landed.answer {
             self.transmit(&mut core, connection, 1 - toward, HEADER_BYTES, answer);
         }
@@ -326,12 +349,18 @@ impl Engine {
             state.actors
         };
         for (actor, spec) in (first..end).zip(&self.spec.machines[machine.0 as usize].components) {
-            let env = Env::new(self.this() as Rc<dyn World>, ActorId(actor), machine, incarnation);
-            let mailbox = (self.factory)(spec, env);
-            let mut core = self.core.borrow_mut();
-            core.actors[actor as usize].mailbox = Some(mailbox);
-            let holder = Holder { actor, incarnation };
-            self.soon(&mut core, holder, self.now.get(), Input::Started);
+            self.start_component(actor, machine, spec);
         }
+    }
+
+    /// Starts the actor of a component where it is to live.
+    pub(super) fn start_component(&self, actor: u32, machine: MachineId, spec: &ComponentSpec) {
+        let incarnation = self.core.borrow().actors[actor as usize].incarnation;
+        let env = Env::new(self.this() as Rc<dyn World>, ActorId(actor), machine, incarnation);
+        let mailbox = (self.factory)(spec, env);
+        let mut core = self.core.borrow_mut();
+        core.actors[actor as usize].mailbox = Some(mailbox);
+        let holder = Holder { actor, incarnation };
+        self.soon(&mut core, holder, self.now.get(), Input::Started);
     }
 }

@@ -1,9 +1,11 @@
 //! The world as actors see it.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
+use actors::model::Model;
 use actors::ports::{
     ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
 };
@@ -39,6 +41,10 @@ impl Engine {
 }
 
 impl World for Engine {
+    fn model(&self) -> Arc<Model> {
+        Arc::clone(&self.spec.model)
+    }
+
     fn now(&self) -> SimTime {
         self.now.get()
     }
@@ -145,12 +151,16 @@ impl World for Engine {
             }
         }
         let rate = self.spec.machines[machine.0 as usize].disk_bytes_per_second;
-        let end = disks::flush_end(self.now.get(), state.disk_free, bytes, rate);
+        let (from, times) = (self.now.get().max(state.disk_free), self.faults.slower(machine));
+        let end = disks::flush_end(self.now.get(), state.disk_free, bytes, rate, self.spec.model.disk.flush);
+        let end = from.after(end.since(from).saturating_mul(times));
+        let incarnation = state.incarnation;
         state.disk_free = end;
         let flush = Flush {
             holder,
             token,
             machine,
+            incarnation,
             files,
             volumes,
         };
@@ -212,7 +222,12 @@ impl World for Engine {
         let holder = Engine::holder(&core, actor);
         let machine = core.actors[actor.0 as usize].machine;
         let spec = &self.spec.machines[machine.0 as usize];
-        let cost = compute::cost(job.work, job.input_bytes, spec.speed_per_mille);
+        let cost = compute::cost(
+            &self.spec.model.compute,
+            job.work,
+            job.input_bytes,
+            spec.speed_per_mille,
+        );
         let (end, work) = if job.work == Kind::Wait {
             (self.now.get().after(cost), Work::None(job.run))
         } else {

@@ -15,13 +15,6 @@ use crate::read::{Context, unique};
 use crate::reader::{Bytes, Reader, wrong_name};
 use crate::units::show_size;
 
-/// Largest disk that a machine boots from (facts §3.8).
-const OS_DISK_MAX: u64 = 2048 << 30;
-/// Largest other disk (facts §3.5, from July 2017).
-const DATA_DISK_MAX: u64 = 4095 << 30;
-/// Most data disks of a machine (facts §3.8).
-const DATA_DISKS_MAX: usize = 64;
-
 pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&str>, own: &OwnDisks) -> Vec<Disk> {
     let tables = table.tables("disk", &keys::DISK);
     if table.node("disk").is_none() && !table.misspelt("disk") {
@@ -30,14 +23,17 @@ pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&
                 .help("[[vm.disk]]\nname = \"os\"\nsize = \"32 MiB\""),
         );
     }
-    if tables.len() > DATA_DISKS_MAX + 1 {
+    let most = context.model.limits.data_disks as usize;
+    if tables.len() > most + 1 {
         context.diagnosis.push(
             Problem::new(
-                tables[DATA_DISKS_MAX + 1].at,
+                tables[most + 1].at,
                 format!("{} disks on one machine", tables.len()),
                 "one too many",
             )
-            .help("at most one disk that it boots from and 64 data disks (Site Recovery support matrix, 2018)"),
+            .help(format!(
+                "at most one disk that it boots from and {most} data disks (Site Recovery support matrix, 2018)"
+            )),
         );
     }
     let mut names = Vec::new();
@@ -150,22 +146,26 @@ impl DiskTable<'_> {
     }
 
     fn check_size(&self, bytes: u64, at: At) {
-        let (max, what, rule) = if self.boots {
+        let limits = &self.context.model.limits;
+        let (max, what, which, source) = if self.boots {
             (
-                OS_DISK_MAX,
+                limits.os_disk,
                 "a disk to boot from",
-                "the disk that a machine boots from: at most 2048 GB (Site Recovery support matrix, 2018)",
+                "the disk that a machine boots from",
+                "Site Recovery support matrix, 2018",
             )
         } else {
             (
-                DATA_DISK_MAX,
+                limits.data_disk,
                 "a data disk",
-                "a data disk: at most 4095 GB (deployment planner, from July 2017)",
+                "a data disk",
+                "deployment planner, from July 2017; larger in 2019",
             )
         };
         if bytes > max {
             self.context.diagnosis.push(
-                Problem::new(at, format!("{} is too large for {what}", show_size(bytes)), "too large").help(rule),
+                Problem::new(at, format!("{} is too large for {what}", show_size(bytes)), "too large")
+                    .help(format!("{which}: at most {} GB ({source})", max >> 30)),
             );
         }
     }

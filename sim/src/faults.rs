@@ -1,0 +1,230 @@
+//! Faults: what happens to the world, as values.
+//!
+//! A fault has a kind with its target and parameters, a beginning (triggers that all must have held, and a wait) and perhaps an end. It is
+//! applied here and nowhere else: the engine asks [`Faults`] at the places where a fault can change something, and tells it so. It
+//! leaves facts: begun, struck (when it first changed something), and ended, with how often it did. One that never struck was no
+//! test of anything.
+//!
+//! What the operator does is a step of the plan; what happens *to* the estate is a fault.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+
+use actors::ports::MachineId;
+
+use crate::link::LinkChange;
+use crate::spec::WorldSpec;
+
+/// What a fault does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A machine loses its power, and has it back at the end, unless one of `volumes` is attached elsewhere by then.
+    Power {
+        /// The machine.
+        machine: MachineId,
+        /// The volumes that it boots from.
+        volumes: Vec<String>,
+    },
+    /// A component's process ends, and starts again at the end. What it had written stays: its machine goes on.
+    Process {
+        /// Its machine.
+        machine: MachineId,
+        /// Its place among the machine's components.
+        component: u32,
+    },
+    /// A link is cut, or has another rate, latency and loss.
+    Link {
+        /// The link.
+        link: u32,
+        /// What becomes of it.
+        change: LinkChange,
+    },
+    /// Two machines do not reach each other: what one sends the other is lost, in silence.
+    Apart {
+        /// The one.
+        first: MachineId,
+        /// The other.
+        second: MachineId,
+    },
+    /// Nothing that is meant for a port passes, in silence, as behind a firewall.
+    PortBlocked {
+        /// The port.
+        port: u16,
+        /// Only what this machine sends or is sent; none: everywhere.
+        machine: Option<MachineId>,
+    },
+    /// A machine's disk is slower: each flush takes so many times as long.
+    DiskSlow {
+        /// The machine.
+        machine: MachineId,
+        /// How many times.
+        times: u32,
+    },
+}
+
+/// A fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultSpec {
+    /// Its name, for findings and reports.
+    pub name: String,
+    /// What it does.
+    pub kind: FaultKind,
+    /// All of these must have held (indices into the world's list of triggers). None: from the start.
+    pub after: Vec<u32>,
+    /// How long after that it begins, in nanoseconds.
+    pub wait: u64,
+    /// How long it lasts, in nanoseconds; none: to the end of the run.
+    pub lasts: Option<u64>,
+}
+
+impl FaultKind {
+    /// Whether two machines can not send each other anything for a port because of it.
+    fn stops(&self, from: MachineId, to: MachineId, port: u16) -> bool {
+        match self {
+            FaultKind::Apart { first, second } => (from, to) == (*first, *second) || (to, from) == (*first, *second),
+            FaultKind::PortBlocked { port: blocked, machine } => {
+                *blocked == port && machine.is_none_or(|machine| machine == from || machine == to)
+            }
+            _ => false,
+        }
+    }
+
+    /// Machines and links that cannot be counted on while it lasts.
+    #[must_use]
+    pub fn concerns(&self) -> (Vec<MachineId>, Vec<u32>) {
+        match self {
+            FaultKind::Power { machine, .. }
+            | FaultKind::Process { machine, .. }
+            | FaultKind::DiskSlow { machine, .. } => (vec![*machine], Vec::new()),
+            FaultKind::Link { link, .. } => (Vec::new(), vec![*link]),
+            FaultKind::Apart { first, second } => (vec![*first, *second], Vec::new()),
+            FaultKind::PortBlocked { machine, .. } => (machine.iter().copied().collect(), Vec::new()),
+        }
+    }
+}
+
+/// The faults of a run, and which of them last.
+pub(crate) struct Faults {
+    specs: Vec<FaultSpec>,
+    /// By fault: triggers that have not held yet.
+    awaited: RefCell<Vec<BTreeSet<u32>>>,
+    lasting: RefCell<BTreeSet<u32>>,
+    struck: Vec<Cell<u64>>,
+    /// Faults that struck for the first time, and that the log has still to hear of.
+    news: RefCell<Vec<u32>>,
+}
+
+impl Faults {
+    /// Those of a world; none has begun.
+    pub(crate) fn new(spec: &WorldSpec) -> Faults {
+        let specs = spec.faults.clone();
+        Faults {
+            awaited: RefCell::new(
+                specs
+                    .iter()
+                    .map(|fault| fault.after.iter().copied().collect())
+                    .collect(),
+            ),
+            lasting: RefCell::default(),
+            struck: specs.iter().map(|_| Cell::new(0)).collect(),
+            news: RefCell::default(),
+            specs,
+        }
+    }
+
+    /// The fault of a number.
+    pub(crate) fn spec(&self, fault: u32) -> &FaultSpec {
+        &self.specs[fault as usize]
+    }
+
+    /// Those that wait for nothing.
+    pub(crate) fn at_start(&self) -> Vec<u32> {
+        (0..)
+            .zip(&self.specs)
+            .filter(|(_, fault)| fault.after.is_empty())
+            .map(|(number, _)| number)
+            .collect()
+    }
+
+    /// A trigger holds. Returns the faults that waited for it last.
+    pub(crate) fn held(&self, trigger: u32) -> Vec<u32> {
+        let mut ready = Vec::new();
+        for (number, awaited) in (0..).zip(self.awaited.borrow_mut().iter_mut()) {
+            if awaited.remove(&trigger) && awaited.is_empty() {
+                ready.push(number);
+            }
+        }
+        ready
+    }
+
+    /// A fault begins.
+    pub(crate) fn begin(&self, fault: u32) {
+        self.lasting.borrow_mut().insert(fault);
+    }
+
+    /// A fault ends; how often it struck. None where it did not last.
+    pub(crate) fn end(&self, fault: u32) -> Option<u64> {
+        let lasted = self.lasting.borrow_mut().remove(&fault);
+        lasted.then(|| self.struck[fault as usize].get())
+    }
+
+    /// All that last.
+    pub(crate) fn lasting(&self) -> Vec<u32> {
+        self.lasting.borrow().iter().copied().collect()
+    }
+
+    /// It changed something.
+    pub(crate) fn strike(&self, fault: u32) {
+        let struck = &self.struck[fault as usize];
+        if struck.get() == 0 {
+            self.news.borrow_mut().push(fault);
+        }
+        struck.set(struck.get() + 1);
+    }
+
+    /// Whether it has changed anything.
+    pub(crate) fn has_struck(&self, fault: u32) -> bool {
+        self.struck[fault as usize].get() > 0
+    }
+
+    /// Those that struck for the first time since this was asked last.
+    pub(crate) fn take_news(&self) -> Vec<u32> {
+        self.news.take()
+    }
+
+    fn find(&self, which: impl Fn(&FaultKind) -> bool) -> Option<u32> {
+        let lasting = self.lasting.borrow();
+        lasting.iter().copied().find(|fault| which(&self.spec(*fault).kind))
+    }
+
+    /// Whether what one machine sends another for a port is lost.
+    pub(crate) fn stop(&self, from: MachineId, to: MachineId, port: u16) -> bool {
+        let fault = self.find(|kind| kind.stops(from, to, port));
+        if let Some(fault) = fault {
+            self.strike(fault);
+        }
+        fault.is_some()
+    }
+
+    /// A packet is offered to a link, or is lost on it: faults of that link strike.
+    pub(crate) fn at_link(&self, link: u32, lost: bool) {
+        let of_link = |kind: &FaultKind| match kind {
+            FaultKind::Link { link: own, change } => *own == link && lost == (*change == LinkChange::Cut),
+            _ => false,
+        };
+        if let Some(fault) = self.find(of_link) {
+            self.strike(fault);
+        }
+    }
+
+    /// How many times as long as else a flush of a machine's disk takes.
+    pub(crate) fn slower(&self, machine: MachineId) -> u64 {
+        let slow = |kind: &FaultKind| matches!(kind, FaultKind::DiskSlow { machine: own, .. } if *own == machine);
+        let Some(fault) = self.find(slow) else { return 1 };
+        self.strike(fault);
+        match self.spec(fault).kind {
+            FaultKind::DiskSlow { times, .. } => u64::from(times.max(1)),
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Faults begin and end here.
+
+use actors::facts::Fact;
+use actors::ports::{ActorId, MachineId};
+use datapath::SimTime;
+
+use super::{Engine, Entry};
+use crate::faults::FaultKind;
+use crate::link::{LinkChange, LinkEvent};
+use crate::network::{HEADER_BYTES, Packet};
+
+impl Engine {
+    /// A fault has all that it waited for: it begins after its wait.
+    pub(super) fn await_fault(&self, fault: u32) {
+        let at = self.now.get().after(self.faults.spec(fault).wait);
+        self.put_fault(fault, true, at);
+    }
+
+    fn put_fault(&self, fault: u32, begins: bool, at: SimTime) {
+        let host = match &self.faults.spec(fault).kind {
+            FaultKind::Link { link, .. } => self.link_host(*link),
+            kind => kind.concerns().0.first().map_or(0, |machine| self.host(*machine)),
+        };
+        self.schedule(&mut self.core.borrow_mut(), host, at, Entry::Fault(fault, begins));
+    }
+
+    pub(super) fn begin_fault(&self, fault: u32) {
+        self.faults.begin(fault);
+        self.log_fact(None, Fact::FaultBegan { fault }, None);
+        let spec = self.faults.spec(fault);
+        match &spec.kind {
+            FaultKind::Power { machine, .. } => {
+                if self.core.borrow().machines[machine.0 as usize].on {
+                    self.faults.strike(fault);
+                    self.set_power(*machine, false);
+                }
+            }
+            FaultKind::Process { machine, component } => {
+                if self.end_process(*machine, *component) {
+                    self.faults.strike(fault);
+                }
+            }
+            FaultKind::Link { link, change } => self.tell_link(*link, LinkEvent::Change(*change)),
+            FaultKind::Apart { .. } | FaultKind::PortBlocked { .. } | FaultKind::DiskSlow { .. } => {}
+        }
+        if let Some(lasts) = spec.lasts {
+            self.put_fault(fault, false, self.now.get().after(lasts));
+        }
+    }
+
+    pub(super) fn end_fault(&self, fault: u32) {
+        match &self.faults.spec(fault).kind {
+            FaultKind::Power { machine, volumes } => {
+                let elsewhere = |volume: &String| self.volumes.machine(volume).is_some_and(|at| at != *machine);
+                if self.faults.has_struck(fault) && !volumes.iter().any(elsewhere) {
+                    self.set_power(*machine, true);
+                }
+            }
+            FaultKind::Process { machine, component } => self.start_process(*machine, *component),
+            FaultKind::Link { link, change } => {
+                let own = &self.spec.links[*link as usize];
+                let back = match change {
+                    LinkChange::Cut | LinkChange::Restore => LinkChange::Restore,
+                    LinkChange::Degrade { .. } => LinkChange::Degrade {
+                        bits_per_second: own.bits_per_second,
+                        latency: own.latency,
+                        loss_per_million: own.loss_per_million,
+                    },
+                };
+                self.tell_link(*link, LinkEvent::Change(back));
+            }
+            FaultKind::Apart { .. } | FaultKind::PortBlocked { .. } | FaultKind::DiskSlow { .. } => {}
+        }
+        self.log_end(fault);
+    }
+
+    pub(super) fn log_end(&self, fault: u32) {
+        if let Some(struck) = self.faults.end(fault) {
+            self.log_fact(None, Fact::FaultEnded { fault, struck }, None);
+        }
+    }
+
+    fn actor_of(&self, machine: MachineId, component: u32) -> u32 {
+        self.core.borrow().machines[machine.0 as usize].actors.0 + component
+    }
+
+    /// A component's process ends: whatever still comes for it is of a life that is over, and who is connected to it hears that it closed.
+    /// False where it did not run.
+    fn end_process(&self, machine: MachineId, component: u32) -> bool {
+        let actor = self.actor_of(machine, component);
+        let mut core = self.core.borrow_mut();
+        let holder = Engine::holder(&core, ActorId(actor));
+        if core.actors[actor as usize].mailbox.take().is_none() {
+            return false;
+        }
+        let held: Vec<_> = core.connections.held_by(holder).collect();
+        for (connection, side) in held {
+            core.connections
+                .close(crate::network::connections::end_id(connection, side), holder);
+            self.transmit(&mut core, connection, 1 - side, HEADER_BYTES, Packet::Fin);
+        }
+        core.actors[actor as usize].incarnation += 1;
+        let listening = &mut core.machines[machine.0 as usize].listening;
+        listening.retain(|(_, listens)| *listens != actor);
+        true
+    }
+
+    fn start_process(&self, machine: MachineId, component: u32) {
+        let actor = self.actor_of(machine, component);
+        let starts = {
+            let core = self.core.borrow();
+            core.machines[machine.0 as usize].on && core.actors[actor as usize].mailbox.is_none()
+        };
+        let spec = self.spec.machines[machine.0 as usize]
+            .components
+            .get(component as usize);
+        if let Some(spec) = spec.filter(|_| starts) {
+            self.start_component(actor, machine, spec);
+        }
+    }
+}
