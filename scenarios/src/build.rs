@@ -17,6 +17,7 @@ use actors::ports::{MachineId, volume_name};
 use actors::spec::VmSpec;
 use datapath::seal::VaultKey;
 use datapath::{DiskId, Grain, SimTime, VmId};
+use sim::link::tcp_model::TcpModel;
 use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
 
 use crate::diagnose::{Blame, ScenarioError};
@@ -203,6 +204,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         steps: u32::try_from(plan.steps.len()).unwrap_or(u32::MAX),
         until: SimTime(scenario.duration),
         settle: scenario.settle,
+        tcp: TcpModel::default(),
         calibration,
     };
     Ok(Built { world, plan })

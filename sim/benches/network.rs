@@ -25,6 +25,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use datapath::segment::Calibration;
 use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use sim::event_log::{Address, EventLog};
+use sim::link::tcp_model::TcpModel;
 use sim::oracle::Oracle;
 use sim::run::{Observer, run_with};
 use sim::spec::{LinkSpec, MachineSpec, NetworkKind, RunOptions, VolumeSpec, VolumeStart, WorldSpec, Zone};
@@ -211,6 +212,7 @@ fn world(linked: bool) -> WorldSpec {
         steps: 0,
         until: SimTime(u64::MAX / 2),
         settle: 0,
+        tcp: TcpModel::default(),
         calibration: Arc::new(Calibration::default()),
     }
 }

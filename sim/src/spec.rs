@@ -8,6 +8,8 @@ use actors::spec::{ComponentSpec, VmSpec};
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};
 
+use crate::link::tcp_model::TcpModel;
+
 /// Where machines are: what lies between two of them is the topology's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Zone {
@@ -113,6 +115,8 @@ pub struct WorldSpec {
     pub until: SimTime,
     /// How long to go on after the last step.
     pub settle: u64,
+    /// What connections over links are taken to do.
+    pub tcp: TcpModel,
     /// What modelled content compresses to.
     pub calibration: Arc<Calibration>,
 }

@@ -11,6 +11,7 @@ use actors::spec::{ComponentSpec, VcenterSpec};
 use datapath::segment::Calibration;
 use datapath::{Grain, SimTime};
 
+use crate::link::tcp_model::TcpModel;
 use crate::run::{ActorFactory, Observer};
 use crate::spec::{LinkSpec, MachineSpec, NetworkKind, RunOptions, WorldSpec, Zone};
 
@@ -25,6 +26,7 @@ pub fn world() -> WorldSpec {
         steps: 0,
         until: SimTime(3_600_000_000_000),
         settle: 0,
+        tcp: TcpModel::default(),
         calibration: Arc::new(Calibration::default()),
     }
 }

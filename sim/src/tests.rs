@@ -3,3 +3,4 @@
 mod conformance;
 mod event;
 mod power;
+mod tcp;

@@ -12,7 +12,6 @@ use datapath::VmId;
 
 use super::outages::Needs;
 use crate::compute::bytes_per_second;
-use crate::link::fair::tcp_limit;
 use crate::network::topology::{Route, Topology};
 use crate::spec::WorldSpec;
 
@@ -82,7 +81,7 @@ pub(super) struct Paths {
     vcenters: BTreeMap<MachineId, MachineId>,
     service: Option<MachineId>,
     storage: Option<MachineId>,
-    /// Bits per second over a link, for one connection.
+    /// Bits per second over a link, for the stream of one connection.
     links: Vec<u64>,
     /// Bytes per second of a machine's file disk, and of its cores together in thousandths of the reference.
     machines: Vec<(u64, u64)>,
@@ -105,6 +104,7 @@ impl Paths {
             ComponentSpec::Service(service) => Some((id, service)),
             _ => None,
         });
+        let largest = spec.tcp.window_bytes(spec.tcp.maximum_window_segments);
         Paths {
             topology: Topology::new(spec),
             managed_by: service.map_or_else(BTreeMap::new, |(_, service)| service.managed_by.clone()),
@@ -119,10 +119,11 @@ impl Paths {
                 .iter()
                 .map(|link| {
                     let round_trip = link.latency.saturating_mul(2);
-                    let window = u128::from(WINDOW_BYTES) * 8_000_000_000 / u128::from(round_trip.max(1));
+                    let window = u128::from(WINDOW_BYTES.min(largest)) * 8_000_000_000 / u128::from(round_trip.max(1));
                     let window = u64::try_from(window).unwrap_or(u64::MAX);
-                    let kept = tcp_limit(round_trip, link.loss_per_million).unwrap_or(u64::MAX);
-                    link.bits_per_second.min(kept).min(window).max(1)
+                    let kept = spec.tcp.kept_under_loss(round_trip, link.loss_per_million);
+                    let on_the_wire = link.bits_per_second.min(kept.unwrap_or(u64::MAX)).min(window);
+                    spec.tcp.stream_rate(on_the_wire).max(1)
                 })
                 .collect(),
             machines: spec

@@ -15,6 +15,7 @@ use datapath::volume::{PageStore, Volume};
 use datapath::{Blob, Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
 use std::sync::Arc;
 
+use crate::link::tcp_model::TcpModel;
 use crate::oracle::print::run_hash;
 use crate::oracle::reader::file_name;
 use crate::spec::{VolumeSpec, VolumeStart, WorldSpec, Zone};
@@ -214,6 +215,7 @@ fn spec() -> WorldSpec {
             copies_at_a_time: 3,
             vault: VAULT,
             key: VaultKey::public_test_key(),
+            tcp: TcpModel::default(),
             calibration: Arc::new(Calibration::default()),
         }),
         ComponentSpec::Storage(StorageSpec { vault: VAULT }),
