@@ -317,7 +317,7 @@ fn one_connection_keeps(tcp: &TcpModel, rate: u128, round_trip: u128, loss: u128
     // The largest windows w, in 1/256 of a segment, with w^2 loss <= 3/2, and w^4 <= C (3 + b) / (4 (1 - b)) (round trip / loss)^3.
     let reno = |window: u128| {
         let least = window.pow(2).checked_mul(loss * 1_000);
-        least.is_some_and(|least| least <= (u128::from(tcp.reno_per_mille) * 1_000_000_000) << 16)
+        least.is_some_and(|least| least <= (u128::from(tcp.reno_per_mille) * 1_000_000) << 16)
     };
     let microseconds = round_trip.div_ceil(1_000);
     let most = microseconds.saturating_pow(3).saturating_mul((scale * (3_000 + left)) << 32);

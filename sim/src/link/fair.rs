@@ -533,9 +533,9 @@ mod tests {
         let times = all(&mut one, u64::MAX);
         let took = times[1].0 - times[0].0;
         let expected = 8_000_000u64 * 1_000_000_000 / limit;
-        assert!(took.abs_diff(expected) <= 1, "{took}, not {expected}");
+        assert!(took.abs_diff(expected) <= 2, "{took}, not {expected}");
         let mut many = Direction::new(pace);
-        for n in 0..20 {
+        for n in 0..20_u32 {
             many.offer(SimTime(0), u64::from(n), 20_000_000, |_| n);
         }
         let last = all(&mut many, u64::MAX).pop().unwrap().0;
@@ -590,7 +590,7 @@ mod tests {
     #[test]
     fn windows_of_connections_that_have_been_silent_for_long_are_not_kept() {
         let mut direction = Direction::new(Pace::new(&TcpModel::default(), 8_000_000_000, MS, 0));
-        for n in 0..100_000 {
+        for n in 0..100_000_u32 {
             let now = u64::from(n) * MS;
             direction.advance(SimTime(now), &mut Vec::new());
             direction.offer(SimTime(now), u64::from(n), 100, |_| n);
@@ -632,8 +632,7 @@ mod tests {
                 });
                 if !alone {
                     // Whoever is not alone changes what was told.
-                    let done = through.len();
-                    told.retain(|(told, at)| at.is_none_or(|at| at.0 <= now) || *told < done);
+                    told.retain(|(_, at): &(usize, Option<SimTime>)| at.is_none_or(|at| at.0 <= now));
                 }
                 offered += bytes;
             }
