@@ -453,7 +453,7 @@ mod tests {
     fn the_same_is_kept_under_loss_as_the_model_says_or_a_trifle_more() {
         let tcp = TcpModel::default();
         for loss in [1, 100, 1_000, 10_000, 300_000] {
-            for trip in [1, 10, 40, 300, 2_000] {
+            for trip in [1, 10, 40, 300] {
                 let (trip, rate) = (trip * 1_000_000, 1 << 50);
                 let here = one_connection_keeps(&tcp, rate, trip, loss).unwrap().0;
                 let there = tcp.kept_under_loss(trip as u64, loss as u32).unwrap();
