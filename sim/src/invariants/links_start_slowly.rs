@@ -150,17 +150,31 @@ mod tests {
 
     #[test]
     fn windows_add_up() {
-        assert_eq!([0, 1, 2, 3, 4].map(|trips| allowed(10, 50, trips)), [10, 30, 70, 120, 170]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|trips| allowed(10, 50, trips)),
+            [10, 30, 70, 120, 170]
+        );
         assert_eq!(allowed(60, 50, 1), 100);
     }
 
     #[test]
     fn a_connection_that_sends_more_than_its_windows_is_found() {
         // 10 segments, 20 more after a round trip, and so on.
-        for (segments, at, found) in [(10, 20, 0), (11, 20, 1), (11, 59, 1), (30, 60, 0), (31, 60, 1), (70, 100, 0)] {
+        for (segments, at, found) in [
+            (10, 20, 0),
+            (11, 20, 1),
+            (11, 59, 1),
+            (30, 60, 0),
+            (31, 60, 1),
+            (70, 100, 0),
+        ] {
             let mut starts = starts();
             starts.entered(ms(0), 2, true);
-            assert_eq!(starts.left(ms(at), 2, segments * 1_514).len(), found, "{segments} at {at}");
+            assert_eq!(
+                starts.left(ms(at), 2, segments * 1_514).len(),
+                found,
+                "{segments} at {at}"
+            );
         }
     }
 

@@ -103,7 +103,12 @@ impl Way {
     fn set(&mut self, bits_per_second: u64, latency: u64, loss_per_million: u32) {
         self.rate = u128::from(bits_per_second.max(1));
         self.latency = latency;
-        self.kept = one_connection_keeps(&self.tcp, self.rate, u128::from(latency) * 2, u128::from(loss_per_million));
+        self.kept = one_connection_keeps(
+            &self.tcp,
+            self.rate,
+            u128::from(latency) * 2,
+            u128::from(loss_per_million),
+        );
     }
 
     /// The rate, latency and loss change. What is in the link is judged by neither the old nor the new: it had some of both.
@@ -313,14 +318,19 @@ fn one_connection_keeps(tcp: &TcpModel, rate: u128, round_trip: u128, loss: u128
     if loss == 0 || round_trip == 0 {
         return None;
     }
-    let (scale, left) = (u128::from(tcp.cubic_scale_per_mille), u128::from(tcp.cubic_kept_per_mille));
+    let (scale, left) = (
+        u128::from(tcp.cubic_scale_per_mille),
+        u128::from(tcp.cubic_kept_per_mille),
+    );
     // The largest windows w, in 1/256 of a segment, with w^2 loss <= 3/2, and w^4 <= C (3 + b) / (4 (1 - b)) (round trip / loss)^3.
     let reno = |window: u128| {
         let least = window.pow(2).checked_mul(loss * 1_000);
         least.is_some_and(|least| least <= (u128::from(tcp.reno_per_mille) * 1_000_000) << 16)
     };
     let microseconds = round_trip.div_ceil(1_000);
-    let most = microseconds.saturating_pow(3).saturating_mul((scale * (3_000 + left)) << 32);
+    let most = microseconds
+        .saturating_pow(3)
+        .saturating_mul((scale * (3_000 + left)) << 32);
     let cubic = |window: u128| {
         let least = window.pow(4).checked_mul(4_000 * (1_000 - left) * loss.pow(3));
         least.is_some_and(|least| least <= most)
@@ -458,7 +468,10 @@ mod tests {
                 let here = one_connection_keeps(&tcp, rate, trip, loss).unwrap().0;
                 let there = tcp.kept_under_loss(trip as u64, loss as u32).unwrap();
                 assert!(here >= u128::from(there), "{loss} {trip}");
-                assert!(here <= u128::from(there) * 101 / 100 + 1, "{loss} {trip}: {here}, not {there}");
+                assert!(
+                    here <= u128::from(there) * 101 / 100 + 1,
+                    "{loss} {trip}: {here}, not {there}"
+                );
             }
         }
     }

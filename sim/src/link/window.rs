@@ -251,7 +251,13 @@ mod tests {
         }
         assert!(full.is_full(&pace));
         // The timeout is 240 ms.
-        for (idle, bytes) in [(239, u64::MAX), (240, 250_000), (480, 125_000), (60_000, 15_140), (30_000_000, 15_140)] {
+        for (idle, bytes) in [
+            (239, u64::MAX),
+            (240, 250_000),
+            (480, 125_000),
+            (60_000, 15_140),
+            (30_000_000, 15_140),
+        ] {
             let mut window = full;
             window.resume(&pace, SimTime(0), SimTime(idle * MS));
             assert_eq!(window.room(&pace), bytes, "{idle} ms");

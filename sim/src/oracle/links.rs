@@ -101,9 +101,9 @@ impl Oracle {
                         let lost = cut_links_carry_nothing::check_lost(&track.name, *at, *lost, *flow);
                         self.ledger.check(cut_links_carry_nothing::LAW, *at, None, lost);
                     } else {
-                        let fast = way
-                            .oldest(*flow)
-                            .map_or_else(Vec::new, |bytes| track.starts[usize::from(*back)].left(*at, *flow, bytes));
+                        let fast = way.oldest(*flow).map_or_else(Vec::new, |bytes| {
+                            track.starts[usize::from(*back)].left(*at, *flow, bytes)
+                        });
                         if !fast.is_empty() {
                             let named = fast.into_iter().map(|text| format!("link {}: {text}", track.name));
                             self.ledger.check(links_start_slowly::LAW, *at, None, named.collect());

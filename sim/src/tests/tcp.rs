@@ -68,7 +68,11 @@ impl Row {
                 let _ = env.connect(MachineId(1), 7);
             }
             Input::Network(NetEvent::Opened { conn }) => {
-                env.send_with(conn, Body::BatchCached { vm: VmId(0), batch: 0 }, Blob::modelled(vec![], bytes));
+                env.send_with(
+                    conn,
+                    Body::BatchCached { vm: VmId(0), batch: 0 },
+                    Blob::modelled(vec![], bytes),
+                );
             }
             _ => {}
         });
@@ -183,7 +187,12 @@ fn transfers_take_the_time_that_real_tcp_takes_and_the_page_says_so() {
 #[test]
 fn both_networks_take_the_same_time_within_turmoils_ticks() {
     let tick = 1_000_000;
-    let some = [(10, 100, 0, 65_536), (40, 100, 0, 50_000_000), (100, 1_000, 0, 1_000_000), (40, 100, 1_000, 1_000_000)];
+    let some = [
+        (10, 100, 0, 65_536),
+        (40, 100, 0, 50_000_000),
+        (100, 1_000, 0, 1_000_000),
+        (40, 100, 1_000, 1_000_000),
+    ];
     for row in rows() {
         let key = (row.round_trip_ms, row.rate_mbit, row.loss_per_million, row.bytes);
         if some.contains(&key) {

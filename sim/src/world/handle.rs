@@ -14,9 +14,9 @@ use super::{Carrier, Change, Engine, Entry, Given, Work};
 use crate::event_log::EventLog;
 use crate::link::door::AtDoor;
 use crate::link::{Link, LinkEvent, LinkMessage, flow};
+use crate::network::Packet;
 use crate::network::connections::{Holder, Side};
 use crate::network::topology::Route;
-use crate::network::Packet;
 use crate::run::{Ended, Observer, RunError, Why};
 
 /// Facts that may wait for the observer.

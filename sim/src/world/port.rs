@@ -18,8 +18,8 @@ use crate::compute;
 use crate::disks;
 use crate::event_log::Address;
 use crate::link::LinkChange;
-use crate::network::connections::{end_id, of_end};
 use crate::network::Packet;
+use crate::network::connections::{end_id, of_end};
 use crate::queue::Handle;
 use crate::random;
 
