@@ -122,16 +122,15 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         &["BLOCK_EXTENTS", "RESULTS_AT_A_TIME", "PARALLEL_FROM", "DESCRIBED"],
         MEMORY,
     ),
-    ("sim/src/link/fair.rs", &["UNIT_BITS", "BIT_NANOSECONDS"], UNIT),
+    ("sim/src/link/tcp_model.rs", &["BIT_NANOSECONDS", "WINDOW_BITS"], UNIT),
+    ("sim/src/link/fair.rs", &["UNIT_BITS", "REBASED"], UNIT),
+    ("sim/src/link/fair.rs", &["FLOWS_KEPT"], MEMORY),
+    ("sim/src/invariants/links_take_their_time.rs", &["FRACTION_BITS"], UNIT),
     (
         "sim/src/link.rs",
         &["USE_INTERVAL"],
         "how finely the use of a link is told",
     ),
-    // Until links take TCP's time: what a segment carries, and what is around it.
-    ("sim/src/link/fair.rs", &["SEGMENT_BYTES"], FORM),
-    ("sim/src/invariants/links_take_their_time.rs", &["SEGMENT_BYTES"], FORM),
-    ("sim/src/network.rs", &["HEADER_BYTES"], FORM),
     ("datapath/src/journal/encoding.rs", &["RECORD_HEADER_BYTES"], FORM),
     (
         "datapath/src/journal/encoding.rs",

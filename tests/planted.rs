@@ -31,7 +31,7 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 17] = [
+const PLANTED: [Planted; 18] = [
     planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
     planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
@@ -52,6 +52,7 @@ const PLANTED: [Planted; 17] = [
     planted("rpo-too-small", "journey", &[], &["figures-agree"]),
     planted("link-too-fast", "journey", &[], &["links-take-their-time"]),
     planted("link-without-latency", "journey", &[], &["links-take-their-time"]),
+    planted("link-without-slow-start", "journey", &[], &["links-start-slowly"]),
     planted("link-open-while-cut", "rough-day", &[], &["cut-links-carry-nothing"]),
     planted(
         "retention-halved",

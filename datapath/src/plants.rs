@@ -28,6 +28,8 @@ pub enum Plant {
     LinkTooFast,
     /// A link has no latency.
     LinkWithoutLatency,
+    /// Connections begin with the largest window that there is.
+    LinkWithoutSlowStart,
     /// A link that is cut goes on.
     LinkOpenWhileCut,
     /// Recovery points are kept for half of their retention.
@@ -46,7 +48,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them: name, and what it does.
-    pub const ALL: [(Plant, &'static str, &'static str); 17] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 18] = [
         (
             Plant::AckBeforeDurable,
             "ack-before-durable",
@@ -92,6 +94,11 @@ impl Plant {
             Plant::LinkWithoutLatency,
             "link-without-latency",
             "a link has no latency",
+        ),
+        (
+            Plant::LinkWithoutSlowStart,
+            "link-without-slow-start",
+            "connections begin with the largest window that there is",
         ),
         (
             Plant::LinkOpenWhileCut,

@@ -26,6 +26,7 @@ pub mod figures_agree;
 pub mod latest_is_newest;
 pub mod life_begins_right;
 pub mod links_keep_their_rate;
+pub mod links_start_slowly;
 pub mod links_take_their_time;
 pub mod no_point_during_copy;
 pub mod nonces_never_repeat;
@@ -81,6 +82,7 @@ pub const LAWS: &[Law] = &[
     states_follow_table::LAW,
     links_keep_their_rate::LAW,
     links_take_their_time::LAW,
+    links_start_slowly::LAW,
     cut_links_carry_nothing::LAW,
     cut_is_stored::LAW,
     copies_are_applied::LAW,

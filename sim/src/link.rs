@@ -1,9 +1,10 @@
 //! A link: an actor that relays packets at its rate, with its latency, fairly between connections.
 //!
-//! Each direction is a [`Direction`] of its own. A packet is through when its last byte has been served, and leaves after the latency. As
-//! long as a single connection has packets in a direction, the time at which each is through is known when it is offered, and its
-//! departure is put into the queue at once; when a second connection joins, those departures are taken back and the link wakes
-//! itself for each packet instead. Both ways are exact and agree; the first costs one entry a packet.
+//! Each direction is a [`Direction`] of its own. A packet weighs what TCP and Ethernet make of its bytes ([`TcpModel::wire_bytes`]). It is
+//! through when its last byte has been served, and leaves after the latency. As long as a single connection has packets in a direction,
+//! and window left for all of them, the time at which each is through is known when it is offered, and its departure is put into the
+//! queue at once; when a second connection joins, or the window is spent, those departures are taken back and the link wakes itself for
+//! each packet instead. Both ways are exact and agree; the first costs one entry a packet.
 //!
 //! What it carried is logged as [`Fact::LinkUse`] for each interval of [`USE_INTERVAL`] and direction in which it carried something, and
 //! once more at the end of the run. Whole bytes are counted; parts of packets count where they passed.
@@ -13,6 +14,8 @@
 
 pub mod door;
 pub mod fair;
+pub mod tcp_model;
+pub mod window;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -28,7 +31,9 @@ use crate::network::connections::Side;
 use crate::queue::Handle;
 use crate::spec::LinkSpec;
 use crate::world::{Engine, Entry};
-use fair::{Direction, Through, tcp_limit};
+use fair::{Direction, Through};
+use tcp_model::TcpModel;
+use window::Pace;
 
 /// How often the use of a link is logged.
 pub const USE_INTERVAL: u64 = 60_000_000_000;
@@ -44,7 +49,7 @@ pub enum LinkEvent {
         connection: u32,
         /// The end it goes to.
         toward: Side,
-        /// Its bytes on the wire.
+        /// Its bytes: body and payload.
         bytes: u64,
         /// The packet.
         packet: Packet,
@@ -120,20 +125,27 @@ struct Way {
 pub struct Link {
     engine: Rc<Engine>,
     number: u32,
+    tcp: TcpModel,
     latency: u64,
     cut: bool,
     ways: [Way; 2],
+    /// What is through and has still to depart; empty between two events.
+    through: Vec<Through<Cargo>>,
     sampling: bool,
 }
 
 impl Link {
     /// A link of a world.
     #[must_use]
-    pub fn new(engine: Rc<Engine>, number: u32, spec: &LinkSpec) -> Link {
-        let limit = tcp_limit(spec.latency.saturating_mul(2), spec.loss_per_million);
+    pub fn new(engine: Rc<Engine>, number: u32, spec: &LinkSpec, tcp: &TcpModel) -> Link {
+        let mut tcp = *tcp;
+        if planted(Plant::LinkWithoutSlowStart) {
+            tcp.initial_window_segments = tcp.maximum_window_segments;
+        }
         let planted_rate = spec.bits_per_second / 20 * u64::from(planted(Plant::LinkTooFast));
+        let rate = spec.bits_per_second + planted_rate;
         let way = || Way {
-            direction: Direction::new(spec.bits_per_second + planted_rate, limit),
+            direction: Direction::new(Pace::new(&tcp, rate, spec.latency, spec.loss_per_million)),
             express: true,
             wake: None,
             leaving: VecDeque::new(),
@@ -144,6 +156,7 @@ impl Link {
         Link {
             engine,
             number,
+            tcp,
             latency: if planted(Plant::LinkWithoutLatency) {
                 0
             } else {
@@ -151,6 +164,7 @@ impl Link {
             },
             cut: false,
             ways: [way(), way()],
+            through: Vec::new(),
             sampling: false,
         }
     }
@@ -201,9 +215,8 @@ impl Link {
     /// Lets depart what is through.
     fn advance(&mut self, back: bool, now: SimTime) {
         let way = &mut self.ways[usize::from(back)];
-        let mut through: Vec<Through<Cargo>> = Vec::new();
-        way.direction.advance(now, &mut through);
-        for Through { at, flow, cargo } in through {
+        way.direction.advance(now, &mut self.through);
+        for Through { at, flow, cargo } in self.through.drain(..) {
             let departure = at.after(self.latency).max(way.floor);
             let handle = match cargo {
                 Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),
@@ -222,16 +235,27 @@ impl Link {
     fn offer(&mut self, back: bool, now: SimTime, end: (u32, Side), bytes: u64, packet: Packet) {
         let way = &mut self.ways[usize::from(back)];
         let key = flow(end.0, end.1);
-        if way.express && way.direction.is_only(key) {
-            let (engine, number, latency, floor) = (&self.engine, self.number, self.latency, way.floor);
-            way.direction.offer(now, key, bytes, |through| {
-                let departure = through.after(latency).max(floor);
-                Cargo::Leaving(engine.depart(number, departure, end, packet))
-            });
+        let weight = self.tcp.wire_bytes(bytes);
+        if !way.express || !way.direction.is_only(key) {
+            way.wait(&self.engine, self.number);
+            way.direction.offer(now, key, weight, |_| Cargo::Waiting(packet));
             return;
         }
-        way.wait(&self.engine, self.number);
-        way.direction.offer(now, key, bytes, |_| Cargo::Waiting(packet));
+        let (engine, number, latency, floor) = (&self.engine, self.number, self.latency, way.floor);
+        let mut known = true;
+        way.direction.offer(now, key, weight, |through| match through {
+            Some(through) => {
+                let departure = through.after(latency).max(floor);
+                Cargo::Leaving(engine.depart(number, departure, end, packet))
+            }
+            None => {
+                known = false;
+                Cargo::Waiting(packet)
+            }
+        });
+        if !known {
+            way.wait(&self.engine, self.number);
+        }
     }
 
     /// Sees to it that the link wakes when the next packet is through.
@@ -285,12 +309,12 @@ impl Link {
             } => {
                 let floor = now.after(self.latency);
                 self.latency = latency;
-                let limit = tcp_limit(latency.saturating_mul(2), loss_per_million);
+                let pace = Pace::new(&self.tcp, bits_per_second, latency, loss_per_million);
                 for way in &mut self.ways {
                     // What is under way goes on at the new rate: no departure is known any more.
                     way.wait(&self.engine, self.number);
                     way.floor = way.floor.max(floor);
-                    way.direction.set_rates(now, bits_per_second, limit);
+                    way.direction.set_pace(now, pace.clone());
                 }
             }
         }

@@ -4,7 +4,8 @@
 //! `network/connections.rs` and is the same on every network. The adapters differ in how a packet gets there: `event` hands it to the
 //! link's actor as it is; `turmoil` writes it to a stream, byte by byte.
 //!
-//! A packet weighs [`HEADER_BYTES`], the encoding of its body, and the size of its payload: the same figure on both networks.
+//! A packet's bytes are the encoding of its body and the size of its payload: the same figure on both networks. What they weigh on the
+//! wire is the link's to say.
 //!
 //! Left out on purpose: retransmission (a packet lost on a cut link kills its connection, silently, as a TCP connection dies whose peer
 //! does not come back before its deadline), and delay inside a machine.
@@ -18,9 +19,6 @@ pub mod wire;
 use actors::ports::Frame;
 use bytes::Bytes;
 use datapath::Blob;
-
-/// Bytes of a packet beside body and payload: an IP and a TCP header.
-pub const HEADER_BYTES: u64 = 40;
 
 /// What travels between two ends of a connection.
 #[derive(Debug)]

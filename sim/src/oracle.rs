@@ -141,7 +141,11 @@ impl Oracle {
             vms,
             nonces: Nonces::default(),
             merging_nonces: Nonces::default(),
-            links: spec.links.iter().map(LinkTrack::new).collect(),
+            links: spec
+                .links
+                .iter()
+                .map(|link| LinkTrack::new(link, &spec.tcp()))
+                .collect(),
             vault: vault_of(spec),
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),

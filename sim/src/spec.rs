@@ -10,6 +10,7 @@ use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};
 
 use crate::faults::FaultSpec;
+use crate::link::tcp_model::TcpModel;
 
 /// Where machines are: what lies between two of them is the topology's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +123,14 @@ pub struct WorldSpec {
     pub calibration: Arc<Calibration>,
     /// The constants of the run.
     pub model: Arc<Model>,
+}
+
+impl WorldSpec {
+    /// What connections over links are taken to do.
+    #[must_use]
+    pub fn tcp(&self) -> TcpModel {
+        TcpModel::from(&self.model.tcp)
+    }
 }
 
 /// Which network carries the run.

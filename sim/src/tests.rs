@@ -4,3 +4,4 @@ mod conformance;
 mod event;
 mod faults;
 mod power;
+mod tcp;

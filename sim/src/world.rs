@@ -419,7 +419,7 @@ impl Engine {
 
     // Packets.
 
-    /// Sends a packet on its way. `bytes` is what it weighs on a wire.
+    /// Sends a packet on its way. `bytes` are those of its body and payload.
     fn transmit(&self, core: &mut Core, connection: u32, toward: Side, bytes: u64, packet: Packet) {
         let Some((route, machine)) = core.connections.way(connection, toward) else {
             return;

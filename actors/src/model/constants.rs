@@ -157,6 +157,19 @@ model! {
         pause_first: Time = SECOND, MILLISECOND => HOUR, "our model", "The pause before the first new attempt, with up to half of it more";
         pause_longest: Time = 60 * SECOND, MILLISECOND => DAY, "our model", "It doubles up to so long";
     }
+    #[doc = "TCP on a link, as a Linux host with its defaults does it (measured: `sim/LINKS.md`)."]
+    tcp: Tcp {
+        segment: Size = 1_448, 1 => MIB, "an MTU of 1,500 less 20 of IPv4 and 32 of TCP with time stamps (RFC 7323)", "Bytes of the stream in a full segment";
+        framing: Size = 66, 0 => 1_000, "Ethernet 14 (IEEE 802.3), IPv4 20 (RFC 791), TCP 32 (RFC 9293, RFC 7323)", "Bytes on the wire before each segment";
+        initial_window: Count = 10, 1 => 1_000_000, "RFC 6928", "Segments that a connection may send before the first acknowledgement";
+        maximum_window: Count = 1_950, 1 => 1_000_000, "measured, with tcp_rmem to 6 MiB and tcp_wmem to 4 MiB", "Segments that a connection has in flight at most";
+        idle_restart: Time = 200 * MILLISECOND, 1 => HOUR, "RFC 2861; Linux TCP_RTO_MIN and tcp_slow_start_after_idle", "With a round trip, a timeout; after each without sending the window is halved, down to the initial one";
+        reno_per_mille: Count = 1_500, 1 => 1_000_000, "3/2: Mathis et al. 1997; RFC 9438 §4.3", "The square of the segments in flight under loss, times the loss, in thousandths";
+        cubic_scale_per_mille: Count = 400, 1 => 1_000_000, "RFC 9438 §5", "CUBIC's constant C, in thousandths";
+        cubic_kept_per_mille: Count = 700, 1 => 999, "RFC 9438 §4.6", "What CUBIC leaves of its window after a loss, in thousandths";
+        loss_stall: Time = 12 * MILLISECOND, 0 => MINUTE, "measured", "What a loss costs beside the smaller window";
+        queue_per_mille: Count = 1_000, 0 => 1_000_000, "Villamizar and Song 1994; measured", "The queue before a link, in thousandths of what is in flight on it";
+    }
     #[doc = "A site's own network, unless a link of kind lan says otherwise."]
     lan: Lan {
         rate: BitRate = 10_000_000_000, 1_000 => 10_000_000_000_000, "our model", "Its rate, each way";

@@ -3,11 +3,13 @@
 //!
 //! Why it holds: a link puts one bit after the other, and the last of a packet's bits still has the latency before it. Both are judged
 //! by what the world saw at the link's doors, with sums of this file's own: of an ideal link that is never idle while something waits
-//! (no link of that rate can have passed more bytes by any moment), and of each connection alone, at what TCP keeps of the rate under
-//! the link's loss (Mathis et al. 1997). So a single packet is judged, and any window, however short. What the link reports to have
-//! carried ([`actors::facts::Fact::LinkUse`]) is held against the same sums. Reference: design §3, "Links are actors".
+//! (no link of that rate can have passed more bytes by any moment), and of each connection alone, at the rate until its window can have
+//! come down from slow start, and then at what TCP keeps of it under the link's loss (RFC 9438). So a single packet is judged, and any
+//! window, however short. What a packet weighs is worked out here from the bytes that went in: each segment has its frame. What the link
+//! reports to have carried ([`actors::facts::Fact::LinkUse`]) is held against the same sums. Reference: `sim/LINKS.md`.
 //!
-//! Times are kept in nanoseconds times the rate, in which a byte takes 8,000,000,000: whole numbers, nothing is rounded.
+//! Times of the whole link are kept in nanoseconds times the rate, in which a byte takes 8,000,000,000: nothing is rounded. Times of a
+//! connection, which has two rates, are kept in 2^-32 ns and rounded down, so that nothing is found that is not there.
 
 use std::collections::VecDeque;
 
@@ -16,6 +18,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::Law;
+use crate::link::tcp_model::TcpModel;
 
 /// The law.
 pub const LAW: Law = Law {
@@ -25,14 +28,14 @@ pub const LAW: Law = Law {
 
 /// A byte, in nanoseconds times bits per second.
 const BYTE: u128 = 8_000_000_000;
-/// Bytes of a full TCP segment on Ethernet.
-const SEGMENT_BYTES: u128 = 1460;
+/// Fractions of a nanosecond that times of a connection are kept in.
+const FRACTION_BITS: u32 = 32;
 
 /// A packet that is in the link.
 struct Packet {
     bytes: u64,
     entered: SimTime,
-    /// When it can be through at the earliest, at its connection's rate; none where that changed meanwhile.
+    /// When it can be through at the earliest, by its connection alone, in 2^-32 ns; none where rates changed meanwhile.
     through: Option<u128>,
     /// The account of the whole link that it belongs to.
     account: u32,
@@ -40,7 +43,10 @@ struct Packet {
 
 #[derive(Default)]
 struct Flow {
+    /// In 2^-32 ns.
     busy_until: u128,
+    /// What went in, as far as it matters for loss.
+    sent: u128,
     packets: VecDeque<Packet>,
     /// Its sender lost its power: how many of its oldest packets were in the link then, and until when those of them still come out that
     /// had the last of their bits in it.
@@ -49,8 +55,10 @@ struct Flow {
 
 /// One direction of a link, as it may be at best.
 pub struct Way {
+    tcp: TcpModel,
     rate: u128,
-    flow_rate: u128,
+    /// What a connection keeps of it under loss, and the bytes from which on it does not have more.
+    kept: Option<(u128, u128)>,
     latency: u64,
     flows: IndexMap<u64, Flow, FxBuildHasher>,
     /// The ideal link: when it is done, what went in, what has come out, and for what it has still to pass: the bytes before and when it
@@ -71,10 +79,11 @@ pub struct Way {
 impl Way {
     /// A direction that passes so many bits per second after so many nanoseconds, and loses packets.
     #[must_use]
-    pub fn new(bits_per_second: u64, latency: u64, loss_per_million: u32) -> Way {
+    pub fn new(tcp: &TcpModel, bits_per_second: u64, latency: u64, loss_per_million: u32) -> Way {
         let mut way = Way {
+            tcp: *tcp,
             rate: 1,
-            flow_rate: 1,
+            kept: None,
             latency,
             flows: IndexMap::default(),
             busy_until: 0,
@@ -94,10 +103,12 @@ impl Way {
     fn set(&mut self, bits_per_second: u64, latency: u64, loss_per_million: u32) {
         self.rate = u128::from(bits_per_second.max(1));
         self.latency = latency;
-        self.flow_rate = match one_connection_keeps(latency.saturating_mul(2), loss_per_million) {
-            Some(keeps) => self.rate.min(keeps),
-            None => self.rate,
-        };
+        self.kept = one_connection_keeps(
+            &self.tcp,
+            self.rate,
+            u128::from(latency) * 2,
+            u128::from(loss_per_million),
+        );
     }
 
     /// The rate, latency and loss change. What is in the link is judged by neither the old nor the new: it had some of both.
@@ -105,25 +116,35 @@ impl Way {
         self.set(bits_per_second, latency, loss_per_million);
         self.new_account();
         for flow in self.flows.values_mut() {
-            flow.busy_until = 0;
+            (flow.busy_until, flow.sent) = (0, 0);
             flow.packets.iter_mut().for_each(|packet| packet.through = None);
         }
     }
 
     /// Flows that have packets in the link.
     pub fn flows(&self) -> impl Iterator<Item = u64> + '_ {
-        self.flows.keys().copied()
+        let with_packets = self.flows.iter().filter(|(_, flow)| !flow.packets.is_empty());
+        with_packets.map(|(number, _)| *number)
     }
 
     /// Whether a flow has packets in the link.
     #[must_use]
     pub fn has(&self, flow: u64) -> bool {
-        self.flows.contains_key(&flow)
+        self.oldest(flow).is_some()
+    }
+
+    /// What the oldest packet of a flow weighs that is in the link.
+    #[must_use]
+    pub fn oldest(&self, flow: u64) -> Option<u64> {
+        self.flows.get(&flow)?.packets.front().map(|packet| packet.bytes)
     }
 
     /// All that is in the link is lost.
     pub fn cleared(&mut self) {
-        self.flows.clear();
+        for flow in self.flows.values_mut() {
+            flow.packets.clear();
+            (flow.busy_until, flow.gone) = (0, None);
+        }
         self.new_account();
     }
 
@@ -146,9 +167,6 @@ impl Way {
         };
         if let Some((gone, _)) = of_flow.gone.take_if(|(_, until)| *until < at) {
             of_flow.packets.drain(..gone);
-            if of_flow.packets.is_empty() {
-                self.flows.swap_remove(&flow);
-            }
         }
     }
 
@@ -159,8 +177,9 @@ impl Way {
         self.to_pass.clear();
     }
 
-    /// A packet went in.
-    pub fn entered(&mut self, at: SimTime, flow: u64, bytes: u64) {
+    /// A packet of so many bytes, without frames, went in. Gives what it weighs.
+    pub fn entered(&mut self, at: SimTime, flow: u64, bytes: u64) -> u64 {
+        let bytes = framed(&self.tcp, bytes);
         let bits = u128::from(bytes) * BYTE;
         let begins = self.busy_until.max(u128::from(at.0) * self.rate);
         self.to_pass.push_back((self.entered, begins));
@@ -168,7 +187,16 @@ impl Way {
         self.entered += u128::from(bytes);
         self.all_in += bytes;
         let of_flow = self.flows.entry(flow).or_default();
-        of_flow.busy_until = of_flow.busy_until.max(u128::from(at.0) * self.flow_rate) + bits;
+        let begins = of_flow.busy_until.max(u128::from(at.0) << FRACTION_BITS);
+        let takes = |bytes: u128, rate: u128| ((bytes * BYTE) << FRACTION_BITS) / rate;
+        of_flow.busy_until = match self.kept {
+            None => begins + takes(u128::from(bytes), self.rate),
+            Some((kept, from)) => {
+                let before = from.saturating_sub(of_flow.sent).min(u128::from(bytes));
+                of_flow.sent += u128::from(bytes);
+                begins + takes(before, self.rate) + takes(u128::from(bytes) - before, kept)
+            }
+        };
         let packet = Packet {
             bytes,
             entered: at,
@@ -176,6 +204,7 @@ impl Way {
             account: self.account,
         };
         of_flow.packets.push_back(packet);
+        bytes
     }
 
     /// The oldest packet of a flow came out.
@@ -183,35 +212,34 @@ impl Way {
     pub fn left(&mut self, at: SimTime, flow: u64) -> Vec<String> {
         self.looks += 1;
         self.forget_gone(at, flow);
-        let Some(of_flow) = self.flows.get_mut(&flow) else {
+        let packet = self.flows.get_mut(&flow).and_then(|flow| flow.packets.pop_front());
+        let (Some(packet), Some(of_flow)) = (packet, self.flows.get_mut(&flow)) else {
             return vec![format!(
                 "a packet of connection {} came out that never went in, or was lost with the link or its sender's power",
                 flow / 2
             )];
         };
-        let packet = of_flow.packets.pop_front();
         if let Some((gone, _)) = &mut of_flow.gone {
             *gone = gone.saturating_sub(1);
         }
-        if of_flow.packets.is_empty() {
-            self.flows.swap_remove(&flow);
-        }
-        let Some(packet) = packet else { return Vec::new() };
         self.all_out += packet.bytes;
         let mut violations = Vec::new();
         let through = u128::from(at.since(SimTime(self.latency)));
         let too_early = at.0 < self.latency;
         if let Some(earliest) = packet.through
-            && (too_early || through * self.flow_rate < earliest)
+            && (too_early || through << FRACTION_BITS < earliest)
         {
             violations.push(format!(
-                "a packet of {} bytes went in at {} ns and came out at {} ns; at {} bit/s and with a latency of {} ns it cannot before {} ns",
+                "a packet of {} bytes with its frames went in at {} ns and came out at {} ns; at {} bit/s, {}with a latency of {} ns, it \
+                 cannot before {} ns",
                 packet.bytes,
                 packet.entered.0,
                 at.0,
-                self.flow_rate,
+                self.rate,
+                self.kept
+                    .map_or_else(String::new, |(kept, _)| format!("of which TCP keeps {kept}, and ")),
                 self.latency,
-                earliest.div_ceil(self.flow_rate) + u128::from(self.latency)
+                earliest.div_ceil(1 << FRACTION_BITS) + u128::from(self.latency)
             ));
         }
         if packet.account != self.account {
@@ -273,25 +301,87 @@ impl Way {
     }
 }
 
-/// Bits per second that one TCP connection keeps: segment / round trip * sqrt(3/2) / sqrt(loss). The squares are compared, so that the
-/// root is taken once. None where nothing is lost, or the way takes no time.
-fn one_connection_keeps(round_trip: u64, loss_per_million: u32) -> Option<u128> {
-    if loss_per_million == 0 || round_trip == 0 {
+/// What so many bytes weigh with the frames of their segments; a packet without any is one segment.
+fn framed(tcp: &TcpModel, bytes: u64) -> u64 {
+    let full = bytes / tcp.segment_bytes;
+    let segments = if bytes == 0 || !bytes.is_multiple_of(tcp.segment_bytes) {
+        full + 1
+    } else {
+        full
+    };
+    bytes + segments * tcp.framing_bytes
+}
+
+/// Bits per second that one connection keeps under loss, never too few, and the bytes from which on its window cannot be above that any
+/// more, never too few. None where nothing is lost, or the way takes no time.
+fn one_connection_keeps(tcp: &TcpModel, rate: u128, round_trip: u128, loss: u128) -> Option<(u128, u128)> {
+    if loss == 0 || round_trip == 0 {
         return None;
     }
-    let (segment, trip) = (SEGMENT_BYTES * BYTE, u128::from(round_trip));
-    let squared = segment * segment / (trip * trip) * 1_500_000 / u128::from(loss_per_million);
-    // Rounded up: never below what a link may have rounded to.
-    Some(squared.isqrt() + 1)
+    let (scale, left) = (
+        u128::from(tcp.cubic_scale_per_mille),
+        u128::from(tcp.cubic_kept_per_mille),
+    );
+    // The largest windows w, in 1/256 of a segment, with w^2 loss <= 3/2, and w^4 <= C (3 + b) / (4 (1 - b)) (round trip / loss)^3.
+    let reno = |window: u128| {
+        let least = window.pow(2).checked_mul(loss * 1_000);
+        least.is_some_and(|least| least <= (u128::from(tcp.reno_per_mille) * 1_000_000) << 16)
+    };
+    let microseconds = round_trip.div_ceil(1_000);
+    let most = microseconds
+        .saturating_pow(3)
+        .saturating_mul((scale * (3_000 + left)) << 32);
+    let cubic = |window: u128| {
+        let least = window.pow(4).checked_mul(4_000 * (1_000 - left) * loss.pow(3));
+        least.is_some_and(|least| least <= most)
+    };
+    let window = largest(reno).max(largest(cubic)) + 1;
+    let segment = u128::from(tcp.segment_bytes + tcp.framing_bytes);
+    let time = round_trip * 1_000_000 * 256 / window + u128::from(tcp.loss_stall) * loss;
+    let kept = (segment * 1_000_000 * BYTE).div_ceil(time.max(1)).min(rate);
+    // From the largest window that there can be, by one factor for each loss; and once more, for what rounding may do.
+    let first = (segment * 1_000_000).div_ceil(loss);
+    let in_flight = (rate * round_trip).div_ceil(BYTE);
+    let with_queue = in_flight * (1_000 + u128::from(tcp.queue_per_mille)) / 1_000 + 1;
+    let bound = with_queue
+        .min(segment * u128::from(tcp.maximum_window_segments))
+        .min(first + segment * u128::from(tcp.initial_window_segments));
+    let (mut window, mut from) = (bound, first);
+    while window > 0 && window * BYTE / round_trip > kept {
+        window = window * left / 1_000;
+        from += first;
+    }
+    Some((kept, from))
+}
+
+/// The largest window, in 1/256 of a segment, that is allowed where all smaller ones are.
+fn largest(allowed: impl Fn(u128) -> bool) -> u128 {
+    let (mut low, mut high) = (0, 1 << 30);
+    while low + 1 < high {
+        let middle = (low + high) / 2;
+        if allowed(middle) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A byte a microsecond, after a millisecond.
+    /// A byte a microsecond, after a millisecond; frames are part of the bytes that the tests count.
     fn way() -> Way {
-        Way::new(8_000_000, 1_000_000, 0)
+        Way::new(&without_frames(), 8_000_000, 1_000_000, 0)
+    }
+
+    fn without_frames() -> TcpModel {
+        TcpModel {
+            framing_bytes: 0,
+            ..TcpModel::default()
+        }
     }
 
     fn us(us: u64) -> SimTime {
@@ -340,14 +430,50 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_that_had_no_time_for_its_frames_is_found() {
+        // 1,000 full segments and a byte at a byte a microsecond.
+        let took = 1_448_001 + 1_001 * 66;
+        for (left, found) in [(took, 0), (took - 1, 1), (1_448_001 + 40, 1)] {
+            let mut way = Way::new(&TcpModel::default(), 8_000_000, 1_000_000, 0);
+            assert_eq!(way.entered(us(0), 2, 1_448_001), took);
+            assert_eq!(way.left(us(1_000 + left), 2).len(), found, "{left}");
+        }
+        assert_eq!(framed(&TcpModel::default(), 0), 66);
+        assert_eq!(framed(&TcpModel::default(), 1_448), 1_514);
+    }
+
+    #[test]
     fn a_connection_faster_than_tcp_keeps_under_loss_is_found() {
-        // 0.1 % at 40 ms round trip: 11.3 Mbit/s, whatever the link has.
-        let mut way = Way::new(100_000_000, 20_000_000, 1_000);
-        way.entered(us(0), 2, 1_000_000);
-        assert_eq!(way.left(us(20_000 + 80_000), 2).len(), 1);
-        let mut way = Way::new(100_000_000, 20_000_000, 1_000);
-        way.entered(us(0), 2, 1_000_000);
-        assert!(way.left(us(20_000 + 708_000), 2).is_empty());
+        // 0.1 % at 40 ms round trip: once its window is down, 11.6 Mbit/s, whatever the link has.
+        let lossy = || Way::new(&without_frames(), 100_000_000, 20_000_000, 1_000);
+        let (kept, from) = lossy().kept.unwrap();
+        assert!((11_070_000..11_120_000).contains(&kept), "{kept}");
+        let from = u64::try_from(from).unwrap();
+        let began = us(from * 8 / 100);
+        for (took, found) in [(712_000, 1), (723_500, 0)] {
+            let mut way = lossy();
+            way.entered(us(0), 2, from);
+            assert!(way.left(began.after(20_000_000), 2).is_empty());
+            way.entered(began, 2, 1_000_000);
+            assert_eq!(way.left(began.after((20_000 + took) * 1_000), 2).len(), found, "{took}");
+        }
+    }
+
+    #[test]
+    fn the_same_is_kept_under_loss_as_the_model_says_or_a_trifle_more() {
+        let tcp = TcpModel::default();
+        for loss in [1, 100, 1_000, 10_000, 300_000] {
+            for trip in [1, 10, 40, 300] {
+                let (trip, rate) = (trip * 1_000_000, 1 << 50);
+                let here = one_connection_keeps(&tcp, rate, trip, loss).unwrap().0;
+                let there = tcp.kept_under_loss(trip as u64, loss as u32).unwrap();
+                assert!(here >= u128::from(there), "{loss} {trip}");
+                assert!(
+                    here <= u128::from(there) * 101 / 100 + 1,
+                    "{loss} {trip}: {here}, not {there}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub enum AtDoor {
         back: bool,
         /// Its flow.
         flow: u64,
-        /// What it weighs on the wire.
+        /// Its bytes: body and payload.
         bytes: u64,
     },
     /// The oldest packet of a flow comes out.

@@ -1,42 +1,35 @@
 //! Fair sharing of one direction of a link: pure, exact, without a clock.
 //!
-//! The model is a fluid. At any moment each connection that has frames waiting is served at the same rate, which is an even share of the
-//! link's rate, or what one TCP connection reaches over the link where that is less (all connections of a link have the same limit, so
-//! even shares are max-min fair). A frame is through when its last byte is. A bulk transfer therefore cannot starve a heartbeat: the
-//! heartbeat's few bytes get the same rate as the bulk and are through at once.
+//! The model is a fluid. At any moment each connection that has frames waiting, and window left to send them, is served at an even share
+//! of the link's rate, or at the cap of its [stage](super::window) where that is less; what capped connections leave is shared evenly by
+//! the others (max-min fair). A frame is through when its last byte is. A bulk transfer therefore cannot starve a heartbeat: the
+//! heartbeat's few bytes get the same rate as the bulk and are through at once. A connection whose window is spent is not served, and
+//! takes no share, until its round trip is over.
 //!
-//! *Virtual time* makes this cheap: it is what a connection that is busy all the time has been served so far, in units of 2^-24 byte.
-//! A frame's end in virtual time is known when it becomes its connection's first, and never changes; what changes is how fast virtual
-//! time runs. Within a stretch in which the number of busy connections is constant, times are computed from the start of the stretch,
-//! never step by step. Virtual time is rounded down and real times are rounded up to the nanosecond, so that more than the rate never
-//! passes.
+//! *Virtual time* makes this cheap: it is what a connection that is busy all the time has been served so far, in units of 2^-24 byte,
+//! and runs for each stage by itself, in a *lane*. A frame is served in *pieces*: up to where the window or the stage ends, which is the
+//! whole frame for all connections but those that have just begun. A piece's end in virtual time is known when it begins, and never
+//! changes; what changes is how fast virtual time runs. Within a stretch in which the number of busy connections in each lane is
+//! constant, times are computed from the start of the stretch, never step by step. Virtual time is rounded down and real times are
+//! rounded up to the nanosecond, so that more than the rate never passes.
 //!
-//! Left out on purpose: queues that overflow, slow start, and a share that shrinks with a connection's own round trip.
+//! Left out on purpose: queues that overflow, and a share that shrinks with a connection's own round trip.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 
 use datapath::SimTime;
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use super::tcp_model::BIT_NANOSECONDS;
+use super::window::{Pace, Window};
 
 const UNIT_BITS: u32 = 24;
-/// Bits a second times this gives bytes a nanosecond.
-const BIT_NANOSECONDS: u128 = 8_000_000_000;
-/// Bytes of a full TCP segment on Ethernet.
-const SEGMENT_BYTES: u128 = 1460;
-
-/// Bits per second that one TCP connection keeps at a loss, after Mathis et al. (1997): segment / round trip * sqrt(3/2) / sqrt(loss).
-/// `None` where nothing is lost or the round trip takes no time.
-#[must_use]
-pub fn tcp_limit(round_trip: u64, loss_per_million: u32) -> Option<u64> {
-    if loss_per_million == 0 || round_trip == 0 {
-        return None;
-    }
-    // The square of the rate, so that the root is taken once: (bits * 1e9 / round trip)^2 * 1.5 * 1e6 / loss.
-    let bits = SEGMENT_BYTES * BIT_NANOSECONDS;
-    let squared =
-        bits * bits / (u128::from(round_trip) * u128::from(round_trip)) * 1_500_000 / u128::from(loss_per_million);
-    Some(u64::try_from(squared.isqrt()).unwrap_or(u64::MAX).max(1))
-}
+/// Connections are looked through for those that have been silent for long when there are so many, and twice as many as were left.
+const FLOWS_KEPT: usize = 256;
+/// Virtual time of all lanes after the pace has changed.
+const REBASED: u128 = 1 << 96;
 
 struct Waiting<T> {
     bytes: u64,
@@ -44,11 +37,32 @@ struct Waiting<T> {
 }
 
 struct Flow<T> {
-    /// The end of the first frame, in virtual time.
-    first_end: u128,
-    /// The end of the last.
+    window: Window,
+    /// Since when it has nothing to send, if it has not.
+    idle: SimTime,
+    /// Its stage's lane; none while its window is spent, or it has nothing to send.
+    lane: Option<usize>,
+    /// The end of the piece that is served, in virtual time of the lane, and its bytes.
+    piece_end: u128,
+    piece: u64,
+    /// Bytes of the first frame after that piece.
+    left: u64,
+    /// Bytes of all frames.
+    backlog: u64,
+    /// The end of the last frame, where it is served in one go.
     last_end: u128,
     frames: VecDeque<Waiting<T>>,
+}
+
+/// The connections of one stage.
+struct Lane {
+    busy: u64,
+    /// Virtual time at the start of the stretch.
+    since: u128,
+    /// The rate of one connection, as a fraction of bits per second.
+    rate: (u128, u128),
+    /// Ends of the pieces that are served, in virtual time; ties by order of beginning.
+    ends: BinaryHeap<Reverse<(u128, u64, u64)>>,
 }
 
 /// A frame that is through.
@@ -62,33 +76,84 @@ pub struct Through<T> {
     pub cargo: T,
 }
 
+/// What happens next.
+enum Step {
+    /// The first piece of a lane ends.
+    Ends(usize),
+    /// A round trip of a connection with a spent window is over.
+    Resumes,
+}
+
 /// One direction of a link.
 pub struct Direction<T> {
-    bits_per_second: u64,
-    flow_bits_per_second: Option<u64>,
-    /// Start of the stretch with this number of busy connections.
+    pace: Pace,
+    /// Start of the stretch with these numbers of busy connections.
     since: SimTime,
-    /// Virtual time then.
-    virtual_since: u128,
-    flows: BTreeMap<u64, Flow<T>>,
-    /// Ends of the first frames, in virtual time; ties by order of becoming first.
-    ends: BinaryHeap<Reverse<(u128, u64, u64)>>,
+    lanes: Vec<Lane>,
+    /// Connections that have frames, or had some not long ago.
+    flows: IndexMap<u64, Flow<T>, FxBuildHasher>,
+    /// How many have frames.
+    busy: usize,
+    /// How many were left when they were last looked through.
+    flows_left: usize,
+    /// When those with a spent window go on; ties by order.
+    resumes: BinaryHeap<Reverse<(SimTime, u64, u64)>>,
     order: u64,
-    /// What has passed of frames that are through or gone, in units of virtual time.
+    /// What has passed of pieces that are through or gone, in units of virtual time.
     served: u128,
 }
 
-impl<T> Direction<T> {
-    /// A direction that passes so many bits per second, and to one connection at most `flow_bits_per_second`.
-    #[must_use]
-    pub fn new(bits_per_second: u64, flow_bits_per_second: Option<u64>) -> Direction<T> {
-        Direction {
-            bits_per_second: bits_per_second.max(1),
-            flow_bits_per_second,
-            since: SimTime::ZERO,
-            virtual_since: 0,
-            flows: BTreeMap::new(),
+impl<T> Flow<T> {
+    fn new(pace: &Pace, now: SimTime) -> Flow<T> {
+        Flow {
+            window: Window::new(pace, now),
+            idle: now,
+            lane: None,
+            piece_end: 0,
+            piece: 0,
+            left: 0,
+            backlog: 0,
+            last_end: 0,
+            frames: VecDeque::new(),
+        }
+    }
+}
+
+impl Lane {
+    fn new() -> Lane {
+        Lane {
+            busy: 0,
+            since: 0,
+            rate: (1, 1),
             ends: BinaryHeap::new(),
+        }
+    }
+
+    fn virtual_at(&self, elapsed: u64) -> u128 {
+        let (rate, share) = self.rate;
+        self.since + ((u128::from(elapsed) * rate) << UNIT_BITS) / (BIT_NANOSECONDS * share)
+    }
+
+    /// Nanoseconds from the start of the stretch until virtual time has reached `end`.
+    fn nanoseconds_to(&self, end: u128) -> u64 {
+        let (rate, share) = self.rate;
+        let nanoseconds = (end.saturating_sub(self.since) * BIT_NANOSECONDS * share).div_ceil(rate << UNIT_BITS);
+        u64::try_from(nanoseconds).unwrap_or(u64::MAX)
+    }
+}
+
+impl<T> Direction<T> {
+    /// A direction of a link.
+    #[must_use]
+    pub fn new(pace: Pace) -> Direction<T> {
+        Direction {
+            lanes: pace.caps.iter().map(|_| Lane::new()).collect(),
+            pace,
+            since: SimTime::ZERO,
+            flows: IndexMap::default(),
+            busy: 0,
+            flows_left: 0,
+            resumes: BinaryHeap::new(),
             order: 0,
             served: 0,
         }
@@ -97,100 +162,202 @@ impl<T> Direction<T> {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.flows.is_empty()
+        self.busy == 0
     }
 
     /// Whether no connection but this one has frames waiting.
     #[must_use]
     pub fn is_only(&self, flow: u64) -> bool {
-        self.flows.is_empty() || (self.flows.len() == 1 && self.flows.contains_key(&flow))
+        self.busy == 0 || (self.busy == 1 && self.flows.get(&flow).is_some_and(|flow| !flow.frames.is_empty()))
     }
 
     /// Offers a frame. [`Direction::advance`] to `now` comes first. `cargo` is told when the frame will be through if no other
-    /// connection joins or leaves before.
-    pub fn offer(&mut self, now: SimTime, flow: u64, bytes: u64, cargo: impl FnOnce(SimTime) -> T) {
-        if self.flows.is_empty() {
-            self.since = now;
-            self.virtual_since = 0;
+    /// connection joins or leaves before; nothing, where its window or its stage may end before that.
+    pub fn offer(&mut self, now: SimTime, flow: u64, bytes: u64, cargo: impl FnOnce(Option<SimTime>) -> T) {
+        let pace = &self.pace;
+        let entry = self.flows.entry(flow);
+        let place = entry.index();
+        let of_flow = entry.or_insert_with(|| Flow::new(pace, now));
+        of_flow.backlog += bytes;
+        of_flow.last_end += u128::from(bytes) << UNIT_BITS;
+        if of_flow.frames.is_empty() {
+            of_flow.left = bytes;
+            of_flow.window.resume(pace, of_flow.idle, now);
+            if self.busy == 0 {
+                self.since = now;
+                self.lanes.iter_mut().for_each(|lane| lane.since = 0);
+            }
+            self.busy += 1;
+            self.join(now, place, flow);
         }
-        let width = u128::from(bytes) << UNIT_BITS;
-        let known = self.flows.get(&flow).map(|busy| busy.last_end + width);
-        if let Some(end) = known {
-            let cargo = cargo(self.real(end));
-            let busy = self.flows.get_mut(&flow).expect("it was there a moment ago");
-            busy.last_end = end;
-            busy.frames.push_back(Waiting { bytes, cargo });
-            return;
-        }
-        self.restart(now);
-        let end = self.virtual_since + width;
-        let new = Flow {
-            first_end: end,
-            last_end: end,
-            frames: VecDeque::new(),
-        };
-        self.flows.insert(flow, new);
-        self.order += 1;
-        self.ends.push(Reverse((end, self.order, flow)));
-        let cargo = cargo(self.real(end));
-        if let Some(new) = self.flows.get_mut(&flow) {
-            new.frames.push_back(Waiting { bytes, cargo });
-        }
+        let of_flow = &mut self.flows[place];
+        // The piece that is served counts in the backlog, and its bytes are still to be counted in the window.
+        let at_once = of_flow
+            .lane
+            .filter(|_| of_flow.backlog <= of_flow.window.room(&self.pace));
+        let through = at_once.map(|lane| self.since.after(self.lanes[lane].nanoseconds_to(of_flow.last_end)));
+        let cargo = cargo(through);
+        of_flow.frames.push_back(Waiting { bytes, cargo });
     }
 
-    /// When the next frame is through, if nothing changes before.
+    /// When something happens next, if nothing changes before: a frame is through, a piece of it, or a round trip.
     #[must_use]
     pub fn next(&self) -> Option<SimTime> {
-        self.ends.peek().map(|Reverse((end, ..))| self.real(*end))
+        self.next_step().map(|(at, _)| at)
+    }
+
+    fn next_step(&self) -> Option<(SimTime, Step)> {
+        let mut first = self
+            .resumes
+            .peek()
+            .map(|Reverse((at, order, _))| ((*at, *order), Step::Resumes));
+        for (number, lane) in self.lanes.iter().enumerate() {
+            if let Some(Reverse((end, order, _))) = lane.ends.peek() {
+                let key = (self.since.after(lane.nanoseconds_to(*end)), *order);
+                if first.as_ref().is_none_or(|(before, _)| key < *before) {
+                    first = Some((key, Step::Ends(number)));
+                }
+            }
+        }
+        first.map(|((at, _), step)| (at, step))
     }
 
     /// Moves to `now` and reports all frames that are through by then, in order.
     pub fn advance(&mut self, now: SimTime, through: &mut Vec<Through<T>>) {
-        while let Some(Reverse((end, _, key))) = self.ends.peek() {
-            let (end, key) = (*end, *key);
-            let at = self.real(end);
+        while let Some((at, step)) = self.next_step() {
             if at > now {
                 return;
             }
-            self.ends.pop();
-            let flow = self
-                .flows
-                .get_mut(&key)
-                .expect("every end is that of a busy connection's first frame");
+            match step {
+                Step::Ends(lane) => self.piece_ends(at, lane, through),
+                Step::Resumes => {
+                    if let Some(Reverse((_, _, key))) = self.resumes.pop() {
+                        let place = self.place(key);
+                        self.flows[place].window.next_round(&self.pace, at);
+                        self.join(at, place, key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn place(&self, key: u64) -> usize {
+        self.flows
+            .get_index_of(&key)
+            .expect("what is served or resumes is a connection with frames")
+    }
+
+    /// The first piece of a lane has been served.
+    fn piece_ends(&mut self, at: SimTime, lane: usize, through: &mut Vec<Through<T>>) {
+        let Some(Reverse((end, _, key))) = self.lanes[lane].ends.pop() else {
+            return;
+        };
+        let place = self.place(key);
+        let flow = &mut self.flows[place];
+        self.served += u128::from(flow.piece) << UNIT_BITS;
+        flow.backlog -= flow.piece;
+        flow.window.pass(&self.pace, flow.piece);
+        flow.piece = 0;
+        if flow.left == 0 {
             let frame = flow.frames.pop_front().expect("a busy connection has a first frame");
-            self.served += u128::from(frame.bytes) << UNIT_BITS;
+            flow.left = flow.frames.front().map_or(0, |next| next.bytes);
             through.push(Through {
                 at,
                 flow: key,
                 cargo: frame.cargo,
             });
-            if let Some(next) = flow.frames.front() {
-                flow.first_end = end + (u128::from(next.bytes) << UNIT_BITS);
-                self.order += 1;
-                self.ends.push(Reverse((flow.first_end, self.order, key)));
-            } else {
-                // The number of busy connections changes: a new stretch.
-                self.restart(at);
-                self.flows.remove(&key);
+        }
+        let room = flow.window.room(&self.pace);
+        if !flow.frames.is_empty() && room > 0 && flow.window.stage(&self.pace) == lane {
+            flow.piece = flow.left.min(room);
+            flow.left -= flow.piece;
+            flow.piece_end = end + (u128::from(flow.piece) << UNIT_BITS);
+            self.order += 1;
+            self.lanes[lane].ends.push(Reverse((flow.piece_end, self.order, key)));
+            return;
+        }
+        self.leave(at, place);
+        if self.flows[place].frames.is_empty() {
+            self.falls_silent(at, place);
+        } else {
+            self.join(at, place, key);
+        }
+    }
+
+    /// A connection begins to be served with its first frame, or waits for its round trip to be over.
+    fn join(&mut self, now: SimTime, place: usize, key: u64) {
+        let flow = &mut self.flows[place];
+        self.order += 1;
+        if flow.window.room(&self.pace) == 0 {
+            let over = flow.window.round_end(&self.pace);
+            if over > now {
+                self.resumes.push(Reverse((over, self.order, key)));
+                return;
             }
+            flow.window.next_round(&self.pace, now);
+        }
+        let lane = flow.window.stage(&self.pace);
+        flow.lane = Some(lane);
+        flow.piece = flow.left.min(flow.window.room(&self.pace));
+        flow.left -= flow.piece;
+        // The numbers of busy connections change: a new stretch.
+        self.restart(now);
+        self.lanes[lane].busy += 1;
+        self.share();
+        let begins = self.lanes[lane].since;
+        let flow = &mut self.flows[place];
+        flow.piece_end = begins + (u128::from(flow.piece) << UNIT_BITS);
+        flow.last_end = begins + (u128::from(flow.backlog) << UNIT_BITS);
+        self.lanes[lane].ends.push(Reverse((flow.piece_end, self.order, key)));
+    }
+
+    /// A connection is not served any more; its end is out of its lane.
+    fn leave(&mut self, now: SimTime, place: usize) {
+        if let Some(lane) = self.flows[place].lane.take() {
+            self.restart(now);
+            self.lanes[lane].busy -= 1;
+            self.share();
+        }
+    }
+
+    /// A connection has nothing to send any more.
+    fn falls_silent(&mut self, now: SimTime, place: usize) {
+        self.busy -= 1;
+        self.flows[place].idle = now;
+        if self.flows.len() > FLOWS_KEPT + 2 * self.flows_left {
+            let pace = &self.pace;
+            self.flows
+                .retain(|_, flow| !flow.frames.is_empty() || !flow.window.is_forgotten(pace, flow.idle, now));
+            self.flows_left = self.flows.len();
         }
     }
 
     /// Takes a connection out with all it still had waiting. [`Direction::advance`] comes first.
     pub fn remove(&mut self, now: SimTime, flow: u64) -> Vec<T> {
-        let Some(gone) = self.flows.get(&flow) else {
+        let Some(place) = self.flows.get_index_of(&flow) else {
             return Vec::new();
         };
-        self.served += self.part(now, gone);
-        self.restart(now);
-        let gone = self.flows.remove(&flow).expect("it was there a moment ago");
-        self.ends.retain(|Reverse((_, _, key))| *key != flow);
-        gone.frames.into_iter().map(|frame| frame.cargo).collect()
+        if self.flows[place].frames.is_empty() {
+            return Vec::new();
+        }
+        self.served += self.part(now, &self.flows[place]);
+        match self.flows[place].lane {
+            Some(lane) => self.lanes[lane].ends.retain(|Reverse((_, _, key))| *key != flow),
+            None => self.resumes.retain(|Reverse((_, _, key))| *key != flow),
+        }
+        self.leave(now, place);
+        let gone = &mut self.flows[place];
+        (gone.piece, gone.left, gone.backlog) = (0, 0, 0);
+        let frames = std::mem::take(&mut gone.frames);
+        self.falls_silent(now, place);
+        frames.into_iter().map(|frame| frame.cargo).collect()
     }
 
     /// Takes everything out. [`Direction::advance`] comes first.
     pub fn clear(&mut self, now: SimTime) -> Vec<(u64, T)> {
-        let keys: Vec<u64> = self.flows.keys().copied().collect();
+        let busy = self.flows.iter().filter(|(_, flow)| !flow.frames.is_empty());
+        let mut keys: Vec<u64> = busy.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
         let mut gone = Vec::new();
         for key in keys {
             gone.extend(self.remove(now, key).into_iter().map(|cargo| (key, cargo)));
@@ -198,11 +365,35 @@ impl<T> Direction<T> {
         gone
     }
 
-    /// Changes the rates. [`Direction::advance`] comes first.
-    pub fn set_rates(&mut self, now: SimTime, bits_per_second: u64, flow_bits_per_second: Option<u64>) {
+    /// Changes the pace. [`Direction::advance`] comes first.
+    pub fn set_pace(&mut self, now: SimTime, pace: Pace) {
         self.restart(now);
-        self.bits_per_second = bits_per_second.max(1);
-        self.flow_bits_per_second = flow_bits_per_second;
+        let before = std::mem::replace(&mut self.lanes, pace.caps.iter().map(|_| Lane::new()).collect());
+        // High enough that a piece that was served in part began after zero.
+        self.lanes.iter_mut().for_each(|lane| lane.since = REBASED);
+        self.since = now;
+        self.pace = pace;
+        self.resumes.clear();
+        for (key, flow) in &mut self.flows {
+            flow.window.change(&self.pace);
+            self.order += 1;
+            if flow.frames.is_empty() {
+                continue;
+            }
+            if let Some(lane) = flow.lane {
+                let left = flow.piece_end - before[lane].since;
+                let lane = flow.window.stage(&self.pace);
+                flow.lane = Some(lane);
+                flow.piece_end = REBASED + left;
+                flow.last_end = flow.piece_end + (u128::from(flow.backlog - flow.piece) << UNIT_BITS);
+                self.lanes[lane].busy += 1;
+                self.lanes[lane].ends.push(Reverse((flow.piece_end, self.order, *key)));
+            } else {
+                let over = flow.window.round_end(&self.pace).max(now);
+                self.resumes.push(Reverse((over, self.order, *key)));
+            }
+        }
+        self.share();
     }
 
     /// What waits, connection by connection, for a change of mind about it.
@@ -220,163 +411,46 @@ impl<T> Direction<T> {
         u64::try_from((self.served + parts) >> UNIT_BITS).unwrap_or(u64::MAX)
     }
 
-    /// What has passed of a connection's first frame, in units of virtual time.
+    /// What has passed of a connection's piece, in units of virtual time.
     fn part(&self, now: SimTime, flow: &Flow<T>) -> u128 {
-        let width = u128::from(flow.frames.front().map_or(0, |frame| frame.bytes)) << UNIT_BITS;
-        self.virtual_at(now).saturating_sub(flow.first_end - width).min(width)
-    }
-
-    /// The rate of one busy connection as a fraction of bits per second.
-    fn rate(&self) -> (u128, u128) {
-        let busy = self.flows.len().max(1) as u128;
-        let whole = u128::from(self.bits_per_second);
-        match self.flow_bits_per_second {
-            Some(limit) if u128::from(limit) * busy <= whole => (u128::from(limit), 1),
-            _ => (whole, busy),
-        }
-    }
-
-    fn virtual_at(&self, now: SimTime) -> u128 {
-        let (rate, busy) = self.rate();
-        self.virtual_since + ((u128::from(now.since(self.since)) * rate) << UNIT_BITS) / (BIT_NANOSECONDS * busy)
-    }
-
-    /// The first nanosecond at which virtual time has reached `end`.
-    fn real(&self, end: u128) -> SimTime {
-        let (rate, busy) = self.rate();
-        let nanoseconds = (end.saturating_sub(self.virtual_since) * BIT_NANOSECONDS * busy).div_ceil(rate << UNIT_BITS);
-        self.since.after(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+        let Some(lane) = flow.lane else { return 0 };
+        let width = u128::from(flow.piece) << UNIT_BITS;
+        let served = self.lanes[lane].virtual_at(now.since(self.since));
+        served.saturating_sub(flow.piece_end - width).min(width)
     }
 
     /// Begins a new stretch.
     fn restart(&mut self, now: SimTime) {
-        self.virtual_since = self.virtual_at(now);
-        self.since = self.since.max(now);
+        let elapsed = now.since(self.since);
+        if elapsed > 0 {
+            for lane in &mut self.lanes {
+                if lane.busy > 0 {
+                    lane.since = lane.virtual_at(elapsed);
+                }
+            }
+            self.since = now;
+        }
+    }
+
+    /// Shares the rate anew: from the lowest cap on, each lane has its cap or an even share of what is left, whichever is less.
+    fn share(&mut self) {
+        let mut left = u128::from(self.pace.caps[0]);
+        let mut busy: u128 = self.lanes.iter().map(|lane| u128::from(lane.busy)).sum();
+        for (lane, cap) in self.lanes.iter_mut().zip(&self.pace.caps).rev() {
+            let (here, cap) = (u128::from(lane.busy), u128::from(*cap));
+            if here == 0 {
+                continue;
+            }
+            if cap * busy <= left {
+                lane.rate = (cap, 1);
+                left -= cap * here;
+                busy -= here;
+            } else {
+                lane.rate = (left, busy);
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn all(direction: &mut Direction<u32>, now: u64) -> Vec<(u64, u32)> {
-        let mut through = Vec::new();
-        direction.advance(SimTime(now), &mut through);
-        through.into_iter().map(|t| (t.at.0, t.cargo)).collect()
-    }
-
-    #[test]
-    fn alone_a_frame_takes_bytes_over_rate_exactly() {
-        // 8 Gbit/s: a byte a nanosecond.
-        let mut direction = Direction::new(8_000_000_000, None);
-        let mut said = Vec::new();
-        for (n, bytes) in [(1, 1000), (2, 500)] {
-            direction.offer(SimTime(100), 1, bytes, |at| {
-                said.push(at.0);
-                n
-            });
-        }
-        assert_eq!(said, [1100, 1600]);
-        assert_eq!(all(&mut direction, 1600), [(1100, 1), (1600, 2)]);
-        assert!(direction.is_idle());
-        assert_eq!(direction.served(SimTime(5000)), 1500);
-    }
-
-    #[test]
-    fn a_bulk_transfer_does_not_starve_a_heartbeat() {
-        let mut direction = Direction::new(8_000_000_000, None);
-        for n in 0..1000 {
-            direction.offer(SimTime(0), 1, 1_000_000, |_| n);
-        }
-        assert!(all(&mut direction, 500).is_empty());
-        direction.offer(SimTime(500), 2, 100, |_| 9999);
-        // 100 bytes at half the rate.
-        assert_eq!(all(&mut direction, 700), [(700, 9999)]);
-        assert_eq!(direction.served(SimTime(700)), 700);
-    }
-
-    #[test]
-    fn a_lossy_link_gives_one_connection_what_tcp_keeps_and_many_the_whole_rate() {
-        // 0.1 % at 40 ms: 1460 * 8 / 0.04 * sqrt(1500) = 11.3 Mbit/s.
-        let limit = tcp_limit(40_000_000, 1000).unwrap();
-        assert!((11_300_000..11_320_000).contains(&limit), "{limit}");
-        assert_eq!(tcp_limit(40_000_000, 0), None);
-        let mut one = Direction::new(100_000_000, Some(limit));
-        one.offer(SimTime(0), 1, 1_000_000, |_| 0);
-        let alone = one.next().unwrap();
-        let expected = 8_000_000u64 * 1_000_000_000 / limit;
-        assert!(alone.0.abs_diff(expected) <= 1, "{alone:?}");
-        let mut many = Direction::new(100_000_000, Some(limit));
-        for n in 0..20 {
-            many.offer(SimTime(0), n, 1_000_000, |_| 0);
-        }
-        let last = all(&mut many, u64::MAX).pop().unwrap().0;
-        assert_eq!(last, 20 * 80_000_000);
-    }
-
-    #[test]
-    fn what_is_taken_out_counts_for_the_part_that_passed() {
-        let mut direction = Direction::new(8_000_000_000, None);
-        direction.offer(SimTime(0), 1, 1000, |_| 1);
-        direction.offer(SimTime(0), 2, 1000, |_| 2);
-        assert_eq!(direction.remove(SimTime(500), 1), [1]);
-        assert_eq!(direction.served(SimTime(500)), 500);
-        // The other has 750 bytes left and the whole rate.
-        assert_eq!(all(&mut direction, 10_000), [(1250, 2)]);
-        assert_eq!(direction.served(SimTime(10_000)), 1250);
-    }
-
-    proptest! {
-        /// Never more than the rate passes in any interval, nothing is lost, a connection's frames keep their order, and a link with
-        /// work does not idle.
-        #[test]
-        fn a_link_never_carries_more_than_its_rate(
-            bits in 1_000u64..20_000_000_000,
-            limit in prop::option::of(500u64..20_000_000_000),
-            frames in prop::collection::vec((0u64..3_000_000, 0u64..6, 1u64..100_000), 1..80),
-        ) {
-            let mut direction = Direction::new(bits, limit);
-            let mut now = 0u64;
-            let mut through = Vec::new();
-            let mut offered = 0;
-            let mut seen = vec![(0u64, 0u64)];
-            for (n, (wait, flow, bytes)) in frames.iter().enumerate() {
-                now += wait;
-                direction.advance(SimTime(now), &mut through);
-                seen.push((now, direction.served(SimTime(now))));
-                direction.offer(SimTime(now), *flow, *bytes, |_| (n, *bytes));
-                offered += bytes;
-            }
-            let busy_from = now;
-            let served_then = direction.served(SimTime(now));
-            let connections = frames.iter().map(|f| f.1).collect::<std::collections::BTreeSet<_>>().len();
-            while let Some(next) = direction.next() {
-                direction.advance(next, &mut through);
-                seen.push((next.0, direction.served(next)));
-            }
-            let end = seen.last().unwrap().0;
-            for pair in seen.windows(2) {
-                let ((from, before), (to, after)) = (pair[0], pair[1]);
-                prop_assert!(after >= before);
-                // Whole bytes are counted, so an interval may show up to one byte more, however many connections there are.
-                let most = u128::from(to - from) * u128::from(bits) / BIT_NANOSECONDS + 1;
-                prop_assert!(u128::from(after - before) <= most, "{} > {most}", after - before);
-            }
-            for (to, total) in &seen {
-                prop_assert!(u128::from(*total) <= u128::from(*to) * u128::from(bits) / BIT_NANOSECONDS);
-            }
-            prop_assert_eq!(through.len(), frames.len());
-            prop_assert_eq!(direction.served(SimTime(end)), offered);
-            for flow in 0..6 {
-                let order: Vec<usize> = through.iter().filter(|t| t.flow == flow).map(|t| t.cargo.0).collect();
-                prop_assert!(order.is_sorted());
-            }
-            prop_assert!(through.iter().map(|t| t.at).is_sorted());
-            // No idling: the slowest it may be is one connection's limit.
-            let slowest = u128::from(bits.min(limit.unwrap_or(bits)));
-            let left = u128::from(offered - served_then + 6);
-            prop_assert!(u128::from(end - busy_from) <= left * BIT_NANOSECONDS / slowest + 1 + 2 * (frames.len() + connections) as u128);
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! How a packet is written to a real stream: a fixed header, the body's postcard encoding, and the payload's bytes as they are.
 //!
 //! Length-framed by `LengthDelimitedCodec` (4 bytes, big-endian). Then, little-endian: kind (1), the side it goes to (1), direction over
-//! the link (1), whether there is a payload (1), connection (4), what the packet weighs on the modelled wire (8), payload size as the world
-//! counts it (8), length of the body (4). What a link relays it never decodes beyond that header.
+//! the link (1), whether there is a payload (1), connection (4), the packet's bytes of body and payload (8), payload size as the world counts
+//! it (8), length of the body (4). What a link relays it never decodes beyond that header.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use datapath::Blob;
@@ -29,7 +29,7 @@ pub struct Written {
     pub back: bool,
     /// Its connection.
     pub connection: u32,
-    /// What it weighs.
+    /// Its bytes: body and payload.
     pub bytes: u64,
     /// The packet; data stays encoded ([`Packet::Encoded`]).
     pub packet: Packet,

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use datapath::SimTime;
 
 use super::Oracle;
+use crate::invariants::links_start_slowly::Starts;
 use crate::invariants::links_take_their_time::Way;
-use crate::invariants::{cut_links_carry_nothing, links_keep_their_rate, links_take_their_time};
+use crate::invariants::{cut_links_carry_nothing, links_keep_their_rate, links_start_slowly, links_take_their_time};
 use crate::link::LinkChange;
 use crate::link::door::{AtDoor, Seen};
+use crate::link::tcp_model::TcpModel;
 use crate::spec::LinkSpec;
 
 /// A link as the specification has it, and what was seen of it.
@@ -17,7 +19,9 @@ pub(super) struct LinkTrack {
     bits_per_second: u64,
     /// End of the last interval that it reported, by direction.
     before: [SimTime; 2],
+    tcp: TcpModel,
     ways: [Way; 2],
+    starts: [Starts; 2],
     /// Since when it is cut.
     cut: Option<SimTime>,
     /// Flows that lost packets to a cut, and when.
@@ -27,13 +31,16 @@ pub(super) struct LinkTrack {
 }
 
 impl LinkTrack {
-    pub fn new(spec: &LinkSpec) -> LinkTrack {
-        let way = || Way::new(spec.bits_per_second, spec.latency, spec.loss_per_million);
+    pub fn new(spec: &LinkSpec, tcp: &TcpModel) -> LinkTrack {
+        let way = || Way::new(tcp, spec.bits_per_second, spec.latency, spec.loss_per_million);
+        let starts = || Starts::new(tcp, spec.latency);
         LinkTrack {
             name: spec.name.clone(),
             bits_per_second: spec.bits_per_second,
             before: [SimTime::ZERO; 2],
+            tcp: *tcp,
             ways: [way(), way()],
+            starts: [starts(), starts()],
             cut: None,
             lost: BTreeMap::new(),
             out: 0,
@@ -59,6 +66,9 @@ impl LinkTrack {
                 for way in &mut self.ways {
                     way.changed(bits_per_second, latency, loss_per_million);
                 }
+                for starts in &mut self.starts {
+                    starts.changed(&self.tcp, latency);
+                }
             }
         }
     }
@@ -76,7 +86,11 @@ impl Oracle {
                 AtDoor::In { flow, .. } if track.cut.is_some() => {
                     track.lost.insert(*flow, *at);
                 }
-                AtDoor::In { back, flow, bytes } => track.ways[usize::from(*back)].entered(*at, *flow, *bytes),
+                AtDoor::In { back, flow, bytes } => {
+                    let way = &mut track.ways[usize::from(*back)];
+                    track.starts[usize::from(*back)].entered(*at, *flow, !way.has(*flow));
+                    way.entered(*at, *flow, *bytes);
+                }
                 AtDoor::Out { back, flow } => {
                     track.out += 1;
                     let cut = cut_links_carry_nothing::check(&track.name, *at, track.cut, *flow);
@@ -87,6 +101,13 @@ impl Oracle {
                         let lost = cut_links_carry_nothing::check_lost(&track.name, *at, *lost, *flow);
                         self.ledger.check(cut_links_carry_nothing::LAW, *at, None, lost);
                     } else {
+                        let fast = way.oldest(*flow).map_or_else(Vec::new, |bytes| {
+                            track.starts[usize::from(*back)].left(*at, *flow, bytes)
+                        });
+                        if !fast.is_empty() {
+                            let named = fast.into_iter().map(|text| format!("link {}: {text}", track.name));
+                            self.ledger.check(links_start_slowly::LAW, *at, None, named.collect());
+                        }
                         let early = way.left(*at, *flow);
                         if !early.is_empty() {
                             let named = early.into_iter().map(|text| format!("link {}: {text}", track.name));
@@ -136,6 +157,8 @@ impl Oracle {
                 self.ledger.check(links_take_their_time::LAW, at, None, violations);
                 looks += way.take_looks();
             }
+            let starts: u64 = track.starts.iter_mut().map(Starts::take_looks).sum();
+            self.ledger.looked(links_start_slowly::LAW, starts);
             self.ledger.looked(links_take_their_time::LAW, looks);
             self.ledger.looked(cut_links_carry_nothing::LAW, track.out);
         }

@@ -14,7 +14,6 @@ use datapath::VmId;
 
 use super::outages::Needs;
 use crate::compute::bytes_per_second;
-use crate::link::fair::tcp_limit;
 use crate::network::topology::{Route, Topology};
 use crate::spec::WorldSpec;
 
@@ -78,7 +77,7 @@ pub(super) struct Paths {
     vcenters: BTreeMap<MachineId, MachineId>,
     service: Option<MachineId>,
     storage: Option<MachineId>,
-    /// Bits per second over a link, for one connection.
+    /// Bits per second over a link, for the stream of one connection.
     links: Vec<u64>,
     /// Bytes per second of a machine's file disk, and of its cores together in thousandths of the reference.
     machines: Vec<(u64, u64)>,
@@ -103,6 +102,8 @@ impl Paths {
         });
         // Unacknowledged bytes that fit on a way: what the smaller of the two windows allows.
         let smaller_window = spec.model.agent.window.min(spec.model.process_server.window);
+        let tcp = spec.tcp();
+        let smaller_window = smaller_window.min(tcp.window_bytes(tcp.maximum_window_segments));
         Paths {
             model: Arc::clone(&spec.model),
             topology: Topology::new(spec),
@@ -120,8 +121,9 @@ impl Paths {
                     let round_trip = link.latency.saturating_mul(2);
                     let window = u128::from(smaller_window) * 8_000_000_000 / u128::from(round_trip.max(1));
                     let window = u64::try_from(window).unwrap_or(u64::MAX);
-                    let kept = tcp_limit(round_trip, link.loss_per_million).unwrap_or(u64::MAX);
-                    link.bits_per_second.min(kept).min(window).max(1)
+                    let kept = tcp.kept_under_loss(round_trip, link.loss_per_million);
+                    let on_the_wire = link.bits_per_second.min(kept.unwrap_or(u64::MAX)).min(window);
+                    tcp.stream_rate(on_the_wire).max(1)
                 })
                 .collect(),
             machines: spec

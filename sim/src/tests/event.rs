@@ -10,7 +10,7 @@ use datapath::{Blob, SimTime};
 use rand::RngExt;
 
 use crate::link::LinkChange;
-use crate::network::HEADER_BYTES;
+use crate::link::tcp_model::TcpModel;
 use crate::run::{Change, Ended, Why, run_with};
 use crate::spec::WorldSpec;
 use crate::testing::{Facts, Maker, Notes, note, options, pair, texts, toy, toys};
@@ -20,6 +20,11 @@ fn heartbeat() -> (Body, u64) {
     let body = Body::HeartbeatSeen;
     let bytes = postcard::to_stdvec(&body).unwrap().len() as u64;
     (body, bytes)
+}
+
+/// What a packet of so many bytes weighs.
+fn wire(bytes: u64) -> u64 {
+    TcpModel::default().wire_bytes(bytes)
 }
 
 fn run(
@@ -76,9 +81,9 @@ fn a_frame_takes_its_bytes_over_the_rate_and_the_latency() {
     assert_eq!(ended.why, Why::Finished);
     // A byte a microsecond, 1 ms.
     let us = 1_000;
-    let way = (HEADER_BYTES + 1_000) * us;
-    let first = 2 * way + (HEADER_BYTES + heartbeat().1 + 1_000_000) * us;
-    let second = first + (HEADER_BYTES + heartbeat().1) * us;
+    let way = (wire(0) + 1_000) * us;
+    let first = 2 * way + wire(heartbeat().1 + 1_000_000) * us;
+    let second = first + wire(heartbeat().1) * us;
     let expected = [
         (way, "accepted 0 7".to_owned()),
         (2 * way, "opened".to_owned()),
@@ -88,14 +93,14 @@ fn a_frame_takes_its_bytes_over_the_rate_and_the_latency() {
     ];
     assert_eq!(*notes.borrow(), expected);
     // All bytes that passed are in the log.
-    let forward = 4 * HEADER_BYTES + 2 * heartbeat().1 + 1_000_000;
+    let forward = 2 * wire(0) + wire(heartbeat().1 + 1_000_000) + wire(heartbeat().1);
     let mut used = [0, 0];
     for (_, fact) in &facts.0 {
         if let Fact::LinkUse { back, bytes, .. } = fact {
             used[usize::from(*back)] += bytes;
         }
     }
-    assert_eq!(used, [forward, HEADER_BYTES]);
+    assert_eq!(used, [forward, wire(0)]);
 }
 
 #[test]
@@ -112,7 +117,7 @@ fn a_cut_loses_what_is_on_its_way_in_the_link() {
     });
     // A byte a microsecond, 1 ms: the frame's last byte is in the link, and half of the way is behind it.
     let us = 1_000;
-    let through = 2 * (HEADER_BYTES + 1_000) * us + (HEADER_BYTES + heartbeat().1 + 1_000_000) * us;
+    let through = 2 * (wire(0) + 1_000) * us + wire(heartbeat().1 + 1_000_000) * us;
     let change = |at, change| (SimTime(at), Change::Link(0, change));
     let changes = [
         change(through + 500 * us, LinkChange::Cut),
@@ -147,8 +152,8 @@ fn a_bulk_transfer_does_not_hold_up_a_heartbeat_on_another_connection() {
         .iter()
         .find(|(_, text)| text == "received 0")
         .map(|(at, _)| *at);
-    // Two headers and a byte at half the rate, and the latency.
-    let expected = 1_000_000_000 + (2 * HEADER_BYTES + heartbeat().1) * 2_000 + 1_000_000;
+    // The request to connect and a byte, with a frame each, at half the rate, and the latency.
+    let expected = 1_000_000_000 + (wire(0) + wire(heartbeat().1)) * 2_000 + 1_000_000;
     assert!(at.unwrap().abs_diff(expected) <= 2, "{at:?}, not {expected}");
     assert_eq!(
         texts(&notes).iter().filter(|text| *text == "received 100000").count(),
@@ -167,7 +172,7 @@ fn a_bulk_transfer_does_not_hold_up_a_heartbeat_on_another_connection() {
         .sum();
     assert_eq!(
         carried,
-        2 * HEADER_BYTES + 101 * (HEADER_BYTES + heartbeat().1) + 10_000_000
+        2 * wire(0) + 100 * wire(heartbeat().1 + 100_000) + wire(heartbeat().1)
     );
 }
 

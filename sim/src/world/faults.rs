@@ -7,7 +7,7 @@ use datapath::SimTime;
 use super::{Engine, Entry};
 use crate::faults::FaultKind;
 use crate::link::{LinkChange, LinkEvent};
-use crate::network::{HEADER_BYTES, Packet};
+use crate::network::Packet;
 
 impl Engine {
     /// A fault has all that it waited for: it begins after its wait.
@@ -97,7 +97,7 @@ impl Engine {
         for (connection, side) in held {
             core.connections
                 .close(crate::network::connections::end_id(connection, side), holder);
-            self.transmit(&mut core, connection, 1 - side, HEADER_BYTES, Packet::Fin);
+            self.transmit(&mut core, connection, 1 - side, 0, Packet::Fin);
         }
         core.actors[actor as usize].incarnation += 1;
         let listening = &mut core.machines[machine.0 as usize].listening;

@@ -16,9 +16,9 @@ use super::{Carrier, Change, Core, Engine, Entry, Given, Work};
 use crate::event_log::EventLog;
 use crate::link::door::AtDoor;
 use crate::link::{Link, LinkEvent, LinkMessage, flow};
+use crate::network::Packet;
 use crate::network::connections::{Holder, Side};
 use crate::network::topology::Route;
-use crate::network::{HEADER_BYTES, Packet};
 use crate::run::{Ended, Observer, RunError, Why};
 
 /// Facts that may wait for the observer.
@@ -122,7 +122,7 @@ impl Engine {
 
     /// Starts a link's actor; must be called where it is to live.
     pub(crate) fn start_link(&self, link: u32) {
-        let actor = Link::new(self.this(), link, &self.spec.links[link as usize]);
+        let actor = Link::new(self.this(), link, &self.spec.links[link as usize], &self.spec.tcp());
         self.links.borrow_mut()[link as usize] = Some(actor.start());
     }
 
@@ -312,7 +312,7 @@ impl Engine {
         let lives = |holder: Holder| actors[holder.actor as usize].incarnation == holder.incarnation;
         let landed = connections.land(connection, toward, packet, lives, listener);
         if let Some(answer) = landed.answer {
-            self.transmit(&mut core, connection, 1 - toward, HEADER_BYTES, answer);
+            self.transmit(&mut core, connection, 1 - toward, 0, answer);
         }
         drop(core);
         if let Some((holder, input)) = landed.input {

@@ -20,8 +20,8 @@ use crate::compute;
 use crate::disks;
 use crate::event_log::Address;
 use crate::link::LinkChange;
+use crate::network::Packet;
 use crate::network::connections::{end_id, of_end};
-use crate::network::{HEADER_BYTES, Packet};
 use crate::queue::Handle;
 use crate::random;
 
@@ -85,7 +85,7 @@ impl World for Engine {
         match self.topology.route(machine, to) {
             Ok(route) => {
                 let number = core.connections.open(holder, [machine, to], port, route);
-                self.transmit(&mut core, number, 1, HEADER_BYTES, Packet::Syn);
+                self.transmit(&mut core, number, 1, 0, Packet::Syn);
                 end_id(number, 0)
             }
             Err(why) => {
@@ -109,7 +109,7 @@ impl World for Engine {
         let mut log = self.log.borrow_mut();
         let body = log.frame(self.now.get(), actor, address, &frame.body, payload);
         drop(log);
-        let bytes = HEADER_BYTES + body + payload.unwrap_or(0);
+        let bytes = body + payload.unwrap_or(0);
         let (number, side) = of_end(conn);
         self.transmit(&mut core, number, 1 - side, bytes, Packet::Data(Box::new(frame)));
     }
@@ -119,7 +119,7 @@ impl World for Engine {
         let holder = Engine::holder(&core, actor);
         if core.connections.close(conn, holder) {
             let (number, side) = of_end(conn);
-            self.transmit(&mut core, number, 1 - side, HEADER_BYTES, Packet::Fin);
+            self.transmit(&mut core, number, 1 - side, 0, Packet::Fin);
         }
     }
 

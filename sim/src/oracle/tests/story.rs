@@ -198,6 +198,8 @@ pub fn sealed(
 
 fn spec() -> WorldSpec {
     let mut spec = testing::world();
+    // Packets weigh what the story says.
+    Arc::make_mut(&mut spec.model).tcp.framing = 0;
     spec.machines = ["vm", "vm-azure", "vm-test", "process-server"]
         .map(|name| testing::machine(name, Zone::Site(0)))
         .to_vec();
