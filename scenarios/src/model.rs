@@ -1,23 +1,44 @@
 //! A scenario as it was read: names resolved, references checked, images open, recordings read.
 
+mod compressibility;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use actors::facts::{FailoverKind, ItemState, Place};
 use actors::messages::{LinkKind, PointChoice, Policy};
 use actors::spec::{Os, ServiceTimes};
-use actors::workload::WorkloadSpec;
-use datapath::image::Source;
-use datapath::{Class, Grain};
+use actors::workload::StreamKind;
+use datapath::Grain;
+use datapath::image::{Format as ImageForm, Source};
 use sim::spec::Zone;
 
-/// A scenario, ready to be built.
-#[derive(Clone)]
+use crate::traces::{Fit, Format};
+
+pub use compressibility::Compressibility;
+
+/// Known beside what a scenario says, and no part of it: two of them are always equal.
+#[derive(Debug, Clone, Default)]
+pub struct Aside<T>(pub T);
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Aside<T>) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Aside<T> {}
+
+/// A scenario, ready to be built and to be written ([`crate::write()`]).
+///
+/// Lists are in the order in which a file is read: servers by the order of their tables in the catalogue, machines of `[[vm]]` before those
+/// of groups, the time that a step waits for before its other conditions.
+#[derive(Clone, PartialEq)]
 pub struct Scenario {
     /// The file it came from.
-    pub path: PathBuf,
+    pub path: Aside<PathBuf>,
     /// All files that it was read from: this one, images with all their parts, recordings.
-    pub inputs: Vec<PathBuf>,
+    pub inputs: Aside<Vec<PathBuf>>,
     /// Its name.
     pub name: String,
     /// What it shows.
@@ -26,6 +47,8 @@ pub struct Scenario {
     pub duration: u64,
     /// How long the run goes on after the last step.
     pub settle: u64,
+    /// Time of day at the start, in seconds after midnight; that of its synthetic streams.
+    pub start_of_day: u32,
     /// The grain that it asks for.
     pub content: Grain,
     /// zstd's level in the process servers.
@@ -36,8 +59,6 @@ pub struct Scenario {
     pub policy: Policy,
     /// Durations of Azure's jobs.
     pub times: ServiceTimes,
-    /// Leave what is stored unprocessed until a failover asks for it.
-    pub hold_processing: bool,
     /// Names of the sites.
     pub sites: Vec<String>,
     /// The links.
@@ -46,14 +67,14 @@ pub struct Scenario {
     pub servers: Vec<Server>,
     /// The machines to protect.
     pub vms: Vec<Vm>,
-    /// Where the classes of compressibility come from.
-    pub classes: Vec<ClassSource>,
+    /// How machines were named by groups.
+    pub groups: Aside<Vec<Group>>,
     /// The operator's steps.
     pub steps: Vec<Step>,
     /// What has to hold.
     pub expects: Vec<Expect>,
     /// A disk was replaced from the command line: its content is somebody's own.
-    pub own_disks: bool,
+    pub own_disks: Aside<bool>,
 }
 
 /// Recovered disks that are written.
@@ -94,7 +115,7 @@ pub enum ImageFormat {
 }
 
 /// A link.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Its name.
     pub name: String,
@@ -124,7 +145,7 @@ pub struct Roles {
 }
 
 /// A server of the product.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Its name.
     pub name: String,
@@ -147,7 +168,7 @@ pub struct Server {
 }
 
 /// A machine to protect.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Vm {
     /// Its name.
     pub name: String,
@@ -170,11 +191,11 @@ pub struct Vm {
     /// Its disks.
     pub disks: Arc<Vec<Disk>>,
     /// What it writes.
-    pub workload: Arc<WorkloadSpec>,
+    pub workload: Arc<Workload>,
 }
 
 /// A disk.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Disk {
     /// Its name.
     pub name: String,
@@ -182,35 +203,116 @@ pub struct Disk {
     pub bytes: u64,
     /// What it starts from.
     pub start: Start,
-    /// Its class of compressibility.
-    pub class: Class,
 }
 
 /// What a disk starts from.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub enum Start {
     /// An image.
-    Image(Arc<dyn Source>),
+    Image(Image),
     /// Generated content.
     Generated {
         /// Bytes used.
         used: u64,
-        /// Random bytes of each extent.
-        random_bytes: u16,
+        /// What it compresses like.
+        compressibility: Compressibility,
     },
 }
 
-/// What a class of compressibility stands for.
+impl Disk {
+    /// What is written to it compresses like this, where nothing else is said.
+    #[must_use]
+    pub fn compressibility(&self) -> Compressibility {
+        match self.start {
+            Start::Generated { compressibility, .. } => compressibility,
+            Start::Image(_) => Compressibility::default(),
+        }
+    }
+}
+
+/// An image that was opened. Two are the same where they are the same file, read in the same way.
 #[derive(Clone)]
-pub enum ClassSource {
-    /// Generated content with so many random bytes in each extent.
-    Generated(u16),
-    /// An image.
-    Image(Arc<dyn Source>),
+pub struct Image {
+    /// The file, from the root.
+    pub path: PathBuf,
+    /// How its format was told.
+    pub form: ImageForm,
+    /// Its content.
+    pub source: Arc<dyn Source>,
+}
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Image) -> bool {
+        (&self.path, self.form) == (&other.path, other.form)
+    }
+}
+
+/// What a machine writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// One or more streams of writes.
+    pub streams: Vec<Stream>,
+}
+
+impl Workload {
+    /// Bytes written per second over all streams, in the mean over days and bursts.
+    #[must_use]
+    pub fn mean_bytes_per_second(&self) -> u64 {
+        let streams = self.streams.iter();
+        streams.map(|stream| stream.kind.mean_bytes_per_second()).sum()
+    }
+}
+
+/// A stream of writes to one disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// The disk's place on its machine.
+    pub disk: u16,
+    /// What is written compresses like this.
+    pub compressibility: Compressibility,
+    /// The writes.
+    pub kind: StreamKind,
+    /// Where they were recorded; none of synthetic ones.
+    pub recording: Option<Recording>,
+    /// The guest flushes after this many writes; 0: only every 5 s.
+    pub flush_every: u32,
+    /// A recording begins once the machine has reached this state; a boot after that begins it at once.
+    pub starts_after: Option<ItemState>,
+}
+
+/// A recording as the scenario names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The file, from the root.
+    pub file: PathBuf,
+    /// Its format.
+    pub format: Format,
+    /// Only requests of this device.
+    pub device: Option<String>,
+    /// What became of requests past the end of the disk.
+    pub fit: Fit,
+}
+
+/// Machines that were named together. They are among the scenario's machines; where those are no longer what the group says, the group
+/// counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name, with a run of `#`.
+    pub name: String,
+    /// Its first machine, by its place.
+    pub first: usize,
+    /// How many they are.
+    pub count: u32,
+    /// The configuration servers that it names.
+    pub configuration_servers: Option<Vec<usize>>,
+    /// The process servers that it names.
+    pub process_servers: Option<Vec<usize>>,
+    /// What its machines write: names, weights, streams.
+    pub profiles: Vec<(String, u32, Arc<Workload>)>,
 }
 
 /// A step of the operator.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Its name, if it has one.
     pub name: Option<String>,
@@ -229,7 +331,7 @@ pub struct Step {
     /// How it is to end.
     pub expected: Expected,
     /// Its line in the file, from 1.
-    pub line: u32,
+    pub line: Aside<u32>,
 }
 
 /// How a step is to end.
@@ -406,7 +508,7 @@ pub struct Expect {
     /// What.
     pub what: Bound,
     /// Its line in the file, from 1.
-    pub line: u32,
+    pub line: Aside<u32>,
 }
 
 /// A bound. Durations are nanoseconds.
@@ -443,20 +545,3 @@ impl Bound {
         }
     }
 }
-
-/// The words of [`ItemState`] in a scenario file: those of the event log.
-pub const STATES: &[(&str, ItemState)] = &[
-    ("unprotected", ItemState::Unprotected),
-    ("enable-in-progress", ItemState::EnableInProgress),
-    ("initial-replication", ItemState::InitialReplication),
-    ("protected", ItemState::Protected),
-    ("resynchronizing", ItemState::Resynchronizing),
-    ("failover-in-progress", ItemState::FailoverInProgress),
-    ("failover-commit-pending", ItemState::FailoverCommitPending),
-    ("failover-committed", ItemState::FailoverCommitted),
-    ("reprotect-in-progress", ItemState::ReprotectInProgress),
-    ("protected-reverse", ItemState::ProtectedReverse),
-    ("failback-in-progress", ItemState::FailbackInProgress),
-    ("failback-commit-pending", ItemState::FailbackCommitPending),
-    ("on-premises-unprotected", ItemState::OnPremisesUnprotected),
-];

@@ -9,11 +9,13 @@ use actors::spec::{
     AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
     ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, VcenterSpec, VmSpec,
 };
+use actors::workload::WorkloadSpec;
 use datapath::Grain;
 use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
 use sim::spec::{MachineSpec, Zone};
 
+use super::classes::Classes;
 use super::{Places, fingerprint, forward_links};
 use crate::model::{Scenario, Server, Vm};
 
@@ -44,6 +46,7 @@ const SPEED: u32 = 1_000;
 pub(super) struct Machines<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) places: &'a Places,
+    pub(super) classes: &'a Classes,
     pub(super) vms: &'a [Arc<VmSpec>],
     pub(super) grain: Grain,
     pub(super) key: VaultKey,
@@ -139,7 +142,7 @@ impl Machines<'_> {
             registration_key: fingerprint(&format!("{} registration", scenario.name)),
             forward_links: forward_links(scenario),
             times: scenario.times.clone(),
-            hold_processing: scenario.hold_processing,
+            hold_processing: false,
         }
     }
 
@@ -213,7 +216,7 @@ impl Machines<'_> {
         let hypervisor = if vm.physical { None } else { self.vcenter_of(vm.site) };
         let guest = GuestSpec {
             vm: Arc::clone(spec),
-            workload: Arc::clone(&vm.workload),
+            workload: self.workload(spec),
             folded_bytes: batch_bytes(vm, Grain::Real),
             summary_bytes: batch_bytes(vm, Grain::Aggregate),
             volumes: spec
@@ -241,7 +244,7 @@ impl Machines<'_> {
     ) -> MachineSpec {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
-            workload: Arc::clone(&vm.workload),
+            workload: self.workload(spec),
             folded_bytes: batch_bytes(vm, Grain::Real),
             summary_bytes: batch_bytes(vm, Grain::Aggregate),
             volumes: Vec::new(),
@@ -252,6 +255,10 @@ impl Machines<'_> {
         machine.name = format!("{}-{suffix}", vm.name);
         machine.zone = zone;
         machine
+    }
+
+    fn workload(&self, spec: &VmSpec) -> Arc<WorkloadSpec> {
+        Arc::clone(&self.classes.workloads[spec.vm.0 as usize])
     }
 
     fn guest_machine(
@@ -266,7 +273,7 @@ impl Machines<'_> {
             configuration_server,
             passphrase: passphrase(self.scenario, vm.configuration_server),
             journal_cap: vm.journal,
-            workload: Arc::clone(&vm.workload),
+            workload: self.workload(spec),
             batch_bytes: batch_bytes(vm, self.grain),
             window_bytes: AGENT_WINDOW_BYTES,
         };
