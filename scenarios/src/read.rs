@@ -1,11 +1,11 @@
 //! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
 
-mod estate;
+pub(crate) mod estate;
 mod own_disks;
 pub mod plan;
 mod possible;
-mod vms;
-mod workload;
+pub(crate) mod vms;
+pub(crate) mod workload;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -119,12 +119,6 @@ impl<'a> Reader<'a> {
         self.diagnosis
     }
 
-    /// The variant that the table says it is, by the word of a key.
-    #[must_use]
-    pub fn variant(&self) -> Option<&'static Variant> {
-        self.variant
-    }
-
     /// Whether the table can have a key at all.
     #[must_use]
     pub fn takes_key(&self, key: &str) -> bool {

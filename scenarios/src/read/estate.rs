@@ -24,9 +24,9 @@ pub(crate) struct Estate {
 }
 
 /// Azure's public endpoints, as a scenario calls them.
-const AZURE: &str = "azure";
+pub(crate) const AZURE: &str = "azure";
 /// The virtual network.
-const AZURE_VNET: &str = "azure-vnet";
+pub(crate) const AZURE_VNET: &str = "azure-vnet";
 impl Estate {
     pub(crate) fn site_names(&self) -> Vec<&str> {
         self.sites.iter().map(|site| site.value.as_str()).collect()

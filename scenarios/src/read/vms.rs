@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actors::spec::Os;
 use sim::spec::Zone;
 
 use super::estate::{Estate, numbered, site_of};

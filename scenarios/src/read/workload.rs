@@ -61,8 +61,8 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
     let flush_every = table.value::<u32>("flush_every");
     let (kind, recording, starts_after) = match table.word_or_default("kind") {
         Writes::Recorded => {
-            let (recorded, recording) = recording(context, table, disk)?;
             let starts_after = table.word("starts_after").map(|state| state.value);
+            let (recorded, recording) = recording(context, table, disk)?;
             (StreamKind::Recorded(recorded), Some(recording), starts_after)
         }
         Writes::Synthetic => (StreamKind::Synthetic(synthetic(context, table, disk)?), None, None),
