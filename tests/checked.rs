@@ -13,7 +13,10 @@ fn a_right_scenario_is_counted() {
     let done = firedrill(&["check", "scenarios/journey.toml"]);
     assert_eq!(done.status.code(), Some(0));
     let said = text(&done.stdout);
-    assert!(said.contains("nothing is wrong") && said.contains("3 machines"), "{said}");
+    assert!(
+        said.contains("nothing is wrong") && said.contains("3 machines"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -38,7 +41,14 @@ fn what_is_written_can_be_checked_and_is_written_once() {
     let out = folder();
     let file = out.path().join("written.toml");
     let file = file.to_str().expect("UTF-8");
-    let write = ["check", "scenarios/grains.toml", "--set", "policy.retention=48 h", "--write", file];
+    let write = [
+        "check",
+        "scenarios/grains.toml",
+        "--set",
+        "policy.retention=48 h",
+        "--write",
+        file,
+    ];
     assert_eq!(firedrill(&write).status.code(), Some(0));
     let written = std::fs::read_to_string(file).expect("the file");
     assert!(written.contains("retention = \"48 h\""), "{written}");
@@ -48,7 +58,12 @@ fn what_is_written_can_be_checked_and_is_written_once() {
     assert!(text(&again.stderr).contains("there already"), "{}", text(&again.stderr));
     assert_eq!(std::fs::read_to_string(file).expect("the file"), written);
     let nowhere = out.path().join("no/such/folder.toml");
-    let nowhere = ["check", "scenarios/grains.toml", "--write", nowhere.to_str().expect("UTF-8")];
+    let nowhere = [
+        "check",
+        "scenarios/grains.toml",
+        "--write",
+        nowhere.to_str().expect("UTF-8"),
+    ];
     assert_eq!(firedrill(&nowhere).status.code(), Some(2));
 }
 

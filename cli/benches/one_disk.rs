@@ -343,7 +343,12 @@ fn drill(scenario: &str, held: bool, image: &Path, folder: &Path, threads: usize
     let scenario = scenarios::load_text(scenario, Path::new("one-disk.toml"), &options).unwrap();
     let mut built = scenarios::build::build(&scenario, &options).unwrap();
     // No file says this: it is for measuring the way in.
-    for component in built.world.machines.iter_mut().flat_map(|machine| &mut machine.components) {
+    for component in built
+        .world
+        .machines
+        .iter_mut()
+        .flat_map(|machine| &mut machine.components)
+    {
         if let ComponentSpec::Service(service) = component {
             service.hold_processing = held;
         }

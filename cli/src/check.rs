@@ -31,7 +31,11 @@ pub fn check(arguments: &CheckArguments) -> Result<u8, Failure> {
     reading.end();
     interrupts.check()?;
     let scenario = scenario?;
-    let mut said = format!("{}: nothing is wrong; {}\n", arguments.scenario.display(), holds(&scenario));
+    let mut said = format!(
+        "{}: nothing is wrong; {}\n",
+        arguments.scenario.display(),
+        holds(&scenario)
+    );
     if let Some(file) = &arguments.write {
         write(&scenario, file)?;
         said.push_str(&format!("Written to {}\n", file.display()));
@@ -63,7 +67,9 @@ fn write(scenario: &Scenario, file: &Path) -> Result<(), Failure> {
     let shown = file.display();
     let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
     let mut created = created.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::Input(format!("{shown} is there already; a scenario is written into a new file")),
+        ErrorKind::AlreadyExists => Failure::Input(format!(
+            "{shown} is there already; a scenario is written into a new file"
+        )),
         ErrorKind::NotFound => Failure::Input(format!("cannot write {shown}: there is no such folder")),
         _ => Failure::Machine(format!("cannot write {shown}: {error}")),
     })?;

@@ -244,7 +244,10 @@ mod tests {
         let mut ids = BTreeSet::new();
         for section in ALL {
             assert!(ids.insert(section.id), "{}", section.id);
-            let variants = section.variants.as_ref().map_or(&[] as &[Variant], |variants| variants.of);
+            let variants = section
+                .variants
+                .as_ref()
+                .map_or(&[] as &[Variant], |variants| variants.of);
             let of = variants.iter().map(Some).chain(variants.is_empty().then_some(None));
             for variant in of {
                 let mut names = BTreeSet::new();

@@ -195,7 +195,12 @@ impl<'a> Reader<'a> {
     /// A value that has to be there.
     #[must_use]
     pub fn required<T: FromNode>(&self, key: &str) -> Option<Located<T>> {
-        debug_assert_eq!(self.known(key).default, Default::Needed, "{key} of {}", self.section.title);
+        debug_assert_eq!(
+            self.known(key).default,
+            Default::Needed,
+            "{key} of {}",
+            self.section.title
+        );
         self.need(key);
         self.get(key)
     }

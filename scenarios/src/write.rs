@@ -34,7 +34,11 @@ impl Unwritable {
 /// # Errors
 /// Where it holds what no file says: a step that waits for one without a name, a path that is no text, a reference to nothing.
 pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
     let writer = Writer {
         scenario,
         folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
@@ -121,7 +125,10 @@ impl Writer<'_> {
         if is_all && all.len() > 1 {
             return Ok(vec!["all".to_owned()]);
         }
-        let names: Vec<String> = vms.iter().map(|vm| self.vm(*vm).map(str::to_owned)).collect::<Result<_, _>>()?;
+        let names: Vec<String> = vms
+            .iter()
+            .map(|vm| self.vm(*vm).map(str::to_owned))
+            .collect::<Result<_, _>>()?;
         if names.len() > NAMED_MAX {
             let prefix = common_prefix(&names);
             let fitting = (0..all.len()).filter(|vm| all[*vm].name.starts_with(prefix));
@@ -138,7 +145,10 @@ fn common_prefix(names: &[String]) -> &str {
         return "";
     };
     let len = rest.iter().fold(first.len(), |len, name| {
-        let same = first.bytes().zip(name.bytes()).take_while(|(left, right)| left == right);
+        let same = first
+            .bytes()
+            .zip(name.bytes())
+            .take_while(|(left, right)| left == right);
         len.min(same.count())
     });
     // Names of machines are ASCII; of others, nothing is cut in the middle of a character.

@@ -62,28 +62,76 @@ fn what_is_wrong_is_refused() {
         ("a table that there is not", "[[vcenter]]", "[[vcentre]]"),
         ("a key that has to be there", "kind = \"internet\"\n", ""),
         ("a table that has to be there", "[[site]]\nname = \"office\"\n", ""),
-        ("a scenario without machines", "[[vm]]\nname = \"vm1\"\n\n[[vm.disk]]\nname = \"os\"\nsize = \"32 MiB\"\n", ""),
+        (
+            "a scenario without machines",
+            "[[vm]]\nname = \"vm1\"\n\n[[vm.disk]]\nname = \"os\"\nsize = \"32 MiB\"\n",
+            "",
+        ),
         ("a word that there is not", "kind = \"internet\"", "kind = \"intranet\""),
         ("a unit of another kind", "duration = \"1 h\"", "duration = \"1 MB\""),
         ("bits or bytes", link, "rate = \"100 Mbps\""),
         ("a number without a unit", link, "rate = 100"),
-        ("a text for a number", "name = \"management\"", "name = \"management\"\ncores = \"8\""),
-        ("a number that is too small", "name = \"management\"", "name = \"management\"\ncores = 0"),
-        ("a number that is too large", "duration = \"1 h\"", "duration = \"1 h\"\ncompression_level = 20"),
+        (
+            "a text for a number",
+            "name = \"management\"",
+            "name = \"management\"\ncores = \"8\"",
+        ),
+        (
+            "a number that is too small",
+            "name = \"management\"",
+            "name = \"management\"\ncores = 0",
+        ),
+        (
+            "a number that is too large",
+            "duration = \"1 h\"",
+            "duration = \"1 h\"\ncompression_level = 20",
+        ),
         ("a name that no machine has", "name = \"vm1\"", "name = \"vm 1\""),
         ("a name that no folder has", "name = \"small\"", "name = \"../small\""),
         ("an action that there is not", "do = \"push-install\"", "do = \"push\""),
         ("a step without its machines", enable, "do = \"enable-replication\""),
-        ("a key of another action", enable, "do = \"enable-replication\"\nvm = \"all\"\npoint = \"latest\""),
-        ("a condition of two things", enable, "do = \"enable-replication\"\nvm = \"all\"\nafter = { state = \"protected\", points_stored = 1 }"),
-        ("a condition of nothing", enable, "do = \"enable-replication\"\nvm = \"all\"\nafter = { vm = \"all\" }"),
+        (
+            "a key of another action",
+            enable,
+            "do = \"enable-replication\"\nvm = \"all\"\npoint = \"latest\"",
+        ),
+        (
+            "a condition of two things",
+            enable,
+            "do = \"enable-replication\"\nvm = \"all\"\nafter = { state = \"protected\", points_stored = 1 }",
+        ),
+        (
+            "a condition of nothing",
+            enable,
+            "do = \"enable-replication\"\nvm = \"all\"\nafter = { vm = \"all\" }",
+        ),
         ("a power cut of nothing", enable, "do = \"power-off\""),
         ("a disk of no size", "size = \"32 MiB\"\n", ""),
-        ("a synthetic workload with a recording", "size = \"32 MiB\"\n", "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 kB/s\"\nfile = \"a\"\n"),
-        ("a recorded workload without one", "size = \"32 MiB\"\n", "size = \"32 MiB\"\n[[vm.workload]]\nkind = \"recorded\"\nformat = \"fio\"\n"),
-        ("a day of 23 hours", "size = \"32 MiB\"\n", "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 kB/s\"\nday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"),
-        ("an expectation of nothing", "[[step]]\nname = \"vault\"", "[[expect]]\nvm = \"all\"\n[[step]]\nname = \"vault\""),
-        ("one that a disk is wrong", "[[step]]\nname = \"vault\"", "[[expect]]\nverified = false\n[[step]]\nname = \"vault\""),
+        (
+            "a synthetic workload with a recording",
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 kB/s\"\nfile = \"a\"\n",
+        ),
+        (
+            "a recorded workload without one",
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[vm.workload]]\nkind = \"recorded\"\nformat = \"fio\"\n",
+        ),
+        (
+            "a day of 23 hours",
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 kB/s\"\nday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n",
+        ),
+        (
+            "an expectation of nothing",
+            "[[step]]\nname = \"vault\"",
+            "[[expect]]\nvm = \"all\"\n[[step]]\nname = \"vault\"",
+        ),
+        (
+            "one that a disk is wrong",
+            "[[step]]\nname = \"vault\"",
+            "[[expect]]\nverified = false\n[[step]]\nname = \"vault\"",
+        ),
     ] {
         let wrong = GOOD.replacen(from, to, 1);
         assert_ne!(wrong, GOOD, "{what}");
@@ -97,14 +145,26 @@ fn what_a_file_can_say_in_several_ways_is_valid() {
     for (from, to) in [
         ("latency = \"10 ms\"", "latency = \"1s 500 ms\"\nloss = \"0.1 %\""),
         ("rate = \"100 Mbit/s\"", "rate = \"12.5 MB/s\""),
-        ("size = \"32 MiB\"\n", "size = \"32 MiB\"\ncompressibility = \"2.5:1\"\n[[vm.workload]]\nkind = \"recorded\"\nfile = \"a\"\nformat = \"msr\"\ndevice = 3\nspeed = 0.5\n"),
-        ("size = \"32 MiB\"\n", "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 GB/day\"\nblock_sizes = { \"4 KiB\" = 2 }\nlocality = { writes = \"80 %\", disk = \"20 %\" }\n"),
-        ("do = \"enable-replication\"\nvm = \"all\"", "do = \"failover\"\nvm = [\"vm1\"]\npoint = 3\nafter = [\"install\", { registered = \"vm1\" }]"),
+        (
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\ncompressibility = \"2.5:1\"\n[[vm.workload]]\nkind = \"recorded\"\nfile = \"a\"\nformat = \"msr\"\ndevice = 3\nspeed = 0.5\n",
+        ),
+        (
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 GB/day\"\nblock_sizes = { \"4 KiB\" = 2 }\nlocality = { writes = \"80 %\", disk = \"20 %\" }\n",
+        ),
+        (
+            "do = \"enable-replication\"\nvm = \"all\"",
+            "do = \"failover\"\nvm = [\"vm1\"]\npoint = 3\nafter = [\"install\", { registered = \"vm1\" }]",
+        ),
     ] {
         let good = GOOD.replacen(from, to, 1);
         assert_ne!(good, GOOD);
         let instance = instance(&good);
-        let errors: Vec<String> = validator.iter_errors(&instance).map(|error| error.to_string()).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&instance)
+            .map(|error| error.to_string())
+            .collect();
         assert_eq!(errors, Vec::<String>::new(), "{good}");
     }
 }

@@ -33,6 +33,7 @@ name = "target"
 name = "vcenter"
 [[vm]]
 name = "vm1"
+process_server = "process"
 [[vm.disk]]
 name = "os"
 size = "32 MiB"
@@ -45,6 +46,8 @@ name = "busy"
 [[group]]
 name = "app-#"
 count = 2
+process_server = "process"
+profiles = { busy = 1 }
 [[group.disk]]
 name = "os"
 size = "32 MiB"
@@ -54,8 +57,9 @@ vm = "all"
 [[step]]
 do = "note"
 text = "there"
-after = { state = "protected" }
+after = { vm = "all", state = "protected" }
 [[expect]]
+rpo_below = "1 h"
 "#;
 
 /// Where a section's table is in the file; a new table has a place here too.
@@ -107,7 +111,10 @@ fn answer(section: &'static Section, variant: Option<&'static Variant>, key: &st
 /// Every key of every table, with every word of the table.
 fn every_key(mut call: impl FnMut(&'static Section, Option<&'static Variant>, &'static scenarios::keys::Key)) {
     for section in ALL {
-        let variants = section.variants.as_ref().map_or(&[] as &[Variant], |variants| variants.of);
+        let variants = section
+            .variants
+            .as_ref()
+            .map_or(&[] as &[Variant], |variants| variants.of);
         for variant in variants.iter().map(Some).chain(variants.is_empty().then_some(None)) {
             let by = section.variants.as_ref().map(|variants| variants.by);
             for key in section.keys_of(variant).filter(|key| Some(key.name) != by) {
@@ -118,12 +125,21 @@ fn every_key(mut call: impl FnMut(&'static Section, Option<&'static Variant>, &'
 }
 
 #[test]
+fn the_file_that_all_others_are_made_from_is_right() {
+    let answer = load_text(FILE, Path::new("all-tables.toml"), &Options::default());
+    assert_eq!(answer.err().map(|error| error.rendered), None);
+}
+
+#[test]
 fn every_key_is_read_and_refuses_a_date() {
     let mut keys = 0;
     every_key(|section, variant, key| {
         let (text, shown) = answer(section, variant, key.name, "1979-05-27");
         keys += 1;
-        assert!(text.contains(&shown) && text.contains('^'), "{shown} of {variant:?}\n{text}");
+        assert!(
+            text.contains(&shown) && text.contains('^'),
+            "{shown} of {variant:?}\n{text}"
+        );
     });
     assert!(keys > 250, "{keys}");
 }
@@ -148,7 +164,11 @@ fn every_range_is_held() {
             };
             let (text, shown) = answer(section, variant, key.name, &value);
             limits += 1;
-            assert!(text.contains(&shown) && text.contains(limit.wrong), "{shown}: {}\n{text}", limit.wrong);
+            assert!(
+                text.contains(&shown) && text.contains(limit.wrong),
+                "{shown}: {}\n{text}",
+                limit.wrong
+            );
         }
     });
     assert!(limits > 40, "{limits}");

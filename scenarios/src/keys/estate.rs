@@ -27,11 +27,7 @@ pub static LINK: Section = Section::plain(
         ),
         Key::needed(
             "rate",
-            Kind::Rate(Range::ANY.from(
-                1_000,
-                "a link of almost no rate",
-                "to cut a link, cut it by a step",
-            )),
+            Kind::Rate(Range::ANY.from(1_000, "a link of almost no rate", "to cut a link, cut it by a step")),
             "each way",
         ),
         Key::needed("latency", Kind::Duration(Range::ANY), "one way"),

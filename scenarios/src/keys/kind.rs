@@ -289,7 +289,9 @@ impl NameRule {
         match self {
             NameRule::Line => format!("1 to {NAME_MAX} characters in one line"),
             NameRule::Folder => format!("1 to {NAME_MAX} characters in one line, no slashes, no dot at the start"),
-            NameRule::Numbered => format!("1 to {NAME_MAX} characters in one line; with `count`, `#` in it becomes the number"),
+            NameRule::Numbered => {
+                format!("1 to {NAME_MAX} characters in one line; with `count`, `#` in it becomes the number")
+            }
             NameRule::Machine => "1 to 63 letters, digits and hyphens".to_owned(),
             NameRule::Machines => "the same as of a machine, with one run of #".to_owned(),
             NameRule::Disk => "letters, digits, hyphens and underscores".to_owned(),

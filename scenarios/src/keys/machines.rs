@@ -39,7 +39,11 @@ pub static VM: Section = Section::plain(
     "`[[vm]]`",
     "A machine to protect.",
     &[
-        Key::needed("name", Kind::Name(NameRule::Machine), "its name; not `all`, and not `each`"),
+        Key::needed(
+            "name",
+            Kind::Name(NameRule::Machine),
+            "its name; not `all`, and not `each`",
+        ),
         SITE,
         OS,
         Key::or(
@@ -102,7 +106,12 @@ pub static PROFILE: Section = Section::plain(
     "A named workload for groups.",
     &[
         Key::needed("name", Kind::Name(NameRule::Line), "its name"),
-        Key::absent("workload", Kind::Tables(|| &WORKLOAD), "none", "what a machine of it writes"),
+        Key::absent(
+            "workload",
+            Kind::Tables(|| &WORKLOAD),
+            "none",
+            "what a machine of it writes",
+        ),
     ],
 );
 

@@ -58,9 +58,7 @@ fn plain_table(text: &mut String, section: &'static Section) {
 fn variants_table(text: &mut String, section: &'static Section) {
     let variants = section.variants.as_ref().map_or(&[] as &[_], |variants| variants.of);
     let own = |key: &Key| -> Vec<&str> {
-        let same = |other: &Key| {
-            (other.name, other.default, other.meaning) == (key.name, key.default, key.meaning)
-        };
+        let same = |other: &Key| (other.name, other.default, other.meaning) == (key.name, key.default, key.meaning);
         let having = variants.iter().filter(|variant| variant.keys.iter().any(same));
         having.map(|variant| variant.word).collect()
     };

@@ -21,9 +21,23 @@ pub static ROOT: Section = Section {
         "the scenario file",
         "The tables of a file. Those in double brackets can be there several times.",
         &[
-            Key::needed("scenario", Kind::Table(|| &SCENARIO), "what the run is called and how long it is"),
-            Key::absent("output", Kind::Table(|| &OUTPUT), "none", "what is written beside the reports"),
-            Key::absent("policy", Kind::Table(|| &POLICY), "its defaults", "the replication policy"),
+            Key::needed(
+                "scenario",
+                Kind::Table(|| &SCENARIO),
+                "what the run is called and how long it is",
+            ),
+            Key::absent(
+                "output",
+                Kind::Table(|| &OUTPUT),
+                "none",
+                "what is written beside the reports",
+            ),
+            Key::absent(
+                "policy",
+                Kind::Table(|| &POLICY),
+                "its defaults",
+                "the replication policy",
+            ),
             Key::absent("azure", Kind::Table(|| &AZURE), "its defaults", "Azure's own durations"),
             Key::needed("site", Kind::Tables(|| &SITE), "the sites of the estate"),
             Key::absent("link", Kind::Tables(|| &LINK), "none", "what joins the sites and Azure"),
@@ -39,11 +53,26 @@ pub static ROOT: Section = Section {
                 "none",
                 "a configuration server alone",
             ),
-            Key::absent("process_server", Kind::Tables(|| &PROCESS_SERVER), "none", "a process server alone"),
-            Key::absent("master_target", Kind::Tables(|| &MASTER_TARGET), "none", "a master target alone"),
+            Key::absent(
+                "process_server",
+                Kind::Tables(|| &PROCESS_SERVER),
+                "none",
+                "a process server alone",
+            ),
+            Key::absent(
+                "master_target",
+                Kind::Tables(|| &MASTER_TARGET),
+                "none",
+                "a master target alone",
+            ),
             Key::absent("vcenter", Kind::Tables(|| &VCENTER), "none", "a vCenter with its hosts"),
             Key::absent("vm", Kind::Tables(|| &VM), "none", "a VMware VM or a physical server"),
-            Key::absent("profile", Kind::Tables(|| &PROFILE), "none", "a named workload for groups"),
+            Key::absent(
+                "profile",
+                Kind::Tables(|| &PROFILE),
+                "none",
+                "a named workload for groups",
+            ),
             Key::absent("group", Kind::Tables(|| &GROUP), "none", "many machines of a kind"),
             Key::absent("step", Kind::Tables(|| &STEP), "none", "what the operator does"),
             Key::absent("expect", Kind::Tables(|| &EXPECT), "none", "what has to hold"),
@@ -57,7 +86,11 @@ pub static SCENARIO: Section = Section::plain(
     "`[scenario]`",
     "The run as a whole.",
     &[
-        Key::needed("name", Kind::Name(NameRule::Folder), "what the scenario is called; it names the run's folder"),
+        Key::needed(
+            "name",
+            Kind::Name(NameRule::Folder),
+            "what the scenario is called; it names the run's folder",
+        ),
         Key::absent("description", Kind::Text, "empty", "what it shows, in a sentence"),
         Key::needed(
             "duration",
@@ -89,7 +122,9 @@ pub static SCENARIO: Section = Section::plain(
 
 const LEVEL_WRONG: &str = "zstd has no such level";
 const LEVEL_HELP: &str = "accepted: 1 (fastest) to 19 (smallest); left out, it is 3, zstd's own default";
-const LEVELS: Range = Range::ANY.from(1, LEVEL_WRONG, LEVEL_HELP).upto(19, LEVEL_WRONG, LEVEL_HELP);
+const LEVELS: Range = Range::ANY
+    .from(1, LEVEL_WRONG, LEVEL_HELP)
+    .upto(19, LEVEL_WRONG, LEVEL_HELP);
 
 /// `[output]`.
 pub static OUTPUT: Section = Section::plain(
@@ -158,7 +193,12 @@ pub static AZURE: Section = Section::plain(
     "`[azure]`",
     "Azure's own durations.",
     &[
-        Key::or("create_policy", ANY, "45 s", "creating a policy (documented: 30 to 60 s)"),
+        Key::or(
+            "create_policy",
+            ANY,
+            "45 s",
+            "creating a policy (documented: 30 to 60 s)",
+        ),
         Key::or(
             "hydration",
             ANY,

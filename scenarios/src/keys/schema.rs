@@ -46,7 +46,12 @@ fn object(section: &'static Section) -> Value {
     });
     let mut all = Vec::new();
     if let Some(variants) = &section.variants {
-        all.extend(variants.of.iter().map(|variant| of_variant(section, variants.by, variant)));
+        all.extend(
+            variants
+                .of
+                .iter()
+                .map(|variant| of_variant(section, variants.by, variant)),
+        );
     }
     if let Value::Object(object) = &mut object {
         let required = needed(section.keys.iter().chain(section.more));
@@ -72,13 +77,17 @@ fn meanings(keys: &[&Key]) -> String {
 }
 
 fn needed<'a>(keys: impl Iterator<Item = &'a Key>) -> Vec<&'static str> {
-    keys.filter(|key| key.default == Default::Needed).map(|key| key.name).collect()
+    keys.filter(|key| key.default == Default::Needed)
+        .map(|key| key.name)
+        .collect()
 }
 
 /// With this word, these keys.
 fn of_variant(section: &'static Section, by: &str, variant: &'static Variant) -> Value {
     let mut condition = json!({ "properties": { by: { "const": variant.word } } });
-    let is_default = section.default_variant().is_some_and(|default| std::ptr::eq(default, variant));
+    let is_default = section
+        .default_variant()
+        .is_some_and(|default| std::ptr::eq(default, variant));
     if !is_default {
         condition["required"] = json!([by]);
     }
@@ -119,7 +128,10 @@ fn property(key: &Key) -> Value {
             Default::Absent(then) => format!(" (left out: {then})"),
             Default::Needed | Default::Value(_) => String::new(),
         };
-        value.insert("description".to_owned(), json!(format!("{}{within}{default}", key.meaning)));
+        value.insert(
+            "description".to_owned(),
+            json!(format!("{}{within}{default}", key.meaning)),
+        );
         if let Default::Value(text) = key.default {
             value.insert("default".to_owned(), default_of(&key.kind, text));
         }

@@ -41,7 +41,11 @@ const SITE: Key = Key::absent(
     "none",
     "all machines of these sites",
 );
-const LINK: Key = Key::needed("link", Kind::Reference("a link"), "nothing passes it any more, in silence");
+const LINK: Key = Key::needed(
+    "link",
+    Kind::Reference("a link"),
+    "nothing passes it any more, in silence",
+);
 
 const fn action(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
     Variant {
@@ -79,8 +83,16 @@ static ACTIONS: &[Variant] = &[
         "has a process server install the Mobility service",
         &[VM, OWN_PROCESS_SERVER],
     ),
-    action("install-by-hand", "installs the Mobility service on the machine itself", &[VM]),
-    action("create-policy", "creates the replication policy and its failback policy", &[]),
+    action(
+        "install-by-hand",
+        "installs the Mobility service on the machine itself",
+        &[VM],
+    ),
+    action(
+        "create-policy",
+        "creates the replication policy and its failback policy",
+        &[],
+    ),
     action(
         "enable-replication",
         "protects machines to Azure",
@@ -121,11 +133,7 @@ static ACTIONS: &[Variant] = &[
         "starts the temporary process server in Azure",
         &[AZURE_PROCESS_SERVER],
     ),
-    action(
-        "remove-process-server",
-        "takes it away again",
-        &[AZURE_PROCESS_SERVER],
-    ),
+    action("remove-process-server", "takes it away again", &[AZURE_PROCESS_SERVER]),
     action(
         "reprotect",
         "protects machines again, the other way",
@@ -152,7 +160,12 @@ static ACTIONS: &[Variant] = &[
         &[
             VM,
             POINT,
-            Key::or("to_physical", Kind::Flag, "false", "to the physical machine, which is refused"),
+            Key::or(
+                "to_physical",
+                Kind::Flag,
+                "false",
+                "to the physical machine, which is refused",
+            ),
         ],
     ),
     action("disable-replication", "ends the protection of machines", &[VM]),
@@ -199,18 +212,12 @@ pub static STEP: Section = Section {
         Key::absent("name", Kind::Name(super::NameRule::Line), "none", "to refer to it"),
         Key::needed("do", Kind::Word(actions), "what is done"),
     ],
-    variants: Some(Variants {
-        by: "do",
-        of: ACTIONS,
-    }),
+    variants: Some(Variants { by: "do", of: ACTIONS }),
     more: &[
         Key::absent("at", ANY, "none", "begins at this time of the run"),
         Key::absent(
             "after",
-            Kind::OneOrMore(&Kind::Either(&[
-                Kind::Reference("a step"),
-                Kind::Table(|| &CONDITION),
-            ])),
+            Kind::OneOrMore(&Kind::Either(&[Kind::Reference("a step"), Kind::Table(|| &CONDITION)])),
             "the step before",
             "begins when all of them have happened",
         ),
@@ -272,7 +279,12 @@ pub static CONDITION: Section = Section {
                 "none",
                 "so many recovery points of its current protection are stored",
             ),
-            Key::absent("points_processed", Kind::Whole(Range::ANY), "none", "so many are processed"),
+            Key::absent(
+                "points_processed",
+                Kind::Whole(Range::ANY),
+                "none",
+                "so many are processed",
+            ),
             Key::absent(
                 "workload_up",
                 Kind::Word(words_of::<Place>),

@@ -84,7 +84,8 @@ pub enum Writes {
 }
 
 impl Words for Writes {
-    const WORDS: &'static [(&'static str, Writes)] = &[("synthetic", Writes::Synthetic), ("recorded", Writes::Recorded)];
+    const WORDS: &'static [(&'static str, Writes)] =
+        &[("synthetic", Writes::Synthetic), ("recorded", Writes::Recorded)];
 }
 
 impl Words for Format {
@@ -111,7 +112,8 @@ pub enum Day {
 }
 
 impl Words for Day {
-    const WORDS: &'static [(&'static str, Day)] = &[("flat", Day::Flat), ("office", Day::Office), ("night", Day::Night)];
+    const WORDS: &'static [(&'static str, Day)] =
+        &[("flat", Day::Flat), ("office", Day::Office), ("night", Day::Night)];
 }
 
 /// The words of the events log for the states of a machine.

@@ -58,7 +58,11 @@ pub static WORKLOAD: Section = Section {
 };
 
 const SYNTHETIC: &[Key] = &[
-    Key::needed("rate", Kind::Rate(Range::ANY), "mean, before day and bursts; with them up to 10 GB/s"),
+    Key::needed(
+        "rate",
+        Kind::Rate(Range::ANY),
+        "mean, before day and bursts; with them up to 10 GB/s",
+    ),
     Key::absent(
         "block_sizes",
         Kind::Weights(&Kind::Size(BLOCKS)),

@@ -4,9 +4,9 @@ use actors::messages::LinkKind;
 use sim::spec::Zone;
 
 use super::{Context, unique, unique_in_any_case};
+use crate::build::machines::DISK_BYTES_PER_SECOND;
 use crate::diagnose::{At, Located, Problem};
 use crate::input::SERVERS_MAX;
-use crate::build::machines::DISK_BYTES_PER_SECOND;
 use crate::keys;
 use crate::model::{Link, Roles, Server};
 use crate::reader::{self, Bytes, Factor, FromNode, Nanos, Reader, Share};

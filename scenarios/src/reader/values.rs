@@ -132,7 +132,10 @@ impl FromNode for TimeOfDay {
 
 impl FromNode for String {
     fn fits(kind: &Kind) -> bool {
-        matches!(kind, Kind::Text | Kind::Name(_) | Kind::Path | Kind::Reference(_) | Kind::Word(_) | Kind::Compressibility(_))
+        matches!(
+            kind,
+            Kind::Text | Kind::Name(_) | Kind::Path | Kind::Reference(_) | Kind::Word(_) | Kind::Compressibility(_)
+        )
     }
 
     fn from_node(node: &Node) -> Result<Self, WrongUnit> {

@@ -110,7 +110,7 @@ pub fn write_bytes_per_second(bytes: u64) -> String {
         let count = (u128::from(bytes) * 86_400 * of).div_ceil(*unit);
         let text = format!("{} {name}", parts(count, *of));
         let same = rate(&text).map(Rate::bytes_per_second) == Ok(bytes);
-        (count < 100_000 && same).then_some(text)
+        (count >= *of && count < 100_000 && same).then_some(text)
     });
     by_day.unwrap_or_else(|| format!("{bytes} B/s"))
 }

@@ -7,7 +7,9 @@ use super::{Unwritable, Writer};
 use crate::keys::{self, Kind, Section, word_of};
 use crate::model::{Link, Server};
 use crate::read::estate::{AZURE, AZURE_VNET, SERVER_TABLES, near, numbered};
-use crate::units::{write_bits_per_second, write_bytes_per_second, write_duration, write_factor, write_share, write_size};
+use crate::units::{
+    write_bits_per_second, write_bytes_per_second, write_duration, write_factor, write_share, write_size,
+};
 
 impl Writer<'_> {
     pub(super) fn estate(&self, page: &mut Page) -> Result<(), Unwritable> {
@@ -65,7 +67,10 @@ impl Writer<'_> {
             return Err(Unwritable::new(format!("the link `{}` joins nothing", link.name)));
         };
         if link.joins.iter().any(|(from, _)| from != first) {
-            return Err(Unwritable::new(format!("the link `{}` begins at several sites", link.name)));
+            return Err(Unwritable::new(format!(
+                "the link `{}` begins at several sites",
+                link.name
+            )));
         }
         let mut ends = vec![self.zone(*first)?];
         for (_, to) in link.joins.iter().filter(|(from, to)| from != to) {
@@ -99,7 +104,10 @@ impl Writer<'_> {
             if !repeats(&owners, &near) {
                 let period = (1..=owners.len()).find(|len| repeats(&owners, &owners[..*len]));
                 let named = &owners[..period.unwrap_or(owners.len())];
-                let names: Vec<&str> = named.iter().map(|owner| self.server(*owner)).collect::<Result<_, _>>()?;
+                let names: Vec<&str> = named
+                    .iter()
+                    .map(|owner| self.server(*owner))
+                    .collect::<Result<_, _>>()?;
                 table.list("configuration_server", names);
             }
         }

@@ -58,7 +58,11 @@ impl Writer<'_> {
         let ways = [(false, false), (false, true), (true, false), (true, true)];
         for (configuration_server, process_server) in ways {
             let mut tried = loads.clone();
-            let of: &[usize] = if configuration_server { &own_configuration } else { &near };
+            let of: &[usize] = if configuration_server {
+                &own_configuration
+            } else {
+                &near
+            };
             let named = process_server.then_some(own_process.as_slice());
             let taken = tried.take(servers, of, named, &vm.workload);
             if taken == Some((vm.configuration_server, Some(vm.process_server))) {

@@ -76,7 +76,11 @@ impl Entries {
     /// Puts a value, written as the catalogue writes defaults; one that is the default is left out.
     pub(super) fn put(&mut self, key: &'static str, text: &str) {
         let known = self.section.key(key, self.variant);
-        debug_assert!(known.is_some(), "{key} is not in the catalogue of {}", self.section.title);
+        debug_assert!(
+            known.is_some(),
+            "{key} is not in the catalogue of {}",
+            self.section.title
+        );
         let Some(known) = known else { return };
         let is_default = matches!(known.default, Default::Value(default) if known.kind.same(default, text));
         if !is_default {

@@ -43,7 +43,9 @@ impl Writer<'_> {
     fn what(&self, table: &mut Entries, step: &Step) -> Result<(), Unwritable> {
         match &step.what {
             Do::RegisterConfigurationServer(server) => {
-                self.put_server(table, "configuration_server", *server, |server| server.roles.configuration_server)?;
+                self.put_server(table, "configuration_server", *server, |server| {
+                    server.roles.configuration_server
+                })?;
             }
             Do::AddVcenter {
                 configuration_server,
@@ -215,9 +217,8 @@ impl Writer<'_> {
             Condition::At(_) => return Err(Unwritable::new("a step waits for a time after another condition")),
             Condition::Step(step, which) => {
                 let name = self.scenario.steps.get(*step).and_then(|step| step.name.as_ref());
-                let name = name.ok_or_else(|| {
-                    Unwritable::new(format!("a step waits for step {}, which has no name", step + 1))
-                })?;
+                let name = name
+                    .ok_or_else(|| Unwritable::new(format!("a step waits for step {}, which has no name", step + 1)))?;
                 match which {
                     Which::These(these) if these.is_empty() => return Ok(quoted(name)),
                     Which::These(these) => table.list("vm", self.vms(these)?),

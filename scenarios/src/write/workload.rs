@@ -46,7 +46,9 @@ impl Writer<'_> {
             }
             (StreamKind::Recorded(_), None) => return Err(Unwritable::new("a recorded workload has no file")),
             (StreamKind::Synthetic(_), _) => {
-                return Err(Unwritable::new("a synthetic workload has a recording, or a state that it waits for"));
+                return Err(Unwritable::new(
+                    "a synthetic workload has a recording, or a state that it waits for",
+                ));
             }
         }
         if stream.compressibility != disk.compressibility() {
@@ -86,7 +88,11 @@ impl Writer<'_> {
         match day.and_then(word_of) {
             Some(word) => table.put("day", word),
             None => {
-                let factors: Vec<String> = synthetic.hours_per_mille.iter().map(|hour| write_factor(*hour)).collect();
+                let factors: Vec<String> = synthetic
+                    .hours_per_mille
+                    .iter()
+                    .map(|hour| write_factor(*hour))
+                    .collect();
                 table.raw("day", array(&factors));
             }
         }
@@ -116,6 +122,8 @@ fn block_sizes(sizes: &[(u32, u32)]) -> String {
 
 /// Names with their weights.
 pub(super) fn weights<'a>(names: impl Iterator<Item = (&'a str, u32)>) -> String {
-    let entries: Vec<String> = names.map(|(name, weight)| format!("{} = {weight}", key(name))).collect();
+    let entries: Vec<String> = names
+        .map(|(name, weight)| format!("{} = {weight}", key(name)))
+        .collect();
     braces(&entries)
 }

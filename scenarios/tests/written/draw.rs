@@ -84,11 +84,26 @@ impl Draw {
     fn some(&mut self, count: usize) -> Vec<usize> {
         let all = self.flag();
         let chosen: Vec<usize> = (0..count).filter(|_| all || self.flag()).collect();
-        if chosen.is_empty() { vec![self.index(count)] } else { chosen }
+        if chosen.is_empty() {
+            vec![self.index(count)]
+        } else {
+            chosen
+        }
     }
 
     fn text(&mut self) -> String {
-        let parts = ["a word", "\"quoted\"", "line\nline", "tab\t", "ü µ", "back\\slash", "'single'", "#", "'''", ""];
+        let parts = [
+            "a word",
+            "\"quoted\"",
+            "line\nline",
+            "tab\t",
+            "ü µ",
+            "back\\slash",
+            "'single'",
+            "#",
+            "'''",
+            "",
+        ];
         (0..1 + self.below(3)).map(|_| self.of(&parts)).collect()
     }
 
@@ -113,7 +128,13 @@ fn files() -> &'static Files {
     let (_, files) = FILES.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("disk.img"), vec![7; 1 << 20]).unwrap();
-        let line = |time: u64| format!("{},host,1,Write,{},4096,100\n", 128_166_372_003_061_629 + time, time * 8);
+        let line = |time: u64| {
+            format!(
+                "{},host,1,Write,{},4096,100\n",
+                128_166_372_003_061_629 + time,
+                time * 8
+            )
+        };
         let lines: String = (0..40).map(|number| line(number * 512)).collect();
         std::fs::write(folder.path().join("writes.csv"), lines).unwrap();
         let path = folder.path().join("drawn.toml");
@@ -262,7 +283,9 @@ fn servers(draw: &mut Draw, sites: usize) -> Vec<Server> {
         let alike = draw.flag();
         let mut last: Option<Server> = None;
         for number in 1..=1 + draw.below(4) {
-            let owners: Vec<usize> = (0..servers.len()).filter(|of| servers[*of].roles.configuration_server).collect();
+            let owners: Vec<usize> = (0..servers.len())
+                .filter(|of| servers[*of].roles.configuration_server)
+                .collect();
             let configuration_server = match roles.configuration_server {
                 true => servers.len(),
                 false => owners[draw.index(owners.len())],
@@ -273,13 +296,25 @@ fn servers(draw: &mut Draw, sites: usize) -> Vec<Server> {
             };
             let mut server = Server {
                 name,
-                zone: if azure { Zone::AzureVnet } else { Zone::Site(draw.index(sites) as u32) },
+                zone: if azure {
+                    Zone::AzureVnet
+                } else {
+                    Zone::Site(draw.index(sites) as u32)
+                },
                 roles,
                 configuration_server,
                 cores: 1 + draw.below(64) as u32,
                 speed: 1 + draw.below(5_000) as u32,
-                disk_bytes: if roles == CONFIGURATION { 100_000_000_000 } else { draw.bytes() },
-                disk_bytes_per_second: if roles == CONFIGURATION { 200_000_000 } else { draw.rate() },
+                disk_bytes: if roles == CONFIGURATION {
+                    100_000_000_000
+                } else {
+                    draw.bytes()
+                },
+                disk_bytes_per_second: if roles == CONFIGURATION {
+                    200_000_000
+                } else {
+                    draw.rate()
+                },
                 clock_skew: draw.duration(),
             };
             if let Some(last) = last.as_ref().filter(|_| alike) {
@@ -409,7 +444,11 @@ fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec<Stream> {
             let place = draw.index(disks.len());
             Stream {
                 disk: place as u16,
-                compressibility: if draw.flag() { disks[place].compressibility() } else { draw.compressibility() },
+                compressibility: if draw.flag() {
+                    disks[place].compressibility()
+                } else {
+                    draw.compressibility()
+                },
                 kind: StreamKind::Synthetic(synthetic(draw, disks[place].bytes, start_of_day)),
                 recording: None,
                 flush_every: if draw.flag() { 32 } else { draw.number() as u32 },
@@ -456,9 +495,13 @@ fn synthetic(draw: &mut Draw, disk_bytes: u64, start_of_day: u32) -> Synthetic {
             true => Vec::new(),
             false => (0..24).map(|_| draw.below(3_000) as u32).collect(),
         },
-        burst: draw
-            .flag()
-            .then(|| (1 + draw.below(100_000) as u32, 1 + draw.below(10_000) as u32, draw.below(50_000) as u32)),
+        burst: draw.flag().then(|| {
+            (
+                1 + draw.below(100_000) as u32,
+                1 + draw.below(10_000) as u32,
+                draw.below(50_000) as u32,
+            )
+        }),
         start_of_day,
         distinct_per_mille: draw.flag().then(|| draw.below(1_001) as u32),
     }
@@ -523,7 +566,13 @@ fn journey(scenario: &mut Scenario) {
                 master_targets: targets,
             },
         ),
-        ("failback", Do::Failback { point, to_physical: false }),
+        (
+            "failback",
+            Do::Failback {
+                point,
+                to_physical: false,
+            },
+        ),
     ] {
         let step = plain(word, word, what, all.clone(), scenario);
         scenario.steps.push(step);
@@ -541,7 +590,14 @@ fn step(draw: &mut Draw, scenario: &Scenario) -> Step {
     let targets = with(&|server| server.roles.master_target);
     let vcenters = with(&|server| server.roles.vcenter);
     let mut vms = draw.some(scenario.vms.len());
-    let words: Vec<&'static str> = STEP.variants.as_ref().expect("actions").of.iter().map(|of| of.word).collect();
+    let words: Vec<&'static str> = STEP
+        .variants
+        .as_ref()
+        .expect("actions")
+        .of
+        .iter()
+        .map(|of| of.word)
+        .collect();
     let word = draw.of(&words);
     let what = match word {
         "create-vault" => Do::CreateVault,
@@ -571,11 +627,19 @@ fn step(draw: &mut Draw, scenario: &Scenario) -> Step {
         "add-process-server" => Do::AddProcessServer(draw.of(&azure)),
         "remove-process-server" => Do::RemoveProcessServer(draw.of(&azure)),
         "reprotect" if draw.flag() => Do::Reprotect {
-            process_servers: if draw.flag() { Vec::new() } else { vec![draw.of(&process_servers)] },
+            process_servers: if draw.flag() {
+                Vec::new()
+            } else {
+                vec![draw.of(&process_servers)]
+            },
             master_targets: Vec::new(),
         },
         "reprotect" => Do::Reprotect {
-            process_servers: if draw.flag() { azure } else { vec![draw.of(&process_servers)] },
+            process_servers: if draw.flag() {
+                azure
+            } else {
+                vec![draw.of(&process_servers)]
+            },
             master_targets: if draw.flag() { targets } else { vec![draw.of(&targets)] },
         },
         "failback" => Do::Failback {
@@ -637,7 +701,9 @@ fn power(draw: &mut Draw, scenario: &Scenario, on: bool) -> Do {
         true => Do::Power {
             on,
             servers: (0..scenario.servers.len()).filter(own).collect(),
-            vms: (0..scenario.vms.len()).filter(|vm| !on && scenario.vms[*vm].site == site).collect(),
+            vms: (0..scenario.vms.len())
+                .filter(|vm| !on && scenario.vms[*vm].site == site)
+                .collect(),
         },
         false => Do::Power {
             on,
@@ -668,7 +734,9 @@ fn condition(draw: &mut Draw, scenario: &Scenario, per_vm: bool) -> Condition {
         true => Which::Each,
         false => Which::These(draw.some(scenario.vms.len())),
     };
-    let named: Vec<usize> = (0..scenario.steps.len()).filter(|step| scenario.steps[*step].name.is_some()).collect();
+    let named: Vec<usize> = (0..scenario.steps.len())
+        .filter(|step| scenario.steps[*step].name.is_some())
+        .collect();
     match draw.below(8) {
         0 => Condition::Step(draw.of(&named), Which::These(Vec::new())),
         1 => Condition::Step(draw.of(&named), which),

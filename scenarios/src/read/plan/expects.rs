@@ -32,10 +32,8 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
         let misspelt = keys::EXPECT.names().iter().any(|key| table.misspelt(key));
         if bounds.is_empty() && context.diagnosis.count() == problems && !misspelt {
             context.diagnosis.push(
-                Problem::new(table.at, "an expectation that expects nothing", "no bound here").help(format!(
-                    "it takes {}",
-                    list(keys::EXPECT.names())
-                )),
+                Problem::new(table.at, "an expectation that expects nothing", "no bound here")
+                    .help(format!("it takes {}", list(keys::EXPECT.names()))),
             );
         }
         expects.extend(bounds.into_iter().map(|what| {

@@ -34,7 +34,9 @@ impl<'a> Profiles<'a> {
                 continue;
             };
             let streams = workloads(context, &self.tables[index].1, disks, true);
-            shares.0.push((name.value, weight.value, Arc::new(Workload { streams })));
+            shares
+                .0
+                .push((name.value, weight.value, Arc::new(Workload { streams })));
         }
         if table.node("profiles").is_some()
             && shares.0.iter().all(|(_, weight, _)| *weight == 0)
