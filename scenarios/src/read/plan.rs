@@ -184,10 +184,14 @@ impl Plan<'_> {
         Some(match word {
             "create-vault" => Do::CreateVault,
             "register-configuration-server" => Do::RegisterConfigurationServer(self.configuration_server(table)?),
-            "add-vcenter" => Do::AddVcenter {
-                configuration_server: self.configuration_server(table)?,
-                vcenter: self.one(table, "vcenter", "vCenter", |server| server.roles.vcenter)?,
-            },
+            "add-vcenter" => {
+                let configuration_server = self.configuration_server(table);
+                let vcenter = self.one(table, "vcenter", "vCenter", |server| server.roles.vcenter);
+                Do::AddVcenter {
+                    configuration_server: configuration_server?,
+                    vcenter: vcenter?,
+                }
+            }
             "push-install" => Do::PushInstall {
                 process_server: self.process_server(table)?,
             },
