@@ -102,7 +102,7 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// A file that the scenario names, from the root.
-    pub(crate) fn from_root(&self, path: &Path) -> PathBuf {
+    pub(crate) fn rooted(&self, path: &Path) -> PathBuf {
         // Where there is no folder to be in, the path is all that is known.
         std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }

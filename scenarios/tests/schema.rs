@@ -18,8 +18,8 @@ fn instance(text: &str) -> Value {
 
 /// Every TOML file below a folder but those that are made to be wrong.
 fn shipped(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             if path.file_name().is_some_and(|name| name != "tests") {
                 shipped(&path, files);

@@ -19,8 +19,8 @@ fn library() -> Vec<PathBuf> {
     ];
     let mut files: Vec<PathBuf> = folders
         .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
-        .map(|entry| entry.unwrap().path())
+        .flat_map(|folder| std::fs::read_dir(folder).expect("the folder"))
+        .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
         .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
         .collect();

@@ -119,7 +119,7 @@ static ACTIONS: &[Variant] = &[
     ),
     action(
         "planned-failover",
-        "is refused: a planned failover is for Hyper-V",
+        "is refused: there is none from VMware or physical servers",
         &[VM],
     ),
     action("commit", "commits a failover, or a failback", &[VM]),

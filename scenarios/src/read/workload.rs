@@ -257,7 +257,7 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
                 repeat,
             };
             let recording = Recording {
-                file: context.from_root(&path),
+                file: context.rooted(&path),
                 format: format.value,
                 device,
                 fit,

@@ -126,8 +126,8 @@ struct Files {
 fn files() -> &'static Files {
     static FILES: OnceLock<(tempfile::TempDir, Files)> = OnceLock::new();
     let (_, files) = FILES.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("disk.img"), vec![7; 1 << 20]).unwrap();
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("disk.img"), vec![7; 1 << 20]).expect("written");
         let line = |time: u64| {
             format!(
                 "{},host,1,Write,{},4096,100\n",
@@ -136,7 +136,7 @@ fn files() -> &'static Files {
             )
         };
         let lines: String = (0..40).map(|number| line(number * 512)).collect();
-        std::fs::write(folder.path().join("writes.csv"), lines).unwrap();
+        std::fs::write(folder.path().join("writes.csv"), lines).expect("written");
         let path = folder.path().join("drawn.toml");
         let text = r#"
             scenario = { name = "files", duration = "1 h" }

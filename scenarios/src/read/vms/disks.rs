@@ -113,7 +113,7 @@ impl DiskTable<'_> {
                 );
             }
             let image = Image {
-                path: context.from_root(&image.value.path),
+                path: context.rooted(&image.value.path),
                 form: image.value.format,
                 source,
             };
