@@ -1,7 +1,10 @@
 //! What is written reads back as the same scenario: every one of the library, and any that is made in memory.
 
-#[path = "written/draw.rs"]
-mod draw;
+mod written {
+    pub mod draw;
+    mod estate;
+    mod plan;
+}
 
 use std::path::{Path, PathBuf};
 
@@ -138,7 +141,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn any_scenario_is_written_and_read_back_the_same(numbers in prop::collection::vec(any::<u64>(), 1_500)) {
-        let (scenario, path) = draw::scenario(numbers);
+        let (scenario, path) = written::draw::scenario(numbers);
         let text = write(&scenario, path.parent().unwrap()).map_err(|why| TestCaseError::fail(why.to_string()))?;
         let again = read(&text, &path).map_err(TestCaseError::fail)?;
         prop_assert_eq!(difference(&scenario, &again), None, "{}", text);
