@@ -1,5 +1,5 @@
 //! A scenario as a file: what a person would write for it, in the order of the catalogue, without what is the default, with a comment above
-//! each kind of table. What is written reads back as the same scenario.
+//! each kind of table. A scenario whose values the reader accepts reads back as the same; values out of range are left for the reader to refuse.
 //!
 //! The text is made line by line and not by an editor of TOML documents: nothing is edited here, and numbers go up to 64 bits.
 
