@@ -242,7 +242,7 @@ pub struct ServiceSpec {
 }
 
 /// Durations of the service's jobs, in nanoseconds (facts §1.7, §2.6; where those have none, our model).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceTimes {
     /// Creating or associating a policy (30 to 60 s).
     pub policy: u64,

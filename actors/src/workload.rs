@@ -67,7 +67,7 @@ impl WorkloadSpec {
 }
 
 /// A stream of writes to one disk.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamSpec {
     /// The disk's index on its machine.
     pub disk: u16,
@@ -84,7 +84,7 @@ pub struct StreamSpec {
 }
 
 /// Kinds of stream.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamKind {
     /// Drawn from the guest's random stream.
     Synthetic(Synthetic),
@@ -93,7 +93,9 @@ pub enum StreamKind {
 }
 
 impl StreamKind {
-    pub(crate) fn mean_bytes_per_second(&self) -> u64 {
+    /// Bytes written per second, in the mean over days and bursts.
+    #[must_use]
+    pub fn mean_bytes_per_second(&self) -> u64 {
         match self {
             StreamKind::Synthetic(synthetic) => synthetic.mean_bytes_per_second(),
             StreamKind::Recorded(recorded) => recorded.mean_bytes_per_second(),
@@ -109,7 +111,7 @@ impl StreamKind {
 }
 
 /// A synthetic stream.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synthetic {
     /// Mean bytes written per second, before the factors below.
     pub bytes_per_second: u64,
@@ -131,7 +133,7 @@ pub struct Synthetic {
 }
 
 /// A recording.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// The requests, in order of time.
     pub requests: Arc<Vec<Request>>,

@@ -30,6 +30,7 @@ use std::time::Instant;
 
 use actors::facts::Fact;
 use actors::ports::{ActorId, Evidence};
+use actors::spec::ComponentSpec;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};
 use datapath::batch::is_zero;
@@ -335,13 +336,23 @@ impl Observer for Seen {
 
 fn drill(scenario: &str, held: bool, image: &Path, folder: &Path, threads: usize) {
     let options = scenarios::Options {
-        set: vec![("azure.hold_processing".to_owned(), held.to_string())],
         disks: vec![("vm1.os".to_owned(), image.to_owned())],
         vault_key: Some([9; 32]),
         ..scenarios::Options::default()
     };
     let scenario = scenarios::load_text(scenario, Path::new("one-disk.toml"), &options).unwrap();
-    let built = scenarios::build::build(&scenario, &options).unwrap();
+    let mut built = scenarios::build::build(&scenario, &options).unwrap();
+    // No file says this: it is for measuring the way in.
+    for component in built
+        .world
+        .machines
+        .iter_mut()
+        .flat_map(|machine| &mut machine.components)
+    {
+        if let ComponentSpec::Service(service) = component {
+            service.hold_processing = held;
+        }
+    }
     let run = RunOptions {
         seed: 1,
         network: NetworkKind::Event,

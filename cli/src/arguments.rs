@@ -23,6 +23,11 @@ pub struct Arguments {
 pub enum Command {
     /// Run a scenario: replication, disaster, recovery, and a verdict
     Run(RunArguments),
+    /// Read a scenario and say what is wrong with it, without running it
+    Check(CheckArguments),
+    /// Print the JSON Schema of the scenario file, for editors
+    #[command(after_long_help = SCHEMA_HELP)]
+    Schema,
     /// List the bugs that can be planted with `run --plant`
     #[cfg(feature = "planted-bugs")]
     Plants,
@@ -57,6 +62,50 @@ scenarios/README.md explains every key of a scenario.
 
 Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong, or nothing was tested;
 3 the machine failed; 4 an invariant failed, which is our fault; 130 interrupted.";
+
+/// What the help of a check ends in.
+const CHECK_HELP: &str = "\
+Examples:
+  firedrill check my.toml
+          everything that is wrong with it, each on its line
+  firedrill check my.toml --set link.internet.rate=\"20 Mbit/s\" --write slow.toml
+          the scenario as it is read, in the order of the reference, without what is the default:
+          a file of its own, that reads back as the same scenario
+
+Exit codes: 0 it can be run; 2 it cannot; 3 the machine failed.";
+
+/// What the help of the schema ends in.
+const SCHEMA_HELP: &str = "\
+How to use it in an editor:
+  firedrill schema > scenario.schema.json
+  and as the first line of a scenario beside it
+    #:schema ./scenario.schema.json
+  Taplo, and Even Better TOML in Visual Studio Code, then complete keys and words, show what
+  each means, and underline what is wrong while you write. Any validator of JSON Schema
+  (draft 2020-12) takes it too.
+
+What depends on several values (names, sizes of images, times) firedrill check says.";
+
+/// `firedrill check`.
+#[derive(Debug, Args)]
+#[command(after_long_help = CHECK_HELP)]
+pub struct CheckArguments {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO.toml")]
+    pub scenario: PathBuf,
+    /// As in `run`: how exactly disks are modelled
+    #[arg(long, value_enum)]
+    pub content: Option<Content>,
+    /// As in `run`: an image in place of a disk
+    #[arg(long, value_name = "VM.DISK=IMAGE", value_parser = pair)]
+    pub disk: Vec<(String, String)>,
+    /// As in `run`: change a key of the scenario
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    /// Write the scenario as it was read into a file that is not there yet
+    #[arg(long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+}
 
 /// `firedrill run`.
 #[derive(Debug, Args)]

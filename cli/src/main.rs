@@ -2,6 +2,7 @@
 
 mod allocator;
 mod arguments;
+mod check;
 mod failure;
 mod interrupt;
 mod observer;
@@ -31,6 +32,7 @@ Try
   firedrill run scenarios/journey.toml                                  from on-premises into Azure, and home again
   firedrill run scenarios/one-disk.toml --disk vm1.os=IMAGE             a disk image of yours (raw, qcow2, VMDK, VHD), there and back
   firedrill run scenarios/journey.toml --seed 2 --format json           another run of the same plan, for a machine to read
+  firedrill check my.toml                                               what is wrong with a scenario of yours
 
 firedrill run --help says the rest. A run of real content that takes too long has a faster way: --content extent, for fleets aggregate.
 ";
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => output::print(WELCOME).map(|()| failure::PASS),
         Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Check(arguments)) => check::check(arguments),
+        Some(Command::Schema) => output::print(&format!("{:#}\n", scenarios::keys::schema())).map(|()| failure::PASS),
         #[cfg(feature = "planted-bugs")]
         Some(Command::Plants) => output::print(&plants()).map(|()| failure::PASS),
     };

@@ -43,7 +43,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     let reading = Arc::new(Reading::new(&interrupts));
     let options = scenario_options(arguments, Watched::by(reading.clone()))?;
     let built = scenarios::load(&arguments.scenario, &options)
-        .and_then(|scenario| Ok((scenarios::build::build(&scenario, &options)?, scenario.inputs)));
+        .and_then(|scenario| Ok((scenarios::build::build(&scenario, &options)?, scenario.inputs.0)));
     reading.end();
     // Reading that was stopped is no fault of what was read.
     interrupts.check()?;

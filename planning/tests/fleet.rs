@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use actors::workload::{StreamKind, StreamSpec};
+use actors::workload::StreamKind;
 use planning::churn::{MACHINE_PEAK_MAX, Target, disk_max};
 use planning::sizing::{Estate, required_servers};
+use scenarios::model::Stream;
 use scenarios::{Options, Scenario, load};
 
 const DAY_SECONDS: u64 = 86_400;
@@ -15,7 +16,7 @@ fn fleet() -> Scenario {
 }
 
 /// Mean bytes per second of a stream with its bursts, and the most that it writes.
-fn churn(stream: &StreamSpec) -> (u64, u64) {
+fn churn(stream: &Stream) -> (u64, u64) {
     let StreamKind::Synthetic(synthetic) = &stream.kind else {
         panic!("the fleet's writes are synthetic");
     };

@@ -181,7 +181,7 @@ impl Account {
     /// The constants that the run had otherwise than its era, a line each.
     #[must_use]
     pub fn constants(&self) -> Vec<String> {
-        let show = scenarios::read::model::show;
+        let show = scenarios::keys::written;
         self.differs
             .iter()
             .map(|one| {

@@ -5,6 +5,7 @@
 //! not run at the start are there without power until something creates them.
 
 mod calibrate;
+mod classes;
 pub(crate) mod machines;
 mod objects;
 mod steps;
@@ -23,6 +24,8 @@ use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
 use crate::diagnose::{Blame, ScenarioError};
 use crate::model::{Expect, Expected, Output, Scenario, Start};
 use crate::read::Options;
+
+use classes::Classes;
 
 /// What a run is told beside its world: names, what is expected, what is to be written.
 #[derive(Debug, Clone)]
@@ -150,12 +153,13 @@ impl Places {
 pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioError> {
     let places = Places::of(scenario);
     let grain = options.grain.unwrap_or(scenario.content);
+    let classes = Classes::of(scenario);
     let calibration = if grain == Grain::Real {
         // Real content compresses to what it compresses to.
         Arc::default()
     } else {
         Arc::new(
-            calibrate::measure(&scenario.classes, scenario.compression_level)
+            calibrate::measure(&classes.sources, scenario.compression_level)
                 .map_err(|error| ScenarioError::plain(Blame::Machine, error.to_string()))?,
         )
     };
@@ -166,6 +170,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
     let machines = machines::Machines {
         scenario,
         places: &places,
+        classes: &classes,
         vms: &vms,
         grain,
         key,
@@ -199,7 +204,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
     let world = WorldSpec {
         machines,
         links: links(scenario),
-        volumes: volumes(scenario, &places),
+        volumes: volumes(scenario, &places, &classes),
         vms,
         triggers: plan_of_steps.triggers,
         steps: u32::try_from(plan.steps.len()).unwrap_or(u32::MAX),
@@ -256,7 +261,7 @@ fn vm_specs(scenario: &Scenario, places: &Places) -> Vec<Arc<VmSpec>> {
         .collect()
 }
 
-fn volumes(scenario: &Scenario, places: &Places) -> Vec<VolumeSpec> {
+fn volumes(scenario: &Scenario, places: &Places, classes: &Classes) -> Vec<VolumeSpec> {
     let mut volumes = Vec::new();
     for (number, vm) in (0_u32..).zip(&scenario.vms) {
         for (index, disk) in (0_u16..).zip(vm.disks.iter()) {
@@ -270,14 +275,14 @@ fn volumes(scenario: &Scenario, places: &Places) -> Vec<VolumeSpec> {
                 bytes: disk.bytes,
                 machine: places.sources[number as usize].0,
                 start: match &disk.start {
-                    Start::Image(image) => VolumeStart::Image(Arc::clone(image)),
+                    Start::Image(image) => VolumeStart::Image(Arc::clone(&image.source)),
                     Start::Generated { used: 0, .. } => VolumeStart::Empty,
-                    Start::Generated { used, random_bytes } => VolumeStart::Generated {
+                    Start::Generated { used, compressibility } => VolumeStart::Generated {
                         used_bytes: *used,
-                        random_bytes: *random_bytes,
+                        random_bytes: compressibility.random_bytes(),
                     },
                 },
-                class: disk.class,
+                class: classes.disks[number as usize][usize::from(index)],
             });
         }
     }

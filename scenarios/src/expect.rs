@@ -42,7 +42,7 @@ pub fn outcomes(plan: &Plan, result: &RunResult) -> Vec<Outcome> {
             .count();
         Outcome {
             text: words(expect.what),
-            line: expect.line,
+            line: expect.line.0,
             machines: expect.vms.len() as u64,
             broken: (expect.vms.len() - holds) as u64,
             figure: figure(plan, expect.what, &vms, result, holds == expect.vms.len()),
@@ -160,7 +160,7 @@ fn finding(expect: &Expect, at: SimTime, vm: Option<VmId>, text: String) -> Find
     Finding {
         class: FindingClass::Expectation,
         name: expect.what.key().to_owned(),
-        text: format!("{text} (expected in line {})", expect.line),
+        text: format!("{text} (expected in line {})", expect.line.0),
         at,
         vm,
     }

@@ -1,24 +1,47 @@
 //! A scenario as it was read: names resolved, references checked, images open, recordings read.
 
+mod compressibility;
+mod plan;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actors::facts::{FailoverKind, ItemState, Place};
-use actors::messages::{LinkKind, PointChoice, Policy};
+use actors::facts::{FailoverKind, ItemState};
+use actors::messages::{LinkKind, Policy};
 use actors::model::{Era, Model};
 use actors::spec::{Os, ServiceTimes};
-use actors::workload::WorkloadSpec;
-use datapath::image::Source;
-use datapath::{Class, Grain};
+use actors::workload::StreamKind;
+use datapath::Grain;
+use datapath::image::{Format as ImageForm, Source};
 use sim::spec::Zone;
 
-/// A scenario, ready to be built.
-#[derive(Clone)]
+use crate::traces::{Fit, Format};
+
+pub use compressibility::Compressibility;
+pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
+
+/// Known beside what a scenario says, and no part of it: two of them are always equal.
+#[derive(Debug, Clone, Default)]
+pub struct Aside<T>(pub T);
+
+impl<T> PartialEq for Aside<T> {
+    fn eq(&self, _: &Aside<T>) -> bool {
+        true
+    }
+}
+
+impl<T> Eq for Aside<T> {}
+
+/// A scenario, ready to be built and to be written ([`crate::write()`]).
+///
+/// Lists are in the order in which a file is read: servers by the order of their tables in the catalogue, machines of `[[vm]]` before those
+/// of groups, the time that a step waits for before its other conditions.
+#[derive(Clone, PartialEq)]
 pub struct Scenario {
     /// The file it came from.
-    pub path: PathBuf,
+    pub path: Aside<PathBuf>,
     /// All files that it was read from: this one, images with all their parts, recordings.
-    pub inputs: Vec<PathBuf>,
+    pub inputs: Aside<Vec<PathBuf>>,
     /// Its name.
     pub name: String,
     /// What it shows.
@@ -27,6 +50,8 @@ pub struct Scenario {
     pub duration: u64,
     /// How long the run goes on after the last step.
     pub settle: u64,
+    /// Time of day at the start, in seconds after midnight; that of its synthetic streams.
+    pub start_of_day: u32,
     /// The grain that it asks for.
     pub content: Grain,
     /// zstd's level in the process servers.
@@ -41,8 +66,6 @@ pub struct Scenario {
     pub model: Model,
     /// Durations of Azure's jobs.
     pub times: ServiceTimes,
-    /// Leave what is stored unprocessed until a failover asks for it.
-    pub hold_processing: bool,
     /// Names of the sites.
     pub sites: Vec<String>,
     /// The links.
@@ -51,14 +74,14 @@ pub struct Scenario {
     pub servers: Vec<Server>,
     /// The machines to protect.
     pub vms: Vec<Vm>,
-    /// Where the classes of compressibility come from.
-    pub classes: Vec<ClassSource>,
+    /// How machines were named by groups.
+    pub groups: Aside<Vec<Group>>,
     /// The operator's steps.
     pub steps: Vec<Step>,
     /// What has to hold.
     pub expects: Vec<Expect>,
     /// A disk was replaced from the command line: its content is somebody's own.
-    pub own_disks: bool,
+    pub own_disks: Aside<bool>,
 }
 
 /// Recovered disks that are written.
@@ -99,7 +122,7 @@ pub enum ImageFormat {
 }
 
 /// A link.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// Its name.
     pub name: String,
@@ -129,7 +152,7 @@ pub struct Roles {
 }
 
 /// A server of the product.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Its name.
     pub name: String,
@@ -152,7 +175,7 @@ pub struct Server {
 }
 
 /// A machine to protect.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Vm {
     /// Its name.
     pub name: String,
@@ -175,11 +198,11 @@ pub struct Vm {
     /// Its disks.
     pub disks: Arc<Vec<Disk>>,
     /// What it writes.
-    pub workload: Arc<WorkloadSpec>,
+    pub workload: Arc<Workload>,
 }
 
 /// A disk.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Disk {
     /// Its name.
     pub name: String,
@@ -187,281 +210,110 @@ pub struct Disk {
     pub bytes: u64,
     /// What it starts from.
     pub start: Start,
-    /// Its class of compressibility.
-    pub class: Class,
 }
 
 /// What a disk starts from.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub enum Start {
     /// An image.
-    Image(Arc<dyn Source>),
+    Image(Image),
     /// Generated content.
     Generated {
         /// Bytes used.
         used: u64,
-        /// Random bytes of each extent.
-        random_bytes: u16,
+        /// What it compresses like.
+        compressibility: Compressibility,
     },
 }
 
-/// What a class of compressibility stands for.
-#[derive(Clone)]
-pub enum ClassSource {
-    /// Generated content with so many random bytes in each extent.
-    Generated(u16),
-    /// An image.
-    Image(Arc<dyn Source>),
-}
-
-/// A step of the operator.
-#[derive(Debug, Clone)]
-pub struct Step {
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// The action's word.
-    pub word: &'static str,
-    /// What it does.
-    pub what: Do,
-    /// The machines it is about; a step of the world for each.
-    pub vms: Vec<usize>,
-    /// When it begins.
-    pub begin: Vec<Condition>,
-    /// How long to wait then.
-    pub wait: u64,
-    /// Each machine begins so much later than the one before.
-    pub stagger: u64,
-    /// How it is to end.
-    pub expected: Expected,
-    /// Its line in the file, from 1.
-    pub line: u32,
-}
-
-/// How a step is to end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Expected {
-    /// How.
-    pub ending: Ending,
-    /// Text that the reason must hold, where it is not to be done.
-    pub reason: Option<String>,
-}
-
-/// The ways in which a step ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ending {
-    /// It is complete.
-    #[default]
-    Done,
-    /// The product refuses it.
-    Refused,
-    /// It is tried and fails.
-    Failed,
-}
-
-/// What a step does. Servers are places among the scenario's servers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Do {
-    /// create-vault
-    CreateVault,
-    /// register-configuration-server
-    RegisterConfigurationServer(usize),
-    /// add-vcenter
-    AddVcenter {
-        /// Where to.
-        configuration_server: usize,
-        /// Which.
-        vcenter: usize,
-    },
-    /// push-install
-    PushInstall {
-        /// From; none: the machine's own.
-        process_server: Option<usize>,
-    },
-    /// install-by-hand
-    InstallByHand,
-    /// create-policy
-    CreatePolicy,
-    /// enable-replication
-    EnableReplication {
-        /// Over which process server; none: the machine's own.
-        process_server: Option<usize>,
-        /// The kind of link that it is to use.
-        over: Option<LinkKind>,
-    },
-    /// test-failover
-    TestFailover(PointChoice),
-    /// cleanup-test-failover
-    CleanupTestFailover,
-    /// failover
-    Failover {
-        /// The point.
-        point: PointChoice,
-        /// Try to shut the source down.
-        shutdown: bool,
-    },
-    /// planned-failover
-    PlannedFailover,
-    /// commit
-    Commit,
-    /// move-to-process-server
-    Move(usize),
-    /// add-process-server
-    AddProcessServer(usize),
-    /// remove-process-server
-    RemoveProcessServer(usize),
-    /// reprotect
-    Reprotect {
-        /// Over one of which process servers; none: the machine's own.
-        process_servers: Vec<usize>,
-        /// To one of which master targets; none: to Azure.
-        master_targets: Vec<usize>,
-    },
-    /// failback
-    Failback {
-        /// The point.
-        point: PointChoice,
-        /// To the physical machine.
-        to_physical: bool,
-    },
-    /// disable-replication
-    DisableReplication,
-    /// power-off and power-on
-    Power {
-        /// On or off.
-        on: bool,
-        /// Servers.
-        servers: Vec<usize>,
-        /// Machines to protect, where they run on premises.
-        vms: Vec<usize>,
-    },
-    /// cut-link, restore-link
-    Link {
-        /// The link's place among the scenario's links.
-        link: usize,
-        /// restore-link
-        up: bool,
-    },
-    /// tamper-segment
-    TamperSegment {
-        /// The disk's place on its machine.
-        disk: u16,
-        /// Which segment.
-        segment: u32,
-        /// Which byte.
-        byte: u64,
-    },
-    /// note
-    Note(String),
-}
-
-impl Do {
-    /// Whether it is asked for each machine of the step's list.
+impl Disk {
+    /// What is written to it compresses like this, where nothing else is said.
     #[must_use]
-    pub fn per_vm(&self) -> bool {
-        !matches!(
-            self,
-            Do::CreateVault
-                | Do::RegisterConfigurationServer(_)
-                | Do::AddVcenter { .. }
-                | Do::CreatePolicy
-                | Do::AddProcessServer(_)
-                | Do::RemoveProcessServer(_)
-                | Do::Power { .. }
-                | Do::Link { .. }
-                | Do::Note(_)
-        )
-    }
-}
-
-/// Which machines a condition is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
-    /// The step's own.
-    Each,
-    /// These.
-    These(Vec<usize>),
-}
-
-/// What a step waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Condition {
-    /// A time of the run.
-    At(u64),
-    /// The end of a step; with [`Which::Each`], of its part for the same machine.
-    Step(usize, Which),
-    /// A state.
-    State(Which, ItemState),
-    /// Stored points.
-    PointsStored(Which, u64),
-    /// Processed points.
-    PointsProcessed(Which, u64),
-    /// The workload is up at a place.
-    WorkloadUp(Which, Place),
-    /// A server has registered.
-    ServerRegistered(usize),
-    /// The Mobility service of a machine has registered.
-    AgentRegistered(usize),
-}
-
-/// What has to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expect {
-    /// For which machines.
-    pub vms: Vec<usize>,
-    /// What.
-    pub what: Bound,
-    /// Its line in the file, from 1.
-    pub line: u32,
-}
-
-/// A bound. Durations are nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bound {
-    /// RPO as reported.
-    RpoBelow(u64),
-    /// RTO.
-    RtoBelow(u64),
-    /// Failover from start to end.
-    FailoverWithin(u64),
-    /// Time lost.
-    LostBelow(u64),
-    /// Bytes lost.
-    LostBytesBelow(u64),
-    /// Points made.
-    PointsAtLeast(u64),
-    /// All disks verified.
-    Verified,
-}
-
-impl Bound {
-    /// The key of the scenario file.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Bound::RpoBelow(_) => "rpo_below",
-            Bound::RtoBelow(_) => "rto_below",
-            Bound::FailoverWithin(_) => "failover_within",
-            Bound::LostBelow(_) => "lost_below",
-            Bound::LostBytesBelow(_) => "lost_bytes_below",
-            Bound::PointsAtLeast(_) => "points_at_least",
-            Bound::Verified => "verified",
+    pub fn compressibility(&self) -> Compressibility {
+        match self.start {
+            Start::Generated { compressibility, .. } => compressibility,
+            Start::Image(_) => Compressibility::default(),
         }
     }
 }
 
-/// The words of [`ItemState`] in a scenario file: those of the event log.
-pub const STATES: &[(&str, ItemState)] = &[
-    ("unprotected", ItemState::Unprotected),
-    ("enable-in-progress", ItemState::EnableInProgress),
-    ("initial-replication", ItemState::InitialReplication),
-    ("protected", ItemState::Protected),
-    ("resynchronizing", ItemState::Resynchronizing),
-    ("failover-in-progress", ItemState::FailoverInProgress),
-    ("failover-commit-pending", ItemState::FailoverCommitPending),
-    ("failover-committed", ItemState::FailoverCommitted),
-    ("reprotect-in-progress", ItemState::ReprotectInProgress),
-    ("protected-reverse", ItemState::ProtectedReverse),
-    ("failback-in-progress", ItemState::FailbackInProgress),
-    ("failback-commit-pending", ItemState::FailbackCommitPending),
-    ("on-premises-unprotected", ItemState::OnPremisesUnprotected),
-];
+/// An image that was opened. Two are the same where they are the same file, read in the same way.
+#[derive(Clone)]
+pub struct Image {
+    /// The file, from the root.
+    pub path: PathBuf,
+    /// How its format was told.
+    pub form: ImageForm,
+    /// Its content.
+    pub source: Arc<dyn Source>,
+}
+
+impl PartialEq for Image {
+    fn eq(&self, other: &Image) -> bool {
+        (&self.path, self.form) == (&other.path, other.form)
+    }
+}
+
+/// What a machine writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// One or more streams of writes.
+    pub streams: Vec<Stream>,
+}
+
+impl Workload {
+    /// Bytes written per second over all streams, in the mean over days and bursts.
+    #[must_use]
+    pub fn mean_bytes_per_second(&self) -> u64 {
+        let streams = self.streams.iter();
+        streams.map(|stream| stream.kind.mean_bytes_per_second()).sum()
+    }
+}
+
+/// A stream of writes to one disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// The disk's place on its machine.
+    pub disk: u16,
+    /// What is written compresses like this.
+    pub compressibility: Compressibility,
+    /// The writes.
+    pub kind: StreamKind,
+    /// Where they were recorded; none of synthetic ones.
+    pub recording: Option<Recording>,
+    /// The guest flushes after this many writes; 0: only every 5 s.
+    pub flush_every: u32,
+    /// A recording begins once the machine has reached this state; a boot after that begins it at once.
+    pub starts_after: Option<ItemState>,
+}
+
+/// A recording as the scenario names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// The file, from the root.
+    pub file: PathBuf,
+    /// Its format.
+    pub format: Format,
+    /// Only requests of this device.
+    pub device: Option<String>,
+    /// What became of requests past the end of the disk.
+    pub fit: Fit,
+}
+
+/// Machines that were named together. They are among the scenario's machines; where those are no longer what the group says, the group
+/// counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name, with a run of `#`.
+    pub name: String,
+    /// Its first machine, by its place.
+    pub first: usize,
+    /// How many they are.
+    pub count: u32,
+    /// The configuration servers that it names.
+    pub configuration_servers: Option<Vec<usize>>,
+    /// The process servers that it names.
+    pub process_servers: Option<Vec<usize>>,
+    /// What its machines write: names, weights, streams.
+    pub profiles: Vec<(String, u32, Arc<Workload>)>,
+}

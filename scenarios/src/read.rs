@@ -1,30 +1,30 @@
 //! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
 
-mod estate;
-pub mod model;
+pub(crate) mod estate;
+mod model;
 mod own_disks;
 pub mod plan;
 mod possible;
-mod vms;
-mod workload;
+pub(crate) mod vms;
+pub(crate) mod workload;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use actors::facts::FailoverKind;
 use actors::messages::Policy;
 use actors::model::Model;
 use actors::spec::ServiceTimes;
+use datapath::Grain;
 use datapath::image::Watched;
-use datapath::{Class, Grain};
 
 use crate::diagnose::{At, Blame, Diagnosis, Located, Problem, ScenarioError, did_you_mean, list};
 use crate::input::{self, SCENARIO_BYTES_MAX};
 use crate::keys;
-use crate::model::{ClassSource, ImageFormat, Output, Scenario};
-use crate::reader::{Nanos, Reader, TimeOfDay, wrong_name};
+use crate::model::{Aside, Output, Scenario};
+use crate::reader::{self, FromNode, Nanos, Reader, TimeOfDay, wrong_name};
 use crate::tree::{self, Table};
+use crate::units::write_duration;
 
 /// What the command line adds to a scenario file.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +97,6 @@ pub(crate) struct Context<'a> {
     pub(crate) folder: PathBuf,
     pub(crate) start_of_day: u32,
     pub(crate) model: Model,
-    pub(crate) classes: std::cell::RefCell<Vec<ClassSource>>,
     /// Files that are read.
     pub(crate) inputs: std::cell::RefCell<Vec<PathBuf>>,
     pub(crate) watch: &'a Watched,
@@ -106,24 +105,10 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The class of generated content with so many random bytes in an extent.
-    pub(crate) fn class_of(&self, random_bytes: u16) -> Class {
-        let mut classes = self.classes.borrow_mut();
-        let found = classes
-            .iter()
-            .position(|class| matches!(class, ClassSource::Generated(known) if *known == random_bytes));
-        let index = found.unwrap_or_else(|| {
-            classes.push(ClassSource::Generated(random_bytes));
-            classes.len() - 1
-        });
-        Class(u16::try_from(index).unwrap_or(u16::MAX))
-    }
-
-    /// A new class for an image.
-    pub(crate) fn class_of_image(&self, image: &std::sync::Arc<dyn datapath::image::Source>) -> Class {
-        let mut classes = self.classes.borrow_mut();
-        classes.push(ClassSource::Image(std::sync::Arc::clone(image)));
-        Class(u16::try_from(classes.len() - 1).unwrap_or(u16::MAX))
+    /// A file that the scenario names, from the root.
+    pub(crate) fn rooted(&self, path: &Path) -> PathBuf {
+        // Where there is no folder to be in, the path is all that is known.
+        std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
     }
 
     /// The line of a place in the scenario file, from 1.
@@ -185,7 +170,7 @@ fn unique_by(diagnosis: &Diagnosis, what: &str, names: &[Located<String>], form:
 
 /// TOML of another kind: nothing in it is known, and one problem says so for all.
 fn no_scenario(root: &Table) -> Option<Problem> {
-    let known = || keys::ROOT.keys.iter().map(|key| key.name);
+    let known = || keys::ROOT.names().into_iter();
     let (first, at, _) = root.entries.first()?;
     if root
         .entries
@@ -211,7 +196,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         return None;
     }
     let file = Reader::open(diagnosis, &keys::ROOT, root, At::default());
-    let Some(head) = file.table("scenario", &keys::SCENARIO) else {
+    let Some(head) = file.table("scenario") else {
         if file.node("scenario").is_none() && !file.misspelt("scenario") {
             diagnosis.push(Problem::new(
                 At::default(),
@@ -222,22 +207,12 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         return None;
     };
     let name = head.name("name");
-    let description = head.get_or("description", String::new());
+    let description = head.get("description").map_or_else(String::new, |text| text.value);
     let duration: Option<Located<Nanos>> = head.required("duration");
-    let settle = head.get_or("settle", Nanos(0)).0;
-    let start_of_day = head.get_or("start_of_day", TimeOfDay(8 * 3600)).0;
-    let grains = [
-        ("real", Grain::Real),
-        ("extent", Grain::Extent),
-        ("aggregate", Grain::Aggregate),
-    ];
-    let content = head.word("content", &grains).map_or(Grain::Real, |grain| grain.value);
-    let compression_level = read_compression_level(&head);
-    if let Some(duration) = &duration
-        && duration.value.0 == 0
-    {
-        diagnosis.push(Problem::new(duration.at, "a run of no length", "longer than 0 s"));
-    }
+    let settle = head.value::<Nanos>("settle").0;
+    let start_of_day = head.value::<TimeOfDay>("start_of_day").0;
+    let content = head.word_or_default("content");
+    let compression_level = i32::try_from(head.value::<u32>("compression_level")).unwrap_or(i32::MAX);
     if let Some(name) = &name
         && wrong_name(&name.value).is_none()
         && (name.value.contains(['/', '\\']) || name.value.starts_with('.'))
@@ -252,13 +227,12 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         );
     }
 
-    let (era, model) = model::read(diagnosis, root);
+    let (era, model) = model::read(&file);
     let context = Context {
         diagnosis,
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         start_of_day,
         model: model.clone(),
-        classes: std::cell::RefCell::new(Vec::new()),
         inputs: std::cell::RefCell::new(vec![path.to_owned()]),
         watch: &options.watch,
         line_ends: (0..)
@@ -269,7 +243,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     };
     let output = read_output(&file);
     let policy = read_policy(&file, &model);
-    let (times, hold_processing) = read_azure(&file);
+    let times = read_azure(&file);
     let estate = estate::read(&context, &file);
     if estate.full {
         return None;
@@ -300,11 +274,12 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         return None;
     }
     Some(Scenario {
-        path: path.to_owned(),
+        path: Aside(path.to_owned()),
         name: name?.value,
         description,
         duration,
         settle,
+        start_of_day,
         content: options.grain.unwrap_or(content),
         compression_level,
         output,
@@ -312,63 +287,23 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         era,
         model,
         times,
-        hold_processing,
         sites: estate.sites.into_iter().map(|site| site.value).collect(),
         links: estate.links,
         servers: estate.servers,
         vms: vms.vms,
-        classes: context.classes.into_inner(),
-        inputs: context.inputs.into_inner(),
+        groups: Aside(vms.groups),
+        inputs: Aside(context.inputs.into_inner()),
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         expects: expects.into_iter().map(|placed| placed.value).collect(),
-        own_disks: !options.disks.is_empty(),
+        own_disks: Aside(!options.disks.is_empty()),
     })
 }
 
-/// zstd's levels; what lies above them needs more memory than a process server has for a chunk.
-const COMPRESSION_LEVELS: std::ops::RangeInclusive<u32> = 1..=19;
-/// zstd's own default.
-const COMPRESSION_LEVEL: u32 = 3;
-
-fn read_compression_level(head: &Reader<'_>) -> i32 {
-    let Some(level) = head.get::<u32>("compression_level") else {
-        return COMPRESSION_LEVEL as i32;
-    };
-    if !COMPRESSION_LEVELS.contains(&level.value) {
-        let problem = Problem::new(level.at, "zstd has no such level", "from 1 to 19");
-        head.diagnosis().push(problem.help(format!(
-            "accepted: 1 (fastest) to 19 (smallest); left out, it is {COMPRESSION_LEVEL}"
-        )));
-    }
-    level.value as i32
-}
-
 fn read_output(file: &Reader<'_>) -> Output {
-    let words = [
-        ("test", FailoverKind::Test),
-        ("failover", FailoverKind::Unplanned),
-        ("failback", FailoverKind::Failback),
-    ];
-    let Some(output) = file.table("output", &keys::OUTPUT) else {
-        return Output::default();
-    };
-    let formats = [("vhd", ImageFormat::Vhd), ("raw", ImageFormat::Raw)];
-    let format = output.word("format", &formats).map(|format| format.value);
-    let mut kinds = Vec::new();
-    for word in output.one_or_more::<String>("disks") {
-        match words.iter().find(|(known, _)| *known == word.value) {
-            Some((_, kind)) => kinds.push(*kind),
-            None => file.diagnosis().push(
-                Problem::new(word.at, format!("`{}` is no kind of failover", word.value), "unknown")
-                    .help(did_you_mean(&word.value, words.iter().map(|(word, _)| *word)))
-                    .help(format!("accepted: {}", list(words.iter().map(|(word, _)| *word)))),
-            ),
-        }
-    }
-    Output {
-        disks: kinds,
-        format: format.unwrap_or_default(),
-    }
+    file.table("output").map_or_else(Output::default, |output| Output {
+        disks: output.words("disks"),
+        format: output.word_or_default("format"),
+    })
 }
 
 /// Notes two recovered disks that would be written to one file.
@@ -405,61 +340,57 @@ fn outputs_are_apart(context: &Context<'_>, output: &Output, vms: &vms::Vms) {
     }
 }
 
+/// A value of a table that can be left out.
+fn value<T: FromNode>(table: Option<&Reader<'_>>, section: &'static keys::Section, key: &str) -> T {
+    table.map_or_else(|| reader::default(section, key), |table| table.value(key))
+}
+
 fn read_policy(file: &Reader<'_>, model: &Model) -> Policy {
-    let mut policy = actors::spec::default_policy("policy");
-    let Some(table) = file.table("policy", &keys::POLICY) else {
-        return policy;
-    };
-    let get = |key: &str, default: u64| table.get_or(key, Nanos(default)).0;
-    if table.node("name").is_some() {
-        policy.name = table.name("name").map_or(policy.name, |name| name.value);
+    let table = file.table("policy");
+    if let Some(retention) = table.as_ref().and_then(|table| table.get::<Nanos>("retention"))
+        && retention.value.0 > model.limits.retention
+    {
+        let most = write_duration(model.limits.retention);
+        file.diagnosis().push(
+            Problem::new(retention.at, "retention is too long", format!("at most {most}")).help(format!(
+                "recovery points are kept for up to {most} (`model.limits.retention`): 72 h with standard storage and 24 h with premium in Site \
+                 Recovery 2017, 15 days in 2019"
+            )),
+        );
     }
-    policy.rpo_threshold = get("rpo_threshold", policy.rpo_threshold);
-    policy.crash_consistent_every = get("crash_consistent_every", policy.crash_consistent_every);
-    policy.app_consistent_every = get("app_consistent_every", policy.app_consistent_every);
-    if let Some(retention) = table.get::<Nanos>("retention") {
-        policy.retention = retention.value.0;
-        let most = model.limits.retention;
-        if retention.value.0 > most {
-            let label = format!("longer than {}", hours(most));
-            file.diagnosis().push(
-                Problem::new(retention.at, "retention is too long", label).help(format!(
-                    "recovery points are kept for up to {} (`model.limits.retention`): 72 h with standard storage and 24 h with premium in Site \
-                     Recovery 2017, 15 days in 2019",
-                    hours(most)
-                )),
-            );
-        }
+    let get = |key: &str| value::<Nanos>(table.as_ref(), &keys::POLICY, key).0;
+    let named = table.as_ref().and_then(|table| table.name("name"));
+    Policy {
+        name: named.map_or_else(|| reader::default(&keys::POLICY, "name"), |name| name.value),
+        rpo_threshold: get("rpo_threshold"),
+        retention: get("retention"),
+        crash_consistent_every: get("crash_consistent_every"),
+        app_consistent_every: get("app_consistent_every"),
     }
-    if policy.crash_consistent_every < 1_000_000_000 {
-        file.diagnosis().push(Problem::new(
-            table.key_at("crash_consistent_every"),
-            "crash-consistent points too close together",
-            "at least 1 s",
-        ));
-    }
-    policy
 }
 
-fn hours(nanoseconds: u64) -> String {
-    format!("{} h", nanoseconds / 3_600_000_000_000)
+fn read_azure(file: &Reader<'_>) -> ServiceTimes {
+    let table = file.table("azure");
+    let get = |key: &str| value::<Nanos>(table.as_ref(), &keys::AZURE, key).0;
+    ServiceTimes {
+        policy: get("create_policy"),
+        hydration: get("hydration"),
+        create_machine: get("create_machine"),
+    }
 }
 
-fn read_azure(file: &Reader<'_>) -> (ServiceTimes, bool) {
-    const SECOND: u64 = 1_000_000_000;
-    let table = file.table("azure", &keys::AZURE);
-    let get = |key: &str, default: u64| {
-        table
-            .as_ref()
-            .map_or(default, |table| table.get_or(key, Nanos(default)).0)
-    };
-    let times = ServiceTimes {
-        policy: get("create_policy", 45 * SECOND),
-        hydration: get("hydration", 9 * 60 * SECOND),
-        create_machine: get("create_machine", 60 * SECOND),
-    };
-    let hold = table
-        .as_ref()
-        .is_some_and(|table| table.get_or("hold_processing", false));
-    (times, hold)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_of_the_catalogue_is_the_products_default() {
+        let diagnosis = Diagnosis::default();
+        let root = Table::default();
+        let file = Reader::open(&diagnosis, &keys::ROOT, &root, At::default());
+        assert_eq!(
+            read_policy(&file, &Model::default()),
+            actors::spec::default_policy("policy")
+        );
+    }
 }

@@ -1,164 +1,16 @@
-//! Reads a table of the tree: every key is known to the catalogue ([`crate::keys`]), every value has a kind, and whatever is wrong
-//! goes into the diagnosis while reading goes on.
+//! Reads a table of the tree: every key is known to the catalogue ([`crate::keys`]), every value has a kind, a range and perhaps a default
+//! there, and whatever is wrong goes into the diagnosis while reading goes on.
+
+mod values;
 
 use crate::diagnose::{At, Diagnosis, Located, Problem, did_you_mean, list, nearest};
 use crate::input::NAME_MAX;
-use crate::keys::Section;
+use crate::keys::{Default, Key, Kind, Section, Variant, Words, words_of};
 use crate::tree::{Node, Table, Value};
-use crate::units::{self, Rate, WrongUnit};
+use crate::units::WrongUnit;
 
-/// A kind of value.
-pub trait FromNode: Sized {
-    /// Reads it, or says what is wrong and what is accepted.
-    fn from_node(node: &Node) -> Result<Self, WrongUnit>;
-}
-
-fn expected(node: &Node, what: &str) -> WrongUnit {
-    WrongUnit {
-        label: format!("this is {}", node.value.kind()),
-        help: format!("accepted: {what}"),
-    }
-}
-
-/// Nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nanos(pub u64);
-/// Bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
-/// Parts per million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share(pub u32);
-/// Parts per thousand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Factor(pub u32);
-/// Seconds after midnight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeOfDay(pub u32);
-
-fn with_unit<T>(node: &Node, example: &str, parse: impl Fn(&str) -> Result<T, WrongUnit>) -> Result<T, WrongUnit> {
-    match &node.value {
-        Value::Text(text) => parse(text),
-        Value::Number(number) => Err(WrongUnit {
-            label: "a number without a unit".to_owned(),
-            help: parse("")
-                .err()
-                .map_or_else(String::new, |wrong| format!("write \"{number} …\": {}", wrong.help)),
-        }),
-        _ => Err(expected(node, example)),
-    }
-}
-
-impl FromNode for Nanos {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        with_unit(node, "a duration such as \"5 min\"", |text| {
-            units::duration(text).map(Nanos)
-        })
-    }
-}
-
-impl FromNode for Bytes {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        with_unit(node, "a size such as \"64 MiB\"", |text| units::size(text).map(Bytes))
-    }
-}
-
-impl FromNode for Rate {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        with_unit(node, "a rate such as \"100 Mbit/s\"", units::rate)
-    }
-}
-
-impl FromNode for Share {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        with_unit(node, "a share such as \"80 %\"", |text| units::share(text).map(Share))
-    }
-}
-
-impl FromNode for Factor {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        match &node.value {
-            Value::Number(number) => units::factor(number).map(Factor),
-            _ => Err(expected(node, "a number such as 4 or 0.25")),
-        }
-    }
-}
-
-impl FromNode for TimeOfDay {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        let wrong = || WrongUnit {
-            label: "not a time of day".to_owned(),
-            help: "accepted: \"HH:MM\", from \"00:00\" to \"23:59\"".to_owned(),
-        };
-        let Value::Text(text) = &node.value else {
-            return Err(wrong());
-        };
-        let (hours, minutes) = text.trim().split_once(':').ok_or_else(wrong)?;
-        let number = |text: &str, below: u32| {
-            (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
-                .then(|| text.parse::<u32>().ok())
-                .flatten()
-                .filter(|number| *number < below)
-        };
-        match (number(hours, 24), number(minutes, 60)) {
-            (Some(hours), Some(minutes)) => Ok(TimeOfDay(hours * 3600 + minutes * 60)),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-impl FromNode for String {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        match &node.value {
-            Value::Text(text) => match text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-                None => Ok(text.clone()),
-                Some(control) => Err(WrongUnit {
-                    label: format!("a control character, {}", control.escape_default()),
-                    help: "accepted: text without control characters other than line breaks and tabs".to_owned(),
-                }),
-            },
-            _ => Err(expected(node, "a string in quotes")),
-        }
-    }
-}
-
-impl FromNode for bool {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        match &node.value {
-            Value::Bool(value) => Ok(*value),
-            _ => Err(expected(node, "true or false, without quotes")),
-        }
-    }
-}
-
-impl FromNode for u64 {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        match &node.value {
-            Value::Number(number) => number.replace('_', "").parse().map_err(|_| WrongUnit {
-                label: "not a whole number from 0".to_owned(),
-                help: "accepted: a whole number such as 3".to_owned(),
-            }),
-            _ => Err(expected(node, "a whole number such as 3, without quotes")),
-        }
-    }
-}
-
-impl FromNode for u32 {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        u64::from_node(node).and_then(|number| {
-            u32::try_from(number).map_err(|_| WrongUnit {
-                label: "too large".to_owned(),
-                help: format!("accepted: a whole number up to {}", u32::MAX),
-            })
-        })
-    }
-}
-
-impl FromNode for Node {
-    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
-        Ok(node.clone())
-    }
-}
+use values::expected;
+pub use values::{Bytes, Factor, FromNode, Nanos, Share, TimeOfDay};
 
 /// Why a text cannot be anybody's name.
 #[must_use]
@@ -178,31 +30,68 @@ pub fn wrong_name(name: &str) -> Option<String> {
 pub struct Reader<'a> {
     diagnosis: &'a Diagnosis,
     section: &'static Section,
+    /// Which of its variants, where it has some and says so.
+    variant: Option<&'static Variant>,
     table: &'a Table,
     /// The table's own place (its header).
     pub at: At,
 }
 
 impl<'a> Reader<'a> {
-    /// Begins to read a table; keys that its section doesn't have are noted at once.
+    /// Begins to read a table; keys that its section doesn't have, or not with the word that it says, are noted at once.
     #[must_use]
     pub fn open(diagnosis: &'a Diagnosis, section: &'static Section, table: &'a Table, at: At) -> Reader<'a> {
-        for (name, at, _) in &table.entries {
-            let known = || section.keys.iter().map(|key| key.name);
-            if known().all(|key| key != name) {
-                diagnosis.push(
-                    Problem::new(*at, format!("unknown key `{name}` in {}", section.title), "unknown")
-                        .help(did_you_mean(name, known()))
-                        .help(format!("{} takes {}", section.title, list(known()))),
-                );
-            }
-        }
-        Reader {
+        let variant = variant_of(section, table);
+        let reader = Reader {
             diagnosis,
             section,
+            variant,
             table,
             at,
+        };
+        let known = section.names();
+        for (name, at, _) in &table.entries {
+            if !known.contains(&name.as_str()) {
+                diagnosis.push(
+                    Problem::new(*at, format!("unknown key `{name}` in {}", section.title), "unknown")
+                        .help(did_you_mean(name, known.iter().copied()))
+                        .help(format!("{} takes {}", section.title, list(reader.takes()))),
+                );
+            } else if let Some(variant) = variant
+                && section.keys_of(Some(variant)).all(|key| key.name != name)
+            {
+                reader.no_meaning(variant, name, *at);
+            }
         }
+        reader
+    }
+
+    /// The keys that it takes with its word.
+    fn takes(&self) -> Vec<&'static str> {
+        match self.variant {
+            Some(variant) => self.section.keys_of(Some(variant)).map(|key| key.name).collect(),
+            None => self.section.names(),
+        }
+    }
+
+    fn no_meaning(&self, variant: &'static Variant, name: &str, at: At) {
+        /// So many words that do have the key are named.
+        const NAMED_MAX: usize = 4;
+        let word = variant.word;
+        let own = variant.keys.iter().map(|key| key.name);
+        let takes = match variant.keys.is_empty() {
+            true => format!("`{word}` takes nothing more"),
+            false => format!("`{word}` takes {}", list(own)),
+        };
+        let mut problem = Problem::new(at, format!("`{word}` has no `{name}`"), "no meaning here").help(takes);
+        if let Some(variants) = &self.section.variants {
+            let has = |of: &&Variant| of.keys.iter().any(|key| key.name == name);
+            let having: Vec<&str> = variants.of.iter().filter(has).map(|of| of.word).collect();
+            if having.len() <= NAMED_MAX {
+                problem = problem.help(format!("`{name}` is of {}", list(having)));
+            }
+        }
+        self.diagnosis.push(problem);
     }
 
     /// Opens a node as a table; notes a problem where it is none.
@@ -217,7 +106,7 @@ impl<'a> Reader<'a> {
                         format!("{} is a table", section.title),
                         format!("this is {}", other.kind()),
                     )
-                    .help(format!("it takes {}", list(section.keys.iter().map(|key| key.name)))),
+                    .help(format!("it takes {}", list(section.names()))),
                 );
                 None
             }
@@ -230,15 +119,23 @@ impl<'a> Reader<'a> {
         self.diagnosis
     }
 
-    /// The node of a key.
+    /// Whether the table can have a key at all.
+    #[must_use]
+    pub fn takes_key(&self, key: &str) -> bool {
+        self.takes().contains(&key)
+    }
+
+    /// What the catalogue says of a key.
+    fn known(&self, key: &str) -> &'static Key {
+        let known = self.section.key(key, self.variant);
+        known.unwrap_or_else(|| panic!("{key} is not in the catalogue of {}", self.section.title))
+    }
+
+    /// The node of a key; none where it has no meaning here, for which there is a problem already.
     #[must_use]
     pub fn node(&self, key: &str) -> Option<&'a Node> {
-        debug_assert!(
-            self.section.keys.iter().any(|known| known.name == key),
-            "{key} is not in the catalogue of {}",
-            self.section.title
-        );
-        self.table.get(key)
+        let _ = self.known(key);
+        self.table.get(key).filter(|_| self.takes_key(key))
     }
 
     /// The place of a key's name, or of the table where it has no such key.
@@ -251,43 +148,39 @@ impl<'a> Reader<'a> {
             .map_or(self.at, |(_, at, _)| *at)
     }
 
-    /// A value, if the key is there and the value is right.
+    /// A value, if the key is there and the value is right. One that is out of its range is told, and taken all the same.
     #[must_use]
     pub fn get<T: FromNode>(&self, key: &str) -> Option<Located<T>> {
-        let node = self.node(key)?;
-        self.read(key, node)
+        let kind = &self.known(key).kind;
+        debug_assert!(holds::<T>(kind), "{key} of {} is of another kind", self.section.title);
+        self.read(key, self.node(key)?)
     }
 
-    /// A value, or this where the key is not there.
+    /// A value, or the default of the catalogue where the key is not there or its value is wrong.
     #[must_use]
-    pub fn get_or<T: FromNode>(&self, key: &str, default: T) -> T {
-        self.get(key).map_or(default, |located| located.value)
+    pub fn value<T: FromNode>(&self, key: &str) -> T {
+        self.get(key).map_or_else(|| self.default(key), |located| located.value)
+    }
+
+    /// What the catalogue says for a key that is left out.
+    fn default<T: FromNode>(&self, key: &str) -> T {
+        default_of(self.known(key))
     }
 
     /// Whether an unknown key of this table was probably meant to be this one: what is said of that key is enough.
     #[must_use]
     pub fn misspelt(&self, key: &str) -> bool {
-        let known = || self.section.keys.iter().map(|key| key.name);
-        let unknown = |name: &str| known().all(|key| key != name);
+        let known = self.section.names();
         self.table
             .entries
             .iter()
-            .any(|(name, _, _)| unknown(name) && nearest(name, known()) == Some(key))
+            .any(|(name, _, _)| !known.contains(&name.as_str()) && nearest(name, known.iter().copied()) == Some(key))
     }
 
-    /// A value that has to be there.
-    #[must_use]
-    pub fn required<T: FromNode>(&self, key: &str) -> Option<Located<T>> {
-        if self.node(key).is_none() {
-            if self.misspelt(key) {
-                return None;
-            }
-            let meaning = self
-                .section
-                .keys
-                .iter()
-                .find(|known| known.name == key)
-                .map_or("", |known| known.meaning);
+    /// Notes that a key has to be there, where it is not.
+    pub fn need(&self, key: &str) {
+        if self.node(key).is_none() && !self.misspelt(key) {
+            let meaning = self.known(key).meaning;
             self.diagnosis.push(
                 Problem::new(
                     self.at,
@@ -296,16 +189,29 @@ impl<'a> Reader<'a> {
                 )
                 .help(format!("`{key}`: {meaning}")),
             );
-            return None;
         }
+    }
+
+    /// A value that has to be there.
+    #[must_use]
+    pub fn required<T: FromNode>(&self, key: &str) -> Option<Located<T>> {
+        debug_assert_eq!(
+            self.known(key).default,
+            Default::Needed,
+            "{key} of {}",
+            self.section.title
+        );
+        self.need(key);
         self.get(key)
     }
 
-    /// A name that has to be there: of one line, and not endless. One that is wrong is told, and taken all the same, so that what refers to
-    /// it is not told too.
+    /// A name: of one line, and not endless. One that is wrong is told, and taken all the same, so that what refers to it is not told too.
     #[must_use]
     pub fn name(&self, key: &str) -> Option<Located<String>> {
-        let name = self.required::<String>(key)?;
+        if self.known(key).default == Default::Needed {
+            self.need(key);
+        }
+        let name = self.get::<String>(key)?;
         if let Some(why) = wrong_name(&name.value) {
             self.diagnosis.push(
                 Problem::new(name.at, format!("this is no name for {}", self.section.title), why)
@@ -315,21 +221,61 @@ impl<'a> Reader<'a> {
         Some(name)
     }
 
-    /// One of several words.
+    /// One of the words of a type.
     #[must_use]
-    pub fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Located<T>> {
-        let text: Located<String> = self.get(key)?;
-        match words.iter().find(|(word, _)| *word == text.value) {
-            Some((_, value)) => Some(Located::new(*value, text.at)),
-            None => {
-                self.diagnosis.push(
-                    Problem::new(text.at, format!("`{}` is no value of `{key}`", text.value), "unknown")
-                        .help(did_you_mean(&text.value, words.iter().map(|(word, _)| *word)))
-                        .help(format!("accepted: {}", list(words.iter().map(|(word, _)| *word)))),
-                );
-                None
-            }
+    pub fn word<T: Words>(&self, key: &str) -> Option<Located<T>> {
+        let text: Located<String> = self.read(key, self.node(key)?)?;
+        self.word_of(key, &text)
+    }
+
+    /// One of the words of a type, or the default of the catalogue.
+    #[must_use]
+    pub fn word_or_default<T: Words>(&self, key: &str) -> T {
+        let default = || {
+            let Default::Value(text) = self.known(key).default else {
+                panic!("{key} of {} has no default", self.section.title);
+            };
+            let word = T::WORDS.iter().find(|(word, _)| *word == text);
+            word.expect("a default is one of the words").1
+        };
+        self.word(key).map_or_else(default, |word| word.value)
+    }
+
+    /// The words of a type in a list, or one of them.
+    #[must_use]
+    pub fn words<T: Words>(&self, key: &str) -> Vec<T> {
+        let texts = self.one_or_more::<String>(key);
+        let words = texts.iter().filter_map(|text| self.word_of(key, text));
+        words.map(|word| word.value).collect()
+    }
+
+    fn word_of<T: Words>(&self, key: &str, text: &Located<String>) -> Option<Located<T>> {
+        let found = T::WORDS.iter().find(|(word, _)| *word == text.value);
+        if found.is_none() {
+            self.no_word(key, text, &words_of::<T>());
         }
+        found.map(|(_, value)| Located::new(*value, text.at))
+    }
+
+    fn no_word(&self, key: &str, text: &Located<String>, words: &[&'static str]) {
+        self.diagnosis.push(
+            Problem::new(text.at, format!("`{}` is no value of `{key}`", text.value), "unknown")
+                .help(did_you_mean(&text.value, words.iter().copied()))
+                .help(format!("accepted: {}", list(words.iter().copied()))),
+        );
+    }
+
+    /// The variant that the table has to say it is; a problem where it doesn't, or says a word that there is not.
+    #[must_use]
+    pub fn need_variant(&self) -> Option<&'static Variant> {
+        let variants = self.section.variants.as_ref()?;
+        self.need(variants.by);
+        let text = self.get::<String>(variants.by)?;
+        if self.variant.is_none() {
+            let words: Vec<&str> = variants.of.iter().map(|variant| variant.word).collect();
+            self.no_word(variants.by, &text, &words);
+        }
+        self.variant
     }
 
     /// One value or a list of them; empty where the key is not there.
@@ -345,9 +291,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a key is there with an empty list.
+    #[must_use]
+    pub fn is_empty_list(&self, key: &str) -> bool {
+        matches!(self.node(key), Some(Node { value: Value::Array(items), .. }) if items.is_empty())
+    }
+
     /// The tables of a list of tables (`[[key]]`); one table alone is taken as a list of one.
     #[must_use]
-    pub fn tables(&self, key: &str, section: &'static Section) -> Vec<Reader<'a>> {
+    pub fn tables(&self, key: &str) -> Vec<Reader<'a>> {
+        let Kind::Tables(section) = self.known(key).kind else {
+            panic!("{key} of {} holds no tables", self.section.title);
+        };
+        let section = section();
         match self.node(key) {
             None => Vec::new(),
             Some(Node {
@@ -375,14 +331,17 @@ impl<'a> Reader<'a> {
 
     /// A single table.
     #[must_use]
-    pub fn table(&self, key: &str, section: &'static Section) -> Option<Reader<'a>> {
+    pub fn table(&self, key: &str) -> Option<Reader<'a>> {
+        let Kind::Table(section) = self.known(key).kind else {
+            panic!("{key} of {} holds no table", self.section.title);
+        };
         self.node(key)
-            .and_then(|node| Reader::of_node(self.diagnosis, section, node))
+            .and_then(|node| Reader::of_node(self.diagnosis, section(), node))
     }
 
-    /// The entries of an open table (names are the user's).
+    /// The weights of an open table (names are the user's).
     #[must_use]
-    pub fn open_table<T: FromNode>(&self, key: &str) -> Vec<(Located<String>, Located<T>)> {
+    pub fn weights(&self, key: &str) -> Vec<(Located<String>, Located<u32>)> {
         match self.node(key) {
             None => Vec::new(),
             Some(Node {
@@ -400,11 +359,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a node as the value of a key.
+    /// Reads a node as the value of a key, or as one of several; its range is that of the key.
     #[must_use]
     pub fn read<T: FromNode>(&self, key: &str, node: &Node) -> Option<Located<T>> {
         match T::from_node(node) {
-            Ok(value) => Some(Located::new(value, node.at)),
+            Ok(value) => {
+                if let Some((limit, within)) = self.known(key).kind.passed(node) {
+                    self.diagnosis
+                        .push(Problem::new(node.at, limit.wrong, within).help(limit.help));
+                }
+                Some(Located::new(value, node.at))
+            }
             Err(wrong) => {
                 self.wrong(key, node, &wrong);
                 None
@@ -424,15 +389,48 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes that a key has no meaning here.
-    pub fn forbid(&self, keys: &[&str], why: &str) {
-        for key in keys {
-            if self.node(key).is_some() {
-                self.diagnosis.push(Problem::new(
-                    self.key_at(key),
-                    format!("`{key}` has no meaning here"),
-                    why,
-                ));
-            }
+    pub fn forbid(&self, key: &str, why: &str) {
+        if self.node(key).is_some() {
+            self.diagnosis.push(Problem::new(
+                self.key_at(key),
+                format!("`{key}` has no meaning here"),
+                why,
+            ));
         }
+    }
+}
+
+/// The default of a table's key, for tables that are not there at all.
+#[must_use]
+pub fn default<T: FromNode>(section: &'static Section, key: &str) -> T {
+    let known = section.key(key, None);
+    default_of(known.unwrap_or_else(|| panic!("{key} is not in the catalogue of {}", section.title)))
+}
+
+fn default_of<T: FromNode>(key: &'static Key) -> T {
+    let Default::Value(text) = key.default else {
+        panic!("{} has no default", key.name);
+    };
+    T::from_node(&key.kind.node(text)).unwrap_or_else(|_| panic!("the default of {} is a value of its kind", key.name))
+}
+
+/// Whether a type reads values of a kind, or of one of the kinds that it is made of.
+fn holds<T: FromNode>(kind: &Kind) -> bool {
+    match kind {
+        Kind::Either(kinds) => kinds.iter().any(holds::<T>),
+        Kind::OneOrMore(kind) | Kind::List(kind, _) => holds::<T>(kind),
+        kind => T::fits(kind),
+    }
+}
+
+/// The variant that a table says it is, or is where it says nothing.
+fn variant_of(section: &'static Section, table: &Table) -> Option<&'static Variant> {
+    match table.get(section.variants.as_ref()?.by) {
+        None => section.default_variant(),
+        Some(Node {
+            value: Value::Text(word),
+            ..
+        }) => section.variant(word),
+        Some(_) => None,
     }
 }

@@ -1,5 +1,14 @@
 //! Values with units: durations, sizes, rates, shares. Exact: no floating point, no unit that can be read in two ways.
 
+mod pattern;
+mod written;
+
+pub use pattern::{duration_pattern, rate_pattern, ratio_pattern, share_pattern, size_pattern};
+pub use written::{
+    write_bits_per_second, write_bytes_per_second, write_duration, write_factor, write_ratio, write_share, write_size,
+    write_time_of_day,
+};
+
 /// Why a text is not a value of its kind: what is wrong with it, and what is accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongUnit {

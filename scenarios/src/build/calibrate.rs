@@ -7,7 +7,7 @@ use datapath::image::{ImageError, Source};
 use datapath::segment::{Calibration, Worker};
 use datapath::{CHUNK_BYTES, CHUNK_EXTENTS, DiskId, EXTENT_BYTES, Extent, VmId, WriteSeq};
 
-use crate::model::ClassSource;
+use super::classes::ClassSource;
 
 /// An image with no more than this is measured whole, a larger one by chunks spread evenly over it.
 const MEASURED_BYTES_MAX: u64 = 256 << 20;

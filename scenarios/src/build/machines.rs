@@ -10,11 +10,13 @@ use actors::spec::{
     AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
     ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, VcenterSpec, VmSpec,
 };
+use actors::workload::WorkloadSpec;
 use datapath::Grain;
 use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
 use sim::spec::{MachineSpec, Zone};
 
+use super::classes::Classes;
 use super::{Places, fingerprint, forward_links};
 use crate::model::{Scenario, Server, Vm};
 
@@ -26,6 +28,7 @@ const SPEED: u32 = 1_000;
 pub(super) struct Machines<'a> {
     pub(super) scenario: &'a Scenario,
     pub(super) places: &'a Places,
+    pub(super) classes: &'a Classes,
     pub(super) vms: &'a [Arc<VmSpec>],
     pub(super) grain: Grain,
     pub(super) key: VaultKey,
@@ -122,7 +125,7 @@ impl Machines<'_> {
             registration_key: fingerprint(&format!("{} registration", scenario.name)),
             forward_links: forward_links(scenario),
             times: scenario.times.clone(),
-            hold_processing: scenario.hold_processing,
+            hold_processing: false,
         }
     }
 
@@ -196,7 +199,7 @@ impl Machines<'_> {
         let hypervisor = if vm.physical { None } else { self.vcenter_of(vm.site) };
         let guest = GuestSpec {
             vm: Arc::clone(spec),
-            workload: Arc::clone(&vm.workload),
+            workload: self.workload(spec),
             folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
             summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: spec
@@ -224,7 +227,7 @@ impl Machines<'_> {
     ) -> MachineSpec {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
-            workload: Arc::clone(&vm.workload),
+            workload: self.workload(spec),
             folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
             summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: Vec::new(),
@@ -235,6 +238,10 @@ impl Machines<'_> {
         machine.name = format!("{}-{suffix}", vm.name);
         machine.zone = zone;
         machine
+    }
+
+    fn workload(&self, spec: &VmSpec) -> Arc<WorkloadSpec> {
+        Arc::clone(&self.classes.workloads[spec.vm.0 as usize])
     }
 
     fn guest_machine(
@@ -250,7 +257,7 @@ impl Machines<'_> {
             configuration_server,
             passphrase: passphrase(self.scenario, vm.configuration_server),
             journal_cap: vm.journal,
-            workload: Arc::clone(&vm.workload),
+            workload: self.workload(spec),
             batch_bytes: batch_bytes(&self.scenario.model, vm, self.grain),
             window_bytes: model.agent.window,
         };

@@ -119,7 +119,7 @@ impl Builder<'_> {
                     object: object(self.scenario, &step.what, *vm),
                     vm: vm.map(vm_id),
                     expected: step.expected.clone(),
-                    line: step.line,
+                    line: step.line.0,
                 },
             );
             parts.all.push(part);

@@ -6,9 +6,9 @@ use sim::spec::Zone;
 use super::{Context, unique, unique_in_any_case};
 use crate::diagnose::{At, Located, Problem};
 use crate::input::SERVERS_MAX;
-use crate::keys::{self, Section};
+use crate::keys;
 use crate::model::{Link, Roles, Server};
-use crate::reader::{Bytes, Factor, Nanos, Reader, Share};
+use crate::reader::{self, Bytes, Factor, FromNode, Nanos, Reader, Share};
 use crate::units::Rate;
 
 /// The estate without its protected machines.
@@ -23,9 +23,9 @@ pub(crate) struct Estate {
 }
 
 /// Azure's public endpoints, as a scenario calls them.
-const AZURE: &str = "azure";
+pub(crate) const AZURE: &str = "azure";
 /// The virtual network.
-const AZURE_VNET: &str = "azure-vnet";
+pub(crate) const AZURE_VNET: &str = "azure-vnet";
 impl Estate {
     pub(crate) fn site_names(&self) -> Vec<&str> {
         self.sites.iter().map(|site| site.value.as_str()).collect()
@@ -44,7 +44,7 @@ impl Estate {
 
 pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>) -> Estate {
     let sites: Vec<Located<String>> = file
-        .tables("site", &keys::SITE)
+        .tables("site")
         .iter()
         .filter_map(|site| site.name("name"))
         .collect();
@@ -79,38 +79,16 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>) -> Estate {
 }
 
 fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) -> Vec<Link> {
-    let kinds = [
-        ("internet", LinkKind::Internet),
-        ("expressroute", LinkKind::Expressroute),
-        ("vpn", LinkKind::Vpn),
-        ("lan", LinkKind::Lan),
-    ];
     let mut names = Vec::new();
     let mut links = Vec::new();
-    for table in file.tables("link", &keys::LINK) {
+    for table in file.tables("link") {
         let name = table.name("name");
-        let _ = table.required::<String>("kind");
-        let kind = table.word("kind", &kinds);
+        table.need("kind");
+        let kind = table.word("kind");
         let rate: Option<Located<Rate>> = table.required("rate");
         let latency: Option<Located<Nanos>> = table.required("latency");
-        let loss = table.get_or("loss", Share(0)).0;
+        let loss = table.value::<Share>("loss").0;
         let joins = kind.as_ref().map(|kind| joins(context, &table, kind, estate));
-        if let Some(rate) = &rate
-            && rate.value.bits_per_second() < 1_000
-        {
-            context.diagnosis.push(Problem::new(
-                rate.at,
-                "a link of almost no rate",
-                "at least 1 kbit/s; to cut a link, cut it by a fault",
-            ));
-        }
-        if loss >= 1_000_000 {
-            context.diagnosis.push(Problem::new(
-                table.key_at("loss"),
-                "a link that loses everything",
-                "less than 100 %",
-            ));
-        }
         names.extend(name.clone());
         if let (Some(name), Some(kind), Some(rate), Some(latency), Some(joins)) = (name, kind, rate, latency, joins) {
             links.push(Link {
@@ -129,8 +107,8 @@ fn read_links(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) -> 
 }
 
 fn joins(context: &Context<'_>, table: &Reader<'_>, kind: &Located<LinkKind>, estate: &Estate) -> Vec<(Zone, Zone)> {
+    table.need("between");
     if table.node("between").is_none() {
-        let _ = table.required::<String>("between");
         return Vec::new();
     }
     let ends = table.one_or_more::<String>("between");
@@ -214,80 +192,78 @@ pub(crate) fn site_of(context: &Context<'_>, table: &Reader<'_>, estate: &Estate
         None if estate.sites.len() == 1 => Some(Zone::Site(0)),
         None => {
             if !estate.sites.is_empty() {
-                let _ = table.required::<String>("site");
+                table.need("site");
             }
             None
         }
     }
 }
 
-const GIGABYTE: u64 = 1_000_000_000;
+/// Bytes of a server's disk that no key is about.
+const DISK_BYTES: u64 = 100_000_000_000;
+
+/// The tables of servers, in the order of the catalogue: what each does, and the key of its disk's size.
+pub(crate) const SERVER_TABLES: [(&str, Roles, Option<&str>); 5] = [
+    (
+        "management_server",
+        Roles {
+            configuration_server: true,
+            process_server: true,
+            master_target: true,
+            vcenter: false,
+        },
+        Some("cache"),
+    ),
+    (
+        "configuration_server",
+        Roles {
+            configuration_server: true,
+            ..NO_ROLE
+        },
+        None,
+    ),
+    (
+        "process_server",
+        Roles {
+            process_server: true,
+            ..NO_ROLE
+        },
+        Some("cache"),
+    ),
+    (
+        "master_target",
+        Roles {
+            master_target: true,
+            ..NO_ROLE
+        },
+        Some("retention_disk"),
+    ),
+    (
+        "vcenter",
+        Roles {
+            vcenter: true,
+            ..NO_ROLE
+        },
+        None,
+    ),
+];
+
+const NO_ROLE: Roles = Roles {
+    configuration_server: false,
+    process_server: false,
+    master_target: false,
+    vcenter: false,
+};
 
 fn read_servers(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) {
-    let kinds: [(&str, &'static Section, Roles, Option<&str>, u64); 5] = [
-        (
-            "management_server",
-            &keys::MANAGEMENT_SERVER,
-            Roles {
-                configuration_server: true,
-                process_server: true,
-                master_target: true,
-                vcenter: false,
-            },
-            Some("cache"),
-            600 * GIGABYTE,
-        ),
-        (
-            "configuration_server",
-            &keys::CONFIGURATION_SERVER,
-            Roles {
-                configuration_server: true,
-                ..Roles::default()
-            },
-            None,
-            100 * GIGABYTE,
-        ),
-        (
-            "process_server",
-            &keys::PROCESS_SERVER,
-            Roles {
-                process_server: true,
-                ..Roles::default()
-            },
-            Some("cache"),
-            600 * GIGABYTE,
-        ),
-        (
-            "master_target",
-            &keys::MASTER_TARGET,
-            Roles {
-                master_target: true,
-                ..Roles::default()
-            },
-            Some("retention_disk"),
-            1000 * GIGABYTE,
-        ),
-        (
-            "vcenter",
-            &keys::VCENTER,
-            Roles {
-                vcenter: true,
-                ..Roles::default()
-            },
-            None,
-            100 * GIGABYTE,
-        ),
-    ];
     let mut names = Vec::new();
-    for (key, section, roles, disk_key, disk_default) in kinds {
-        for table in file.tables(key, section) {
+    for (key, roles, disk_key) in SERVER_TABLES {
+        for table in file.tables(key) {
             let read = ServerTable {
                 context,
                 table: &table,
-                section,
                 roles,
                 disk_key,
-                disk_default,
             };
             read.into(estate, &mut names);
         }
@@ -299,15 +275,17 @@ fn read_servers(context: &Context<'_>, file: &Reader<'_>, estate: &mut Estate) {
 struct ServerTable<'a> {
     context: &'a Context<'a>,
     table: &'a Reader<'a>,
-    section: &'static Section,
     roles: Roles,
     disk_key: Option<&'static str>,
-    disk_default: u64,
 }
 
 impl ServerTable<'_> {
-    fn has(&self, key: &str) -> bool {
-        self.section.keys.iter().any(|known| known.name == key)
+    /// A value of its machine; a vCenter's, which has no keys for it, is one like all others.
+    fn value<T: FromNode>(&self, key: &str) -> T {
+        match self.table.takes_key(key) {
+            true => self.table.value(key),
+            false => reader::default(&keys::CONFIGURATION_SERVER, key),
+        }
     }
 
     fn into(self, estate: &mut Estate, names: &mut Vec<Located<String>>) {
@@ -320,44 +298,15 @@ impl ServerTable<'_> {
                 ..Roles::default()
             };
         let zone = site_of(self.context, table, estate, azure);
-        let count = if self.has("count") {
-            table.get::<u32>("count")
-        } else {
-            None
+        let count = table.takes_key("count").then(|| table.get::<u32>("count")).flatten();
+        let cores = self.value::<u32>("cores");
+        let speed = self.value::<Factor>("speed").0;
+        let clock_skew = self.value::<Nanos>("clock_skew").0;
+        let disk_bytes = self.disk_key.map_or(DISK_BYTES, |key| table.value::<Bytes>(key).0);
+        let disk_bytes_per_second = match table.takes_key("disk_rate") {
+            true => table.value::<Rate>("disk_rate").bytes_per_second(),
+            false => self.context.model.guest.disk_rate,
         };
-        let (cores, speed, clock_skew) = if self.has("cores") {
-            (
-                table.get_or("cores", 8_u32),
-                table.get_or("speed", Factor(1_000)).0,
-                table.get_or("clock_skew", Nanos(0)).0,
-            )
-        } else {
-            (8, 1_000, 0)
-        };
-        if cores == 0 || speed == 0 {
-            let key = if cores == 0 { "cores" } else { "speed" };
-            diagnosis.push(Problem::new(
-                table.key_at(key),
-                "a machine that cannot work",
-                "more than 0",
-            ));
-        }
-        let disk_bytes = self
-            .disk_key
-            .map_or(self.disk_default, |key| table.get_or(key, Bytes(self.disk_default)).0);
-        let disk_bytes_per_second = if self.has("disk_rate") {
-            let rate = table.get::<Rate>("disk_rate");
-            rate.map_or(self.context.model.guest.disk_rate, |rate| rate.value.bytes_per_second())
-        } else {
-            self.context.model.guest.disk_rate
-        };
-        if disk_bytes_per_second == 0 {
-            diagnosis.push(Problem::new(
-                table.key_at("disk_rate"),
-                "a disk that takes nothing in",
-                "more than 0",
-            ));
-        }
         let (Some(name), Some(zone)) = (name, zone) else {
             return;
         };
@@ -367,10 +316,6 @@ impl ServerTable<'_> {
                 Problem::new(name.at, "several servers of one name", "needs a # for the number")
                     .help("`ps-#` with count = 3 gives ps-1, ps-2, ps-3"),
             );
-            return;
-        }
-        if many == 0 {
-            diagnosis.push(Problem::new(table.key_at("count"), "no such count", "at least 1"));
             return;
         }
         if estate.servers.len() + many as usize > SERVERS_MAX {
@@ -437,16 +382,7 @@ pub(crate) fn configuration_servers(
             .map(|place| all[place].0)
             .collect();
     }
-    let near: Vec<usize> = all
-        .iter()
-        .map(|(index, _)| *index)
-        .filter(|index| estate.servers[*index].zone == zone)
-        .collect();
-    let chosen = if near.is_empty() {
-        all.iter().map(|(index, _)| *index).collect()
-    } else {
-        near
-    };
+    let chosen = near(&estate.servers, zone);
     if chosen.is_empty() {
         context.diagnosis.push(
             Problem::new(table.at, "there is no configuration server", "needs one")
@@ -454,6 +390,13 @@ pub(crate) fn configuration_servers(
         );
     }
     chosen
+}
+
+/// The configuration servers of a machine that names none: those of its site, or else all.
+pub(crate) fn near(servers: &[Server], zone: Zone) -> Vec<usize> {
+    let all = || (0..servers.len()).filter(|index| servers[*index].roles.configuration_server);
+    let near: Vec<usize> = all().filter(|index| servers[*index].zone == zone).collect();
+    if near.is_empty() { all().collect() } else { near }
 }
 
 /// A name with its run of `#` replaced by a number, padded to the run's length.

@@ -4,7 +4,7 @@ mod conditions;
 mod expects;
 mod select;
 
-use actors::messages::{LinkKind, PointChoice};
+use actors::messages::PointChoice;
 use sim::spec::Zone;
 
 use super::Context;
@@ -12,50 +12,13 @@ use super::estate::Estate;
 use super::vms::Vms;
 use crate::diagnose::{At, Located, Problem, list};
 use crate::input::STEPS_MAX;
-use crate::keys;
-use crate::model::{Do, Ending, Expected, Step};
+use crate::keys::{Over, PointWord, Way};
+use crate::model::{Aside, Do, Ending, Expected, Step};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
 pub(crate) use expects::expects;
 use select::select;
-
-/// What a step can do: its word, and the keys that mean something with it beside those of every step.
-const ACTIONS: &[(&str, &[&str])] = &[
-    ("create-vault", &[]),
-    ("register-configuration-server", &["configuration_server"]),
-    ("add-vcenter", &["configuration_server", "vcenter"]),
-    ("push-install", &["vm", "process_server"]),
-    ("install-by-hand", &["vm"]),
-    ("create-policy", &[]),
-    ("enable-replication", &["vm", "process_server", "over"]),
-    ("test-failover", &["vm", "point"]),
-    ("cleanup-test-failover", &["vm"]),
-    ("failover", &["vm", "point", "shutdown"]),
-    ("planned-failover", &["vm"]),
-    ("commit", &["vm"]),
-    ("move-to-process-server", &["vm", "process_server"]),
-    ("add-process-server", &["process_server"]),
-    ("remove-process-server", &["process_server"]),
-    ("reprotect", &["vm", "process_server", "master_target", "to"]),
-    ("failback", &["vm", "point", "to_physical"]),
-    ("disable-replication", &["vm"]),
-    ("power-off", &["machine", "site"]),
-    ("power-on", &["machine", "site"]),
-    ("cut-link", &["link"]),
-    ("restore-link", &["link"]),
-    ("tamper-segment", &["vm", "disk", "segment", "byte"]),
-    ("note", &["text"]),
-];
-
-/// Keys that every step has.
-const COMMON: &[&str] = &["do", "name", "at", "after", "wait", "stagger", "expect", "reason"];
-
-/// The words of the actions, for the reference.
-#[must_use]
-pub fn action_words() -> Vec<&'static str> {
-    ACTIONS.iter().map(|(word, _)| *word).collect()
-}
 
 struct Plan<'a> {
     context: &'a Context<'a>,
@@ -94,7 +57,7 @@ fn has_room(context: &Context<'_>, what: &str, tables: &[Reader<'_>]) -> bool {
 }
 
 pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, vms: &Vms) -> Vec<Placed> {
-    let tables = file.tables("step", &keys::STEP);
+    let tables = file.tables("step");
     if !has_room(context, "steps", &tables) {
         return Vec::new();
     }
@@ -137,39 +100,17 @@ pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, v
 impl Plan<'_> {
     fn step(&self, table: &Reader<'_>) -> Option<Placed> {
         let diagnosis = self.context.diagnosis;
-        let _ = table.required::<String>("do");
-        let words: Vec<(&str, usize)> = ACTIONS
-            .iter()
-            .enumerate()
-            .map(|(index, (word, _))| (*word, index))
-            .collect();
-        let action = table.word("do", &words);
+        let action = table.need_variant();
         let vms = self.vms_of(table);
         let begin = self.begin(table);
-        let wait = table.get_or("wait", Nanos(0)).0;
-        let stagger = table.get_or("stagger", Nanos(0)).0;
+        let wait = table.value::<Nanos>("wait").0;
+        let stagger = table.value::<Nanos>("stagger").0;
         let expected = self.expected(table);
-        let (word, taken) = ACTIONS[action?.value];
-        for key in keys::STEP.keys.iter().map(|key| key.name) {
-            if !COMMON.contains(&key) && !taken.contains(&key) {
-                let takes = list(taken.iter().copied());
-                if table.node(key).is_some() {
-                    diagnosis.push(
-                        Problem::new(table.key_at(key), format!("`{word}` has no `{key}`"), "no meaning here").help(
-                            if taken.is_empty() {
-                                format!("`{word}` takes nothing more")
-                            } else {
-                                format!("`{word}` takes {takes}")
-                            },
-                        ),
-                    );
-                }
-            }
+        let word = action?.word;
+        if table.takes_key("vm") {
+            table.need("vm");
         }
-        if taken.contains(&"vm") && table.node("vm").is_none() {
-            let _ = table.required::<String>("vm");
-        }
-        if matches!(table.node("vm"), Some(Node { value: Value::Array(items), .. }) if items.is_empty()) {
+        if table.is_empty_list("vm") {
             let label = "an empty list";
             diagnosis.push(Problem::new(table.key_at("vm"), "a step about no machine", label));
         }
@@ -185,7 +126,7 @@ impl Plan<'_> {
             wait,
             stagger,
             expected,
-            line: self.context.line(table.at),
+            line: Aside(self.context.line(table.at)),
         };
         Some(Placed {
             step,
@@ -197,14 +138,7 @@ impl Plan<'_> {
 
     /// How the step is to end.
     fn expected(&self, table: &Reader<'_>) -> Expected {
-        let endings = [
-            ("done", Ending::Done),
-            ("refused", Ending::Refused),
-            ("failed", Ending::Failed),
-        ];
-        let ending = table
-            .word("expect", &endings)
-            .map_or(Ending::Done, |ending| ending.value);
+        let ending = table.word_or_default("expect");
         let reason = table.get::<String>("reason");
         if let Some(reason) = reason.as_ref().filter(|_| ending == Ending::Done) {
             self.context.diagnosis.push(
@@ -250,10 +184,14 @@ impl Plan<'_> {
         Some(match word {
             "create-vault" => Do::CreateVault,
             "register-configuration-server" => Do::RegisterConfigurationServer(self.configuration_server(table)?),
-            "add-vcenter" => Do::AddVcenter {
-                configuration_server: self.configuration_server(table)?,
-                vcenter: self.one(table, "vcenter", "vCenter", |server| server.roles.vcenter)?,
-            },
+            "add-vcenter" => {
+                let configuration_server = self.configuration_server(table);
+                let vcenter = self.one(table, "vcenter", "vCenter", |server| server.roles.vcenter);
+                Do::AddVcenter {
+                    configuration_server: configuration_server?,
+                    vcenter: vcenter?,
+                }
+            }
             "push-install" => Do::PushInstall {
                 process_server: self.process_server(table)?,
             },
@@ -261,27 +199,18 @@ impl Plan<'_> {
             "create-policy" => Do::CreatePolicy,
             "enable-replication" => Do::EnableReplication {
                 process_server: self.process_server(table)?,
-                over: table
-                    .word(
-                        "over",
-                        &[
-                            ("internet", LinkKind::Internet),
-                            ("expressroute", LinkKind::Expressroute),
-                            ("vpn", LinkKind::Vpn),
-                        ],
-                    )
-                    .map(|over| over.value),
+                over: table.word("over").map(|over: Located<Over>| over.value.0),
             },
             "test-failover" => Do::TestFailover(self.point(table)?),
             "cleanup-test-failover" => Do::CleanupTestFailover,
             "failover" => Do::Failover {
                 point: self.point(table)?,
-                shutdown: table.get_or("shutdown", false),
+                shutdown: table.value("shutdown"),
             },
             "planned-failover" => Do::PlannedFailover,
             "commit" => Do::Commit,
             "move-to-process-server" => {
-                let _ = table.required::<String>("process_server");
+                table.need("process_server");
                 Do::Move(self.process_server(table)??)
             }
             "add-process-server" => Do::AddProcessServer(self.azure_process_server(table)?),
@@ -289,7 +218,7 @@ impl Plan<'_> {
             "reprotect" => self.reprotect(table)?,
             "failback" => Do::Failback {
                 point: self.point(table)?,
-                to_physical: table.get_or("to_physical", false),
+                to_physical: table.value("to_physical"),
             },
             "disable-replication" => Do::DisableReplication,
             "power-off" | "power-on" => self.power(table, word == "power-on")?,
@@ -303,12 +232,10 @@ impl Plan<'_> {
     }
 
     fn reprotect(&self, table: &Reader<'_>) -> Option<Do> {
-        let home = table
-            .word("to", &[("azure", false), ("on-premises", true)])
-            .is_none_or(|to| to.value);
+        let home = table.word_or_default::<Way>("to") == Way::OnPremises;
         let named = self.process_server(table)?;
         if !home {
-            table.forbid(&["master_target"], "a machine that is protected to Azure needs none");
+            table.forbid("master_target", "a machine that is protected to Azure needs none");
             return Some(Do::Reprotect {
                 process_servers: named.into_iter().collect(),
                 master_targets: Vec::new(),
@@ -401,8 +328,8 @@ impl Plan<'_> {
         }
         Some(Do::TamperSegment {
             disk: u16::try_from(disk).unwrap_or(u16::MAX),
-            segment: table.get_or("segment", 0),
-            byte: table.get_or("byte", 0),
+            segment: table.value("segment"),
+            byte: table.value("byte"),
         })
     }
 
@@ -476,17 +403,7 @@ impl Plan<'_> {
                 value: Value::Number(_),
                 ..
             }) => table.get::<u64>("point").map(|point| PointChoice::Custom(point.value)),
-            None => Some(PointChoice::Latest),
-            Some(_) => table
-                .word(
-                    "point",
-                    &[
-                        ("latest", PointChoice::Latest),
-                        ("latest-processed", PointChoice::LatestProcessed),
-                        ("latest-app-consistent", PointChoice::LatestAppConsistent),
-                    ],
-                )
-                .map(|point| point.value),
+            _ => Some(table.word_or_default::<PointWord>("point").into()),
         }
     }
 

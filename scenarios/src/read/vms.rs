@@ -8,8 +8,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actors::spec::Os;
-use actors::workload::WorkloadSpec;
 use sim::spec::Zone;
 
 use super::estate::{Estate, numbered, site_of};
@@ -18,19 +16,22 @@ use super::workload::workloads;
 use super::{Context, unique_in_any_case};
 use crate::diagnose::{At, Located, Problem};
 use crate::input::{DISKS_MAX, MACHINES_MAX};
-use crate::keys;
-use crate::model::Vm;
+use crate::model::{Group, Vm, Workload};
 use crate::reader::{Bytes, Nanos, Reader, wrong_name};
 
 use disks::read_disks;
 use profiles::Profiles;
-use spread::{Loads, Spread};
+pub(crate) use profiles::Shares;
+pub(crate) use spread::Loads;
+use spread::Spread;
 
 /// All machines.
 pub(crate) struct Vms {
     pub(crate) vms: Vec<Vm>,
     /// Where each is named.
     pub(crate) at: Vec<At>,
+    /// How the last of them were named together.
+    pub(crate) groups: Vec<Group>,
     /// The file has none, and it was said: whatever else is said of them is noise.
     pub(crate) none: bool,
 }
@@ -51,18 +52,19 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, ow
         names: Vec::new(),
         vms: Vec::new(),
         at: Vec::new(),
+        groups: Vec::new(),
         disks: 0,
         full: false,
     };
     let profiles = Profiles::read(context, file);
     let problems = context.diagnosis.count();
-    for table in file.tables("vm", &keys::VM) {
+    for table in file.tables("vm") {
         let _ = reading.vm(&table);
         if reading.full {
             break;
         }
     }
-    for table in file.tables("group", &keys::GROUP) {
+    for table in file.tables("group") {
         reading.group(&table, &profiles);
     }
     unique_in_any_case(context.diagnosis, "machines", &reading.names);
@@ -83,6 +85,7 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, ow
     Vms {
         vms: reading.vms,
         at: reading.at,
+        groups: reading.groups,
         none,
     }
 }
@@ -125,31 +128,6 @@ fn check_name(context: &Context<'_>, name: &Located<String>) {
     }
 }
 
-fn read_os(table: &Reader<'_>) -> Os {
-    table
-        .word("os", &[("windows", Os::Windows), ("linux", Os::Linux)])
-        .map_or(Os::Linux, |os| os.value)
-}
-
-/// A change journal cannot be smaller than what a few writes take.
-const JOURNAL_MIN: u64 = 1 << 20;
-
-fn read_journal(context: &Context<'_>, table: &Reader<'_>) -> u64 {
-    let journal = table.get::<Bytes>("journal");
-    if let Some(journal) = &journal
-        && journal.value.0 < JOURNAL_MIN
-    {
-        context.diagnosis.push(Problem::new(
-            journal.at,
-            "a change journal too small to be one",
-            "at least 1 MiB",
-        ));
-    }
-    journal.map_or(1 << 30, |journal| journal.value.0)
-}
-
-const MINUTE: u64 = 60_000_000_000;
-
 /// The machines that were read so far.
 struct Reading<'a> {
     context: &'a Context<'a>,
@@ -159,6 +137,7 @@ struct Reading<'a> {
     names: Vec<Located<String>>,
     vms: Vec<Vm>,
     at: Vec<At>,
+    groups: Vec<Group>,
     /// How many disks they have.
     disks: usize,
     /// There are more than are run, and it was said.
@@ -208,11 +187,11 @@ impl Reading<'_> {
             check_name(context, name);
         }
         let zone = site_of(context, table, self.estate, false);
-        let os = read_os(table);
-        let physical = table.get_or("physical", false);
-        let boot = table.get_or("boot", Nanos(MINUTE)).0;
-        let journal = read_journal(context, table);
-        let clock_skew = table.get_or("clock_skew", Nanos(0)).0;
+        let os = table.word_or_default("os");
+        let physical = table.value("physical");
+        let boot = table.value::<Nanos>("boot").0;
+        let journal = table.value::<Bytes>("journal").0;
+        let clock_skew = table.value::<Nanos>("clock_skew").0;
         let problems = context.diagnosis.count();
         let vm = name.as_ref().map(|name| name.value.as_str());
         let disks = read_disks(context, table, vm, self.own);
@@ -224,7 +203,7 @@ impl Reading<'_> {
             return None;
         }
         let spread = Spread::read(context, table, self.estate, zone);
-        let workload = Arc::new(WorkloadSpec { streams });
+        let workload = Arc::new(Workload { streams });
         let (configuration_server, process_server) =
             spread.take(context, table.at, self.estate, &mut self.loads, &workload)?;
         let vm = Vm {
@@ -249,9 +228,9 @@ impl Reading<'_> {
         let name = table.name("name");
         let count: Option<Located<u32>> = table.required("count");
         let zone = site_of(context, table, self.estate, false);
-        let os = read_os(table);
-        let boot = table.get_or("boot", Nanos(MINUTE)).0;
-        let journal = read_journal(context, table);
+        let os = table.word_or_default("os");
+        let boot = table.value::<Nanos>("boot").0;
+        let journal = table.value::<Bytes>("journal").0;
         let disks = Arc::new(read_disks(context, table, None, &OwnDisks::none()));
         let shares = profiles.chosen(context, table, &disks);
         let (Some(name), Some(count), Some(zone)) = (name, count, zone) else {
@@ -265,9 +244,6 @@ impl Reading<'_> {
             return;
         }
         if count.value == 0 {
-            context
-                .diagnosis
-                .push(Problem::new(count.at, "no such count", "at least 1"));
             return;
         }
         if !self.has_room(count.at, count.value as usize, disks.len()) {
@@ -275,7 +251,15 @@ impl Reading<'_> {
         }
         check_name(context, &Located::new(numbered(&name.value, count.value), name.at));
         let spread = Spread::read(context, table, self.estate, zone);
-        let idle = Arc::new(WorkloadSpec::default());
+        self.groups.push(Group {
+            name: name.value.clone(),
+            first: self.vms.len(),
+            count: count.value,
+            configuration_servers: spread.named_configuration_servers.clone(),
+            process_servers: spread.process_servers.clone(),
+            profiles: shares.0.clone(),
+        });
+        let idle = Arc::new(Workload::default());
         for number in 1..=count.value {
             let workload = shares.of(number - 1).unwrap_or_else(|| Arc::clone(&idle));
             let Some((configuration_server, process_server)) =

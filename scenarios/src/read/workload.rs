@@ -3,67 +3,35 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use actors::workload::{Recorded, StreamKind, StreamSpec, Synthetic};
-use datapath::EXTENT_BYTES;
+use actors::workload::{Recorded, StreamKind, Synthetic};
 
 use super::Context;
 use crate::diagnose::{At, Blame, Located, Problem, did_you_mean, list};
 use crate::input::{self, RECORDING_BYTES_MAX, WORKLOAD_RATE_MAX};
-use crate::keys;
-use crate::model::{Disk, STATES, Start};
-use crate::reader::{Factor, FromNode, Nanos, Reader, Share};
+use crate::keys::{Day, Words, Writes, words_of};
+use crate::model::{Compressibility, Disk, Recording, Stream};
+use crate::reader::{Factor, Nanos, Reader, Share};
 use crate::traces::packed::{self, Unpackable};
-use crate::traces::{self, Fit, Format, Unfit};
+use crate::traces::{self, Unfit};
 use crate::tree::{Node, Value};
 use crate::units::{self, Rate};
 
-/// Named classes and the ratio they compress to, in hundredths: measured on 64 KiB blocks with zstd level 1 (a Debian root file
-/// system; pages of a database; its text export; plain text), and content that doesn't compress.
-const CLASSES: &[(&str, u32)] = &[
-    ("files", 220),
-    ("database", 231),
-    ("text", 228),
-    ("log", 1050),
-    ("media", 100),
-];
-
-/// Random bytes of each extent, so that it compresses to that ratio.
-fn random_bytes(ratio_hundredths: u32) -> u16 {
-    let bytes = EXTENT_BYTES * 100 / u64::from(ratio_hundredths.max(100));
-    u16::try_from(bytes).unwrap_or(4096)
-}
-
-/// What content compresses like where nothing is said.
-pub(crate) fn random_bytes_of() -> u16 {
-    random_bytes(CLASSES[0].1)
-}
-
-/// The key `compressibility`, as random bytes of each extent.
-pub(crate) fn compressibility(table: &Reader<'_>) -> Option<u16> {
+/// The key `compressibility`.
+pub(crate) fn compressibility(table: &Reader<'_>) -> Option<Compressibility> {
     let text = table.get::<String>("compressibility")?;
-    if let Some((_, ratio)) = CLASSES.iter().find(|(name, _)| *name == text.value) {
-        return Some(random_bytes(*ratio));
+    let found = Compressibility::read(&text.value);
+    if found.is_none() {
+        let names = Compressibility::classes();
+        table.diagnosis().push(
+            Problem::new(text.at, format!("`{}` is no compressibility", text.value), "unknown")
+                .help(did_you_mean(&text.value, names.iter().copied()))
+                .help(format!(
+                    "accepted: {}, or a ratio from \"1:1\" to \"100:1\"",
+                    list(names.iter().copied())
+                )),
+        );
     }
-    let ratio = text
-        .value
-        .strip_suffix(":1")
-        .or_else(|| text.value.strip_suffix(": 1"))
-        .and_then(|number| units::factor(number).ok());
-    match ratio {
-        Some(ratio) if (1_000..=100_000).contains(&ratio) => Some(random_bytes(ratio / 10)),
-        _ => {
-            let names = || CLASSES.iter().map(|(name, _)| *name);
-            table.diagnosis().push(
-                Problem::new(text.at, format!("`{}` is no compressibility", text.value), "unknown")
-                    .help(did_you_mean(&text.value, names()))
-                    .help(format!(
-                        "accepted: {}, or a ratio from \"1:1\" to \"100:1\"",
-                        list(names())
-                    )),
-            );
-            None
-        }
-    }
+    found
 }
 
 /// The streams of a table's `workload` tables. Where not all disks are known, because one of them is wrong, that a stream names none of
@@ -73,84 +41,61 @@ pub(crate) fn workloads(
     table: &Reader<'_>,
     disks: &[Disk],
     disks_are_known: bool,
-) -> Vec<StreamSpec> {
+) -> Vec<Stream> {
     table
-        .tables("workload", &keys::WORKLOAD)
+        .tables("workload")
         .iter()
         .filter_map(|workload| stream(context, workload, disks, disks_are_known))
         .collect()
 }
 
-fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_known: bool) -> Option<StreamSpec> {
+fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_known: bool) -> Option<Stream> {
     let names: Vec<&str> = disks.iter().map(|disk| disk.name.as_str()).collect();
-    let disk = match table.get::<String>("disk") {
+    let place = match table.get::<String>("disk") {
         Some(name) if !disks_are_known && !names.contains(&name.value.as_str()) => return None,
         Some(name) => context.find("disk of this machine", &name, &names)?,
         None => 0,
     };
-    let recorded = table
-        .word("kind", &[("synthetic", false), ("recorded", true)])
-        .is_some_and(|kind| kind.value);
-    let synthetic_keys = ["rate", "block_sizes", "locality", "burst", "day", "distinct"];
-    let recorded_keys = ["file", "format", "device", "speed", "repeat", "starts_after", "fit"];
-    let random_bytes = compressibility(table).or_else(|| {
-        disks.get(disk).map(|disk| match disk.start {
-            Start::Generated { random_bytes, .. } => random_bytes,
-            Start::Image(_) => random_bytes_of(),
-        })
-    });
-    let flush_every = table.get_or("flush_every", 32_u32);
-    let kind = if recorded {
-        table.forbid(&synthetic_keys, "only with kind = \"synthetic\"");
-        StreamKind::Recorded(recording(context, table, disks.get(disk))?)
-    } else {
-        table.forbid(&recorded_keys, "only with kind = \"recorded\"");
-        StreamKind::Synthetic(synthetic(context, table, disks.get(disk))?)
+    let disk = disks.get(place);
+    let compressibility = compressibility(table).or_else(|| disk.map(Disk::compressibility));
+    let flush_every = table.value::<u32>("flush_every");
+    let (kind, recording, starts_after) = match table.word_or_default("kind") {
+        Writes::Recorded => {
+            let starts_after = table.word("starts_after").map(|state| state.value);
+            let (recorded, recording) = recording(context, table, disk)?;
+            (StreamKind::Recorded(recorded), Some(recording), starts_after)
+        }
+        Writes::Synthetic => (StreamKind::Synthetic(synthetic(context, table, disk)?), None, None),
     };
-    let starts_after = table.word("starts_after", STATES).map(|state| state.value);
-    let random_bytes = random_bytes?;
-    Some(StreamSpec {
-        disk: u16::try_from(disk).unwrap_or(u16::MAX),
-        class: context.class_of(random_bytes),
-        random_bytes,
+    Some(Stream {
+        disk: u16::try_from(place).unwrap_or(u16::MAX),
+        compressibility: compressibility?,
         kind,
+        recording,
         flush_every,
         starts_after,
     })
 }
 
+/// Sizes of writes where nothing is said.
+pub(crate) const BLOCKS: (u32, u32) = (8192, 1);
 /// Largest write of a guest: what one request of a controller takes.
 const WRITE_MAX: u64 = 4 << 20;
 
 fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<Synthetic> {
     let rate = table.required::<Rate>("rate");
     let block_sizes = block_sizes(context, table, disk);
-    let locality = table.table("locality", &keys::LOCALITY).map(|locality| {
+    let locality = table.table("locality").map(|locality| {
         let writes = locality.required::<Share>("writes").map_or(0, |share| share.value.0);
         let part = locality.required::<Share>("disk");
-        if let Some(part) = &part
-            && part.value.0 < 1_000
-        {
-            context
-                .diagnosis
-                .push(Problem::new(part.at, "almost no part of the disk", "at least 0.1 %"));
-        }
         (writes / 1_000, part.map_or(1_000, |part| part.value.0 / 1_000))
     });
     let (hot_per_mille, hot_part_per_mille) = locality.unwrap_or((0, 1_000));
-    let burst = table.table("burst", &keys::BURST).and_then(|burst| {
+    let burst = table.table("burst").and_then(|burst| {
         let every = burst.required::<Nanos>("every");
         let lasts = burst.required::<Nanos>("lasts");
         let factor = burst.required::<Factor>("factor");
-        let seconds = |time: Located<Nanos>| {
-            let seconds = u32::try_from(time.value.0 / 1_000_000_000).unwrap_or(u32::MAX);
-            if seconds == 0 {
-                context
-                    .diagnosis
-                    .push(Problem::new(time.at, "a burst is measured in seconds", "at least 1 s"));
-            }
-            seconds
-        };
+        let seconds = |time: Located<Nanos>| u32::try_from(time.value.0 / 1_000_000_000).unwrap_or(u32::MAX);
         Some((seconds(every?), seconds(lasts?), factor?.value.0))
     });
     let hours_per_mille = day(context, table);
@@ -195,7 +140,7 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
 
 fn block_sizes(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Vec<(u32, u32)> {
     let mut sizes = Vec::new();
-    for (size, weight) in table.open_table::<u32>("block_sizes") {
+    for (size, weight) in table.weights("block_sizes") {
         let wrong = |label: String, help: String| {
             context
                 .diagnosis
@@ -213,7 +158,7 @@ fn block_sizes(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -
         }
     }
     if table.node("block_sizes").is_none() {
-        return vec![(8192, 1)];
+        return vec![BLOCKS];
     }
     if sizes.iter().all(|(_, weight)| *weight == 0) && !context.diagnosis.failed() {
         context.diagnosis.push(Problem::new(
@@ -227,11 +172,11 @@ fn block_sizes(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -
 
 /// Named shapes of a day, per mille by hour, with a mean of 1,000. Both are the mean day of 52 real virtual machines, without
 /// their bursts, each turned so that its busiest hour falls on the same place: here the hour after 14:00, and the hour after 01:00.
-const OFFICE: [u32; 24] = [
+pub(crate) const OFFICE: [u32; 24] = [
     810, 800, 830, 820, 810, 790, 800, 800, 840, 870, 940, 980, 1270, 1480, 1660, 1460, 1280, 1110, 1080, 1020, 970,
     900, 860, 820,
 ];
-const NIGHT: [u32; 24] = [
+pub(crate) const NIGHT: [u32; 24] = [
     1480, 1660, 1460, 1280, 1110, 1080, 1020, 970, 900, 860, 820, 810, 800, 830, 820, 810, 790, 800, 800, 840, 870,
     940, 980, 1270,
 ];
@@ -254,14 +199,14 @@ fn day(context: &Context<'_>, table: &Reader<'_>) -> Vec<u32> {
                 .push(Problem::new(node.at, "a day has 24 hours", label).help(help));
             Vec::new()
         }
-        Value::Text(text) => match text.as_str() {
-            "flat" => Vec::new(),
-            "office" => OFFICE.to_vec(),
-            "night" => NIGHT.to_vec(),
-            other => {
+        Value::Text(text) => match Day::WORDS.iter().find(|(word, _)| word == text) {
+            Some((_, Day::Flat)) => Vec::new(),
+            Some((_, Day::Office)) => OFFICE.to_vec(),
+            Some((_, Day::Night)) => NIGHT.to_vec(),
+            None => {
                 context.diagnosis.push(
-                    Problem::new(node.at, format!("`{other}` is no shape of a day"), "unknown")
-                        .help(did_you_mean(other, ["flat", "office", "night"]))
+                    Problem::new(node.at, format!("`{text}` is no shape of a day"), "unknown")
+                        .help(did_you_mean(text, words_of::<Day>()))
                         .help(help),
                 );
                 Vec::new()
@@ -277,33 +222,14 @@ fn day(context: &Context<'_>, table: &Reader<'_>) -> Vec<u32> {
     }
 }
 
-fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<Recorded> {
+fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<(Recorded, Recording)> {
     let file = table.required::<String>("file");
-    let _ = table.required::<String>("format");
-    let format = table.word(
-        "format",
-        &[
-            ("msr", Format::Msr),
-            ("fio", Format::Fio),
-            ("blkparse", Format::Blkparse),
-        ],
-    );
-    let device = table.get::<Device>("device").map(|device| device.value.0);
-    let speed = table.get::<Factor>("speed");
-    if let Some(speed) = &speed
-        && speed.value.0 == 0
-    {
-        context
-            .diagnosis
-            .push(Problem::new(speed.at, "a recording that never moves", "more than 0"));
-    }
-    let repeat = table.get_or("repeat", false);
-    let fit = table
-        .word(
-            "fit",
-            &[("exact", Fit::Exact), ("wrap", Fit::Wrap), ("scale", Fit::Scale)],
-        )
-        .map_or(Fit::Exact, |fit| fit.value);
+    table.need("format");
+    let format = table.word("format");
+    let device = device(table);
+    let speed = table.value::<Factor>("speed").0;
+    let repeat = table.value("repeat");
+    let fit = table.word_or_default("fit");
     let (file, format, disk) = (file?, format?, disk?);
     let path = context.folder.join(&file.value);
     context.inputs.borrow_mut().push(path.clone());
@@ -324,11 +250,20 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
         return None;
     }
     match traces::fit(requests, disk.bytes / 512, fit) {
-        Ok(requests) => Some(Recorded {
-            requests: Arc::new(requests),
-            speed_per_mille: speed.map_or(1_000, |speed| speed.value.0),
-            repeat,
-        }),
+        Ok(requests) => {
+            let recorded = Recorded {
+                requests: Arc::new(requests),
+                speed_per_mille: speed,
+                repeat,
+            };
+            let recording = Recording {
+                file: context.rooted(&path),
+                format: format.value,
+                device,
+                fit,
+            };
+            Some((recorded, recording))
+        }
         Err(unfit) => {
             let disk = units::show_size(disk.bytes);
             let sectors = |sectors: u64| units::show_size(sectors.saturating_mul(512));
@@ -410,14 +345,13 @@ fn broken_line(context: &Context<'_>, name: &str, text: &str, broken: &traces::B
     );
 }
 
-/// A device of a recording: a number is taken as its text.
-struct Device(String);
-
-impl FromNode for Device {
-    fn from_node(node: &Node) -> Result<Self, units::WrongUnit> {
-        match &node.value {
-            Value::Number(number) => Ok(Device(number.clone())),
-            _ => String::from_node(node).map(Device),
-        }
+/// The device of a recording: a number is taken as its text.
+fn device(table: &Reader<'_>) -> Option<String> {
+    match table.node("device") {
+        Some(Node {
+            value: Value::Number(number),
+            ..
+        }) => Some(number.clone()),
+        _ => table.get::<String>("device").map(|device| device.value),
     }
 }

@@ -1,12 +1,10 @@
 //! When a step begins.
 
-use actors::facts::Place;
-
 use super::Plan;
 use super::select::select;
 use crate::diagnose::{At, Located, Problem, did_you_mean, list};
 use crate::keys;
-use crate::model::{Condition, STATES, Which};
+use crate::model::{Condition, Which};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -72,7 +70,7 @@ impl Plan<'_> {
             [only] if only.value == "each" => Which::Each,
             _ => Which::These(select(self.context, self.vms, &named)),
         };
-        if matches!(condition.node("vm"), Some(Node { value: Value::Array(items), .. }) if items.is_empty()) {
+        if condition.is_empty_list("vm") {
             diagnosis.push(Problem::new(
                 condition.key_at("vm"),
                 "a condition about no machine",
@@ -90,7 +88,7 @@ impl Plan<'_> {
             let found = self.step_named(&step).map(|step| Condition::Step(step, which));
             begin.extend(found.map(|condition| Located::new(condition, at)));
         }
-        if let Some(state) = condition.word("state", STATES) {
+        if let Some(state) = condition.word("state") {
             begin.push(Located::new(Condition::State(which.clone(), state.value), at));
         }
         if let Some(points) = condition.get::<u64>("points_stored") {
@@ -102,12 +100,7 @@ impl Plan<'_> {
                 at,
             ));
         }
-        let places = [
-            ("on-premises", Place::OnPremises),
-            ("azure", Place::Azure),
-            ("test", Place::Test),
-        ];
-        if let Some(place) = condition.word("workload_up", &places) {
+        if let Some(place) = condition.word("workload_up") {
             begin.push(Located::new(Condition::WorkloadUp(which, place.value), at));
         }
         if let Some(name) = condition.get::<String>("registered") {

@@ -3,15 +3,14 @@
 use super::select::select;
 use crate::diagnose::{Located, Problem, list};
 use crate::keys;
-use crate::model::{Bound, Expect};
+use crate::model::{Aside, Bound, Expect};
 use crate::read::Context;
 use crate::read::vms::Vms;
 use crate::reader::{Bytes, Nanos, Reader};
-use crate::tree::{Node, Value};
 
 pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Vec<Located<Expect>> {
     let mut expects = Vec::new();
-    let tables = file.tables("expect", &keys::EXPECT);
+    let tables = file.tables("expect");
     if !super::has_room(context, "expectations", &tables) {
         return expects;
     }
@@ -22,7 +21,7 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
         } else {
             select(context, vms, &named)
         };
-        if matches!(table.node("vm"), Some(Node { value: Value::Array(items), .. }) if items.is_empty()) {
+        if table.is_empty_list("vm") {
             context.diagnosis.push(
                 Problem::new(table.key_at("vm"), "an expectation about no machine", "an empty list")
                     .help("there would be nothing to look at; without `vm` it is about all machines"),
@@ -30,13 +29,11 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
         }
         let problems = context.diagnosis.count();
         let bounds = bounds(context, &table);
-        let misspelt = keys::EXPECT.keys.iter().any(|key| table.misspelt(key.name));
+        let misspelt = keys::EXPECT.names().iter().any(|key| table.misspelt(key));
         if bounds.is_empty() && context.diagnosis.count() == problems && !misspelt {
             context.diagnosis.push(
-                Problem::new(table.at, "an expectation that expects nothing", "no bound here").help(format!(
-                    "it takes {}",
-                    list(keys::EXPECT.keys.iter().map(|key| key.name))
-                )),
+                Problem::new(table.at, "an expectation that expects nothing", "no bound here")
+                    .help(format!("it takes {}", list(keys::EXPECT.names()))),
             );
         }
         expects.extend(bounds.into_iter().map(|what| {
@@ -44,7 +41,7 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
             let expect = Expect {
                 vms: chosen.clone(),
                 what,
-                line: context.line(at),
+                line: Aside(context.line(at)),
             };
             Located::new(expect, at)
         }));

@@ -3,7 +3,8 @@
 use actors::facts::{ItemState, Place};
 use sim::spec::Zone;
 
-use crate::model::{Condition, Do, STATES};
+use crate::keys::word_of;
+use crate::model::{Condition, Do};
 use crate::read::estate::Estate;
 
 /// A step that changes what a condition looks at.
@@ -99,20 +100,10 @@ fn of_state(state: ItemState) -> &'static [Cause] {
 /// The condition in the words of the file.
 pub(super) fn words(condition: &Condition, estate: &Estate) -> String {
     match condition {
-        Condition::State(_, state) => {
-            let word = STATES.iter().find(|(_, known)| known == state);
-            format!("state = \"{}\"", word.map_or("?", |(word, _)| *word))
-        }
+        Condition::State(_, state) => format!("state = \"{}\"", word_of(*state).unwrap_or("?")),
         Condition::PointsStored(_, count) => format!("points_stored = {count}"),
         Condition::PointsProcessed(_, count) => format!("points_processed = {count}"),
-        Condition::WorkloadUp(_, place) => {
-            let word = match place {
-                Place::OnPremises => "on-premises",
-                Place::Azure => "azure",
-                Place::Test => "test",
-            };
-            format!("workload_up = \"{word}\"")
-        }
+        Condition::WorkloadUp(_, place) => format!("workload_up = \"{}\"", word_of(*place).unwrap_or("?")),
         Condition::ServerRegistered(server) => format!("registered = \"{}\"", estate.servers[*server].name),
         Condition::AgentRegistered(_) => "registered".to_owned(),
         Condition::At(_) | Condition::Step(..) => String::new(),

@@ -7,16 +7,15 @@ use datapath::SECTOR_BYTES;
 use datapath::image::{Format, ImageError, not_a_file};
 
 use crate::diagnose::{At, Located, Problem};
-use crate::keys;
-use crate::model::{Disk, Start};
+use crate::model::{Disk, Image, Start};
 use crate::read::own_disks::OwnDisks;
-use crate::read::workload::{compressibility, random_bytes_of};
+use crate::read::workload::compressibility;
 use crate::read::{Context, unique};
 use crate::reader::{Bytes, Reader, wrong_name};
 use crate::units::show_size;
 
 pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&str>, own: &OwnDisks) -> Vec<Disk> {
-    let tables = table.tables("disk", &keys::DISK);
+    let tables = table.tables("disk");
     if table.node("disk").is_none() && !table.misspelt("disk") {
         context.diagnosis.push(
             Problem::new(table.at, "a machine needs at least one disk", "none here")
@@ -62,12 +61,11 @@ pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&
             table: disk,
             boots: index == 0,
         };
-        if let (Some(name), Some((bytes, start, class))) = (name, place.read(replaced)) {
+        if let (Some(name), Some((bytes, start))) = (name, place.read(replaced)) {
             disks.push(Disk {
                 name: name.value,
                 bytes,
                 start,
-                class,
             });
         }
     }
@@ -82,11 +80,11 @@ struct DiskTable<'a> {
 }
 
 impl DiskTable<'_> {
-    fn read(&self, replaced: Option<&Located<PathBuf>>) -> Option<(u64, Start, datapath::Class)> {
+    fn read(&self, replaced: Option<&Located<PathBuf>>) -> Option<(u64, Start)> {
         let (context, table) = (self.context, self.table);
         let size = table.get::<Bytes>("size");
         let used = table.get::<Bytes>("used");
-        let class = compressibility(table);
+        let compressibility = compressibility(table);
         let image = match replaced {
             Some(image) => Some(Located::new(ImageFile::named(&image.value, Path::new("")), image.at)),
             None => table
@@ -95,7 +93,7 @@ impl DiskTable<'_> {
         };
         if let Some(image) = image {
             if replaced.is_none() {
-                table.forbid(&["used"], "an image says itself what is used");
+                table.forbid("used", "an image says itself what is used");
             }
             let source = open_image(context, &image)?;
             let bytes = source.bytes();
@@ -110,12 +108,14 @@ impl DiskTable<'_> {
                     .help("leave `size` out: it is the image's"),
                 );
             }
-            let class = context.class_of_image(&source);
-            return Some((bytes, Start::Image(source), class));
+            let image = Image {
+                path: context.rooted(&image.value.path),
+                form: image.value.format,
+                source,
+            };
+            return Some((bytes, Start::Image(image)));
         }
-        if table.node("size").is_none() {
-            let _ = table.required::<Bytes>("size");
-        }
+        table.need("size");
         let size = size?;
         let bytes = size.value.0;
         if bytes == 0 || bytes % SECTOR_BYTES != 0 {
@@ -134,14 +134,12 @@ impl DiskTable<'_> {
                 format!("the disk has {}", show_size(bytes)),
             ));
         }
-        let random_bytes = class.unwrap_or_else(random_bytes_of);
         Some((
             bytes,
             Start::Generated {
                 used: used_bytes,
-                random_bytes,
+                compressibility: compressibility.unwrap_or_default(),
             },
-            context.class_of(random_bytes),
         ))
     }
 

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use actors::workload::WorkloadSpec;
-
 use crate::diagnose::{Located, Problem};
-use crate::keys;
-use crate::model::Disk;
+use crate::model::{Disk, Workload};
 use crate::read::workload::workloads;
 use crate::read::{Context, unique};
 use crate::reader::Reader;
@@ -19,7 +16,7 @@ pub(super) struct Profiles<'a> {
 impl<'a> Profiles<'a> {
     pub(super) fn read(context: &Context<'_>, file: &Reader<'a>) -> Profiles<'a> {
         let tables: Vec<(Located<String>, Reader<'a>)> = file
-            .tables("profile", &keys::PROFILE)
+            .tables("profile")
             .into_iter()
             .filter_map(|table| Some((table.name("name")?, table)))
             .collect();
@@ -32,15 +29,17 @@ impl<'a> Profiles<'a> {
     pub(super) fn chosen(&self, context: &Context<'_>, table: &Reader<'_>, disks: &[Disk]) -> Shares {
         let known: Vec<&str> = self.tables.iter().map(|(name, _)| name.value.as_str()).collect();
         let mut shares = Shares(Vec::new());
-        for (name, weight) in table.open_table::<u32>("profiles") {
+        for (name, weight) in table.weights("profiles") {
             let Some(index) = context.find("profile", &name, &known) else {
                 continue;
             };
             let streams = workloads(context, &self.tables[index].1, disks, true);
-            shares.0.push((weight.value, Arc::new(WorkloadSpec { streams })));
+            shares
+                .0
+                .push((name.value, weight.value, Arc::new(Workload { streams })));
         }
         if table.node("profiles").is_some()
-            && shares.0.iter().all(|(weight, _)| *weight == 0)
+            && shares.0.iter().all(|(_, weight, _)| *weight == 0)
             && !context.diagnosis.failed()
         {
             context.diagnosis.push(Problem::new(
@@ -53,13 +52,13 @@ impl<'a> Profiles<'a> {
     }
 }
 
-/// Profiles by weight.
-pub(super) struct Shares(Vec<(u32, Arc<WorkloadSpec>)>);
+/// Profiles with their names and weights.
+pub(crate) struct Shares(pub(crate) Vec<(String, u32, Arc<Workload>)>);
 
 impl Shares {
     /// The profile of the machine with this number: at every number, each profile has had its share, to within one machine.
-    pub(super) fn of(&self, number: u32) -> Option<Arc<WorkloadSpec>> {
-        let total: u64 = self.0.iter().map(|(weight, _)| u64::from(*weight)).sum();
+    pub(crate) fn of(&self, number: u32) -> Option<Arc<Workload>> {
+        let total: u64 = self.0.iter().map(|(_, weight, _)| u64::from(*weight)).sum();
         if total == 0 {
             return None;
         }
@@ -69,7 +68,7 @@ impl Shares {
             stride += 1;
         }
         let mut place = u64::from(number) % total * stride % total;
-        for (weight, workload) in &self.0 {
+        for (_, weight, workload) in &self.0 {
             if place < u64::from(*weight) {
                 return Some(Arc::clone(workload));
             }

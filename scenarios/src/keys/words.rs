@@ -1,0 +1,200 @@
+//! The words of a scenario file and what they stand for, each pair once.
+
+use actors::facts::{FailoverKind, ItemState, Place};
+use actors::messages::{LinkKind, PointChoice};
+use actors::model::Era;
+use actors::spec::Os;
+use datapath::Grain;
+
+use crate::model::{Ending, ImageFormat};
+use crate::traces::{Fit, Format};
+
+/// Values that a scenario file calls by a word.
+pub trait Words: Copy + PartialEq + 'static {
+    /// Each word and its value.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+/// The words, in their order.
+#[must_use]
+pub fn words_of<T: Words>() -> Vec<&'static str> {
+    T::WORDS.iter().map(|(word, _)| *word).collect()
+}
+
+/// The word of a value; `None` where it has none.
+#[must_use]
+pub fn word_of<T: Words>(value: T) -> Option<&'static str> {
+    T::WORDS
+        .iter()
+        .find(|(_, known)| *known == value)
+        .map(|(word, _)| *word)
+}
+
+impl Words for Grain {
+    const WORDS: &'static [(&'static str, Grain)] = &[
+        ("real", Grain::Real),
+        ("extent", Grain::Extent),
+        ("aggregate", Grain::Aggregate),
+    ];
+}
+
+impl Words for Era {
+    const WORDS: &'static [(&'static str, Era)] =
+        &[("2017 classic", Era::Classic2017), ("2019 classic", Era::Classic2019)];
+}
+
+impl Words for FailoverKind {
+    const WORDS: &'static [(&'static str, FailoverKind)] = &[
+        ("test", FailoverKind::Test),
+        ("failover", FailoverKind::Unplanned),
+        ("failback", FailoverKind::Failback),
+    ];
+}
+
+impl Words for ImageFormat {
+    const WORDS: &'static [(&'static str, ImageFormat)] = &[("vhd", ImageFormat::Vhd), ("raw", ImageFormat::Raw)];
+}
+
+impl Words for LinkKind {
+    const WORDS: &'static [(&'static str, LinkKind)] = &[
+        ("internet", LinkKind::Internet),
+        ("expressroute", LinkKind::Expressroute),
+        ("vpn", LinkKind::Vpn),
+        ("lan", LinkKind::Lan),
+    ];
+}
+
+/// A link that replication can be told to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Over(pub LinkKind);
+
+impl Words for Over {
+    const WORDS: &'static [(&'static str, Over)] = &[
+        ("internet", Over(LinkKind::Internet)),
+        ("expressroute", Over(LinkKind::Expressroute)),
+        ("vpn", Over(LinkKind::Vpn)),
+    ];
+}
+
+impl Words for Os {
+    const WORDS: &'static [(&'static str, Os)] = &[("windows", Os::Windows), ("linux", Os::Linux)];
+}
+
+/// Where the writes of a workload come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// They are drawn.
+    Synthetic,
+    /// They are replayed.
+    Recorded,
+}
+
+impl Words for Writes {
+    const WORDS: &'static [(&'static str, Writes)] =
+        &[("synthetic", Writes::Synthetic), ("recorded", Writes::Recorded)];
+}
+
+impl Words for Format {
+    const WORDS: &'static [(&'static str, Format)] = &[
+        ("msr", Format::Msr),
+        ("fio", Format::Fio),
+        ("blkparse", Format::Blkparse),
+    ];
+}
+
+impl Words for Fit {
+    const WORDS: &'static [(&'static str, Fit)] = &[("exact", Fit::Exact), ("wrap", Fit::Wrap), ("scale", Fit::Scale)];
+}
+
+/// Named shapes of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Day {
+    /// Every hour as the next.
+    Flat,
+    /// Busy after noon.
+    Office,
+    /// Busy after midnight.
+    Night,
+}
+
+impl Words for Day {
+    const WORDS: &'static [(&'static str, Day)] =
+        &[("flat", Day::Flat), ("office", Day::Office), ("night", Day::Night)];
+}
+
+/// The words of the events log for the states of a machine.
+impl Words for ItemState {
+    const WORDS: &'static [(&'static str, ItemState)] = &[
+        ("unprotected", ItemState::Unprotected),
+        ("enable-in-progress", ItemState::EnableInProgress),
+        ("initial-replication", ItemState::InitialReplication),
+        ("protected", ItemState::Protected),
+        ("resynchronizing", ItemState::Resynchronizing),
+        ("failover-in-progress", ItemState::FailoverInProgress),
+        ("failover-commit-pending", ItemState::FailoverCommitPending),
+        ("failover-committed", ItemState::FailoverCommitted),
+        ("reprotect-in-progress", ItemState::ReprotectInProgress),
+        ("protected-reverse", ItemState::ProtectedReverse),
+        ("failback-in-progress", ItemState::FailbackInProgress),
+        ("failback-commit-pending", ItemState::FailbackCommitPending),
+        ("on-premises-unprotected", ItemState::OnPremisesUnprotected),
+    ];
+}
+
+impl Words for Place {
+    const WORDS: &'static [(&'static str, Place)] = &[
+        ("on-premises", Place::OnPremises),
+        ("azure", Place::Azure),
+        ("test", Place::Test),
+    ];
+}
+
+impl Words for Ending {
+    const WORDS: &'static [(&'static str, Ending)] = &[
+        ("done", Ending::Done),
+        ("refused", Ending::Refused),
+        ("failed", Ending::Failed),
+    ];
+}
+
+/// Which way a machine is protected again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// To Azure.
+    Azure,
+    /// Home.
+    OnPremises,
+}
+
+impl Words for Way {
+    const WORDS: &'static [(&'static str, Way)] = &[("azure", Way::Azure), ("on-premises", Way::OnPremises)];
+}
+
+/// A recovery point that has a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PointWord {
+    /// [`PointChoice::Latest`].
+    Latest,
+    /// [`PointChoice::LatestProcessed`].
+    LatestProcessed,
+    /// [`PointChoice::LatestAppConsistent`].
+    LatestAppConsistent,
+}
+
+impl Words for PointWord {
+    const WORDS: &'static [(&'static str, PointWord)] = &[
+        ("latest", PointWord::Latest),
+        ("latest-processed", PointWord::LatestProcessed),
+        ("latest-app-consistent", PointWord::LatestAppConsistent),
+    ];
+}
+
+impl From<PointWord> for PointChoice {
+    fn from(word: PointWord) -> PointChoice {
+        match word {
+            PointWord::Latest => PointChoice::Latest,
+            PointWord::LatestProcessed => PointChoice::LatestProcessed,
+            PointWord::LatestAppConsistent => PointChoice::LatestAppConsistent,
+        }
+    }
+}

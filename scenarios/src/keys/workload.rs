@@ -1,0 +1,160 @@
+//! What machines write.
+
+use actors::facts::ItemState;
+
+use super::{Day, Key, Kind, Range, Section, Variant, Variants, Writes, words_of};
+use crate::model::Compressibility;
+use crate::traces::{Fit, Format};
+
+const ANY_FACTOR: Kind = Kind::Factor(Range::ANY);
+const A_SECOND: Range = Range::ANY.from(1_000_000_000, "a burst is measured in seconds", "");
+
+/// `[[vm.workload]]`.
+pub static WORKLOAD: Section = Section {
+    id: "workload",
+    title: "`[[vm.workload]]`",
+    about: "A stream of writes to one disk, synthetic or recorded.",
+    keys: &[
+        Key::absent("disk", Kind::Reference("a disk"), "the first", "where it writes"),
+        Key::or(
+            "kind",
+            Kind::Word(words_of::<Writes>),
+            "synthetic",
+            "where the writes come from",
+        ),
+    ],
+    variants: Some(Variants {
+        by: "kind",
+        of: &[
+            Variant {
+                word: "synthetic",
+                about: "writes are drawn",
+                keys: SYNTHETIC,
+                choice: None,
+            },
+            Variant {
+                word: "recorded",
+                about: "writes are replayed",
+                keys: RECORDED,
+                choice: None,
+            },
+        ],
+    }),
+    more: &[
+        Key::absent(
+            "compressibility",
+            Kind::Compressibility(Compressibility::classes),
+            "the disk's",
+            "what the written content compresses like",
+        ),
+        Key::or(
+            "flush_every",
+            Kind::Whole(Range::COUNT),
+            "32",
+            "the guest flushes after this many writes, and every 5 s; 0: only every 5 s",
+        ),
+    ],
+    choice: None,
+};
+
+const SYNTHETIC: &[Key] = &[
+    Key::needed(
+        "rate",
+        Kind::Rate(Range::ANY),
+        "mean, before day and bursts; with them up to 10 GB/s",
+    ),
+    Key::absent(
+        "block_sizes",
+        Kind::Weights(&Kind::Size(BLOCKS)),
+        "8 KiB alone",
+        "sizes of writes, multiples of 512 B",
+    ),
+    Key::absent(
+        "locality",
+        Kind::Table(|| &LOCALITY),
+        "none",
+        "so many writes go to that part of the disk",
+    ),
+    Key::absent("burst", Kind::Table(|| &BURST), "none", "times of more writes"),
+    Key::or(
+        "day",
+        Kind::Either(&[Kind::Word(words_of::<Day>), Kind::List(&ANY_FACTOR, Some(24))]),
+        "flat",
+        "factor for each hour of the day, the first for the hour after midnight",
+    ),
+    Key::absent(
+        "distinct",
+        Kind::Share(Range::ANY),
+        "what block sizes, locality and rate make of it",
+        "aggregate grain: distinct of written bytes within a batch, where it was measured",
+    ),
+];
+
+const BLOCK_WRONG: &str = "no size of a write";
+/// Up to what one request of a controller takes.
+const BLOCKS: Range = Range::ANY.from(512, BLOCK_WRONG, "").upto(4 << 20, BLOCK_WRONG, "");
+
+const RECORDED: &[Key] = &[
+    Key::needed(
+        "file",
+        Kind::Path,
+        "the recording; it begins anew at every boot, with its first request",
+    ),
+    Key::needed(
+        "format",
+        Kind::Word(words_of::<Format>),
+        "MSR Cambridge CSV, fio iolog (v2, v3), blkparse text",
+    ),
+    Key::absent(
+        "device",
+        Kind::Either(&[Kind::Text, Kind::Whole(Range::ANY)]),
+        "all",
+        "only requests of this device (msr: HOST.DISK, fio: file name, blkparse: MAJOR,MINOR)",
+    ),
+    Key::or(
+        "speed",
+        Kind::Factor(Range::ANY.from(1, "a recording that never moves", "")),
+        "1",
+        "how many times faster than recorded",
+    ),
+    Key::or("repeat", Kind::Flag, "false", "begin again at the end"),
+    Key::absent(
+        "starts_after",
+        Kind::Word(words_of::<ItemState>),
+        "the boot",
+        "it begins when the machine first reaches this state; boots after that begin it at once",
+    ),
+    Key::or(
+        "fit",
+        Kind::Word(words_of::<Fit>),
+        "exact",
+        "requests past the end of the disk are refused, wrapped, or what is never written between them shrinks until all fit (lengths, overlaps and so the churn stay)",
+    ),
+];
+
+/// `locality`.
+pub static LOCALITY: Section = Section::plain(
+    "locality",
+    "`locality`",
+    "Where writes go.",
+    &[
+        Key::needed("writes", Kind::Share(Range::ANY), "share of the writes"),
+        Key::needed(
+            "disk",
+            Kind::Share(Range::ANY.from(1_000, "almost no part of the disk", "")),
+            "share of the disk they go to",
+        ),
+    ],
+);
+
+/// `burst`.
+pub static BURST: Section = Section::plain(
+    "burst",
+    "`burst`",
+    "Times of more writes.",
+    &[
+        Key::needed("every", Kind::Duration(A_SECOND), "mean time between two"),
+        Key::needed("lasts", Kind::Duration(A_SECOND), "length of one"),
+        Key::needed("factor", ANY_FACTOR, "what the rate is multiplied by"),
+    ],
+);
