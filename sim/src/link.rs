@@ -129,6 +129,8 @@ pub struct Link {
     latency: u64,
     cut: bool,
     ways: [Way; 2],
+    /// What is through and has still to depart; empty between two events.
+    through: Vec<Through<Cargo>>,
     sampling: bool,
 }
 
@@ -162,6 +164,7 @@ impl Link {
             },
             cut: false,
             ways: [way(), way()],
+            through: Vec::new(),
             sampling: false,
         }
     }
@@ -212,9 +215,8 @@ impl Link {
     /// Lets depart what is through.
     fn advance(&mut self, back: bool, now: SimTime) {
         let way = &mut self.ways[usize::from(back)];
-        let mut through: Vec<Through<Cargo>> = Vec::new();
-        way.direction.advance(now, &mut through);
-        for Through { at, flow, cargo } in through {
+        way.direction.advance(now, &mut self.through);
+        for Through { at, flow, cargo } in self.through.drain(..) {
             let departure = at.after(self.latency).max(way.floor);
             let handle = match cargo {
                 Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),

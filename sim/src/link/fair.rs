@@ -16,7 +16,7 @@
 //! Left out on purpose: queues that overflow, and a share that shrinks with a connection's own round trip.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, VecDeque};
 
 use datapath::SimTime;
 use indexmap::IndexMap;
@@ -26,8 +26,8 @@ use super::tcp_model::BIT_NANOSECONDS;
 use super::window::{Pace, Window};
 
 const UNIT_BITS: u32 = 24;
-/// Windows of connections with nothing to send are looked through for old ones when there are so many, and twice as many as were left.
-const WINDOWS_KEPT: usize = 256;
+/// Connections are looked through for those that have been silent for long when there are so many, and twice as many as were left.
+const FLOWS_KEPT: usize = 256;
 /// Virtual time of all lanes after the pace has changed.
 const REBASED: u128 = 1 << 96;
 
@@ -38,7 +38,9 @@ struct Waiting<T> {
 
 struct Flow<T> {
     window: Window,
-    /// Its stage's lane; none while its window is spent.
+    /// Since when it has nothing to send, if it has not.
+    idle: SimTime,
+    /// Its stage's lane; none while its window is spent, or it has nothing to send.
     lane: Option<usize>,
     /// The end of the piece that is served, in virtual time of the lane, and its bytes.
     piece_end: u128,
@@ -88,16 +90,33 @@ pub struct Direction<T> {
     /// Start of the stretch with these numbers of busy connections.
     since: SimTime,
     lanes: Vec<Lane>,
-    /// Connections that have frames.
-    flows: BTreeMap<u64, Flow<T>>,
+    /// Connections that have frames, or had some not long ago.
+    flows: IndexMap<u64, Flow<T>, FxBuildHasher>,
+    /// How many have frames.
+    busy: usize,
+    /// How many were left when they were last looked through.
+    flows_left: usize,
     /// When those with a spent window go on; ties by order.
     resumes: BinaryHeap<Reverse<(SimTime, u64, u64)>>,
-    /// Windows of connections that have none, and since when; those left when they were last looked through.
-    windows: IndexMap<u64, (Window, SimTime), FxBuildHasher>,
-    windows_left: usize,
     order: u64,
     /// What has passed of pieces that are through or gone, in units of virtual time.
     served: u128,
+}
+
+impl<T> Flow<T> {
+    fn new(pace: &Pace, now: SimTime) -> Flow<T> {
+        Flow {
+            window: Window::new(pace, now),
+            idle: now,
+            lane: None,
+            piece_end: 0,
+            piece: 0,
+            left: 0,
+            backlog: 0,
+            last_end: 0,
+            frames: VecDeque::new(),
+        }
+    }
 }
 
 impl Lane {
@@ -131,10 +150,10 @@ impl<T> Direction<T> {
             lanes: pace.caps.iter().map(|_| Lane::new()).collect(),
             pace,
             since: SimTime::ZERO,
-            flows: BTreeMap::new(),
+            flows: IndexMap::default(),
+            busy: 0,
+            flows_left: 0,
             resumes: BinaryHeap::new(),
-            windows: IndexMap::default(),
-            windows_left: 0,
             order: 0,
             served: 0,
         }
@@ -143,59 +162,42 @@ impl<T> Direction<T> {
     /// Whether nothing waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.flows.is_empty()
+        self.busy == 0
     }
 
     /// Whether no connection but this one has frames waiting.
     #[must_use]
     pub fn is_only(&self, flow: u64) -> bool {
-        self.flows.is_empty() || (self.flows.len() == 1 && self.flows.contains_key(&flow))
+        self.busy == 0 || (self.busy == 1 && self.flows.get(&flow).is_some_and(|flow| !flow.frames.is_empty()))
     }
 
     /// Offers a frame. [`Direction::advance`] to `now` comes first. `cargo` is told when the frame will be through if no other
     /// connection joins or leaves before; nothing, where its window or its stage may end before that.
     pub fn offer(&mut self, now: SimTime, flow: u64, bytes: u64, cargo: impl FnOnce(Option<SimTime>) -> T) {
-        let width = u128::from(bytes) << UNIT_BITS;
-        if let Some(busy) = self.flows.get_mut(&flow) {
-            busy.backlog += bytes;
-            busy.last_end += width;
-            // The piece that is served counts in the backlog, and its bytes are still to be counted in the window.
-            let at_once = busy.lane.filter(|_| busy.backlog <= busy.window.room(&self.pace));
-            let through = at_once.map(|lane| self.since.after(self.lanes[lane].nanoseconds_to(busy.last_end)));
-            let cargo = cargo(through);
-            busy.frames.push_back(Waiting { bytes, cargo });
-            return;
-        }
-        if self.flows.is_empty() {
-            self.since = now;
-            self.lanes.iter_mut().for_each(|lane| lane.since = 0);
-        }
-        let window = match self.windows.swap_remove(&flow) {
-            Some((mut window, idle)) => {
-                window.resume(&self.pace, idle, now);
-                window
+        let pace = &self.pace;
+        let entry = self.flows.entry(flow);
+        let place = entry.index();
+        let of_flow = entry.or_insert_with(|| Flow::new(pace, now));
+        of_flow.backlog += bytes;
+        of_flow.last_end += u128::from(bytes) << UNIT_BITS;
+        if of_flow.frames.is_empty() {
+            of_flow.left = bytes;
+            of_flow.window.resume(pace, of_flow.idle, now);
+            if self.busy == 0 {
+                self.since = now;
+                self.lanes.iter_mut().for_each(|lane| lane.since = 0);
             }
-            None => Window::new(&self.pace, now),
-        };
-        let at_once = bytes <= window.room(&self.pace);
-        let mut new = Flow {
-            window,
-            lane: None,
-            piece_end: 0,
-            piece: 0,
-            left: bytes,
-            backlog: bytes,
-            last_end: 0,
-            frames: VecDeque::new(),
-        };
-        self.join(now, flow, &mut new);
-        let through = new
+            self.busy += 1;
+            self.join(now, place, flow);
+        }
+        let of_flow = &mut self.flows[place];
+        // The piece that is served counts in the backlog, and its bytes are still to be counted in the window.
+        let at_once = of_flow
             .lane
-            .filter(|_| at_once)
-            .map(|lane| self.since.after(self.lanes[lane].nanoseconds_to(new.last_end)));
+            .filter(|_| of_flow.backlog <= of_flow.window.room(&self.pace));
+        let through = at_once.map(|lane| self.since.after(self.lanes[lane].nanoseconds_to(of_flow.last_end)));
         let cargo = cargo(through);
-        new.frames.push_back(Waiting { bytes, cargo });
-        self.flows.insert(flow, new);
+        of_flow.frames.push_back(Waiting { bytes, cargo });
     }
 
     /// When something happens next, if nothing changes before: a frame is through, a piece of it, or a round trip.
@@ -230,19 +232,18 @@ impl<T> Direction<T> {
                 Step::Ends(lane) => self.piece_ends(at, lane, through),
                 Step::Resumes => {
                     if let Some(Reverse((_, _, key))) = self.resumes.pop() {
-                        let mut flow = self.take(key);
-                        flow.window.next_round(&self.pace, at);
-                        self.join(at, key, &mut flow);
-                        self.flows.insert(key, flow);
+                        let place = self.place(key);
+                        self.flows[place].window.next_round(&self.pace, at);
+                        self.join(at, place, key);
                     }
                 }
             }
         }
     }
 
-    fn take(&mut self, key: u64) -> Flow<T> {
+    fn place(&self, key: u64) -> usize {
         self.flows
-            .remove(&key)
+            .get_index_of(&key)
             .expect("what is served or resumes is a connection with frames")
     }
 
@@ -251,10 +252,8 @@ impl<T> Direction<T> {
         let Some(Reverse((end, _, key))) = self.lanes[lane].ends.pop() else {
             return;
         };
-        let flow = self
-            .flows
-            .get_mut(&key)
-            .expect("every end is that of a busy connection's piece");
+        let place = self.place(key);
+        let flow = &mut self.flows[place];
         self.served += u128::from(flow.piece) << UNIT_BITS;
         flow.backlog -= flow.piece;
         flow.window.pass(&self.pace, flow.piece);
@@ -277,80 +276,88 @@ impl<T> Direction<T> {
             self.lanes[lane].ends.push(Reverse((flow.piece_end, self.order, key)));
             return;
         }
-        // The numbers of busy connections change: a new stretch.
-        let mut flow = self.take(key);
-        self.leave(at, &mut flow);
-        if flow.frames.is_empty() {
-            self.keep(key, flow.window, at);
+        self.leave(at, place);
+        if self.flows[place].frames.is_empty() {
+            self.falls_silent(at, place);
         } else {
-            self.join(at, key, &mut flow);
-            self.flows.insert(key, flow);
+            self.join(at, place, key);
         }
     }
 
     /// A connection begins to be served with its first frame, or waits for its round trip to be over.
-    fn join(&mut self, now: SimTime, key: u64, flow: &mut Flow<T>) {
+    fn join(&mut self, now: SimTime, place: usize, key: u64) {
+        let flow = &mut self.flows[place];
+        self.order += 1;
         if flow.window.room(&self.pace) == 0 {
             let over = flow.window.round_end(&self.pace);
             if over > now {
-                self.order += 1;
                 self.resumes.push(Reverse((over, self.order, key)));
                 return;
             }
             flow.window.next_round(&self.pace, now);
         }
         let lane = flow.window.stage(&self.pace);
-        self.restart(now);
-        self.lanes[lane].busy += 1;
-        self.share();
         flow.lane = Some(lane);
         flow.piece = flow.left.min(flow.window.room(&self.pace));
         flow.left -= flow.piece;
+        // The numbers of busy connections change: a new stretch.
+        self.restart(now);
+        self.lanes[lane].busy += 1;
+        self.share();
         let begins = self.lanes[lane].since;
+        let flow = &mut self.flows[place];
         flow.piece_end = begins + (u128::from(flow.piece) << UNIT_BITS);
         flow.last_end = begins + (u128::from(flow.backlog) << UNIT_BITS);
-        self.order += 1;
         self.lanes[lane].ends.push(Reverse((flow.piece_end, self.order, key)));
     }
 
     /// A connection is not served any more; its end is out of its lane.
-    fn leave(&mut self, now: SimTime, flow: &mut Flow<T>) {
-        if let Some(lane) = flow.lane.take() {
+    fn leave(&mut self, now: SimTime, place: usize) {
+        if let Some(lane) = self.flows[place].lane.take() {
             self.restart(now);
             self.lanes[lane].busy -= 1;
             self.share();
         }
     }
 
-    /// Keeps the window of a connection that has nothing to send.
-    fn keep(&mut self, key: u64, window: Window, now: SimTime) {
-        self.windows.insert(key, (window, now));
-        if self.windows.len() > WINDOWS_KEPT + 2 * self.windows_left {
+    /// A connection has nothing to send any more.
+    fn falls_silent(&mut self, now: SimTime, place: usize) {
+        self.busy -= 1;
+        self.flows[place].idle = now;
+        if self.flows.len() > FLOWS_KEPT + 2 * self.flows_left {
             let pace = &self.pace;
-            self.windows
-                .retain(|_, (window, idle)| !window.is_forgotten(pace, *idle, now));
-            self.windows_left = self.windows.len();
+            self.flows
+                .retain(|_, flow| !flow.frames.is_empty() || !flow.window.is_forgotten(pace, flow.idle, now));
+            self.flows_left = self.flows.len();
         }
     }
 
     /// Takes a connection out with all it still had waiting. [`Direction::advance`] comes first.
     pub fn remove(&mut self, now: SimTime, flow: u64) -> Vec<T> {
-        let Some(mut gone) = self.flows.remove(&flow) else {
+        let Some(place) = self.flows.get_index_of(&flow) else {
             return Vec::new();
         };
-        self.served += self.part(now, &gone);
-        match gone.lane {
+        if self.flows[place].frames.is_empty() {
+            return Vec::new();
+        }
+        self.served += self.part(now, &self.flows[place]);
+        match self.flows[place].lane {
             Some(lane) => self.lanes[lane].ends.retain(|Reverse((_, _, key))| *key != flow),
             None => self.resumes.retain(|Reverse((_, _, key))| *key != flow),
         }
-        self.leave(now, &mut gone);
-        self.keep(flow, gone.window, now);
-        gone.frames.into_iter().map(|frame| frame.cargo).collect()
+        self.leave(now, place);
+        let gone = &mut self.flows[place];
+        (gone.piece, gone.left, gone.backlog) = (0, 0, 0);
+        let frames = std::mem::take(&mut gone.frames);
+        self.falls_silent(now, place);
+        frames.into_iter().map(|frame| frame.cargo).collect()
     }
 
     /// Takes everything out. [`Direction::advance`] comes first.
     pub fn clear(&mut self, now: SimTime) -> Vec<(u64, T)> {
-        let keys: Vec<u64> = self.flows.keys().copied().collect();
+        let busy = self.flows.iter().filter(|(_, flow)| !flow.frames.is_empty());
+        let mut keys: Vec<u64> = busy.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
         let mut gone = Vec::new();
         for key in keys {
             gone.extend(self.remove(now, key).into_iter().map(|cargo| (key, cargo)));
@@ -370,6 +377,9 @@ impl<T> Direction<T> {
         for (key, flow) in &mut self.flows {
             flow.window.change(&self.pace);
             self.order += 1;
+            if flow.frames.is_empty() {
+                continue;
+            }
             if let Some(lane) = flow.lane {
                 let left = flow.piece_end - before[lane].since;
                 let lane = flow.window.stage(&self.pace);
@@ -382,9 +392,6 @@ impl<T> Direction<T> {
                 let over = flow.window.round_end(&self.pace).max(now);
                 self.resumes.push(Reverse((over, self.order, *key)));
             }
-        }
-        for (window, _) in self.windows.values_mut() {
-            window.change(&self.pace);
         }
         self.share();
     }

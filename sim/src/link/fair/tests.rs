@@ -146,7 +146,7 @@ fn windows_of_connections_that_have_been_silent_for_long_are_not_kept() {
         direction.advance(SimTime(now), &mut Vec::new());
         direction.offer(SimTime(now), u64::from(n), 100, |_| n);
     }
-    assert!(direction.windows.len() < 1_000, "{}", direction.windows.len());
+    assert!(direction.flows.len() < 1_000, "{}", direction.flows.len());
 }
 
 proptest! {
