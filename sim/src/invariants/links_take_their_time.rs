@@ -304,7 +304,7 @@ impl Way {
 /// What so many bytes weigh with the frames of their segments; a packet without any is one segment.
 fn framed(tcp: &TcpModel, bytes: u64) -> u64 {
     let full = bytes / tcp.segment_bytes;
-    let segments = if bytes == 0 || bytes % tcp.segment_bytes > 0 {
+    let segments = if bytes == 0 || !bytes.is_multiple_of(tcp.segment_bytes) {
         full + 1
     } else {
         full
