@@ -72,11 +72,12 @@ fn key(constant: &Constant) -> Key {
 fn kind(constant: &Constant) -> Kind {
     let (low, high) = (*constant.range.start(), *constant.range.end());
     let times = if constant.unit == Unit::ByteRate { 8 } else { 1 };
-    let range = Range::ANY.from(low.saturating_mul(times), "out of its range", "").upto(
-        high.saturating_mul(times),
-        "out of its range",
-        "",
-    );
+    let from = Range::ANY.from(low.saturating_mul(times), "out of its range", "");
+    // There is no share above all of it.
+    let range = match (constant.unit, high) {
+        (Unit::Share, 1_000_000..) => from,
+        _ => from.upto(high.saturating_mul(times), "out of its range", ""),
+    };
     match constant.unit {
         Unit::Time => Kind::Duration(range),
         Unit::Size => Kind::Size(range),

@@ -112,13 +112,13 @@ impl Draw {
     }
 }
 
-/// Some constants otherwise than in their era; limits stay, since what else is drawn keeps to them.
+/// Some constants otherwise than in their era; limits stay, and how fast disks are, since what else is drawn keeps to them.
 fn model(draw: &mut Draw, era: Era) -> Model {
     let mut model = era.model();
     for _ in 0..draw.below(5) {
         let constant = &CONSTANTS[draw.index(CONSTANTS.len())];
         let (low, high) = (*constant.range.start(), *constant.range.end());
-        if constant.group != "limits" {
+        if !matches!(constant.group, "limits" | "guest") {
             (constant.set)(&mut model, low + draw.below(high - low + 1));
         }
     }
