@@ -29,7 +29,7 @@ use crate::messages::{
 };
 use crate::ports::{Env, Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::AgentSpec;
+use crate::spec::{AgentSpec, ComponentKind};
 use crate::start::actor;
 
 use replication::{Outcome, Replication};
@@ -119,6 +119,10 @@ impl Agent {
                 self.saved = Saved::read(&self.env);
                 if self.saved.installed.is_none() {
                     self.saved.installed = self.spec.configuration_server.map(|cs| (cs, self.spec.passphrase));
+                }
+                // Its process alone may have ended, and the guest says once that it is up.
+                if let Some(guest) = self.env.world().find(self.env.machine, ComponentKind::Guest) {
+                    self.env.local(guest, Local::AgentStarted);
                 }
             }
             Input::Local(message) => self.local(message),

@@ -152,6 +152,7 @@ impl Guest {
             Input::Local(Local::Shutdown) => self.stop(true),
             Input::Local(Local::StopWorkload) => self.stop(false),
             Input::Local(Local::Quiesce) => self.quiesce(),
+            Input::Local(Local::AgentStarted) if self.phase == Phase::Running => self.introduce(),
             Input::Local(Local::Tell) => self.asked(),
             Input::Local(Local::Reached { state }) => self.reached(state),
             Input::Local(Local::PowerGoes) if self.phase == Phase::Running => self.summarise(),
@@ -304,6 +305,19 @@ impl Guest {
             );
         }
         self.start_workload();
+    }
+
+    /// The Mobility service was started again while the guest runs; what it boots as is an old story.
+    fn introduce(&self) {
+        if let (Some(agent), Some(boot)) = (self.agent, self.boot.clone()) {
+            let boot = Boot {
+                failover: None,
+                parent: None,
+                ..boot
+            };
+            let (life, seq) = (self.life(), self.seq);
+            self.env.local(agent, Local::GuestUp { boot, life, seq });
+        }
     }
 
     fn tell_hypervisor(&self, message: Local) {

@@ -1052,6 +1052,8 @@ pub enum Local {
     },
 
     // Agent -> guest, hypervisor -> guest.
+    /// The Mobility service has started: a guest that is up already tells where it is.
+    AgentStarted,
     /// Shut down in order: stop the workload, flush, tell the agent, then the hypervisor.
     Shutdown,
     /// Stop the workload, flush, and tell the agent; the machine keeps its power, so that the agent can send what is left.
