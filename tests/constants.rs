@@ -208,8 +208,11 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The numeric constants of a source: line and name. Its tests, which come last, are not looked at.
 fn numbers(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        if line.trim() == "#[cfg(test)]" {
+    let lines: Vec<&str> = text.lines().collect();
+    for (number, line) in (1..).zip(&lines) {
+        let is_of_tests = line.trim() == "#[cfg(test)]";
+        // Where its tests are a file of their own, what comes after that is code.
+        if is_of_tests && lines.get(number).is_some_and(|next| !next.trim_end().ends_with(';')) {
             break;
         }
         let Some((before, after)) = line.split_once("const ") else {
@@ -279,6 +282,6 @@ fn no_constant_that_shapes_a_result_stands_outside_the_model() {
 #[test]
 fn a_constant_is_seen() {
     let text = "/// How long.\npub(crate) const WAIT: u64 = 5;\nconst NAME: &str = \"a\";\nconst MAGIC: &[u8; 4] = b\"abcd\";\n\
-                const TABLE: [(u64, u32); 2] = [];\n#[cfg(test)]\nconst HIDDEN: u64 = 1;\n";
-    assert_eq!(numbers(text), [(2, "WAIT".to_owned()), (5, "TABLE".to_owned())]);
+                #[cfg(test)]\nmod tests;\nconst TABLE: [(u64, u32); 2] = [];\n#[cfg(test)]\nmod tests {\nconst HIDDEN: u64 = 1;\n";
+    assert_eq!(numbers(text), [(2, "WAIT".to_owned()), (7, "TABLE".to_owned())]);
 }

@@ -6,6 +6,7 @@
 
 mod calibrate;
 mod classes;
+mod faults;
 pub(crate) mod machines;
 mod objects;
 mod steps;
@@ -201,9 +202,18 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
             .collect(),
         machines: machines.iter().map(|machine| machine.name.clone()).collect(),
     };
+    let links = links(scenario);
+    let faulty = faults::World {
+        places: &places,
+        vms: &vms,
+        machines: &machines,
+        links: &links,
+    };
+    let faults = scenario.faults.iter().zip(plan_of_steps.faults);
+    let faults = faults.map(|(fault, after)| faulty.fault(fault, after)).collect();
     let world = WorldSpec {
         machines,
-        links: links(scenario),
+        links,
         volumes: volumes(scenario, &places, &classes),
         vms,
         triggers: plan_of_steps.triggers,
@@ -212,7 +222,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         settle: scenario.settle,
         calibration,
         model: Arc::new(scenario.model.clone()),
-        faults: Vec::new(),
+        faults,
     };
     Ok(Built { world, plan })
 }

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 mod estate;
 mod expect;
+mod faults;
 mod kind;
 mod machines;
 mod model;
@@ -21,6 +22,7 @@ mod workload;
 
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
+pub use faults::FAULT;
 pub use kind::{Kind, Limit, NameRule, Range};
 pub use machines::{DISK, GROUP, PROFILE, VM};
 pub use model::{MODEL, group_of, written};
@@ -219,6 +221,7 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &BURST,
         &STEP,
         &CONDITION,
+        &FAULT,
         &EXPECT,
     ];
     let model = std::iter::once(&*MODEL).chain(model::groups());

@@ -1,6 +1,7 @@
 //! A scenario as it was read: names resolved, references checked, images open, recordings read.
 
 mod compressibility;
+mod faults;
 mod plan;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use sim::spec::Zone;
 use crate::traces::{Fit, Format};
 
 pub use compressibility::Compressibility;
+pub use faults::{Fault, Happens, Host, Process};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
 
 /// Known beside what a scenario says, and no part of it: two of them are always equal.
@@ -78,6 +80,8 @@ pub struct Scenario {
     pub groups: Aside<Vec<Group>>,
     /// The operator's steps.
     pub steps: Vec<Step>,
+    /// What happens to the world.
+    pub faults: Vec<Fault>,
     /// What has to hold.
     pub expects: Vec<Expect>,
     /// A disk was replaced from the command line: its content is somebody's own.

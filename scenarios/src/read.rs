@@ -254,6 +254,11 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     }
     outputs_are_apart(&context, &output, &vms);
     let steps = plan::steps(&context, &file, &estate, &vms);
+    let named = |placed: &plan::Placed| {
+        let name = placed.step.name.clone();
+        name.map(|name| Located::new(name, placed.at))
+    };
+    let faults = plan::faults(&context, &file, &estate, &vms, steps.iter().map(named).collect());
     let expects = plan::expects(&context, &file, &vms);
     if diagnosis.failed() {
         return None;
@@ -294,6 +299,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         groups: Aside(vms.groups),
         inputs: Aside(context.inputs.into_inner()),
         steps: steps.into_iter().map(|placed| placed.step).collect(),
+        faults,
         expects: expects.into_iter().map(|placed| placed.value).collect(),
         own_disks: Aside(!options.disks.is_empty()),
     })

@@ -4,6 +4,7 @@
 //! The text is made line by line and not by an editor of TOML documents: nothing is edited here, and numbers go up to 64 bits.
 
 mod estate;
+mod faults;
 mod machines;
 mod page;
 mod plan;
@@ -50,6 +51,7 @@ pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
     writer.estate(&mut page)?;
     writer.machines(&mut page)?;
     writer.steps(&mut page)?;
+    writer.faults(&mut page)?;
     writer.expects(&mut page)?;
     Ok(page.text())
 }

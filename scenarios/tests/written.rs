@@ -3,6 +3,7 @@
 mod written {
     pub mod draw;
     mod estate;
+    mod faults;
     mod plan;
 }
 

@@ -59,6 +59,10 @@ vm = "all"
 do = "note"
 text = "there"
 after = { vm = "all", state = "protected" }
+[[fault]]
+name = "cut"
+kind = "link-cut"
+link = "internet"
 [[expect]]
 rpo_below = "1 h"
 "#;
@@ -91,6 +95,7 @@ fn place(section: &Section) -> String {
         "burst" => "vm.0.workload.0.burst.",
         "step" => "step.0.",
         "condition" => "step.1.after.",
+        "fault" => "fault.0.",
         "expect" => "expect.0.",
         other => panic!("where is a table of `{other}` in the file of this test?"),
     };

@@ -16,13 +16,15 @@ use datapath::{DiskId, SimTime, VmId};
 use super::machines::passphrase;
 use super::objects::object;
 use super::{Places, PlannedStep};
-use crate::model::{Condition, Do, Ending, Scenario, Step, Vm, Which};
+use crate::model::{Condition, Do, Ending, Expected, Fault, Scenario, Step, Vm, Which};
 
 /// What comes out.
 pub(super) struct Steps {
     pub(super) specs: Vec<StepSpec>,
     pub(super) planned: Vec<PlannedStep>,
     pub(super) triggers: Vec<Trigger>,
+    /// What each fault waits for.
+    pub(super) faults: Vec<Vec<u32>>,
 }
 
 pub(super) fn build(scenario: &Scenario, places: &Places) -> Steps {
@@ -38,7 +40,9 @@ pub(super) fn build(scenario: &Scenario, places: &Places) -> Steps {
     for (number, step) in scenario.steps.iter().enumerate() {
         builder.step(number, step);
     }
+    let faults = scenario.faults.iter().map(|fault| builder.awaited(fault)).collect();
     Steps {
+        faults,
         specs: builder.specs,
         planned: builder.planned,
         triggers: builder.triggers,
@@ -126,6 +130,23 @@ impl Builder<'_> {
             parts.of.extend(vm.map(|vm| (vm, part)));
         }
         self.parts.push(parts);
+    }
+
+    /// What a fault waits for, as a step without machines of its own would that has none before it.
+    fn awaited(&mut self, fault: &Fault) -> Vec<u32> {
+        let step = Step {
+            name: None,
+            word: fault.word,
+            what: Do::Note(String::new()),
+            vms: Vec::new(),
+            begin: fault.begin.clone(),
+            wait: 0,
+            stagger: 0,
+            expected: Expected::default(),
+            line: fault.line.clone(),
+        };
+        let shared = self.shared(0, &step);
+        self.after(0, &step, &shared, None)
     }
 
     fn push(&mut self, spec: StepSpec, planned: PlannedStep) -> u32 {

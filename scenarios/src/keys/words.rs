@@ -6,7 +6,7 @@ use actors::model::Era;
 use actors::spec::Os;
 use datapath::Grain;
 
-use crate::model::{Ending, ImageFormat};
+use crate::model::{Ending, ImageFormat, Process};
 use crate::traces::{Fit, Format};
 
 /// Values that a scenario file calls by a word.
@@ -92,6 +92,16 @@ pub enum Writes {
 impl Words for Writes {
     const WORDS: &'static [(&'static str, Writes)] =
         &[("synthetic", Writes::Synthetic), ("recorded", Writes::Recorded)];
+}
+
+impl Words for Process {
+    const WORDS: &'static [(&'static str, Process)] = &[
+        ("mobility-service", Process::MobilityService),
+        ("process-server", Process::ProcessServer),
+        ("configuration-server", Process::ConfigurationServer),
+        ("master-target", Process::MasterTarget),
+        ("vcenter", Process::Vcenter),
+    ];
 }
 
 impl Words for Format {

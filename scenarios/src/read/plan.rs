@@ -2,6 +2,7 @@
 
 mod conditions;
 mod expects;
+mod faults;
 mod select;
 
 use actors::messages::PointChoice;
@@ -18,6 +19,7 @@ use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
 pub(crate) use expects::expects;
+pub(crate) use faults::faults;
 use select::select;
 
 struct Plan<'a> {

@@ -187,7 +187,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn begin(&self, table: &mut Entries, index: usize, begin: &[Condition]) -> Result<(), Unwritable> {
+    pub(super) fn begin(&self, table: &mut Entries, index: usize, begin: &[Condition]) -> Result<(), Unwritable> {
         let after = match begin {
             [Condition::At(at), after @ ..] => {
                 table.put("at", &write_duration(*at));

@@ -10,6 +10,7 @@ use scenarios::keys::Words;
 use scenarios::model::{Aside, Compressibility, ImageFormat};
 
 use super::estate::{files, links, machines, servers};
+use super::faults::fault;
 use super::plan::{expect, journey, step};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -172,6 +173,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         vms,
         groups: Aside(groups),
         steps: Vec::new(),
+        faults: Vec::new(),
         expects: Vec::new(),
         own_disks: Aside(false),
     };
@@ -180,6 +182,9 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         let step = step(draw, &scenario);
         scenario.steps.push(step);
     }
+    scenario.faults = (0..draw.below(6))
+        .map(|number| fault(draw, number, &scenario))
+        .collect();
     scenario.expects = (0..draw.below(6)).map(|_| expect(draw, scenario.vms.len())).collect();
     (scenario, path)
 }

@@ -1,0 +1,135 @@
+//! What happens to the world.
+
+use super::{CONDITION, Choice, Key, Kind, Range, Section, Variant, Variants, words_of};
+use crate::model::Process;
+
+const ANY: Kind = Kind::Duration(Range::ANY);
+const ANY_MACHINE: Kind = Kind::Reference("a server or a machine");
+const MACHINE: Key = Key::needed(
+    "machine",
+    ANY_MACHINE,
+    "which, a protected one where it runs on premises",
+);
+const LINK: Key = Key::needed("link", Kind::Reference("a link"), "which");
+
+const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
+    Variant {
+        word,
+        about,
+        keys,
+        choice: None,
+    }
+}
+
+static KINDS: &[Variant] = &[
+    fault(
+        "power-loss",
+        "a machine loses its power, and has it back at the end unless its disks are attached elsewhere by then",
+        &[MACHINE],
+    ),
+    fault(
+        "process-crash",
+        "a component's process ends, and starts again at the end; its machine goes on",
+        &[
+            MACHINE,
+            Key::needed("component", Kind::Word(words_of::<Process>), "whose process"),
+        ],
+    ),
+    fault("link-cut", "nothing passes a link, in silence", &[LINK]),
+    Variant {
+        choice: Some(Choice::AtLeast(&["rate", "latency", "loss"])),
+        ..fault(
+            "link-degraded",
+            "a link has another rate, latency or loss",
+            &[
+                LINK,
+                Key::absent(
+                    "rate",
+                    Kind::Rate(Range::ANY.from(1, "a link that carries nothing", "a fault of kind link-cut does that")),
+                    "the link's own",
+                    "each way",
+                ),
+                Key::absent("latency", ANY, "the link's own", "one way"),
+                Key::absent("loss", Kind::Share(Range::ANY), "the link's own", "packets lost"),
+            ],
+        )
+    },
+    fault(
+        "apart",
+        "two machines do not reach each other, in silence",
+        &[Key::needed("between", Kind::List(&ANY_MACHINE, Some(2)), "which two")],
+    ),
+    fault(
+        "port-blocked",
+        "nothing that is meant for a port passes, in silence, as behind a firewall",
+        &[
+            Key::needed(
+                "port",
+                Kind::Whole(
+                    Range::ANY
+                        .from(1, "there is no such port", "")
+                        .upto(65_535, "there is no such port", ""),
+                ),
+                "which",
+            ),
+            Key::absent("machine", ANY_MACHINE, "everywhere", "only what it sends or is sent"),
+        ],
+    ),
+    fault(
+        "disk-slow",
+        "flushes of a machine's disk take longer",
+        &[
+            MACHINE,
+            Key::needed(
+                "times",
+                Kind::Whole(
+                    Range::ANY
+                        .from(2, "not slower", "")
+                        .upto(1_000_000, "a disk that never ends", ""),
+                ),
+                "how many times as long",
+            ),
+        ],
+    ),
+];
+
+/// `[[fault]]`.
+pub static FAULT: Section = Section {
+    id: "fault",
+    title: "`[[fault]]`",
+    about: "What happens to the estate, beside what the operator does. A fault that never changes anything makes the run fail.",
+    keys: &[
+        Key::needed(
+            "name",
+            Kind::Name(super::NameRule::Line),
+            "what it is called in reports and findings",
+        ),
+        Key::needed("kind", Kind::Word(kinds), "what happens"),
+    ],
+    variants: Some(Variants { by: "kind", of: KINDS }),
+    more: &[
+        Key::absent("at", ANY, "none", "begins at this time of the run"),
+        Key::absent(
+            "after",
+            Kind::OneOrMore(&Kind::Either(&[Kind::Reference("a step"), Kind::Table(|| &CONDITION)])),
+            "none: at the start of the run",
+            "begins when all of them have happened",
+        ),
+        Key::or("wait", ANY, "0 s", "how long to wait then"),
+        Key::absent(
+            "lasts",
+            Kind::Duration(Range::ANY.from(
+                1,
+                "a fault of no length",
+                "leave it out for one that lasts to the end of the run",
+            )),
+            "to the end of the run",
+            "how long it lasts",
+        ),
+    ],
+    choice: None,
+};
+
+fn kinds() -> Vec<&'static str> {
+    KINDS.iter().map(|kind| kind.word).collect()
+}

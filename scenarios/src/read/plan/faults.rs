@@ -1,0 +1,157 @@
+//! What happens to the world.
+
+use super::super::estate::Estate;
+use super::super::vms::Vms;
+use super::{Plan, has_room};
+use crate::diagnose::{Located, Problem};
+use crate::model::{Aside, Condition, Fault, Happens, Host, Process};
+use crate::read::Context;
+use crate::reader::{Nanos, Reader, Share};
+use crate::tree::Node;
+use crate::units::Rate;
+
+/// Reads the faults; `steps` are the names of the plan's steps, which a fault may wait for.
+pub(crate) fn faults(
+    context: &Context<'_>,
+    file: &Reader<'_>,
+    estate: &Estate,
+    vms: &Vms,
+    steps: Vec<Option<Located<String>>>,
+) -> Vec<Fault> {
+    let tables = file.tables("fault");
+    if !has_room(context, "faults", &tables) {
+        return Vec::new();
+    }
+    let plan = Plan {
+        context,
+        estate,
+        vms,
+        all_names: steps.iter().flatten().cloned().collect(),
+        names: steps,
+    };
+    let names: Vec<Located<String>> = tables.iter().filter_map(|table| table.name("name")).collect();
+    super::super::unique(context.diagnosis, "faults", &names);
+    tables.iter().filter_map(|table| plan.fault(table)).collect()
+}
+
+impl Plan<'_> {
+    fn fault(&self, table: &Reader<'_>) -> Option<Fault> {
+        let variant = table.need_variant();
+        let begin = match (table.node("at"), table.node("after")) {
+            (None, None) => Vec::new(),
+            _ => self.begin(table).into_iter().map(|condition| condition.value).collect(),
+        };
+        if let Some(Condition::At(_)) = begin.get(1) {
+            return None;
+        }
+        let (wait, lasts) = (table.value::<Nanos>("wait").0, table.get::<Nanos>("lasts"));
+        let name = table.get::<String>("name");
+        let word = variant?.word;
+        let what = self.happens(table, word)?;
+        Some(Fault {
+            name: name?.value,
+            word,
+            what,
+            begin,
+            wait,
+            lasts: lasts.map(|lasts| lasts.value.0),
+            line: Aside(self.context.line(table.at)),
+        })
+    }
+
+    fn happens(&self, table: &Reader<'_>, word: &str) -> Option<Happens> {
+        Some(match word {
+            "power-loss" => Happens::PowerLoss(self.host(table)?),
+            "process-crash" => {
+                let host = self.host(table);
+                table.need("component");
+                let process: Located<Process> = table.word("component")?;
+                let host = host?;
+                if !self.has(host, process.value) {
+                    let title = "this machine has no such component".to_owned();
+                    self.context
+                        .diagnosis
+                        .push(Problem::new(process.at, title, "nothing to crash"));
+                    return None;
+                }
+                Happens::ProcessCrash(host, process.value)
+            }
+            "link-cut" => Happens::LinkCut(self.link(table)?),
+            "link-degraded" => Happens::LinkDegraded {
+                link: self.link(table)?,
+                bits_per_second: table.get::<Rate>("rate").map(|rate| rate.value.bits_per_second()),
+                latency: table.get::<Nanos>("latency").map(|latency| latency.value.0),
+                loss_per_million: table.get::<Share>("loss").map(|loss| loss.value.0),
+            },
+            "apart" => {
+                table.need("between");
+                let named = table.one_or_more::<String>("between");
+                let hosts: Vec<Host> = named.iter().filter_map(|name| self.host_named(name)).collect();
+                let [first, second] = hosts[..] else {
+                    if hosts.len() == named.len()
+                        && let Some(Node { at, .. }) = table.node("between")
+                    {
+                        let problem = Problem::new(*at, "two machines are apart", "not two");
+                        self.context.diagnosis.push(problem);
+                    }
+                    return None;
+                };
+                if first == second {
+                    let problem = Problem::new(
+                        table.key_at("between"),
+                        "a machine is never apart from itself",
+                        "twice the same",
+                    );
+                    self.context.diagnosis.push(problem);
+                }
+                Happens::Apart(first, second)
+            }
+            "port-blocked" => {
+                let port = table.required::<u32>("port")?;
+                let host = match table.get::<String>("machine") {
+                    Some(name) => Some(self.host_named(&name)?),
+                    None => None,
+                };
+                Happens::PortBlocked {
+                    port: u16::try_from(port.value).ok()?,
+                    host,
+                }
+            }
+            _ => Happens::DiskSlow {
+                host: self.host(table)?,
+                times: table.required::<u32>("times")?.value,
+            },
+        })
+    }
+
+    fn host(&self, table: &Reader<'_>) -> Option<Host> {
+        self.host_named(&table.required::<String>("machine")?)
+    }
+
+    fn host_named(&self, name: &Located<String>) -> Option<Host> {
+        let servers = self.estate.servers.len();
+        let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
+        known.extend(self.vms.names());
+        let index = self.context.find("server or machine", name, &known)?;
+        Some(match index.checked_sub(servers) {
+            None => Host::Server(index),
+            Some(vm) => Host::Vm(vm),
+        })
+    }
+
+    fn has(&self, host: Host, process: Process) -> bool {
+        match host {
+            Host::Vm(_) => process == Process::MobilityService,
+            Host::Server(index) => {
+                let roles = self.estate.servers[index].roles;
+                match process {
+                    Process::MobilityService => false,
+                    Process::ProcessServer => roles.process_server,
+                    Process::ConfigurationServer => roles.configuration_server,
+                    Process::MasterTarget => roles.master_target,
+                    Process::Vcenter => roles.vcenter,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What happens to the world.
+
+use super::page::{Entries, Page, array, quoted};
+use super::{Unwritable, Writer};
+use crate::keys::{self, word_of};
+use crate::model::{Fault, Happens, Host};
+use crate::units::{write_bits_per_second, write_duration, write_share};
+
+impl Writer<'_> {
+    pub(super) fn faults(&self, page: &mut Page) -> Result<(), Unwritable> {
+        for fault in &self.scenario.faults {
+            page.one_of("fault", &self.fault(fault)?);
+        }
+        Ok(())
+    }
+
+    fn fault(&self, fault: &Fault) -> Result<Entries, Unwritable> {
+        let mut table = Entries::new(&keys::FAULT, keys::FAULT.variant(fault.word));
+        table.put("name", &fault.name);
+        table.put("kind", fault.word);
+        match &fault.what {
+            Happens::PowerLoss(host) => table.put("machine", self.host(*host)?),
+            Happens::ProcessCrash(host, process) => {
+                table.put("machine", self.host(*host)?);
+                table.put("component", word_of(*process).unwrap_or_default());
+            }
+            Happens::LinkCut(link) => table.put("link", self.link_name(*link)?),
+            Happens::LinkDegraded {
+                link,
+                bits_per_second,
+                latency,
+                loss_per_million,
+            } => {
+                table.put("link", self.link_name(*link)?);
+                if let Some(rate) = bits_per_second {
+                    table.put("rate", &write_bits_per_second(*rate));
+                }
+                if let Some(latency) = latency {
+                    table.put("latency", &write_duration(*latency));
+                }
+                if let Some(loss) = loss_per_million {
+                    table.put("loss", &write_share(*loss));
+                }
+            }
+            Happens::Apart(first, second) => {
+                let names = [quoted(self.host(*first)?), quoted(self.host(*second)?)];
+                table.raw("between", array(&names));
+            }
+            Happens::PortBlocked { port, host } => {
+                table.put("port", &port.to_string());
+                if let Some(host) = host {
+                    table.put("machine", self.host(*host)?);
+                }
+            }
+            Happens::DiskSlow { host, times } => {
+                table.put("machine", self.host(*host)?);
+                table.put("times", &times.to_string());
+            }
+        }
+        // As a step that comes after none, which waits for nothing unless it says so.
+        self.begin(&mut table, 0, &fault.begin)?;
+        table.put("wait", &write_duration(fault.wait));
+        if let Some(lasts) = fault.lasts {
+            table.put("lasts", &write_duration(lasts));
+        }
+        Ok(table)
+    }
+
+    fn host(&self, host: Host) -> Result<&str, Unwritable> {
+        match host {
+            Host::Server(server) => self.server(server),
+            Host::Vm(vm) => self.vm(vm),
+        }
+    }
+
+    fn link_name(&self, link: usize) -> Result<&str, Unwritable> {
+        let link = self.scenario.links.get(link);
+        link.map(|link| link.name.as_str())
+            .ok_or_else(|| Unwritable::new("a fault of no link"))
+    }
+}

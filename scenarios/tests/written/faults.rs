@@ -1,0 +1,82 @@
+//! What happens to the world of a drawn scenario.
+
+use scenarios::Scenario;
+use scenarios::keys::{FAULT, word_of};
+use scenarios::model::{Aside, Condition, Fault, Happens, Host, Process, Which};
+
+use super::draw::{DAY, Draw};
+
+pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault {
+    let words = FAULT.variants.as_ref().expect("kinds").of.iter().map(|of| of.word);
+    let word = draw.of(&words.collect::<Vec<_>>());
+    let link = draw.index(scenario.links.len());
+    let what = match word {
+        "power-loss" => Happens::PowerLoss(host(draw, scenario)),
+        "process-crash" => crash(draw, scenario),
+        "link-cut" => Happens::LinkCut(link),
+        "link-degraded" => Happens::LinkDegraded {
+            link,
+            bits_per_second: Some(1 + draw.below(1_000_000_000)),
+            latency: draw.flag().then(|| draw.duration()),
+            loss_per_million: draw.flag().then(|| draw.below(1_000_000) as u32),
+        },
+        "apart" => {
+            let first = host(draw, scenario);
+            let others = hosts(scenario).into_iter().filter(|other| *other != first);
+            Happens::Apart(first, draw.of(&others.collect::<Vec<_>>()))
+        }
+        "port-blocked" => Happens::PortBlocked {
+            port: 1 + draw.below(65_535) as u16,
+            host: draw.flag().then(|| host(draw, scenario)),
+        },
+        "disk-slow" => Happens::DiskSlow {
+            host: host(draw, scenario),
+            times: 2 + draw.below(1_000) as u32,
+        },
+        other => panic!("how is a fault of kind {other} drawn?"),
+    };
+    let named = (0..scenario.steps.len()).filter(|step| scenario.steps[*step].name.is_some());
+    let named: Vec<usize> = named.collect();
+    let begin = match draw.below(3) {
+        0 => Vec::new(),
+        1 => vec![Condition::At(draw.below(900 * DAY))],
+        _ => vec![Condition::Step(draw.of(&named), Which::These(Vec::new()))],
+    };
+    Fault {
+        name: format!("fault {number} {}", word_of(Process::Vcenter).unwrap_or_default()),
+        word,
+        what,
+        begin,
+        wait: draw.duration(),
+        lasts: draw.flag().then(|| 1 + draw.duration()),
+        line: Aside(0),
+    }
+}
+
+fn hosts(scenario: &Scenario) -> Vec<Host> {
+    let servers = (0..scenario.servers.len()).map(Host::Server);
+    servers.chain((0..scenario.vms.len()).map(Host::Vm)).collect()
+}
+
+fn host(draw: &mut Draw, scenario: &Scenario) -> Host {
+    draw.of(&hosts(scenario))
+}
+
+fn crash(draw: &mut Draw, scenario: &Scenario) -> Happens {
+    let host = host(draw, scenario);
+    let process = match host {
+        Host::Vm(_) => Process::MobilityService,
+        Host::Server(server) => {
+            let roles = scenario.servers[server].roles;
+            let all = [
+                (roles.process_server, Process::ProcessServer),
+                (roles.configuration_server, Process::ConfigurationServer),
+                (roles.master_target, Process::MasterTarget),
+                (roles.vcenter, Process::Vcenter),
+            ];
+            let own = all.into_iter().filter(|(is, _)| *is).map(|(_, process)| process);
+            draw.of(&own.collect::<Vec<_>>())
+        }
+    };
+    Happens::ProcessCrash(host, process)
+}

@@ -1,0 +1,38 @@
+//! Faults as values: each kind strikes in a run of the whole product, which answers; one that strikes nothing makes the run fail.
+
+mod common;
+
+use common::{folder, pass, run};
+
+const SCENARIO: &str = "scenarios/faults.toml";
+
+#[test]
+fn each_kind_of_fault_strikes_and_the_product_answers_on_both_networks() {
+    let out = folder();
+    for network in ["event", "turmoil"] {
+        let result = pass(SCENARIO, &out.path().join(network), &["--network", network]);
+        let faults = result["faults"].as_array().expect("faults");
+        assert_eq!(faults.len(), 9);
+        for fault in faults {
+            assert!(fault["struck"].as_u64() > Some(0), "{fault}");
+            assert!(
+                fault["struck_first"].is_string() && fault["ended"].is_string(),
+                "{fault}"
+            );
+        }
+        let made = &result["recovery_points"]["made"];
+        assert_eq!(made, &result["recovery_points"]["verified"]);
+    }
+}
+
+#[test]
+fn a_fault_that_never_strikes_makes_the_run_fail_by_its_name() {
+    let out = folder();
+    let sets = ["--set", "fault.firewall.port=20004", "--content", "extent"];
+    let (code, result, stderr) = run(SCENARIO, &out.path().join("run"), &sets);
+    assert_eq!(code, 1, "{stderr}{result}");
+    let finding = &result["findings"][0];
+    assert_eq!(finding["class"], "expectation");
+    assert_eq!(finding["name"], "faults-strike");
+    assert!(finding["text"].to_string().contains("`firewall`"), "{finding}");
+}
