@@ -77,12 +77,18 @@ impl Plan<'_> {
                 Happens::ProcessCrash(host, process.value)
             }
             "link-cut" => Happens::LinkCut(self.link(table)?),
-            "link-degraded" => Happens::LinkDegraded {
-                link: self.link(table)?,
-                bits_per_second: table.get::<Rate>("rate").map(|rate| rate.value.bits_per_second()),
-                latency: table.get::<Nanos>("latency").map(|latency| latency.value.0),
-                loss_per_million: table.get::<Share>("loss").map(|loss| loss.value.0),
-            },
+            "link-degraded" => {
+                let link = self.link(table);
+                let rate = table.get::<Rate>("rate");
+                let latency = table.get::<Nanos>("latency");
+                let loss = table.get::<Share>("loss");
+                Happens::LinkDegraded {
+                    link: link?,
+                    bits_per_second: rate.map(|rate| rate.value.bits_per_second()),
+                    latency: latency.map(|latency| latency.value.0),
+                    loss_per_million: loss.map(|loss| loss.value.0),
+                }
+            }
             "apart" => {
                 table.need("between");
                 let named = table.one_or_more::<String>("between");
@@ -107,20 +113,24 @@ impl Plan<'_> {
                 Happens::Apart(first, second)
             }
             "port-blocked" => {
-                let port = table.required::<u32>("port")?;
-                let host = match table.get::<String>("machine") {
-                    Some(name) => Some(self.host_named(&name)?),
-                    None => None,
-                };
+                let port = table.required::<u32>("port");
+                let named = table.get::<String>("machine");
+                let host = named.as_ref().map(|name| self.host_named(name));
                 Happens::PortBlocked {
-                    port: u16::try_from(port.value).ok()?,
-                    host,
+                    port: u16::try_from(port?.value).ok()?,
+                    host: match host {
+                        Some(host) => Some(host?),
+                        None => None,
+                    },
                 }
             }
-            _ => Happens::DiskSlow {
-                host: self.host(table)?,
-                times: table.required::<u32>("times")?.value,
-            },
+            _ => {
+                let (host, times) = (self.host(table), table.required::<u32>("times"));
+                Happens::DiskSlow {
+                    host: host?,
+                    times: times?.value,
+                }
+            }
         })
     }
 
