@@ -42,7 +42,9 @@ pub fn html(account: &Account) -> String {
     out.push_str("<section><h2>What happened when</h2>\n");
     out.push_str(&figures::states(account).html());
     sections::steps(&mut out, account);
-    out.push_str("</section>\n<section><h2>Over time</h2>\n");
+    out.push_str("</section>\n");
+    sections::faults(&mut out, account);
+    out.push_str("<section><h2>Over time</h2>\n");
     for figure in figures::all(account) {
         out.push_str(&figure.html());
     }

@@ -26,6 +26,8 @@ const VMS_NAMED: usize = 3;
 const DISKS_SHOWN: usize = 8;
 /// Unfinished things shown; all are in the record.
 const UNFINISHED_SHOWN: usize = 8;
+/// Faults shown; all are in the record.
+const FAULTS_SHOWN: usize = 20;
 /// Steps shown.
 const STEPS_SHOWN: usize = 60;
 
@@ -60,6 +62,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
         writeln!(out, "  The scenario's duration was over before all steps were done.")?;
     }
     steps(account, out)?;
+    faults(account, out)?;
     machines(account, out)?;
     expectations(account, out)?;
     verified(account, out)?;
@@ -312,6 +315,28 @@ fn alerts(account: &Account, out: &mut String) -> std::fmt::Result {
         .map_or_else(String::new, |vm| format!("{}: ", account.names.vm(vm)));
     let text = format!("{of}{}", account.names.with_segments_named(&worst.text));
     told(out, worst.at, &text)
+}
+
+fn faults(account: &Account, out: &mut String) -> std::fmt::Result {
+    let faults = &account.result.faults;
+    if faults.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nFaults")?;
+    for fault in faults.iter().take(FAULTS_SHOWN) {
+        let times = match fault.struck {
+            1 => "struck once".to_owned(),
+            times => format!("struck {times} times"),
+        };
+        match fault.began {
+            Some(began) => told(out, began, &format!("{}: {times}", fault.name))?,
+            None => writeln!(out, "  never     {}", fault.name)?,
+        }
+    }
+    if let Some(more) = faults.len().checked_sub(FAULTS_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "  and {more} more (in record.json)")?;
+    }
+    Ok(())
 }
 
 fn unfinished(account: &Account, out: &mut String) -> std::fmt::Result {

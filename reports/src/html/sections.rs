@@ -312,6 +312,29 @@ pub(super) fn unfinished(out: &mut String, account: &Account) {
     section(out, "unfinished", "Unfinished when the run ended", &table, all.len());
 }
 
+/// What happened to the estate, and how often it changed something.
+pub(super) fn faults(out: &mut String, account: &Account) {
+    let faults = &account.result.faults;
+    if faults.is_empty() {
+        return;
+    }
+    let moment = |at: Option<datapath::SimTime>| or_dash(at.map(words::moment));
+    let rows = faults.iter().take(SHOWN_MAX).map(|fault| {
+        vec![
+            fault.name.clone(),
+            moment(fault.began),
+            moment(fault.struck_first),
+            moment(fault.ended),
+            fault.struck.to_string(),
+        ]
+    });
+    let table = Table {
+        head: head(&["fault", "began", "first changed something", "ended", "times it did"]),
+        rows: rows.collect(),
+    };
+    section(out, "faults", "Faults", &table, faults.len());
+}
+
 pub(super) fn alerts(out: &mut String, account: &Account) {
     let result = &account.result;
     let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm).into_owned()));
