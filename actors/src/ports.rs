@@ -325,7 +325,7 @@ pub struct Env {
     pub actor: ActorId,
     /// Its machine.
     pub machine: MachineId,
-    /// How many times the machine has been switched on, from 1.
+    /// How many times this component has been started, from 1: with its machine, or alone.
     pub incarnation: u32,
     /// The constants of the run.
     pub model: Arc<Model>,
