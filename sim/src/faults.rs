@@ -1,7 +1,7 @@
 //! Faults: what happens to the world, as values.
 //!
 //! A fault has a kind with its target and parameters, a beginning (triggers that all must have held, and a wait) and perhaps an end. It is
-//! applied here and nowhere else: the engine asks [`Faults`] at the places where a fault can change something, and tells it so. It
+//! applied here and nowhere else: the engine asks `Faults` at the places where a fault can change something, and tells it so. It
 //! leaves facts: begun, struck (when it first changed something), and ended, with how often it did. One that never struck was no
 //! test of anything.
 //!
