@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use datapath::Grain;
+use datapath::image::Watched;
 use reports::events::Wanted;
 use sim::spec::NetworkKind;
 
@@ -86,6 +87,37 @@ How to use it in an editor:
 
 What depends on several values (names, sizes of images, times) firedrill check says.";
 
+/// What the command line has otherwise than the scenario file.
+#[derive(Debug, Args)]
+pub struct Changes {
+    /// How exactly disks are modelled [default: what the scenario says]
+    #[arg(long, value_enum)]
+    pub content: Option<Content>,
+    /// Replicate an image of yours (raw, qcow2, VMDK, VHD) in place of a disk of the scenario; it is only read. With raw: before its name
+    /// it is taken for raw whatever it looks like
+    #[arg(long, value_name = "VM.DISK=IMAGE", value_parser = pair)]
+    pub disk: Vec<(String, String)>,
+    /// Change a key of the scenario, e.g. policy.rpo_threshold="30 min"
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+}
+
+impl Changes {
+    /// With what a scenario is read.
+    pub fn options(&self, watch: Watched, vault_key: Option<[u8; 32]>) -> scenarios::Options {
+        let disks = self.disk.iter();
+        scenarios::Options {
+            set: self.set.clone(),
+            disks: disks
+                .map(|(disk, image)| (disk.clone(), PathBuf::from(image)))
+                .collect(),
+            watch,
+            grain: self.content.map(|content| content.grain()),
+            vault_key,
+        }
+    }
+}
+
 /// `firedrill check`.
 #[derive(Debug, Args)]
 #[command(after_long_help = CHECK_HELP)]
@@ -93,15 +125,9 @@ pub struct CheckArguments {
     /// The scenario file
     #[arg(value_name = "SCENARIO.toml")]
     pub scenario: PathBuf,
-    /// As in `run`: how exactly disks are modelled
-    #[arg(long, value_enum)]
-    pub content: Option<Content>,
-    /// As in `run`: an image in place of a disk
-    #[arg(long, value_name = "VM.DISK=IMAGE", value_parser = pair)]
-    pub disk: Vec<(String, String)>,
-    /// As in `run`: change a key of the scenario
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    pub set: Vec<(String, String)>,
+    /// What the command line has otherwise.
+    #[command(flatten)]
+    pub changes: Changes,
     /// Write the scenario as it was read into a file that is not there yet
     #[arg(long, value_name = "FILE")]
     pub write: Option<PathBuf>,
@@ -120,16 +146,9 @@ pub struct RunArguments {
     /// What carries the messages
     #[arg(long, value_enum, default_value_t = Network::Event)]
     pub network: Network,
-    /// How exactly disks are modelled [default: what the scenario says]
-    #[arg(long, value_enum)]
-    pub content: Option<Content>,
-    /// Replicate an image of yours (raw, qcow2, VMDK, VHD) in place of a disk of the scenario; it is only read. With raw: before its name
-    /// it is taken for raw whatever it looks like
-    #[arg(long, value_name = "VM.DISK=IMAGE", value_parser = pair)]
-    pub disk: Vec<(String, String)>,
-    /// Change a key of the scenario, e.g. policy.rpo_threshold="30 min"
-    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
-    pub set: Vec<(String, String)>,
+    /// What the command line has otherwise.
+    #[command(flatten)]
+    pub changes: Changes,
     /// The vault's key: 32 bytes, or 64 hexadecimal digits [default: random with --disk, else a public test key]
     #[arg(long, value_name = "FILE")]
     pub vault_key: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `firedrill check`: reads a scenario as a run would, says what is wrong with it, and can write it as it was read.
 
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datapath::image::Watched;
@@ -17,16 +17,7 @@ use crate::reading::Reading;
 pub fn check(arguments: &CheckArguments) -> Result<u8, Failure> {
     let interrupts = Interrupts::hear()?;
     let reading = Arc::new(Reading::new(&interrupts));
-    let disks = arguments.disk.iter();
-    let options = scenarios::Options {
-        set: arguments.set.clone(),
-        disks: disks
-            .map(|(disk, image)| (disk.clone(), PathBuf::from(image)))
-            .collect(),
-        watch: Watched::by(reading.clone()),
-        grain: arguments.content.map(|content| content.grain()),
-        vault_key: None,
-    };
+    let options = arguments.changes.options(Watched::by(reading.clone()), None);
     let scenario = scenarios::load(&arguments.scenario, &options);
     reading.end();
     interrupts.check()?;

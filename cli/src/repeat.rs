@@ -13,13 +13,13 @@ pub fn command(arguments: &RunArguments) -> String {
         "--network".to_owned(),
         arguments.network.word().to_owned(),
     ];
-    if let Some(content) = arguments.content {
+    if let Some(content) = arguments.changes.content {
         words.extend(["--content".to_owned(), content.word().to_owned()]);
     }
     if arguments.events != Events::Auto {
         words.extend(["--events".to_owned(), arguments.events.word().to_owned()]);
     }
-    for (flag, pairs) in [("--disk", &arguments.disk), ("--set", &arguments.set)] {
+    for (flag, pairs) in [("--disk", &arguments.changes.disk), ("--set", &arguments.changes.set)] {
         for (left, right) in pairs {
             words.extend([flag.to_owned(), quoted(&format!("{left}={right}"))]);
         }

@@ -3,7 +3,7 @@
 //! The one place where the command line meets the scenarios. Nothing is created before the scenario was found good.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use datapath::Grain;
@@ -165,19 +165,10 @@ fn print(account: &Account, format: Format) -> Result<(), Failure> {
 fn scenario_options(arguments: &RunArguments, watch: Watched) -> Result<scenarios::Options, Failure> {
     let vault_key = match &arguments.vault_key {
         Some(path) => Some(vault_key::read(path)?),
-        None if arguments.disk.is_empty() => None,
+        None if arguments.changes.disk.is_empty() => None,
         None => Some(vault_key::fresh()?),
     };
-    let disks = arguments.disk.iter();
-    Ok(scenarios::Options {
-        set: arguments.set.clone(),
-        disks: disks
-            .map(|(disk, image)| (disk.clone(), PathBuf::from(image)))
-            .collect(),
-        watch,
-        grain: arguments.content.map(|content| content.grain()),
-        vault_key,
-    })
+    Ok(arguments.changes.options(watch, vault_key))
 }
 
 fn run_options(arguments: &RunArguments, plan: &Plan, directory: &RunDirectory) -> RunOptions {
