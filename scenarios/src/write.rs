@@ -140,6 +140,12 @@ impl Writer<'_> {
             .ok_or_else(|| Unwritable::new(format!("there is no machine {index}")))
     }
 
+    fn link_name(&self, index: usize) -> Result<&str, Unwritable> {
+        let link = self.scenario.links.get(index);
+        link.map(|link| link.name.as_str())
+            .ok_or_else(|| Unwritable::new(format!("there is no link {index}")))
+    }
+
     /// Machines as a file names them: all, by a pattern where they are many, or one by one.
     fn vms(&self, vms: &[usize]) -> Result<Vec<String>, Unwritable> {
         /// So many are still named one by one.

@@ -1,25 +1,11 @@
 //! Every scenario of the library, and every regression, is read and built.
 
-use std::path::{Path, PathBuf};
+mod shipped;
+
+use std::path::Path;
 
 use scenarios::{Options, build, load};
-
-fn library() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files: Vec<PathBuf> = [
-        folder.to_owned(),
-        folder.join("regressions"),
-        folder.join("chaos-by-hand"),
-    ]
-    .iter()
-    .flat_map(|folder| std::fs::read_dir(folder).expect("the folder"))
-    .map(|entry| entry.expect("an entry").path())
-    .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
-    .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
-    .collect();
-    files.sort();
-    files
-}
+use shipped::library;
 
 #[test]
 fn every_scenario_is_read_and_built() {

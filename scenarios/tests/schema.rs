@@ -1,6 +1,6 @@
 //! The JSON Schema takes every scenario that is shipped, and refuses what is wrong with one.
 
-use std::path::{Path, PathBuf};
+mod shipped;
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -16,20 +16,6 @@ fn instance(text: &str) -> Value {
     serde_json::to_value(table).expect("tables are objects")
 }
 
-/// Every TOML file below a folder but those that are made to be wrong.
-fn shipped(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).expect("the folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            if path.file_name().is_some_and(|name| name != "tests") {
-                shipped(&path, files);
-            }
-        } else if path.extension().is_some_and(|ending| ending == "toml") && !path.ends_with("Cargo.toml") {
-            files.push(path);
-        }
-    }
-}
-
 #[test]
 fn the_schema_is_one_of_its_draft() {
     jsonschema::draft202012::meta::validate(&scenarios::keys::schema()).unwrap();
@@ -38,8 +24,7 @@ fn the_schema_is_one_of_its_draft() {
 #[test]
 fn every_shipped_scenario_is_valid() {
     let validator = validator();
-    let mut files = Vec::new();
-    shipped(Path::new(env!("CARGO_MANIFEST_DIR")), &mut files);
+    let files = shipped::library();
     assert!(files.len() > 60, "{}", files.len());
     for path in files {
         let instance = instance(&std::fs::read_to_string(&path).unwrap());

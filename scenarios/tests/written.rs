@@ -1,5 +1,6 @@
 //! What is written reads back as the same scenario: every one of the library, and any that is made in memory.
 
+mod shipped;
 mod written {
     pub mod draw;
     mod estate;
@@ -7,30 +8,13 @@ mod written {
     mod plan;
 }
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use actors::facts::FailoverKind;
 use proptest::prelude::*;
 use scenarios::model::{Condition, Which};
 use scenarios::{Options, Scenario, load, load_text, write};
-
-fn library() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = [
-        folder.to_owned(),
-        folder.join("regressions"),
-        folder.join("chaos-by-hand"),
-    ];
-    let mut files: Vec<PathBuf> = folders
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).expect("the folder"))
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
-        .filter(|path| path.file_name().is_some_and(|name| name != "Cargo.toml"))
-        .collect();
-    files.sort();
-    files
-}
+use shipped::library;
 
 /// Reads a text as the file beside `path`.
 fn read(text: &str, path: &Path) -> Result<Scenario, String> {

@@ -1,11 +1,12 @@
 //! The scenario's faults as the world gets them.
 
+use std::sync::Arc;
+
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{ComponentKind, VmSpec};
 use sim::faults::{FaultKind, FaultSpec};
 use sim::link::LinkChange;
 use sim::spec::{LinkSpec, MachineSpec};
-use std::sync::Arc;
 
 use super::Places;
 use crate::model::{Fault, Happens, Host, Process};

@@ -15,7 +15,7 @@ pub(super) fn read(file: &Reader<'_>) -> (Era, Model) {
     for (group, _) in GROUPS {
         let Some(table) = table.table(group) else { continue };
         for constant in CONSTANTS.iter().filter(|constant| constant.group == *group) {
-            if let Some(value) = value(&table, constant).filter(|value| constant.range.contains(value)) {
+            if let Some(value) = value(&table, constant) {
                 (constant.set)(&mut model, value);
             }
         }

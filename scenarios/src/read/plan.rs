@@ -14,7 +14,7 @@ use super::vms::Vms;
 use crate::diagnose::{At, Located, Problem, list};
 use crate::input::STEPS_MAX;
 use crate::keys::{Over, PointWord, Way};
-use crate::model::{Aside, Do, Ending, Expected, Step};
+use crate::model::{Aside, Do, Ending, Expected, Host, Step};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -268,16 +268,25 @@ impl Plan<'_> {
             .collect()
     }
 
+    /// A server or a protected machine by its name; `what` is what a problem calls them.
+    fn host_named(&self, what: &str, name: &Located<String>) -> Option<Host> {
+        let servers = self.estate.servers.len();
+        let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
+        known.extend(self.vms.names());
+        let index = self.context.find(what, name, &known)?;
+        Some(match index.checked_sub(servers) {
+            None => Host::Server(index),
+            Some(vm) => Host::Vm(vm),
+        })
+    }
+
     fn power(&self, table: &Reader<'_>, on: bool) -> Option<Do> {
         let mut servers = Vec::new();
         let mut vms = Vec::new();
-        let server_names: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
-        let mut known = server_names.clone();
-        known.extend(self.vms.names());
         for name in table.one_or_more::<String>("machine") {
-            match self.context.find("machine", &name, &known) {
-                Some(index) if index < server_names.len() => servers.push(index),
-                Some(index) => vms.push(index - server_names.len()),
+            match self.host_named("machine", &name) {
+                Some(Host::Server(index)) => servers.push(index),
+                Some(Host::Vm(index)) => vms.push(index),
                 None => {}
             }
         }

@@ -72,10 +72,4 @@ impl Writer<'_> {
             Host::Vm(vm) => self.vm(vm),
         }
     }
-
-    fn link_name(&self, link: usize) -> Result<&str, Unwritable> {
-        let link = self.scenario.links.get(link);
-        link.map(|link| link.name.as_str())
-            .ok_or_else(|| Unwritable::new("a fault of no link"))
-    }
 }

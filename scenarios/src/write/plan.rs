@@ -83,11 +83,7 @@ impl Writer<'_> {
                 table.flag("to_physical", *to_physical);
             }
             Do::Power { on, servers, vms } => self.power(table, *on, servers, vms)?,
-            Do::Link { link, .. } => {
-                let link = self.scenario.links.get(*link);
-                let link = link.ok_or_else(|| Unwritable::new("a step about no link"))?;
-                table.put("link", &link.name);
-            }
+            Do::Link { link, .. } => table.put("link", self.link_name(*link)?),
             Do::TamperSegment { disk, segment, byte } => {
                 if *disk > 0 {
                     let vm = step.vms.last().and_then(|vm| self.scenario.vms.get(*vm));

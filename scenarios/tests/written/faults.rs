@@ -1,7 +1,7 @@
 //! What happens to the world of a drawn scenario.
 
 use scenarios::Scenario;
-use scenarios::keys::{FAULT, word_of};
+use scenarios::keys::FAULT;
 use scenarios::model::{Aside, Condition, Fault, Happens, Host, Process, Which};
 
 use super::draw::{DAY, Draw};
@@ -43,7 +43,7 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
         _ => vec![Condition::Step(draw.of(&named), Which::These(Vec::new()))],
     };
     Fault {
-        name: format!("fault {number} {}", word_of(Process::Vcenter).unwrap_or_default()),
+        name: format!("fault {number}"),
         word,
         what,
         begin,

@@ -4,7 +4,7 @@ use super::Plan;
 use super::select::select;
 use crate::diagnose::{At, Located, Problem, did_you_mean, list};
 use crate::keys;
-use crate::model::{Condition, Which};
+use crate::model::{Condition, Host, Which};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -104,17 +104,12 @@ impl Plan<'_> {
             begin.push(Located::new(Condition::WorkloadUp(which, place.value), at));
         }
         if let Some(name) = condition.get::<String>("registered") {
-            let servers = self.estate.servers.len();
-            let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
-            known.extend(self.vms.names());
-            begin.extend(self.context.find("server or machine", &name, &known).map(|index| {
-                let registered = if index < servers {
-                    Condition::ServerRegistered(index)
-                } else {
-                    Condition::AgentRegistered(index - servers)
-                };
-                Located::new(registered, at)
-            }));
+            let host = self.host_named("server or machine", &name);
+            let registered = host.map(|host| match host {
+                Host::Server(index) => Condition::ServerRegistered(index),
+                Host::Vm(index) => Condition::AgentRegistered(index),
+            });
+            begin.extend(registered.map(|condition| Located::new(condition, at)));
         }
         match begin.len() - before {
             1 => {}

@@ -4,7 +4,7 @@ use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
 use crate::diagnose::{Located, Problem};
-use crate::model::{Aside, Condition, Fault, Happens, Host, Process};
+use crate::model::{Aside, Fault, Happens, Host, Process};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
 use crate::tree::Node;
@@ -41,9 +41,6 @@ impl Plan<'_> {
             (None, None) => Vec::new(),
             _ => self.begin(table).into_iter().map(|condition| condition.value).collect(),
         };
-        if let Some(Condition::At(_)) = begin.get(1) {
-            return None;
-        }
         let (wait, lasts) = (table.value::<Nanos>("wait").0, table.get::<Nanos>("lasts"));
         let name = table.get::<String>("name");
         let word = variant?.word;
@@ -92,7 +89,10 @@ impl Plan<'_> {
             "apart" => {
                 table.need("between");
                 let named = table.one_or_more::<String>("between");
-                let hosts: Vec<Host> = named.iter().filter_map(|name| self.host_named(name)).collect();
+                let hosts: Vec<Host> = named
+                    .iter()
+                    .filter_map(|name| self.host_named("server or machine", name))
+                    .collect();
                 let [first, second] = hosts[..] else {
                     if hosts.len() == named.len()
                         && let Some(Node { at, .. }) = table.node("between")
@@ -115,7 +115,7 @@ impl Plan<'_> {
             "port-blocked" => {
                 let port = table.required::<u32>("port");
                 let named = table.get::<String>("machine");
-                let host = named.as_ref().map(|name| self.host_named(name));
+                let host = named.as_ref().map(|name| self.host_named("server or machine", name));
                 Happens::PortBlocked {
                     port: u16::try_from(port?.value).ok()?,
                     host: match host {
@@ -135,18 +135,7 @@ impl Plan<'_> {
     }
 
     fn host(&self, table: &Reader<'_>) -> Option<Host> {
-        self.host_named(&table.required::<String>("machine")?)
-    }
-
-    fn host_named(&self, name: &Located<String>) -> Option<Host> {
-        let servers = self.estate.servers.len();
-        let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
-        known.extend(self.vms.names());
-        let index = self.context.find("server or machine", name, &known)?;
-        Some(match index.checked_sub(servers) {
-            None => Host::Server(index),
-            Some(vm) => Host::Vm(vm),
-        })
+        self.host_named("server or machine", &table.required::<String>("machine")?)
     }
 
     fn has(&self, host: Host, process: Process) -> bool {
