@@ -1,7 +1,7 @@
 //! The model of constants: every time, size, rate and limit that shapes a result, in one value that travels in the specification.
 //!
-//! [`Model`] has a group for each component, and a field for each constant (`model/constants.rs`, where each stands with its unit, its value, the
-//! range that it may be set to, and its source: a paragraph of the facts, or "our model"). [`CONSTANTS`] lists them all, so that a
+//! [`Model`] has a group for each component, and a field for each constant (`model/constants.rs`, where each stands with its unit, its value,
+//! the range that it may be set to, and its source: a paragraph of the facts, or "our model"). [`CONSTANTS`] lists them all, so that a
 //! scenario's table `[model]`, the reference page and a run's record follow from it. Two eras of the product ([`Era`]) are two values of
 //! it.
 //!

@@ -1,9 +1,10 @@
 //! One outgoing connection, kept up: the only place where actors wait for a peer, give it up and come back.
 //!
 //! A peer that loses its power, and a link that is cut, say nothing (design §3). So whoever wants an answer says so with
-//! [`Session::owe`]; if then nothing at all arrives for [`silence`](crate::model::Session::silence), the connection is given up and a new one is tried, after a pause
-//! that doubles from [`pause_first`](crate::model::Session::pause_first) to [`pause_longest`](crate::model::Session::pause_longest) and is jittered, so that a site does not come back as one. A session that
-//! is owed nothing costs nothing: it has no timer of its own. The times are our model; the product does not document its own.
+//! [`Session::owe`]; if then nothing at all arrives for the model's `silence`, the connection is given up and a new one is tried, after a
+//! pause that doubles from `pause_first` to `pause_longest` ([`crate::model::Session`]) and is jittered, so that a site does not come back
+//! as one. A session that is owed nothing costs nothing: it has no timer of its own. The times are our model; the product does not document
+//! its own.
 //!
 //! What a session does not do: repeat what was sent. After [`SessionEvent::Opened`] its owner says anew what still matters.
 //!

@@ -5,8 +5,8 @@
 //! what comes out or on how many threads did it. The work begins on the pool when the job is taken; the world waits for it only when
 //! its completion is the next entry. The number of results that wait is bounded: past that, work begins when it is needed.
 //!
-//! The costs are the model's ([`actors::model::Compute`]). They were measured on one core of the machine that the project was built on, with 64 KiB blocks of real file systems:
-//! zstd level 1 compresses 285 MB/s and AES-256-GCM seals 1,500 MB/s, so both one after the other come to 240 MB/s; decompression runs at
+//! The costs are the model's ([`actors::model::Compute`]). They were measured on one core of the machine that the project was built on, with
+//! 64 KiB blocks of real file systems: zstd level 1 compresses 285 MB/s and AES-256-GCM seals 1,500 MB/s, so both one after the other come to 240 MB/s; decompression runs at
 //! 740 MB/s and opening at 1,500, together 490; BLAKE3 at 2,200. That core is the reference (1,000 per mille).
 
 use std::any::Any;

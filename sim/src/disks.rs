@@ -8,12 +8,9 @@ pub mod files;
 pub mod spill;
 pub mod volumes;
 
-use datapath::SimTime;
-
-/// When a disk that is busy until `free` and written at a rate has flushed so many bytes.
+/// Nanoseconds that a flush of so many bytes takes on a disk that is written at a rate; `flush` is what it takes beside the writing.
 #[must_use]
-pub fn flush_end(now: SimTime, free: SimTime, bytes: u64, bytes_per_second: u64, flush: u64) -> SimTime {
+pub fn flush_time(bytes: u64, bytes_per_second: u64, flush: u64) -> u64 {
     let writing = u128::from(bytes) * 1_000_000_000 / u128::from(bytes_per_second.max(1));
-    let writing = u64::try_from(writing).unwrap_or(u64::MAX);
-    now.max(free).after(flush).after(writing)
+    flush.saturating_add(u64::try_from(writing).unwrap_or(u64::MAX))
 }

@@ -78,7 +78,7 @@ pub struct FaultSpec {
 }
 
 impl FaultKind {
-    /// Whether two machines can not send each other anything for a port because of it.
+    /// Whether two machines cannot send each other anything for a port because of it.
     fn stops(&self, from: MachineId, to: MachineId, port: u16) -> bool {
         match self {
             FaultKind::Apart { first, second } => (from, to) == (*first, *second) || (to, from) == (*first, *second),

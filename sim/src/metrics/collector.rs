@@ -125,16 +125,11 @@ impl Collector {
         match fact {
             Fact::Step { step, outcome } => self.step(at, *step, outcome),
             Fact::Power { machine, on } => self.power(at, *machine, *on),
-            Fact::FaultBegan { fault } | Fact::FaultStruck { fault } | Fact::FaultEnded { fault, .. } => {
-                if let Some(result) = self.faults.get_mut(*fault as usize) {
-                    match fact {
-                        Fact::FaultBegan { .. } => result.began = Some(at),
-                        Fact::FaultStruck { .. } => result.struck_first = Some(at),
-                        Fact::FaultEnded { struck, .. } => (result.ended, result.struck) = (Some(at), *struck),
-                        _ => {}
-                    }
-                }
-            }
+            Fact::FaultBegan { fault } => self.fault(*fault, |result| result.began = Some(at)),
+            Fact::FaultStruck { fault } => self.fault(*fault, |result| result.struck_first = Some(at)),
+            Fact::FaultEnded { fault, struck } => self.fault(*fault, |result| {
+                (result.ended, result.struck) = (Some(at), *struck);
+            }),
             Fact::Alert {
                 vm,
                 severity,
@@ -188,6 +183,12 @@ impl Collector {
                     self.waits(at, before, after);
                 }
             }
+        }
+    }
+
+    fn fault(&mut self, fault: u32, change: impl FnOnce(&mut FaultResult)) {
+        if let Some(result) = self.faults.get_mut(fault as usize) {
+            change(result);
         }
     }
 

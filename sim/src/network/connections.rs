@@ -155,12 +155,7 @@ impl Connections {
 
     /// The ends that an actor holds and has not closed.
     pub fn held_by(&self, holder: Holder) -> impl Iterator<Item = (u32, Side)> + '_ {
-        (0..).zip(&self.0).flat_map(move |(number, connection)| {
-            [0u8, 1].into_iter().filter_map(move |side| {
-                let end = connection.ends[usize::from(side)]?;
-                (end.holder == holder && end.state != State::Closed && !connection.dead).then_some((number, side))
-            })
-        })
+        self.open_ends(move |end, _| end.holder == holder)
     }
 
     /// A packet was lost on the way: from now on the connection is silent.
@@ -170,11 +165,16 @@ impl Connections {
 
     /// Connections with an end on a machine, with that end, that are not closed there.
     pub fn of_machine(&self, machine: MachineId) -> impl Iterator<Item = (u32, Side)> + '_ {
-        self.0.iter().enumerate().flat_map(move |(number, connection)| {
+        self.open_ends(move |_, at| at == machine)
+    }
+
+    /// Ends that are not closed, of connections that lost nothing, by who holds them and on which machine.
+    fn open_ends(&self, which: impl Fn(&End, MachineId) -> bool + Copy) -> impl Iterator<Item = (u32, Side)> {
+        (0..).zip(&self.0).flat_map(move |(number, connection)| {
             [0u8, 1].into_iter().filter_map(move |side| {
                 let end = connection.ends[usize::from(side)]?;
-                let here = connection.machines[usize::from(side)] == machine;
-                (here && end.state != State::Closed && !connection.dead).then_some((number as u32, side))
+                let open = end.state != State::Closed && !connection.dead;
+                (open && which(&end, connection.machines[usize::from(side)])).then_some((number, side))
             })
         })
     }

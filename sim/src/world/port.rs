@@ -151,9 +151,9 @@ impl World for Engine {
             }
         }
         let rate = self.spec.machines[machine.0 as usize].disk_bytes_per_second;
-        let (from, times) = (self.now.get().max(state.disk_free), self.faults.slower(machine));
-        let end = disks::flush_end(self.now.get(), state.disk_free, bytes, rate, self.spec.model.disk.flush);
-        let end = from.after(end.since(from).saturating_mul(times));
+        let takes = disks::flush_time(bytes, rate, self.spec.model.disk.flush);
+        let takes = takes.saturating_mul(self.faults.slower(machine));
+        let end = self.now.get().max(state.disk_free).after(takes);
         let incarnation = state.incarnation;
         state.disk_free = end;
         let flush = Flush {
