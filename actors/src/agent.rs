@@ -7,6 +7,9 @@
 //!    needed, and waits for the order. The documentation does not say what a cut-off agent does; its sibling product does this (facts §1.5).
 //! 4. After an orderly stop it goes on where it was. On a machine that boots as a recovered copy it forgets what it replicated before.
 //!
+//! 5. A disk that fails: what it did not write of its state is written at the next sign of life, a flush is asked for again; where the
+//!    journal cannot be written or read, that is bitmap mode.
+//!
 //! Left out: its own memory and processor use, multi-VM consistency, upgrades.
 
 mod copying;
@@ -16,13 +19,15 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use datapath::journal::Record;
+use datapath::journal::{JournalError, Record};
 use datapath::{VmId, WriteSeq};
 use rand::Rng;
 
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact, Life, Severity};
 use crate::messages::{
     Body, Boot, Command, Component, CopyMode, Local, Notice, PORT_MANAGEMENT, Protection, Reply, Target,
@@ -55,6 +60,8 @@ const CUT_DUE: u32 = 10;
 const FLUSH: u32 = 8;
 /// Checksums are compared; the key is the job's.
 const CHECKED: u32 = 9;
+/// Time to read its state again.
+const READ: u32 = 11;
 
 /// The guest's life, as the agent knows it.
 struct Up {
@@ -69,6 +76,13 @@ pub struct Agent {
     spec: AgentSpec,
     env: Env,
     saved: Saved,
+    /// Its state was read. Until then it does nothing of its own.
+    read: bool,
+    /// Its state is not written as it is.
+    unsaved: Cell<bool>,
+    trouble: DiskTrouble,
+    /// What the guest said when it came up and the state was not read.
+    came_up: Option<(Boot, Life, WriteSeq)>,
     up: Option<Up>,
     cs: Option<Session>,
     registered: bool,
@@ -97,6 +111,10 @@ impl Agent {
             spec,
             env,
             saved: Saved::default(),
+            read: false,
+            unsaved: Cell::new(false),
+            trouble: DiskTrouble::of("disk of the Mobility service"),
+            came_up: None,
             up: None,
             cs: None,
             registered: false,
@@ -115,16 +133,8 @@ impl Agent {
     pub fn input(&mut self, input: Input) {
         let Some(input) = self.session_input(input) else { return };
         match input {
-            Input::Started => {
-                self.saved = Saved::read(&self.env);
-                if self.saved.installed.is_none() {
-                    self.saved.installed = self.spec.configuration_server.map(|cs| (cs, self.spec.passphrase));
-                }
-                // Its process alone may have ended, and the guest says once that it is up.
-                if let Some(guest) = self.env.world().find(self.env.machine, ComponentKind::Guest) {
-                    self.env.local(guest, Local::AgentStarted);
-                }
-            }
+            Input::Started => self.read_state(),
+            Input::Timer(Token { what: READ, .. }) => self.read_state(),
             Input::Local(message) => self.local(message),
             Input::Timer(Token { what: REGISTER, .. }) => self.connect(),
             Input::Timer(Token { what: BEAT, .. }) => self.beat(),
@@ -134,7 +144,12 @@ impl Agent {
             }
             Input::Timer(Token { what: FLUSH_DUE, key }) if key == self.generation => self.with(Replication::flush_due),
             Input::Timer(Token { what: CUT_DUE, key }) if key == self.generation => self.with(Replication::cut_due),
-            Input::Flushed(Token { what: FLUSH, key }) => self.with(|replication| replication.flushed(key)),
+            Input::Flushed(Token { what: FLUSH, key }, result) => {
+                if let Err(error) = &result {
+                    self.trouble.note(&self.env, Some(self.spec.vm.vm), error);
+                }
+                self.with(|replication| replication.flushed(key, result.is_ok()));
+            }
             Input::Done(Token { what: CHECKED, key }, output) => {
                 self.with(|replication| replication.checked(key, output));
             }
@@ -177,7 +192,10 @@ impl Agent {
         }
         for outcome in outcomes {
             match outcome {
-                Outcome::ResynchronizationNeeded(why) => self.enter_bitmap_mode(why),
+                Outcome::ResynchronizationNeeded(error) => {
+                    self.note_journal(&error);
+                    self.enter_bitmap_mode(error.to_string());
+                }
                 Outcome::Drained { last, mark } => {
                     for id in std::mem::take(&mut self.draining) {
                         self.reply(id, Ok(Reply::Drained { last, mark }));
@@ -187,14 +205,35 @@ impl Agent {
         }
     }
 
+    fn read_state(&mut self) {
+        match Saved::read(&self.env) {
+            Ok(saved) => self.saved = saved,
+            Err(error) => {
+                self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);
+                let again = self.env.model.disk.retry_after;
+                self.env.timer(again, Token { what: READ, key: 0 });
+                return;
+            }
+        }
+        self.read = true;
+        if self.saved.installed.is_none() {
+            self.saved.installed = self.spec.configuration_server.map(|cs| (cs, self.spec.passphrase));
+        }
+        if let Some((boot, life, seq)) = self.came_up.take() {
+            return self.guest_up(boot, life, seq.max(self.last));
+        }
+        // Its process alone may have ended, and the guest says once that it is up.
+        if let Some(guest) = self.env.world().find(self.env.machine, ComponentKind::Guest) {
+            self.env.local(guest, Local::AgentStarted);
+        }
+    }
+
+    /// What cannot be written now is written with the next sign of life at the latest.
     fn save(&self) {
-        if !self.saved.write(&self.env) {
-            self.env.fact(Fact::Alert {
-                vm: Some(self.spec.vm.vm),
-                severity: Severity::Critical,
-                code: String::new(),
-                text: "the Mobility service cannot write its state: the disk is full".to_owned(),
-            });
+        let written = self.saved.write(&self.env);
+        self.unsaved.set(written.is_err());
+        if let Err(error) = written {
+            self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);
         }
     }
 
@@ -211,12 +250,13 @@ impl Agent {
                 replication.flush();
             }),
             Local::Quiesced { seq, ok } => self.with(|replication| replication.quiesced(seq, ok)),
-            Local::GuestUp { boot, life, seq } => self.guest_up(boot, life, seq),
+            Local::GuestUp { boot, life, seq } if self.read => self.guest_up(boot, life, seq),
+            Local::GuestUp { boot, life, seq } => self.came_up = Some((boot, life, seq)),
             Local::GuestDown { last } => self.guest_down(last),
             Local::InstallByHand {
                 configuration_server,
                 passphrase,
-            } => {
+            } if self.read => {
                 self.saved.installed = Some((configuration_server, passphrase));
                 self.save();
                 if let Some(mut old) = self.cs.take() {
@@ -285,13 +325,23 @@ impl Agent {
                 self.bitmap_mode = None;
                 self.with(|_| ());
             }
-            Err(error) => self.enter_bitmap_mode(error.to_string()),
+            Err(error) => {
+                self.note_journal(&error);
+                self.enter_bitmap_mode(error.to_string());
+            }
         }
     }
 
     fn close(&mut self) {
         if let Some(mut replication) = self.replication.take() {
             replication.stop();
+        }
+    }
+
+    /// A disk that fails is told of; a journal that is full by its own bound is the service's to tell.
+    fn note_journal(&self, error: &JournalError) {
+        if let JournalError::Disk(error) = error {
+            self.trouble.note(&self.env, Some(self.spec.vm.vm), error);
         }
     }
 
@@ -416,6 +466,9 @@ impl Agent {
 
     fn beat(&mut self) {
         self.beats += 1;
+        if self.unsaved.get() {
+            self.save();
+        }
         self.env
             .timer(self.env.model.agent.heartbeat, Token { what: BEAT, key: 0 });
         let backlog_bytes = self

@@ -10,8 +10,10 @@
 use std::collections::BTreeMap;
 
 use datapath::Blob;
+use datapath::disk::{DiskError, read_if_there};
 use serde::{Deserialize, Serialize};
 
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
 use crate::messages::{Body, Boot, Local, PORT_MANAGEMENT};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
@@ -23,6 +25,9 @@ use crate::vcenter::write_boot;
 const HYDRATED: u32 = 1;
 const CREATED: u32 = 2;
 const SHUTDOWN: u32 = 3;
+/// Time to read, or to write, what it knows once more.
+const READ: u32 = 4;
+const KEEP: u32 = 5;
 const STATE: &str = "compute/machines";
 
 /// How far a machine is.
@@ -48,6 +53,7 @@ pub struct AzureCompute {
     machines: BTreeMap<MachineId, Machine>,
     /// Who is to hear of a machine.
     askers: BTreeMap<MachineId, ConnId>,
+    trouble: DiskTrouble,
 }
 
 actor!(AzureCompute);
@@ -61,6 +67,7 @@ impl AzureCompute {
             env,
             machines: BTreeMap::new(),
             askers: BTreeMap::new(),
+            trouble: DiskTrouble::of("disk of Azure's fabric"),
         }
     }
 
@@ -72,6 +79,8 @@ impl AzureCompute {
             Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
             Input::Done(Token { what: HYDRATED, key }, _) => self.hydrated(MachineId(key as u32)),
             Input::Done(Token { what: CREATED, key }, _) => self.created(MachineId(key as u32)),
+            Input::Timer(Token { what: READ, .. }) => self.started(),
+            Input::Timer(Token { what: KEEP, .. }) => self.keep(),
             Input::Timer(Token { what: SHUTDOWN, key }) => self.is_down(MachineId(key as u32)),
             Input::Local(Local::WorkloadUp { machine }) => self.is_up(machine),
             Input::Local(Local::ShutDown { machine }) => self.is_down(machine),
@@ -80,8 +89,12 @@ impl AzureCompute {
     }
 
     fn started(&mut self) {
-        if let Ok(blob) = self.env.files().read_all(STATE) {
-            self.machines = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        match read_if_there(&*self.env.files(), STATE) {
+            Ok(blob) => {
+                let known = blob.and_then(|blob| postcard::from_bytes(&blob.bytes).ok());
+                self.machines = known.unwrap_or_default();
+            }
+            Err(error) => return self.disk_failed(READ, &error),
         }
         // What was under way goes on: its step begins anew.
         let under_way: Vec<(MachineId, Stage)> = self.machines.iter().map(|(id, m)| (*id, m.stage)).collect();
@@ -144,6 +157,7 @@ impl AzureCompute {
         self.env.wait(self.spec.times.create_machine, token(CREATED, machine));
     }
 
+    /// A new machine gets its disks and what it boots with; where its disk does not take that, again after a pause.
     fn created(&mut self, machine: MachineId) {
         if self.stage(machine) != Some(Stage::Creating) {
             return;
@@ -158,7 +172,11 @@ impl AzureCompute {
             for (_, volume) in &boot.volumes {
                 world.volume_attach(volume, machine);
             }
-            write_boot(&self.env, machine, boot).expect("a new machine's empty disk takes its boot file");
+            if let Err(error) = write_boot(&self.env, machine, boot) {
+                self.trouble.note(&self.env, Some(boot.vm), &error);
+                let after = self.env.model.disk.retry_after;
+                return self.env.wait(after, token(CREATED, machine));
+            }
         }
         self.log(machine, FailoverPhase::PoweredOn);
         world.power(machine, true);
@@ -243,8 +261,16 @@ impl AzureCompute {
 
     fn keep(&self) {
         let bytes = postcard::to_stdvec(&self.machines).expect("plain data encodes");
-        // Where the fabric's own small disk refuses, only a restart of the fabric would show it.
-        let _ = self.env.files().replace(STATE, Blob::real(bytes));
+        if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
+            self.disk_failed(KEEP, &error);
+        }
+    }
+
+    /// The fabric's own small disk failed: it is told of, and asked again after a pause.
+    fn disk_failed(&self, what: u32, error: &DiskError) {
+        self.trouble.note(&self.env, None, error);
+        let after = self.env.model.disk.retry_after;
+        self.env.timer(after, Token { what, key: 0 });
     }
 }
 

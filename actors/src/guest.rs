@@ -17,10 +17,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use datapath::disk::{DiskError, read_if_there};
 use datapath::journal::Record;
 use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
 use rand::Rng;
 
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase, ItemState, Life, Place};
 use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Records};
 use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, TimerId, Token};
@@ -42,6 +44,10 @@ const FLUSH: u32 = 4;
 const SUMMARY: u32 = 5;
 /// Services have stopped: the machine may go off.
 const OFF: u32 = 6;
+/// Time to read once more what it boots as.
+const READ: u32 = 7;
+/// Time to flush once more; the key is the number of the flush that failed.
+const FLUSH_AGAIN: u32 = 8;
 
 /// Sequence numbers reserved at a time.
 const RESERVE: u64 = 1 << 16;
@@ -101,6 +107,7 @@ pub struct Guest {
     agent: Option<ActorId>,
     /// When it tells of its writes unasked.
     summary: Option<TimerId>,
+    trouble: DiskTrouble,
 }
 
 actor!(Guest);
@@ -129,13 +136,14 @@ impl Guest {
             next_flush: 0,
             agent: None,
             summary: None,
+            trouble: DiskTrouble::of("disk of the machine"),
         }
     }
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
         match input {
-            Input::Started => self.started(),
+            Input::Started | Input::Timer(Token { what: READ, .. }) => self.started(),
             Input::Done(Token { what: BOOTED, .. }, _) => self.booted(),
             Input::Timer(Token { what: STREAM, key }) => self.stream_due(key as usize),
             Input::Timer(Token { what: SUMMARY, .. }) => self.summary_due(),
@@ -148,7 +156,13 @@ impl Guest {
             Input::Timer(Token { what: OFF, .. }) => self.tell_hypervisor(Local::ShutDown {
                 machine: self.env.machine,
             }),
-            Input::Flushed(Token { what: FLUSH, key }) => self.flushed(key),
+            Input::Flushed(Token { what: FLUSH, key }, Ok(())) => self.flushed(key),
+            Input::Flushed(Token { what: FLUSH, key }, Err(error)) => self.not_flushed(key, &error),
+            Input::Timer(Token { what: FLUSH_AGAIN, key }) => {
+                if let Some((_, why)) = self.flushes.remove(&key) {
+                    self.flush(why);
+                }
+            }
             Input::Local(Local::Shutdown) => self.stop(true),
             Input::Local(Local::StopWorkload) => self.stop(false),
             Input::Local(Local::Quiesce) => self.quiesce(),
@@ -197,7 +211,17 @@ impl Guest {
     // Boot.
 
     fn started(&mut self) {
-        let Some(boot) = self.read_boot() else { return };
+        let read = self.read_boot().and_then(|boot| Ok((boot, self.read_sequence()?)));
+        let (boot, used) = match read {
+            Ok((Some(boot), used)) => (boot, used),
+            Ok((None, _)) => return,
+            Err(error) => {
+                self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);
+                let after = self.env.model.disk.retry_after;
+                self.env.timer(after, Token { what: READ, key: 0 });
+                return;
+            }
+        };
         let vm = &self.spec.vm;
         self.disks = boot
             .volumes
@@ -214,7 +238,7 @@ impl Guest {
             .collect();
         self.agent = self.env.world().find(self.env.machine, ComponentKind::Agent);
         self.seed = self.env.random("content").next_u64();
-        self.seq = WriteSeq(self.read_sequence().max(boot.parent.map_or(0, |(_, seq)| seq.0)));
+        self.seq = WriteSeq(used.max(boot.parent.map_or(0, |(_, seq)| seq.0)));
         self.reserved = self.seq.0;
         self.began = self.seq;
         if self.env.grain() == Grain::Aggregate {
@@ -244,23 +268,23 @@ impl Guest {
             .wait(if running { 0 } else { vm.boot }, Token { what: BOOTED, key: 0 });
     }
 
-    fn read_boot(&self) -> Option<Boot> {
-        if let Ok(blob) = self.env.files().read_all(BOOT_FILE) {
-            return postcard::from_bytes(&blob.bytes).ok();
+    fn read_boot(&self) -> Result<Option<Boot>, DiskError> {
+        if let Some(blob) = read_if_there(&*self.env.files(), BOOT_FILE)? {
+            return Ok(postcard::from_bytes(&blob.bytes).ok());
         }
-        (!self.spec.volumes.is_empty()).then(|| Boot {
+        Ok((!self.spec.volumes.is_empty()).then(|| Boot {
             vm: self.spec.vm.vm,
             place: Place::OnPremises,
             parent: None,
             volumes: self.spec.volumes.clone(),
             failover: None,
-        })
+        }))
     }
 
-    fn read_sequence(&self) -> u64 {
-        let blob = self.env.files().read_all(SEQUENCE_FILE).ok();
-        blob.and_then(|blob| Some(u64::from_le_bytes(blob.bytes.as_ref().try_into().ok()?)))
-            .unwrap_or(0)
+    fn read_sequence(&self) -> Result<u64, DiskError> {
+        let blob = read_if_there(&*self.env.files(), SEQUENCE_FILE)?;
+        let number = blob.and_then(|blob| Some(u64::from_le_bytes(blob.bytes.as_ref().try_into().ok()?)));
+        Ok(number.unwrap_or(0))
     }
 
     fn booted(&mut self) {
@@ -288,8 +312,10 @@ impl Guest {
                 ..boot.clone()
             };
             let bytes = postcard::to_stdvec(&plain).expect("a boot always encodes");
-            // A disk that is full keeps the old file; the next boot then tells of the failover again, which is no harm.
-            let _ = self.env.files().replace(BOOT_FILE, Blob::real(bytes));
+            if let Err(error) = self.env.files().replace(BOOT_FILE, Blob::real(bytes)) {
+                // The old file stays; the next boot then tells of the failover again, which is no harm.
+                self.trouble.note(&self.env, Some(vm), &error);
+            }
         }
         self.tell_hypervisor(Local::WorkloadUp {
             machine: self.env.machine,
@@ -450,10 +476,13 @@ impl Guest {
         let first = self.seq.next();
         self.seq = WriteSeq(self.seq.0 + count);
         if self.seq.0 > self.reserved {
-            self.reserved = self.seq.0 + RESERVE;
-            let blob = Blob::real(self.reserved.to_le_bytes().to_vec());
-            // On a full disk the numbers stay unreserved: after a power cut they could be used twice by lives that the oracle tells apart.
-            let _ = self.env.files().replace(SEQUENCE_FILE, blob);
+            let reserved = self.seq.0 + RESERVE;
+            let blob = Blob::real(reserved.to_le_bytes().to_vec());
+            match self.env.files().replace(SEQUENCE_FILE, blob) {
+                Ok(()) => self.reserved = reserved,
+                // The next write tries again. After a power cut the numbers could be used twice, by lives that the oracle tells apart.
+                Err(error) => self.trouble.note(&self.env, Some(self.spec.vm.vm), &error),
+            }
         }
         first
     }
@@ -619,6 +648,23 @@ impl Guest {
         if why == FlushFor::Stop {
             self.down();
         }
+    }
+
+    /// A flush failed: an app-consistent point is given up, and after a pause all is flushed again.
+    fn not_flushed(&mut self, key: u64, error: &DiskError) {
+        self.trouble.note(&self.env, Some(self.spec.vm.vm), error);
+        let Some((_, why)) = self.flushes.get_mut(&key) else {
+            return;
+        };
+        if *why == FlushFor::Quiesce {
+            *why = FlushFor::Workload;
+            if let Some(agent) = self.agent {
+                let seq = self.seq;
+                self.env.local(agent, Local::Quiesced { seq, ok: false });
+            }
+        }
+        let after = self.env.model.disk.retry_after;
+        self.env.timer(after, Token { what: FLUSH_AGAIN, key });
     }
 
     fn quiesce(&mut self) {

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod azure_compute;
 pub mod configuration_server;
+pub mod disk_trouble;
 pub mod facts;
 pub mod guest;
 pub mod master_target;

@@ -13,8 +13,11 @@ mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use datapath::disk::DiskError;
+use datapath::segment::SegmentHeader;
 use datapath::{DiskId, VmId};
 
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
@@ -31,12 +34,32 @@ const BEAT: u32 = 2;
 const FLUSH: u32 = 3;
 /// Volumes are durable; the key is the command.
 const LEFT: u32 = 4;
+/// Time to ask again of the disk what it failed to do.
+const AGAIN: u32 = 5;
 
 /// A failback that waits for its point.
 struct Finishing {
     command: u64,
     vm: VmId,
     mark: Option<datapath::replica::Mark>,
+    /// The volumes that are to be durable as the point has them.
+    volumes: Vec<String>,
+}
+
+/// What is to be asked of the retention drive again.
+#[derive(Default)]
+struct Undone {
+    timer: bool,
+    /// To read what there is, at the start.
+    start: bool,
+    /// Segments that a machine's keeper wants.
+    reads: Vec<(VmId, Vec<SegmentHeader>)>,
+    /// Flushes of disks that were left at a point, by command.
+    flushes: Vec<u64>,
+    /// Protections that have ended.
+    ends: Vec<ProtectionId>,
+    /// Machines whose checkpoint is not written.
+    checkpoints: BTreeSet<VmId>,
 }
 
 /// The actor.
@@ -59,6 +82,8 @@ pub struct MasterTarget {
     untold: BTreeSet<VmId>,
     /// Machines that were taken up again and wait for epochs.
     renewing: BTreeSet<VmId>,
+    trouble: DiskTrouble,
+    undone: Undone,
 }
 
 actor!(MasterTarget);
@@ -83,11 +108,20 @@ impl MasterTarget {
             retained: BTreeMap::new(),
             untold: BTreeSet::new(),
             renewing: BTreeSet::new(),
+            trouble: DiskTrouble::of("retention drive of the master target"),
+            undone: Undone::default(),
         }
     }
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
+        self.handle(input);
+        if self.store.take_failing() {
+            self.ask_disk_again();
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
         let input = match self.cs.input(&self.env, input) {
             SessionEvent::NotMine(input) => input,
             SessionEvent::Opened => {
@@ -108,17 +142,11 @@ impl MasterTarget {
             SessionEvent::Lost | SessionEvent::Nothing => return,
         };
         match input {
-            Input::Started => {
-                self.store.recover();
-                self.take_up();
-                self.env.listen(self.spec.port);
-                self.cs.start(&self.env);
-                self.env
-                    .timer(self.env.model.master_target.heartbeat, Token { what: BEAT, key: 0 });
-            }
+            Input::Started => self.start(),
+            Input::Timer(Token { what: AGAIN, .. }) => self.on_disk_again(),
             Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
-            Input::Flushed(Token { what: FLUSH, .. }) => {
-                for (id, entry) in self.store.flushed() {
+            Input::Flushed(Token { what: FLUSH, .. }, result) => {
+                for (id, entry) in self.store.flushed(result) {
                     self.on_stored(id, entry);
                 }
                 for (id, from, to, why) in self.store.take_refused() {
@@ -131,12 +159,63 @@ impl MasterTarget {
                     }
                 }
             }
-            Input::Flushed(Token { what: LEFT, key }) => self.on_left(key),
+            Input::Flushed(Token { what: LEFT, key }, Ok(())) => self.on_left(key),
+            Input::Flushed(Token { what: LEFT, key }, Err(error)) => {
+                let vm = self.leaving.get(&key).map(|finishing| finishing.vm);
+                self.undone.flushes.push(key);
+                self.disk_failed(vm, &error);
+            }
             Input::Done(Token { what: JOB, key }, output) => self.on_job(key, output),
             Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
             _ => {}
         }
+    }
+
+    fn start(&mut self) {
+        let taken_up = self.store.recover().and_then(|()| self.take_up());
+        if let Err(error) = taken_up {
+            // Nobody is listened to before it is known what there is.
+            self.undone.start = true;
+            return self.disk_failed(None, &error);
+        }
+        self.env.listen(self.spec.port);
+        self.cs.start(&self.env);
+        self.env
+            .timer(self.env.model.master_target.heartbeat, Token { what: BEAT, key: 0 });
+    }
+
+    /// The disk failed: it is told of, and asked again after a pause.
+    fn disk_failed(&mut self, vm: Option<VmId>, error: &DiskError) {
+        self.trouble.note(&self.env, vm, error);
+        self.ask_disk_again();
+    }
+
+    fn ask_disk_again(&mut self) {
+        if !self.undone.timer {
+            self.undone.timer = true;
+            let after = self.env.model.disk.retry_after;
+            self.env.timer(after, Token { what: AGAIN, key: 0 });
+        }
+    }
+
+    fn on_disk_again(&mut self) {
+        let undone = std::mem::take(&mut self.undone);
+        if undone.start {
+            return self.start();
+        }
+        self.store.again();
+        undone.ends.into_iter().for_each(|id| self.end_stored(id));
+        for (vm, headers) in undone.reads {
+            self.give_segments(vm, &headers);
+            self.attend(vm);
+        }
+        for key in undone.flushes {
+            if let Some(finishing) = self.leaving.get(&key) {
+                self.env.flush(&finishing.volumes, Token { what: LEFT, key });
+            }
+        }
+        undone.checkpoints.into_iter().for_each(|vm| self.checkpoint(vm));
     }
 
     fn on_beat(&mut self) {
@@ -260,6 +339,7 @@ impl MasterTarget {
                 command,
                 vm,
                 mark: None,
+                volumes: Vec::new(),
             },
         );
         self.attend(vm);
@@ -369,10 +449,10 @@ impl MasterTarget {
             let protection = keeper.protection().protection;
             let wanted = keeper.take_wanted();
             for headers in &wanted {
-                let blobs = headers.iter().map(|header| self.store.read(protection, header));
-                keeper.segments(headers, blobs.collect());
+                self.give_segments(vm, headers);
             }
-            let events = keeper.take_events();
+            let events = self.keepers.get_mut(&vm).map(ReplicaKeeper::take_events);
+            let events = events.unwrap_or_default();
             if wanted.is_empty() && events.is_empty() {
                 return;
             }
@@ -380,6 +460,30 @@ impl MasterTarget {
             for event in events {
                 self.on_keeper_event(vm, protection, event);
             }
+        }
+    }
+
+    /// Gives a keeper segments that it wants, now or once the disk reads them.
+    fn give_segments(&mut self, vm: VmId, headers: &[SegmentHeader]) {
+        let Some(keeper) = self.keepers.get_mut(&vm) else {
+            return;
+        };
+        let protection = keeper.protection().protection;
+        let blobs = headers.iter().map(|header| self.store.read(protection, header));
+        match blobs.collect() {
+            Ok(blobs) => keeper.segments(headers, blobs),
+            Err(error) => {
+                self.undone.reads.push((vm, headers.to_vec()));
+                self.disk_failed(Some(vm), &error);
+            }
+        }
+    }
+
+    /// Nothing of a protection is stored any more.
+    fn end_stored(&mut self, id: ProtectionId) {
+        if let Err(error) = self.store.end(id) {
+            self.undone.ends.push(id);
+            self.disk_failed(Some(id.0), &error);
         }
     }
 
@@ -438,8 +542,9 @@ impl MasterTarget {
                         }
                         finishing.mark = Some(mark);
                         let key = finishing.command;
-                        self.leaving.insert(key, finishing);
                         self.env.flush(&names, Token { what: LEFT, key });
+                        finishing.volumes = names;
+                        self.leaving.insert(key, finishing);
                     }
                     Err(why) => self.reply(finishing.command, Err(why)),
                 }
@@ -453,6 +558,7 @@ impl MasterTarget {
             command,
             mark: Some(mark),
             vm,
+            ..
         }) = self.leaving.remove(&key)
         {
             if let Some(keeper) = self.keepers.get_mut(&vm) {

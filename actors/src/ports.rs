@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Message;
-use datapath::disk::Files;
+use datapath::disk::{DiskError, Files};
 use datapath::segment::Worker;
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, Run, SimTime, VmId, WriteSeq};
@@ -102,8 +102,8 @@ pub enum Input {
     Timer(Token),
     /// Something happened on the network.
     Network(NetEvent),
-    /// A flush that it asked for is complete.
-    Flushed(Token),
+    /// A flush that it asked for is complete, or failed: then nothing of what it covered is durable for certain, and it may be asked for again.
+    Flushed(Token, Result<(), DiskError>),
     /// A job that it asked for is complete.
     Done(Token, Output),
     /// A message from a component on the same machine, from the operator's own hands, or from the world.

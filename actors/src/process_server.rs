@@ -7,11 +7,13 @@
 //!
 //! What survives a power cut is the cache: what was acknowledged is read back and sealed anew, with nonces of a fresh epoch. A retry
 //! to the target sends the stored ciphertext again and never seals anew, unless the target fenced its epoch.
+//! A cache's disk that fails (`disk`) is asked again after a pause; what it did not take in is refused as by a full cache.
 //!
 //! Our model, where the documentation is silent: three disks are copied at a time per process server (the documentation does not say
 //! per what); batches of one machine are sealed side by side but tagged in order. Left out: health alerts, TLS.
 
 mod delivery;
+mod disk;
 mod errands;
 mod intake;
 mod room;
@@ -25,6 +27,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use datapath::seal::{Epoch, Nonces};
 use datapath::{Blob, DiskId, SimTime, VmId};
 
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact};
 use crate::messages::{Body, Command, Component, PORT_MANAGEMENT, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
@@ -33,8 +36,9 @@ use crate::spec::ProcessServerSpec;
 use crate::start::actor;
 
 use delivery::Target;
+use disk::Undone;
 use errands::Errands;
-use intake::{Caching, Greeting};
+use intake::{Cached, Greeting};
 use stream::Stream;
 
 /// The session with the configuration server.
@@ -55,6 +59,8 @@ const DISCOVER: u32 = 7;
 const PUSH: u32 = 8;
 /// Time to try again what a target refused for now; the key is its machine.
 const RETRY: u32 = 9;
+/// Time to ask again of the cache's disk what it failed to do.
+const DISK: u32 = 10;
 
 /// The actor.
 pub struct ProcessServer {
@@ -68,7 +74,10 @@ pub struct ProcessServer {
     agents: BTreeMap<ConnId, Option<VmId>>,
     /// Greetings for protections that were not announced yet.
     early: Vec<(ConnId, Greeting)>,
-    caching: BTreeMap<u64, Caching>,
+    caching: BTreeMap<u64, Cached>,
+    trouble: DiskTrouble,
+    /// What the cache's disk failed to do and is to do yet.
+    undone: Undone,
     jobs: BTreeMap<u64, sealing::Job>,
     /// Machines of which a full cache refused something.
     refused: BTreeSet<VmId>,
@@ -105,6 +114,8 @@ impl ProcessServer {
             agents: BTreeMap::new(),
             early: Vec::new(),
             caching: BTreeMap::new(),
+            trouble: DiskTrouble::of("cache disk of the process server"),
+            undone: Undone::default(),
             jobs: BTreeMap::new(),
             refused: BTreeSet::new(),
             said_full: None,
@@ -137,10 +148,12 @@ impl ProcessServer {
             Input::Started => self.on_started(),
             Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Timer(Token { what: RETRY, key }) => self.on_retry(MachineId(key as u32)),
-            Input::Flushed(Token { what: CACHED, key }) => self.on_cached(key),
+            Input::Timer(Token { what: DISK, .. }) => self.on_disk_again(),
+            Input::Flushed(Token { what: CACHED, key }, Ok(())) => self.on_cached(key),
+            Input::Flushed(Token { what: CACHED, key }, Err(error)) => self.on_not_cached(key, &error),
             Input::Done(Token { what: SEALED, key }, output) => self.on_sealed(key, output),
             Input::Network(event) => self.on_network(event),
-            Input::Timer(_) | Input::Flushed(_) | Input::Done(..) | Input::Local(_) => {}
+            Input::Timer(_) | Input::Flushed(..) | Input::Done(..) | Input::Local(_) => {}
         }
     }
 
@@ -150,8 +163,13 @@ impl ProcessServer {
     }
 
     fn on_started(&mut self) {
+        if let Err(error) = self.recover() {
+            // Nobody is welcomed before it is known what there is.
+            self.streams.clear();
+            self.undone.start = true;
+            return self.disk_failed(None, &error);
+        }
         self.env.listen(self.spec.port);
-        self.recover();
         self.cs.start(&self.env);
         self.env
             .timer(self.env.model.process_server.heartbeat, Token { what: BEAT, key: 0 });
@@ -281,15 +299,22 @@ impl ProcessServer {
             stream.protection = protection.clone();
             stream.handing_over = None;
         }
-        let saved = postcard::to_stdvec(&protection).expect("a protection always encodes");
-        // The served protections are a small database: durable at once.
-        let written = self.env.files().replace(&served_file(vm), Blob::real(saved));
-        self.complain(vm, written.err());
+        self.save_served(vm);
         self.open_target(protection.target);
         self.ask_epochs(vm);
         let early = std::mem::take(&mut self.early);
         for (conn, greeting) in early {
             self.on_hello(conn, greeting);
+        }
+    }
+
+    /// Writes down that a machine is served: the served protections are a small database, durable at once.
+    fn save_served(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get(&vm) else { return };
+        let saved = postcard::to_stdvec(&stream.protection).expect("a protection always encodes");
+        if let Err(error) = self.env.files().replace(&served_file(vm), Blob::real(saved)) {
+            self.undone.served.insert(vm);
+            self.disk_failed(Some(vm), &error);
         }
     }
 
@@ -326,7 +351,7 @@ impl ProcessServer {
 
     /// Says so once nothing of a machine that moves away is left here. A batch that is not whole is still its agent's.
     fn handed_over(&mut self, vm: VmId) {
-        let caching = self.caching.values().any(|caching| caching.vm() == vm);
+        let caching = self.caching.values().any(|cached| cached.what.vm() == vm);
         let Some(stream) = self.streams.get_mut(&vm) else {
             return;
         };
@@ -352,7 +377,7 @@ impl ProcessServer {
             }
             !of_it
         });
-        self.caching.retain(|_, caching| caching.vm() != vm);
+        self.caching.retain(|_, cached| cached.what.vm() != vm);
         self.copying.retain(|(disk, _)| disk.vm != vm);
         self.copy_queue.retain(|(disk, _)| disk.vm != vm);
         self.refused.remove(&vm);
@@ -393,18 +418,6 @@ impl ProcessServer {
         }
         self.ready.insert(disk.vm);
         self.seal_more();
-    }
-
-    /// What the cache disk refuses is an alert: the agent keeps what was not acknowledged.
-    fn complain(&self, vm: VmId, error: Option<datapath::disk::DiskError>) {
-        if let Some(error) = error {
-            self.env.fact(Fact::Alert {
-                vm: Some(vm),
-                severity: crate::facts::Severity::Critical,
-                code: String::new(),
-                text: format!("cache disk of the process server: {error}"),
-            });
-        }
     }
 }
 

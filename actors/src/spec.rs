@@ -36,6 +36,25 @@ pub enum ComponentKind {
     Operator,
 }
 
+impl ComponentKind {
+    /// How the names of its files begin that it appends to.
+    #[must_use]
+    pub fn folders(self) -> &'static [&'static str] {
+        match self {
+            ComponentKind::Agent => &["journal/"],
+            ComponentKind::ProcessServer => &["cache/"],
+            ComponentKind::MasterTarget | ComponentKind::Storage => &["segments/", "index/"],
+            // They replace whole files, which are durable at once.
+            ComponentKind::Guest
+            | ComponentKind::ConfigurationServer
+            | ComponentKind::Vcenter
+            | ComponentKind::Service
+            | ComponentKind::AzureCompute
+            | ComponentKind::Operator => &[],
+        }
+    }
+}
+
 /// A component and what it is told.
 #[derive(Clone)]
 pub enum ComponentSpec {

@@ -4,6 +4,9 @@
 //! the same port and names the protections it looks after; it then hears of everything stored of them, from the start. A machine
 //! that wants checksums of its replica asks its process server; the question passes through here to the service, and the answer
 //! back. The account cannot open what it stores: it has no key.
+//!
+//! Where its disk fails, what comes is refused or not answered, so that it comes again; what the service asks for is answered once the
+//! disk reads it, and what was to be written is written after a pause.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +23,8 @@ pub mod segment_store;
 pub use segment_store::{Entry, ProtectionId, SegmentStore, fence_of, stored_segments};
 
 const FLUSH: u32 = 1;
+/// Time to ask again of the disk what it failed to do.
+const AGAIN: u32 = 2;
 
 /// The actor.
 pub struct Storage {
@@ -31,6 +36,11 @@ pub struct Storage {
     service: Option<ConnId>,
     /// Who asked last for checksums of a disk.
     checksum_askers: BTreeMap<DiskId, ConnId>,
+    /// What the service asked for and the disk could not read.
+    unread: Vec<(ConnId, Body)>,
+    /// It is not known yet what is stored.
+    starting: bool,
+    again: bool,
 }
 
 actor!(Storage);
@@ -46,18 +56,52 @@ impl Storage {
             watchers: Table::default(),
             service: None,
             checksum_askers: BTreeMap::new(),
+            unread: Vec::new(),
+            starting: true,
+            again: false,
         }
     }
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
+        self.handle(input);
+        if self.store.take_failing() {
+            self.ask_disk_again();
+        }
+    }
+
+    fn ask_disk_again(&mut self) {
+        if !self.again {
+            self.again = true;
+            let after = self.env.model.disk.retry_after;
+            self.env.timer(after, Token { what: AGAIN, key: 0 });
+        }
+    }
+
+    fn start(&mut self) {
+        self.starting = self.store.recover().is_err();
+        if self.starting {
+            self.ask_disk_again();
+        } else {
+            self.env.listen(PORT_MANAGEMENT);
+        }
+    }
+
+    fn handle(&mut self, input: Input) {
         match input {
-            Input::Started => {
-                self.store.recover();
-                self.env.listen(PORT_MANAGEMENT);
+            Input::Started => self.start(),
+            Input::Timer(Token { what: AGAIN, .. }) => {
+                self.again = false;
+                if self.starting {
+                    return self.start();
+                }
+                self.store.again();
+                for (conn, body) in std::mem::take(&mut self.unread) {
+                    self.received(conn, Frame { body, payload: None });
+                }
             }
-            Input::Flushed(_) => {
-                for (id, entry) in self.store.flushed() {
+            Input::Flushed(_, result) => {
+                for (id, entry) in self.store.flushed(result) {
                     self.tell(id, entry);
                 }
                 for (id, from, to, why) in self.store.take_refused() {
@@ -82,6 +126,9 @@ impl Storage {
             Input::Network(NetEvent::Closed { conn }) => {
                 self.watchers.retain(|_, watcher| *watcher != conn);
                 self.checksum_askers.retain(|_, asker| *asker != conn);
+                // That a protection has ended is true whoever says it.
+                self.unread
+                    .retain(|(asker, body)| *asker != conn || matches!(body, Body::Unwatch { .. }));
                 self.service = self.service.filter(|service| *service != conn);
             }
             _ => {}
@@ -118,14 +165,19 @@ impl Storage {
             Body::Watch { protection } => {
                 self.service = Some(conn);
                 let id = (protection.vm, protection.protection);
+                let Ok(entries) = self.store.entries(id) else {
+                    return self.later(conn, Body::Watch { protection });
+                };
                 self.watchers.insert(id, conn);
-                for entry in self.store.entries(id) {
+                for entry in entries {
                     self.tell(id, entry);
                 }
             }
             Body::Unwatch { vm, protection } => {
                 self.watchers.shift_remove(&(vm, protection));
-                self.store.end((vm, protection));
+                if self.store.end((vm, protection)).is_err() {
+                    self.later(conn, Body::Unwatch { vm, protection });
+                }
             }
             Body::StoredAsk { vm, protection, last } => self.store.ask_stored((vm, protection), last),
             Body::Fence { disk, epoch } => {
@@ -133,9 +185,12 @@ impl Storage {
                 self.store.fence(disk, epoch);
             }
             Body::GetSegments { protection, headers } => {
+                let read = headers.iter().map(|header| self.store.read(protection, header));
+                let Ok(read) = read.collect::<Result<Vec<_>, _>>() else {
+                    return self.later(conn, Body::GetSegments { protection, headers });
+                };
                 let mut blobs = Vec::new();
-                let found = headers.into_iter().map(|header| {
-                    let blob = self.store.read(protection, &header);
+                let found = headers.into_iter().zip(read).map(|(header, blob)| {
                     let lengths = blob.as_ref().map(|blob| (blob.bytes.len() as u64, blob.size));
                     blobs.extend(blob);
                     (header, lengths)
@@ -165,6 +220,12 @@ impl Storage {
             }
             _ => {}
         }
+    }
+
+    /// The disk cannot read what is asked for: it is asked again after a pause.
+    fn later(&mut self, conn: ConnId, body: Body) {
+        self.unread.push((conn, body));
+        self.ask_disk_again();
     }
 
     fn tell(&self, (vm, protection): ProtectionId, entry: Entry) {

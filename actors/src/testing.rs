@@ -1,4 +1,4 @@
-//! A small world for unit tests of actors: one queue, no rates, no faults but a power cut.
+//! A small world for unit tests of actors: one queue, no rates, no faults but power cuts and disks that fail.
 //!
 //! An actor under test is a [`Component`]; an actor without one is the test's own hand: what it gets is kept in its inbox, and the
 //! test speaks through its [`Env`]. Frames take [`Bench::latency`], flushes [`Bench::flush_time`], jobs a microsecond
@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use datapath::disk::{DiskError, Files};
+use datapath::disk::{DiskError, Files, Operation};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::volume::{PageStore, Volume};
 use datapath::{Blob, Extent, Grain, Run, SimTime, VmId, WriteSeq};
@@ -59,6 +59,7 @@ enum Event {
         incarnation: u32,
         names: Vec<(String, Option<Saved>)>,
         token: Token,
+        result: Result<(), DiskError>,
     },
 }
 
@@ -245,6 +246,24 @@ impl Bench {
         inner.files.entry(machine).or_default().capacity.set(capacity);
     }
 
+    /// A machine's disk fails at this from now on, or does not any more.
+    pub fn fail_disk(&self, machine: MachineId, operation: Operation, fails: bool) {
+        let mut inner = self.inner.borrow_mut();
+        let mut failing = inner.files.entry(machine).or_default().failing.borrow_mut();
+        if fails {
+            failing.insert(operation);
+        } else {
+            failing.remove(&operation);
+        }
+    }
+
+    /// How many alerts were raised whose text holds this.
+    pub fn alerts(&self, part: &str) -> usize {
+        let facts = self.facts();
+        let of_it = |(_, fact): &&(SimTime, Fact)| matches!(fact, Fact::Alert { text, .. } if text.contains(part));
+        facts.iter().filter(of_it).count()
+    }
+
     /// Inputs waiting in the queue: what a world at rest still has to do.
     pub fn waiting(&self) -> usize {
         self.inner.borrow().queue.len()
@@ -336,6 +355,7 @@ impl Bench {
                 incarnation,
                 names,
                 token,
+                result,
             } => {
                 if incarnation != self.incarnation(actor) {
                     return;
@@ -356,7 +376,7 @@ impl Bench {
                         None => {}
                     }
                 }
-                self.post(0, actor, Input::Flushed(token));
+                self.post(0, actor, Input::Flushed(token, result));
             }
         }
     }
@@ -462,8 +482,10 @@ impl World for Bench {
     fn flush(&self, actor: ActorId, names: &[String], token: Token) {
         let machine = self.inner.borrow().actors[actor.0 as usize].machine;
         let files = Rc::clone(self.inner.borrow_mut().files.entry(machine).or_default());
+        let result = files.ask(Operation::Flush, names.first().map_or("", String::as_str));
         let names = names
             .iter()
+            .filter(|_| result.is_ok())
             .map(|name| match name.strip_prefix("volume:") {
                 Some(volume) => (volume.to_owned(), self.volume(volume).map(Saved::Volume)),
                 None => (name.clone(), files.mark(name).map(Saved::File)),
@@ -477,6 +499,7 @@ impl World for Bench {
                 incarnation,
                 names,
                 token,
+                result,
             },
         );
     }
@@ -584,6 +607,8 @@ pub struct MemoryFiles {
     files: RefCell<BTreeMap<String, MemoryFile>>,
     /// Bytes of capacity; 0 for no bound.
     pub capacity: Cell<u64>,
+    /// What fails.
+    failing: RefCell<BTreeSet<Operation>>,
 }
 
 #[derive(Default)]
@@ -595,6 +620,13 @@ struct MemoryFile {
 }
 
 impl MemoryFiles {
+    fn ask(&self, operation: Operation, file: &str) -> Result<(), DiskError> {
+        if self.failing.borrow().contains(&operation) {
+            let file = file.to_owned();
+            return Err(DiskError::Failed { operation, file });
+        }
+        Ok(())
+    }
     /// What a flush that is asked for now will make durable.
     fn mark(&self, name: &str) -> Option<(usize, u64)> {
         self.files.borrow().get(name).map(|file| (file.bytes.len(), file.size))
@@ -616,6 +648,7 @@ impl MemoryFiles {
 
 impl Files for MemoryFiles {
     fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
+        self.ask(Operation::Append, file)?;
         let (used, capacity) = self.usage();
         if used + blob.size > capacity {
             let free = capacity.saturating_sub(used);
@@ -632,6 +665,7 @@ impl Files for MemoryFiles {
         Ok(at)
     }
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
+        self.ask(Operation::Write, file)?;
         let (bytes, size) = (blob.bytes.to_vec(), blob.size);
         let durable = Some((bytes.len(), size));
         self.files
@@ -640,6 +674,7 @@ impl Files for MemoryFiles {
         Ok(())
     }
     fn read(&self, file: &str, position: u64, len: u64) -> Result<bytes::Bytes, DiskError> {
+        self.ask(Operation::Read, file)?;
         let files = self.files.borrow();
         let found = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         let (end, have) = (position + len, found.bytes.len() as u64);
@@ -655,6 +690,7 @@ impl Files for MemoryFiles {
         ))
     }
     fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
+        self.ask(Operation::Read, file)?;
         let files = self.files.borrow();
         let found = files.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         Ok(Blob {

@@ -9,8 +9,10 @@
 
 use std::collections::BTreeMap;
 
+use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, DiskId};
 
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
 use crate::messages::{Body, Boot, FoundMachine, Local, PORT_MANAGEMENT, VcenterAction};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token, volume_name};
@@ -19,6 +21,8 @@ use crate::start::actor;
 
 /// A guest's time to shut down is over; the key is the machine.
 const SHUTDOWN: u32 = 1;
+/// Time to read once more what it created.
+const READ: u32 = 2;
 /// Machines that were made for a failback to an alternate location, and so are in the inventory.
 const STATE: &str = "vcenter/created";
 
@@ -37,6 +41,7 @@ pub struct Vcenter {
     stopping: BTreeMap<MachineId, Vec<Asker>>,
     /// Machines made for a failback to an alternate location.
     created: Vec<MachineId>,
+    trouble: DiskTrouble,
 }
 
 actor!(Vcenter);
@@ -50,22 +55,34 @@ impl Vcenter {
             env,
             stopping: BTreeMap::new(),
             created: Vec::new(),
+            trouble: DiskTrouble::of("disk of vCenter"),
         }
     }
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
         match input {
-            Input::Started => {
-                if let Ok(blob) = self.env.files().read_all(STATE) {
-                    self.created = postcard::from_bytes(&blob.bytes).unwrap_or_default();
-                }
-                self.env.listen(PORT_MANAGEMENT);
-            }
+            Input::Started | Input::Timer(Token { what: READ, .. }) => self.start(),
             Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, *frame),
             Input::Local(Local::ShutDown { machine }) => self.is_down(machine),
             Input::Timer(Token { what: SHUTDOWN, key }) => self.is_down(MachineId(key as u32)),
             _ => {}
+        }
+    }
+
+    /// Reads what it created; where its disk fails, again after a pause.
+    fn start(&mut self) {
+        match read_if_there(&*self.env.files(), STATE) {
+            Ok(blob) => {
+                let created = blob.and_then(|blob| postcard::from_bytes(&blob.bytes).ok());
+                self.created = created.unwrap_or_default();
+                self.env.listen(PORT_MANAGEMENT);
+            }
+            Err(error) => {
+                self.trouble.note(&self.env, None, &error);
+                let after = self.env.model.disk.retry_after;
+                self.env.timer(after, Token { what: READ, key: 0 });
+            }
         }
     }
 
@@ -187,12 +204,13 @@ impl Vcenter {
             world.volume_attach(&name, master_target);
         }
         if vm.physical && !self.created.contains(&machine) {
-            self.created.push(machine);
-            let bytes = postcard::to_stdvec(&self.created).expect("plain data encodes");
-            self.env
-                .files()
-                .replace(STATE, Blob::real(bytes))
-                .map_err(|error| error.to_string())?;
+            let created: Vec<MachineId> = self.created.iter().copied().chain([machine]).collect();
+            let bytes = postcard::to_stdvec(&created).expect("plain data encodes");
+            if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
+                self.trouble.note(&self.env, None, &error);
+                return Err(error.to_string());
+            }
+            self.created = created;
         }
         Ok(())
     }
@@ -208,7 +226,10 @@ impl Vcenter {
             }
             world.volume_attach(volume, machine);
         }
-        write_boot(&self.env, machine, boot)?;
+        if let Err(error) = write_boot(&self.env, machine, boot) {
+            self.trouble.note(&self.env, Some(boot.vm), &error);
+            return Err(error.to_string());
+        }
         if let Some(kind) = boot.failover {
             let phase = FailoverPhase::PoweredOn;
             self.env.fact(Fact::Failover {
@@ -226,12 +247,9 @@ impl Vcenter {
 ///
 /// # Errors
 /// Why the machine's disk did not take it.
-pub fn write_boot(env: &Env, machine: MachineId, boot: &Boot) -> Result<(), String> {
+pub fn write_boot(env: &Env, machine: MachineId, boot: &Boot) -> Result<(), DiskError> {
     let bytes = postcard::to_stdvec(boot).expect("plain data encodes");
-    let files = env.world().files(machine);
-    files
-        .replace("boot", Blob::real(bytes))
-        .map_err(|error| error.to_string())
+    env.world().files(machine).replace("boot", Blob::real(bytes))
 }
 
 /// Where the on-premises disks of a failback are: the source's own, or those of the virtual machine that stands in for a server.

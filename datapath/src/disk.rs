@@ -5,6 +5,30 @@
 
 use crate::content::Blob;
 
+/// What a disk is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// Append to a file.
+    Append,
+    /// Read a file, or a part of one.
+    Read,
+    /// Replace a whole file.
+    Write,
+    /// Make durable what was appended or written.
+    Flush,
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Operation::Append => "append",
+            Operation::Read => "read",
+            Operation::Write => "write",
+            Operation::Flush => "flush",
+        })
+    }
+}
+
 /// Why a disk did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DiskError {
@@ -29,9 +53,37 @@ pub enum DiskError {
         /// The end of the range that was to be read.
         wanted: u64,
     },
+    /// The disk failed. What was asked may succeed another time; after a failed flush nothing of what it covered can be counted on.
+    #[error("{operation} of {file}: input/output error")]
+    Failed {
+        /// What was asked.
+        operation: Operation,
+        /// Of which file, or the first of several.
+        file: String,
+    },
     /// The real disk below the simulated one failed.
     #[error("{0}")]
     Machine(String),
+}
+
+impl DiskError {
+    /// Whether the disk failed at what it can do another time, or has no room now. What is not there, or too short, stays so.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, DiskError::Full { .. } | DiskError::Failed { .. })
+    }
+}
+
+/// A file that may not be there: its bytes, or none.
+///
+/// # Errors
+/// Where it is there and cannot be read.
+pub fn read_if_there(files: &dyn Files, file: &str) -> Result<Option<Blob>, DiskError> {
+    match files.read_all(file) {
+        Ok(blob) => Ok(Some(blob)),
+        Err(DiskError::NoFile(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Files of one machine. Positions and lengths count real bytes (`Blob::bytes`); capacity counts `Blob::size`.

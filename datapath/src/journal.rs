@@ -67,7 +67,7 @@ pub struct JournalOptions {
 }
 
 /// Why a journal did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// The size cap is reached: the agent goes into bitmap mode.
     #[error("the journal is full: {used} of {cap} bytes")]
@@ -352,6 +352,16 @@ impl Journal {
     /// Files with bytes not flushed since the last call.
     pub fn take_unflushed(&mut self) -> Vec<String> {
         std::mem::take(&mut self.unflushed)
+    }
+
+    /// A flush of these files failed: they are to be flushed again.
+    pub fn flush_again(&mut self, names: impl IntoIterator<Item = String>) {
+        for name in names {
+            let kept = self.files.iter().any(|file| file.name == name);
+            if kept && !self.unflushed.contains(&name) {
+                self.unflushed.push(name);
+            }
+        }
     }
 
     /// The last write appended.

@@ -19,7 +19,7 @@ use sim::spec::Zone;
 use crate::traces::{Fit, Format};
 
 pub use compressibility::Compressibility;
-pub use faults::{Fault, Happens, Host, Process};
+pub use faults::{Fault, Happens, Host, Process, Rot};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
 
 /// Known beside what a scenario says, and no part of it: two of them are always equal.

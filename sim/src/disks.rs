@@ -4,6 +4,7 @@
 //! unflushed at the disk's rate. That is our model of a small array of disks behind a controller with a cache; reads cost nothing, since
 //! what is read was written a moment ago in all flows that matter. [`volumes`] are virtual disks of protected machines and of replicas.
 
+pub mod faulty;
 pub mod files;
 pub mod spill;
 pub mod volumes;

@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use actors::ports::MachineId;
+use datapath::disk::Operation;
 
 use crate::link::LinkChange;
 use crate::spec::WorldSpec;
@@ -60,6 +61,79 @@ pub enum FaultKind {
         /// How many times.
         times: u32,
     },
+    /// A machine's disk has no room for anything more.
+    DiskFull {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// Operations of a machine's disk fail.
+    DiskError {
+        /// The machine.
+        machine: MachineId,
+        /// Which.
+        operation: Operation,
+        /// Which of them, counted from the beginning of the fault.
+        which: Nth,
+    },
+    /// When a machine's power goes, or one of its processes ends, the disk keeps less in order what was not flushed.
+    DiskTorn {
+        /// The machine.
+        machine: MachineId,
+        /// What it keeps.
+        left: Left,
+    },
+    /// A machine's disk says that a flush is done, and has made nothing durable. Virtual disks are not concerned.
+    FlushLies {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A bit of a file flips.
+    DiskRot {
+        /// The first of these that has such a file.
+        machines: Vec<MachineId>,
+        /// Which file.
+        file: Rotten,
+        /// Which byte of it; past its end it is counted on from the first.
+        byte: u64,
+    },
+}
+
+/// Which of many operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nth {
+    /// The nth alone, from 1.
+    Only(u32),
+    /// Every nth.
+    Every(u32),
+}
+
+impl Nth {
+    fn is(self, number: u64) -> bool {
+        match self {
+            Nth::Only(only) => number == u64::from(only.max(1)),
+            Nth::Every(every) => number.is_multiple_of(u64::from(every.max(1))),
+        }
+    }
+}
+
+/// What is left of appends that were not flushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// The first of them, and a part of the next: the end is torn within an append.
+    Prefix,
+    /// Some of them; those before the last that is left and not left themselves read as zeros.
+    Subset,
+}
+
+/// Which file rots: the nth, in order of name from 0, of those that begin with `prefix` and hold `part`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotten {
+    /// How its name begins.
+    pub prefix: String,
+    /// What its name holds.
+    pub part: String,
+    /// Which of them; past the last it is the last.
+    pub index: u32,
 }
 
 /// A fault.
@@ -95,7 +169,12 @@ impl FaultKind {
         match self {
             FaultKind::Power { machine, .. }
             | FaultKind::Process { machine, .. }
-            | FaultKind::DiskSlow { machine, .. } => (vec![*machine], Vec::new()),
+            | FaultKind::DiskSlow { machine, .. }
+            | FaultKind::DiskFull { machine }
+            | FaultKind::DiskError { machine, .. }
+            | FaultKind::DiskTorn { machine, .. }
+            | FaultKind::FlushLies { machine } => (vec![*machine], Vec::new()),
+            FaultKind::DiskRot { machines, .. } => (machines.clone(), Vec::new()),
             FaultKind::Link { link, .. } => (Vec::new(), vec![*link]),
             FaultKind::Apart { first, second } => (vec![*first, *second], Vec::new()),
             FaultKind::PortBlocked { machine, .. } => (machine.iter().copied().collect(), Vec::new()),
@@ -110,6 +189,8 @@ pub(crate) struct Faults {
     awaited: RefCell<Vec<BTreeSet<u32>>>,
     lasting: RefCell<BTreeSet<u32>>,
     struck: Vec<Cell<u64>>,
+    /// By fault: operations of its kind since it began.
+    asked: Vec<Cell<u64>>,
     /// Faults that struck for the first time, and that the log has still to hear of.
     news: RefCell<Vec<u32>>,
 }
@@ -127,6 +208,7 @@ impl Faults {
             ),
             lasting: RefCell::default(),
             struck: specs.iter().map(|_| Cell::new(0)).collect(),
+            asked: specs.iter().map(|_| Cell::new(0)).collect(),
             news: RefCell::default(),
             specs,
         }
@@ -225,6 +307,55 @@ impl Faults {
         match self.spec(fault).kind {
             FaultKind::DiskSlow { times, .. } => u64::from(times.max(1)),
             _ => 1,
+        }
+    }
+
+    /// Whether a machine's disk has no room.
+    pub(crate) fn disk_is_full(&self, machine: MachineId) -> Option<u32> {
+        self.find(|kind| matches!(kind, FaultKind::DiskFull { machine: own } if *own == machine))
+    }
+
+    /// Whether an operation of a machine's disk fails; it counts as one of its kind.
+    pub(crate) fn disk_fails(&self, machine: MachineId, operation: Operation) -> bool {
+        let mut fails = false;
+        for fault in self.lasting.borrow().iter().copied() {
+            if let FaultKind::DiskError {
+                machine: own,
+                operation: of,
+                which,
+            } = &self.spec(fault).kind
+                && (*own, *of) == (machine, operation)
+            {
+                let asked = &self.asked[fault as usize];
+                asked.set(asked.get() + 1);
+                if which.is(asked.get()) {
+                    self.strike(fault);
+                    fails = true;
+                }
+            }
+        }
+        fails
+    }
+
+    /// Whether a machine's disk has said so falsely in this run.
+    pub(crate) fn has_lied(&self, machine: MachineId) -> bool {
+        let mut faults = (0..).zip(&self.specs);
+        faults.any(|(number, fault)| {
+            matches!(&fault.kind, FaultKind::FlushLies { machine: own } if *own == machine) && self.has_struck(number)
+        })
+    }
+
+    /// The fault by which a machine's disk only says that it made something durable.
+    pub(crate) fn lies(&self, machine: MachineId) -> Option<u32> {
+        self.find(|kind| matches!(kind, FaultKind::FlushLies { machine: own } if *own == machine))
+    }
+
+    /// What a machine's disk leaves of what was not flushed, where a fault has a say in it.
+    pub(crate) fn torn(&self, machine: MachineId) -> Option<(u32, Left)> {
+        let fault = self.find(|kind| matches!(kind, FaultKind::DiskTorn { machine: own, .. } if *own == machine))?;
+        match self.spec(fault).kind {
+            FaultKind::DiskTorn { left, .. } => Some((fault, left)),
+            _ => None,
         }
     }
 }

@@ -8,8 +8,10 @@ use actors::spec::ComponentKind;
 use datapath::SimTime;
 
 use crate::compute::Cores;
+use crate::disks::faulty::Faulty;
 use crate::disks::files::{MachineFiles, Removed};
 use crate::disks::spill::Spill;
+use crate::faults::Faults;
 use crate::spec::WorldSpec;
 
 /// A machine's state.
@@ -18,8 +20,10 @@ pub struct Machine {
     pub on: bool,
     /// How many times it has been switched on.
     pub incarnation: u32,
-    /// Its files.
+    /// Its files, as they lie on its disk.
     pub files: Rc<MachineFiles>,
+    /// The same, as its components get them.
+    pub disk: Rc<Faulty>,
     /// When its disk has done what was asked of it.
     pub disk_free: SimTime,
     /// Its cores.
@@ -56,7 +60,12 @@ pub struct ActorSlot {
 /// The machines of a world, all without power, and the places of their actors. Files of stored segments that are removed go into
 /// `removed`, by name.
 #[must_use]
-pub fn build(spec: &WorldSpec, spill: &Rc<Spill>, removed: &Removed) -> (Vec<Machine>, Vec<ActorSlot>) {
+pub(crate) fn build(
+    spec: &WorldSpec,
+    spill: &Rc<Spill>,
+    removed: &Removed,
+    faults: &Rc<Faults>,
+) -> (Vec<Machine>, Vec<ActorSlot>) {
     let mut actors = Vec::new();
     let mut machines = Vec::new();
     for (number, machine) in spec.machines.iter().enumerate() {
@@ -71,10 +80,13 @@ pub fn build(spec: &WorldSpec, spill: &Rc<Spill>, removed: &Removed) -> (Vec<Mac
                 mailbox: None,
             });
         }
+        let files = Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill)).watched("segments/", removed));
+        let id = MachineId(number as u32);
         machines.push(Machine {
             on: false,
             incarnation: 0,
-            files: Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill)).watched("segments/", removed)),
+            disk: Rc::new(Faulty::new(id, Rc::clone(&files), Rc::clone(faults))),
+            files,
             disk_free: SimTime::ZERO,
             cores: Cores::default(),
             listening: Vec::new(),

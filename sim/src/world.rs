@@ -25,7 +25,7 @@ use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
 use actors::process_server::cached_files;
 use actors::spec::{ComponentKind, ComponentSpec};
 use actors::storage::fence_of;
-use datapath::disk::Files;
+use datapath::disk::{DiskError, Files};
 use datapath::segment::SegmentKind;
 use datapath::volume::{Budget, PageStore};
 use datapath::{Grain, SimTime, VmId};
@@ -98,6 +98,7 @@ pub(crate) struct Flush {
     incarnation: u32,
     files: Vec<files::FlushPoint>,
     volumes: Vec<volumes::FlushPoint>,
+    result: Result<(), DiskError>,
 }
 
 pub(crate) enum Work {
@@ -129,7 +130,7 @@ impl Given {
             Input::Network(NetEvent::Accepted { conn, .. }) => ("accepting connection", conn.0),
             Input::Network(NetEvent::Received { conn, .. }) => ("a frame on connection", conn.0),
             Input::Network(NetEvent::Closed { conn }) => ("the end of connection", conn.0),
-            Input::Flushed(token) => ("flush", u64::from(token.what)),
+            Input::Flushed(token, _) => ("flush", u64::from(token.what)),
             Input::Done(token, _) => ("job", u64::from(token.what)),
             Input::Local(_) => ("a local message", 0),
         };
@@ -163,7 +164,7 @@ pub struct Engine {
     options: RunOptions,
     factory: ActorFactory,
     topology: Topology,
-    faults: Faults,
+    faults: Rc<Faults>,
     pub(crate) carrier: Carrier,
     now: Cell<SimTime>,
     entries: Cell<u64>,
@@ -230,7 +231,8 @@ impl Engine {
         let volumes = volumes::at_start(&spec, options, &store);
         let volumes = volumes.map_err(|error| RunError::Machine(error.to_string()))?;
         let removed = Removed::default();
-        let (machines, actors) = crate::machines::build(&spec, &spill, &removed);
+        let faults = Rc::new(Faults::new(&spec));
+        let (machines, actors) = crate::machines::build(&spec, &spill, &removed, &faults);
         let operator = actors
             .iter()
             .position(|actor| actor.kind == ComponentKind::Operator)
@@ -256,7 +258,7 @@ impl Engine {
             options: options.clone(),
             factory,
             topology: Topology::new(&spec),
-            faults: Faults::new(&spec),
+            faults,
             carrier,
             now: Cell::new(SimTime::ZERO),
             entries: Cell::new(0),
@@ -535,11 +537,14 @@ impl Engine {
                 Some(Evidence::Stored { files })
             }
             Fact::BatchCached { vm, protection, batch } => {
-                let files = self.files_of(self.machine_of(actor?));
+                let machine = self.machine_of(actor?);
+                let files = self.files_of(machine);
+                // A disk that lies says the same to everybody.
+                let lied = self.faults.has_lied(machine);
                 // What is not there at all is as good as a byte that is not durable.
                 let seen = |name: String| {
                     let bytes = files.len(&name).unwrap_or(1);
-                    let durable = files.durable(&name).unwrap_or(0);
+                    let durable = if lied { bytes } else { files.durable(&name).unwrap_or(0) };
                     (name, bytes, durable)
                 };
                 let names = cached_files(&*files, *vm, *protection, *batch);
@@ -664,8 +669,13 @@ impl Engine {
         }
         let name = &self.spec.machines[machine.0 as usize].name;
         let mut random = random::stream(self.options.seed, name, incarnation, "what a power cut leaves on disks");
-        if let Err(error) = files.power_cut(&mut random) {
-            self.note_failed(error.to_string());
+        match self.faults.torn(machine) {
+            Some((fault, left)) => self.note_torn(fault, files.tear(&[""], left, &mut random)),
+            None => {
+                if let Err(error) = files.power_cut(&mut random) {
+                    self.note_failed(error.to_string());
+                }
+            }
         }
         self.volumes.power_cut(machine, &mut random);
         // What the machine had still to send is gone with it.

@@ -26,9 +26,18 @@ use crate::spec::{AgentSpec, ComponentKind};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Only a resynchronization brings it back; why.
-    ResynchronizationNeeded(String),
+    ResynchronizationNeeded(JournalError),
     /// All that there was is durable at the process server.
     Drained { last: WriteSeq, mark: Option<Mark> },
+}
+
+/// A flush of the journal that is under way.
+struct Flush {
+    /// The last write that it makes durable.
+    seq: WriteSeq,
+    /// When it was asked for.
+    at: CutTime,
+    names: Vec<String>,
 }
 
 /// What the guest was asked for (aggregate grain).
@@ -75,7 +84,7 @@ pub(super) struct Replication {
     pub durable: WriteSeq,
     /// When the guest had written up to there, and nothing more.
     durable_at: CutTime,
-    flushes: BTreeMap<u64, (WriteSeq, CutTime)>,
+    flushes: BTreeMap<u64, Flush>,
     next_key: u64,
     flush_timer: bool,
     /// Marks whose writes are not all durable.
@@ -263,7 +272,7 @@ impl Replication {
             return;
         }
         if let Err(error) = self.journal.append(&*self.env.files(), record) {
-            self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
+            self.outcomes.push(Outcome::ResynchronizationNeeded(error));
             return;
         }
         self.wait_to_be_cut(self.env.now());
@@ -272,15 +281,20 @@ impl Replication {
             // What is made durable here is a full batch, however long the disk takes for it.
             self.full_at.push_back(seq);
             self.flush();
-        } else if !self.flush_timer && self.asked.is_none() {
+        } else if self.asked.is_none() {
+            self.flush_after(self.env.model.agent.flush_after);
+        }
+    }
+
+    /// Flushes after so long, unless that is to come already.
+    fn flush_after(&mut self, after: u64) {
+        if !self.flush_timer {
             self.flush_timer = true;
-            self.env.timer(
-                self.env.model.agent.flush_after,
-                Token {
-                    what: FLUSH_DUE,
-                    key: self.generation,
-                },
-            );
+            let token = Token {
+                what: FLUSH_DUE,
+                key: self.generation,
+            };
+            self.env.timer(after, token);
         }
     }
 
@@ -309,15 +323,24 @@ impl Replication {
             return false;
         }
         let key = self.key();
-        self.flushes.insert(key, (self.last, now_of(&self.env)));
         self.env.flush(&names, Token { what: FLUSH, key });
+        let (seq, at) = (self.last, now_of(&self.env));
+        self.flushes.insert(key, Flush { seq, at, names });
         true
     }
 
-    pub fn flushed(&mut self, key: u64) {
-        let Some((seq, at)) = self.flushes.remove(&key) else {
+    /// A flush is complete, or failed: then its files are flushed again with what has come since.
+    pub fn flushed(&mut self, key: u64, done: bool) {
+        let Some(Flush { seq, at, names }) = self.flushes.remove(&key) else {
             return;
         };
+        if !done {
+            // What a later one makes durable of other files does not count while these are not.
+            let later = std::mem::take(&mut self.flushes).into_values();
+            let names = names.into_iter().chain(later.flat_map(|flush| flush.names));
+            self.journal.flush_again(names);
+            return self.flush_after(self.env.model.disk.retry_after);
+        }
         if seq >= self.durable {
             (self.durable, self.durable_at) = (seq, at);
         }

@@ -151,7 +151,7 @@ impl Replication {
         match self.journal.read(&*self.env.files(), after, through, max) {
             Ok(piece) => piece,
             Err(error) => {
-                self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
+                self.outcomes.push(Outcome::ResynchronizationNeeded(error));
                 None
             }
         }
@@ -254,7 +254,7 @@ impl Replication {
         self.saved.cached_up_to(batch);
         let through = self.saved.cached.1;
         if let Err(error) = self.journal.acknowledge(&*self.env.files(), through) {
-            self.outcomes.push(Outcome::ResynchronizationNeeded(error.to_string()));
+            self.outcomes.push(Outcome::ResynchronizationNeeded(error));
         }
     }
 }

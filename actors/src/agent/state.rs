@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datapath::disk::{DiskError, read_if_there};
 use datapath::replica::{CutTime, Mark};
 use datapath::{Blob, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use crate::messages::Protection;
 use crate::ports::{Env, MachineId};
 
 const FILE: &str = "agent/state";
+/// There while the machine is down after an orderly stop.
+const CLEAN: &str = "agent/clean";
 
 /// The agent's durable state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,15 +87,36 @@ impl SavedReplication {
 }
 
 impl Saved {
-    /// Reads it; what cannot be read counts as not there.
-    pub fn read(env: &Env) -> Saved {
-        let blob = env.files().read_all(FILE).unwrap_or_default();
-        postcard::from_bytes(&blob.bytes).unwrap_or_default()
+    /// Reads it; what is not there, or not whole, counts as none.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn read(env: &Env) -> Result<Saved, DiskError> {
+        let files = env.files();
+        let blob = read_if_there(&*files, FILE)?.unwrap_or_default();
+        let mut saved: Saved = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        if let Some(replication) = &mut saved.replication {
+            replication.clean &= files.len(CLEAN).is_some();
+        }
+        Ok(saved)
     }
 
-    /// Writes it; false where the disk is full.
-    pub fn write(&self, env: &Env) -> bool {
+    /// Writes it. An orderly stop is told by a file of its own, which goes away whatever the disk refuses: else a state that could not be
+    /// written would leave one behind that is over.
+    ///
+    /// # Errors
+    /// Where the disk fails or is full.
+    pub fn write(&self, env: &Env) -> Result<(), DiskError> {
+        let files = env.files();
+        let clean = self.replication.as_ref().is_some_and(|replication| replication.clean);
+        if !clean {
+            files.remove(CLEAN);
+        }
         let bytes = postcard::to_stdvec(self).expect("an agent's state always encodes");
-        env.files().replace(FILE, Blob::real(bytes)).is_ok()
+        files.replace(FILE, Blob::real(bytes))?;
+        if clean {
+            files.replace(CLEAN, Blob::default())?;
+        }
+        Ok(())
     }
 }

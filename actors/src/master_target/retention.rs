@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use datapath::disk::DiskError;
 use datapath::replica::Tag;
 use datapath::segment::SegmentHeader;
 use datapath::{Blob, DiskId, VmId};
@@ -78,8 +79,9 @@ impl MasterTarget {
         let saved = postcard::to_stdvec(&saved).expect("plain data encodes");
         let written = self.env.files().replace(&file_of(vm), Blob::real(saved));
         if let Err(error) = written {
-            // What the last checkpoint needs stays, and the next one tries again.
-            return self.complain(vm, &format!("retention drive of the master target: {error}"));
+            // What the last checkpoint needs stays.
+            self.undone.checkpoints.insert(vm);
+            return self.disk_failed(Some(vm), &error);
         }
         for (headers, through) in std::mem::take(&mut retained.drops) {
             self.store.drop_segments(id, &headers, through);
@@ -107,7 +109,7 @@ impl MasterTarget {
     /// Nothing of a machine's protection is needed any more.
     pub(super) fn let_go(&mut self, vm: VmId) {
         if let Some(keeper) = self.keepers.remove(&vm) {
-            self.store.end((vm, keeper.protection().protection));
+            self.end_stored((vm, keeper.protection().protection));
         }
         if let Some(retained) = self.retained.remove(&vm) {
             let world = self.env.world();
@@ -119,15 +121,22 @@ impl MasterTarget {
     }
 
     /// After a power cut: the keepers as of their checkpoints, and told of all that is stored.
-    pub(super) fn take_up(&mut self) {
+    ///
+    /// # Errors
+    /// Where the disk fails: then none is taken up.
+    pub(super) fn take_up(&mut self) -> Result<(), DiskError> {
         let files = self.env.files();
+        let mut found = Vec::new();
         for name in files.list(FOLDER) {
-            let Ok(blob) = files.read_all(&name) else { continue };
+            let blob = files.read_all(&name)?;
             let Ok((protection, epochs, volumes, index)) = postcard::from_bytes::<Saved>(&blob.bytes) else {
                 continue;
             };
+            let entries = self.store.entries((protection.vm, protection.protection))?;
+            found.push((protection, epochs, volumes, index, entries));
+        }
+        for (protection, epochs, volumes, index, entries) in found {
             let (vm, id) = (protection.vm, (protection.vm, protection.protection));
-            let entries = self.store.entries(id);
             let tags = entries.iter().filter_map(|entry| match entry {
                 Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => Some(tag.clone()),
                 _ => None,
@@ -149,6 +158,7 @@ impl MasterTarget {
                 self.on_stored(id, entry);
             }
         }
+        Ok(())
     }
 
     /// Epochs came for a keeper that was taken up again.

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::plants::{Plant, planted};
 use datapath::segment::SegmentKind;
-use datapath::{Blob, DiskId, VmId};
+use datapath::{Blob, DiskId, SimTime, VmId};
 
 use super::stream::{Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
-use crate::facts::{Fact, Severity};
+use crate::facts::Severity;
 use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED, Target as TargetPlace};
 use crate::ports::{Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
@@ -24,6 +24,8 @@ pub(super) struct Target {
     /// Checksums asked for and not answered: by disk and first chunk, for which copy, how many, and the batch that they have to show.
     asked: BTreeMap<(DiskId, u64), (u32, u32, u64)>,
     retry_set: bool,
+    /// What was told of its refusals last, by machine.
+    told: BTreeMap<VmId, (SimTime, String)>,
     /// Machines with something sealed that waits for the window.
     blocked: BTreeSet<VmId>,
     /// The machine that the window opens for next.
@@ -54,6 +56,7 @@ impl ProcessServer {
             unacknowledged: 0,
             asked: BTreeMap::new(),
             retry_set: false,
+            told: BTreeMap::new(),
             blocked: BTreeSet::new(),
             turn: VmId(0),
         });
@@ -383,12 +386,7 @@ impl ProcessServer {
 
     fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &str) {
         if !why.contains(REFUSED_FENCED) {
-            self.env.fact(Fact::Alert {
-                vm: Some(disk.vm),
-                severity: Severity::Critical,
-                code: String::new(),
-                text: format!("the target refuses a segment: {why}"),
-            });
+            self.tell_of_refusal(machine, disk.vm, why);
             // Perhaps the target was not told of the protection yet.
             if let Some(target) = self.targets.get_mut(&machine) {
                 target.session.settled();
@@ -430,6 +428,23 @@ impl ProcessServer {
         self.seal_more();
     }
 
+    /// What a target refuses is told at once, and the same again only after a while.
+    fn tell_of_refusal(&mut self, machine: MachineId, vm: VmId, why: &str) {
+        let now = self.env.now();
+        let Some(target) = self.targets.get_mut(&machine) else {
+            return;
+        };
+        let every = self.env.model.process_server.alert_every;
+        let said = target
+            .told
+            .get(&vm)
+            .is_some_and(|(at, told)| told == why && now.since(*at) < every);
+        if !said {
+            target.told.insert(vm, (now, why.to_owned()));
+            self.alert(vm, Severity::Critical, format!("the target refuses a segment: {why}"));
+        }
+    }
+
     pub(super) fn on_retry(&mut self, machine: MachineId) {
         if let Some(target) = self.targets.get_mut(&machine) {
             target.retry_set = false;
@@ -446,18 +461,27 @@ impl ProcessServer {
             return;
         };
         stream.cached_bytes -= batch.bytes;
+        stream.stored = stream.stored.max(number);
         let files = self.env.files();
-        let done = postcard::to_stdvec(&number).expect("a number always encodes");
-        let written = files.replace(&stream.done_file(), Blob::real(done));
         for part in 0..batch.ending.parts {
             files.remove(&stream.part_file(number, part));
         }
         files.remove(&stream.end_file(number));
-        self.complain(vm, written.err());
+        self.save_done(vm);
         self.deliver(vm);
         self.seal_more();
         self.handed_over(vm);
         self.give_room();
+    }
+
+    /// Writes down which batch was stored last.
+    pub(super) fn save_done(&mut self, vm: VmId) {
+        let Some(stream) = self.streams.get(&vm) else { return };
+        let done = postcard::to_stdvec(&stream.stored).expect("a number always encodes");
+        if let Err(error) = self.env.files().replace(&stream.done_file(), Blob::real(done)) {
+            self.undone.done.insert(vm);
+            self.disk_failed(Some(vm), &error);
+        }
     }
 
     fn on_copy_end_put(&mut self, disk: DiskId, number: u32) {

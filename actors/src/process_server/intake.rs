@@ -1,7 +1,7 @@
 //! The agents' side: greet, take in parts of batches and pieces of copies, and acknowledge them once they are durable in the cache.
 
 use bytes::Bytes;
-use datapath::disk::{DiskError, Files};
+use datapath::disk::{DiskError, Files, read_if_there};
 use datapath::plants::{Plant, planted};
 use datapath::{Blob, DiskId, VmId};
 
@@ -10,7 +10,7 @@ use super::{CACHED, ProcessServer, served_file};
 use crate::messages::{Body, Protection};
 use crate::ports::{ConnId, Frame, Token};
 
-/// What ends every file of a part or piece: a file that was cut off by a power cut is told by it.
+/// What ends every file of a part or piece: one that a power cut tore is told by it.
 const WHOLE: &[u8] = b"FDP1";
 /// Bytes of that, and of the length before it.
 const TAIL_BYTES: usize = 8;
@@ -32,6 +32,12 @@ pub(super) enum Caching {
     },
     /// A piece of a copy.
     Piece { disk: DiskId, copy: u32, part: u32 },
+}
+
+/// Files whose flush is under way.
+pub(super) struct Cached {
+    pub(super) what: Caching,
+    pub(super) names: Vec<String>,
 }
 
 /// How an agent introduces itself.
@@ -59,33 +65,50 @@ fn tail_of(content: &Blob) -> Blob {
     Blob::real(tail)
 }
 
-/// Whether a file ends as one that is whole: `tail` are its last bytes, behind `len` bytes of records.
-fn is_whole(tail: &[u8], len: u64) -> bool {
+/// Whether a file ends as one that is whole: `tail` are its last bytes, behind its records. Where a power cut kept the tail and not what is
+/// before it, that reads as zeros, which no record does.
+fn is_whole(tail: &[u8], records: &[u8]) -> bool {
     planted(Plant::TornRecordAccepted)
-        || matches!(tail.split_first_chunk(), Some((stated, WHOLE)) if u64::from(u32::from_le_bytes(*stated)) == len)
+        || (records.iter().any(|byte| *byte != 0) || records.is_empty())
+            && matches!(tail.split_first_chunk(), Some((len, WHOLE)) if u32::from_le_bytes(*len) as usize == records.len())
 }
 
 /// The records of a part's file with what they count for; none where the file is not whole.
 fn records_of(file: &Blob) -> Option<Blob> {
     let len = file.bytes.len().checked_sub(TAIL_BYTES)?;
-    is_whole(&file.bytes[len..], len as u64).then(|| Blob {
+    is_whole(&file.bytes[len..], &file.bytes[..len]).then(|| Blob {
         bytes: file.bytes.slice(..len),
         size: file.size - TAIL_BYTES as u64,
     })
 }
 
+/// Why records of the cache cannot be sealed.
+pub(super) enum Unread {
+    /// The disk did not read them now.
+    Disk(DiskError),
+    /// They are not what was written.
+    Damaged(String),
+}
+
 /// The records of a part's file. They are read apart from the file's tail: together they would have to be copied.
-pub(super) fn read_records(files: &dyn Files, name: &str) -> Result<Bytes, String> {
-    let read = |position, len| files.read(name, position, len).map_err(|error| error.to_string());
-    let damaged = || format!("{name} is damaged");
+pub(super) fn read_records(files: &dyn Files, name: &str) -> Result<Bytes, Unread> {
+    let damaged = || Unread::Damaged(format!("{name} is damaged"));
+    let read = |position, len| {
+        let read = files.read(name, position, len);
+        read.map_err(|error| match error.may_pass() {
+            true => Unread::Disk(error),
+            false => Unread::Damaged(error.to_string()),
+        })
+    };
     let len = files
         .len(name)
         .and_then(|len| len.checked_sub(TAIL_BYTES as u64))
         .ok_or_else(damaged)?;
-    if !is_whole(&read(len, TAIL_BYTES as u64)?, len) {
-        return Err(damaged());
+    let (tail, records) = (read(len, TAIL_BYTES as u64)?, read(0, len)?);
+    match is_whole(&tail, &records) {
+        true => Ok(records),
+        false => Err(damaged()),
     }
-    read(0, len)
 }
 
 impl ProcessServer {
@@ -270,7 +293,7 @@ impl ProcessServer {
         stream.cached_bytes -= stream.arriving.parts.iter().sum::<u64>();
         stream.arriving = Arriving::default();
         self.caching
-            .retain(|_, c| matches!(c, Caching::Piece { .. }) || c.vm() != vm);
+            .retain(|_, c| matches!(c.what, Caching::Piece { .. }) || c.what.vm() != vm);
     }
 
     /// A new copy voids an unfinished batch and what is left of older copies.
@@ -301,7 +324,7 @@ impl ProcessServer {
         self.in_flight -= freed;
         let target = stream.protection.target;
         self.give_back_window(target, sent);
-        self.caching.retain(|_, c| match c {
+        self.caching.retain(|_, c| match &c.what {
             Caching::Piece { disk, copy: number, .. } => disk.vm != vm || *number >= copy,
             Caching::Part { .. } | Caching::End { .. } => true,
         });
@@ -443,7 +466,7 @@ impl ProcessServer {
         };
         files.remove(name);
         if !matches!(error, DiskError::Full { .. }) {
-            self.complain(vm, Some(error));
+            self.disk_failed(Some(vm), &error);
         }
         false
     }
@@ -451,7 +474,7 @@ impl ProcessServer {
     fn flush(&mut self, names: Vec<String>, caching: Caching) {
         let key = self.key();
         self.env.flush(&names, Token { what: CACHED, key });
-        self.caching.insert(key, caching);
+        self.caching.insert(key, Cached { what: caching, names });
         if planted(Plant::AckBeforeDurable) {
             self.on_cached(key);
         }
@@ -459,7 +482,7 @@ impl ProcessServer {
 
     /// Something is durable in the cache: it is acknowledged, and goes on.
     pub(super) fn on_cached(&mut self, key: u64) {
-        let Some(caching) = self.caching.remove(&key) else {
+        let Some(Cached { what: caching, .. }) = self.caching.remove(&key) else {
             return;
         };
         let vm = caching.vm();
@@ -556,24 +579,30 @@ impl ProcessServer {
     // After a power cut.
 
     /// Takes up what the cache holds: whole parts, whole batches, whole pieces.
-    pub(super) fn recover(&mut self) {
+    ///
+    /// # Errors
+    /// Where the disk fails: then nothing is known for certain.
+    pub(super) fn recover(&mut self) -> Result<(), DiskError> {
         let files = self.env.files();
+        let mut streams = Vec::new();
         for name in files.list("served/") {
-            let Ok(saved) = files.read_all(&name) else { continue };
+            let saved = files.read_all(&name)?;
             let Ok(protection) = postcard::from_bytes::<Protection>(&saved.bytes) else {
                 continue;
             };
             let mut stream = Stream::new(protection, &self.spec.key, self.env.now());
             debug_assert_eq!(name, served_file(stream.vm()));
             for file in files.list(&format!("{}/", stream.folder())) {
-                let content = files.read_all(&file).ok().and_then(|whole| records_of(&whole));
-                let Some(content) = content else {
+                let Some(content) = records_of(&files.read_all(&file)?) else {
                     files.remove(&file);
                     continue;
                 };
                 take_up(&mut stream, &file, &content);
             }
-            stream.settle_recovered(&*files);
+            stream.settle_recovered(&*files)?;
+            streams.push(stream);
+        }
+        for stream in streams {
             self.open_target(stream.protection.target);
             let (vm, protection) = (stream.vm(), stream.protection.protection);
             for batch in stream.batches.keys().copied() {
@@ -582,6 +611,7 @@ impl ProcessServer {
             self.ready.insert(stream.vm());
             self.streams.insert(stream.vm(), stream);
         }
+        Ok(())
     }
 }
 
@@ -644,12 +674,10 @@ fn take_up(stream: &mut Stream, file: &str, content: &Blob) {
 
 impl Stream {
     /// After all files were taken up: the last whole batch, and the parts after it.
-    fn settle_recovered(&mut self, files: &dyn datapath::disk::Files) {
+    fn settle_recovered(&mut self, files: &dyn Files) -> Result<(), DiskError> {
         let size = |name: &str| {
-            files
-                .read_all(name)
-                .map(|blob| blob.size.saturating_sub(8))
-                .unwrap_or(0)
+            let blob = files.read_all(name)?;
+            Ok::<u64, DiskError>(blob.size.saturating_sub(TAIL_BYTES as u64))
         };
         let numbers: Vec<u64> = self.batches.keys().copied().collect();
         for batch in numbers {
@@ -660,24 +688,25 @@ impl Stream {
                 self.batches.remove(&batch);
                 continue;
             }
-            let bytes = (0..parts).map(|part| size(&self.part_file(batch, part))).sum::<u64>();
+            let bytes = (0..parts)
+                .map(|part| size(&self.part_file(batch, part)))
+                .sum::<Result<u64, _>>()?;
             if let Some(known) = self.batches.get_mut(&batch) {
                 known.bytes = bytes;
             }
             self.cached_bytes += bytes;
         }
-        let done = files
-            .read_all(&self.done_file())
-            .ok()
-            .and_then(|b| postcard::from_bytes::<u64>(&b.bytes).ok());
+        let done = read_if_there(files, &self.done_file())?;
+        let done = done.and_then(|blob| postcard::from_bytes::<u64>(&blob.bytes).ok());
         self.whole = self.batches.keys().next_back().copied().max(done).unwrap_or(0);
         let batch = self.whole + 1;
         while files.len(&self.part_file(batch, self.arriving.taken)).is_some() {
-            let bytes = size(&self.part_file(batch, self.arriving.taken));
+            let bytes = size(&self.part_file(batch, self.arriving.taken))?;
             self.arriving.taken += 1;
             self.arriving.parts.push(bytes);
             self.cached_bytes += bytes;
         }
+        Ok(())
     }
 
     /// The file that says which batch was stored last.

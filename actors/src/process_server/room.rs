@@ -87,7 +87,18 @@ impl ProcessServer {
             );
             self.alert(vm, severity, text);
         }
+        if self.is_filled_by_others(wanted) {
+            // What else is on the disk can go without a word.
+            self.ask_disk_again();
+        }
         self.give_room();
+    }
+
+    /// Whether it is not the cache that leaves no room for so many bytes.
+    fn is_filled_by_others(&self, bytes: u64) -> bool {
+        let own: u64 = self.streams.values().map(|stream| stream.cached_bytes).sum();
+        let capacity = self.env.files().usage().1;
+        self.free() < bytes && own.saturating_add(bytes) <= capacity && self.caching.is_empty()
     }
 
     pub(super) fn alert(&self, vm: VmId, severity: Severity, text: String) {
@@ -101,7 +112,7 @@ impl ProcessServer {
 
     /// Welcomes those that wait for room, as far as there is some.
     pub(super) fn give_room(&mut self) {
-        if self.refused.is_empty() {
+        if self.refused.is_empty() || self.undone.timer {
             return;
         }
         let mut given = self.give_room_to_changes();

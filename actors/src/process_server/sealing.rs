@@ -9,7 +9,7 @@ use datapath::plants::{Plant, planted};
 use datapath::segment::{self, NonceRange, Sealed, SegmentKind, Worker};
 use datapath::{DiskId, VmId};
 
-use super::intake::read_records;
+use super::intake::{Unread, read_records};
 use super::stream::{Outgoing, Sealing, Stream, Waiting};
 use super::{ProcessServer, SEALED};
 use crate::facts::Severity;
@@ -84,9 +84,9 @@ impl Stream {
     }
 
     /// The next thing of this machine to seal: batches before pieces, for recovery points wait for them. Nothing while an epoch is
-    /// missing.
+    /// missing, or its files cannot be read.
     fn next_job(&self) -> Option<Job> {
-        if self.without_epoch().next().is_some() {
+        if self.unreadable || self.without_epoch().next().is_some() {
             return None;
         }
         let batch = self.batches.iter().find(|(_, b)| matches!(b.state, Sealing::Cached));
@@ -157,8 +157,17 @@ impl ProcessServer {
             }
         };
         let files = self.env.files();
-        let parts: std::result::Result<Vec<Bytes>, String> =
+        let parts: std::result::Result<Vec<Bytes>, Unread> =
             names.iter().map(|name| read_records(&*files, name)).collect();
+        let parts = match parts {
+            Ok(parts) => Ok(parts),
+            Err(Unread::Damaged(why)) => Err(why),
+            Err(Unread::Disk(error)) => {
+                stream.unreadable = true;
+                self.undone.sealing.insert(job.vm());
+                return self.disk_failed(Some(job.vm()), &error);
+            }
+        };
         // What the job needs is known only once it has folded its records (a discard is small and covers much), so each job gets more
         // than any disk has extents. What is not used is never used; 2^28 such ranges fit into an epoch.
         let count = 1 << 36;

@@ -23,6 +23,8 @@ pub(super) struct Stream {
     pub(super) handing_over: Option<u64>,
     /// The number of the agent's copy, from its last greeting.
     pub(super) copy: u32,
+    /// The last batch that is stored, so far as is known here.
+    pub(super) stored: u64,
     /// The last batch that is whole and durable in the cache.
     pub(super) whole: u64,
     /// The batch after it, as far as it has come.
@@ -36,6 +38,8 @@ pub(super) struct Stream {
     /// Nonces, by disk; none while the vault has not granted an epoch.
     pub(super) nonces: BTreeMap<DiskId, Nonces>,
     pub(super) keys: BTreeMap<DiskId, DiskKey>,
+    /// The disk could not read what is to be sealed, and is asked again after a pause.
+    pub(super) unreadable: bool,
     /// What the cache holds of the machine, in bytes.
     pub(super) cached_bytes: u64,
     /// What was logged of it last.
@@ -146,6 +150,7 @@ impl Stream {
             heard: now,
             handing_over: None,
             copy: 0,
+            stored: 0,
             whole: 0,
             arriving: Arriving::default(),
             refused: None,
@@ -153,6 +158,7 @@ impl Stream {
             copies: BTreeMap::new(),
             nonces: BTreeMap::new(),
             keys,
+            unreadable: false,
             cached_bytes: 0,
             logged_bytes: 0,
         }

@@ -12,7 +12,7 @@ mod index;
 
 use std::collections::BTreeMap;
 
-use datapath::disk::Files;
+use datapath::disk::{DiskError, Files, read_if_there};
 use datapath::replica::Tag;
 use datapath::seal::Epoch;
 use datapath::segment::{self, SegmentHeader, SegmentKind};
@@ -20,6 +20,7 @@ use datapath::{Blob, DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
 use crate::messages::{Body, MergedBatches, Packed};
 use crate::ports::{ConnId, Env, Token};
@@ -73,6 +74,15 @@ pub struct SegmentStore {
     dirty: Vec<String>,
     waiting: Vec<Owed>,
     under_way: Option<Vec<Owed>>,
+    /// Files of the flush that is under way.
+    flushing: Vec<String>,
+    trouble: DiskTrouble,
+    /// What the disk failed to write and is to write yet: entries that nobody waits for.
+    unwritten: Vec<(ProtectionId, Entry)>,
+    /// Fences that do not stand, for they could not be written.
+    unfenced: Vec<(DiskId, u32)>,
+    /// The disk failed, and is to be asked again after a pause.
+    failing: bool,
     /// Merges whose entry could not be written: protection, first and last batch, why.
     refused: Vec<(ProtectionId, u64, u64, String)>,
     /// Fences that stand, and of which nobody was told.
@@ -94,6 +104,11 @@ impl SegmentStore {
             dirty: Vec::new(),
             waiting: Vec::new(),
             under_way: None,
+            flushing: Vec::new(),
+            trouble: DiskTrouble::of("disk of the segment store"),
+            unwritten: Vec::new(),
+            unfenced: Vec::new(),
+            failing: false,
             refused: Vec::new(),
             fenced: Vec::new(),
             told: Vec::new(),
@@ -102,29 +117,80 @@ impl SegmentStore {
 
     /// Reads back what an earlier life left, and tells what it finds: the power can have gone between the flush that made something
     /// durable and its announcement. A torn last entry was never acknowledged and is cut off.
-    pub fn recover(&mut self) {
+    ///
+    /// # Errors
+    /// Where the disk fails: then nothing is known for certain, and it is to be called again.
+    pub fn recover(&mut self) -> Result<(), DiskError> {
         let files = self.env.files();
-        if let Ok(blob) = files.read_all(FENCES) {
+        self.kept.clear();
+        if let Some(blob) = self.read_if_there(FENCES)? {
             self.fences = postcard::from_bytes(&blob.bytes).unwrap_or_default();
         }
+        let mut facts = Vec::new();
         for name in files.list("index/") {
             let Some(id) = id_of(&name) else { continue };
-            let Ok(blob) = files.read_all(&name) else { continue };
+            let blob = self.read_file(&name)?;
             let (entries, good) = decode(&blob.bytes);
             if good < blob.bytes.len() {
                 // Where even this fails the entries above stand, and the tail is refused again next time.
                 let _ = files.truncate(&name, good as u64);
             }
-            let kept = self.kept.entry(id).or_default();
             // A power cut tears each file on its own: a piece whose entry is there and whose file is not was never acknowledged. One that
             // was let go has no file either, and is not needed any more.
-            let whole = entries.iter().filter(|entry| is_whole(&*files, id.1, entry));
-            whole.for_each(|entry| kept.take(entry));
+            for entry in &entries {
+                if self.is_whole(id.1, entry)? {
+                    self.kept.entry(id).or_default().take(entry);
+                }
+            }
+            let kept = self.kept.entry(id).or_default();
             kept.durable = good as u64;
             let found = standing(kept, entries);
-            let facts = found.iter().filter_map(|entry| found_fact(id, entry));
-            facts.for_each(|fact| self.env.fact(fact));
+            facts.extend(found.iter().filter_map(|entry| found_fact(id, entry)));
         }
+        facts.into_iter().for_each(|fact| self.env.fact(fact));
+        Ok(())
+    }
+
+    /// Whether what an entry says is complete is there; of a batch it is, for its entry comes after its segments are durable.
+    fn is_whole(&self, protection: u32, entry: &Entry) -> Result<bool, DiskError> {
+        let Entry::CopySegment { header, stored_bytes } = entry else {
+            return Ok(true);
+        };
+        let file = self.read_if_there(&segment_file(protection, header))?;
+        Ok(file.is_some_and(|file| file.size == *stored_bytes))
+    }
+
+    fn read_file(&self, name: &str) -> Result<Blob, DiskError> {
+        let read = self.env.files().read_all(name);
+        read.inspect_err(|error| self.trouble.note(&self.env, None, error))
+    }
+
+    fn read_if_there(&self, name: &str) -> Result<Option<Blob>, DiskError> {
+        let read = read_if_there(&*self.env.files(), name);
+        read.inspect_err(|error| self.trouble.note(&self.env, None, error))
+    }
+
+    /// The disk did not write something: it is told of, and asked again once whoever holds this store says so.
+    fn failed(&mut self, error: &DiskError) {
+        self.trouble.note(&self.env, None, error);
+        self.failing = true;
+    }
+
+    /// Whether the disk failed since this was asked last: [`SegmentStore::again`] is to be called after a pause.
+    pub fn take_failing(&mut self) -> bool {
+        std::mem::take(&mut self.failing)
+    }
+
+    /// Asks of the disk once more what it failed to do.
+    pub fn again(&mut self) {
+        if !self.unfenced.is_empty() {
+            let unfenced = std::mem::take(&mut self.unfenced);
+            self.stand(unfenced);
+        }
+        for (id, entry) in std::mem::take(&mut self.unwritten) {
+            self.write_note(id, entry);
+        }
+        self.flush();
     }
 
     /// Takes in the segments of a batch, or a piece of a copy.
@@ -217,15 +283,17 @@ impl SegmentStore {
     /// Writes a segment's file; whether it is new.
     fn write_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
         let (files, name) = (self.env.files(), segment_file(protection, header));
-        let old = files.read_all(&name).ok();
+        let text = |error: DiskError| error.to_string();
+        let old = self.read_if_there(&name).map_err(text)?;
+        let note = |error: &DiskError| self.trouble.note(&self.env, Some(header.disk.vm), error);
         match &old {
             Some(old) if old.bytes == blob.bytes => {
                 // Its flush may still be under way; the answer waits for the next one.
                 self.dirty.push(name);
             }
-            Some(_) => files.replace(&name, blob.clone()).map_err(|error| error.to_string())?,
+            Some(_) => files.replace(&name, blob.clone()).inspect_err(note).map_err(text)?,
             None => {
-                files.append(&name, blob.clone()).map_err(|error| error.to_string())?;
+                files.append(&name, blob.clone()).inspect_err(note).map_err(text)?;
                 self.dirty.push(name);
             }
         }
@@ -255,7 +323,15 @@ impl SegmentStore {
             Some((stored, _)) if stored != header => None,
             Some((_, size)) => Some(*size),
             // Put before a power cut.
-            None => Some(files.read_all(&segment_file(protection, header)).ok()?.size),
+            None => match files.read_all(&segment_file(protection, header)) {
+                Ok(file) => Some(file.size),
+                Err(error) => {
+                    if error.may_pass() {
+                        self.trouble.note(&self.env, Some(vm), &error);
+                    }
+                    None
+                }
+            },
         };
         let sizes: Option<Vec<u64>> = tag.segments.iter().map(size).collect();
         let Some(sizes) = sizes else {
@@ -315,7 +391,10 @@ impl SegmentStore {
         }
         // The vault granted the epoch; from its first segment on, earlier ones are fenced.
         for header in &tag.segments {
-            self.fence_merged(header.disk, header.epoch.0);
+            if raise(&mut self.fences.merged, header.disk, header.epoch.0) {
+                self.save_fences()
+                    .map_err(|error| format!("a fence could not be written: {error}"))?;
+            }
         }
         let mut facts = Vec::new();
         for (segment, blob) in segments.iter().zip(blobs) {
@@ -394,18 +473,28 @@ impl SegmentStore {
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
 
-    /// Refuses epochs of a disk below this from now on; durable when it returns. The fence stands, and [`SegmentStore::take_fenced`] says
+    /// Refuses epochs of a disk below this from now on. The fence stands, and [`SegmentStore::take_fenced`] says
     /// so, once all that was taken in before it is durable: then the next epoch can be granted, for nothing of an earlier one is still
     /// to come.
     pub fn fence(&mut self, disk: DiskId, epoch: u32) {
-        if raise(&mut self.fences.changes, disk, epoch) {
-            self.save_fences();
-        }
-        self.waiting.push(Owed {
-            fence: Some((disk, epoch)),
-            ..Owed::default()
-        });
+        raise(&mut self.fences.changes, disk, epoch);
+        self.stand(vec![(disk, epoch)]);
         self.flush();
+    }
+
+    /// Fences stand once they are written, and all that was taken in before is durable. What cannot be written is written later: until
+    /// then nothing of an earlier epoch is taken in, and nobody is told.
+    fn stand(&mut self, fences: Vec<(DiskId, u32)>) {
+        if let Err(error) = self.save_fences() {
+            self.unfenced.extend(fences);
+            return self.failed(&error);
+        }
+        for fence in fences {
+            self.waiting.push(Owed {
+                fence: Some(fence),
+                ..Owed::default()
+            });
+        }
     }
 
     /// Fences that stand by now.
@@ -435,23 +524,22 @@ impl SegmentStore {
         std::mem::take(&mut self.told)
     }
 
-    fn fence_merged(&mut self, disk: DiskId, epoch: u32) {
-        if raise(&mut self.fences.merged, disk, epoch) {
-            self.save_fences();
-        }
-    }
-
-    fn save_fences(&self) {
+    fn save_fences(&self) -> Result<(), DiskError> {
         let bytes = postcard::to_stdvec(&self.fences).expect("plain data encodes");
-        self.env
-            .files()
-            .replace(FENCES, Blob::real(bytes))
-            .expect("a fence that cannot stand must not be granted past");
+        self.env.files().replace(FENCES, Blob::real(bytes))
     }
 
-    /// A flush is complete: answers what it covered and returns what is newly complete, in the order in which it came.
-    pub fn flushed(&mut self) -> Vec<(ProtectionId, Entry)> {
+    /// A flush is complete: answers what it covered and returns what is newly complete, in the order in which it came. One that failed is
+    /// asked for again, with what has come since.
+    pub fn flushed(&mut self, result: Result<(), DiskError>) -> Vec<(ProtectionId, Entry)> {
         let done = self.under_way.take().unwrap_or_default();
+        let names = std::mem::take(&mut self.flushing);
+        if let Err(error) = result {
+            self.waiting.splice(0..0, done);
+            self.dirty.splice(0..0, names);
+            self.failed(&error);
+            return Vec::new();
+        }
         let mut news = Vec::new();
         for owed in done {
             if let Some((id, entry)) = owed.entry {
@@ -483,20 +571,25 @@ impl SegmentStore {
     }
 
     /// A stored segment; none where there is no such file.
-    #[must_use]
-    pub fn read(&self, protection: u32, header: &SegmentHeader) -> Option<Blob> {
-        self.env.files().read_all(&segment_file(protection, header)).ok()
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn read(&self, protection: u32, header: &SegmentHeader) -> Result<Option<Blob>, DiskError> {
+        self.read_if_there(&segment_file(protection, header))
     }
 
     /// All that is complete of a protection and not dropped, read back from its index.
-    #[must_use]
-    pub fn entries(&self, id: ProtectionId) -> Vec<Entry> {
-        let Some(kept) = self.kept.get(&id) else {
-            return Vec::new();
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn entries(&self, id: ProtectionId) -> Result<Vec<Entry>, DiskError> {
+        let Some(kept) = self.kept.get(&id).filter(|kept| kept.durable > 0) else {
+            return Ok(Vec::new());
         };
         let bytes = self.env.files().read(&index_file(id), 0, kept.durable);
-        let (entries, _) = decode(&bytes.unwrap_or_default());
-        standing(kept, entries)
+        let bytes = bytes.inspect_err(|error| self.trouble.note(&self.env, Some(id.0), error))?;
+        let (entries, _) = decode(&bytes);
+        Ok(standing(kept, entries))
     }
 
     /// Segments are no longer needed, and no batch up to `through`.
@@ -514,11 +607,14 @@ impl SegmentStore {
     }
 
     /// A protection has ended: nothing of it stays, nothing of it is taken in any more.
-    pub fn end(&mut self, id: ProtectionId) {
+    ///
+    /// # Errors
+    /// Where the disk fails: then all is as it was.
+    pub fn end(&mut self, id: ProtectionId) -> Result<(), DiskError> {
         let (files, (_, protection)) = (self.env.files(), id);
         // By what was ever complete of it: an account has too many files to look through, and batches that became one may still be there.
-        let bytes = files.read_all(&index_file(id)).map(|file| file.bytes);
-        for entry in decode(&bytes.unwrap_or_default()).0 {
+        let index = self.read_if_there(&index_file(id))?.unwrap_or_default();
+        for entry in decode(&index.bytes).0 {
             let headers = match entry {
                 Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => tag.segments,
                 Entry::CopySegment { header, .. } => vec![header],
@@ -532,13 +628,20 @@ impl SegmentStore {
             files.remove(&file_of(protection, *disk, *kind));
         }
         self.note(id, Entry::Ended);
+        Ok(())
     }
 
     /// An entry that nobody waits for.
     fn note(&mut self, id: ProtectionId, entry: Entry) {
-        self.write(id, &entry);
         self.kept.entry(id).or_default().take(&entry);
+        self.write_note(id, entry);
         self.flush();
+    }
+
+    fn write_note(&mut self, id: ProtectionId, entry: Entry) {
+        if self.write(id, &entry).is_none() {
+            self.unwritten.push((id, entry));
+        }
     }
 
     /// Appends to the index; returns where the entry ends, or nothing where the disk refuses.
@@ -546,9 +649,16 @@ impl SegmentStore {
         let name = index_file(id);
         let entry = encode(entry);
         let bytes = entry.len() as u64;
-        let at = self.env.files().append(&name, Blob::real(entry)).ok()?;
-        self.dirty.push(name);
-        Some(at + bytes)
+        match self.env.files().append(&name, Blob::real(entry)) {
+            Ok(at) => {
+                self.dirty.push(name);
+                Some(at + bytes)
+            }
+            Err(error) => {
+                self.failed(&error);
+                None
+            }
+        }
     }
 
     /// False where the entry could not be written.
@@ -574,12 +684,13 @@ impl SegmentStore {
 
     /// One flush at a time: the next covers all that came meanwhile.
     fn flush(&mut self) {
-        if self.under_way.is_some() || (self.waiting.is_empty() && self.dirty.is_empty()) {
+        let nothing = self.waiting.is_empty() && self.dirty.is_empty();
+        if self.under_way.is_some() || self.failing || nothing {
             return;
         }
-        let names = std::mem::take(&mut self.dirty);
+        self.flushing = std::mem::take(&mut self.dirty);
         self.under_way = Some(std::mem::take(&mut self.waiting));
-        self.env.flush(&names, self.token);
+        self.env.flush(&self.flushing, self.token);
     }
 }
 
@@ -664,17 +775,6 @@ fn raise(fences: &mut BTreeMap<DiskId, u32>, disk: DiskId, epoch: u32) -> bool {
 #[must_use]
 pub fn segment_file(protection: u32, header: &SegmentHeader) -> String {
     file_of(protection, header.disk, header.kind)
-}
-
-/// Whether what an entry says is complete is there; of a batch it is, for its entry comes after its segments are durable.
-fn is_whole(files: &dyn Files, protection: u32, entry: &Entry) -> bool {
-    match entry {
-        Entry::CopySegment { header, stored_bytes } => {
-            let file = files.read_all(&segment_file(protection, header));
-            file.is_ok_and(|file| file.size == *stored_bytes)
-        }
-        _ => true,
-    }
 }
 
 fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {

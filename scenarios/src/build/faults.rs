@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{ComponentKind, VmSpec};
-use sim::faults::{FaultKind, FaultSpec};
+use sim::faults::{FaultKind, FaultSpec, Rotten};
 use sim::link::LinkChange;
 use sim::spec::{LinkSpec, MachineSpec};
 
 use super::Places;
-use crate::model::{Fault, Happens, Host, Process};
+use crate::model::{Fault, Happens, Host, Process, Rot};
 
 pub(super) struct World<'a> {
     pub(super) places: &'a Places,
@@ -85,7 +85,51 @@ impl World<'_> {
                 machine: self.machine(*host),
                 times: *times,
             },
+            Happens::DiskFull(host) => FaultKind::DiskFull {
+                machine: self.machine(*host),
+            },
+            Happens::DiskError { host, operation, which } => FaultKind::DiskError {
+                machine: self.machine(*host),
+                operation: *operation,
+                which: *which,
+            },
+            Happens::DiskTorn { host, left } => FaultKind::DiskTorn {
+                machine: self.machine(*host),
+                left: *left,
+            },
+            Happens::FlushLies(host) => FaultKind::FlushLies {
+                machine: self.machine(*host),
+            },
+            Happens::DiskRot {
+                vm,
+                of,
+                disk,
+                file,
+                byte,
+            } => self.rot((*vm, *disk), *of, *file, *byte),
         }
+    }
+
+    fn rot(&self, (vm, disk): (usize, u16), of: Rot, index: u32, byte: u64) -> FaultKind {
+        let id = self.vms[vm].vm;
+        let with = |kinds: &[ComponentKind]| -> Vec<MachineId> {
+            let machines = (0..).map(MachineId).zip(self.machines);
+            let has = |machine: &MachineSpec| machine.components.iter().any(|own| kinds.contains(&own.kind()));
+            machines.filter(|(_, machine)| has(machine)).map(|(id, _)| id).collect()
+        };
+        let (machines, prefix, part) = match of {
+            Rot::StoredSegment => {
+                let keepers = with(&[ComponentKind::Storage, ComponentKind::MasterTarget]);
+                (keepers, "segments/".to_owned(), format!("/vm{}/disk{disk}/", id.0))
+            }
+            Rot::CachedBatch => {
+                let prefix = format!("{}vm-{:06}/", ComponentKind::ProcessServer.folders()[0], id.0);
+                (with(&[ComponentKind::ProcessServer]), prefix, "/batch-".to_owned())
+            }
+            Rot::Journal => (vec![self.places.sources[vm]], "journal/".to_owned(), ".hrl".to_owned()),
+        };
+        let file = Rotten { prefix, part, index };
+        FaultKind::DiskRot { machines, file, byte }
     }
 
     fn machine(&self, host: Host) -> MachineId {

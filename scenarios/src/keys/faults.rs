@@ -1,7 +1,10 @@
 //! What happens to the world.
 
+use datapath::disk::Operation;
+use sim::faults::Left;
+
 use super::{CONDITION, Choice, Key, Kind, Range, Section, Variant, Variants, words_of};
-use crate::model::Process;
+use crate::model::{Process, Rot};
 
 const ANY: Kind = Kind::Duration(Range::ANY);
 const ANY_MACHINE: Kind = Kind::Reference("a server or a machine");
@@ -11,6 +14,8 @@ const MACHINE: Key = Key::needed(
     "which, a protected one where it runs on premises",
 );
 const LINK: Key = Key::needed("link", Kind::Reference("a link"), "which");
+
+const NTH: Range = Range::COUNT.from(1, "there is no such operation", "the first is 1");
 
 const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
     Variant {
@@ -90,6 +95,82 @@ static KINDS: &[Variant] = &[
                 "how many times as long",
             ),
         ],
+    ),
+    fault(
+        "disk-full",
+        "a machine's disk has no room for anything more",
+        &[MACHINE],
+    ),
+    Variant {
+        choice: Some(Choice::Exactly(&["every", "nth"])),
+        ..fault(
+            "disk-error",
+            "operations of a machine's disk fail; of those on its virtual disks flushes alone",
+            &[
+                MACHINE,
+                Key::needed(
+                    "operation",
+                    Kind::Word(words_of::<Operation>),
+                    "which: `append` to a file, `read` one, `write` (replace) a whole one, `flush`",
+                ),
+                Key::absent(
+                    "every",
+                    Kind::Whole(NTH),
+                    "none",
+                    "each one of so many fails, counted from the beginning: with 1 all",
+                ),
+                Key::absent(
+                    "nth",
+                    Kind::Whole(NTH),
+                    "none",
+                    "this one alone fails, counted from the beginning",
+                ),
+            ],
+        )
+    },
+    fault(
+        "disk-torn",
+        "at each power loss and process crash meanwhile, what was not flushed of a machine's files is torn within an append, or has holes",
+        &[
+            MACHINE,
+            Key::or(
+                "left",
+                Kind::Word(words_of::<Left>),
+                "prefix",
+                "what is left: the first appends and a part of the next, or some of them",
+            ),
+        ],
+    ),
+    fault(
+        "disk-rot",
+        "a bit of a file flips at the beginning; it ends at once unless it says how long it `lasts`",
+        &[
+            Key::needed("vm", Kind::Reference("a machine"), "whose data"),
+            Key::needed("of", Kind::Word(words_of::<Rot>), "which of them"),
+            Key::absent(
+                "disk",
+                Kind::Reference("a disk"),
+                "the first",
+                "whose segments; only of `stored-segment`",
+            ),
+            Key::or(
+                "file",
+                Kind::Whole(Range::COUNT),
+                "0",
+                "which file of them, in order of name; past the last the last",
+            ),
+            Key::or(
+                "byte",
+                Kind::Whole(Range::ANY),
+                "0",
+                "which byte of it, modulo its length",
+            ),
+        ],
+    ),
+    fault(
+        "flush-lies",
+        "a machine's disk says that its files are flushed, and has made nothing durable; its virtual disks are others",
+        &[MACHINE],
     ),
 ];
 

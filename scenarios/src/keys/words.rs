@@ -5,8 +5,10 @@ use actors::messages::{LinkKind, PointChoice};
 use actors::model::Era;
 use actors::spec::Os;
 use datapath::Grain;
+use datapath::disk::Operation;
+use sim::faults::Left;
 
-use crate::model::{Ending, ImageFormat, Process};
+use crate::model::{Ending, ImageFormat, Process, Rot};
 use crate::traces::{Fit, Format};
 
 /// Values that a scenario file calls by a word.
@@ -101,6 +103,27 @@ impl Words for Process {
         ("configuration-server", Process::ConfigurationServer),
         ("master-target", Process::MasterTarget),
         ("vcenter", Process::Vcenter),
+    ];
+}
+
+impl Words for Operation {
+    const WORDS: &'static [(&'static str, Operation)] = &[
+        ("append", Operation::Append),
+        ("read", Operation::Read),
+        ("write", Operation::Write),
+        ("flush", Operation::Flush),
+    ];
+}
+
+impl Words for Left {
+    const WORDS: &'static [(&'static str, Left)] = &[("prefix", Left::Prefix), ("subset", Left::Subset)];
+}
+
+impl Words for Rot {
+    const WORDS: &'static [(&'static str, Rot)] = &[
+        ("stored-segment", Rot::StoredSegment),
+        ("cached-batch", Rot::CachedBatch),
+        ("journal", Rot::Journal),
     ];
 }
 

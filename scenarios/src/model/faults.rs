@@ -1,5 +1,8 @@
 //! What happens to the world of a scenario.
 
+use datapath::disk::Operation;
+use sim::faults::{Left, Nth};
+
 use super::{Aside, Condition};
 
 /// A fault.
@@ -81,4 +84,48 @@ pub enum Happens {
         /// How many times as long.
         times: u32,
     },
+    /// disk-full
+    DiskFull(Host),
+    /// disk-error
+    DiskError {
+        /// Of which machine.
+        host: Host,
+        /// What fails.
+        operation: Operation,
+        /// Which of them.
+        which: Nth,
+    },
+    /// disk-torn
+    DiskTorn {
+        /// Of which machine.
+        host: Host,
+        /// What is left.
+        left: Left,
+    },
+    /// disk-rot
+    DiskRot {
+        /// A protected machine.
+        vm: usize,
+        /// Which of its data.
+        of: Rot,
+        /// Of which of its disks; only of stored segments.
+        disk: u16,
+        /// Which file, in order of name.
+        file: u32,
+        /// Which byte.
+        byte: u64,
+    },
+    /// flush-lies
+    FlushLies(Host),
+}
+
+/// Data of a protected machine that can rot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rot {
+    /// What Azure storage or a master target keeps of it.
+    StoredSegment,
+    /// What is on its way in the cache of a process server.
+    CachedBatch,
+    /// The change journal on its own disk.
+    Journal,
 }

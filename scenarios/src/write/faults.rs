@@ -1,5 +1,7 @@
 //! What happens to the world.
 
+use sim::faults::Nth;
+
 use super::page::{Entries, Page, array, quoted};
 use super::{Unwritable, Writer};
 use crate::keys::{self, word_of};
@@ -55,6 +57,37 @@ impl Writer<'_> {
             Happens::DiskSlow { host, times } => {
                 table.put("machine", self.host(*host)?);
                 table.put("times", &times.to_string());
+            }
+            Happens::DiskFull(host) | Happens::FlushLies(host) => table.put("machine", self.host(*host)?),
+            Happens::DiskError { host, operation, which } => {
+                table.put("machine", self.host(*host)?);
+                table.put("operation", word_of(*operation).unwrap_or_default());
+                match which {
+                    Nth::Every(every) => table.put("every", &every.to_string()),
+                    Nth::Only(nth) => table.put("nth", &nth.to_string()),
+                }
+            }
+            Happens::DiskTorn { host, left } => {
+                table.put("machine", self.host(*host)?);
+                table.put("left", word_of(*left).unwrap_or_default());
+            }
+            Happens::DiskRot {
+                vm,
+                of,
+                disk,
+                file,
+                byte,
+            } => {
+                table.put("vm", self.vm(*vm)?);
+                table.put("of", word_of(*of).unwrap_or_default());
+                if *disk > 0 {
+                    let disks = self.scenario.vms.get(*vm).map(|vm| &vm.disks);
+                    let disk = disks.and_then(|disks| disks.get(usize::from(*disk)));
+                    let disk = disk.ok_or_else(|| Unwritable::new("a fault of no disk"))?;
+                    table.put("disk", &disk.name);
+                }
+                table.put("file", &file.to_string());
+                table.put("byte", &byte.to_string());
             }
         }
         // As a step that comes after none, which waits for nothing unless it says so.

@@ -2,7 +2,8 @@
 
 use scenarios::Scenario;
 use scenarios::keys::FAULT;
-use scenarios::model::{Aside, Condition, Fault, Happens, Host, Process, Which};
+use scenarios::model::{Aside, Condition, Fault, Happens, Host, Process, Rot, Which};
+use sim::faults::Nth;
 
 use super::draw::{DAY, Draw};
 
@@ -33,6 +34,34 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             host: host(draw, scenario),
             times: 2 + draw.below(1_000) as u32,
         },
+        "disk-full" => Happens::DiskFull(host(draw, scenario)),
+        "flush-lies" => Happens::FlushLies(host(draw, scenario)),
+        "disk-error" => Happens::DiskError {
+            host: host(draw, scenario),
+            operation: draw.word(),
+            which: match draw.flag() {
+                true => Nth::Only(1 + draw.below(1_000) as u32),
+                false => Nth::Every(1 + draw.below(3) as u32),
+            },
+        },
+        "disk-torn" => Happens::DiskTorn {
+            host: host(draw, scenario),
+            left: draw.word(),
+        },
+        "disk-rot" => {
+            let (vm, of) = (draw.index(scenario.vms.len()), draw.word());
+            let disks = match of {
+                Rot::StoredSegment => scenario.vms[vm].disks.len(),
+                Rot::CachedBatch | Rot::Journal => 1,
+            };
+            Happens::DiskRot {
+                vm,
+                of,
+                disk: draw.index(disks) as u16,
+                file: draw.below(3) as u32,
+                byte: draw.bytes(),
+            }
+        }
         other => panic!("how is a fault of kind {other} drawn?"),
     };
     let named = (0..scenario.steps.len()).filter(|step| scenario.steps[*step].name.is_some());

@@ -15,6 +15,7 @@ use rand::{Rng, RngExt};
 use rustc_hash::FxBuildHasher;
 
 use super::spill::{Piece, Spill};
+use crate::faults::Left;
 
 struct Part {
     /// Where its bytes begin in the file.
@@ -147,6 +148,75 @@ impl MachineFiles {
             content.flushing = content.len;
         }
         Ok(())
+    }
+
+    /// Files whose names begin with one of `prefixes` lose what was not flushed, but for what is left; whether there was something to lose.
+    ///
+    /// # Errors
+    /// [`DiskError::Machine`] where what is left cannot be read or kept.
+    pub fn tear(&self, prefixes: &[&str], left: Left, random: &mut impl Rng) -> Result<bool, DiskError> {
+        let mut state = self.state.borrow_mut();
+        let State { files, used, .. } = &mut *state;
+        let mut torn = false;
+        for (name, content) in files.iter_mut() {
+            let first = content.parts.partition_point(|part| part.position < content.durable);
+            let unflushed = content.parts.len() - first;
+            if unflushed == 0 || !prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+                continue;
+            }
+            torn = true;
+            *used -= content.size;
+            match left {
+                Left::Prefix => {
+                    let part = &content.parts[first + random.random_range(0..unflushed)];
+                    let end = part.position + random.random_range(0..part.piece.len().max(1));
+                    content.cut(end, &self.spill)?;
+                }
+                Left::Subset => {
+                    let kept: Vec<bool> = (0..unflushed).map(|_| random.random_bool(0.5)).collect();
+                    let last = kept.iter().rposition(|kept| *kept);
+                    let end = content.parts.get(last.map_or(first, |last| first + last + 1));
+                    let end = end.map_or(content.len, |part| part.position);
+                    content.cut(end, &self.spill)?;
+                    for (part, _) in content.parts[first..].iter_mut().zip(kept).filter(|(_, kept)| !kept) {
+                        part.piece = self.spill.put(Bytes::from(vec![0; part.piece.len() as usize]))?;
+                    }
+                }
+            }
+            *used += content.size;
+            content.durable = content.len;
+            content.flushing = content.len;
+        }
+        Ok(torn)
+    }
+
+    /// A bit flips in the byte at a position of the file of a number, in order of name, of those that begin with `prefix` and hold `part`.
+    /// A number past the last means the last, a position past the end is counted on from the first byte. False where there is no byte.
+    pub fn rot(&self, prefix: &str, part: &str, index: u32, byte: u64) -> bool {
+        let mut names = self.list(prefix);
+        names.retain(|name| name.contains(part) && self.len(name) > Some(0));
+        let Some(name) = names.get(index as usize).or(names.last()) else {
+            return false;
+        };
+        let mut state = self.state.borrow_mut();
+        let Some(content) = state.files.get_mut(name.as_str()) else {
+            return false;
+        };
+        let position = byte % content.len;
+        let part = content
+            .parts
+            .partition_point(|part| part.position + part.piece.len() <= position);
+        let part = &mut content.parts[part];
+        let Ok(bytes) = part.piece.read(0, part.piece.len()) else {
+            return false;
+        };
+        let mut bytes = bytes.to_vec();
+        bytes[(position - part.position) as usize] ^= 1;
+        match self.spill.put(bytes.into()) {
+            Ok(piece) => part.piece = piece,
+            Err(_) => return false,
+        }
+        true
     }
 
     /// Bytes of a file that would survive a power cut for certain.

@@ -10,6 +10,7 @@ use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
 use super::protection::Protection;
 use super::{Oracle, VmTrack};
+use crate::faults::FaultKind;
 use crate::invariants::latest_is_newest::{self, Asked};
 use crate::invariants::refused_was_tampered;
 use crate::spec::WorldSpec;
@@ -21,8 +22,10 @@ pub(super) struct Plan {
     failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
     /// Attacks on segments, by the number of their step.
     attacks: BTreeMap<u32, DiskId>,
-    /// Disks that were attacked.
-    attacked: Vec<DiskId>,
+    /// By fault: how the names of segments begin of which one rots.
+    rots: BTreeMap<u32, String>,
+    /// How the names of segments begin that were attacked.
+    attacked: Vec<String>,
     /// The choice of the step that began last, by machine and kind.
     asked: BTreeMap<(VmId, FailoverKind), PointChoice>,
     /// What a failover that is under way may take.
@@ -33,6 +36,11 @@ impl Plan {
     /// As the operator's steps say.
     pub fn new(spec: &WorldSpec) -> Plan {
         let mut plan = Plan::default();
+        for (number, fault) in (0..).zip(&spec.faults) {
+            if let FaultKind::DiskRot { file, .. } = &fault.kind {
+                plan.rots.insert(number, file.part.trim_start_matches('/').to_owned());
+            }
+        }
         let components = spec.machines.iter().flat_map(|machine| &machine.components);
         let steps = components.filter_map(|component| match component {
             ComponentSpec::Operator(operator) => Some(&operator.steps),
@@ -92,8 +100,11 @@ impl Oracle {
                 if let Some((vm, kind, choice)) = self.plan.failovers.get(step) {
                     self.plan.asked.insert((*vm, *kind), *choice);
                 }
-                self.plan.attacked.extend(self.plan.attacks.get(step));
+                let attacked = self.plan.attacks.get(step);
+                let names = attacked.map(|disk| format!("vm{}/disk{}/", disk.vm.0, disk.index));
+                self.plan.attacked.extend(names);
             }
+            Fact::FaultBegan { fault } => self.plan.attacked.extend(self.plan.rots.get(fault).cloned()),
             Fact::Failover {
                 vm,
                 kind,
@@ -126,13 +137,10 @@ impl Oracle {
 
     /// A stored segment was refused.
     pub(super) fn refused(&mut self, at: SimTime, name: &str, why: &str) {
-        let tampered = self.plan.attacked.iter().find(|disk| {
-            let part = format!("vm{}/disk{}/", disk.vm.0, disk.index);
-            name.starts_with(&part)
-        });
+        let tampered = self.plan.attacked.iter().any(|part| name.starts_with(part));
         let vm = name.strip_prefix("vm").and_then(|rest| rest.split('/').next());
         let vm = vm.and_then(|number| number.parse().ok()).map(VmId);
-        let violations = refused_was_tampered::check(name, why, tampered.is_some());
+        let violations = refused_was_tampered::check(name, why, tampered);
         self.ledger.check(refused_was_tampered::LAW, at, vm, violations);
     }
 }

@@ -207,7 +207,7 @@ fn busy() -> Vec<Maker> {
                         .unwrap();
                     env.flush(&["log".to_owned()], Token { what: 3, key: 0 });
                 }
-                Input::Flushed(_) => {
+                Input::Flushed(..) => {
                     let fact = Fact::Discovered {
                         by: env.machine,
                         vms: vec![datapath::VmId(env.files().len("log").unwrap() as u32)],

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use actors::facts::Fact;
 use actors::messages::{Body, Trigger};
 use actors::ports::{Input, MachineId, NetEvent, Token};
+use datapath::disk::Operation;
 use datapath::{Blob, SimTime};
 
-use crate::faults::{FaultKind, FaultSpec};
+use crate::faults::{FaultKind, FaultSpec, Left, Nth, Rotten};
 use crate::link::LinkChange;
 use crate::run::run_with;
 use crate::spec::{NetworkKind, WorldSpec};
@@ -257,7 +258,7 @@ fn a_slow_disk_flushes_slower() {
             asked.replace(env.now());
             let _ = env.timer(SECOND, Token::default());
         }
-        Input::Flushed(_) => own
+        Input::Flushed(..) => own
             .borrow_mut()
             .push((asked.borrow().0 / SECOND, env.now().since(*asked.borrow()))),
         _ => {}
@@ -276,4 +277,269 @@ fn a_slow_disk_flushes_slower() {
         assert_eq!(*nanoseconds, plain * times, "asked in second {second}");
     }
     assert!(took.borrow().len() >= 25);
+}
+
+/// What `a` notes each second of its own disk, while `b` does nothing; what lies on the disk at the end; and what the log says.
+fn on_disk(
+    kind: FaultKind,
+    network: NetworkKind,
+    tells: impl Fn(&actors::ports::Env, Input) -> Option<String> + 'static,
+    more: Vec<FaultSpec>,
+) -> (Vec<(u64, String)>, Vec<Fact>) {
+    let mut spec = world(Some(kind));
+    spec.faults.extend(more);
+    let notes: Notes = Rc::default();
+    let own = Rc::clone(&notes);
+    let writer = toy(move |env, input| {
+        if let Input::Started | Input::Timer(_) = input {
+            let _ = env.timer(SECOND, Token::default());
+        }
+        if let Some(text) = tells(env, input) {
+            note(&own, env, &text);
+        }
+    });
+    let mut facts = Facts::default();
+    let mut options = options();
+    options.network = network;
+    let ended = run_with(spec, &options, &mut facts, toys(vec![writer, toy(|_, _| ())]), &[]);
+    assert_eq!(ended.expect("the machine holds").broken, None);
+    let notes = notes
+        .borrow()
+        .iter()
+        .map(|(at, text)| (at / SECOND, text.clone()))
+        .collect();
+    let told = facts.0.into_iter().map(|(_, fact)| fact);
+    let of_first =
+        told.filter(|fact| matches!(fact, Fact::FaultStruck { fault: 0 } | Fact::FaultEnded { fault: 0, .. }));
+    (notes, of_first.collect())
+}
+
+fn struck(told: &[Fact]) -> u64 {
+    match told.last() {
+        Some(Fact::FaultEnded { struck, .. }) => *struck,
+        other => panic!("{other:?}"),
+    }
+}
+
+const BOTH: [NetworkKind; 2] = [NetworkKind::Event, NetworkKind::Turmoil];
+
+/// Appends ten bytes each second and says what came of it.
+fn appends(env: &actors::ports::Env, input: Input) -> Option<String> {
+    if !matches!(input, Input::Started | Input::Timer(_)) {
+        return None;
+    }
+    let appended = env.files().append("f", Blob::real(vec![7; 10]));
+    Some(appended.map_or_else(|error| error.to_string(), |_| "room".to_owned()))
+}
+
+#[test]
+fn a_full_disk_takes_nothing_while_the_fault_lasts() {
+    for network in BOTH {
+        let machine = MachineId(0);
+        let (notes, told) = on_disk(FaultKind::DiskFull { machine }, network, appends, Vec::new());
+        for (second, text) in &notes {
+            let full = (11..20).contains(second);
+            assert_eq!(text.contains("disk full"), full, "{network:?} {second}: {text}");
+        }
+        assert!(struck(&told) >= 9);
+        // Of another machine it changes nothing.
+        let machine = MachineId(1);
+        let (notes, told) = on_disk(FaultKind::DiskFull { machine }, network, appends, Vec::new());
+        assert!(notes.iter().all(|(_, text)| text == "room"));
+        assert_eq!(struck(&told), 0);
+    }
+}
+
+#[test]
+fn operations_of_a_disk_fail_by_their_number() {
+    let error = |operation, which| FaultKind::DiskError {
+        machine: MachineId(0),
+        operation,
+        which,
+    };
+    for network in BOTH {
+        let failed = |kind| {
+            let (notes, told) = on_disk(kind, network, appends, Vec::new());
+            let failed = notes
+                .iter()
+                .filter(|(_, text)| text.contains("append of f: input/output error"));
+            let failed: Vec<u64> = failed.map(|(second, _)| *second).collect();
+            assert_eq!(failed.len() as u64, struck(&told));
+            failed
+        };
+        let third = failed(error(Operation::Append, Nth::Only(3)));
+        assert_eq!(third.len(), 1);
+        let every = failed(error(Operation::Append, Nth::Every(2)));
+        assert!(
+            every.len() >= 4 && every.windows(2).all(|pair| pair[1] - pair[0] == 2),
+            "{every:?}"
+        );
+        assert_eq!(failed(error(Operation::Read, Nth::Every(1))), Vec::<u64>::new());
+    }
+}
+
+#[test]
+fn a_flush_that_fails_says_so_and_can_be_asked_for_again() {
+    let kind = FaultKind::DiskError {
+        machine: MachineId(0),
+        operation: Operation::Flush,
+        which: Nth::Every(1),
+    };
+    for network in BOTH {
+        let flushes = |env: &actors::ports::Env, input: Input| match input {
+            Input::Flushed(_, result) => Some(if result.is_ok() { "durable" } else { "failed" }.to_owned()),
+            input => {
+                let _ = appends(env, input)?;
+                env.flush(&["f".to_owned()], Token::default());
+                None
+            }
+        };
+        let (notes, told) = on_disk(kind.clone(), network, flushes, Vec::new());
+        for (second, text) in &notes {
+            assert_eq!(
+                text == "failed",
+                (11..20).contains(second),
+                "{network:?} {second}: {text}"
+            );
+        }
+        assert!(struck(&told) >= 9 && notes.len() >= 25);
+    }
+}
+
+/// A power cut of `a` in second 15, for a second.
+fn blackout() -> FaultSpec {
+    let power = FaultKind::Power {
+        machine: MachineId(0),
+        volumes: Vec::new(),
+    };
+    FaultSpec {
+        wait: 9 * SECOND + SECOND / 2,
+        lasts: Some(SECOND),
+        ..fault(power)
+    }
+}
+
+/// Appends and flushes each second; when it starts, says how many bytes are there.
+fn keeps(env: &actors::ports::Env, input: Input) -> Option<String> {
+    let started = matches!(input, Input::Started);
+    if started || matches!(input, Input::Timer(_)) {
+        let there = env.files().len("f").unwrap_or(0);
+        let _ = appends(env, Input::Timer(Token::default()));
+        env.flush(&["f".to_owned()], Token::default());
+        return started.then(|| there.to_string());
+    }
+    None
+}
+
+#[test]
+fn a_power_cut_shows_that_flushes_lied() {
+    for network in BOTH {
+        let left = |kind| {
+            let (notes, told) = on_disk(kind, network, keeps, vec![blackout()]);
+            assert_eq!(notes.len(), 2, "{notes:?}");
+            (notes[1].1.parse::<u64>().expect("a number"), struck(&told))
+        };
+        let (honest, none) = left(FaultKind::FlushLies { machine: MachineId(1) });
+        assert_eq!((honest, none), (160, 0), "{network:?}");
+        let mut least = honest;
+        let (lied, struck) = left(FaultKind::FlushLies { machine: MachineId(0) });
+        least = least.min(lied);
+        assert!(struck >= 5 && (100..=160).contains(&least), "{network:?}: {least}");
+    }
+}
+
+#[test]
+fn a_torn_disk_leaves_a_part_of_an_append_or_holes() {
+    let unflushed = |env: &actors::ports::Env, input: Input| match input {
+        Input::Started if env.incarnation == 1 => {
+            env.files().append("f", Blob::real(vec![7; 100])).expect("room");
+            env.flush(&["f".to_owned()], Token::default());
+            None
+        }
+        Input::Flushed(..) => {
+            for _ in 0..20 {
+                env.files().append("f", Blob::real(vec![7; 100])).expect("room");
+            }
+            None
+        }
+        Input::Started => {
+            let bytes = env.files().read_all("f").expect("it is there").bytes;
+            let holes = bytes.iter().filter(|byte| **byte == 0).count();
+            Some(format!("{} {holes}", bytes.len()))
+        }
+        _ => None,
+    };
+    for network in BOTH {
+        let left = |left| {
+            let machine = MachineId(0);
+            let (notes, told) = on_disk(
+                FaultKind::DiskTorn { machine, left },
+                network,
+                unflushed,
+                vec![blackout()],
+            );
+            assert_eq!(struck(&told), 1);
+            let (len, holes) = notes[0].1.split_once(' ').expect("two numbers");
+            (
+                len.parse::<usize>().expect("a number"),
+                holes.parse::<usize>().expect("a number"),
+            )
+        };
+        let (len, holes) = left(Left::Prefix);
+        assert!((100..2_100).contains(&len) && holes == 0, "{network:?}: {len} {holes}");
+        let (len, holes) = left(Left::Subset);
+        assert!(
+            len > 100 && len % 100 == 0 && holes > 0 && holes % 100 == 0,
+            "{network:?}: {len} {holes}"
+        );
+        // Flushed in time, nothing is left to tear.
+        let machine = MachineId(0);
+        let kind = FaultKind::DiskTorn {
+            machine,
+            left: Left::Prefix,
+        };
+        let (notes, told) = on_disk(kind, network, keeps, vec![blackout()]);
+        assert_eq!((notes[1].1.as_str(), struck(&told)), ("160", 0));
+    }
+}
+
+#[test]
+fn one_bit_of_one_file_rots() {
+    let reads = |env: &actors::ports::Env, input: Input| {
+        if let Input::Started = input {
+            for name in ["x/a", "x/b", "y"] {
+                env.files().append(name, Blob::real(vec![7; 10])).expect("room");
+            }
+        }
+        let changed = |name: &str| {
+            let bytes = env.files().read_all(name).expect("it is there").bytes;
+            bytes
+                .iter()
+                .enumerate()
+                .filter(|(_, byte)| **byte != 7)
+                .map(|(at, _)| at)
+                .collect::<Vec<_>>()
+        };
+        matches!(input, Input::Timer(_))
+            .then(|| format!("{:?} {:?} {:?}", changed("x/a"), changed("x/b"), changed("y")))
+    };
+    for network in BOTH {
+        let rot = |prefix: &str| {
+            let file = Rotten {
+                prefix: prefix.to_owned(),
+                part: String::new(),
+                index: 1,
+            };
+            let machines = vec![MachineId(1), MachineId(0)];
+            let kind = FaultKind::DiskRot {
+                machines,
+                file,
+                byte: 13,
+            };
+            let (notes, told) = on_disk(kind, network, reads, Vec::new());
+            (notes.last().expect("notes").1.clone(), struck(&told))
+        };
+        assert_eq!(rot("x/"), ("[] [3] []".to_owned(), 1), "{network:?}");
+        assert_eq!(rot("z/"), ("[] [] []".to_owned(), 0), "{network:?}");
+    }
 }

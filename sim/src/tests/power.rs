@@ -30,7 +30,7 @@ fn what_was_flushed_survives_a_power_cut_and_what_was_not_may_be_gone() {
                 env.files().append("f", Blob::real(vec![1; 100])).unwrap();
                 env.flush(&["f".to_owned()], Token::default());
             }
-            Input::Flushed(_) => {
+            Input::Flushed(..) => {
                 for n in 2..=4 {
                     env.files().append("f", Blob::real(vec![n; 100])).unwrap();
                 }
@@ -83,7 +83,7 @@ fn a_volume_keeps_what_was_flushed_and_a_prefix_of_the_writes_after_it() {
                 env.world().volume_write("d", &write(0, 4, 1));
                 env.flush(&["volume:d".to_owned()], Token::default());
             }
-            Input::Flushed(_) => {
+            Input::Flushed(..) => {
                 env.world().volume_write("d", &write(1, 2, 2));
                 env.world().volume_write("d", &write(2, 2, 3));
             }

@@ -3,11 +3,13 @@
 use actors::facts::Fact;
 use actors::ports::{ActorId, MachineId};
 use datapath::SimTime;
+use datapath::disk::DiskError;
 
 use super::{Engine, Entry};
 use crate::faults::FaultKind;
 use crate::link::{LinkChange, LinkEvent};
 use crate::network::Packet;
+use crate::random;
 
 impl Engine {
     /// A fault has all that it waited for: it begins after its wait.
@@ -38,12 +40,31 @@ impl Engine {
             FaultKind::Process { machine, component } => {
                 if self.end_process(*machine, *component) {
                     self.faults.strike(fault);
+                    self.tear_files_of(*machine, *component);
                 }
             }
             FaultKind::Link { link, change } => self.tell_link(*link, LinkEvent::Change(*change)),
-            FaultKind::Apart { .. } | FaultKind::PortBlocked { .. } | FaultKind::DiskSlow { .. } => {}
+            FaultKind::DiskRot { machines, file, byte } => {
+                let rots = |machine: &MachineId| {
+                    let files = self.files_of(*machine);
+                    files.rot(&file.prefix, &file.part, file.index, *byte)
+                };
+                if machines.iter().any(rots) {
+                    self.faults.strike(fault);
+                }
+            }
+            // The engine asks for these where they can change something.
+            FaultKind::Apart { .. }
+            | FaultKind::PortBlocked { .. }
+            | FaultKind::DiskSlow { .. }
+            | FaultKind::DiskFull { .. }
+            | FaultKind::DiskError { .. }
+            | FaultKind::DiskTorn { .. }
+            | FaultKind::FlushLies { .. } => {}
         }
-        if let Some(lasts) = spec.lasts {
+        // Rot is an instant, unless it says otherwise.
+        let instant = matches!(spec.kind, FaultKind::DiskRot { .. }).then_some(0);
+        if let Some(lasts) = spec.lasts.or(instant) {
             self.put_fault(fault, false, self.now.get().after(lasts));
         }
     }
@@ -69,7 +90,7 @@ impl Engine {
                 };
                 self.tell_link(*link, LinkEvent::Change(back));
             }
-            FaultKind::Apart { .. } | FaultKind::PortBlocked { .. } | FaultKind::DiskSlow { .. } => {}
+            _ => {}
         }
         self.log_end(fault);
     }
@@ -103,6 +124,33 @@ impl Engine {
         let listening = &mut core.machines[machine.0 as usize].listening;
         listening.retain(|(_, listens)| *listens != actor);
         true
+    }
+
+    /// A process has ended on a machine whose disk then tears what it had not flushed.
+    fn tear_files_of(&self, machine: MachineId, component: u32) {
+        let Some((fault, left)) = self.faults.torn(machine) else {
+            return;
+        };
+        let actor = self.actor_of(machine, component);
+        let core = self.core.borrow();
+        let (slot, files) = (&core.actors[actor as usize], &core.machines[machine.0 as usize].files);
+        let mut random = random::stream(
+            self.options.seed,
+            &slot.name,
+            slot.incarnation,
+            "what a torn disk leaves",
+        );
+        let cut = files.tear(slot.kind.folders(), left, &mut random);
+        self.note_torn(fault, cut);
+    }
+
+    /// What a cut left, where a fault had a say in it: it strikes where something was torn.
+    pub(super) fn note_torn(&self, fault: u32, cut: Result<bool, DiskError>) {
+        match cut {
+            Ok(true) => self.faults.strike(fault),
+            Ok(false) => {}
+            Err(error) => self.note_failed(error.to_string()),
+        }
     }
 
     fn start_process(&self, machine: MachineId, component: u32) {

@@ -161,7 +161,7 @@ impl Engine {
                     let files = Rc::clone(&self.core.borrow().machines[flush.machine.0 as usize].files);
                     flush.files.iter().for_each(|point| files.flushed(point));
                     flush.volumes.iter().for_each(|point| self.volumes.flushed(point));
-                    self.deliver(flush.holder, Input::Flushed(flush.token));
+                    self.deliver(flush.holder, Input::Flushed(flush.token, flush.result));
                 }
             }
             Entry::Done(holder, token, work) => self.done(holder, token, work),

@@ -10,14 +10,14 @@ use actors::ports::{
     ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
 };
 use actors::spec::ComponentKind;
-use datapath::disk::Files;
+use datapath::disk::{Files, Operation};
 use datapath::volume::{Volume, VolumeError};
 use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Change, Engine, Entry, Flush, Work};
 use crate::compute;
-use crate::disks;
+use crate::disks::{self, faulty::failed};
 use crate::event_log::Address;
 use crate::link::LinkChange;
 use crate::network::Packet;
@@ -130,7 +130,7 @@ impl World for Engine {
     }
 
     fn files(&self, machine: MachineId) -> Rc<dyn Files> {
-        Rc::clone(&self.core.borrow().machines[machine.0 as usize].files) as Rc<dyn Files>
+        Rc::clone(&self.core.borrow().machines[machine.0 as usize].disk) as Rc<dyn Files>
     }
 
     fn flush(&self, actor: ActorId, names: &[String], token: Token) {
@@ -139,11 +139,23 @@ impl World for Engine {
         let machine = core.actors[actor.0 as usize].machine;
         let state = &mut core.machines[machine.0 as usize];
         let (mut files, mut volumes, mut bytes) = (Vec::new(), Vec::new(), 0);
-        for name in names {
+        let mut result = Ok(());
+        if self.faults.disk_fails(machine, Operation::Flush) {
+            result = Err(failed(
+                Operation::Flush,
+                names.first().map_or("nothing", String::as_str),
+            ));
+        }
+        let lies = self.faults.lies(machine).filter(|_| result.is_ok());
+        for name in names.iter().filter(|_| result.is_ok()) {
             if let Some(volume) = name.strip_prefix("volume:") {
                 if let Some((point, unflushed)) = self.volumes.begin_flush(volume) {
                     volumes.push(point);
                     bytes += unflushed;
+                }
+            } else if let Some(fault) = lies {
+                if state.files.durable(name) < state.files.len(name) {
+                    self.faults.strike(fault);
                 }
             } else if let Some((point, unflushed)) = state.files.begin_flush(name) {
                 files.push(point);
@@ -163,6 +175,7 @@ impl World for Engine {
             incarnation,
             files,
             volumes,
+            result,
         };
         self.schedule(&mut core, self.host(machine), end, Entry::Flushed(Box::new(flush)));
     }

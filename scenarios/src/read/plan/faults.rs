@@ -1,10 +1,13 @@
 //! What happens to the world.
 
+use datapath::disk::Operation;
+use sim::faults::{Left, Nth};
+
 use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
 use crate::diagnose::{Located, Problem};
-use crate::model::{Aside, Fault, Happens, Host, Process};
+use crate::model::{Aside, Fault, Happens, Host, Process, Rot};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
 use crate::tree::Node;
@@ -124,6 +127,26 @@ impl Plan<'_> {
                     },
                 }
             }
+            "disk-full" => Happens::DiskFull(self.host(table)?),
+            "flush-lies" => Happens::FlushLies(self.host(table)?),
+            "disk-error" => {
+                let host = self.host(table);
+                table.need("operation");
+                let operation: Option<Located<Operation>> = table.word("operation");
+                let nth = table.get::<u32>("nth").map(|nth| Nth::Only(nth.value));
+                let every = table.get::<u32>("every").map(|every| Nth::Every(every.value));
+                Happens::DiskError {
+                    host: host?,
+                    operation: operation?.value,
+                    which: nth.or(every)?,
+                }
+            }
+            "disk-torn" => {
+                let left = table.word_or_default::<Left>("left");
+                let host = self.host(table)?;
+                Happens::DiskTorn { host, left }
+            }
+            "disk-rot" => self.rot(table)?,
             _ => {
                 let (host, times) = (self.host(table), table.required::<u32>("times"));
                 Happens::DiskSlow {
@@ -131,6 +154,32 @@ impl Plan<'_> {
                     times: times?.value,
                 }
             }
+        })
+    }
+
+    fn rot(&self, table: &Reader<'_>) -> Option<Happens> {
+        let vm = table.required::<String>("vm");
+        let vm = vm.and_then(|name| self.context.find("machine", &name, &self.vms.names()));
+        table.need("of");
+        let of: Option<Located<Rot>> = table.word("of");
+        let disk = table.get::<String>("disk");
+        let (file, byte) = (table.value("file"), table.value("byte"));
+        let (vm, of) = (vm?, of?);
+        let mut place = 0;
+        if let Some(name) = disk {
+            if of.value != Rot::StoredSegment {
+                let title = "only stored segments are of one disk".to_owned();
+                self.context.diagnosis.push(Problem::new(name.at, title, "of no disk"));
+            }
+            let names: Vec<&str> = self.vms.vms[vm].disks.iter().map(|disk| disk.name.as_str()).collect();
+            place = self.context.find("disk of this machine", &name, &names)?;
+        }
+        Some(Happens::DiskRot {
+            vm,
+            of: of.value,
+            disk: u16::try_from(place).unwrap_or(u16::MAX),
+            file,
+            byte,
         })
     }
 

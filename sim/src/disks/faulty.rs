@@ -1,0 +1,103 @@
+//! A machine's files as its components get them: what lies on the disk, and faults between.
+//!
+//! Whoever looks from outside (the oracle's evidence, a power cut) looks at [`MachineFiles`] itself.
+
+use std::rc::Rc;
+
+use actors::ports::MachineId;
+use bytes::Bytes;
+use datapath::Blob;
+use datapath::disk::{DiskError, Files, Operation};
+
+use super::files::MachineFiles;
+use crate::faults::Faults;
+
+/// The files of one machine, whose disk can fail and be full.
+pub struct Faulty {
+    machine: MachineId,
+    files: Rc<MachineFiles>,
+    faults: Rc<Faults>,
+}
+
+impl Faulty {
+    /// The files of a machine, under the faults of the run.
+    pub(crate) fn new(machine: MachineId, files: Rc<MachineFiles>, faults: Rc<Faults>) -> Faulty {
+        Faulty { machine, files, faults }
+    }
+
+    fn ask(&self, operation: Operation, file: &str) -> Result<(), DiskError> {
+        if self.faults.disk_fails(self.machine, operation) {
+            return Err(failed(operation, file));
+        }
+        Ok(())
+    }
+
+    fn room_for(&self, wanted: u64) -> Result<(), DiskError> {
+        let Some(fault) = self.faults.disk_is_full(self.machine).filter(|_| wanted > 0) else {
+            return Ok(());
+        };
+        self.faults.strike(fault);
+        Err(DiskError::Full { free: 0, wanted })
+    }
+}
+
+/// What a disk that fails answers.
+#[must_use]
+pub fn failed(operation: Operation, file: &str) -> DiskError {
+    DiskError::Failed {
+        operation,
+        file: file.to_owned(),
+    }
+}
+
+impl Files for Faulty {
+    fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
+        self.room_for(blob.size)?;
+        self.ask(Operation::Append, file)?;
+        self.files.append(file, blob)
+    }
+
+    /// On a full disk a file is replaced by one that takes no more.
+    fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
+        if self.faults.disk_is_full(self.machine).is_some() {
+            let before = self.files.read_all(file).map_or(0, |blob| blob.size);
+            self.room_for(blob.size.saturating_sub(before))?;
+        }
+        self.ask(Operation::Write, file)?;
+        self.files.replace(file, blob)
+    }
+
+    fn read(&self, file: &str, position: u64, len: u64) -> Result<Bytes, DiskError> {
+        self.ask(Operation::Read, file)?;
+        self.files.read(file, position, len)
+    }
+
+    fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
+        self.ask(Operation::Read, file)?;
+        self.files.read_all(file)
+    }
+
+    fn len(&self, file: &str) -> Option<u64> {
+        self.files.len(file)
+    }
+
+    fn truncate(&self, file: &str, len: u64) -> Result<(), DiskError> {
+        self.files.truncate(file, len)
+    }
+
+    fn remove(&self, file: &str) {
+        self.files.remove(file);
+    }
+
+    fn list(&self, prefix: &str) -> Vec<String> {
+        self.files.list(prefix)
+    }
+
+    fn usage(&self) -> (u64, u64) {
+        let (used, capacity) = self.files.usage();
+        match self.faults.disk_is_full(self.machine) {
+            Some(_) => (capacity, capacity),
+            None => (used, capacity),
+        }
+    }
+}
