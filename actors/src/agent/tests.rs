@@ -1,6 +1,8 @@
 //! The laws of the way in, with a guest, its agent and a process server in a small world; the configuration server and the storage
 //! account are the test's own.
 
+mod disk;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;

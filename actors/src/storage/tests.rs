@@ -1,5 +1,7 @@
 //! The laws of storage, in a small world.
 
+mod disk;
+
 use std::rc::Rc;
 
 use datapath::batch::DiskChanges;

@@ -338,7 +338,7 @@ fn a_full_disk_takes_nothing_while_the_fault_lasts() {
         let machine = MachineId(0);
         let (notes, told) = on_disk(FaultKind::DiskFull { machine }, network, appends, Vec::new());
         for (second, text) in &notes {
-            let full = (11..20).contains(second);
+            let full = (10..20).contains(second);
             assert_eq!(text.contains("disk full"), full, "{network:?} {second}: {text}");
         }
         assert!(struck(&told) >= 9);
@@ -398,7 +398,7 @@ fn a_flush_that_fails_says_so_and_can_be_asked_for_again() {
         for (second, text) in &notes {
             assert_eq!(
                 text == "failed",
-                (11..20).contains(second),
+                (10..20).contains(second),
                 "{network:?} {second}: {text}"
             );
         }
