@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datapath::journal::Record;
-use datapath::{VmId, WriteSeq};
+use datapath::{Grain, VmId, WriteSeq};
 use rand::Rng;
 
 use crate::facts::{BacklogPlace, Fact, Life, Severity};
@@ -202,7 +202,10 @@ impl Agent {
 
     fn local(&mut self, message: Local) {
         match message {
-            Local::Wrote { records } => self.wrote(&records.0),
+            Local::Wrote { records } => {
+                self.wrote(&records.0);
+                self.acknowledge();
+            }
             Local::Told { records } => {
                 self.wrote(&records.0);
                 self.with(Replication::told);
@@ -225,6 +228,14 @@ impl Agent {
                 self.connect();
             }
             _ => {}
+        }
+    }
+
+    /// The guest's writes are acknowledged, unless a group's recovery point holds that up.
+    fn acknowledge(&self) {
+        if self.env.grain() != Grain::Aggregate {
+            let guest = self.env.sibling(ComponentKind::Guest);
+            self.env.local(guest, Local::Acknowledge { through: self.last });
         }
     }
 

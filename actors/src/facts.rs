@@ -7,6 +7,7 @@ use datapath::segment::SegmentKind;
 use datapath::{DiskId, Extent, SimTime, Summary, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
+use crate::messages::application::Asked;
 use crate::ports::MachineId;
 
 /// Where a copy of a protected machine runs.
@@ -240,7 +241,7 @@ pub enum Fact {
         /// Its last write.
         last: WriteSeq,
     },
-    /// A write that was acknowledged to the guest.
+    /// A write is on the guest's disk. It is acknowledged with [`Fact::Acknowledged`].
     Wrote {
         /// The machine.
         vm: VmId,
@@ -256,6 +257,63 @@ pub enum Fact {
         extents: u32,
         /// First half of the BLAKE3 of the bytes; zero in modelled grains, and where the run was discarded (it reads as zeros).
         hash: [u8; 16],
+    },
+    /// Whoever issued writes was told that they are done: all of this life up to one.
+    Acknowledged {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// The write.
+        through: WriteSeq,
+    },
+    /// Requests of the workload had to wait until others were acknowledged, or while applications were quiesced.
+    WorkloadWaited {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// How many.
+        requests: u64,
+        /// How long, together.
+        nanoseconds: u64,
+        /// The longest.
+        longest: u64,
+    },
+    /// A tier of an application sent a request to the next, or its answer back.
+    Said {
+        /// The machine that speaks.
+        vm: VmId,
+        /// Its life.
+        life: Life,
+        /// The request.
+        asked: Asked,
+        /// Its answer.
+        answer: bool,
+    },
+    /// It arrived.
+    Heard {
+        /// The machine that hears it.
+        vm: VmId,
+        /// Its life.
+        life: Life,
+        /// The request.
+        asked: Asked,
+        /// Its answer.
+        answer: bool,
+    },
+    /// A client's request ended.
+    RequestEnded {
+        /// The machine of the application's first tier.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// The application.
+        application: u32,
+        /// All its tiers did their part.
+        done: bool,
+        /// How long it took.
+        nanoseconds: u64,
     },
     /// A range of writes that were acknowledged to the guest, in the aggregate grain.
     WroteSummary {

@@ -5,6 +5,9 @@
 //! servers call storage on 443, or a master target on 9444 (that number is our model); process servers call vCenter on 443 and the
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
+pub mod application;
+
+use application::TierMessage;
 use datapath::lineage::Lineage;
 use datapath::replica::{CutTime, Mark, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
@@ -755,6 +758,10 @@ pub enum Body {
         refused: Option<String>,
     },
 
+    // Between tiers of an application (8080).
+    /// See [`TierMessage`].
+    Tier(TierMessage),
+
     // Process server -> machine (135, 22).
     /// Installs the Mobility service.
     Install {
@@ -1013,7 +1020,8 @@ pub enum Notice {
 #[serde(rename_all = "kebab-case")]
 pub enum Local {
     // Guest -> agent.
-    /// Writes were acknowledged to the guest; the agent takes its copy.
+    /// Writes are on the guest's disks; the agent takes its copy, and acknowledges them with [`Local::Acknowledge`] (not in the aggregate
+    /// grain, where they have been).
     Wrote {
         /// A record of each, whole extents.
         records: Records,
@@ -1058,8 +1066,15 @@ pub enum Local {
     Shutdown,
     /// Stop the workload, flush, and tell the agent; the machine keeps its power, so that the agent can send what is left.
     StopWorkload,
-    /// Flush the applications' buffers for an app-consistent point.
+    /// Flush the applications' buffers for an app-consistent point, and be quiet until [`Local::Thaw`].
     Quiesce,
+    /// The applications go on.
+    Thaw,
+    /// Every write up to this one is acknowledged to whoever issued it.
+    Acknowledge {
+        /// The write.
+        through: WriteSeq,
+    },
     /// Aggregate grain: say what was written up to now, with [`Local::Told`].
     Tell,
 

@@ -428,6 +428,9 @@ impl Replication {
 
     pub fn quiesced(&mut self, seq: WriteSeq, ok: bool) {
         let Some(since) = self.quiescing.take() else { return };
+        if self.env.grain() != Grain::Aggregate {
+            self.env.local(self.env.sibling(ComponentKind::Guest), Local::Thaw);
+        }
         if ok && self.saved.copied && seq >= self.saved.last_cut().1 {
             self.mark(seq, Consistency::App, since);
         } else {

@@ -139,6 +139,8 @@ model! {
     guest: Guest {
         cores: Count = 2, 1 => 1_024, "our model", "Cores";
         disk_rate: ByteRate = 200_000_000, 1_000_000 => 1_000_000_000_000, "our model: a small array of 10,000 rpm disks", "How fast its disks are written";
+        write_latency: Time = 300_000, 1 => MINUTE, "our model: a controller with a cache", "From a request to the disk until it is carried out";
+        freeze_longest: Time = 10 * SECOND, MILLISECOND => HOUR, "VSS: a freeze ends after 10 s", "Applications that are quiesced go on after so long at the latest";
         write_back_after: Time = 5 * SECOND, MILLISECOND => HOUR, "our model, after Linux (dirty_writeback_centisecs)", "What it has written is flushed after so long at the latest";
         services_stop: Time = 5 * SECOND, MILLISECOND => HOUR, "our model", "From the word to shut down to the last write";
         summary_every: Time = 6 * MINUTE, SECOND => DAY, "our model", "Aggregate grain: it tells of its writes so often, marks apart";

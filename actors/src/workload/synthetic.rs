@@ -178,7 +178,19 @@ impl Generator {
         None
     }
 
-    fn write(&mut self) -> Op {
+    pub(super) fn thinks(&self) -> bool {
+        self.spec.think.is_some()
+    }
+
+    pub(super) fn thinking(&mut self) -> u64 {
+        around(&mut self.random, self.spec.think.unwrap_or(0))
+    }
+
+    pub(super) fn delayed(&mut self, by: u64) {
+        self.at = self.at.after(by);
+    }
+
+    pub(super) fn write(&mut self) -> Op {
         let mut pick = self.draw(self.weight);
         let mut bytes = EXTENT_BYTES;
         for (size, weight) in &self.spec.block_sizes {
