@@ -2,7 +2,7 @@
 //!
 //! Oracle and reports know the run through facts alone, in one pass. Names are those of the scenario file and the reports.
 
-use datapath::replica::{Consistency, CutTime, Mark};
+use datapath::replica::{Consistency, CutTime, Mark, SharedPoint};
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, Extent, SimTime, Summary, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -301,6 +301,41 @@ pub enum Fact {
         asked: Asked,
         /// Its answer.
         answer: bool,
+    },
+    /// A member of a replication group held its guest's acknowledgements, and does so no more.
+    Held {
+        /// The machine.
+        vm: VmId,
+        /// The life.
+        life: Life,
+        /// For which point.
+        point: SharedPoint,
+        /// How long.
+        nanoseconds: u64,
+        /// Writes that waited.
+        writes: u64,
+        /// It was told to go on; else it could wait no longer.
+        released: bool,
+    },
+    /// The coordinator of a replication group has tried to make a recovery point that all members share.
+    SharedPointTried {
+        /// The group.
+        group: u32,
+        /// The point.
+        point: SharedPoint,
+        /// Its consistency.
+        consistency: Consistency,
+        /// Why it came to nothing, if it did.
+        failed: Option<String>,
+    },
+    /// The record of a shared recovery point is stored: it is one once all members' points are processed.
+    SharedStored {
+        /// The group.
+        group: u32,
+        /// The point.
+        point: SharedPoint,
+        /// The members.
+        members: Vec<VmId>,
     },
     /// A client's request ended.
     RequestEnded {

@@ -6,10 +6,12 @@
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
 pub mod application;
+pub mod group;
 
 use application::TierMessage;
+use group::{GroupMessage, ReplicationGroup, SharedRecord};
 use datapath::lineage::Lineage;
-use datapath::replica::{CutTime, Mark, Tag};
+use datapath::replica::{CutTime, Mark, SharedPoint, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -105,6 +107,8 @@ pub struct Protection {
     pub policy: Policy,
     /// How the disks are copied.
     pub copy: CopyMode,
+    /// The replication group that it shares recovery points with.
+    pub group: Option<ReplicationGroup>,
 }
 
 /// Which recovery point a failover takes (facts §2.5).
@@ -118,6 +122,10 @@ pub enum PointChoice {
     LatestProcessed,
     /// The newest processed that is app-consistent.
     LatestAppConsistent,
+    /// The newest that all members of the machine's replication group have processed ("latest multi-VM processed").
+    LatestMultiVm,
+    /// The newest of those that is app-consistent ("latest multi-VM app-consistent").
+    LatestMultiVmAppConsistent,
     /// A point by its number.
     Custom(u64),
 }
@@ -758,6 +766,29 @@ pub enum Body {
         refused: Option<String>,
     },
 
+    // Between members of a replication group (20004).
+    /// See [`GroupMessage`].
+    Group(GroupMessage),
+
+    // Agent -> process server (9443) -> storage (443) or master target (9444), and back; storage -> service.
+    /// A shared recovery point was made; its record is to be stored with what is stored of its coordinator.
+    PutShared {
+        /// The coordinator's protection.
+        protection: u32,
+        /// What makes it one.
+        record: SharedRecord,
+    },
+    /// It is stored.
+    SharedPut {
+        /// The point.
+        point: SharedPoint,
+    },
+    /// The same, to the service.
+    SharedStored {
+        /// What makes it one.
+        record: SharedRecord,
+    },
+
     // Between tiers of an application (8080).
     /// See [`TierMessage`].
     Tier(TierMessage),
@@ -998,6 +1029,11 @@ pub enum Notice {
         protection: u32,
         /// The point.
         mark: Mark,
+    },
+    /// A master target has stored the record of a shared recovery point.
+    SharedStored {
+        /// The record.
+        record: SharedRecord,
     },
     /// A master target took a protection up again after a power cut; what it merges needs new epochs.
     EpochsNeeded {

@@ -259,6 +259,8 @@ pub struct ServiceSpec {
     pub vms: Vec<Arc<VmSpec>>,
     /// Which configuration server a component's machine belongs to, by machine number.
     pub managed_by: std::collections::BTreeMap<MachineId, MachineId>,
+    /// Replication groups.
+    pub groups: Vec<GroupSpec>,
     /// The vCenter of a VM's site, by configuration server.
     pub vcenters: std::collections::BTreeMap<MachineId, MachineId>,
     /// The vault's identity.
@@ -275,6 +277,17 @@ pub struct ServiceSpec {
     pub times: ServiceTimes,
     /// Hold the processing of what is stored until a failover asks for it (for benchmarks of the way in).
     pub hold_processing: bool,
+}
+
+/// Machines that share recovery points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// Its number in the scenario.
+    pub group: u32,
+    /// Its name.
+    pub name: String,
+    /// Its members, in order.
+    pub members: Vec<VmId>,
 }
 
 /// Durations of the service's jobs, in nanoseconds (facts §1.7, §2.6; where those have none, our model).

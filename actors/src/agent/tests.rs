@@ -326,6 +326,7 @@ impl Estate {
                 ..default_policy("p")
             },
             copy: CopyMode::Used,
+            group: None,
         }
     }
 

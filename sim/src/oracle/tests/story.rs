@@ -610,6 +610,7 @@ impl Story {
             consistency,
             marked: self.now,
             marked_source: SimTime(self.now.0.saturating_add_signed(skew)),
+            shared: None,
         };
         self.tell(Fact::BatchCut {
             vm,
