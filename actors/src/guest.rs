@@ -500,7 +500,8 @@ impl Guest {
             self.freeze = Some(Freeze::Flushing);
             self.flush(FlushFor::Quiesce);
         }
-        if matches!(self.phase, Phase::Stopping { .. }) && !self.flushes.values().any(|(_, why)| *why == FlushFor::Stop) {
+        if matches!(self.phase, Phase::Stopping { .. }) && !self.flushes.values().any(|(_, why)| *why == FlushFor::Stop)
+        {
             self.flush(FlushFor::Stop);
         }
     }

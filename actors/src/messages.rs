@@ -9,11 +9,11 @@ pub mod application;
 pub mod group;
 
 use application::TierMessage;
-use group::{GroupMessage, ReplicationGroup, SharedRecord};
 use datapath::lineage::Lineage;
 use datapath::replica::{CutTime, Mark, SharedPoint, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
+use group::{GroupMessage, ReplicationGroup, SharedRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{FailoverKind, ItemState, Life, Place};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actors::messages::{LinkKind, Trigger};
 use actors::model::Model;
-use actors::spec::{GroupSpec, ComponentSpec, VmSpec};
+use actors::spec::{ComponentSpec, GroupSpec, VmSpec};
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};
 

@@ -150,14 +150,20 @@ impl Agent {
 
     fn await_turn(&self) {
         let Some(replication) = &self.replication else { return };
-        let every = replication.protection().policy.crash_consistent_every.max(1_000_000_000);
+        let every = replication
+            .protection()
+            .policy
+            .crash_consistent_every
+            .max(1_000_000_000);
         let key = self.generation;
         self.env.timer(every, Token { what: GROUP_DUE, key });
     }
 
     /// Gives an input to the group's connections; what is none of theirs comes back.
     pub(super) fn group_input(&mut self, mut input: Input) -> Option<Input> {
-        let Some(group) = &mut self.group else { return Some(input) };
+        let Some(group) = &mut self.group else {
+            return Some(input);
+        };
         let own = self.spec.vm.vm;
         let peers: Vec<VmId> = group.before.keys().copied().collect();
         for peer in peers {
@@ -254,7 +260,11 @@ impl Agent {
         let Some(group) = &mut self.group else { return };
         let busy = group.marking.is_some() || group.hold.is_some();
         if !protected || busy {
-            let why = if busy { MarkRefusal::Busy } else { MarkRefusal::NotProtected };
+            let why = if busy {
+                MarkRefusal::Busy
+            } else {
+                MarkRefusal::NotProtected
+            };
             return self.refuse_to_mark(marking, why);
         }
         group.marking = Some(marking);
@@ -427,7 +437,10 @@ impl Agent {
             .filter(|member| !self.tell_member(*member, GroupMessage::Mark { point, consistency }))
             .next();
         if let Some(member) = unreached {
-            return self.give_up(&format!("{} does not answer on port {PORT_GROUP}", self.member_name(member)));
+            return self.give_up(&format!(
+                "{} does not answer on port {PORT_GROUP}",
+                self.member_name(member)
+            ));
         }
         self.asked_to_mark(Marking {
             point,
@@ -467,7 +480,10 @@ impl Agent {
                 let held = self.holds(point);
                 self.has_held(own, point, held);
             } else if !self.tell_member(member, GroupMessage::HoldAsk { point }) {
-                return self.give_up(&format!("{} does not answer on port {PORT_GROUP}", self.member_name(member)));
+                return self.give_up(&format!(
+                    "{} does not answer on port {PORT_GROUP}",
+                    self.member_name(member)
+                ));
             }
         }
     }

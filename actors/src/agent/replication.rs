@@ -451,9 +451,7 @@ impl Replication {
             },
         );
         // The group's point was made a moment ago, or is being made.
-        let shared = self
-            .shared_app_at
-            .is_some_and(|at| self.env.now().since(at) < every);
+        let shared = self.shared_app_at.is_some_and(|at| self.env.now().since(at) < every);
         if self.saved.copied && self.draining == Draining::No && self.quiescing.is_none() && !shared {
             self.quiesce(None);
         }

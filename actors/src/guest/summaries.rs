@@ -1,7 +1,7 @@
 //! The aggregate grain: a guest tells what its streams wrote as ranges of its sequence, and no write has an event of its own.
 
-use datapath::journal::Record;
 use datapath::Summary;
+use datapath::journal::Record;
 
 use super::{Guest, Phase, SUMMARY};
 use crate::facts::Fact;

@@ -266,9 +266,7 @@ impl Guest {
         let calls = self.tiers.calls.iter();
         let waits = calls.filter(|(_, call)| call.tier == tier && call.stage == Stage::Asking);
         let waits: Vec<u64> = waits.map(|(number, _)| *number).collect();
-        waits
-            .into_iter()
-            .for_each(|number| self.tier_answers(number, false));
+        waits.into_iter().for_each(|number| self.tier_answers(number, false));
     }
 
     fn tier_answers(&mut self, number: u64, done: bool) {

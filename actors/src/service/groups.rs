@@ -173,7 +173,10 @@ impl Service {
     pub(super) fn group_must_be_back(&self, vm: VmId) -> Result<(), String> {
         let Some(group) = self.group_of(vm) else { return Ok(()) };
         let ready = [ItemState::ProtectedReverse, ItemState::FailbackInProgress];
-        let missing = group.members.iter().find(|member| !ready.contains(&self.state(**member)));
+        let missing = group
+            .members
+            .iter()
+            .find(|member| !ready.contains(&self.state(**member)));
         match missing.and_then(|member| self.vms.get(member)) {
             Some(member) => Err(format!(
                 "the machines of a replication group fail back only together, and {} is not replicated back (REP)",
@@ -200,7 +203,9 @@ impl Service {
 
     /// The point that a machine fails back to.
     pub(super) fn failback_choice(&mut self, vm: VmId, choice: PointChoice) -> Result<PointChoice, String> {
-        let Some(spec) = self.group_of(vm) else { return Ok(choice) };
+        let Some(spec) = self.group_of(vm) else {
+            return Ok(choice);
+        };
         let group = self.groups.groups.get(&spec.group);
         let whole = group.is_some_and(|group| spec.members.iter().all(|of| group.arrived.get(of) == Some(&true)));
         if whole && choice == PointChoice::Latest {

@@ -441,7 +441,9 @@ impl Service {
 
     /// Whether all that the job's source wrote before it was shut down is at the target.
     pub(super) fn has_drained(&self, job: u64) -> bool {
-        let Some(running) = self.jobs.get(&job) else { return false };
+        let Some(running) = self.jobs.get(&job) else {
+            return false;
+        };
         let item = running.vm.and_then(|vm| self.items.get(&vm));
         let stored = item.map(|item| item.stored);
         running.drained.is_some_and(|(last, _)| stored >= Some(last))

@@ -540,11 +540,9 @@ impl SegmentStore {
             let headers = match entry {
                 Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => tag.segments,
                 Entry::CopySegment { header, .. } => vec![header],
-                Entry::CopyEnd { .. }
-                | Entry::Shared(_)
-                | Entry::Dropped { .. }
-                | Entry::Closed
-                | Entry::Ended => Vec::new(),
+                Entry::CopyEnd { .. } | Entry::Shared(_) | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => {
+                    Vec::new()
+                }
             };
             headers
                 .iter()

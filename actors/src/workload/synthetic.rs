@@ -26,7 +26,9 @@ impl Synthetic {
     #[must_use]
     pub fn closed_rate(block_sizes: &[(u32, u32)], outstanding: u32, think: u64, latency: u64) -> u64 {
         let weight: u128 = block_sizes.iter().map(|(_, weight)| u128::from(*weight)).sum();
-        let bytes = block_sizes.iter().map(|(bytes, weight)| u128::from(*bytes) * u128::from(*weight));
+        let bytes = block_sizes
+            .iter()
+            .map(|(bytes, weight)| u128::from(*bytes) * u128::from(*weight));
         let one = u128::from(think.saturating_add(latency).max(1)) * weight.max(1);
         let second = u128::from(outstanding) * u128::from(SECOND);
         u64::try_from(bytes.sum::<u128>() * second / one).unwrap_or(u64::MAX)

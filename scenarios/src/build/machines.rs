@@ -7,8 +7,9 @@ use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
 use actors::model::Model;
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{
-    AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
-    ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, VcenterSpec, VmSpec, Clients, TierSpec};
+    AgentSpec, AzureComputeSpec, Clients, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec,
+    OperatorSpec, ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, TierSpec, VcenterSpec, VmSpec,
+};
 use actors::workload::WorkloadSpec;
 use datapath::Grain;
 use datapath::seal::VaultKey;

@@ -2,7 +2,9 @@
 
 use super::{Key, Kind, NameRule, Range, Section};
 
-const ONE: Range = Range::ANY.from(1, "none at all", "").upto(65_536, "more than any machine takes", "");
+const ONE: Range = Range::ANY
+    .from(1, "none at all", "")
+    .upto(65_536, "more than any machine takes", "");
 const MESSAGE: Kind = Kind::Size(Range::ANY.upto(16 << 20, "larger than any request", ""));
 /// Up to what one request of a controller takes.
 const WRITE: Kind = Kind::Size(Range::ANY.upto(4 << 20, "larger than one write", ""));
@@ -45,7 +47,11 @@ pub static APPLICATION: Section = Section::plain(
             "8",
             "requests that are not answered at the most; a client that finds so many waits",
         ),
-        Key::needed("tier", Kind::Tables(|| &TIER), "its tiers, the first of which clients ask"),
+        Key::needed(
+            "tier",
+            Kind::Tables(|| &TIER),
+            "its tiers, the first of which clients ask",
+        ),
     ],
 );
 

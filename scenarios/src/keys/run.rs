@@ -4,8 +4,8 @@ use actors::facts::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    APPLICATION, CONFIGURATION_SERVER, Choice, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER, MASTER_TARGET, MODEL,
-    NameRule, PROCESS_SERVER, PROFILE, REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
+    APPLICATION, CONFIGURATION_SERVER, Choice, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER, MASTER_TARGET,
+    MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
 };
 use crate::model::ImageFormat;
 

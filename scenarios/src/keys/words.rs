@@ -201,10 +201,7 @@ impl Words for PointWord {
         ("latest-processed", PointWord::LatestProcessed),
         ("latest-app-consistent", PointWord::LatestAppConsistent),
         ("latest-multi-vm", PointWord::LatestMultiVm),
-        (
-            "latest-multi-vm-app-consistent",
-            PointWord::LatestMultiVmAppConsistent,
-        ),
+        ("latest-multi-vm-app-consistent", PointWord::LatestMultiVmAppConsistent),
     ];
 }
 

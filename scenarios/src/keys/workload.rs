@@ -55,7 +55,11 @@ pub static WORKLOAD: Section = Section {
         ),
         Key::or(
             "outstanding",
-            Kind::Whole(Range::ANY.from(1, "nothing would ever be written", "").upto(65_536, "more than any disk takes", "")),
+            Kind::Whole(Range::ANY.from(1, "nothing would ever be written", "").upto(
+                65_536,
+                "more than any disk takes",
+                "",
+            )),
             "32",
             "requests that are not acknowledged at the most: the next one waits. What is drawn then follows later, a recording catches up",
         ),

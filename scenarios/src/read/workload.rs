@@ -98,12 +98,7 @@ pub(crate) const BLOCKS: (u32, u32) = (8192, 1);
 /// Largest write of a guest: what one request of a controller takes.
 const WRITE_MAX: u64 = 4 << 20;
 
-fn synthetic(
-    context: &Context<'_>,
-    table: &Reader<'_>,
-    disk: Option<&Disk>,
-    outstanding: u32,
-) -> Option<Synthetic> {
+fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>, outstanding: u32) -> Option<Synthetic> {
     let rate = table.get::<Rate>("rate");
     let think = table.get::<Nanos>("think_time");
     let block_sizes = block_sizes(context, table, disk);
@@ -130,7 +125,10 @@ fn synthetic(
         }
         _ => return None,
     };
-    let said = rate.as_ref().map(|rate| rate.at).or(think.as_ref().map(|think| think.at))?;
+    let said = rate
+        .as_ref()
+        .map(|rate| rate.at)
+        .or(think.as_ref().map(|think| think.at))?;
     let factors = [
         burst.map(|(_, _, factor)| factor),
         hours_per_mille.iter().max().copied(),

@@ -181,7 +181,9 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         own_disks: Aside(false),
     };
     scenario.replication_groups = replication_groups(draw, scenario.vms.len());
-    scenario.applications = (0..draw.below(3)).map(|number| application(draw, number, &scenario)).collect();
+    scenario.applications = (0..draw.below(3))
+        .map(|number| application(draw, number, &scenario))
+        .collect();
     journey(&mut scenario);
     for _ in 0..STEPS {
         let step = step(draw, &scenario);

@@ -324,12 +324,7 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
     streams
 }
 
-pub(super) fn synthetic(
-    draw: &mut Draw,
-    disk_bytes: u64,
-    start_of_day: u32,
-    outstanding: Option<u32>,
-) -> Synthetic {
+pub(super) fn synthetic(draw: &mut Draw, disk_bytes: u64, start_of_day: u32, outstanding: Option<u32>) -> Synthetic {
     let drawn = rated(draw, disk_bytes, start_of_day);
     match outstanding.filter(|_| draw.flag()) {
         Some(outstanding) => {

@@ -61,7 +61,10 @@ pub(crate) fn applications(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) 
     }
     let names: Vec<Located<String>> = tables.iter().filter_map(|table| table.name("name")).collect();
     unique(context.diagnosis, "applications", &names);
-    tables.iter().filter_map(|table| application(context, table, vms)).collect()
+    tables
+        .iter()
+        .filter_map(|table| application(context, table, vms))
+        .collect()
 }
 
 fn application(context: &Context<'_>, table: &Reader<'_>, vms: &Vms) -> Option<Application> {
@@ -71,8 +74,12 @@ fn application(context: &Context<'_>, table: &Reader<'_>, vms: &Vms) -> Option<A
         if tiers.iter().any(|other| other.vm == tier.vm) {
             let name = &vms.vms[tier.vm].name;
             context.diagnosis.push(
-                Problem::new(of.key_at("vm"), format!("`{name}` is two tiers of one application"), "once more")
-                    .help("a machine is one tier of an application; it can take part in several applications"),
+                Problem::new(
+                    of.key_at("vm"),
+                    format!("`{name}` is two tiers of one application"),
+                    "once more",
+                )
+                .help("a machine is one tier of an application; it can take part in several applications"),
             );
         }
         tiers.push(tier);
@@ -101,9 +108,11 @@ fn tier(context: &Context<'_>, table: &Reader<'_>, vms: &Vms) -> Option<Tier> {
     let size = disks.get(place).map_or(0, |disk| disk.bytes);
     for (key, written) in [("writes_before", writes_before), ("writes_after", writes_after)] {
         if written > size {
-            context
-                .diagnosis
-                .push(Problem::new(table.key_at(key), "a write that is larger than the disk", "of this tier"));
+            context.diagnosis.push(Problem::new(
+                table.key_at(key),
+                "a write that is larger than the disk",
+                "of this tier",
+            ));
         }
     }
     Some(Tier {
