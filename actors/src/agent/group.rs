@@ -432,10 +432,8 @@ impl Agent {
             missing: members.iter().copied().collect(),
             timer,
         });
-        let others = members.into_iter().filter(|member| *member != vm);
-        let unreached = others
-            .filter(|member| !self.tell_member(*member, GroupMessage::Mark { point, consistency }))
-            .next();
+        let mut others = members.into_iter().filter(|member| *member != vm);
+        let unreached = others.find(|member| !self.tell_member(*member, GroupMessage::Mark { point, consistency }));
         if let Some(member) = unreached {
             return self.give_up(&format!(
                 "{} does not answer on port {PORT_GROUP}",

@@ -82,6 +82,9 @@ impl Default for Holds {
     }
 }
 
+/// The last write that a member failed over to, what was known by then, the shared point.
+type Taken = (WriteSeq, Known, Option<SharedPoint>);
+
 /// A group.
 struct Group {
     spec: GroupSpec,
@@ -95,7 +98,7 @@ struct Group {
     points: BTreeMap<SharedPoint, Shared>,
     stored: u64,
     /// What members failed over to, by kind: the last write, what was known by then, the shared point.
-    taken: BTreeMap<FailoverKind, BTreeMap<VmId, (WriteSeq, Known, Option<SharedPoint>)>>,
+    taken: BTreeMap<FailoverKind, BTreeMap<VmId, Taken>>,
 }
 
 /// All groups.
@@ -226,11 +229,12 @@ impl Oracle {
                 answer,
                 ..
             } if !self.groups.tests.contains(&life.machine) => self.member_heard(*vm, *life, (*asked, *answer)),
-            Fact::LifeStarted { vm, life, parent, .. } if !self.groups.tests.contains(&life.machine) => {
-                if let Some((_, seq)) = parent {
-                    self.member_recovered(*vm, *seq);
-                }
-            }
+            Fact::LifeStarted {
+                vm,
+                life,
+                parent: Some((_, seq)),
+                ..
+            } if !self.groups.tests.contains(&life.machine) => self.member_recovered(*vm, *seq),
             Fact::ProtectionStarted { vm, .. } => self.groups.marks.retain(|(of, ..), _| of != vm),
             Fact::PointPruned {
                 vm, protection, point, ..
@@ -311,7 +315,8 @@ impl Oracle {
             of.acknowledged = through;
         }
         if let Some(holds) = self.groups.holds.get_mut(&vm) {
-            while let Some((_, wrote)) = holds.waiting.pop_front_if(|(seq, _)| *seq <= through) {
+            while let Some((_, wrote)) = holds.waiting.front().copied().filter(|(seq, _)| *seq <= through) {
+                holds.waiting.pop_front();
                 if wrote < at {
                     holds
                         .added

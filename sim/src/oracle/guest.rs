@@ -91,7 +91,9 @@ impl Log {
 
     /// All up to a write are acknowledged.
     pub fn acknowledged(&mut self, through: WriteSeq) {
-        while self.unacknowledged.pop_front_if(|(seq, _)| *seq <= through).is_some() {}
+        while self.unacknowledged.front().is_some_and(|(seq, _)| *seq <= through) {
+            self.unacknowledged.pop_front();
+        }
     }
 
     /// Writes and bytes in all that were acknowledged; of those up to a write it does not matter.
