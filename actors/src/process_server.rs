@@ -153,7 +153,7 @@ impl ProcessServer {
             Input::Flushed(Token { what: CACHED, key }, Err(error)) => self.on_not_cached(key, &error),
             Input::Done(Token { what: SEALED, key }, output) => self.on_sealed(key, output),
             Input::Network(event) => self.on_network(event),
-            Input::Timer(_) | Input::Flushed(..) | Input::Done(..) | Input::Local(_) => {}
+            Input::Timer(_) | Input::Flushed(..) | Input::Done(..) | Input::Ended(_) | Input::Local(_) => {}
         }
     }
 

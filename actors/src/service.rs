@@ -28,6 +28,7 @@ use crate::start::actor;
 
 mod failback;
 mod failover;
+mod groups;
 mod jobs;
 mod points;
 mod protect;
@@ -115,6 +116,7 @@ pub struct Service {
     agents: BTreeMap<(VmId, MachineId), Agent>,
     items: Table<VmId, Item>,
     keepers: Table<VmId, ReplicaKeeper>,
+    groups: groups::Groups,
     jobs: BTreeMap<u64, jobs::Running>,
     answered: BTreeMap<u64, (Outcome, Option<u64>)>,
     commands: BTreeMap<u64, Sent>,
@@ -151,6 +153,7 @@ impl Service {
             agents: BTreeMap::new(),
             items: Table::default(),
             keepers: Table::default(),
+            groups: groups::Groups::default(),
             jobs: BTreeMap::new(),
             answered: BTreeMap::new(),
             commands: BTreeMap::new(),
@@ -390,9 +393,11 @@ impl Service {
                     if let Some(item) = self.items.get_mut(&vm) {
                         item.stored = item.stored.max(mark.seq);
                     }
+                    self.shared_told(vm, &mark);
                     self.point_processed(vm, mark);
                 }
             }
+            Notice::SharedStored { record } => self.shared_stored(record),
             Notice::EpochsNeeded { vm, protection } => {
                 let current = self.items.get(&vm).and_then(|item| item.current.clone());
                 if let Some(current) = current.filter(|current| current.protection == protection)

@@ -51,6 +51,21 @@ pub struct Mark {
     pub marked: SimTime,
     /// The same by the clock of the machine that made it.
     pub marked_source: SimTime,
+    /// The point of its group that it belongs to, if that comes about.
+    pub shared: Option<SharedPoint>,
+}
+
+/// A recovery point that the members of a replication group share: who coordinated it, and which one of theirs it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SharedPoint {
+    /// The coordinator.
+    pub coordinator: VmId,
+    /// Its protection.
+    pub protection: u32,
+    /// How often its Mobility service had been started.
+    pub incarnation: u32,
+    /// Counted from 1 in that incarnation.
+    pub number: u32,
 }
 
 /// The moment at which a batch ends: it holds all that was written before, and nothing that was written after.
@@ -515,6 +530,7 @@ impl Replica {
             consistency: Consistency::Crash,
             marked: cut.at,
             marked_source: cut.source,
+            shared: None,
         };
         self.close_layer(batch);
         self.points.push(Point { mark, batch, pins: 0 });

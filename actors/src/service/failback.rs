@@ -116,6 +116,7 @@ impl Service {
         if !matches!(point, PointChoice::Latest | PointChoice::LatestAppConsistent) {
             return Err("a failback takes the latest or the latest app-consistent point (FB17)".to_owned());
         }
+        self.group_must_be_back(vm)?;
         self.must_be(
             vm,
             // One that failed on the way can be asked for again.
@@ -155,11 +156,20 @@ impl Service {
                 patience: None,
                 soft: true,
             },
-            then(move |service, _| {
-                service.stop_replication(vm);
+            then(move |service, job| {
+                let drained = service.has_drained(job);
+                service.arrived_for_failback(vm, drained);
+                service.look_at_conditions();
                 Ok(())
             }),
-            order(master_target, Command::Finish { vm, protection, point }),
+            until(Condition::Together(vm)),
+            then(move |service, job| {
+                service.stop_replication(vm);
+                let point = service.failback_choice(vm, point)?;
+                let finish = order(master_target, Command::Finish { vm, protection, point });
+                service.insert_stages(job, vec![finish]);
+                Ok(())
+            }),
             then(move |service, job| {
                 let place = place_on_premises(spec.physical);
                 let boot = service.boot_of(vm, job, Place::OnPremises, place, kind)?;

@@ -29,6 +29,8 @@ pub(super) enum Condition {
     Drained(VmId),
     /// Storage has told what it holds.
     Told(VmId),
+    /// All members of the machine's replication group are shut down for their failback.
+    Together(VmId),
 }
 
 /// What a stage does that is done at once.
@@ -305,6 +307,11 @@ impl Service {
             }
             Stage::Log(fact) => self.env.fact(fact),
             Stage::Materialise { point, place } => {
+                let kind = super::points::failover_to(place).1;
+                let point = match vm {
+                    Some(vm) => self.shared_choice(vm, kind, point)?,
+                    None => point,
+                };
                 let keeper = vm.and_then(|vm| self.keepers.get_mut(&vm));
                 let ticket = keeper
                     .ok_or("nothing is kept of this machine")?
@@ -423,12 +430,23 @@ impl Service {
             Condition::Discovered(vm) => self.discovered.contains(vm),
             Condition::Agent(vm, machine) => self.agents.contains_key(&(*vm, *machine)),
             Condition::Told(vm) => !self.asking.contains_key(vm),
+            Condition::Together(vm) => self.group_has_arrived(*vm),
             Condition::Drained(vm) => {
                 let drained = self.jobs.get(&job).and_then(|running| running.drained);
                 let item = self.items.get(vm);
                 drained.is_none_or(|(last, _)| item.is_some_and(|item| item.stored >= last))
             }
         }
+    }
+
+    /// Whether all that the job's source wrote before it was shut down is at the target.
+    pub(super) fn has_drained(&self, job: u64) -> bool {
+        let Some(running) = self.jobs.get(&job) else {
+            return false;
+        };
+        let item = running.vm.and_then(|vm| self.items.get(&vm));
+        let stored = item.map(|item| item.stored);
+        running.drained.is_some_and(|(last, _)| stored >= Some(last))
     }
 
     pub(super) fn order_ended(&mut self, job: u64, id: u64, result: Result<Reply, String>) {
@@ -488,6 +506,9 @@ fn describe(condition: &Condition) -> String {
                 "the Mobility service on machine {} did not register with its configuration server",
                 machine.0
             )
+        }
+        Condition::Together(_) => {
+            "the machines of a replication group fail back only together, and not all of them were asked to".to_owned()
         }
         Condition::Told(_) => "storage did not say what it holds".to_owned(),
         Condition::Drained(_) => "what the source sent last did not reach the target".to_owned(),

@@ -59,6 +59,7 @@ impl Service {
 
     pub(super) fn storage_said(&mut self, frame: Frame) {
         match frame.body {
+            Body::SharedStored { record } => self.shared_stored(record),
             Body::CopySegmentStored {
                 protection,
                 header,

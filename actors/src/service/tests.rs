@@ -86,6 +86,7 @@ fn setting() -> Setting {
         compute: MachineId(COMPUTE),
         vms: vec![vm_spec()],
         managed_by: managed,
+        groups: Vec::new(),
         vcenters: [(MachineId(MANAGEMENT), MachineId(VCENTER))].into(),
         vault: VAULT,
         key: VaultKey::public_test_key(),
@@ -330,6 +331,7 @@ impl Setting {
             consistency: Consistency::Crash,
             marked,
             marked_source: marked,
+            shared: None,
         };
         let tag = Tag {
             batch,

@@ -237,6 +237,7 @@ mod tests {
                     consistency: Consistency::Crash,
                     marked: now,
                     marked_source: now,
+                    shared: None,
                 },
                 batch: minute / 5 + 1,
                 pins: 0,

@@ -97,6 +97,7 @@ impl Source {
             consistency: Consistency::Crash,
             marked: SimTime(hour * 600_000_000_000),
             marked_source: SimTime(hour * 600_000_000_000),
+            shared: None,
         });
         (
             Tag {

@@ -212,6 +212,10 @@ pub enum PointWord {
     LatestProcessed,
     /// [`PointChoice::LatestAppConsistent`].
     LatestAppConsistent,
+    /// [`PointChoice::LatestMultiVm`].
+    LatestMultiVm,
+    /// [`PointChoice::LatestMultiVmAppConsistent`].
+    LatestMultiVmAppConsistent,
 }
 
 impl Words for PointWord {
@@ -219,6 +223,8 @@ impl Words for PointWord {
         ("latest", PointWord::Latest),
         ("latest-processed", PointWord::LatestProcessed),
         ("latest-app-consistent", PointWord::LatestAppConsistent),
+        ("latest-multi-vm", PointWord::LatestMultiVm),
+        ("latest-multi-vm-app-consistent", PointWord::LatestMultiVmAppConsistent),
     ];
 }
 
@@ -228,6 +234,8 @@ impl From<PointWord> for PointChoice {
             PointWord::Latest => PointChoice::Latest,
             PointWord::LatestProcessed => PointChoice::LatestProcessed,
             PointWord::LatestAppConsistent => PointChoice::LatestAppConsistent,
+            PointWord::LatestMultiVm => PointChoice::LatestMultiVm,
+            PointWord::LatestMultiVmAppConsistent => PointChoice::LatestMultiVmAppConsistent,
         }
     }
 }

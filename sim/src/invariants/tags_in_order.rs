@@ -101,6 +101,7 @@ mod tests {
         consistency: Consistency::Crash,
         marked: SimTime(1),
         marked_source: SimTime(1),
+        shared: None,
     };
 
     fn tag() -> Tagged {

@@ -19,7 +19,7 @@ use crate::spec::WorldSpec;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Failovers, by the number of their step.
-    failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
+    pub(super) failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
     /// Attacks on segments, by the number of their step.
     attacks: BTreeMap<u32, DiskId>,
     /// By fault: how the names of segments begin of which one rots.
@@ -74,6 +74,8 @@ fn may_take(of: &Protection, kind: FailoverKind, choice: PointChoice) -> Option<
         points.map(|point| point.mark.seq).max()
     };
     match choice {
+        // Which one it is follows from all members: looked at where the group is.
+        PointChoice::LatestMultiVm | PointChoice::LatestMultiVmAppConsistent => None,
         PointChoice::Custom(number) => Some(Asked::Point(number)),
         PointChoice::LatestProcessed => newest(&|point| point.processed).map(Asked::AtLeast),
         PointChoice::LatestAppConsistent => {

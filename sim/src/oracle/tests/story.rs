@@ -483,6 +483,7 @@ impl Story {
                 hash: run_hash(&run.content),
             };
             self.show(fact, Shown::Wrote(run.clone()));
+            self.tell(Fact::Acknowledged { vm, life, through: seq });
         }
         self.waiting.push((disk, run));
     }
@@ -610,6 +611,7 @@ impl Story {
             consistency,
             marked: self.now,
             marked_source: SimTime(self.now.0.saturating_add_signed(skew)),
+            shared: None,
         };
         self.tell(Fact::BatchCut {
             vm,

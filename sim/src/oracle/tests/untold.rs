@@ -207,6 +207,7 @@ fn a_boundary_keeps_its_number_where_the_agent_gives_it_too() {
             consistency: Consistency::Crash,
             marked: at,
             marked_source: skewed,
+            shared: None,
         }),
     };
     let shown = Shown::Nothing;
