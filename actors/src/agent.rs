@@ -219,6 +219,7 @@ impl Agent {
         }
         for outcome in outcomes {
             match outcome {
+                Outcome::DiskFailed(error) => self.trouble.note(&self.env, Some(self.spec.vm.vm), &error),
                 Outcome::ResynchronizationNeeded(error) => {
                     self.note_journal(&error);
                     self.enter_bitmap_mode(error.to_string());

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use datapath::disk::DiskError;
 use datapath::journal::{Journal, JournalError, JournalOptions, Record};
 use datapath::plants::{Plant, planted};
 use datapath::replica::{Consistency, CutTime, Mark, SharedPoint};
@@ -26,6 +27,8 @@ use crate::spec::{AgentSpec, ComponentKind};
 /// What the agent has to tell the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
+    /// The disk did not do something that can be done later.
+    DiskFailed(DiskError),
     /// Only a resynchronization brings it back; why.
     ResynchronizationNeeded(JournalError),
     /// All that there was is durable at the process server.
@@ -250,6 +253,12 @@ impl Replication {
             );
         }
         Ok(replication)
+    }
+
+    /// Something happened that only a resynchronization mends: nothing more is sent.
+    pub fn is_lost(&self) -> bool {
+        let lost = |outcome: &Outcome| matches!(outcome, Outcome::ResynchronizationNeeded(_));
+        self.outcomes.iter().any(lost)
     }
 
     /// Ends it: nothing is sent any more, timers are ignored.

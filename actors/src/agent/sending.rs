@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use datapath::journal::Piece;
+use datapath::journal::{JournalError, Piece};
 use datapath::{Grain, WriteSeq};
 
 use super::replication::{Outcome, Replication};
@@ -182,7 +182,7 @@ impl Replication {
         let Some(mut sending) = self.sending.take() else {
             return false;
         };
-        let sent = sending.ended.is_none() && self.outcomes.is_empty();
+        let sent = sending.ended.is_none() && !self.is_lost();
         if sent {
             let Cut {
                 batch,
@@ -255,8 +255,11 @@ impl Replication {
         self.last_mark = marks.next_back().or(self.last_mark);
         self.saved.cached_up_to(batch);
         let through = self.saved.cached.1;
-        if let Err(error) = self.journal.acknowledge(&*self.env.files(), through) {
-            self.outcomes.push(Outcome::ResynchronizationNeeded(error));
+        match self.journal.acknowledge(&*self.env.files(), through) {
+            Ok(()) => {}
+            // Its files stay, and the mark is written with the next acknowledgement.
+            Err(JournalError::Disk(error)) if error.may_pass() => self.outcomes.push(Outcome::DiskFailed(error)),
+            Err(error) => self.outcomes.push(Outcome::ResynchronizationNeeded(error)),
         }
     }
 }

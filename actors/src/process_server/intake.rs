@@ -11,9 +11,9 @@ use crate::messages::{Body, Protection};
 use crate::ports::{ConnId, Frame, Token};
 
 /// What ends every file of a part or piece: one that a power cut tore is told by it.
-const WHOLE: &[u8] = b"FDP1";
-/// Bytes of that, and of the length before it.
-const TAIL_BYTES: usize = 8;
+const WHOLE: &[u8] = b"FDP2";
+/// Bytes of that, of the length before it, and of the checksum before that.
+const TAIL_BYTES: usize = 12;
 
 /// What a flush of the cache makes durable.
 pub(super) enum Caching {
@@ -60,9 +60,14 @@ impl Caching {
 
 /// What is appended to a file's content to show that it is whole.
 fn tail_of(content: &Blob) -> Blob {
-    let mut tail = (content.bytes.len() as u32).to_le_bytes().to_vec();
+    let mut tail = sum_of(&content.bytes).to_vec();
+    tail.extend_from_slice(&(content.bytes.len() as u32).to_le_bytes());
     tail.extend_from_slice(WHOLE);
     Blob::real(tail)
+}
+
+fn sum_of(records: &[u8]) -> [u8; 4] {
+    crc32fast::hash(records).to_le_bytes()
 }
 
 /// Whether a file ends as one that is whole: `tail` are its last bytes, behind its records. Where a power cut kept the tail and not what is
@@ -70,15 +75,24 @@ fn tail_of(content: &Blob) -> Blob {
 fn is_whole(tail: &[u8], records: &[u8]) -> bool {
     planted(Plant::TornRecordAccepted)
         || (records.iter().any(|byte| *byte != 0) || records.is_empty())
-            && matches!(tail.split_first_chunk(), Some((len, WHOLE)) if u32::from_le_bytes(*len) as usize == records.len())
+            && matches!(tail[4..].split_first_chunk(), Some((len, WHOLE)) if u32::from_le_bytes(*len) as usize == records.len())
 }
 
-/// The records of a part's file with what they count for; none where the file is not whole.
-fn records_of(file: &Blob) -> Option<Blob> {
+/// Whether the records of a file that is whole are what was written.
+fn is_as_written(tail: &[u8], records: &[u8]) -> bool {
+    planted(Plant::TornRecordAccepted) || tail.starts_with(&sum_of(records))
+}
+
+/// The content of a cache's file with what it counts for, and whether it is as it was written; none where the file is not whole.
+fn content_of(file: &Blob) -> Option<(Blob, bool)> {
     let len = file.bytes.len().checked_sub(TAIL_BYTES)?;
-    is_whole(&file.bytes[len..], &file.bytes[..len]).then(|| Blob {
-        bytes: file.bytes.slice(..len),
-        size: file.size - TAIL_BYTES as u64,
+    let (content, tail) = file.bytes.split_at(len);
+    is_whole(tail, content).then(|| {
+        let blob = Blob {
+            bytes: file.bytes.slice(..len),
+            size: file.size - TAIL_BYTES as u64,
+        };
+        (blob, is_as_written(tail, content))
     })
 }
 
@@ -105,7 +119,7 @@ pub(super) fn read_records(files: &dyn Files, name: &str) -> Result<Bytes, Unrea
         .and_then(|len| len.checked_sub(TAIL_BYTES as u64))
         .ok_or_else(damaged)?;
     let (tail, records) = (read(len, TAIL_BYTES as u64)?, read(0, len)?);
-    match is_whole(&tail, &records) {
+    match is_whole(&tail, &records) && is_as_written(&tail, &records) {
         true => Ok(records),
         false => Err(damaged()),
     }
@@ -587,7 +601,7 @@ impl ProcessServer {
     /// Where the disk fails: then nothing is known for certain.
     pub(super) fn recover(&mut self) -> Result<(), DiskError> {
         let files = self.env.files();
-        let mut streams = Vec::new();
+        let (mut streams, mut rotten) = (Vec::new(), Vec::new());
         for name in files.list("served/") {
             let saved = files.read_all(&name)?;
             let Ok(protection) = postcard::from_bytes::<Protection>(&saved.bytes) else {
@@ -596,14 +610,22 @@ impl ProcessServer {
             let mut stream = Stream::new(protection, &self.spec.key, self.env.now());
             debug_assert_eq!(name, served_file(stream.vm()));
             for file in files.list(&format!("{}/", stream.folder())) {
-                let Some(content) = records_of(&files.read_all(&file)?) else {
-                    files.remove(&file);
-                    continue;
-                };
-                take_up(&mut stream, &file, &content);
+                match content_of(&files.read_all(&file)?) {
+                    None => files.remove(&file),
+                    // What is to be sealed is read once more for that, and found wrong then.
+                    Some((_, false)) if file.ends_with("/end") => rotten.push((stream.vm(), file)),
+                    Some((content, _)) => take_up(&mut stream, &file, &content),
+                }
             }
             stream.settle_recovered(&*files)?;
             streams.push(stream);
+        }
+        for (vm, end) in rotten {
+            for file in files.list(end.trim_end_matches("end")) {
+                files.remove(&file);
+            }
+            let text = format!("the process server's cache lost what it had acknowledged: {end} is damaged");
+            self.alert(vm, crate::facts::Severity::Critical, text);
         }
         for stream in streams {
             self.open_target(stream.protection.target);

@@ -87,14 +87,10 @@ impl ProcessServer {
             );
             self.alert(vm, severity, text);
         }
-        if self.is_filled_by_others(wanted) {
-            // What else is on the disk can go without a word.
-            self.ask_disk_again();
-        }
         self.give_room();
     }
 
-    /// Whether it is not the cache that leaves no room for so many bytes.
+    /// Whether it is not the cache that leaves no room for so many bytes: then there can be room without a word.
     fn is_filled_by_others(&self, bytes: u64) -> bool {
         let own: u64 = self.streams.values().map(|stream| stream.cached_bytes).sum();
         let capacity = self.env.files().usage().1;
@@ -116,6 +112,11 @@ impl ProcessServer {
             return;
         }
         let mut given = self.give_room_to_changes();
+        let waiting = |vm: &VmId| self.streams.get(vm).and_then(|stream| stream.refused);
+        let least = self.refused.iter().filter_map(waiting).map(Refused::bytes).min();
+        if !given && least.is_some_and(|bytes| self.is_filled_by_others(bytes)) {
+            return self.ask_disk_again();
+        }
         if !given && !self.drains() {
             self.make_room();
             given = self.give_room_to_changes();

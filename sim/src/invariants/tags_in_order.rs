@@ -2,7 +2,7 @@
 //! that it changed; it says what the batch was cut as.**
 //!
 //! Only batches that were lost on the way are never stored (a process server died with them); then a copy of every disk began before the next
-//! batch was cut.
+//! batch was cut. A cache disk that lied or rotted (a fault) lets nobody know before the target misses a batch.
 //!
 //! Why it holds: the tag is what makes a batch whole at the target. Reference: facts §1.3 (the tag is uploaded after the data),
 //! design §2, "a batch is applied whole or not at all".
@@ -33,7 +33,8 @@ pub struct Tagged {
     pub cut: Option<(WriteSeq, Option<Mark>)>,
     /// Whether the process server had it whole.
     pub cached: bool,
-    /// Whether a copy of every disk began between it and the batch before: that brings what lost batches held.
+    /// Whether a copy of every disk began between it and the batch before, which brings what lost batches held; or a fault lets a copy come
+    /// later.
     pub copied: bool,
     /// Disks that the guest wrote to in its range and that have no stored segment of it.
     pub missing: Vec<DiskId>,

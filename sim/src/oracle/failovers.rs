@@ -1,6 +1,6 @@
 //! What failovers were asked for, and what there was when they began.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actors::facts::{Fact, FailoverKind, FailoverPhase, StepOutcome};
 use actors::messages::{Operation, PointChoice};
@@ -24,6 +24,10 @@ pub(super) struct Plan {
     attacks: BTreeMap<u32, DiskId>,
     /// By fault: how the names of segments begin of which one rots.
     rots: BTreeMap<u32, String>,
+    /// Faults by which a process server can lose what it acknowledged: its disk lies, or what is on it rots.
+    losing: BTreeSet<u32>,
+    /// One of them struck.
+    pub(super) cache_loses: bool,
     /// How the names of segments begin that were attacked.
     attacked: Vec<String>,
     /// The choice of the step that began last, by machine and kind.
@@ -37,8 +41,14 @@ impl Plan {
     pub fn new(spec: &WorldSpec) -> Plan {
         let mut plan = Plan::default();
         for (number, fault) in (0..).zip(&spec.faults) {
-            if let FaultKind::DiskRot { file, .. } = &fault.kind {
-                plan.rots.insert(number, file.part.trim_start_matches('/').to_owned());
+            match &fault.kind {
+                FaultKind::DiskRot { file, .. } if file.prefix.starts_with("segments/") => {
+                    plan.rots.insert(number, file.part.trim_start_matches('/').to_owned());
+                }
+                FaultKind::DiskRot { .. } | FaultKind::FlushLies { .. } => {
+                    plan.losing.insert(number);
+                }
+                _ => {}
             }
         }
         let components = spec.machines.iter().flat_map(|machine| &machine.components);
@@ -106,6 +116,7 @@ impl Oracle {
                 let names = attacked.map(|disk| format!("vm{}/disk{}/", disk.vm.0, disk.index));
                 self.plan.attacked.extend(names);
             }
+            Fact::FaultStruck { fault } => self.plan.cache_loses |= self.plan.losing.contains(fault),
             Fact::FaultBegan { fault } => self.plan.attacked.extend(self.plan.rots.get(fault).cloned()),
             Fact::Failover {
                 vm,

@@ -212,8 +212,14 @@ impl Oracle {
             )],
         };
         self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+        let disks = self.vms.get(&disk.vm).map_or(0, |track| track.spec.disks.len());
+        let cache_loses = self.plan.cache_loses;
         if let Some((_, of)) = self.protection_mut(disk.vm, protection) {
             of.copied_since_cut.insert(disk);
+            if cache_loses && of.copied_since_cut.len() == disks {
+                // What a disk lost that lied or rotted comes with the copy.
+                of.unsound.clear();
+            }
             of.copy_began();
             of.copies.push(Copy {
                 disk,
@@ -387,6 +393,7 @@ impl Oracle {
     fn tag_stored(&mut self, at: SimTime, vm: VmId, protection: u32, batch: u64, last: WriteSeq, mark: Option<Mark>) {
         let disks = self.vms.get(&vm).map_or(0, |track| track.spec.disks.len());
         let (judged, aggregate) = (self.vault.is_some(), self.grain == Grain::Aggregate);
+        let cache_loses = self.plan.cache_loses;
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
@@ -410,9 +417,11 @@ impl Oracle {
             before,
             cut: known.as_ref().map(|known| (known.last, known.mark)),
             cached: known.as_ref().is_some_and(|known| known.cached.is_some()),
-            copied,
+            // Where a disk lies or rots, nobody knows what is lost before the target misses it.
+            copied: copied || cache_loses,
             missing,
         });
+        let copied = copied || (cache_loses && of.copied_since_cut.len() == disks);
         let in_turn = batch > of.newest_tagged;
         of.newest_tagged = of.newest_tagged.max(batch);
         let mut sizes = Vec::new();

@@ -125,3 +125,38 @@ fn an_orderly_stop_that_is_over_is_forgotten_whatever_the_disk_refuses() {
     assert!(saved.write(&env).is_err());
     assert!(!is_clean());
 }
+
+#[test]
+fn a_batch_whose_end_rotted_in_the_cache_is_lost_and_said_and_the_target_can_see_it() {
+    let estate = estate(Grain::Real, writes(3000, SECOND / 2), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(400);
+    estate.bench.cut(STORAGE.0);
+    estate.bench.run_seconds(400);
+    estate.bench.cut(PROCESS_SERVER.0);
+    let files = estate.bench.files(PROCESS_SERVER);
+    let end = files.list("cache/").into_iter().find(|name| name.ends_with("/end"));
+    let end = end.expect("a batch is in the cache");
+    let mut bytes = files.read_all(&end).expect("it is there").bytes.to_vec();
+    bytes[3] ^= 1;
+    files.replace(&end, Blob::real(bytes)).expect("room");
+    estate.start_account();
+    estate.start_process_server();
+    estate.bench.run_seconds(600);
+    assert_eq!(estate.bench.alerts("lost what it had acknowledged"), 1);
+    let batches: Vec<u64> = estate.stored.borrow().tags.iter().map(|(_, tag)| tag.batch).collect();
+    let gaps = batches.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+    assert_eq!(gaps, 1, "{batches:?}");
+}
+
+#[test]
+fn a_low_water_mark_that_is_not_written_asks_for_nothing() {
+    let estate = estate(Grain::Real, writes(1500, SECOND / 2), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(300);
+    estate.fail_for(SOURCE, Operation::Write, 200);
+    assert_eq!(estate.bench.alerts(AT_SOURCE), 1);
+    estate.bench.run_seconds(1200);
+    assert_eq!(estate.resynchronizations_asked(), 0);
+    estate.assert_same_as_source();
+}
