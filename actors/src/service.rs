@@ -14,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
-use datapath::replica::Mark;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
 use crate::Table;
@@ -65,8 +64,6 @@ struct Item {
     protections: u32,
     policy: Policy,
     current: Option<Protection>,
-    /// The lives that the current protection replicates, and when the service heard of each.
-    lives: Vec<(SimTime, Life)>,
     /// A resynchronization was asked for and its copies are not applied.
     resynchronizing: bool,
     /// The number of the copy that was ordered last.
@@ -75,20 +72,12 @@ struct Item {
     tries: u32,
     /// A resynchronization that waits for its time: its protection, and the copy that it is to follow.
     put_off: Option<(u32, u32)>,
-    /// The newest point processed in the current protection.
-    newest: Option<Mark>,
     /// The last write of the newest batch that is complete at the target.
     stored: WriteSeq,
     /// When the newest stored point was marked, by the source's clock.
     newest_stored: Option<SimTime>,
     rpo_alerted: bool,
     test: Option<Test>,
-}
-
-/// What is known of an agent.
-struct Agent {
-    life: Life,
-    since: SimTime,
 }
 
 /// A grant that waits until the fence stands.
@@ -112,7 +101,8 @@ pub struct Service {
     discovered: BTreeSet<VmId>,
     /// Machines of which storage was asked what it holds, and has not answered: the protection, and whether nothing more is taken in.
     asking: BTreeMap<VmId, (u32, bool)>,
-    agents: BTreeMap<(VmId, MachineId), Agent>,
+    /// The life that each agent runs in.
+    agents: BTreeMap<(VmId, MachineId), Life>,
     items: Table<VmId, Item>,
     keepers: Table<VmId, ReplicaKeeper>,
     jobs: BTreeMap<u64, jobs::Running>,
@@ -390,7 +380,7 @@ impl Service {
                     if let Some(item) = self.items.get_mut(&vm) {
                         item.stored = item.stored.max(mark.seq);
                     }
-                    self.point_processed(vm, mark);
+                    self.point_processed(vm);
                 }
             }
             Notice::EpochsNeeded { vm, protection } => {

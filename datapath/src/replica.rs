@@ -51,6 +51,8 @@ pub struct Mark {
     pub marked: SimTime,
     /// The same by the clock of the machine that made it.
     pub marked_source: SimTime,
+    /// The life of the machine that it was made in, by its number.
+    pub life: u64,
 }
 
 /// The moment at which a batch ends: it holds all that was written before, and nothing that was written after.
@@ -60,6 +62,8 @@ pub struct CutTime {
     pub at: SimTime,
     /// By the clock of the machine that cut it.
     pub source: SimTime,
+    /// The life of that machine, by its number.
+    pub life: u64,
 }
 
 /// The record that completes a batch in storage: stored after all its segments.
@@ -515,6 +519,7 @@ impl Replica {
             consistency: Consistency::Crash,
             marked: cut.at,
             marked_source: cut.source,
+            life: cut.life,
         };
         self.close_layer(batch);
         self.points.push(Point { mark, batch, pins: 0 });

@@ -195,12 +195,11 @@ impl Service {
             .get(&job)
             .and_then(|running| running.mark)
             .ok_or("no recovery point was taken")?;
-        let life: Option<Life> = self.life_at(vm, mark.marked);
         let disks = &self.vm(vm)?.disks;
         Ok(Boot {
             vm,
             place,
-            parent: life.map(|life| (life, mark.seq)),
+            parent: Some((Life::of(mark.life), mark.seq)),
             volumes: disks
                 .iter()
                 .map(|(disk, _)| (*disk, volume_name(*disk, volumes)))

@@ -8,7 +8,7 @@ use datapath::volume::Volume;
 use datapath::{DiskId, VmId};
 
 use super::{LOOK, Service};
-use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place, Severity};
+use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, Severity};
 use crate::messages::{Body, Outcome};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
@@ -201,7 +201,7 @@ impl Service {
     fn happened(&mut self, vm: VmId, protection: u32, event: KeeperEvent) {
         match event {
             KeeperEvent::CopiesApplied { copy } => self.copies_applied(vm, protection, copy),
-            KeeperEvent::PointProcessed(mark) => self.point_processed(vm, mark),
+            KeeperEvent::PointProcessed(_) => self.point_processed(vm),
             KeeperEvent::Refused(_) => {}
             KeeperEvent::CopyNeeded { copy, why } => self.resynchronize(vm, protection, copy, &why),
             KeeperEvent::Drop { headers, through } => {
@@ -261,10 +261,8 @@ impl Service {
     }
 
     /// A recovery point is usable: where all copies are applied, that is what protection waited for ("Finalize protection").
-    pub(super) fn point_processed(&mut self, vm: VmId, mark: Mark) {
+    pub(super) fn point_processed(&mut self, vm: VmId) {
         let Some(item) = self.items.get_mut(&vm) else { return };
-        // One that a master target tells of again is no news.
-        item.newest = item.newest.filter(|newest| newest.point > mark.point).or(Some(mark));
         if item.resynchronizing {
             return;
         }
@@ -301,15 +299,13 @@ impl Service {
 
     pub(super) fn log_recovered(&self, vm: VmId, kind: FailoverKind, mark: Mark, volumes: Vec<(DiskId, Volume)>) {
         let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
-        let (Some(current), Some(life)) = (current, self.life_at(vm, mark.marked)) else {
-            return;
-        };
+        let Some(current) = current else { return };
         let fact = Fact::Recovered {
             vm,
             protection: current.protection,
             kind,
             point: mark.point,
-            life,
+            life: Life::of(mark.life),
             seq: mark.seq,
             consistency: mark.consistency,
             marked: mark.marked,

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use datapath::{SimTime, VmId, WriteSeq};
+use datapath::{VmId, WriteSeq};
 
 use super::jobs::{Condition, Stage, order, then, until};
-use super::{Agent, Item, Service};
+use super::{Item, Service};
 use crate::facts::{Fact, ItemState, Life};
 use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
 use crate::ports::{MachineId, volume_name};
@@ -127,7 +127,7 @@ impl Service {
             .agents
             .get(&(vm, way.source))
             .ok_or("its Mobility service is not registered")?;
-        let (life, since) = (agent.life, agent.since);
+        let life = *agent;
         let target = way
             .master_target
             .map_or(Target::Storage(self.spec.storage), Target::MasterTarget);
@@ -151,12 +151,10 @@ impl Service {
             copy: way.copy,
         };
         item.current = Some(protection.clone());
-        item.lives = vec![(since, life)];
         item.resynchronizing = false;
         item.copy = 1;
         item.tries = 0;
         item.put_off = None;
-        item.newest = None;
         item.newest_stored = None;
         item.stored = WriteSeq::START;
         item.rpo_alerted = false;
@@ -253,24 +251,7 @@ impl Service {
     }
 
     pub(super) fn agent_up(&mut self, vm: VmId, machine: MachineId, life: Life) {
-        let since = self.env.now();
-        let known = self.agents.get(&(vm, machine)).map(|agent| agent.life);
-        if known != Some(life) {
-            self.agents.insert((vm, machine), Agent { life, since });
-        }
-        if let Some(item) = self.items.get_mut(&vm)
-            && item.current.as_ref().is_some_and(|current| current.source == machine)
-            && item.lives.last().is_some_and(|(_, last)| *last != life)
-        {
-            item.lives.push((since, life));
-        }
-    }
-
-    /// The life whose writes a point holds: the last that had begun when it was marked.
-    pub(super) fn life_at(&self, vm: VmId, marked: SimTime) -> Option<Life> {
-        let lives = &self.items.get(&vm)?.lives;
-        let begun = lives.iter().rev().find(|(since, _)| *since <= marked);
-        begun.or(lives.first()).map(|(_, life)| *life)
+        self.agents.insert((vm, machine), life);
     }
 }
 
@@ -281,12 +262,10 @@ impl Item {
             protections: 0,
             policy,
             current: None,
-            lives: Vec::new(),
             resynchronizing: false,
             copy: 1,
             tries: 0,
             put_off: None,
-            newest: None,
             stored: WriteSeq::START,
             newest_stored: None,
             rpo_alerted: false,

@@ -132,6 +132,14 @@ fn setting() -> Setting {
     setting
 }
 
+/// The first life of a machine.
+fn life_on(machine: MachineId) -> Life {
+    Life {
+        machine,
+        incarnation: 1,
+    }
+}
+
 /// A segment of one extent, written once.
 fn sealed(key: &DiskKey, vault: [u8; 16], disk: DiskId, kind: SegmentKind, at: u64, byte: u8, seq: u64) -> Sealed {
     let run = Run {
@@ -270,10 +278,7 @@ impl Setting {
 
     fn agent_up(&mut self, machine: u32) {
         let machine = MachineId(machine);
-        let life = Life {
-            machine,
-            incarnation: 1,
-        };
+        let life = life_on(machine);
         self.notice(Notice::AgentUp {
             vm: VM,
             machine,
@@ -330,6 +335,7 @@ impl Setting {
             consistency: Consistency::Crash,
             marked,
             marked_source: marked,
+            life: life_on(MachineId(SOURCE)).number(),
         };
         let tag = Tag {
             batch,

@@ -237,6 +237,7 @@ mod tests {
                     consistency: Consistency::Crash,
                     marked: now,
                     marked_source: now,
+                    life: 0,
                 },
                 batch: minute / 5 + 1,
                 pins: 0,

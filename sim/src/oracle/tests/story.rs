@@ -610,6 +610,7 @@ impl Story {
             consistency,
             marked: self.now,
             marked_source: SimTime(self.now.0.saturating_add_signed(skew)),
+            life: self.life.number(),
         };
         self.tell(Fact::BatchCut {
             vm,
@@ -620,6 +621,7 @@ impl Story {
             cut: CutTime {
                 at: mark.marked,
                 source: mark.marked_source,
+                life: mark.life,
             },
             mark: Some(mark),
         });
