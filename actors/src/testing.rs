@@ -245,6 +245,12 @@ impl Bench {
         inner.files.entry(machine).or_default().capacity.set(capacity);
     }
 
+    /// A machine's disk takes nothing, or takes what it is given again.
+    pub fn refuse_files(&self, machine: MachineId, refuse: bool) {
+        let mut inner = self.inner.borrow_mut();
+        inner.files.entry(machine).or_default().refusing.set(refuse);
+    }
+
     /// Inputs waiting in the queue: what a world at rest still has to do.
     pub fn waiting(&self) -> usize {
         self.inner.borrow().queue.len()
@@ -584,6 +590,8 @@ pub struct MemoryFiles {
     files: RefCell<BTreeMap<String, MemoryFile>>,
     /// Bytes of capacity; 0 for no bound.
     pub capacity: Cell<u64>,
+    /// Takes nothing.
+    refusing: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -595,6 +603,13 @@ struct MemoryFile {
 }
 
 impl MemoryFiles {
+    fn accept(&self, blob: &Blob) -> Result<(), DiskError> {
+        let (free, wanted) = (0, blob.size);
+        match self.refusing.get() {
+            true => Err(DiskError::Full { free, wanted }),
+            false => Ok(()),
+        }
+    }
     /// What a flush that is asked for now will make durable.
     fn mark(&self, name: &str) -> Option<(usize, u64)> {
         self.files.borrow().get(name).map(|file| (file.bytes.len(), file.size))
@@ -616,6 +631,7 @@ impl MemoryFiles {
 
 impl Files for MemoryFiles {
     fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
+        self.accept(&blob)?;
         let (used, capacity) = self.usage();
         if used + blob.size > capacity {
             let free = capacity.saturating_sub(used);
@@ -632,6 +648,7 @@ impl Files for MemoryFiles {
         Ok(at)
     }
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
+        self.accept(&blob)?;
         let (bytes, size) = (blob.bytes.to_vec(), blob.size);
         let durable = Some((bytes.len(), size));
         self.files

@@ -36,6 +36,11 @@ impl ReplicaKeeper {
         number
     }
 
+    /// A failover needs a point: it is not pruned until it is unpinned.
+    pub fn pin(&mut self, point: u64) {
+        self.replica.pin(point);
+    }
+
     /// The failover that needed a point is over.
     pub fn unpin(&mut self, point: u64) {
         self.replica.unpin(point);

@@ -7,9 +7,10 @@ use datapath::segment::SegmentHeader;
 use datapath::volume::Volume;
 use datapath::{DiskId, VmId};
 
+use super::stages::Condition;
 use super::{LOOK, Service};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, Severity};
-use crate::messages::{Body, Outcome};
+use crate::messages::{Body, Outcome, Target};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
 
@@ -25,13 +26,15 @@ impl Service {
     /// What was asked and not answered on the connection before is asked again.
     pub(super) fn storage_opened(&mut self) {
         for (disk, grant) in &self.grants {
-            self.storage.send(
-                &self.env,
-                Body::Fence {
-                    disk: *disk,
-                    epoch: grant.epoch,
-                },
-            );
+            let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
+            if current.is_some_and(|current| matches!(current.target, Target::Storage(_))) {
+                let (disk, epoch) = (*disk, grant.epoch);
+                self.storage.send(&self.env, Body::Fence { disk, epoch });
+            }
+        }
+        for returning in self.returning.values_mut() {
+            let protection = returning.begin();
+            self.storage.send(&self.env, Body::Watch { protection });
         }
         let mut vms = Vec::new();
         for (vm, keeper) in &mut self.keepers {
@@ -58,6 +61,9 @@ impl Service {
     }
 
     pub(super) fn storage_said(&mut self, frame: Frame) {
+        let Some(frame) = self.keep_for_returning(frame) else {
+            return;
+        };
         match frame.body {
             Body::CopySegmentStored {
                 protection,
@@ -93,13 +99,13 @@ impl Service {
                 }
                 if let Some(item) = self.items.get_mut(&vm) {
                     item.stored = item.stored.max(tag.last);
-                    item.newest_stored = tag.mark.map(|mark| mark.marked_source).or(item.newest_stored);
+                    item.newest_stored = item.newest_stored.max(tag.mark.map(|mark| mark.marked_source));
                 }
                 if let Some(keeper) = self.keepers.get_mut(&vm) {
                     keeper.tag_stored(tag, stored_bytes);
                 }
                 self.attend(vm);
-                self.look_at_conditions();
+                self.met(&Condition::Drained(vm));
             }
             Body::Segments { protection, found } => {
                 self.storage.settled();
@@ -135,7 +141,9 @@ impl Service {
                 self.storage.settled();
                 if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
-                    self.look_at_conditions();
+                    self.unsaved.machines.insert(vm);
+                    self.has_returned(vm);
+                    self.met(&Condition::Told(vm));
                 }
             }
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
@@ -192,6 +200,7 @@ impl Service {
             if events.is_empty() {
                 return;
             }
+            self.retain(vm, &events);
             for event in events {
                 self.happened(vm, protection, event);
             }
@@ -204,15 +213,8 @@ impl Service {
             KeeperEvent::PointProcessed(_) => self.point_processed(vm),
             KeeperEvent::Refused(_) => {}
             KeeperEvent::CopyNeeded { copy, why } => self.resynchronize(vm, protection, copy, &why),
-            KeeperEvent::Drop { headers, through } => {
-                let body = Body::DropSegments {
-                    vm,
-                    protection,
-                    headers,
-                    through,
-                };
-                self.storage.send(&self.env, body);
-            }
+            // Once a checkpoint does without them.
+            KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
                 let body = Body::PutMerged { vm, protection, merged };
                 self.storage.owe(&self.env);
@@ -257,6 +259,7 @@ impl Service {
                 .filter(|item| item.copy <= copy && item.put_off.is_none())
         {
             item.resynchronizing = false;
+            self.unsaved.machines.insert(vm);
         }
     }
 
@@ -266,7 +269,9 @@ impl Service {
         if item.resynchronizing {
             return;
         }
-        item.tries = 0;
+        if std::mem::take(&mut item.tries) > 0 {
+            self.unsaved.machines.insert(vm);
+        }
         let state = match item.state {
             ItemState::EnableInProgress | ItemState::InitialReplication | ItemState::Resynchronizing => {
                 ItemState::Protected
