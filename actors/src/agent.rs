@@ -7,9 +7,12 @@
 //!    needed, and waits for the order. The documentation does not say what a cut-off agent does; its sibling product does this (facts §1.5).
 //! 4. After an orderly stop it goes on where it was. On a machine that boots as a recovered copy it forgets what it replicated before.
 //!
-//! Left out: its own memory and processor use, multi-VM consistency, upgrades.
+//! 5. In a replication group it makes recovery points together with the other members (`group`), and holds acknowledgements meanwhile.
+//!
+//! Left out: its own memory and processor use, upgrades.
 
 mod copying;
+mod group;
 mod replication;
 mod sending;
 mod state;
@@ -20,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datapath::journal::Record;
-use datapath::{VmId, WriteSeq};
+use datapath::{Grain, VmId, WriteSeq};
 use rand::Rng;
 
 use crate::facts::{BacklogPlace, Fact, Life, Severity};
@@ -32,6 +35,7 @@ use crate::session::{Session, SessionEvent};
 use crate::spec::{AgentSpec, ComponentKind};
 use crate::start::actor;
 
+use group::Group;
 use replication::{Outcome, Replication};
 use state::{Saved, SavedReplication};
 
@@ -55,6 +59,18 @@ const CUT_DUE: u32 = 10;
 const FLUSH: u32 = 8;
 /// Checksums are compared; the key is the job's.
 const CHECKED: u32 = 9;
+/// A connection to a member of the group; the key is the member.
+const GROUP_PEER: u32 = 11;
+/// Time for the group's next point.
+const GROUP_DUE: u32 = 12;
+/// The machine has come round to marking the group's point.
+const GROUP_MARK: u32 = 13;
+/// Acknowledgements can be held no longer; the key is the replication's and the point's.
+const GROUP_HOLD: u32 = 14;
+/// The group's point has taken too long; the key likewise.
+const GROUP_ATTEMPT: u32 = 15;
+/// The record of a shared point is told of again.
+const GROUP_RETRY: u32 = 16;
 
 /// The guest's life, as the agent knows it.
 struct Up {
@@ -79,6 +95,8 @@ pub struct Agent {
     replication: Option<Replication>,
     /// Replications opened so far.
     generation: u64,
+    /// The machine as a member of its replication group.
+    group: Option<Group>,
     /// Why only a resynchronization helps, while that is so.
     bitmap_mode: Option<String>,
     /// Commands that wait for a drain.
@@ -105,6 +123,7 @@ impl Agent {
             last: WriteSeq::START,
             replication: None,
             generation: 0,
+            group: None,
             bitmap_mode: None,
             draining: Vec::new(),
             unsent: BTreeMap::new(),
@@ -133,6 +152,14 @@ impl Agent {
                 self.with(Replication::app_mark_due)
             }
             Input::Timer(Token { what: FLUSH_DUE, key }) if key == self.generation => self.with(Replication::flush_due),
+            Input::Timer(Token { what: GROUP_DUE, key }) if key == self.generation => self.group_turn(),
+            Input::Timer(Token { what: GROUP_MARK, key }) if key == self.generation => self.group_mark_due(),
+            Input::Timer(Token { what: GROUP_HOLD, .. }) => self.hold_is_over(),
+            Input::Timer(Token {
+                what: GROUP_ATTEMPT,
+                key,
+            }) => self.attempt_is_over(key),
+            Input::Timer(Token { what: GROUP_RETRY, key }) if key == self.generation => self.shared_retry(),
             Input::Timer(Token { what: CUT_DUE, key }) if key == self.generation => self.with(Replication::cut_due),
             Input::Flushed(Token { what: FLUSH, key }) => self.with(|replication| replication.flushed(key)),
             Input::Done(Token { what: CHECKED, key }, output) => {
@@ -153,6 +180,7 @@ impl Agent {
                 }
             }
         }
+        let input = self.group_input(input)?;
         let Some(cs) = &mut self.cs else { return Some(input) };
         match cs.input(&self.env, input) {
             SessionEvent::NotMine(back) => return Some(back),
@@ -178,6 +206,9 @@ impl Agent {
         for outcome in outcomes {
             match outcome {
                 Outcome::ResynchronizationNeeded(why) => self.enter_bitmap_mode(why),
+                Outcome::SharedMarked { point, made } => self.shared_marked(point, made),
+                Outcome::SharedPut(point) => self.shared_put(point),
+                Outcome::Welcomed => self.put_shared(),
                 Outcome::Drained { last, mark } => {
                     for id in std::mem::take(&mut self.draining) {
                         self.reply(id, Ok(Reply::Drained { last, mark }));
@@ -202,7 +233,12 @@ impl Agent {
 
     fn local(&mut self, message: Local) {
         match message {
-            Local::Wrote { records } => self.wrote(&records.0),
+            Local::Wrote { records } => {
+                self.wrote(&records.0);
+                if !self.is_holding(records.0.len() as u64) {
+                    self.acknowledge();
+                }
+            }
             Local::Told { records } => {
                 self.wrote(&records.0);
                 self.with(Replication::told);
@@ -225,6 +261,14 @@ impl Agent {
                 self.connect();
             }
             _ => {}
+        }
+    }
+
+    /// The guest's writes are acknowledged, unless a group's recovery point holds that up.
+    fn acknowledge(&self) {
+        if self.env.grain() != Grain::Aggregate {
+            let guest = self.env.sibling(ComponentKind::Guest);
+            self.env.local(guest, Local::Acknowledge { through: self.last });
         }
     }
 
@@ -274,6 +318,7 @@ impl Agent {
             Ok(replication) => {
                 self.replication = Some(replication);
                 self.bitmap_mode = None;
+                self.join_group();
                 self.with(|_| ());
             }
             Err(error) => self.enter_bitmap_mode(error.to_string()),
@@ -281,6 +326,7 @@ impl Agent {
     }
 
     fn close(&mut self) {
+        self.leave_group();
         if let Some(mut replication) = self.replication.take() {
             replication.stop();
         }

@@ -2,33 +2,41 @@
 //!
 //! 1. At the start it reads what it boots as: the file `boot`, which its creator wrote, or the volumes of its specification. Without
 //!    either it stays down. The boot takes [`VmSpec::boot`](crate::spec::VmSpec::boot); then the workload answers its first request.
-//! 2. Writes go to the volume and, in the same instant, to the agent: the guest is never made to wait (facts §1.3). A machine has one
-//!    write sequence over all its disks. It goes on over reboots: the file `sequence` holds a number above any that was used.
+//! 2. It issues writes (`writing`), the disk carries them out after a time, and the agent gets its copy in that instant; then they are
+//!    acknowledged, unless the agent holds that for a group's recovery point. A machine has one write sequence over all its disks. It goes
+//!    on over reboots: the file `sequence` holds a number above any that was used.
 //! 3. The guest flushes as its streams say, and 5 s after a write at the latest. A power cut drops what was not flushed.
-//! 4. It stops in order when it is told to: workload, flush, agent, hypervisor.
+//! 4. Quiesced for an app-consistent point, it issues nothing until the agent has marked, waits for what is under way, and flushes.
+//! 5. It stops in order when it is told to: workload, flush, agent, hypervisor.
+//! 6. It can be a tier of applications (`tiers`).
 //!
 //! Left out: reads, the operating system's own traffic, file systems. In the aggregate grain a guest reports what each stream wrote as
 //! one range of its sequence, and does not flush: whenever its agent asks (which it does at each mark), when much was written, and before
 //! its power goes.
 
 mod disks;
+mod summaries;
 #[cfg(test)]
 mod tests;
+mod tiers;
+mod writing;
 
 use std::collections::BTreeMap;
 
-use datapath::journal::Record;
-use datapath::{Blob, Content, Grain, Run, SimTime, Summary, WriteSeq};
+use datapath::{Blob, Grain, WriteSeq};
 use rand::Rng;
 
 use crate::facts::{Fact, FailoverPhase, ItemState, Life, Place};
-use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Records};
-use crate::ports::{ActorId, Env, Evidence, Input, NetEvent, TimerId, Token};
+use crate::messages::application::TierMessage;
+use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
+use crate::ports::{ActorId, ConnId, Env, Evidence, Input, NetEvent, TimerId, Token};
 use crate::spec::{ComponentKind, GuestSpec, Os};
 use crate::start::actor;
-use crate::workload::{Folded, Op, Stream};
+use crate::workload::Stream;
 
-use disks::{Disk, Look};
+use disks::Disk;
+use tiers::Tiers;
+use writing::Writes;
 
 /// The machine is up.
 const BOOTED: u32 = 1;
@@ -42,6 +50,16 @@ const FLUSH: u32 = 4;
 const SUMMARY: u32 = 5;
 /// Services have stopped: the machine may go off.
 const OFF: u32 = 6;
+/// The disk has carried out a request.
+const WRITTEN: u32 = 7;
+/// A stream has thought about its next request; the key is the stream.
+const THINK: u32 = 8;
+/// A client asks; the key is the tier.
+const CLIENT: u32 = 9;
+/// The session with the next tier; the key is the tier.
+const NEXT_TIER: u32 = 10;
+/// Applications have been quiesced for as long as they can be; the key is which time.
+const FROZEN: u32 = 11;
 
 /// Sequence numbers reserved at a time.
 const RESERVE: u64 = 1 << 16;
@@ -74,6 +92,17 @@ enum FlushFor {
     Stop,
 }
 
+/// How far the quiescing of applications is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Freeze {
+    /// Requests are under way.
+    Draining,
+    /// They are being made durable.
+    Flushing,
+    /// The agent knows, and is to say when they go on.
+    Quiet,
+}
+
 /// The actor.
 pub struct Guest {
     spec: GuestSpec,
@@ -86,8 +115,12 @@ pub struct Guest {
     waiting: Vec<(usize, ItemState)>,
     /// Aggregate grain: each stream's share of what is told at once and of what is folded, in bytes.
     shares: Vec<(u64, u64)>,
-    /// What each stream does next.
-    upcoming: Vec<Option<Op>>,
+    writes: Writes,
+    tiers: Tiers,
+    /// Applications are quiesced, or on the way to that.
+    freeze: Option<Freeze>,
+    /// How often they were.
+    freezes: u64,
     seed: u64,
     seq: WriteSeq,
     /// The write before its first.
@@ -99,6 +132,8 @@ pub struct Guest {
     flushes: BTreeMap<u64, (WriteSeq, FlushFor)>,
     next_flush: u64,
     agent: Option<ActorId>,
+    /// Its process runs: it takes copies, and acknowledges.
+    agent_runs: bool,
     /// When it tells of its writes unasked.
     summary: Option<TimerId>,
 }
@@ -118,7 +153,10 @@ impl Guest {
             streams: Vec::new(),
             waiting: Vec::new(),
             shares: Vec::new(),
-            upcoming: Vec::new(),
+            writes: Writes::default(),
+            tiers: Tiers::default(),
+            freeze: None,
+            freezes: 0,
             seed: 0,
             seq: WriteSeq::START,
             began: WriteSeq::START,
@@ -128,56 +166,93 @@ impl Guest {
             flushes: BTreeMap::new(),
             next_flush: 0,
             agent: None,
+            agent_runs: false,
             summary: None,
         }
     }
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
+        let Some(input) = self.tier_input(input) else { return };
         match input {
             Input::Started => self.started(),
             Input::Done(Token { what: BOOTED, .. }, _) => self.booted(),
-            Input::Timer(Token { what: STREAM, key }) => self.stream_due(key as usize),
-            Input::Timer(Token { what: SUMMARY, .. }) => self.summary_due(),
-            Input::Timer(Token { what: WRITE_BACK, .. }) => {
+            Input::Timer(token) => self.timer(token),
+            Input::Flushed(Token { what: FLUSH, key }) => self.flushed(key),
+            Input::Ended(actor) if Some(actor) == self.agent => {
+                self.agent_runs = false;
+                self.acknowledge_all();
+                self.thaw();
+            }
+            Input::Local(message) => self.local(message),
+            Input::Network(NetEvent::Received { conn, frame }) => self.received(conn, &frame.body),
+            _ => {}
+        }
+    }
+
+    fn timer(&mut self, Token { what, key }: Token) {
+        match what {
+            STREAM => self.stream_due(key as usize),
+            THINK => self.thought(key as usize),
+            WRITTEN => self.disk_wrote(),
+            CLIENT => self.client_due(key as usize),
+            SUMMARY => self.summary_due(),
+            WRITE_BACK => {
                 self.write_back = false;
                 if self.dirty && self.phase == Phase::Running {
                     self.flush(FlushFor::Workload);
                 }
             }
-            Input::Timer(Token { what: OFF, .. }) => self.tell_hypervisor(Local::ShutDown {
+            FROZEN if key == self.freezes => self.thaw(),
+            OFF => self.tell_hypervisor(Local::ShutDown {
                 machine: self.env.machine,
             }),
-            Input::Flushed(Token { what: FLUSH, key }) => self.flushed(key),
-            Input::Local(Local::Shutdown) => self.stop(true),
-            Input::Local(Local::StopWorkload) => self.stop(false),
-            Input::Local(Local::Quiesce) => self.quiesce(),
-            Input::Local(Local::AgentStarted) if self.phase == Phase::Running => self.introduce(),
-            Input::Local(Local::Tell) => self.asked(),
-            Input::Local(Local::Reached { state }) => self.reached(state),
-            Input::Local(Local::PowerGoes) if self.phase == Phase::Running => self.summarise(),
-            Input::Network(NetEvent::Received { conn, frame }) => {
-                if let Body::Install {
-                    configuration_server,
-                    passphrase,
-                } = frame.body
-                {
-                    let refused = match self.agent {
-                        Some(agent) => {
-                            self.env.local(
-                                agent,
-                                Local::InstallByHand {
-                                    configuration_server,
-                                    passphrase,
-                                },
-                            );
-                            None
-                        }
-                        None => Some("the machine does not take the Mobility service".to_owned()),
-                    };
-                    self.env.send(conn, Body::Installed { refused });
+            _ => {}
+        }
+    }
+
+    fn local(&mut self, message: Local) {
+        match message {
+            Local::Shutdown => self.stop(true),
+            Local::StopWorkload => self.stop(false),
+            Local::Quiesce => self.quiesce(),
+            Local::Thaw => self.thaw(),
+            Local::Acknowledge { through } => self.acknowledged(through),
+            Local::AgentStarted => {
+                self.agent_runs = true;
+                if self.phase == Phase::Running {
+                    self.introduce();
                 }
             }
+            Local::Tell => self.asked(),
+            Local::Reached { state } => self.reached(state),
+            Local::PowerGoes if self.phase == Phase::Running => self.summarise(),
+            _ => {}
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, body: &Body) {
+        match body {
+            Body::Install {
+                configuration_server,
+                passphrase,
+            } => {
+                let refused = match self.agent {
+                    Some(agent) => {
+                        self.env.local(
+                            agent,
+                            Local::InstallByHand {
+                                configuration_server: *configuration_server,
+                                passphrase: *passphrase,
+                            },
+                        );
+                        None
+                    }
+                    None => Some("the machine does not take the Mobility service".to_owned()),
+                };
+                self.env.send(conn, Body::Installed { refused });
+            }
+            Body::Tier(TierMessage::Ask { application, asked }) => self.tier_asked(conn, *application, *asked),
             _ => {}
         }
     }
@@ -305,6 +380,9 @@ impl Guest {
             );
         }
         self.start_workload();
+        if self.env.grain() != Grain::Aggregate {
+            self.start_tiers();
+        }
     }
 
     /// The Mobility service was started again while the guest runs; what it boots as is an old story.
@@ -329,256 +407,6 @@ impl Guest {
         if let Some(actor) = actor {
             self.env.local(actor, message);
         }
-    }
-
-    // The workload.
-
-    fn start_workload(&mut self) {
-        let mut random = self.env.random("workload");
-        let now = self.env.now();
-        let workload = std::sync::Arc::clone(&self.spec.workload);
-        let all = u128::from(workload.mean_bytes_per_second());
-        for (number, spec) in workload.streams.iter().enumerate() {
-            let Some(disk) = self.disks.iter().find(|disk| disk.id.index == spec.disk) else {
-                continue;
-            };
-            let mut own = random.clone();
-            own.set_stream(number as u64 + 1);
-            let rate = u128::from(spec.kind.mean_bytes_per_second());
-            let share = |bytes: u64| (u128::from(bytes) * rate / all.max(1)).max(1) as u64;
-            self.shares
-                .push((share(self.spec.summary_bytes), share(self.spec.folded_bytes)));
-            let waits = spec
-                .starts_after
-                .filter(|state| !self.env.world().has_reached(self.spec.vm.vm, *state));
-            if let Some(state) = waits {
-                self.waiting.push((self.streams.len(), state));
-            }
-            let start = if waits.is_some() { SimTime::NEVER } else { now };
-            self.streams.push(Stream::new(spec, disk.bytes, start, own));
-        }
-        self.upcoming = vec![None; self.streams.len()];
-        if self.streams.is_empty() {
-            return;
-        }
-        if self.env.grain() == Grain::Aggregate {
-            // Guests that boot together do not report together.
-            let every = self.env.model.guest.summary_every;
-            let first = every / 10 + random.next_u64() % every;
-            self.tell_within(first);
-            return;
-        }
-        for stream in 0..self.streams.len() {
-            if self.waiting.iter().all(|(waits, _)| *waits != stream) {
-                self.schedule(stream);
-            }
-        }
-    }
-
-    /// The machine reached a state: what waited for it begins.
-    fn reached(&mut self, state: ItemState) {
-        let (begin, wait): (Vec<_>, Vec<_>) = self.waiting.drain(..).partition(|(_, awaited)| *awaited == state);
-        self.waiting = wait;
-        for (stream, _) in begin {
-            self.streams[stream].begin(self.env.now());
-            if self.env.grain() != Grain::Aggregate {
-                self.schedule(stream);
-            }
-        }
-        if self.phase == Phase::Running && self.env.grain() == Grain::Aggregate {
-            // What is told next may be due earlier.
-            self.summary_due();
-        }
-    }
-
-    fn schedule(&mut self, stream: usize) {
-        let Some((at, op)) = self.streams[stream].next_op() else {
-            return;
-        };
-        self.upcoming[stream] = Some(op);
-        self.env.timer(
-            at.since(self.env.now()),
-            Token {
-                what: STREAM,
-                key: stream as u64,
-            },
-        );
-    }
-
-    fn stream_due(&mut self, number: usize) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        let Some(op) = self.upcoming[number].take() else { return };
-        let stream = &self.streams[number];
-        let (index, look) = (
-            stream.disk,
-            Look {
-                seed: self.seed,
-                random_bytes: stream.random_bytes,
-                class: stream.class,
-            },
-        );
-        match op {
-            Op::Write { offset, bytes } => {
-                let seq = self.seq.next();
-                let disk = self.disks.iter().find(|disk| disk.id.index == index);
-                if let Some(disk) = disk.cloned()
-                    && let Some(run) = disk.written(&self.env, seq, offset, bytes, look)
-                {
-                    self.write(&disk, run);
-                }
-                if self.streams[number].flush_is_due() {
-                    self.flush(FlushFor::Workload);
-                }
-            }
-            Op::Discard { offset, bytes } => {
-                let disk = self.disks.iter().find(|disk| disk.id.index == index);
-                if let Some(disk) = disk.cloned()
-                    && let Some(run) = disk.discarded(offset, bytes)
-                {
-                    self.write(&disk, run);
-                }
-            }
-            Op::Flush => self.flush(FlushFor::Workload),
-        }
-        self.schedule(number);
-    }
-
-    /// Takes the next `count` numbers of the sequence; the first of them.
-    fn take_sequence(&mut self, count: u64) -> WriteSeq {
-        let first = self.seq.next();
-        self.seq = WriteSeq(self.seq.0 + count);
-        if self.seq.0 > self.reserved {
-            self.reserved = self.seq.0 + RESERVE;
-            let blob = Blob::real(self.reserved.to_le_bytes().to_vec());
-            // On a full disk the numbers stay unreserved: after a power cut they could be used twice by lives that the oracle tells apart.
-            let _ = self.env.files().replace(SEQUENCE_FILE, blob);
-        }
-        first
-    }
-
-    fn write(&mut self, disk: &Disk, run: Run) {
-        let seq = self.take_sequence(1);
-        self.env.world().volume_write(&disk.volume, &run);
-        let mut hash = [0; 16];
-        if let Content::Bytes(bytes) = &run.content {
-            hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
-        }
-        let fact = Fact::Wrote {
-            vm: self.spec.vm.vm,
-            life: self.life(),
-            disk: disk.id,
-            seq,
-            start: run.start,
-            extents: run.extents,
-            hash,
-        };
-        self.env.evidence(fact, Evidence::Wrote { run: run.clone() });
-        self.tell_agent(vec![Record::Change {
-            seq,
-            disk: disk.id,
-            run,
-        }]);
-        self.dirty = true;
-        if !self.write_back {
-            self.write_back = true;
-            self.env.timer(
-                self.env.model.guest.write_back_after,
-                Token {
-                    what: WRITE_BACK,
-                    key: 0,
-                },
-            );
-        }
-    }
-
-    fn tell_agent(&self, records: Vec<Record>) {
-        if let Some(agent) = self.agent.filter(|_| !records.is_empty()) {
-            let records = Records(records);
-            self.env.local(agent, Local::Wrote { records });
-        }
-    }
-
-    fn summary_due(&mut self) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        self.summarise();
-        self.tell_within(self.env.model.guest.summary_every);
-    }
-
-    /// Tells of its writes after so long at the latest, and earlier where much is written by then.
-    fn tell_within(&mut self, longest: u64) {
-        let now = self.env.now();
-        let mut due = now.after(longest);
-        for (stream, (bytes, _)) in self.streams.iter().zip(&self.shares) {
-            due = stream.written_by(*bytes, due);
-        }
-        if let Some(timer) = self.summary.take() {
-            self.env.cancel(timer);
-        }
-        // Not before anything can have been written.
-        let after = due.since(now).max(self.env.model.guest.summary_least);
-        self.summary = Some(self.env.timer(after, Token { what: SUMMARY, key: 0 }));
-    }
-
-    /// The agent asks for what was written up to now.
-    fn asked(&mut self) {
-        let mut records = Vec::new();
-        if self.phase == Phase::Running && !self.streams.is_empty() {
-            records = self.written();
-            self.tell_within(self.env.model.guest.summary_every);
-        }
-        if let Some(agent) = self.agent {
-            let records = Records(records);
-            self.env.local(agent, Local::Told { records });
-        }
-    }
-
-    /// Reports what the streams wrote until now (aggregate grain).
-    fn summarise(&mut self) {
-        let records = self.written();
-        self.tell_agent(records);
-    }
-
-    /// What the streams wrote since the last time, as ranges of the sequence.
-    fn written(&mut self) -> Vec<Record> {
-        let now = self.env.now();
-        let mut records = Vec::with_capacity(self.streams.len());
-        for number in 0..self.streams.len() {
-            let folded = Folded {
-                within: self.env.model.agent.cut_after,
-                bytes: self.shares[number].1,
-            };
-            let amount = self.streams[number].amount(now, folded);
-            let (index, class) = (self.streams[number].disk, self.streams[number].class);
-            let Some(disk) = self.disks.iter().find(|disk| disk.id.index == index).cloned() else {
-                continue;
-            };
-            if amount.writes == 0 {
-                continue;
-            }
-            let first = self.take_sequence(amount.writes);
-            self.env.world().volume_wrote(&disk.volume, self.number(), self.seq);
-            let summary = Summary {
-                disk: disk.id,
-                first,
-                last: self.seq,
-                bytes: amount.bytes,
-                distinct_bytes: amount.distinct_bytes,
-                chunks: amount.chunks,
-                class,
-                life: self.number(),
-            };
-            self.env.fact(Fact::WroteSummary {
-                vm: self.spec.vm.vm,
-                life: self.life(),
-                summary,
-            });
-            records.push(Record::Summary(summary));
-        }
-        records
     }
 
     // Flush, quiesce, stop.
@@ -612,29 +440,69 @@ impl Guest {
         });
         if let Some(agent) = self.agent {
             self.env.local(agent, Local::Flushed { seq });
-            if why == FlushFor::Quiesce {
-                self.env.local(agent, Local::Quiesced { seq, ok: true });
-            }
         }
-        if why == FlushFor::Stop {
-            self.down();
+        match why {
+            FlushFor::Workload => {}
+            FlushFor::Quiesce if self.env.grain() == Grain::Aggregate => self.tell_quiesced(seq, true),
+            FlushFor::Quiesce => {
+                if self.freeze == Some(Freeze::Flushing) {
+                    self.freeze = Some(Freeze::Quiet);
+                    self.tell_quiesced(seq, true);
+                }
+            }
+            FlushFor::Stop => self.down(),
         }
     }
 
+    fn tell_quiesced(&self, seq: WriteSeq, ok: bool) {
+        if let Some(agent) = self.agent {
+            self.env.local(agent, Local::Quiesced { seq, ok });
+        }
+    }
+
+    /// Applications are to be quiet on their disks, until the agent says that they may go on, or they can wait no longer.
     fn quiesce(&mut self) {
-        if self.phase == Phase::Running {
-            if self.env.grain() == Grain::Aggregate {
+        match (self.phase, self.env.grain()) {
+            (Phase::Running, Grain::Aggregate) => {
                 self.summarise();
+                self.flush(FlushFor::Quiesce);
             }
+            (Phase::Running, _) => {
+                self.freeze = Some(Freeze::Draining);
+                self.freezes += 1;
+                let token = Token {
+                    what: FROZEN,
+                    key: self.freezes,
+                };
+                self.env.timer(self.env.model.guest.freeze_longest, token);
+                self.look_if_idle();
+            }
+            _ => self.tell_quiesced(self.seq, false),
+        }
+    }
+
+    /// Applications go on.
+    fn thaw(&mut self) {
+        match self.freeze.take() {
+            None => return,
+            Some(Freeze::Draining | Freeze::Flushing) => self.tell_quiesced(self.seq, false),
+            Some(Freeze::Quiet) => {}
+        }
+        self.go_on_all();
+    }
+
+    /// No request is under way any more: what waited for that goes on.
+    fn look_if_idle(&mut self) {
+        if !self.is_idle() {
+            return;
+        }
+        if self.freeze == Some(Freeze::Draining) {
+            self.freeze = Some(Freeze::Flushing);
             self.flush(FlushFor::Quiesce);
-        } else if let Some(agent) = self.agent {
-            self.env.local(
-                agent,
-                Local::Quiesced {
-                    seq: self.seq,
-                    ok: false,
-                },
-            );
+        }
+        if matches!(self.phase, Phase::Stopping { .. }) && !self.flushes.values().any(|(_, why)| *why == FlushFor::Stop)
+        {
+            self.flush(FlushFor::Stop);
         }
     }
 
@@ -644,7 +512,7 @@ impl Guest {
                 let was_booting = self.phase == Phase::Booting;
                 self.phase = Phase::Stopping { power };
                 if was_booting {
-                    self.flush(FlushFor::Stop);
+                    self.look_if_idle();
                 } else {
                     self.phase = Phase::Stopped;
                     self.tell_hypervisor(Local::ShutDown {
@@ -657,7 +525,9 @@ impl Guest {
                     self.summarise();
                 }
                 self.phase = Phase::Stopping { power };
-                self.flush(FlushFor::Stop);
+                // Nobody waits for applications to be quiet that are stopped for good.
+                self.thaw();
+                self.look_if_idle();
             }
             Phase::Stopping { power: was } => *was |= power,
             Phase::Stopped if power => {

@@ -287,6 +287,7 @@ impl MasterTarget {
                 self.store
                     .put_segments(conn, protection, segments, payload.unwrap_or_default());
             }
+            Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
             Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
             Body::PutCopyEnd {
                 disk,
@@ -339,6 +340,7 @@ impl MasterTarget {
             } => keeper.copy_complete(disk, copy, parts, highest),
             Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
             Entry::Merged { from, tag } => keeper.merged_put(from, tag.batch, None),
+            Entry::Shared(record) => return self.notify(Notice::SharedStored { record }),
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => {}
         }
         self.attend(vm);
@@ -466,6 +468,7 @@ impl MasterTarget {
     fn notify(&mut self, notice: Notice) {
         let about = match &notice {
             Notice::CopyComplete { vm, .. } | Notice::PointProcessed { vm, .. } => Some(*vm),
+            Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
         if !self.cs.send(&self.env, Body::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {

@@ -5,10 +5,15 @@
 //! servers call storage on 443, or a master target on 9444 (that number is our model); process servers call vCenter on 443 and the
 //! machines they install on (135 for Windows, 22 for Linux). Commands travel down the connections that were opened upwards.
 
+pub mod application;
+pub mod group;
+
+use application::TierMessage;
 use datapath::lineage::Lineage;
-use datapath::replica::{CutTime, Mark, Tag};
+use datapath::replica::{CutTime, Mark, SharedPoint, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
+use group::{GroupMessage, ReplicationGroup, SharedRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{FailoverKind, ItemState, Life, Place};
@@ -102,6 +107,8 @@ pub struct Protection {
     pub policy: Policy,
     /// How the disks are copied.
     pub copy: CopyMode,
+    /// The replication group that it shares recovery points with.
+    pub group: Option<ReplicationGroup>,
 }
 
 /// Which recovery point a failover takes (facts §2.5).
@@ -115,6 +122,10 @@ pub enum PointChoice {
     LatestProcessed,
     /// The newest processed that is app-consistent.
     LatestAppConsistent,
+    /// The newest that all members of the machine's replication group have processed ("latest multi-VM processed").
+    LatestMultiVm,
+    /// The newest of those that is app-consistent ("latest multi-VM app-consistent").
+    LatestMultiVmAppConsistent,
     /// A point by its number.
     Custom(u64),
 }
@@ -755,6 +766,33 @@ pub enum Body {
         refused: Option<String>,
     },
 
+    // Between members of a replication group (20004).
+    /// See [`GroupMessage`].
+    Group(GroupMessage),
+
+    // Agent -> process server (9443) -> storage (443) or master target (9444), and back; storage -> service.
+    /// A shared recovery point was made; its record is to be stored with what is stored of its coordinator.
+    PutShared {
+        /// The coordinator's protection.
+        protection: u32,
+        /// What makes it one.
+        record: SharedRecord,
+    },
+    /// It is stored.
+    SharedPut {
+        /// The point.
+        point: SharedPoint,
+    },
+    /// The same, to the service.
+    SharedStored {
+        /// What makes it one.
+        record: SharedRecord,
+    },
+
+    // Between tiers of an application (8080).
+    /// See [`TierMessage`].
+    Tier(TierMessage),
+
     // Process server -> machine (135, 22).
     /// Installs the Mobility service.
     Install {
@@ -992,6 +1030,11 @@ pub enum Notice {
         /// The point.
         mark: Mark,
     },
+    /// A master target has stored the record of a shared recovery point.
+    SharedStored {
+        /// The record.
+        record: SharedRecord,
+    },
     /// A master target took a protection up again after a power cut; what it merges needs new epochs.
     EpochsNeeded {
         /// The machine.
@@ -1013,7 +1056,8 @@ pub enum Notice {
 #[serde(rename_all = "kebab-case")]
 pub enum Local {
     // Guest -> agent.
-    /// Writes were acknowledged to the guest; the agent takes its copy.
+    /// Writes are on the guest's disks; the agent takes its copy, and acknowledges them with [`Local::Acknowledge`] (not in the aggregate
+    /// grain, where they have been).
     Wrote {
         /// A record of each, whole extents.
         records: Records,
@@ -1058,8 +1102,15 @@ pub enum Local {
     Shutdown,
     /// Stop the workload, flush, and tell the agent; the machine keeps its power, so that the agent can send what is left.
     StopWorkload,
-    /// Flush the applications' buffers for an app-consistent point.
+    /// Flush the applications' buffers for an app-consistent point, and be quiet until [`Local::Thaw`].
     Quiesce,
+    /// The applications go on.
+    Thaw,
+    /// Every write up to this one is acknowledged to whoever issued it.
+    Acknowledge {
+        /// The write.
+        through: WriteSeq,
+    },
     /// Aggregate grain: say what was written up to now, with [`Local::Told`].
     Tell,
 

@@ -106,6 +106,8 @@ pub enum Input {
     Flushed(Token),
     /// A job that it asked for is complete.
     Done(Token, Output),
+    /// The process of another component on the same machine ended, alone.
+    Ended(ActorId),
     /// A message from a component on the same machine, from the operator's own hands, or from the world.
     Local(Local),
 }

@@ -140,7 +140,7 @@ impl ProcessServer {
             Input::Flushed(Token { what: CACHED, key }) => self.on_cached(key),
             Input::Done(Token { what: SEALED, key }, output) => self.on_sealed(key, output),
             Input::Network(event) => self.on_network(event),
-            Input::Timer(_) | Input::Flushed(_) | Input::Done(..) | Input::Local(_) => {}
+            Input::Timer(_) | Input::Flushed(_) | Input::Done(..) | Input::Ended(_) | Input::Local(_) => {}
         }
     }
 

@@ -33,6 +33,7 @@ use stages::Condition;
 
 mod failback;
 mod failover;
+mod groups;
 mod jobs;
 mod points;
 mod protect;
@@ -137,6 +138,7 @@ pub struct Service {
     retained: Table<VmId, Retained>,
     /// Machines whose keepers are taken up again.
     returning: Table<VmId, returning::Returning>,
+    groups: groups::Groups,
     jobs: BTreeMap<u64, jobs::Running>,
     waits: stages::Waits,
     answered: BTreeMap<u64, (Outcome, Option<u64>)>,
@@ -174,6 +176,7 @@ impl Service {
             keepers: Table::default(),
             retained: Table::default(),
             returning: Table::default(),
+            groups: groups::Groups::default(),
             jobs: BTreeMap::new(),
             waits: stages::Waits::default(),
             answered: BTreeMap::new(),
@@ -444,12 +447,14 @@ impl Service {
                     if let Some(item) = self.items.get_mut(&vm) {
                         item.stored = item.stored.max(mark.seq);
                     }
+                    self.shared_told(vm, &mark);
                     // Only the master target knows, and it does not tell twice.
                     self.unsaved.machines.insert(vm);
                     self.met(&Condition::Drained(vm));
                     self.point_processed(vm);
                 }
             }
+            Notice::SharedStored { record } => self.shared_stored(record),
             Notice::EpochsNeeded { vm, protection } => {
                 let current = self.items.get(&vm).and_then(|item| item.current.clone());
                 if let Some(current) = current.filter(|current| current.protection == protection)

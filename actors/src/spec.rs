@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
-use datapath::{DiskId, VmId};
+use datapath::{Class, DiskId, VmId};
 
 use crate::messages::{LinkKind, Operation, Policy};
 use crate::model::FailbackPolicy;
@@ -122,6 +122,8 @@ pub struct GuestSpec {
     pub vm: Arc<VmSpec>,
     /// What it does.
     pub workload: Arc<WorkloadSpec>,
+    /// Its part in applications; not in the aggregate grain.
+    pub tiers: Vec<TierSpec>,
     /// Aggregate grain: what an agent of the finer grains folds into one batch at the most, in bytes.
     pub folded_bytes: u64,
     /// Aggregate grain: it tells of its writes after so many bytes at the latest.
@@ -130,6 +132,40 @@ pub struct GuestSpec {
     pub volumes: Vec<(DiskId, String)>,
     /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::Local) messages); none for a physical server.
     pub hypervisor: Option<MachineId>,
+}
+
+/// A machine's part in an application.
+#[derive(Debug, Clone)]
+pub struct TierSpec {
+    /// The application, by its number in the scenario.
+    pub application: u32,
+    /// The machine of the next tier; none for the last.
+    pub next: Option<Arc<VmSpec>>,
+    /// The disk that it writes to, by its index.
+    pub disk: u16,
+    /// What its content compresses like.
+    pub class: Class,
+    /// Random bytes of each extent (real grain).
+    pub random_bytes: u16,
+    /// Bytes that it writes before it asks the next tier.
+    pub writes_before: u64,
+    /// Bytes that it writes before it answers.
+    pub writes_after: u64,
+    /// Bytes of a request to the next tier.
+    pub ask_bytes: u64,
+    /// Bytes of its own answer.
+    pub answer_bytes: u64,
+    /// Who asks it, where it is the first.
+    pub clients: Option<Clients>,
+}
+
+/// The clients of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clients {
+    /// Between two requests, in nanoseconds, in the mean.
+    pub every: u64,
+    /// Requests that are not answered at the most; a client that finds so many waits.
+    pub outstanding: u32,
 }
 
 /// The Mobility service.
@@ -223,6 +259,8 @@ pub struct ServiceSpec {
     pub vms: Vec<Arc<VmSpec>>,
     /// Which configuration server a component's machine belongs to, by machine number.
     pub managed_by: std::collections::BTreeMap<MachineId, MachineId>,
+    /// Replication groups.
+    pub groups: Vec<GroupSpec>,
     /// The vCenter of a VM's site, by configuration server.
     pub vcenters: std::collections::BTreeMap<MachineId, MachineId>,
     /// The vault's identity.
@@ -239,6 +277,17 @@ pub struct ServiceSpec {
     pub times: ServiceTimes,
     /// Hold the processing of what is stored until a failover asks for it (for benchmarks of the way in).
     pub hold_processing: bool,
+}
+
+/// Machines that share recovery points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// Its number in the scenario.
+    pub group: u32,
+    /// Its name.
+    pub name: String,
+    /// Its members, in order.
+    pub members: Vec<VmId>,
 }
 
 /// Durations of the service's jobs, in nanoseconds (facts §1.7, §2.6; where those have none, our model).

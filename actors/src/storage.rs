@@ -96,6 +96,7 @@ impl Storage {
                 self.store
                     .put_segments(conn, protection, segments, payload.unwrap_or_default());
             }
+            Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
             Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
             Body::PutCopyEnd {
                 disk,
@@ -201,6 +202,7 @@ impl Storage {
                 stored_bytes,
             },
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
+            Entry::Shared(record) => Body::SharedStored { record },
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
         self.env.send(*watcher, body);

@@ -79,6 +79,8 @@ pub struct StreamSpec {
     pub kind: StreamKind,
     /// The guest flushes after this many writes; 0: only every 5 s.
     pub flush_every: u32,
+    /// Requests that are not acknowledged at the most: the next one waits (a closed loop). None: as many as come (an open loop).
+    pub outstanding: Option<u32>,
     /// It begins once the machine has reached this state; a boot after that begins it at once.
     pub starts_after: Option<ItemState>,
 }
@@ -113,8 +115,11 @@ impl StreamKind {
 /// A synthetic stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Synthetic {
-    /// Mean bytes written per second, before the factors below.
+    /// Mean bytes written per second, before the factors below; with `think`, what that comes to on a disk that is not held up.
     pub bytes_per_second: u64,
+    /// From an acknowledgement to the next request, in nanoseconds, in the mean; each of the stream's outstanding requests for itself. None:
+    /// requests come at the rate.
+    pub think: Option<u64>,
     /// Sizes of writes in bytes and their weights.
     pub block_sizes: Vec<(u32, u32)>,
     /// Per mille of writes that go to the hot part.

@@ -44,11 +44,17 @@ pub enum Plant {
     NoQuiesce,
     /// A piece of a copy overwrites what is newer.
     PieceOverwritesNewer,
+    /// A group's coordinator lets each member go on as soon as it has marked.
+    ReleaseBeforeAllMarked,
+    /// A group's coordinator does not ask whether all hold still.
+    SharedWithoutAsking,
+    /// A member of a group does not hold acknowledgements.
+    ForgetsToHold,
 }
 
 impl Plant {
     /// All of them: name, and what it does.
-    pub const ALL: [(Plant, &'static str, &'static str); 18] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 21] = [
         (
             Plant::AckBeforeDurable,
             "ack-before-durable",
@@ -126,6 +132,21 @@ impl Plant {
             Plant::PieceOverwritesNewer,
             "piece-overwrites-newer",
             "a piece of a copy overwrites what is newer",
+        ),
+        (
+            Plant::ReleaseBeforeAllMarked,
+            "release-before-all-marked",
+            "a group's coordinator lets each member go on as soon as it has marked",
+        ),
+        (
+            Plant::SharedWithoutAsking,
+            "shared-without-asking",
+            "a group's coordinator does not ask whether all hold still",
+        ),
+        (
+            Plant::ForgetsToHold,
+            "forgets-to-hold",
+            "a member of a group does not hold acknowledgements",
         ),
     ];
 }

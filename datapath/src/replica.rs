@@ -53,6 +53,21 @@ pub struct Mark {
     pub marked_source: SimTime,
     /// The life of the machine that it was made in, by its number.
     pub life: u64,
+    /// The point of its group that it belongs to, if that comes about.
+    pub shared: Option<SharedPoint>,
+}
+
+/// A recovery point that the members of a replication group share: who coordinated it, and which one of theirs it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SharedPoint {
+    /// The coordinator.
+    pub coordinator: VmId,
+    /// Its protection.
+    pub protection: u32,
+    /// How often its Mobility service had been started.
+    pub incarnation: u32,
+    /// Counted from 1 in that incarnation.
+    pub number: u32,
 }
 
 /// The moment at which a batch ends: it holds all that was written before, and nothing that was written after.
@@ -520,6 +535,7 @@ impl Replica {
             marked: cut.at,
             marked_source: cut.source,
             life: cut.life,
+            shared: None,
         };
         self.close_layer(batch);
         self.points.push(Point { mark, batch, pins: 0 });

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use actors::messages::{LinkKind, Trigger};
 use actors::model::{Differs, Era};
 use actors::ports::{MachineId, volume_name};
-use actors::spec::VmSpec;
+use actors::spec::{GroupSpec, VmSpec};
 use datapath::seal::VaultKey;
 use datapath::{DiskId, Grain, SimTime, VmId};
 use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
@@ -203,6 +203,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         machines: machines.iter().map(|machine| machine.name.clone()).collect(),
     };
     let links = links(scenario);
+    let groups = groups(scenario);
     let faulty = faults::World {
         places: &places,
         vms: &vms,
@@ -216,6 +217,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         links,
         volumes: volumes(scenario, &places, &classes),
         vms,
+        groups,
         triggers: plan_of_steps.triggers,
         steps: u32::try_from(plan.steps.len()).unwrap_or(u32::MAX),
         until: SimTime(scenario.duration),
@@ -267,6 +269,19 @@ fn vm_specs(scenario: &Scenario, places: &Places) -> Vec<Arc<VmSpec>> {
                 test: places.tests[index],
                 boot: vm.boot,
             })
+        })
+        .collect()
+}
+
+/// The replication groups.
+pub(crate) fn groups(scenario: &Scenario) -> Vec<GroupSpec> {
+    let vm = |vm: &usize| VmId(u32::try_from(*vm).unwrap_or(u32::MAX));
+    (0..)
+        .zip(&scenario.replication_groups)
+        .map(|(number, group)| GroupSpec {
+            group: number,
+            name: group.name.clone(),
+            members: group.vms.iter().map(vm).collect(),
         })
         .collect()
 }

@@ -7,6 +7,7 @@
 
 use std::sync::LazyLock;
 
+mod applications;
 mod estate;
 mod expect;
 mod faults;
@@ -20,6 +21,7 @@ mod steps;
 mod words;
 mod workload;
 
+pub use applications::{APPLICATION, REPLICATION_GROUP, TIER};
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
 pub use faults::FAULT;
@@ -219,6 +221,9 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &WORKLOAD,
         &LOCALITY,
         &BURST,
+        &REPLICATION_GROUP,
+        &APPLICATION,
+        &TIER,
         &STEP,
         &CONDITION,
         &FAULT,

@@ -1,5 +1,6 @@
 //! A scenario as it was read: names resolved, references checked, images open, recordings read.
 
+mod applications;
 mod compressibility;
 mod faults;
 mod plan;
@@ -18,6 +19,7 @@ use sim::spec::Zone;
 
 use crate::traces::{Fit, Format};
 
+pub use applications::{Application, ReplicationGroup, Tier};
 pub use compressibility::Compressibility;
 pub use faults::{Fault, Happens, Host, Process};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
@@ -78,6 +80,10 @@ pub struct Scenario {
     pub vms: Vec<Vm>,
     /// How machines were named by groups.
     pub groups: Aside<Vec<Group>>,
+    /// Machines that share recovery points.
+    pub replication_groups: Vec<ReplicationGroup>,
+    /// What machines do together.
+    pub applications: Vec<Application>,
     /// The operator's steps.
     pub steps: Vec<Step>,
     /// What happens to the world.
@@ -287,6 +293,8 @@ pub struct Stream {
     pub recording: Option<Recording>,
     /// The guest flushes after this many writes; 0: only every 5 s.
     pub flush_every: u32,
+    /// Requests that are not acknowledged at the most; none: as many as come.
+    pub outstanding: Option<u32>,
     /// A recording begins once the machine has reached this state; a boot after that begins it at once.
     pub starts_after: Option<ItemState>,
 }

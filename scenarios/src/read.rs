@@ -253,6 +253,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         return None;
     }
     outputs_are_apart(&context, &output, &vms);
+    let replication_groups = plan::replication_groups(&context, &file, &vms);
+    let applications = plan::applications(&context, &file, &vms);
     let steps = plan::steps(&context, &file, &estate, &vms);
     let named = |placed: &plan::Placed| {
         let name = placed.step.name.clone();
@@ -297,6 +299,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         servers: estate.servers,
         vms: vms.vms,
         groups: Aside(vms.groups),
+        replication_groups,
+        applications,
         inputs: Aside(context.inputs.into_inner()),
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         faults,

@@ -3,6 +3,7 @@
 //!
 //! The text is made line by line and not by an editor of TOML documents: nothing is edited here, and numbers go up to 64 bits.
 
+mod applications;
 mod estate;
 mod faults;
 mod machines;
@@ -50,6 +51,8 @@ pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
     writer.run(&mut page);
     writer.estate(&mut page)?;
     writer.machines(&mut page)?;
+    writer.replication_groups(&mut page)?;
+    writer.applications(&mut page)?;
     writer.steps(&mut page)?;
     writer.faults(&mut page)?;
     writer.expects(&mut page)?;

@@ -2,6 +2,7 @@
 
 mod shipped;
 mod written {
+    pub mod applications;
     pub mod draw;
     mod estate;
     mod faults;

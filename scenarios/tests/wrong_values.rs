@@ -52,6 +52,13 @@ profiles = { busy = 1 }
 [[group.disk]]
 name = "os"
 size = "32 MiB"
+[[replication_group]]
+name = "group"
+vm = ["vm1", "app-1"]
+[[application]]
+name = "shop"
+[[application.tier]]
+vm = "vm1"
 [[step]]
 do = "enable-replication"
 vm = "all"
@@ -93,6 +100,9 @@ fn place(section: &Section) -> String {
         "workload" => "vm.0.workload.0.",
         "locality" => "vm.0.workload.0.locality.",
         "burst" => "vm.0.workload.0.burst.",
+        "replication_group" => "replication_group.0.",
+        "application" => "application.0.",
+        "tier" => "application.0.tier.0.",
         "step" => "step.0.",
         "condition" => "step.1.after.",
         "fault" => "fault.0.",

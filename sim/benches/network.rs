@@ -208,6 +208,7 @@ fn world(linked: bool) -> WorldSpec {
         machines,
         links: vec![link],
         vms: vec![Arc::new(vm)],
+        groups: Vec::new(),
         volumes: vec![volume],
         triggers: Vec::new(),
         steps: 0,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actors::messages::{LinkKind, Trigger};
 use actors::model::Model;
-use actors::spec::{ComponentSpec, VmSpec};
+use actors::spec::{ComponentSpec, GroupSpec, VmSpec};
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};
 
@@ -107,6 +107,8 @@ pub struct WorldSpec {
     pub links: Vec<LinkSpec>,
     /// The protected machines.
     pub vms: Vec<Arc<VmSpec>>,
+    /// Replication groups.
+    pub groups: Vec<GroupSpec>,
     /// Volumes at the start.
     pub volumes: Vec<VolumeSpec>,
     /// What the operator's steps, and faults, wait for.

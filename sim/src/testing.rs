@@ -22,6 +22,7 @@ pub fn world() -> WorldSpec {
         machines: Vec::new(),
         links: Vec::new(),
         vms: Vec::new(),
+        groups: Vec::new(),
         volumes: Vec::new(),
         triggers: Vec::new(),
         steps: 0,

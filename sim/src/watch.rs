@@ -355,6 +355,7 @@ mod tests {
                 marked: SimTime(0),
                 marked_source: SimTime(0),
                 life: 0,
+                shared: None,
             })
         };
         let stored = |mark| Fact::TagStored {

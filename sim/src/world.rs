@@ -131,6 +131,7 @@ impl Given {
             Input::Network(NetEvent::Closed { conn }) => ("the end of connection", conn.0),
             Input::Flushed(token) => ("flush", u64::from(token.what)),
             Input::Done(token, _) => ("job", u64::from(token.what)),
+            Input::Ended(actor) => ("the end of the process", u64::from(actor.0)),
             Input::Local(_) => ("a local message", 0),
         };
         Given { what, number }

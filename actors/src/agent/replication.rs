@@ -9,15 +9,16 @@ use std::sync::Arc;
 
 use datapath::journal::{Journal, JournalError, JournalOptions, Record};
 use datapath::plants::{Plant, planted};
-use datapath::replica::{Consistency, CutTime, Mark};
+use datapath::replica::{Consistency, CutTime, Mark, SharedPoint};
 use datapath::{DiskId, Grain, SimTime, WriteSeq};
 
 use super::copying::DiskCopy;
 use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
-use crate::facts::Fact;
-use crate::messages::{Local, Protection};
+use crate::facts::{Fact, Severity};
+use crate::messages::group::SharedRecord;
+use crate::messages::{Body, Local, Protection};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{AgentSpec, ComponentKind};
@@ -29,12 +30,27 @@ pub(super) enum Outcome {
     ResynchronizationNeeded(String),
     /// All that there was is durable at the process server.
     Drained { last: WriteSeq, mark: Option<Mark> },
+    /// The mark of a shared point is made, or cannot be.
+    SharedMarked { point: SharedPoint, made: bool },
+    /// The record of a shared point is stored.
+    SharedPut(SharedPoint),
+    /// The process server takes in what is sent.
+    Welcomed,
+}
+
+/// Applications are being quiesced.
+#[derive(Debug, Clone, Copy)]
+struct Quiescing {
+    since: SimTime,
+    /// The shared point that it is for.
+    shared: Option<SharedPoint>,
 }
 
 /// What the guest was asked for (aggregate grain).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
-    Mark,
+    /// For the mark of a point, perhaps of one that is shared.
+    Mark(Option<SharedPoint>),
     Cut,
 }
 
@@ -81,7 +97,9 @@ pub(super) struct Replication {
     /// Marks whose writes are not all durable.
     marks: VecDeque<Mark>,
     /// Since when an app-consistent point is being made.
-    quiescing: Option<SimTime>,
+    quiescing: Option<Quiescing>,
+    /// When the group began its newest app-consistent point.
+    shared_app_at: Option<SimTime>,
     mark_timer: Option<TimerId>,
     /// The guest was asked for what it wrote up to now, for this.
     asked: Option<Asked>,
@@ -187,6 +205,7 @@ impl Replication {
             flush_timer: false,
             marks: VecDeque::new(),
             quiescing: None,
+            shared_app_at: None,
             mark_timer: None,
             asked: None,
             uncut_since: None,
@@ -214,8 +233,9 @@ impl Replication {
         replication.set_mark_timer();
         let app = replication.saved.protection.policy.app_consistent_every;
         if app > 0 {
+            let first = app + replication.group_grace();
             env.timer(
-                app,
+                first,
                 Token {
                     what: APP_MARK,
                     key: generation,
@@ -335,6 +355,8 @@ impl Replication {
             self.env.cancel(timer);
         }
         let every = self.saved.protection.policy.crash_consistent_every.max(1_000_000_000);
+        // Where a group marks together, that comes first.
+        let every = every + self.group_grace();
         self.mark_timer = Some(self.env.timer(
             every,
             Token {
@@ -342,6 +364,11 @@ impl Replication {
                 key: self.generation,
             },
         ));
+    }
+
+    fn group_grace(&self) -> u64 {
+        let group = self.saved.protection.group.as_ref();
+        group.map_or(0, |_| self.env.model.group.grace)
     }
 
     /// The interval of crash-consistent points is over.
@@ -361,7 +388,7 @@ impl Replication {
 
     /// Marks a crash-consistent point at the last write.
     fn mark_now(&mut self) {
-        self.hear(Asked::Mark);
+        self.hear(Asked::Mark(None));
     }
 
     /// Does what has to know all that was written. In the aggregate grain the guest is asked for it first, and answers in the same instant.
@@ -371,7 +398,7 @@ impl Replication {
             self.told();
         } else if before.is_none() {
             self.env.local(self.env.sibling(ComponentKind::Guest), Local::Tell);
-        } else if before == Some(Asked::Mark) {
+        } else if matches!(before, Some(Asked::Mark(_))) {
             self.asked = before;
         }
     }
@@ -379,7 +406,12 @@ impl Replication {
     /// All that was written up to now is known.
     pub fn told(&mut self) {
         match self.asked.take() {
-            Some(Asked::Mark) => self.mark_at_last(),
+            Some(Asked::Mark(shared)) => {
+                self.mark_at_last(shared);
+                if let Some(point) = shared {
+                    self.outcomes.push(Outcome::SharedMarked { point, made: true });
+                }
+            }
             Some(Asked::Cut) => {
                 self.flush();
                 self.cut(self.durable, self.durable_at, None);
@@ -388,12 +420,12 @@ impl Replication {
         }
     }
 
-    fn mark_at_last(&mut self) {
+    fn mark_at_last(&mut self, shared: Option<SharedPoint>) {
         let (seq, now) = (self.last, self.env.now());
-        self.mark(seq, Consistency::Crash, now);
+        self.mark(seq, (Consistency::Crash, shared), now);
     }
 
-    fn mark(&mut self, seq: WriteSeq, consistency: Consistency, marked: SimTime) {
+    fn mark(&mut self, seq: WriteSeq, (consistency, shared): (Consistency, Option<SharedPoint>), marked: SimTime) {
         let behind = self.env.now().since(marked);
         let marked_source = SimTime(self.env.clock().0.saturating_sub(behind));
         // Its number comes with the cut.
@@ -404,6 +436,7 @@ impl Replication {
             marked,
             marked_source,
             life: self.life.0,
+            shared,
         });
         if seq > self.durable {
             self.flush();
@@ -420,21 +453,54 @@ impl Replication {
                 key: self.generation,
             },
         );
-        if self.saved.copied && self.draining == Draining::No && self.quiescing.is_none() {
-            self.quiescing = Some(self.env.now());
-            if planted(Plant::NoQuiesce) {
-                return self.quiesced(self.durable, true);
-            }
-            self.env.local(self.env.sibling(ComponentKind::Guest), Local::Quiesce);
+        // The group's point was made a moment ago, or is being made.
+        let shared = self.shared_app_at.is_some_and(|at| self.env.now().since(at) < every);
+        if self.saved.copied && self.draining == Draining::No && self.quiescing.is_none() && !shared {
+            self.quiesce(None);
         }
     }
 
+    fn quiesce(&mut self, shared: Option<SharedPoint>) {
+        let since = self.env.now();
+        self.quiescing = Some(Quiescing { since, shared });
+        if planted(Plant::NoQuiesce) {
+            return self.quiesced(self.durable, true);
+        }
+        self.env.local(self.env.sibling(ComponentKind::Guest), Local::Quiesce);
+    }
+
+    /// Applications are quiet on their disks up to a write, or could not be quiesced: then there is a crash-consistent point, and an alert.
     pub fn quiesced(&mut self, seq: WriteSeq, ok: bool) {
-        let Some(since) = self.quiescing.take() else { return };
-        if ok && self.saved.copied && seq >= self.saved.last_cut().1 {
-            self.mark(seq, Consistency::App, since);
+        let Some(Quiescing { since, shared }) = self.quiescing.take() else {
+            return;
+        };
+        let aggregate = self.env.grain() == Grain::Aggregate;
+        if !aggregate {
+            self.env.local(self.env.sibling(ComponentKind::Guest), Local::Thaw);
+        }
+        if !self.saved.copied || self.draining != Draining::No {
+            // Of applications that are being stopped the last mark is made when they are.
+            if let Some(point) = shared {
+                self.outcomes.push(Outcome::SharedMarked { point, made: false });
+            }
+            return self.cut_what_is_durable();
+        }
+        let made = ok && seq >= self.saved.last_cut().1;
+        if made {
+            // In the aggregate grain applications write on while their buffers are flushed.
+            let marked = if aggregate { since } else { self.env.now() };
+            self.mark(seq, (Consistency::App, shared), marked);
         } else {
-            self.cut_what_is_durable();
+            self.env.fact(Fact::Alert {
+                vm: Some(self.spec.vm.vm),
+                severity: Severity::Warning,
+                code: String::new(),
+                text: "the applications could not be quiesced: the recovery point is crash-consistent".to_owned(),
+            });
+            self.mark_at_last(None);
+        }
+        if let Some(point) = shared {
+            self.outcomes.push(Outcome::SharedMarked { point, made });
         }
     }
 
@@ -551,6 +617,45 @@ impl Replication {
 
     // The end.
 
+    /// What it replicates, and where to.
+    pub fn protection(&self) -> &Arc<Protection> {
+        &self.saved.protection
+    }
+
+    /// Whether a recovery point can be marked.
+    pub fn can_mark(&self) -> bool {
+        self.saved.copied && self.draining == Draining::No && self.quiescing.is_none() && self.asked.is_none()
+    }
+
+    /// Marks a crash-consistent point that is to be a shared one.
+    pub fn mark_shared(&mut self, point: SharedPoint) {
+        if !self.can_mark() {
+            self.outcomes.push(Outcome::SharedMarked { point, made: false });
+            return;
+        }
+        self.set_mark_timer();
+        self.hear(Asked::Mark(Some(point)));
+    }
+
+    /// Quiesces applications for an app-consistent point that is to be a shared one.
+    pub fn quiesce_shared(&mut self, point: SharedPoint) {
+        if !self.can_mark() {
+            self.outcomes.push(Outcome::SharedMarked { point, made: false });
+            return;
+        }
+        self.set_mark_timer();
+        self.shared_app_at = Some(self.env.now());
+        self.quiesce(Some(point));
+    }
+
+    /// Tells the process server of a shared point's record.
+    pub fn put_shared(&mut self, record: SharedRecord) {
+        let protection = self.saved.protection.protection;
+        if self.greeted {
+            self.session.send(&self.env, Body::PutShared { protection, record });
+        }
+    }
+
     /// The guest is to stop, and all that is left to be sent.
     pub fn drain(&mut self) {
         match self.draining {
@@ -574,7 +679,7 @@ impl Replication {
             }
             if self.saved.copied {
                 // It told all that it wrote before it stopped.
-                self.mark_at_last();
+                self.mark_at_last(None);
             }
             self.report_if_drained();
         } else {

@@ -76,6 +76,7 @@ impl Replication {
                 }
             }
             Body::BatchCached { batch, .. } => self.batch_cached(batch),
+            Body::SharedPut { point } => self.outcomes.push(Outcome::SharedPut(point)),
             other => self.copy_frame(other),
         }
         if self.refused.is_some() && self.session.owed() == 0 {
@@ -102,6 +103,7 @@ impl Replication {
             self.unacknowledged = 0;
         }
         self.greeted = true;
+        self.outcomes.push(Outcome::Welcomed);
         self.refused = None;
         self.batches_cached(batch);
         if !self.agreed {

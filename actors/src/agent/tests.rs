@@ -222,6 +222,7 @@ fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
             repeat: false,
         }),
         flush_every: 0,
+        outstanding: None,
         starts_after: None,
     };
     let (guest, _) = bench.actor(0, ComponentKind::Guest);
@@ -263,6 +264,7 @@ impl Estate {
         let guest = GuestSpec {
             vm: Arc::clone(&self.vm),
             workload: Arc::clone(&self.workload),
+            tiers: Vec::new(),
             volumes: vec![(DISK, volume_name(DISK, "source"))],
             folded_bytes: 4 << 20,
             summary_bytes: 16 << 20,
@@ -324,6 +326,7 @@ impl Estate {
                 ..default_policy("p")
             },
             copy: CopyMode::Used,
+            group: None,
         }
     }
 

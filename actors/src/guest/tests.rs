@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use datapath::journal::Record;
 use datapath::volume::{PageStore, Volume};
-use datapath::{Class, DiskId, EXTENT_BYTES, Extent, SimTime, VmId};
+use datapath::{Class, Content, DiskId, EXTENT_BYTES, Extent, Run, SimTime, VmId};
 
 use super::*;
 use crate::ports::{MachineId, World, volume_name};
@@ -42,11 +43,13 @@ fn guest_spec(bytes: u64, requests: Vec<Request>) -> GuestSpec {
             repeat: false,
         }),
         flush_every: 0,
+        outstanding: None,
         starts_after: None,
     };
     GuestSpec {
         vm: vm(bytes),
         workload: Arc::new(WorkloadSpec { streams: vec![stream] }),
+        tiers: Vec::new(),
         volumes: vec![(DISK, volume_name(DISK, "source"))],
         folded_bytes: 64 << 20,
         summary_bytes: 256 << 20,

@@ -120,6 +120,11 @@ impl MasterTarget {
             let replica = keeper.replica();
             let newest = replica.points().last().map(|point| point.mark);
             let (applied, copy) = (!replica.copying(), keeper.copy_number());
+            for entry in self.store.entries((vm, protection)) {
+                if let Entry::Shared(record) = entry {
+                    self.notify(Notice::SharedStored { record });
+                }
+            }
             if let Some(mark) = newest {
                 self.notify(Notice::PointProcessed { vm, protection, mark });
             }

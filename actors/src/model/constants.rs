@@ -140,6 +140,8 @@ model! {
     guest: Guest {
         cores: Count = 2, 1 => 1_024, "our model", "Cores";
         disk_rate: ByteRate = 200_000_000, 1_000_000 => 1_000_000_000_000, "our model: a small array of 10,000 rpm disks", "How fast its disks are written";
+        write_latency: Time = 300_000, 1 => MINUTE, "our model: a controller with a cache", "From a request to the disk until it is carried out";
+        freeze_longest: Time = 10 * SECOND, MILLISECOND => HOUR, "VSS: a freeze ends after 10 s", "Applications that are quiesced go on after so long at the latest";
         write_back_after: Time = 5 * SECOND, MILLISECOND => HOUR, "our model, after Linux (dirty_writeback_centisecs)", "What it has written is flushed after so long at the latest";
         services_stop: Time = 5 * SECOND, MILLISECOND => HOUR, "our model", "From the word to shut down to the last write";
         summary_every: Time = 6 * MINUTE, SECOND => DAY, "our model", "Aggregate grain: it tells of its writes so often, marks apart";
@@ -191,8 +193,18 @@ model! {
         week_interval: Time = 2 * HOUR, MINUTE => 30 * DAY, "facts §2.3", "With a longer one, a point is kept in each interval of so long in the first week";
         longer_interval: Time = 4 * HOUR, MINUTE => 30 * DAY, "facts §2.3", "And after it in each of so long";
     }
+    #[doc = "Replication groups: recovery points that several machines share."]
+    group: Group {
+        mark_within: Time = 5 * MILLISECOND, 1 => SECOND, "our model", "From the word to mark to the mark: up to so long, drawn by member";
+        hold_longest: Time = 2 * SECOND, MILLISECOND => MINUTE, "our model", "A member holds acknowledgements for so long at the most";
+        attempt_longest: Time = 15 * SECOND, MILLISECOND => HOUR, "our model: longer than a freeze", "The coordinator gives a point up after so long";
+        grace: Time = 30 * SECOND, SECOND => HOUR, "our model", "A member that was not asked to mark for so long after its turn marks a point of its own";
+        retry_after: Time = 30 * SECOND, SECOND => HOUR, "our model", "The record of a shared point is sent again after so long";
+        alert_after: Count = 3, 1 => 1_000, "our model", "So many shared points in a row that come to nothing are an alert";
+    }
     #[doc = "What the product allows."]
     limits: Limits {
+        group_members: Count = 16, 2 => 1_024, "facts §2.4 (documented for Azure to Azure)", "Machines in a replication group";
         retention: Time = 72 * HOUR, HOUR => 365 * DAY, "facts §2.1 (standard storage)", "The longest retention";
         os_disk: Size = 2048 * GIB, GIB => 1024 * TIB, "facts §3.5", "The largest disk of an operating system";
         data_disk: Size = 4095 * GIB, GIB => 1024 * TIB, "facts §0.2, §3.5", "The largest data disk";

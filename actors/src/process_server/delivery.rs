@@ -9,6 +9,7 @@ use datapath::{Blob, DiskId, VmId};
 use super::stream::{Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::{Fact, Severity};
+use crate::messages::group::SharedRecord;
 use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED, Target as TargetPlace};
 use crate::ports::{Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
@@ -267,6 +268,16 @@ impl ProcessServer {
         }
     }
 
+    /// The record of a shared recovery point goes on to the target; its coordinator sends it again until it is stored.
+    pub(super) fn relay_shared(&mut self, vm: VmId, protection: u32, record: SharedRecord) {
+        let stream = self.streams.get(&vm);
+        let of_it = stream.filter(|stream| stream.protection.protection == protection);
+        let target = of_it.and_then(|stream| self.targets.get(&machine_of(stream.protection.target)));
+        if let Some(target) = target {
+            target.session.send(&self.env, Body::PutShared { protection, record });
+        }
+    }
+
     fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
         match body {
             Body::SegmentsPut {
@@ -289,6 +300,7 @@ impl ProcessServer {
                     }
                 }
             }
+            Body::SharedPut { point } => self.tell(point.coordinator, Body::SharedPut { point }),
             Body::TagPut { vm, protection, batch } => {
                 self.settle(machine);
                 if self.serves(vm, protection) {

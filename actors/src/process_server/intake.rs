@@ -148,6 +148,9 @@ impl ProcessServer {
                     payload,
                 );
             }
+            Body::PutShared { protection, record } if record.point.coordinator == vm => {
+                self.relay_shared(vm, protection, record);
+            }
             Body::CopyAsk { disk, copy } if disk.vm == vm => self.on_copy_ask(disk, copy),
             Body::CopyData { disk, copy, part, .. } if disk.vm == vm => {
                 if let Some(records) = payload {

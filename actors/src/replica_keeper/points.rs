@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::batch::DiskChanges;
 use datapath::plants::{Plant, planted};
-use datapath::replica::{Consistency, Grid, Replica, Tag};
+use datapath::replica::{Consistency, Grid, Replica, SharedPoint, Tag};
 use datapath::segment::{SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, Extent, Grain};
 
@@ -39,6 +39,14 @@ impl ReplicaKeeper {
     /// A failover needs a point: it is not pruned until it is unpinned.
     pub fn pin(&mut self, point: u64) {
         self.replica.pin(point);
+    }
+
+    /// The number of the point with the mark of a shared one, where there is one.
+    #[must_use]
+    pub fn point_shared(&self, shared: SharedPoint) -> Option<u64> {
+        let points = self.replica.points().iter().rev();
+        let mut marks = points.map(|point| point.mark);
+        marks.find(|mark| mark.shared == Some(shared)).map(|mark| mark.point)
     }
 
     /// The failover that needed a point is over.
@@ -101,6 +109,8 @@ impl ReplicaKeeper {
                 PointChoice::Latest | PointChoice::LatestProcessed => self.replica.latest(None),
                 PointChoice::LatestAppConsistent => self.replica.latest(Some(Consistency::App)),
                 PointChoice::Custom(number) => self.replica.point(number),
+                // The service, which knows all members, makes a number of it.
+                PointChoice::LatestMultiVm | PointChoice::LatestMultiVmAppConsistent => None,
             };
             let Some(point) = point.map(|point| point.mark.point) else {
                 failed.push((ticket.number, no_point(ticket.choice, &self.replica)));
@@ -387,5 +397,8 @@ fn no_point(choice: PointChoice, replica: &Replica) -> String {
         }
         PointChoice::LatestAppConsistent => "there is no app-consistent recovery point yet".to_owned(),
         PointChoice::Latest | PointChoice::LatestProcessed => "there is no recovery point yet".to_owned(),
+        PointChoice::LatestMultiVm | PointChoice::LatestMultiVmAppConsistent => {
+            "which recovery point a replication group shares is the service's to say".to_owned()
+        }
     }
 }

@@ -101,6 +101,7 @@ impl Service {
         if !matches!(point, PointChoice::Latest | PointChoice::LatestAppConsistent) {
             return Err("a failback takes the latest or the latest app-consistent point (FB17)".to_owned());
         }
+        self.group_must_be_back(vm)?;
         self.must_be(
             vm,
             // One that failed on the way can be asked for again.
@@ -136,8 +137,13 @@ impl Service {
                 patience: None,
                 soft: true,
             },
-            Stage::Do(Action::StopReplication),
-            order(master_target, Command::Finish { vm, protection, point }),
+            Stage::Do(Action::Arrive),
+            until(Condition::Together(vm)),
+            Stage::Do(Action::Finish {
+                master_target,
+                protection,
+                point,
+            }),
             Stage::Do(Action::BootOnPremises {
                 configuration_server: to,
                 vcenter,

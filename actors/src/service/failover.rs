@@ -15,15 +15,6 @@ fn must_be_hydrated(vm: &VmSpec) -> bool {
     vm.physical || vm.os == Os::Linux
 }
 
-/// Takes a point. The latest is made of all that is complete in storage, of which news may still be on the way.
-fn take_point(vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
-    let last = place != Place::Test;
-    let asked = (point == PointChoice::Latest).then_some(Stage::Do(Action::AskStored { last }));
-    // A keeper that is taken up again is there once storage has told.
-    let told = [until(Condition::Told(vm)), Stage::Materialise { point, place }];
-    asked.into_iter().chain(told).collect()
-}
-
 impl Service {
     pub(super) fn plan_test(&mut self, vm: VmId, point: PointChoice) -> Result<Vec<Stage>, String> {
         self.vm(vm)?;
@@ -37,9 +28,19 @@ impl Service {
         }
         let kind = FailoverKind::Test;
         let mut stages = vec![Stage::Phase(kind, FailoverPhase::Started)];
-        stages.extend(take_point(vm, point, Place::Test));
+        stages.extend(self.take_point(vm, point, Place::Test));
         stages.push(Stage::Do(Action::StartFromPoint(Place::Test)));
         Ok(stages)
+    }
+
+    /// Takes a point. The latest is made of all that is complete in storage, of which news may still be on the way.
+    fn take_point(&self, vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
+        let last = place != Place::Test;
+        let asked = (point == PointChoice::Latest).then_some(Stage::Do(Action::AskStored { last }));
+        // A keeper that is taken up again is there once storage has told.
+        let told = self.until_told(vm);
+        let take = Stage::Materialise { point, place };
+        asked.into_iter().chain(told).chain([take]).collect()
     }
 
     /// Storage is to say what it holds of a machine, for the last time or not.
@@ -150,7 +151,7 @@ impl Service {
             stages.extend(self.switch_off(current.source, current.source, true));
         }
         stages.push(Stage::Do(Action::StopReplication));
-        stages.extend(take_point(vm, point, Place::Azure));
+        stages.extend(self.take_point(vm, point, Place::Azure));
         stages.push(Stage::Do(Action::StartFromPoint(Place::Azure)));
         stages.push(Stage::Enter(ItemState::FailoverCommitPending));
         Ok(stages)

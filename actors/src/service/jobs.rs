@@ -7,7 +7,7 @@ use datapath::replica::Mark;
 use datapath::{SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
-use super::stages::{Action, Condition, Stage, Waiting, until};
+use super::stages::{Action, Condition, Stage, Waiting, order, until};
 use super::{After, PATIENCE, Service, WAITED};
 use crate::facts::{Fact, Place};
 use crate::messages::{Body, Command, Operation, Outcome, Reply};
@@ -176,6 +176,20 @@ impl Service {
                 Some(vm),
             ) => return self.move_on(job, vm, (before, process_server), protection),
             (Action::CopyAgain { before }, Some(vm)) => self.copy_again(vm, before),
+            (Action::Arrive, Some(vm)) => self.arrive_for_failback(job, vm),
+            (
+                Action::Finish {
+                    master_target,
+                    protection,
+                    point,
+                },
+                Some(vm),
+            ) => {
+                self.stop_replication(vm);
+                let point = self.failback_choice(vm, point)?;
+                let finish = order(master_target, Command::Finish { vm, protection, point });
+                self.insert_stages(job, vec![finish]);
+            }
             (action, None) => return Err(format!("the job is for no machine: {action:?}")),
         }
         Ok(())
@@ -255,6 +269,15 @@ impl Service {
                 }
             }
             Stage::Materialise { point, place } => {
+                let kind = super::points::failover_to(place).1;
+                let point = match vm {
+                    Some(vm) => self.shared_choice(vm, kind, point)?,
+                    None => point,
+                };
+                if let Some(running) = self.jobs.get_mut(&job) {
+                    // Chosen once: after a restart it is the same.
+                    running.current = Some(Stage::Materialise { point, place });
+                }
                 let keeper = vm.and_then(|vm| self.keepers.get_mut(&vm));
                 let ticket = keeper
                     .ok_or("nothing is kept of this machine")?
@@ -322,8 +345,7 @@ impl Service {
             (Waiting::Ticket(_), _) => {
                 // The keeper forgot who waited for its disks; it is taken up once storage has told what it holds.
                 if let (Some(vm), Some(stage)) = (running.vm, running.current.take()) {
-                    running.stages.push_front(stage);
-                    running.stages.push_front(until(Condition::Told(vm)));
+                    self.insert_stages(job, vec![until(Condition::Told(vm)), stage]);
                 }
                 return self.advance(job);
             }
@@ -390,12 +412,23 @@ impl Service {
             Condition::Discovered(vm) => self.estate.discovered.contains(vm),
             Condition::Agent(vm, machine) => self.agents.contains_key(&(*vm, *machine)),
             Condition::Told(vm) => !self.asking.contains_key(vm),
+            Condition::Together(vm) => self.group_has_arrived(*vm),
             Condition::Drained(vm) => {
                 let drained = self.jobs.get(&job).and_then(|running| running.drained);
                 let item = self.items.get(vm);
                 drained.is_none_or(|(last, _)| item.is_some_and(|item| item.stored >= last))
             }
         }
+    }
+
+    /// Whether all that the job's source wrote before it was shut down is at the target.
+    pub(super) fn has_drained(&self, job: u64) -> bool {
+        let Some(running) = self.jobs.get(&job) else {
+            return false;
+        };
+        let item = running.vm.and_then(|vm| self.items.get(&vm));
+        let stored = item.map(|item| item.stored);
+        running.drained.is_some_and(|(last, _)| stored >= Some(last))
     }
 
     pub(super) fn order_ended(&mut self, job: u64, id: u64, result: Result<Reply, String>) {
@@ -458,6 +491,9 @@ fn describe(condition: &Condition) -> String {
                 "the Mobility service on machine {} did not register with its configuration server",
                 machine.0
             )
+        }
+        Condition::Together(_) => {
+            "the machines of a replication group fail back only together, and not all of them were asked to".to_owned()
         }
         Condition::Told(_) => "storage did not say what it holds".to_owned(),
         Condition::Drained(_) => "what the source sent last did not reach the target".to_owned(),

@@ -65,6 +65,7 @@ impl Service {
             return;
         };
         match frame.body {
+            Body::SharedStored { record } => self.shared_stored(record),
             Body::CopySegmentStored {
                 protection,
                 header,

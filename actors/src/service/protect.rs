@@ -140,6 +140,8 @@ impl Service {
             .master_target
             .map_or(Target::Storage(self.spec.storage), Target::MasterTarget);
         let reverse = way.master_target.is_some();
+        let group = self.group_on(vm, way.source);
+        self.forget_shared(vm);
         let item = self.items.get_mut(&vm).ok_or("the machine is not known to the vault")?;
         item.protections += 1;
         let policy = if reverse {
@@ -157,6 +159,7 @@ impl Service {
             target,
             policy,
             copy: way.copy,
+            group,
         };
         item.current = Some(protection.clone());
         item.resynchronizing = false;

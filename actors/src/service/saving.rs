@@ -1,5 +1,5 @@
-//! What the service must not forget, on its machine's disk: a file for what is known of the estate, one for each machine, each job and
-//! each command that is not answered. What an input changed is written at its end, and only then acted on where it could not be taken
+//! What the service must not forget, on its machine's disk: a file for what is known of the estate, one for each machine, each replication
+//! group, each job and each command that is not answered. What an input changed is written at its end, and only then acted on where it could not be taken
 //! back: an epoch that was granted is never granted again, and an operation that was answered is answered the same.
 //!
 //! A file is replaced as a whole. So a machine's day costs what changed of that machine, and not what the vault holds.
@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use datapath::{Blob, DiskId, VmId};
 use serde::{Deserialize, Serialize};
 
+use super::groups::Group;
 use super::jobs::Running;
 use super::{After, Grant, Item, SAVE, Sent, Service};
 use crate::facts::{Fact, Life, Severity};
@@ -19,6 +20,7 @@ const ESTATE: &str = "service/estate";
 const MACHINES: &str = "service/machine/";
 const JOBS: &str = "service/job/";
 const COMMANDS: &str = "service/command/";
+const GROUPS: &str = "service/group/";
 
 /// What changed and is not written.
 #[derive(Default)]
@@ -27,6 +29,7 @@ pub(super) struct Unsaved {
     pub(super) machines: BTreeSet<VmId>,
     pub(super) jobs: BTreeSet<u64>,
     pub(super) commands: BTreeSet<u64>,
+    pub(super) groups: BTreeSet<u32>,
     /// The disk refused, and is tried again later.
     pub(super) waits: bool,
 }
@@ -103,6 +106,14 @@ impl Service {
                 return false;
             }
             self.unsaved.machines.remove(&vm);
+        }
+        while let Some(number) = self.unsaved.groups.first().copied() {
+            let group = self.groups.groups.get(&number);
+            let written = group.is_none_or(|group| self.write(&numbered(GROUPS, u64::from(number)), group));
+            if !written {
+                return false;
+            }
+            self.unsaved.groups.remove(&number);
         }
         while let Some(id) = self.unsaved.commands.first().copied() {
             let name = numbered(COMMANDS, id);
@@ -185,6 +196,9 @@ impl Service {
             self.asking.extend(machine.asking.map(|asking| (vm, asking)));
         }
         self.commands.extend(self.read::<Sent>(COMMANDS));
+        let groups = self.read::<Group>(GROUPS).into_iter();
+        let groups = groups.map(|(number, group)| (number as u32, group));
+        self.groups.groups.extend(groups);
         let mut running = Vec::new();
         for (number, job) in self.read::<Job<Running>>(JOBS) {
             match job {

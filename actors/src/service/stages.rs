@@ -28,6 +28,8 @@ pub(super) enum Condition {
     Drained(VmId),
     /// Storage has told what it holds.
     Told(VmId),
+    /// All members of the machine's replication group are shut down for their failback.
+    Together(VmId),
 }
 
 /// Which way, and how, a protection is set up.
@@ -68,6 +70,14 @@ pub(super) enum Action {
     CommitFailover,
     /// The failback is final.
     CommitFailback,
+    /// The source is shut down for its failback, and its last changes have arrived, or did not.
+    Arrive,
+    /// The master target is to leave the on-premises disks at a point.
+    Finish {
+        master_target: MachineId,
+        protection: u32,
+        point: PointChoice,
+    },
     /// The on-premises disks are at their point: vCenter boots the machine from them.
     BootOnPremises {
         configuration_server: MachineId,

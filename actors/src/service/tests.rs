@@ -90,6 +90,7 @@ fn setting() -> Setting {
         compute: MachineId(COMPUTE),
         vms: vec![vm_spec()],
         managed_by: managed,
+        groups: Vec::new(),
         vcenters: [(MachineId(MANAGEMENT), MachineId(VCENTER))].into(),
         vault: VAULT,
         key: VaultKey::public_test_key(),
@@ -341,6 +342,7 @@ impl Setting {
             marked,
             marked_source: marked,
             life: life_on(MachineId(SOURCE)).number(),
+            shared: None,
         };
         let tag = Tag {
             batch,

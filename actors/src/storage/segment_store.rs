@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::facts::Fact;
+use crate::messages::group::SharedRecord;
 use crate::messages::{Body, MergedBatches, Packed};
 use crate::ports::{ConnId, Env, Token};
 
@@ -276,6 +277,23 @@ impl SegmentStore {
         self.owe(Some((conn, answer)), vec![fact], entry);
     }
 
+    /// Takes in the record of a shared recovery point, with what is stored of its coordinator.
+    pub fn put_shared(&mut self, conn: ConnId, protection: u32, record: SharedRecord) {
+        let id = (record.point.coordinator, protection);
+        let known = self.kept.entry(id).or_default();
+        let answer = Some((conn, Body::SharedPut { point: record.point }));
+        if known.closed || known.shared.contains(&record.point) {
+            self.owe(answer, Vec::new(), None);
+            return;
+        }
+        let fact = Fact::SharedStored {
+            group: record.group,
+            point: record.point,
+            members: record.members.clone(),
+        };
+        self.owe(answer, vec![fact], Some((id, Entry::Shared(record))));
+    }
+
     /// Takes in what neighbouring batches came to as one: a segment per header of the tag. It is told once it is complete, segments first
     /// and then the entry that names them; false where it is already.
     ///
@@ -522,7 +540,9 @@ impl SegmentStore {
             let headers = match entry {
                 Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => tag.segments,
                 Entry::CopySegment { header, .. } => vec![header],
-                Entry::CopyEnd { .. } | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => Vec::new(),
+                Entry::CopyEnd { .. } | Entry::Shared(_) | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => {
+                    Vec::new()
+                }
             };
             headers
                 .iter()
@@ -608,7 +628,7 @@ fn standing(kept: &Kept, mut entries: Vec<Entry>) -> Vec<Entry> {
             };
             piece && newest.get(&(header.disk, header.kind)) == Some(&header.epoch)
         }
-        Entry::CopyEnd { .. } => true,
+        Entry::CopyEnd { .. } | Entry::Shared(_) => true,
         Entry::Dropped { .. } | Entry::Closed | Entry::Ended => false,
     });
     entries
@@ -631,6 +651,11 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
             batch: tag.batch,
             last: tag.last,
             mark: tag.mark,
+        }),
+        Entry::Shared(record) => Some(Fact::SharedStored {
+            group: record.group,
+            point: record.point,
+            members: record.members.clone(),
         }),
         // These are told by what is done with them.
         Entry::CopyEnd { .. } | Entry::Merged { .. } | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => None,

@@ -481,5 +481,6 @@ fn protection() -> crate::messages::Protection {
         target: crate::messages::Target::Storage(MachineId(0)),
         policy: crate::spec::default_policy("p"),
         copy: crate::messages::CopyMode::Used,
+        group: None,
     }
 }

@@ -65,6 +65,8 @@ pub struct Stream {
     pub class: Class,
     /// Random bytes of each extent (real grain).
     pub random_bytes: u16,
+    /// Requests that are not acknowledged at the most.
+    pub outstanding: Option<u32>,
     source: Source,
     flush_every: u32,
     since_flush: u32,
@@ -84,6 +86,7 @@ impl Stream {
             disk: spec.disk,
             class: spec.class,
             random_bytes: spec.random_bytes,
+            outstanding: spec.outstanding,
             source,
             flush_every: spec.flush_every,
             since_flush: 0,
@@ -102,6 +105,35 @@ impl Stream {
         match &mut self.source {
             Source::Synthetic(generator) => generator.next_op(),
             Source::Recorded(replay) => replay.next_op(),
+        }
+    }
+
+    /// Whether each of its requests follows an acknowledgement, after a while.
+    #[must_use]
+    pub fn thinks(&self) -> bool {
+        matches!(&self.source, Source::Synthetic(generator) if generator.thinks())
+    }
+
+    /// How long from an acknowledgement to the next request.
+    pub fn thinking(&mut self) -> u64 {
+        match &mut self.source {
+            Source::Synthetic(generator) => generator.thinking(),
+            Source::Recorded(_) => 0,
+        }
+    }
+
+    /// The next request of a stream that [thinks](Stream::thinks).
+    pub fn request(&mut self) -> Op {
+        match &mut self.source {
+            Source::Synthetic(generator) => generator.write(),
+            Source::Recorded(_) => Op::Flush,
+        }
+    }
+
+    /// A request had to wait so long. Those of a synthetic stream in a closed loop follow later by as much; a recording keeps its times.
+    pub fn delayed(&mut self, by: u64) {
+        if let (Source::Synthetic(generator), Some(_)) = (&mut self.source, self.outstanding) {
+            generator.delayed(by);
         }
     }
 

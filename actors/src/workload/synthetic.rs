@@ -22,6 +22,18 @@ impl Synthetic {
         self.block_sizes.iter().map(weighted).sum::<u64>() / weight.max(1)
     }
 
+    /// Bytes per second of so many requests, each of which follows its acknowledgement after `think` on a disk that takes `latency`.
+    #[must_use]
+    pub fn closed_rate(block_sizes: &[(u32, u32)], outstanding: u32, think: u64, latency: u64) -> u64 {
+        let weight: u128 = block_sizes.iter().map(|(_, weight)| u128::from(*weight)).sum();
+        let bytes = block_sizes
+            .iter()
+            .map(|(bytes, weight)| u128::from(*bytes) * u128::from(*weight));
+        let one = u128::from(think.saturating_add(latency).max(1)) * weight.max(1);
+        let second = u128::from(outstanding) * u128::from(SECOND);
+        u64::try_from(bytes.sum::<u128>() * second / one).unwrap_or(u64::MAX)
+    }
+
     /// Where it writes on a disk of so many bytes.
     fn spread(&self, disk_bytes: u64) -> Spread {
         let hot_bytes = disk_bytes / 1000 * u64::from(self.hot_part_per_mille.min(1000));
@@ -178,7 +190,19 @@ impl Generator {
         None
     }
 
-    fn write(&mut self) -> Op {
+    pub(super) fn thinks(&self) -> bool {
+        self.spec.think.is_some()
+    }
+
+    pub(super) fn thinking(&mut self) -> u64 {
+        around(&mut self.random, self.spec.think.unwrap_or(0))
+    }
+
+    pub(super) fn delayed(&mut self, by: u64) {
+        self.at = self.at.after(by);
+    }
+
+    pub(super) fn write(&mut self) -> Op {
         let mut pick = self.draw(self.weight);
         let mut bytes = EXTENT_BYTES;
         for (size, weight) in &self.spec.block_sizes {

@@ -238,6 +238,7 @@ mod tests {
                     marked: now,
                     marked_source: now,
                     life: 0,
+                    shared: None,
                 },
                 batch: minute / 5 + 1,
                 pins: 0,

@@ -98,6 +98,7 @@ impl Source {
             marked: SimTime(hour * 600_000_000_000),
             marked_source: SimTime(hour * 600_000_000_000),
             life: 0,
+            shared: None,
         });
         (
             Tag {

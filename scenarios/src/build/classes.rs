@@ -81,6 +81,7 @@ impl Classes {
             random_bytes: stream.compressibility.random_bytes(),
             kind: stream.kind.clone(),
             flush_every: stream.flush_every,
+            outstanding: stream.outstanding,
             starts_after: stream.starts_after,
         });
         WorkloadSpec {

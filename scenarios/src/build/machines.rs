@@ -7,8 +7,8 @@ use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
 use actors::model::Model;
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{
-    AgentSpec, AzureComputeSpec, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec, OperatorSpec,
-    ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, VcenterSpec, VmSpec,
+    AgentSpec, AzureComputeSpec, Clients, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec,
+    OperatorSpec, ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, TierSpec, VcenterSpec, VmSpec,
 };
 use actors::workload::WorkloadSpec;
 use datapath::Grain;
@@ -120,6 +120,7 @@ impl Machines<'_> {
             vms: self.vms.to_vec(),
             managed_by,
             vcenters,
+            groups: super::groups(scenario),
             vault: self.vault,
             key: self.key.clone(),
             registration_key: fingerprint(&format!("{} registration", scenario.name)),
@@ -200,6 +201,7 @@ impl Machines<'_> {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
             workload: self.workload(spec),
+            tiers: self.tiers(spec),
             folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
             summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: spec
@@ -228,6 +230,7 @@ impl Machines<'_> {
         let guest = GuestSpec {
             vm: Arc::clone(spec),
             workload: self.workload(spec),
+            tiers: self.tiers(spec),
             folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
             summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: Vec::new(),
@@ -238,6 +241,36 @@ impl Machines<'_> {
         machine.name = format!("{}-{suffix}", vm.name);
         machine.zone = zone;
         machine
+    }
+
+    /// A machine's parts in applications.
+    fn tiers(&self, spec: &VmSpec) -> Vec<TierSpec> {
+        let own = spec.vm.0 as usize;
+        let mut tiers = Vec::new();
+        for (number, application) in (0..).zip(&self.scenario.applications) {
+            let Some(place) = application.tiers.iter().position(|tier| tier.vm == own) else {
+                continue;
+            };
+            let tier = &application.tiers[place];
+            let disk = usize::from(tier.disk);
+            let next = application.tiers.get(place + 1);
+            tiers.push(TierSpec {
+                application: number,
+                next: next.map(|next| Arc::clone(&self.vms[next.vm])),
+                disk: tier.disk,
+                class: self.classes.disks[own][disk],
+                random_bytes: self.scenario.vms[own].disks[disk].compressibility().random_bytes(),
+                writes_before: tier.writes_before,
+                writes_after: tier.writes_after,
+                ask_bytes: tier.request,
+                answer_bytes: tier.answer,
+                clients: (place == 0).then_some(Clients {
+                    every: application.every,
+                    outstanding: application.outstanding,
+                }),
+            });
+        }
+        tiers
     }
 
     fn workload(&self, spec: &VmSpec) -> Arc<WorkloadSpec> {

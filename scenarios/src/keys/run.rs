@@ -4,8 +4,8 @@ use actors::facts::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    CONFIGURATION_SERVER, Choice, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER, MASTER_TARGET, MODEL,
-    NameRule, PROCESS_SERVER, PROFILE, Range, SITE, STEP, Section, VCENTER, VM, words_of,
+    APPLICATION, CONFIGURATION_SERVER, Choice, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER, MASTER_TARGET,
+    MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
 };
 use crate::model::ImageFormat;
 
@@ -79,6 +79,18 @@ pub static ROOT: Section = Section {
                 "a named workload for groups",
             ),
             Key::absent("group", Kind::Tables(|| &GROUP), "none", "many machines of a kind"),
+            Key::absent(
+                "replication_group",
+                Kind::Tables(|| &REPLICATION_GROUP),
+                "none",
+                "machines that share recovery points",
+            ),
+            Key::absent(
+                "application",
+                Kind::Tables(|| &APPLICATION),
+                "none",
+                "what machines do together",
+            ),
             Key::absent("step", Kind::Tables(|| &STEP), "none", "what the operator does"),
             Key::absent("fault", Kind::Tables(|| &FAULT), "none", "what happens to the estate"),
             Key::absent("expect", Kind::Tables(|| &EXPECT), "none", "what has to hold"),

@@ -189,6 +189,10 @@ pub enum PointWord {
     LatestProcessed,
     /// [`PointChoice::LatestAppConsistent`].
     LatestAppConsistent,
+    /// [`PointChoice::LatestMultiVm`].
+    LatestMultiVm,
+    /// [`PointChoice::LatestMultiVmAppConsistent`].
+    LatestMultiVmAppConsistent,
 }
 
 impl Words for PointWord {
@@ -196,6 +200,8 @@ impl Words for PointWord {
         ("latest", PointWord::Latest),
         ("latest-processed", PointWord::LatestProcessed),
         ("latest-app-consistent", PointWord::LatestAppConsistent),
+        ("latest-multi-vm", PointWord::LatestMultiVm),
+        ("latest-multi-vm-app-consistent", PointWord::LatestMultiVmAppConsistent),
     ];
 }
 
@@ -205,6 +211,8 @@ impl From<PointWord> for PointChoice {
             PointWord::Latest => PointChoice::Latest,
             PointWord::LatestProcessed => PointChoice::LatestProcessed,
             PointWord::LatestAppConsistent => PointChoice::LatestAppConsistent,
+            PointWord::LatestMultiVm => PointChoice::LatestMultiVm,
+            PointWord::LatestMultiVmAppConsistent => PointChoice::LatestMultiVmAppConsistent,
         }
     }
 }

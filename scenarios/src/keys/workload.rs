@@ -2,7 +2,7 @@
 
 use actors::facts::ItemState;
 
-use super::{Day, Key, Kind, Range, Section, Variant, Variants, Writes, words_of};
+use super::{Choice, Day, Key, Kind, Range, Section, Variant, Variants, Writes, words_of};
 use crate::model::Compressibility;
 use crate::traces::{Fit, Format};
 
@@ -30,7 +30,7 @@ pub static WORKLOAD: Section = Section {
                 word: "synthetic",
                 about: "writes are drawn",
                 keys: SYNTHETIC,
-                choice: None,
+                choice: Some(Choice::Exactly(&["rate", "think_time"])),
             },
             Variant {
                 word: "recorded",
@@ -53,15 +53,38 @@ pub static WORKLOAD: Section = Section {
             "32",
             "the guest flushes after this many writes, and every 5 s; 0: only every 5 s",
         ),
+        Key::or(
+            "outstanding",
+            Kind::Whole(Range::ANY.from(1, "nothing would ever be written", "").upto(
+                65_536,
+                "more than any disk takes",
+                "",
+            )),
+            "32",
+            "requests that are not acknowledged at the most: the next one waits. What is drawn then follows later, a recording catches up",
+        ),
+        Key::or(
+            "open_loop",
+            Kind::Flag,
+            "false",
+            "requests wait for none: as many are outstanding as come",
+        ),
     ],
     choice: None,
 };
 
 const SYNTHETIC: &[Key] = &[
-    Key::needed(
+    Key::absent(
         "rate",
         Kind::Rate(Range::ANY),
+        "none",
         "mean, before day and bursts; with them up to 10 GB/s",
+    ),
+    Key::absent(
+        "think_time",
+        Kind::Duration(Range::ANY),
+        "none",
+        "in place of a rate: each request follows the acknowledgement of the one before it after so long, in the mean",
     ),
     Key::absent(
         "block_sizes",

@@ -1,5 +1,6 @@
 //! The operator's steps.
 
+mod applications;
 mod conditions;
 mod expects;
 mod faults;
@@ -18,6 +19,7 @@ use crate::model::{Aside, Do, Ending, Expected, Host, Step};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
+pub(crate) use applications::{applications, replication_groups};
 pub(crate) use expects::expects;
 pub(crate) use faults::faults;
 use select::select;

@@ -59,13 +59,28 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
     let disk = disks.get(place);
     let compressibility = compressibility(table).or_else(|| disk.map(Disk::compressibility));
     let flush_every = table.value::<u32>("flush_every");
+    let outstanding = table.value::<u32>("outstanding");
+    let open_loop = table.value::<bool>("open_loop");
+    if open_loop && table.node("think_time").is_some() {
+        context.diagnosis.push(
+            Problem::new(
+                table.key_at("open_loop"),
+                "a request that follows an acknowledgement waits for it",
+                "an open loop waits for none",
+            )
+            .help("take `rate` in place of `think_time`, or leave `open_loop` out"),
+        );
+    }
     let (kind, recording, starts_after) = match table.word_or_default("kind") {
         Writes::Recorded => {
             let starts_after = table.word("starts_after").map(|state| state.value);
             let (recorded, recording) = recording(context, table, disk)?;
             (StreamKind::Recorded(recorded), Some(recording), starts_after)
         }
-        Writes::Synthetic => (StreamKind::Synthetic(synthetic(context, table, disk)?), None, None),
+        Writes::Synthetic => {
+            let drawn = synthetic(context, table, disk, outstanding)?;
+            (StreamKind::Synthetic(drawn), None, None)
+        }
     };
     Some(Stream {
         disk: u16::try_from(place).unwrap_or(u16::MAX),
@@ -73,6 +88,7 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
         kind,
         recording,
         flush_every,
+        outstanding: (!open_loop).then_some(outstanding),
         starts_after,
     })
 }
@@ -82,8 +98,9 @@ pub(crate) const BLOCKS: (u32, u32) = (8192, 1);
 /// Largest write of a guest: what one request of a controller takes.
 const WRITE_MAX: u64 = 4 << 20;
 
-fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<Synthetic> {
-    let rate = table.required::<Rate>("rate");
+fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>, outstanding: u32) -> Option<Synthetic> {
+    let rate = table.get::<Rate>("rate");
+    let think = table.get::<Nanos>("think_time");
     let block_sizes = block_sizes(context, table, disk);
     let locality = table.table("locality").map(|locality| {
         let writes = locality.required::<Share>("writes").map_or(0, |share| share.value.0);
@@ -100,8 +117,18 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
     });
     let hours_per_mille = day(context, table);
     let distinct = table.get::<Share>("distinct");
-    let rate = rate?;
-    let bytes_per_second = rate.value.bytes_per_second();
+    let bytes_per_second = match (&rate, &think) {
+        (Some(rate), None) => rate.value.bytes_per_second(),
+        (None, Some(think)) => {
+            let latency = context.model.guest.write_latency;
+            Synthetic::closed_rate(&block_sizes, outstanding, think.value.0, latency)
+        }
+        _ => return None,
+    };
+    let said = rate
+        .as_ref()
+        .map(|rate| rate.at)
+        .or(think.as_ref().map(|think| think.at))?;
     let factors = [
         burst.map(|(_, _, factor)| factor),
         hours_per_mille.iter().max().copied(),
@@ -116,7 +143,7 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
         let peak = u64::try_from(peak).unwrap_or(u64::MAX);
         context.diagnosis.push(
             Problem::new(
-                rate.at,
+                said,
                 "a workload that no disk takes",
                 format!(
                     "up to {} in a second, with its day and its bursts",
@@ -128,6 +155,7 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
     }
     Some(Synthetic {
         bytes_per_second,
+        think: think.map(|think| think.value.0),
         block_sizes,
         hot_per_mille,
         hot_part_per_mille,

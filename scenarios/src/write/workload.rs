@@ -55,6 +55,10 @@ impl Writer<'_> {
             table.put("compressibility", &stream.compressibility.written());
         }
         table.put("flush_every", &stream.flush_every.to_string());
+        match stream.outstanding {
+            Some(outstanding) => table.put("outstanding", &outstanding.to_string()),
+            None => table.flag("open_loop", true),
+        }
         Ok(table)
     }
 
@@ -62,7 +66,10 @@ impl Writer<'_> {
         if synthetic.start_of_day != self.scenario.start_of_day {
             return Err(Unwritable::new("a workload has a time of day of its own"));
         }
-        table.put("rate", &write_bytes_per_second(synthetic.bytes_per_second));
+        match synthetic.think {
+            Some(think) => table.put("think_time", &write_duration(think)),
+            None => table.put("rate", &write_bytes_per_second(synthetic.bytes_per_second)),
+        }
         if synthetic.block_sizes != [BLOCKS] {
             table.raw("block_sizes", block_sizes(&synthetic.block_sizes));
         }

@@ -9,6 +9,7 @@ use scenarios::Scenario;
 use scenarios::keys::Words;
 use scenarios::model::{Aside, Compressibility, ImageFormat};
 
+use super::applications::{application, replication_groups};
 use super::estate::{files, links, machines, servers};
 use super::faults::fault;
 use super::plan::{expect, journey, step};
@@ -172,11 +173,17 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         servers,
         vms,
         groups: Aside(groups),
+        replication_groups: Vec::new(),
+        applications: Vec::new(),
         steps: Vec::new(),
         faults: Vec::new(),
         expects: Vec::new(),
         own_disks: Aside(false),
     };
+    scenario.replication_groups = replication_groups(draw, scenario.vms.len());
+    scenario.applications = (0..draw.below(3))
+        .map(|number| application(draw, number, &scenario))
+        .collect();
     journey(&mut scenario);
     for _ in 0..STEPS {
         let step = step(draw, &scenario);

@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 
 use actors::facts::ItemState;
 use actors::messages::LinkKind;
+use actors::model::Model;
 use actors::spec::Os;
 use actors::workload::{StreamKind, Synthetic};
 use scenarios::model::{Disk, Group, Link, Roles, Server, Start, Stream, Vm, Workload};
 use scenarios::{Options, load_text};
 use sim::spec::Zone;
 
-use super::draw::Draw;
+use super::draw::{Draw, SECOND};
 
 /// A machine with an image and two recordings, and the folder that they lie in.
 pub(super) struct Files {
@@ -284,6 +285,11 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
     let mut streams: Vec<Stream> = (0..draw.below(3))
         .map(|_| {
             let place = draw.index(disks.len());
+            let outstanding = match draw.below(3) {
+                0 => Some(32),
+                1 => Some(1 + draw.below(65_536) as u32),
+                _ => None,
+            };
             Stream {
                 disk: place as u16,
                 compressibility: if draw.flag() {
@@ -291,9 +297,10 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
                 } else {
                     draw.compressibility()
                 },
-                kind: StreamKind::Synthetic(synthetic(draw, disks[place].bytes, start_of_day)),
+                kind: StreamKind::Synthetic(synthetic(draw, disks[place].bytes, start_of_day, outstanding)),
                 recording: None,
                 flush_every: if draw.flag() { 32 } else { draw.number() as u32 },
+                outstanding,
                 starts_after: None,
             }
         })
@@ -317,7 +324,28 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
     streams
 }
 
-pub(super) fn synthetic(draw: &mut Draw, disk_bytes: u64, start_of_day: u32) -> Synthetic {
+pub(super) fn synthetic(draw: &mut Draw, disk_bytes: u64, start_of_day: u32, outstanding: Option<u32>) -> Synthetic {
+    let drawn = rated(draw, disk_bytes, start_of_day);
+    match outstanding.filter(|_| draw.flag()) {
+        Some(outstanding) => {
+            let think = SECOND + draw.duration();
+            let latency = Model::default().guest.write_latency;
+            // Few enough that no burst of them passes what a disk takes.
+            let bytes_per_second = Synthetic::closed_rate(&drawn.block_sizes, outstanding, think, latency);
+            match bytes_per_second < 100_000_000 {
+                true => Synthetic {
+                    think: Some(think),
+                    bytes_per_second,
+                    ..drawn
+                },
+                false => drawn,
+            }
+        }
+        None => drawn,
+    }
+}
+
+fn rated(draw: &mut Draw, disk_bytes: u64, start_of_day: u32) -> Synthetic {
     let largest = (disk_bytes / 512).min(8_192);
     Synthetic {
         bytes_per_second: match draw.below(3) {
@@ -325,6 +353,7 @@ pub(super) fn synthetic(draw: &mut Draw, disk_bytes: u64, start_of_day: u32) -> 
             1 => draw.below(1_000) * 1_000_000_000 / 86_400,
             _ => draw.below(1_000_000),
         },
+        think: None,
         block_sizes: match draw.flag() && disk_bytes >= 8_192 {
             true => vec![(8_192, 1)],
             false => (0..1 + draw.below(4))

@@ -188,10 +188,12 @@ pub(super) fn step(draw: &mut Draw, scenario: &Scenario) -> Step {
 }
 
 pub(super) fn point(draw: &mut Draw) -> PointChoice {
-    match draw.below(4) {
+    match draw.below(6) {
         0 => PointChoice::Latest,
         1 => PointChoice::LatestProcessed,
         2 => PointChoice::LatestAppConsistent,
+        3 => PointChoice::LatestMultiVm,
+        4 => PointChoice::LatestMultiVmAppConsistent,
         _ => PointChoice::Custom(draw.number()),
     }
 }

@@ -52,6 +52,7 @@ mod tests {
             marked: SimTime(50),
             marked_source: SimTime(50),
             life: 0,
+            shared: None,
         };
         let flushes = [(SimTime(40), WriteSeq(7)), (SimTime(60), WriteSeq(9))];
         assert!(check(&mark(Consistency::App, 9), &flushes).is_empty());

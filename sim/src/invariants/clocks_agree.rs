@@ -42,6 +42,7 @@ mod tests {
             marked: SimTime(50),
             marked_source: SimTime(source),
             life: 0,
+            shared: None,
         };
         assert!(check(&mark(50), 0).is_empty());
         assert!(check(&mark(57), 7).is_empty());

@@ -63,6 +63,7 @@ mod tests {
         marked: SimTime(9),
         marked_source: SimTime(9),
         life: 0,
+        shared: None,
     };
 
     #[test]

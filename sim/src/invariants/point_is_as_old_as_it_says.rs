@@ -62,6 +62,7 @@ mod tests {
         marked: SimTime(100),
         marked_source: SimTime(100),
         life: 0,
+        shared: None,
     };
 
     #[test]

@@ -116,6 +116,7 @@ mod tests {
             marked: SimTime(point),
             marked_source: SimTime(point),
             life: 0,
+            shared: None,
         }
     }
 

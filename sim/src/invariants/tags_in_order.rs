@@ -102,6 +102,7 @@ mod tests {
         marked: SimTime(1),
         marked_source: SimTime(1),
         life: 0,
+        shared: None,
     };
 
     fn tag() -> Tagged {

@@ -150,6 +150,7 @@ mod tests {
             marked: at(seconds),
             marked_source: at(seconds + skew),
             life: 0,
+            shared: None,
         }
     }
 

@@ -66,6 +66,8 @@ fn may_take(of: &Protection, kind: FailoverKind, choice: PointChoice) -> Option<
         points.map(|point| point.mark.seq).max()
     };
     match choice {
+        // Which one it is follows from all members: looked at where the group is.
+        PointChoice::LatestMultiVm | PointChoice::LatestMultiVmAppConsistent => None,
         PointChoice::Custom(number) => Some(Asked::Point(number)),
         PointChoice::LatestProcessed => newest(&|point| point.processed).map(Asked::AtLeast),
         PointChoice::LatestAppConsistent => {

@@ -334,6 +334,7 @@ impl Oracle {
             marked: time.at,
             marked_source: time.source,
             life: time.life,
+            shared: None,
         };
         if mark.is_none() && self.grain != Grain::Aggregate && of.newest_processed.is_some() {
             let next = log.front().map(|entry| (entry.first, entry.at));

@@ -1,7 +1,7 @@
 //! Faults begin and end here.
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, MachineId};
+use actors::ports::{ActorId, Input, MachineId};
 use datapath::SimTime;
 
 use super::{Engine, Entry};
@@ -100,8 +100,14 @@ impl Engine {
             self.transmit(&mut core, connection, 1 - side, 0, Packet::Fin);
         }
         core.actors[actor as usize].incarnation += 1;
-        let listening = &mut core.machines[machine.0 as usize].listening;
-        listening.retain(|(_, listens)| *listens != actor);
+        let state = &mut core.machines[machine.0 as usize];
+        state.listening.retain(|(_, listens)| *listens != actor);
+        // Who shares the machine sees a process end.
+        let (first, end) = state.actors;
+        for other in (first..end).filter(|other| *other != actor) {
+            let holder = Engine::holder(&core, ActorId(other));
+            self.soon(&mut core, holder, self.now.get(), Input::Ended(ActorId(actor)));
+        }
         true
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datapath::replica::Tag;
+use datapath::replica::{SharedPoint, Tag};
 use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
+
+use crate::messages::group::SharedRecord;
 
 /// Bytes before an entry's body: its length and its checksum.
 const ENTRY_HEAD: usize = 12;
@@ -45,6 +47,8 @@ pub enum Entry {
         /// The tag that stands for them; its number is the last one's.
         tag: Tag,
     },
+    /// The record of a shared recovery point that the machine coordinated.
+    Shared(SharedRecord),
     /// Batches up to this one are not needed any more.
     Dropped {
         /// The last batch.
@@ -77,6 +81,8 @@ pub(super) struct Kept {
     pub(super) closed: bool,
     /// Bytes of the index file that are durable.
     pub(super) durable: u64,
+    /// Shared points whose records are stored.
+    pub(super) shared: BTreeSet<SharedPoint>,
     /// Segments whose tag is not stored yet, and their sizes.
     pub(super) loose: BTreeMap<(DiskId, SegmentKind), (SegmentHeader, u64)>,
 }
@@ -104,6 +110,9 @@ impl Kept {
                 self.dropped = self.dropped.max(*through);
                 self.tags = self.tags.split_off(&(self.dropped + 1));
                 self.merged = self.merged.split_off(&(self.dropped + 1));
+            }
+            Entry::Shared(record) => {
+                self.shared.insert(record.point);
             }
             Entry::Closed => self.closed = true,
             Entry::Ended => {

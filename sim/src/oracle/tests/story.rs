@@ -611,6 +611,7 @@ impl Story {
             marked: self.now,
             marked_source: SimTime(self.now.0.saturating_add_signed(skew)),
             life: self.life.number(),
+            shared: None,
         };
         self.tell(Fact::BatchCut {
             vm,

@@ -212,6 +212,7 @@ fn a_boundary_keeps_its_number_where_the_agent_gives_it_too() {
             marked: at,
             marked_source: skewed,
             life: 0,
+            shared: None,
         }),
     };
     let shown = Shown::Nothing;

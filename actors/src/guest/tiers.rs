@@ -1,0 +1,330 @@
+//! Applications: a machine is a tier that writes, asks the next tier, writes once more, and answers.
+//!
+//! The first tier has clients, which send a request now and then (their own traffic is left out). So a write on one machine is *caused* by a
+//! write on another: it is issued by somebody who was told that the other is acknowledged. What is said and heard is a fact of its own.
+//! A request whose next tier cannot be reached, or falls silent, fails, and the tier before is told so. Nothing is tried twice.
+//!
+//! A tier finds the next one where it runs itself: on premises, in Azure, or in the isolated network of a test failover.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use datapath::{Blob, EXTENT_BYTES};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+
+use super::disks::Look;
+use super::writing::Owner;
+use super::{CLIENT, Guest, NEXT_TIER, Phase};
+use crate::facts::Fact;
+use crate::messages::Body;
+use crate::messages::application::{Asked, PORT_APPLICATION, TierMessage};
+use crate::ports::{ConnId, Frame, Input, MachineId, Token};
+use crate::session::{Session, SessionEvent};
+use crate::spec::{TierSpec, VmSpec};
+use crate::workload::Op;
+
+/// How far a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It writes before it asks.
+    Before,
+    /// It waits for the next tier.
+    Asking,
+    /// It writes before it answers.
+    After,
+}
+
+/// A request under way.
+struct Call {
+    tier: usize,
+    /// Who asked, and under which name; none: a client.
+    from: Option<(ConnId, Asked)>,
+    stage: Stage,
+    since: u64,
+}
+
+/// A tier at work.
+struct Tier {
+    spec: TierSpec,
+    next: Option<Session>,
+    /// Requests of clients that are not answered.
+    clients: u32,
+    /// Clients whose request waits until there is room for it.
+    waiting: u32,
+    random: ChaCha8Rng,
+}
+
+/// The machine's part in applications.
+#[derive(Default)]
+pub(super) struct Tiers {
+    tiers: Vec<Tier>,
+    calls: BTreeMap<u64, Call>,
+    next_call: u64,
+    /// Requests that are to write once applications go on.
+    held: VecDeque<u64>,
+}
+
+/// The machine on which a copy of `of` runs where `own` runs on `here`.
+fn beside(own: &VmSpec, here: MachineId, of: &VmSpec) -> MachineId {
+    match here {
+        _ if here == own.azure => of.azure,
+        _ if here == own.test => of.test,
+        _ if here == own.source => of.source,
+        _ => of.failback,
+    }
+}
+
+impl Guest {
+    pub(super) fn start_tiers(&mut self) {
+        if self.spec.tiers.is_empty() {
+            return;
+        }
+        self.env.listen(PORT_APPLICATION);
+        let random = self.env.random("application");
+        let specs = self.spec.tiers.clone();
+        for (number, spec) in specs.into_iter().enumerate() {
+            let mut own = random.clone();
+            own.set_stream(number as u64 + 1);
+            let next = spec.next.as_ref().map(|next| {
+                let machine = beside(&self.spec.vm, self.env.machine, next);
+                let what = NEXT_TIER;
+                let mut session = Session::new(
+                    machine,
+                    PORT_APPLICATION,
+                    Token {
+                        what,
+                        key: number as u64,
+                    },
+                );
+                session.start(&self.env);
+                session
+            });
+            let has_clients = spec.clients.is_some();
+            self.tiers.tiers.push(Tier {
+                spec,
+                next,
+                clients: 0,
+                waiting: 0,
+                random: own,
+            });
+            if has_clients {
+                self.await_client(number);
+            }
+        }
+    }
+
+    /// Gives an input to the sessions with next tiers; what is none of theirs comes back.
+    pub(super) fn tier_input(&mut self, mut input: Input) -> Option<Input> {
+        for number in 0..self.tiers.tiers.len() {
+            let Some(session) = &mut self.tiers.tiers[number].next else {
+                continue;
+            };
+            match session.input(&self.env, input) {
+                SessionEvent::NotMine(back) => input = back,
+                SessionEvent::Received(frame) => {
+                    session.settled();
+                    self.next_tier_said(&frame);
+                    return None;
+                }
+                SessionEvent::Lost => {
+                    self.next_tier_lost(number);
+                    return None;
+                }
+                SessionEvent::Opened | SessionEvent::Nothing => return None,
+            }
+        }
+        Some(input)
+    }
+
+    fn await_client(&mut self, number: usize) {
+        let tier = &mut self.tiers.tiers[number];
+        let Some(clients) = tier.spec.clients else { return };
+        let after = clients.every / 2 + tier.random.next_u64() % clients.every.max(1);
+        let key = number as u64;
+        self.env.timer(after, Token { what: CLIENT, key });
+    }
+
+    /// A client asks.
+    pub(super) fn client_due(&mut self, number: usize) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let tier = &mut self.tiers.tiers[number];
+        let most = tier.spec.clients.map_or(0, |clients| clients.outstanding);
+        if tier.clients < most {
+            tier.clients += 1;
+            self.call(number, None);
+            self.await_client(number);
+        } else {
+            // The others are answered first.
+            tier.waiting = 1;
+        }
+    }
+
+    /// A tier before asks.
+    pub(super) fn tier_asked(&mut self, conn: ConnId, application: u32, asked: Asked) {
+        let tiers = &self.tiers.tiers;
+        let tier = tiers.iter().position(|tier| tier.spec.application == application);
+        match tier.filter(|_| self.phase == Phase::Running) {
+            Some(tier) => {
+                self.heard(asked, false);
+                self.call(tier, Some((conn, asked)));
+            }
+            None => self
+                .env
+                .send(conn, Body::Tier(TierMessage::Answer { asked, done: false })),
+        }
+    }
+
+    fn call(&mut self, tier: usize, from: Option<(ConnId, Asked)>) {
+        self.tiers.next_call += 1;
+        let number = self.tiers.next_call;
+        let call = Call {
+            tier,
+            from,
+            stage: Stage::Before,
+            since: self.env.now().0,
+        };
+        self.tiers.calls.insert(number, call);
+        self.tier_writes(number);
+    }
+
+    /// Issues what a request writes at its stage.
+    fn tier_writes(&mut self, number: u64) {
+        if self.freeze.is_some() {
+            return self.tiers.held.push_back(number);
+        }
+        let Some(call) = self.tiers.calls.get(&number) else {
+            return;
+        };
+        let tier = &mut self.tiers.tiers[call.tier];
+        let bytes = match call.stage {
+            Stage::Before => tier.spec.writes_before,
+            Stage::Asking | Stage::After => tier.spec.writes_after,
+        };
+        let disk = self.disks.iter().find(|disk| disk.id.index == tier.spec.disk);
+        let Some(disk) = disk.filter(|disk| bytes > 0 && disk.bytes >= bytes) else {
+            return self.tier_wrote(number);
+        };
+        let places = (disk.bytes - bytes) / EXTENT_BYTES + 1;
+        let offset = tier.random.next_u64() % places * EXTENT_BYTES;
+        let look = Look {
+            seed: self.seed,
+            random_bytes: tier.spec.random_bytes,
+            class: tier.spec.class,
+        };
+        let disk = tier.spec.disk;
+        self.issue(Owner::Tier(number), disk, Op::Write { offset, bytes }, look);
+    }
+
+    /// What a request wrote is acknowledged.
+    pub(super) fn tier_wrote(&mut self, number: u64) {
+        let asked = Asked {
+            by: self.life(),
+            request: number,
+        };
+        let Some(call) = self.tiers.calls.get_mut(&number) else {
+            return;
+        };
+        if call.stage != Stage::Before {
+            return self.tier_answers(number, true);
+        }
+        let tier = &mut self.tiers.tiers[call.tier];
+        let Some(session) = &mut tier.next else {
+            call.stage = Stage::After;
+            return self.tier_writes(number);
+        };
+        if !session.is_open() || self.phase != Phase::Running {
+            return self.tier_answers(number, false);
+        }
+        call.stage = Stage::Asking;
+        let application = tier.spec.application;
+        let payload = Blob::real(vec![0; tier.spec.ask_bytes as usize]);
+        session.owe(&self.env);
+        session.send_with(&self.env, Body::Tier(TierMessage::Ask { application, asked }), payload);
+        self.said(asked, false);
+    }
+
+    fn next_tier_said(&mut self, frame: &Frame) {
+        let Body::Tier(TierMessage::Answer { asked, done }) = frame.body else {
+            return;
+        };
+        let waits = self.tiers.calls.get_mut(&asked.request);
+        let Some(call) = waits.filter(|call| call.stage == Stage::Asking) else {
+            return;
+        };
+        if done {
+            call.stage = Stage::After;
+            self.heard(asked, true);
+            self.tier_writes(asked.request);
+        } else {
+            self.tier_answers(asked.request, false);
+        }
+    }
+
+    fn next_tier_lost(&mut self, tier: usize) {
+        let calls = self.tiers.calls.iter();
+        let waits = calls.filter(|(_, call)| call.tier == tier && call.stage == Stage::Asking);
+        let waits: Vec<u64> = waits.map(|(number, _)| *number).collect();
+        waits.into_iter().for_each(|number| self.tier_answers(number, false));
+    }
+
+    fn tier_answers(&mut self, number: u64, done: bool) {
+        let Some(call) = self.tiers.calls.remove(&number) else {
+            return;
+        };
+        let tier = &mut self.tiers.tiers[call.tier];
+        match call.from {
+            Some((conn, asked)) => {
+                let payload = Blob::real(vec![0; tier.spec.answer_bytes as usize]);
+                let answer = Body::Tier(TierMessage::Answer { asked, done });
+                if done {
+                    self.said(asked, true);
+                }
+                self.env.send_with(conn, answer, payload);
+            }
+            None => {
+                tier.clients -= 1;
+                let waits = std::mem::take(&mut tier.waiting) > 0;
+                let application = tier.spec.application;
+                self.env.fact(Fact::RequestEnded {
+                    vm: self.spec.vm.vm,
+                    life: self.life(),
+                    application,
+                    done,
+                    nanoseconds: self.env.now().0 - call.since,
+                });
+                if waits {
+                    self.client_due(call.tier);
+                }
+            }
+        }
+    }
+
+    /// Applications go on after they were quiesced.
+    pub(super) fn tiers_go_on(&mut self) {
+        for number in std::mem::take(&mut self.tiers.held) {
+            self.tier_writes(number);
+        }
+    }
+
+    fn said(&self, asked: Asked, answer: bool) {
+        let (vm, life) = (self.spec.vm.vm, self.life());
+        self.env.fact(Fact::Said {
+            vm,
+            life,
+            asked,
+            answer,
+        });
+    }
+
+    fn heard(&self, asked: Asked, answer: bool) {
+        let (vm, life) = (self.spec.vm.vm, self.life());
+        self.env.fact(Fact::Heard {
+            vm,
+            life,
+            asked,
+            answer,
+        });
+    }
+}

@@ -1,0 +1,48 @@
+//! What machines of a drawn scenario have to do with each other.
+
+use scenarios::Scenario;
+use scenarios::model::{Application, ReplicationGroup, Tier};
+
+use super::draw::Draw;
+
+/// Groups of neighbours, so that no machine is in two.
+pub(super) fn replication_groups(draw: &mut Draw, vms: usize) -> Vec<ReplicationGroup> {
+    let mut groups = Vec::new();
+    let mut first = draw.index(3);
+    while first + 2 <= vms && groups.len() < 3 {
+        let count = (2 + draw.index(4)).min(vms - first).min(16);
+        groups.push(ReplicationGroup {
+            name: format!("group {}", groups.len()),
+            vms: (first..first + count).collect(),
+        });
+        first += count + draw.index(3);
+    }
+    groups
+}
+
+pub(super) fn application(draw: &mut Draw, number: u64, scenario: &Scenario) -> Application {
+    let mut tiers: Vec<Tier> = Vec::new();
+    for _ in 0..1 + draw.below(3) {
+        let vm = draw.index(scenario.vms.len());
+        if tiers.iter().any(|tier| tier.vm == vm) {
+            continue;
+        }
+        let disks = &scenario.vms[vm].disks;
+        let disk = draw.index(disks.len());
+        let most = disks[disk].bytes.min(4 << 20);
+        tiers.push(Tier {
+            vm,
+            disk: disk as u16,
+            writes_before: draw.below(most + 1),
+            writes_after: draw.below(most + 1),
+            request: draw.below((16 << 20) + 1),
+            answer: draw.below(10_000),
+        });
+    }
+    Application {
+        name: format!("application {number}"),
+        every: 1_000 + draw.duration(),
+        outstanding: 1 + draw.below(1_000) as u32,
+        tiers,
+    }
+}
