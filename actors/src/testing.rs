@@ -83,6 +83,7 @@ struct Inner {
     frames: Vec<(SimTime, ActorId, Body, u64)>,
     segments: Vec<(SegmentHeader, Blob)>,
     power_calls: Vec<(MachineId, bool)>,
+    held: BTreeMap<u32, SimTime>,
 }
 
 /// The small world.
@@ -243,6 +244,12 @@ impl Bench {
     pub fn bound_files(&self, machine: MachineId, capacity: u64) {
         let mut inner = self.inner.borrow_mut();
         inner.files.entry(machine).or_default().capacity.set(capacity);
+    }
+
+    /// A trigger of the plan holds; the operator is told.
+    pub fn hold(&self, trigger: u32, operator: ActorId) {
+        self.inner.borrow_mut().held.entry(trigger).or_insert(self.now.get());
+        self.give(operator, Input::Local(Local::Triggered { trigger }));
     }
 
     /// A machine's disk takes nothing, or takes what it is given again.
@@ -505,6 +512,9 @@ impl World for Bench {
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");
         entry.0.write(run).expect("a test writes inside its volumes");
     }
+    fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.inner.borrow().held.get(&trigger).copied()
+    }
     fn has_reached(&self, _: VmId, _: ItemState) -> bool {
         false
     }
@@ -576,6 +586,9 @@ impl World for Bench {
     }
     fn grain(&self) -> Grain {
         self.grain
+    }
+    fn runs(&self, actor: ActorId) -> bool {
+        self.powered(self.inner.borrow().actors[actor.0 as usize].machine)
     }
     fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
         let inner = self.inner.borrow();
