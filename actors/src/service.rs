@@ -414,6 +414,9 @@ impl Service {
     }
 
     fn compute_said(&mut self, body: &Body) {
+        if let Body::HeartbeatSeen = body {
+            self.compute.settled();
+        }
         if let Body::MachineUp { machine } | Body::MachineGone { machine } = body {
             let of_it = self.orders.get(machine).is_some_and(|order| {
                 matches!(order, Body::CreateMachine { .. }) == matches!(body, Body::MachineUp { .. })
@@ -428,6 +431,7 @@ impl Service {
     fn order(&mut self, machine: MachineId, body: Body) {
         self.compute.send(&self.env, body.clone());
         self.orders.insert(machine, body);
+        self.look_soon();
     }
 
     fn noticed(&mut self, notice: Notice) {

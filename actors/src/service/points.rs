@@ -147,6 +147,7 @@ impl Service {
                     self.met(&Condition::Told(vm));
                 }
             }
+            Body::HeartbeatSeen => self.storage.settled(),
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {
                 disk,
@@ -344,7 +345,16 @@ impl Service {
                 "the RPO is above the policy's threshold".to_owned(),
             );
         }
-        if !self.keepers.is_empty() {
+        // A machine that loses its power says nothing, and who only listens never learns of it.
+        let replicates = !self.keepers.is_empty() || !self.returning.is_empty();
+        let beat = Body::Heartbeat { answer: true };
+        if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, beat.clone()) {
+            self.storage.owe(&self.env);
+        }
+        if !self.orders.is_empty() && self.compute.send(&self.env, beat) {
+            self.compute.owe(&self.env);
+        }
+        if replicates || !self.orders.is_empty() {
             self.look_soon();
         }
     }

@@ -214,7 +214,7 @@ impl Service {
         self.await_keepers();
         running.into_iter().for_each(|job| self.resume(job));
         self.put_off_again();
-        if !self.keepers.is_empty() || !self.returning.is_empty() {
+        if !self.keepers.is_empty() || !self.returning.is_empty() || !self.orders.is_empty() {
             self.look_soon();
         }
     }
