@@ -163,6 +163,15 @@ pub enum Fact {
         /// On or off.
         on: bool,
     },
+    /// A machine connects to another on a port whose use is looked at: the world shows it, no actor does.
+    Connected {
+        /// Who connects.
+        from: MachineId,
+        /// To whom.
+        to: MachineId,
+        /// The port.
+        port: u16,
+    },
     /// A fault begins.
     FaultBegan {
         /// Its number in the world's specification.

@@ -6,7 +6,7 @@
 use actors::facts::FailoverKind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sim::metrics::{Finding, Percentiles, VmResult};
+use sim::metrics::{Finding, HoldResult, Percentiles, VmResult};
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
@@ -107,6 +107,35 @@ pub fn summary(account: &Account) -> Value {
             "ended": fault.ended.map(|at| at.to_string()),
             "struck": fault.struck,
         })).collect::<Vec<_>>(),
+        "group_points": {
+            "made": result.groups.iter().map(|group| group.made).sum::<u64>(),
+            "verified": result.groups.iter().map(|group| group.verified).sum::<u64>(),
+            "tried": result.groups.iter().map(|group| group.tried).sum::<u64>(),
+            "failed": result.groups.iter().map(|group| group.failed).sum::<u64>(),
+        },
+        "replication_groups": result.groups.iter().map(|group| json!({
+            "name": group.name,
+            "members": group.holds.iter().map(|hold| account.names.vm(hold.vm)).collect::<Vec<_>>(),
+            "tried": group.tried,
+            "failed": group.failed,
+            "why": group.why,
+            "stored": group.stored,
+            "made": group.made,
+            "verified": group.verified,
+        })).collect::<Vec<_>>(),
+        "held_seconds": Value::Object(holds(account, |hold| json!(nanoseconds(hold.nanoseconds)))),
+        "held": Value::Object(holds(account, |hold| json!({
+            "times": hold.times,
+            "seconds": nanoseconds(hold.nanoseconds),
+            "writes": hold.writes,
+            "added_seconds": {
+                "p50": nanoseconds(hold.added_us_p50 * 1_000),
+                "p99": nanoseconds(hold.added_us_p99 * 1_000),
+                "max": nanoseconds(hold.added_us_max * 1_000),
+            },
+            "requests_that_waited": hold.requests,
+            "waited_seconds": nanoseconds(hold.waited),
+        }))),
         "unfinished": result.unfinished.iter().map(|unfinished| json!({
             "vm": unfinished.vm.map(|vm| account.names.vm(vm)),
             "since": unfinished.since.to_string(),
@@ -119,6 +148,18 @@ pub fn summary(account: &Account) -> Value {
         "command": account.command,
         "versions": {"firedrill": account.version, "format": FORMAT},
     })
+}
+
+/// A figure of each member of a replication group, by name.
+fn holds(account: &Account, figure: impl Fn(&HoldResult) -> Value) -> Map<String, Value> {
+    let all = account.result.groups.iter().flat_map(|group| &group.holds);
+    all.map(|hold| (account.names.vm(hold.vm).into_owned(), figure(hold)))
+        .collect()
+}
+
+/// Nanoseconds as seconds.
+fn nanoseconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
 }
 
 /// A record of more machines than this is read by programs only: it is written without line breaks.

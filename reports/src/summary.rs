@@ -28,6 +28,8 @@ const DISKS_SHOWN: usize = 8;
 const UNFINISHED_SHOWN: usize = 8;
 /// Faults shown; all are in the record.
 const FAULTS_SHOWN: usize = 20;
+/// Replication groups that are shown.
+const GROUPS_SHOWN: usize = 8;
 /// Steps shown.
 const STEPS_SHOWN: usize = 60;
 
@@ -64,6 +66,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     steps(account, out)?;
     faults(account, out)?;
     machines(account, out)?;
+    groups(account, out)?;
     expectations(account, out)?;
     verified(account, out)?;
     alerts(account, out)?;
@@ -315,6 +318,54 @@ fn alerts(account: &Account, out: &mut String) -> std::fmt::Result {
         .map_or_else(String::new, |vm| format!("{}: ", account.names.vm(vm)));
     let text = format!("{of}{}", account.names.with_segments_named(&worst.text));
     told(out, worst.at, &text)
+}
+
+/// Replication groups: what they shared, and what that cost.
+fn groups(account: &Account, out: &mut String) -> std::fmt::Result {
+    let groups = &account.result.groups;
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nReplication groups")?;
+    for group in groups.iter().take(GROUPS_SHOWN) {
+        let (made, tried) = (count(group.made), count(group.tried));
+        let verified = count(group.verified);
+        let name = &group.name;
+        writeln!(out, "  {name}: {made} shared recovery points of {tried} tried, {verified} verified")?;
+        if let Some(why) = group.why.as_ref().filter(|_| group.failed > 0) {
+            let lines = wrapped(&format!("{} came to nothing; the last: {why}", count(group.failed)), WIDTH - 4);
+            for line in lines {
+                writeln!(out, "    {line}")?;
+            }
+        }
+        for hold in group.holds.iter().filter(|hold| hold.times > 0) {
+            let vm = account.names.vm(hold.vm);
+            let held = milliseconds(hold.nanoseconds / 1_000);
+            let (writes, longest) = (count(hold.writes), milliseconds(hold.added_us_max));
+            let half = milliseconds(hold.added_us_p50);
+            writeln!(
+                out,
+                "    {vm}: held for {held} in {}; {writes} writes waited, half of them up to {half}, the longest {longest}",
+                times(hold.times)
+            )?;
+        }
+    }
+    if let Some(more) = groups.len().checked_sub(GROUPS_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "  and {more} more (in record.json)")?;
+    }
+    Ok(())
+}
+
+fn times(times: u64) -> String {
+    match times {
+        1 => "one time".to_owned(),
+        times => format!("{} times", count(times)),
+    }
+}
+
+/// Microseconds in milliseconds, two digits behind the point.
+fn milliseconds(microseconds: u64) -> String {
+    format!("{}.{:02} ms", microseconds / 1_000, microseconds % 1_000 / 10)
 }
 
 fn faults(account: &Account, out: &mut String) -> std::fmt::Result {

@@ -184,6 +184,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                     outcome: StepOutcome::Done,
                 })
                 .collect(),
+            groups: Vec::new(),
             faults: Vec::new(),
             alerts: vec![AlertResult {
                 at: at(2410),

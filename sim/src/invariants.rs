@@ -23,6 +23,7 @@ pub mod cut_is_stored;
 pub mod cut_links_carry_nothing;
 pub mod fenced_before_granted;
 pub mod figures_agree;
+pub mod groups_talk_alone;
 pub mod latest_is_newest;
 pub mod life_begins_right;
 pub mod links_keep_their_rate;
@@ -37,6 +38,8 @@ pub mod points_are_kept;
 pub mod points_in_order;
 pub mod recovered_is_point;
 pub mod refused_was_tampered;
+pub mod shared_points_are_causal;
+pub mod shared_points_are_made;
 pub mod sizes_add_up;
 pub mod states_follow_table;
 pub mod storage_holds_ciphertext;
@@ -75,6 +78,9 @@ pub const LAWS: &[Law] = &[
     points_in_order::LAW,
     point_is_prefix::LAW,
     points_are_kept::LAW,
+    groups_talk_alone::LAW,
+    shared_points_are_causal::LAW,
+    shared_points_are_made::LAW,
     sizes_add_up::LAW,
     latest_is_newest::LAW,
     recovered_is_point::LAW,

@@ -12,6 +12,7 @@
 pub mod compare;
 mod failovers;
 mod figures;
+mod groups;
 mod guest;
 pub mod history;
 mod links;
@@ -92,6 +93,7 @@ pub struct Oracle {
     /// Clocks by machine.
     skews: Vec<i64>,
     liveness: Liveness,
+    groups: groups::Groups,
     /// Points processed, and points judged.
     points: (u64, u64),
     /// Disks recovered, and disks judged.
@@ -151,6 +153,7 @@ impl Oracle {
             plan: Plan::new(spec),
             skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
             liveness: Liveness::new(spec, used),
+            groups: groups::Groups::new(spec),
             points: (0, 0),
             recovered_disks: (0, 0),
             segments: (0, 0),
@@ -192,6 +195,7 @@ impl Oracle {
         }
         match fact {
             Fact::Wrote { .. }
+            | Fact::Acknowledged { .. }
             | Fact::WroteSummary { .. }
             | Fact::GuestFlushed { .. }
             | Fact::LifeStarted { .. }
@@ -274,6 +278,7 @@ impl Oracle {
             _ => {}
         }
         self.liveness_fact(at, fact);
+        self.group_fact(at, fact);
     }
 
     fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
@@ -298,6 +303,7 @@ impl Oracle {
         }
         self.finish_links();
         let unfinished = self.finish_waits();
+        self.finish_groups();
         let mut violations = Vec::new();
         for (what, (there, judged)) in [
             ("processed recovery points", self.points),
@@ -317,6 +323,7 @@ impl Oracle {
                     .check(figures_agree::LAW, self.now, Some(reported.vm), violations);
             }
         }
+        result.groups = self.groups.finish();
         (result.checks, result.findings, result.findings_dropped) = self.ledger.finish();
         RunResult { unfinished, ..result }
     }

@@ -195,7 +195,7 @@ model! {
     }
     #[doc = "Replication groups: recovery points that several machines share."]
     group: Group {
-        mark_within: Time = 5 * MILLISECOND, 1 => SECOND, "our model", "From the word to mark to the mark: up to so long, drawn by member";
+        mark_within: Time = 100 * MILLISECOND, 1 => MINUTE, "our model", "From the word to mark to the mark: up to so long, drawn by member";
         hold_longest: Time = 2 * SECOND, MILLISECOND => MINUTE, "our model", "A member holds acknowledgements for so long at the most";
         attempt_longest: Time = 15 * SECOND, MILLISECOND => HOUR, "our model: longer than a freeze", "The coordinator gives a point up after so long";
         grace: Time = 30 * SECOND, SECOND => HOUR, "our model", "A member that was not asked to mark for so long after its turn marks a point of its own";

@@ -312,6 +312,59 @@ pub(super) fn unfinished(out: &mut String, account: &Account) {
     section(out, "unfinished", "Unfinished when the run ended", &table, all.len());
 }
 
+/// Replication groups: what they shared, and what holding acknowledgements cost their members.
+pub(super) fn groups(out: &mut String, account: &Account) {
+    let groups = &account.result.groups;
+    if groups.is_empty() {
+        return;
+    }
+    let rows = groups.iter().take(SHOWN_MAX).map(|group| {
+        vec![
+            group.name.clone(),
+            group.tried.to_string(),
+            group.made.to_string(),
+            group.verified.to_string(),
+            group.failed.to_string(),
+            or_dash(group.why.clone()),
+        ]
+    });
+    let table = Table {
+        head: head(&["group", "tried", "shared by all", "verified", "came to nothing", "why, the last time"]),
+        rows: rows.collect(),
+    };
+    section(out, "groups", "Recovery points that groups share", &table, groups.len());
+    let holds: Vec<_> = groups.iter().flat_map(|group| &group.holds).filter(|hold| hold.times > 0).collect();
+    let time = |microseconds: u64| format!("{}.{:02} ms", microseconds / 1_000, microseconds % 1_000 / 10);
+    let rows = holds.iter().take(SHOWN_MAX).map(|hold| {
+        vec![
+            account.names.vm(hold.vm).into_owned(),
+            hold.times.to_string(),
+            time(hold.nanoseconds / 1_000),
+            hold.writes.to_string(),
+            time(hold.added_us_p50),
+            time(hold.added_us_p99),
+            time(hold.added_us_max),
+            hold.requests.to_string(),
+            time(hold.waited / 1_000),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "machine",
+            "times held",
+            "held",
+            "writes that waited",
+            "half of them up to",
+            "99 of 100",
+            "the longest",
+            "requests behind them",
+            "which waited",
+        ]),
+        rows: rows.collect(),
+    };
+    section(out, "holds", "What holding acknowledgements cost", &table, holds.len());
+}
+
 /// What happened to the estate, and how often it changed something.
 pub(super) fn faults(out: &mut String, account: &Account) {
     let faults = &account.result.faults;

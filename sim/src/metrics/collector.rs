@@ -325,6 +325,7 @@ impl Collector {
             disks: self.disks,
             links,
             steps: self.steps.into_values().collect(),
+            groups: Vec::new(),
             faults: self.faults,
             alerts: self.alerts,
             alerts_raised: self.alerts_raised,

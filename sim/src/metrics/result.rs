@@ -36,6 +36,9 @@ pub struct RunResult {
     /// The faults that the scenario declares, in its order.
     #[serde(default)]
     pub faults: Vec<FaultResult>,
+    /// The replication groups, in the order of the scenario.
+    #[serde(default)]
+    pub groups: Vec<GroupResult>,
     /// Alerts in order of time; past [`crate::metrics::ALERTS_KEPT`] they are only counted.
     pub alerts: Vec<AlertResult>,
     /// Alerts that were raised.
@@ -52,6 +55,50 @@ pub struct RunResult {
     pub findings: Vec<Finding>,
     /// Findings past the number that is kept, by count only.
     pub findings_dropped: u64,
+}
+
+/// A replication group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupResult {
+    /// Its name.
+    pub name: String,
+    /// What holding acknowledgements cost its members, in their order.
+    pub holds: Vec<HoldResult>,
+    /// Points that were tried to share.
+    pub tried: u64,
+    /// Those of them that came to nothing.
+    pub failed: u64,
+    /// Why the newest of those did.
+    pub why: Option<String>,
+    /// Shared points whose records were stored.
+    pub stored: u64,
+    /// Those of them that all members processed: made.
+    pub made: u64,
+    /// Those of them of which each member's was found right, and all causes with their effects.
+    pub verified: u64,
+}
+
+/// What holding acknowledgements cost a guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldResult {
+    /// The machine.
+    pub vm: VmId,
+    /// How often acknowledgements were held.
+    pub times: u64,
+    /// How long, together, in nanoseconds.
+    pub nanoseconds: u64,
+    /// Writes whose acknowledgement was held.
+    pub writes: u64,
+    /// How much later those came, in microseconds: half of them.
+    pub added_us_p50: u64,
+    /// 99 of 100.
+    pub added_us_p99: u64,
+    /// All.
+    pub added_us_max: u64,
+    /// Requests that had to wait until others were acknowledged, or while applications were quiesced.
+    pub requests: u64,
+    /// How long, together, in nanoseconds.
+    pub waited: u64,
 }
 
 /// What became of a fault.

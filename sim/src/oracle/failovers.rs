@@ -18,7 +18,7 @@ use crate::spec::WorldSpec;
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// Failovers, by the number of their step.
-    failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
+    pub(super) failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
     /// Attacks on segments, by the number of their step.
     attacks: BTreeMap<u32, DiskId>,
     /// Disks that were attacked.

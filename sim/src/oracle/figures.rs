@@ -27,6 +27,8 @@ struct Writes {
     ends: BTreeMap<u64, (u64, u64)>,
     up_to: (u64, u64),
     all: (u64, u64),
+    /// Written one by one and not acknowledged: number and bytes.
+    open: BTreeMap<u64, u64>,
     last_at: SimTime,
     /// When the newest life ended.
     ended: Option<SimTime>,
@@ -163,8 +165,18 @@ impl Figures {
         writes.all = (writes.all.0 + count, writes.all.1 + bytes);
         writes.last_at = at;
         writes.waiting.push_back((last.0, count, bytes));
+        if count == 1 {
+            writes.open.insert(last.0, bytes);
+        }
         if writes.waiting.len() > KEPT {
             writes.pop();
+        }
+    }
+
+    /// All writes of a life up to this one are acknowledged.
+    pub fn acknowledged(&mut self, life: Life, through: WriteSeq) {
+        if let Some(writes) = self.writes.get_mut(&life.machine) {
+            writes.open = writes.open.split_off(&(through.0 + 1));
         }
     }
 
@@ -204,7 +216,9 @@ impl Figures {
             }
             let Some(writes) = self.writes.get(&of) else { continue };
             let held = writes.ends.get(&seq.0).copied().unwrap_or(writes.up_to);
-            let count = writes.all.0.saturating_sub(held.0);
+            let open = writes.open.range(seq.0 + 1..);
+            let (open, open_bytes) = open.fold((0, 0), |(count, all), (_, bytes)| (count + 1, all + bytes));
+            let count = writes.all.0.saturating_sub(held.0 + open);
             let end = writes.ended.unwrap_or(writes.last_at);
             taken.lost = Some(Lost {
                 ms: match count {
@@ -212,7 +226,7 @@ impl Figures {
                     _ => milliseconds(end.since(marked)),
                 },
                 writes: count,
-                bytes: writes.all.1.saturating_sub(held.1),
+                bytes: writes.all.1.saturating_sub(held.1 + open_bytes),
             });
         }
     }

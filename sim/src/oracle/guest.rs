@@ -61,6 +61,8 @@ pub(super) struct Log {
     held: (u64, u64),
     /// All writes and bytes ever.
     total: (u64, u64),
+    /// Written one by one and not acknowledged: the write and its bytes.
+    unacknowledged: VecDeque<(WriteSeq, u64)>,
     /// When the last write was.
     pub last_at: SimTime,
     /// Entries were dropped: sums over them cannot be made.
@@ -80,6 +82,22 @@ impl Log {
             self.pop();
             self.incomplete |= protected;
         }
+    }
+
+    /// A write waits for its acknowledgement.
+    pub fn issued(&mut self, seq: WriteSeq, bytes: u64) {
+        self.unacknowledged.push_back((seq, bytes));
+    }
+
+    /// All up to a write are acknowledged.
+    pub fn acknowledged(&mut self, through: WriteSeq) {
+        while self.unacknowledged.pop_front_if(|(seq, _)| *seq <= through).is_some() {}
+    }
+
+    /// Writes and bytes in all that were acknowledged; of those up to a write it does not matter.
+    pub fn acknowledged_after(&self, point: WriteSeq) -> (u64, u64) {
+        let missing = self.unacknowledged.iter().filter(|(seq, _)| *seq > point);
+        missing.fold(self.total, |(writes, all), (_, bytes)| (writes - 1, all - bytes))
     }
 
     fn pop(&mut self) -> Option<Logged> {
@@ -114,6 +132,7 @@ impl Log {
     /// Forgets what is in no batch: the machine goes on from another's disks.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.unacknowledged.clear();
         self.held = (0, 0);
     }
 }

@@ -138,6 +138,26 @@ impl Liveness {
         }
     }
 
+    /// What a machine's replication cannot go on without.
+    pub fn needs(&self, vm: VmId, from: From) -> Needs {
+        self.paths.needs_from(vm, from).clone()
+    }
+
+    /// The longest pause between two marks of a machine.
+    pub fn pause(&self, vm: VmId) -> u64 {
+        self.vms.get(&vm).map_or(0, |waits| waits.pause)
+    }
+
+    /// See [`Outages::lived`].
+    pub fn lived(&self, needs: &Needs, since: SimTime, until: SimTime) -> (u64, u64) {
+        self.outages.lived(needs, since, until)
+    }
+
+    /// What the model allows.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
     fn operation(&self, step: u32) -> Option<&Operation> {
         match self.actions.get(step as usize)? {
             Action::Ask(operation) => Some(operation),

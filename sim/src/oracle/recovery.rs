@@ -16,6 +16,7 @@ pub(super) struct Loss {
     pub protection: u32,
     pub point: u64,
     machine: MachineId,
+    seq: WriteSeq,
     /// Writes and bytes up to the point.
     held: (u64, u64),
     marked: SimTime,
@@ -27,7 +28,7 @@ impl Loss {
         let total = guests
             .logs
             .get(&self.machine)
-            .map_or(self.held, super::guest::Log::total);
+            .map_or(self.held, |log| log.acknowledged_after(self.seq));
         let writes = total.0.saturating_sub(self.held.0);
         let end = guests.end_on(self.machine);
         Lost {
@@ -116,6 +117,7 @@ impl Oracle {
                 protection: *protection,
                 point: *point,
                 machine: of.machine,
+                seq: *seq,
                 held: known.wrote,
                 marked: known.mark.marked,
             });

@@ -42,6 +42,14 @@ impl Oracle {
                 };
                 self.wrote(at, *vm, &write, shown);
             }
+            Fact::Acknowledged { vm, life, through } => {
+                if let Some(track) = self.vms.get_mut(vm) {
+                    track.figures.acknowledged(*life, *through);
+                    if let Some(log) = track.guests.logs.get_mut(&life.machine) {
+                        log.acknowledged(*through);
+                    }
+                }
+            }
             Fact::WroteSummary { vm, life, summary } => self.wrote_summary(at, *vm, *life, summary),
             Fact::GuestFlushed { vm, life, seq } => {
                 if let Some(track) = self.vms.get_mut(vm).and_then(|track| track.guests.life_mut(*life)) {
@@ -128,12 +136,9 @@ impl Oracle {
         };
         self.collector.wrote(vm, 1, logged.bytes);
         track.figures.wrote(at, write.life, write.seq, 1, logged.bytes);
-        track
-            .guests
-            .logs
-            .entry(write.life.machine)
-            .or_default()
-            .push(logged, protected);
+        let log = track.guests.logs.entry(write.life.machine).or_default();
+        log.push(logged, protected);
+        log.issued(write.seq, logged.bytes);
         if due {
             track.compact(write.life);
         }
@@ -179,6 +184,7 @@ impl Oracle {
         track
             .figures
             .wrote(at, life, summary.last, logged.writes(), logged.bytes);
+        track.figures.acknowledged(life, summary.last);
         track
             .guests
             .logs

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
+use actors::messages::group::PORT_GROUP;
 use actors::model::Model;
 use actors::ports::{
     ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
@@ -82,6 +83,10 @@ impl World for Engine {
         let mut core = self.core.borrow_mut();
         let holder = Engine::holder(&core, actor);
         let machine = core.actors[actor.0 as usize].machine;
+        if port == PORT_GROUP {
+            let from = machine;
+            self.log.borrow_mut().fact(self.now.get(), None, Fact::Connected { from, to, port }, None);
+        }
         match self.topology.route(machine, to) {
             Ok(route) => {
                 let number = core.connections.open(holder, [machine, to], port, route);

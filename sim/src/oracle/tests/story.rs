@@ -483,6 +483,7 @@ impl Story {
                 hash: run_hash(&run.content),
             };
             self.show(fact, Shown::Wrote(run.clone()));
+            self.tell(Fact::Acknowledged { vm, life, through: seq });
         }
         self.waiting.push((disk, run));
     }
