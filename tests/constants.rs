@@ -27,6 +27,9 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         ],
         PORT,
     ),
+    ("actors/src/messages/application.rs", &["PORT_APPLICATION"], PORT),
+    ("actors/src/messages/group.rs", &["PORT_GROUP"], PORT),
+    ("actors/src/service/groups.rs", &["KEPT"], MEMORY),
     ("actors/src/ports.rs", &["PANICKED"], WORDS),
     ("actors/src/replica_keeper.rs", &["JOB"], WORDS),
     (

@@ -31,7 +31,7 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 18] = [
+const PLANTED: [Planted; 21] = [
     planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
     planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
@@ -69,6 +69,24 @@ const PLANTED: [Planted; 18] = [
         "chaos-by-hand/chaos-019",
         &["--seed", "19"],
         &["point-is-prefix"],
+    ),
+    planted(
+        "release-before-all-marked",
+        "multi-vm/slow-member",
+        &[],
+        &["shared-points-are-causal"],
+    ),
+    planted(
+        "shared-without-asking",
+        "multi-vm/slow-member",
+        &[],
+        &["shared-points-are-causal"],
+    ),
+    planted(
+        "forgets-to-hold",
+        "multi-vm/slow-member",
+        &[],
+        &["shared-points-are-causal"],
     ),
 ];
 

@@ -331,9 +331,15 @@ fn groups(account: &Account, out: &mut String) -> std::fmt::Result {
         let (made, tried) = (count(group.made), count(group.tried));
         let verified = count(group.verified);
         let name = &group.name;
-        writeln!(out, "  {name}: {made} shared recovery points of {tried} tried, {verified} verified")?;
+        writeln!(
+            out,
+            "  {name}: {made} shared recovery points of {tried} tried, {verified} verified"
+        )?;
         if let Some(why) = group.why.as_ref().filter(|_| group.failed > 0) {
-            let lines = wrapped(&format!("{} came to nothing; the last: {why}", count(group.failed)), WIDTH - 4);
+            let lines = wrapped(
+                &format!("{} came to nothing; the last: {why}", count(group.failed)),
+                WIDTH - 4,
+            );
             for line in lines {
                 writeln!(out, "    {line}")?;
             }

@@ -329,11 +329,22 @@ pub(super) fn groups(out: &mut String, account: &Account) {
         ]
     });
     let table = Table {
-        head: head(&["group", "tried", "shared by all", "verified", "came to nothing", "why, the last time"]),
+        head: head(&[
+            "group",
+            "tried",
+            "shared by all",
+            "verified",
+            "came to nothing",
+            "why, the last time",
+        ]),
         rows: rows.collect(),
     };
     section(out, "groups", "Recovery points that groups share", &table, groups.len());
-    let holds: Vec<_> = groups.iter().flat_map(|group| &group.holds).filter(|hold| hold.times > 0).collect();
+    let holds: Vec<_> = groups
+        .iter()
+        .flat_map(|group| &group.holds)
+        .filter(|hold| hold.times > 0)
+        .collect();
     let time = |microseconds: u64| format!("{}.{:02} ms", microseconds / 1_000, microseconds % 1_000 / 10);
     let rows = holds.iter().take(SHOWN_MAX).map(|hold| {
         vec![

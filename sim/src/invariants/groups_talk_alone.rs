@@ -35,7 +35,10 @@ mod tests {
 
     #[test]
     fn a_stranger_is_found() {
-        let groups = [BTreeSet::from([MachineId(1), MachineId(2)]), BTreeSet::from([MachineId(3)])];
+        let groups = [
+            BTreeSet::from([MachineId(1), MachineId(2)]),
+            BTreeSet::from([MachineId(3)]),
+        ];
         assert!(check(MachineId(1), MachineId(2), &groups).is_empty());
         assert_eq!(check(MachineId(1), MachineId(3), &groups).len(), 1);
         assert_eq!(check(MachineId(1), MachineId(1), &groups).len(), 1);

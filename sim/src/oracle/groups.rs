@@ -207,7 +207,11 @@ impl Oracle {
             Fact::Wrote { vm, life, seq, .. } => self.member_wrote(at, *vm, *life, *seq),
             Fact::Acknowledged { vm, life, through } => self.member_acknowledged(at, *vm, *life, *through),
             Fact::Said {
-                vm, life, asked, answer, ..
+                vm,
+                life,
+                asked,
+                answer,
+                ..
             } if !self.groups.tests.contains(&life.machine) => {
                 if let Some(of) = self.groups.knowledge.get(vm) {
                     let mut known = of.known.clone();
@@ -216,7 +220,11 @@ impl Oracle {
                 }
             }
             Fact::Heard {
-                vm, life, asked, answer, ..
+                vm,
+                life,
+                asked,
+                answer,
+                ..
             } if !self.groups.tests.contains(&life.machine) => self.member_heard(*vm, *life, (*asked, *answer)),
             Fact::LifeStarted { vm, life, parent, .. } if !self.groups.tests.contains(&life.machine) => {
                 if let Some((_, seq)) = parent {
@@ -305,7 +313,8 @@ impl Oracle {
         if let Some(holds) = self.groups.holds.get_mut(&vm) {
             while let Some((_, wrote)) = holds.waiting.pop_front_if(|(seq, _)| *seq <= through) {
                 if wrote < at {
-                    holds.added
+                    holds
+                        .added
                         .record(at.since(wrote) / 1_000)
                         .expect("the histogram grows as needed");
                 }
@@ -395,11 +404,16 @@ impl Oracle {
     /// A shared point is judged once its record is stored and all members' marks are cut.
     fn judge_shared(&mut self, at: SimTime, group: usize, point: SharedPoint) {
         let of = &mut self.groups.groups[group];
-        let Some(shared) = of.points.get_mut(&point) else { return };
+        let Some(shared) = of.points.get_mut(&point) else {
+            return;
+        };
         if shared.stored.is_none() || shared.judged || shared.marks.len() < of.spec.members.len() {
             return;
         }
-        let what = format!("shared point {} of the replication group {}", point.number, of.spec.name);
+        let what = format!(
+            "shared point {} of the replication group {}",
+            point.number, of.spec.name
+        );
         let violations = shared_points_are_causal::check(&what, &shared.marks);
         (shared.judged, shared.causal) = (true, violations.is_empty());
         shared.marks.clear();
@@ -430,11 +444,23 @@ impl Oracle {
             return;
         };
         let whole = |shared: &&Shared| shared.processed.len() == group.spec.members.len();
-        let newest = group.points.values().filter(whole).filter_map(|shared| shared.stored).max();
+        let newest = group
+            .points
+            .values()
+            .filter(whole)
+            .filter_map(|shared| shared.stored)
+            .max();
         self.groups.asked.insert((vm, kind), (choice, newest));
     }
 
-    fn member_taken(&mut self, at: SimTime, vm: VmId, kind: FailoverKind, (protection, point): (u32, u64), seq: WriteSeq) {
+    fn member_taken(
+        &mut self,
+        at: SimTime,
+        vm: VmId,
+        kind: FailoverKind,
+        (protection, point): (u32, u64),
+        seq: WriteSeq,
+    ) {
         let Some(number) = self.groups.group_of.get(&vm).copied() else {
             return;
         };
@@ -468,7 +494,8 @@ impl Oracle {
                 violations.extend(shared_points_are_causal::check(&what, &points.collect()));
             }
         }
-        self.ledger.check(shared_points_are_causal::LAW, at, Some(vm), violations);
+        self.ledger
+            .check(shared_points_are_causal::LAW, at, Some(vm), violations);
     }
 
     // Liveness.
@@ -477,9 +504,8 @@ impl Oracle {
         let Some(number) = self.groups.group_of.get(&vm).copied() else {
             return;
         };
-        let protected = |state: Option<ItemState>| {
-            matches!(state, Some(ItemState::Protected | ItemState::ProtectedReverse))
-        };
+        let protected =
+            |state: Option<ItemState>| matches!(state, Some(ItemState::Protected | ItemState::ProtectedReverse));
         let members = &self.groups.groups[number].spec.members;
         let all = members
             .iter()

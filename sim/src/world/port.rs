@@ -85,7 +85,9 @@ impl World for Engine {
         let machine = core.actors[actor.0 as usize].machine;
         if port == PORT_GROUP {
             let from = machine;
-            self.log.borrow_mut().fact(self.now.get(), None, Fact::Connected { from, to, port }, None);
+            self.log
+                .borrow_mut()
+                .fact(self.now.get(), None, Fact::Connected { from, to, port }, None);
         }
         match self.topology.route(machine, to) {
             Ok(route) => {

@@ -55,6 +55,7 @@ fn a_reported_figure_that_is_not_what_happened_is_found() {
             Fact::Wrote { life, seq, extents, .. } if life.machine != story::TEST => {
                 figures.wrote(told.at, *life, *seq, 1, u64::from(*extents) * 4096);
             }
+            Fact::Acknowledged { life, through, .. } => figures.acknowledged(*life, *through),
             Fact::Power { machine, on: false } => figures.power_lost(told.at, *machine),
             _ => {}
         }
