@@ -115,7 +115,7 @@ struct Estate {
 
 /// What is done only once all is written down that it follows from.
 enum After {
-    Answer(ConnId, Body),
+    Answer(ConnId, Box<Body>),
     Fence(DiskId, u32),
 }
 

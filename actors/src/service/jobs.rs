@@ -46,7 +46,7 @@ impl Service {
         if let Some((outcome, key)) = self.answered.get(&job).cloned() {
             let body = Body::Answer { job, outcome, key };
             if self.unsaved.jobs.contains(&job) {
-                return self.after.push(After::Answer(conn, body));
+                return self.after.push(After::Answer(conn, Box::new(body)));
             }
             return self.env.send(conn, body);
         }
@@ -477,7 +477,7 @@ impl Service {
         self.answered.insert(job, (outcome.clone(), key));
         self.unsaved.jobs.insert(job);
         let body = Body::Answer { job, outcome, key };
-        self.after.extend(conn.map(|conn| After::Answer(conn, body)));
+        self.after.extend(conn.map(|conn| After::Answer(conn, Box::new(body))));
     }
 }
 

@@ -77,7 +77,7 @@ impl Service {
             }
             for after in std::mem::take(&mut self.after) {
                 match after {
-                    After::Answer(conn, body) => self.env.send(conn, body),
+                    After::Answer(conn, body) => self.env.send(conn, *body),
                     After::Fence(disk, epoch) => self.raise_fence(disk, epoch),
                 }
             }
