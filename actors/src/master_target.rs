@@ -18,13 +18,13 @@ use datapath::{DiskId, VmId};
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::start::actor;
 use crate::storage::{Entry, ProtectionId, SegmentStore};
 
-use retention::Retained;
+use retention::PLACE;
 
 const CS: u32 = 1;
 const BEAT: u32 = 2;
@@ -217,7 +217,7 @@ impl MasterTarget {
                 .ok_or_else(|| format!("disk {name} is not attached"))?;
             disks.push((*disk, volume));
         }
-        self.retained.insert(vm, Retained::new(epochs.clone()));
+        self.retained.insert(vm, Retained::new(PLACE, epochs.clone()));
         let sealing = self.sealing(epochs);
         let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, sealing, protection, disks);
         self.keepers.insert(vm, keeper);
@@ -468,6 +468,7 @@ impl MasterTarget {
     fn notify(&mut self, notice: Notice) {
         let about = match &notice {
             Notice::CopyComplete { vm, .. } | Notice::PointProcessed { vm, .. } => Some(*vm),
+            Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
         if !self.cs.send(&self.env, Body::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {

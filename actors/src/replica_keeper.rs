@@ -17,6 +17,7 @@ mod holes;
 mod merging;
 mod opening;
 mod points;
+mod retained;
 mod saving;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,6 +37,7 @@ use crate::ports::{Env, Output};
 
 pub use merging::Sealing;
 use merging::{Merged, Merging};
+pub use retained::{Drop, Found, Retained};
 pub use saving::Checkpoint;
 
 /// Jobs of keepers have tokens with this `what`; their keys begin with the machine ([`job_owner`]) and its protection, so

@@ -83,6 +83,7 @@ struct Inner {
     frames: Vec<(SimTime, ActorId, Body, u64)>,
     segments: Vec<(SegmentHeader, Blob)>,
     power_calls: Vec<(MachineId, bool)>,
+    held: BTreeMap<u32, SimTime>,
 }
 
 /// The small world.
@@ -243,6 +244,18 @@ impl Bench {
     pub fn bound_files(&self, machine: MachineId, capacity: u64) {
         let mut inner = self.inner.borrow_mut();
         inner.files.entry(machine).or_default().capacity.set(capacity);
+    }
+
+    /// A trigger of the plan holds; the operator is told.
+    pub fn hold(&self, trigger: u32, operator: ActorId) {
+        self.inner.borrow_mut().held.entry(trigger).or_insert(self.now.get());
+        self.give(operator, Input::Local(Local::Triggered { trigger }));
+    }
+
+    /// A machine's disk takes nothing, or takes what it is given again.
+    pub fn refuse_files(&self, machine: MachineId, refuse: bool) {
+        let mut inner = self.inner.borrow_mut();
+        inner.files.entry(machine).or_default().refusing.set(refuse);
     }
 
     /// Inputs waiting in the queue: what a world at rest still has to do.
@@ -499,6 +512,9 @@ impl World for Bench {
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");
         entry.0.write(run).expect("a test writes inside its volumes");
     }
+    fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.inner.borrow().held.get(&trigger).copied()
+    }
     fn has_reached(&self, _: VmId, _: ItemState) -> bool {
         false
     }
@@ -571,6 +587,9 @@ impl World for Bench {
     fn grain(&self) -> Grain {
         self.grain
     }
+    fn runs(&self, actor: ActorId) -> bool {
+        self.powered(self.inner.borrow().actors[actor.0 as usize].machine)
+    }
     fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
         let inner = self.inner.borrow();
         let found = inner.actors.iter().position(|a| a.machine == machine && a.kind == kind);
@@ -584,6 +603,8 @@ pub struct MemoryFiles {
     files: RefCell<BTreeMap<String, MemoryFile>>,
     /// Bytes of capacity; 0 for no bound.
     pub capacity: Cell<u64>,
+    /// Takes nothing.
+    refusing: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -595,6 +616,13 @@ struct MemoryFile {
 }
 
 impl MemoryFiles {
+    fn accept(&self, blob: &Blob) -> Result<(), DiskError> {
+        let (free, wanted) = (0, blob.size);
+        match self.refusing.get() {
+            true => Err(DiskError::Full { free, wanted }),
+            false => Ok(()),
+        }
+    }
     /// What a flush that is asked for now will make durable.
     fn mark(&self, name: &str) -> Option<(usize, u64)> {
         self.files.borrow().get(name).map(|file| (file.bytes.len(), file.size))
@@ -616,6 +644,7 @@ impl MemoryFiles {
 
 impl Files for MemoryFiles {
     fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
+        self.accept(&blob)?;
         let (used, capacity) = self.usage();
         if used + blob.size > capacity {
             let free = capacity.saturating_sub(used);
@@ -632,6 +661,7 @@ impl Files for MemoryFiles {
         Ok(at)
     }
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
+        self.accept(&blob)?;
         let (bytes, size) = (blob.bytes.to_vec(), blob.size);
         let durable = Some((bytes.len(), size));
         self.files

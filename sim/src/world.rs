@@ -194,6 +194,8 @@ pub struct Engine {
     failed: RefCell<Option<String>>,
     /// States that machines have been in, of those that a stream of writes begins after.
     reached: RefCell<BTreeSet<(VmId, ItemState)>>,
+    /// When each trigger held that has.
+    held: RefCell<BTreeMap<u32, SimTime>>,
     /// The copies of machines on which such a stream runs.
     awaited: BTreeMap<(VmId, ItemState), BTreeSet<MachineId>>,
 }
@@ -287,6 +289,7 @@ impl Engine {
             broken: RefCell::new(None),
             failed: RefCell::new(None),
             reached: RefCell::default(),
+            held: RefCell::default(),
             awaited: awaited(&spec),
             spec,
         });
@@ -573,6 +576,7 @@ impl Engine {
 
     /// A trigger holds: faults that waited for it may begin, and the operator is told.
     fn fire(&self, number: u32) {
+        self.held.borrow_mut().insert(number, self.now.get());
         for fault in self.faults.held(number) {
             self.await_fault(fault);
         }

@@ -1,48 +1,18 @@
-//! What a master target needs after a power cut is on its retention drive: beside the stored segments, for each machine the protection
-//! and a checkpoint of its keeper (`retention/vm0`, and volumes).
-//!
-//! A checkpoint is written as one act (our model), with every point that is told, and before segments are dropped that the one before
-//! still needs. Pieces of copies are dropped by the dozen, so that a large copy is not written down once for each of its pieces.
+//! What a master target needs after a power cut is on its retention drive: beside the stored segments, what is written down of each
+//! machine's keeper ([`Retained`]).
 
 use std::sync::Arc;
 
 use datapath::replica::Tag;
-use datapath::segment::SegmentHeader;
-use datapath::{Blob, DiskId, VmId};
+use datapath::{DiskId, VmId};
 
 use super::MasterTarget;
-use crate::messages::{Notice, Protection};
-use crate::replica_keeper::{KeeperEvent, ReplicaKeeper, Sealing};
+use crate::messages::Notice;
+use crate::replica_keeper::{Found, KeeperEvent, ReplicaKeeper, Retained, Sealing};
 use crate::storage::Entry;
 
-const FOLDER: &str = "retention/";
-
-fn file_of(vm: VmId) -> String {
-    format!("{FOLDER}vm{}", vm.0)
-}
-
-/// A machine's file: its protection, epochs, names of volumes, and the keeper's index.
-type Saved = (Protection, Vec<(DiskId, u32)>, Vec<String>, Vec<u8>);
-
-/// What is on the retention drive of one machine.
-pub(super) struct Retained {
-    /// The epochs that its keeper was given last: others are good only above them, for how far one was used is not known.
-    epochs: Vec<(DiskId, u32)>,
-    /// Names of its volumes.
-    volumes: Vec<String>,
-    /// What the keeper let go since its checkpoint: headers, and the batches up to which nothing is needed.
-    drops: Vec<(Vec<SegmentHeader>, Option<u64>)>,
-}
-
-impl Retained {
-    pub(super) fn new(epochs: Vec<(DiskId, u32)>) -> Retained {
-        Retained {
-            epochs,
-            volumes: Vec::new(),
-            drops: Vec::new(),
-        }
-    }
-}
+/// Its files and volumes go by this name.
+pub(super) const PLACE: &str = "retention";
 
 impl MasterTarget {
     pub(super) fn sealing(&self, epochs: Vec<(DiskId, u32)>) -> Sealing {
@@ -60,29 +30,13 @@ impl MasterTarget {
             return;
         };
         let id = (vm, keeper.protection().protection);
-        let checkpoint = keeper.checkpoint();
-        let world = self.env.world();
-        let names = checkpoint.volumes.keys().cloned().collect();
-        let before = std::mem::replace(&mut retained.volumes, names);
-        let gone = before.iter().filter(|name| !checkpoint.volumes.contains_key(*name));
-        gone.for_each(|name| world.volume_remove(name));
-        for (name, volume) in checkpoint.volumes {
-            world.volume_put(&name, volume);
-        }
-        let saved = (
-            keeper.protection(),
-            &retained.epochs,
-            &retained.volumes,
-            checkpoint.index,
-        );
-        let saved = postcard::to_stdvec(&saved).expect("plain data encodes");
-        let written = self.env.files().replace(&file_of(vm), Blob::real(saved));
-        if let Err(error) = written {
-            // What the last checkpoint needs stays, and the next one tries again.
-            return self.complain(vm, &format!("retention drive of the master target: {error}"));
-        }
-        for (headers, through) in std::mem::take(&mut retained.drops) {
-            self.store.drop_segments(id, &headers, through);
+        match retained.checkpoint(&self.env, keeper) {
+            Ok(drops) => {
+                for (headers, through) in drops {
+                    self.store.drop_segments(id, &headers, through);
+                }
+            }
+            Err(error) => self.complain(vm, &format!("retention drive of the master target: {error}")),
         }
     }
 
@@ -91,15 +45,7 @@ impl MasterTarget {
         let Some(retained) = self.retained.get_mut(&vm) else {
             return;
         };
-        let mut told = false;
-        for event in events {
-            match event {
-                KeeperEvent::Drop { headers, through } => retained.drops.push((headers.clone(), *through)),
-                KeeperEvent::PointProcessed(_) | KeeperEvent::CopiesApplied { .. } => told = true,
-                _ => {}
-            }
-        }
-        if told || retained.drops.len() as u64 >= self.env.model.master_target.drops {
+        if retained.note(events, self.env.model.master_target.drops) {
             self.checkpoint(vm);
         }
     }
@@ -110,22 +56,20 @@ impl MasterTarget {
             self.store.end((vm, keeper.protection().protection));
         }
         if let Some(retained) = self.retained.remove(&vm) {
-            let world = self.env.world();
-            retained.volumes.iter().for_each(|name| world.volume_remove(name));
+            retained.forget(&self.env, vm);
         }
         self.untold.remove(&vm);
         self.renewing.remove(&vm);
-        self.env.files().remove(&file_of(vm));
     }
 
     /// After a power cut: the keepers as of their checkpoints, and told of all that is stored.
     pub(super) fn take_up(&mut self) {
-        let files = self.env.files();
-        for name in files.list(FOLDER) {
-            let Ok(blob) = files.read_all(&name) else { continue };
-            let Ok((protection, epochs, volumes, index)) = postcard::from_bytes::<Saved>(&blob.bytes) else {
-                continue;
-            };
+        for found in Retained::found(&self.env, PLACE) {
+            let Found {
+                retained,
+                protection,
+                index,
+            } = found;
             let (vm, id) = (protection.vm, (protection.vm, protection.protection));
             let entries = self.store.entries(id);
             let tags = entries.iter().filter_map(|entry| match entry {
@@ -135,14 +79,13 @@ impl MasterTarget {
             let tags: Vec<Tag> = tags.collect();
             let sealing = self.sealing(Vec::new());
             let (env, key) = (self.env.clone(), &self.spec.key);
-            let keeper = ReplicaKeeper::take_up(env, key, sealing, protection, &index, tags.into_iter());
+            let keeper = ReplicaKeeper::take_up(env, key, sealing, protection, (PLACE, &index), tags.into_iter());
             let Some(keeper) = keeper else {
                 self.complain(vm, "the retention drive of the master target cannot be read");
                 continue;
             };
             self.keepers.insert(vm, keeper);
-            let retained = Retained::new(epochs);
-            self.retained.insert(vm, Retained { volumes, ..retained });
+            self.retained.insert(vm, retained);
             self.untold.insert(vm);
             self.renewing.insert(vm);
             for entry in entries {
@@ -177,6 +120,11 @@ impl MasterTarget {
             let replica = keeper.replica();
             let newest = replica.points().last().map(|point| point.mark);
             let (applied, copy) = (!replica.copying(), keeper.copy_number());
+            for entry in self.store.entries((vm, protection)) {
+                if let Entry::Shared(record) = entry {
+                    self.notify(Notice::SharedStored { record });
+                }
+            }
             if let Some(mark) = newest {
                 self.notify(Notice::PointProcessed { vm, protection, mark });
             }

@@ -36,6 +36,11 @@ impl ReplicaKeeper {
         number
     }
 
+    /// A failover needs a point: it is not pruned until it is unpinned.
+    pub fn pin(&mut self, point: u64) {
+        self.replica.pin(point);
+    }
+
     /// The number of the point with the mark of a shared one, where there is one.
     #[must_use]
     pub fn point_shared(&self, shared: SharedPoint) -> Option<u64> {

@@ -43,12 +43,12 @@ struct SavedCopy {
     ended: bool,
 }
 
-fn volume_of(disk: DiskId, holds: Option<Holds>) -> String {
+fn volume_of(place: &str, disk: DiskId, holds: Option<Holds>) -> String {
     let place = match holds {
-        Some(Holds::Base) => "retention-base".to_owned(),
-        Some(Holds::Copying) => "retention-copying".to_owned(),
-        Some(Holds::Layer(batch)) => format!("retention-layer-{batch:08}"),
-        None => "retention-head".to_owned(),
+        Some(Holds::Base) => format!("{place}-base"),
+        Some(Holds::Copying) => format!("{place}-copying"),
+        Some(Holds::Layer(batch)) => format!("{place}-layer-{batch:08}"),
+        None => format!("{place}-head"),
     };
     volume_name(disk, &place)
 }
@@ -89,14 +89,14 @@ impl Copy {
 }
 
 impl ReplicaKeeper {
-    /// All that a later life needs to know. Segments that were let go before can be dropped once it is durable.
+    /// All that a later life needs to know; volumes are named after the place. Segments that were let go before can be dropped once it is durable.
     #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
+    pub fn checkpoint(&self, place: &str) -> Checkpoint {
         let (replica, volumes) = self.replica.save();
         let heads = self.head.iter();
-        let heads = heads.map(|(disk, head)| (volume_of(*disk, None), head.clone()));
+        let heads = heads.map(|(disk, head)| (volume_of(place, *disk, None), head.clone()));
         let volumes = volumes.into_iter();
-        let volumes = volumes.map(|(disk, holds, volume)| (volume_of(disk, Some(holds)), volume));
+        let volumes = volumes.map(|(disk, holds, volume)| (volume_of(place, disk, Some(holds)), volume));
         let over_points = !self.replica.points().is_empty();
         let saved = Saved {
             replica,
@@ -124,12 +124,12 @@ impl ReplicaKeeper {
         key: &VaultKey,
         sealing: Sealing,
         protection: Protection,
-        index: &[u8],
+        (place, index): (&str, &[u8]),
         tags: impl Iterator<Item = Tag>,
     ) -> Option<ReplicaKeeper> {
         let saved: Saved = postcard::from_bytes(index).ok()?;
         let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
-        let volume = |disk, holds| env.world().volume(&volume_of(disk, holds));
+        let volume = |disk, holds| env.world().volume(&volume_of(place, disk, holds));
         let replica = Replica::restore(
             protection.vm,
             protection.protection,
