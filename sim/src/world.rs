@@ -321,6 +321,11 @@ impl Engine {
         }
     }
 
+    /// Whether each entry comes at the time that it is due.
+    pub(crate) fn keeps_time(&self) -> bool {
+        matches!(self.carrier, Carrier::Event)
+    }
+
     /// Simulated time.
     #[must_use]
     pub fn time(&self) -> SimTime {
