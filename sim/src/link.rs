@@ -263,7 +263,11 @@ impl Link {
     /// Sees to it that the link wakes before the next packet that is through leaves.
     fn wake(&mut self, back: bool) {
         let way = &mut self.ways[usize::from(back)];
-        let through = if way.express { None } else { way.direction.nothing_through_before() };
+        let through = if way.express {
+            None
+        } else {
+            way.direction.nothing_through_before()
+        };
         // On turmoil an entry comes with a tick, later than it is due: there the latency makes up for that.
         let later = if self.engine.keeps_time() { self.latency } else { 0 };
         let due = through.map(|at| at.after(later));

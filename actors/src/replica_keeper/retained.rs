@@ -4,6 +4,7 @@
 //! A checkpoint is written as one act (our model), with every point that is told, and before segments are dropped that the one before
 //! still needs. Pieces of copies are dropped by the dozen, so that a large copy is not written down once for each of its pieces.
 
+use bytes::Bytes;
 use datapath::segment::SegmentHeader;
 use datapath::{Blob, DiskId, VmId};
 
@@ -15,7 +16,7 @@ use crate::ports::Env;
 pub type Drop = (Vec<SegmentHeader>, Option<u64>);
 
 /// A machine's file: its protection, epochs, names of volumes, and the keeper's index.
-type Saved = (Protection, Vec<(DiskId, u32)>, Vec<String>, Vec<u8>);
+type Saved = (Protection, Vec<(DiskId, u32)>, Vec<String>, Bytes);
 
 /// What is written down of one keeper.
 pub struct Retained {
@@ -35,7 +36,7 @@ pub struct Found {
     /// Its protection.
     pub protection: Protection,
     /// What [`ReplicaKeeper::take_up`] reads.
-    pub index: Vec<u8>,
+    pub index: Bytes,
 }
 
 impl Retained {

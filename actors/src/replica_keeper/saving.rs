@@ -5,8 +5,10 @@
 //! disks ask again; what they pinned is not pinned any more. Epochs are not part of it: how far one was used is not known, so merging
 //! waits for new ones ([`ReplicaKeeper::renew`]).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use datapath::replica::{Holds, Replica, SavedReplica, Tag};
 use datapath::seal::{Epoch, Nonces, VaultKey};
 use datapath::volume::Volume;
@@ -20,17 +22,17 @@ use crate::ports::{Env, volume_name};
 /// What survives: plain data, and volumes by name.
 pub struct Checkpoint {
     /// What [`ReplicaKeeper::take_up`] reads.
-    pub index: Vec<u8>,
+    pub index: Bytes,
     /// The volumes that it names.
     pub volumes: BTreeMap<String, Volume>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct Saved<'a> {
     replica: SavedReplica,
     copies: BTreeMap<DiskId, SavedCopy>,
-    sizes: BTreeMap<u64, Size>,
-    changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
+    sizes: Cow<'a, BTreeMap<u64, Size>>,
+    changed: Cow<'a, BTreeMap<DiskId, Vec<(u64, u64)>>>,
     broken: Option<String>,
 }
 
@@ -101,17 +103,17 @@ impl ReplicaKeeper {
         let saved = Saved {
             replica,
             copies: self.copies.iter().map(|(disk, copy)| (*disk, copy.save())).collect(),
-            sizes: self.sizes.clone(),
+            sizes: Cow::Borrowed(&self.sizes),
             // The first point is shown whole.
             changed: if over_points {
-                self.changed.clone()
+                Cow::Borrowed(&self.changed)
             } else {
-                BTreeMap::new()
+                Cow::Owned(BTreeMap::new())
             },
             broken: self.broken.clone(),
         };
         Checkpoint {
-            index: postcard::to_stdvec(&saved).expect("plain data encodes"),
+            index: postcard::to_stdvec(&saved).expect("plain data encodes").into(),
             volumes: volumes.chain(heads).collect(),
         }
     }
@@ -144,8 +146,8 @@ impl ReplicaKeeper {
         keeper.replica = replica;
         let copies = saved.copies.into_iter();
         keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
-        keeper.sizes = saved.sizes;
-        keeper.changed = saved.changed;
+        keeper.sizes = saved.sizes.into_owned();
+        keeper.changed = saved.changed.into_owned();
         keeper.broken = saved.broken;
         Some(keeper)
     }
