@@ -25,7 +25,9 @@ impl MasterTarget {
 
     /// Writes down what a later life needs of a machine's keeper; then what it let go is dropped.
     pub(super) fn checkpoint(&mut self, vm: VmId) {
-        let Some(keeper) = self.keepers.get(&vm) else { return };
+        let Some(keeper) = self.keepers.get_mut(&vm) else {
+            return;
+        };
         let Some(retained) = self.retained.get_mut(&vm) else {
             return;
         };
@@ -115,7 +117,9 @@ impl MasterTarget {
     /// ends no resynchronization.
     pub(super) fn tell_again(&mut self) {
         for vm in std::mem::take(&mut self.untold) {
-            let Some(keeper) = self.keepers.get(&vm) else { continue };
+            let Some(keeper) = self.keepers.get_mut(&vm) else {
+                continue;
+            };
             let protection = keeper.protection().protection;
             let replica = keeper.replica();
             let newest = replica.points().last().map(|point| point.mark);
@@ -133,7 +137,7 @@ impl MasterTarget {
             }
         }
         for vm in self.renewing.clone() {
-            if let Some(keeper) = self.keepers.get(&vm) {
+            if let Some(keeper) = self.keepers.get_mut(&vm) {
                 let protection = keeper.protection().protection;
                 self.notify(Notice::EpochsNeeded { vm, protection });
             }

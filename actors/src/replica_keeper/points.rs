@@ -282,7 +282,7 @@ impl ReplicaKeeper {
         if let Some(fold) = self.fold.take_if(|fold| fold.missing.is_empty()) {
             match self.replica.fold(fold.through, &fold.opened) {
                 Ok(()) => {
-                    self.sizes = self.sizes.split_off(&(fold.through + 1));
+                    self.sizes.remove_through(fold.through);
                     self.drop_segments(fold.headers, Some(fold.through));
                 }
                 Err(error) => self.failed(&error.to_string()),

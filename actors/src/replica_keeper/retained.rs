@@ -59,7 +59,7 @@ impl Retained {
     ///
     /// # Errors
     /// Why it could not be written: what the last checkpoint needs stays, and the next one tries again.
-    pub fn checkpoint(&mut self, env: &Env, keeper: &ReplicaKeeper) -> Result<Vec<Drop>, String> {
+    pub fn checkpoint(&mut self, env: &Env, keeper: &mut ReplicaKeeper) -> Result<Vec<Drop>, String> {
         let checkpoint = keeper.checkpoint(self.place);
         let world = env.world();
         let names = checkpoint.volumes.keys().cloned().collect();

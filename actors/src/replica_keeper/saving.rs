@@ -15,7 +15,8 @@ use datapath::volume::Volume;
 use datapath::{DiskId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
-use super::{Copy, ReplicaKeeper, Sealing, Size};
+use super::sizes::Sizes;
+use super::{Copy, ReplicaKeeper, Sealing};
 use crate::messages::Protection;
 use crate::ports::{Env, volume_name};
 
@@ -31,7 +32,8 @@ pub struct Checkpoint {
 struct Saved<'a> {
     replica: SavedReplica,
     copies: BTreeMap<DiskId, SavedCopy>,
-    sizes: Cow<'a, BTreeMap<u64, Size>>,
+    /// See [`Sizes::decode`]: they name the batches of the replica.
+    sizes: Bytes,
     changed: Cow<'a, BTreeMap<DiskId, Vec<(u64, u64)>>>,
     broken: Option<String>,
 }
@@ -93,7 +95,7 @@ impl Copy {
 impl ReplicaKeeper {
     /// All that a later life needs to know; volumes are named after the place. Segments that were let go before can be dropped once it is durable.
     #[must_use]
-    pub fn checkpoint(&self, place: &str) -> Checkpoint {
+    pub fn checkpoint(&mut self, place: &str) -> Checkpoint {
         let (replica, volumes) = self.replica.save();
         let heads = self.head.iter();
         let heads = heads.map(|(disk, head)| (volume_of(place, *disk, None), head.clone()));
@@ -103,7 +105,7 @@ impl ReplicaKeeper {
         let saved = Saved {
             replica,
             copies: self.copies.iter().map(|(disk, copy)| (*disk, copy.save())).collect(),
-            sizes: Cow::Borrowed(&self.sizes),
+            sizes: self.sizes.encode(),
             // The first point is shown whole.
             changed: if over_points {
                 Cow::Borrowed(&self.changed)
@@ -130,6 +132,7 @@ impl ReplicaKeeper {
         tags: impl Iterator<Item = Tag>,
     ) -> Option<ReplicaKeeper> {
         let saved: Saved = postcard::from_bytes(index).ok()?;
+        let sizes = Sizes::decode(&saved.sizes)?;
         let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
         let volume = |disk, holds| env.world().volume(&volume_of(place, disk, holds));
         let replica = Replica::restore(
@@ -137,7 +140,7 @@ impl ReplicaKeeper {
             protection.protection,
             &disks,
             saved.replica,
-            tags,
+            tags.filter(|tag| sizes.contains(tag.batch)),
             |disk, holds| volume(disk, Some(holds)),
         )?;
         let heads: Option<Vec<(DiskId, Volume)>> =
@@ -146,7 +149,7 @@ impl ReplicaKeeper {
         keeper.replica = replica;
         let copies = saved.copies.into_iter();
         keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
-        keeper.sizes = saved.sizes.into_owned();
+        keeper.sizes = sizes;
         keeper.changed = saved.changed.into_owned();
         keeper.broken = saved.broken;
         Some(keeper)

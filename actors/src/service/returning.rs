@@ -62,7 +62,7 @@ impl Service {
 
     /// Writes down what a later life needs of a machine's keeper; then what it let go is dropped.
     pub(super) fn checkpoint(&mut self, vm: VmId) {
-        let (Some(keeper), Some(retained)) = (self.keepers.get(&vm), self.retained.get_mut(&vm)) else {
+        let (Some(keeper), Some(retained)) = (self.keepers.get_mut(&vm), self.retained.get_mut(&vm)) else {
             return;
         };
         let protection = keeper.protection().protection;

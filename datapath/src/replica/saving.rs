@@ -33,9 +33,7 @@ pub struct SavedReplica {
     /// By disk: whether it is written into a volume of its own, and where.
     copying: BTreeMap<DiskId, (bool, Positions)>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Positions>>,
-    batches: Vec<u64>,
-    /// By batch, and with their marks where the batch's tag does not have them.
-    points: Vec<(u64, Option<Mark>)>,
+    points: Vec<(Mark, u64)>,
     highest: WriteSeq,
     next: u64,
     last: WriteSeq,
@@ -81,18 +79,11 @@ impl Replica {
             let saved = layers.map(|(disk, layer)| (*disk, save_positions(&layer.written)));
             (*batch, saved.collect())
         });
-        let points = self.points.iter();
-        let points = points.map(|point| {
-            let tag = self.batches.get(&point.batch);
-            let tagged = tag.is_some_and(|tag| tag.mark == Some(point.mark));
-            (point.batch, (!tagged).then_some(point.mark))
-        });
         let saved = SavedReplica {
             open_copies: self.open_copies.clone(),
             copying: copying.collect(),
             layers: layers.collect(),
-            batches: self.batches.keys().copied().collect(),
-            points: points.collect(),
+            points: self.points.iter().map(|point| (point.mark, point.batch)).collect(),
             highest: self.highest,
             next: self.next,
             last: self.last,
@@ -105,8 +96,8 @@ impl Replica {
         (saved, volumes)
     }
 
-    /// A replica as it was saved; nothing is pinned. `tags` are those that are stored: what became one batch since is taken as that
-    /// one. None where a volume or a point's tag is missing.
+    /// A replica as it was saved; nothing is pinned. `tags` are those of its batches that are still stored: what became one
+    /// batch since is taken as that one. None where a volume is missing.
     #[must_use]
     pub fn restore(
         vm: VmId,
@@ -138,16 +129,9 @@ impl Replica {
                 replica.layers.entry(batch).or_default().insert(disk, layer);
             }
         }
-        let kept: BTreeSet<u64> = saved.batches.into_iter().collect();
-        let tags = tags.filter(|tag| kept.contains(&tag.batch));
         replica.batches = tags.map(|tag| (tag.batch, tag)).collect();
-        for (batch, mark) in saved.points {
-            replica.points.push(Point {
-                mark: mark.or_else(|| replica.batches.get(&batch)?.mark)?,
-                batch,
-                pins: 0,
-            });
-        }
+        let points = saved.points.into_iter();
+        replica.points = points.map(|(mark, batch)| Point { mark, batch, pins: 0 }).collect();
         replica.open_copies = saved.open_copies;
         replica.highest = saved.highest;
         replica.next = saved.next;
