@@ -127,7 +127,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ),
     ("sim/src/link/tcp_model.rs", &["BIT_NANOSECONDS", "WINDOW_BITS"], UNIT),
     ("sim/src/link/fair.rs", &["UNIT_BITS", "REBASED"], UNIT),
-    ("sim/src/link/fair.rs", &["FLOWS_KEPT"], MEMORY),
+    ("sim/src/link/fair.rs", &["CONNECTIONS_LOOKED_AT", "FLOWS_KEPT"], MEMORY),
     ("sim/src/invariants/links_take_their_time.rs", &["FRACTION_BITS"], UNIT),
     (
         "sim/src/link.rs",

@@ -365,17 +365,8 @@ impl Agent {
     fn open(&mut self, saved: SavedReplication, resume: bool) {
         let Some(up) = &self.up else { return };
         self.generation += 1;
-        match Replication::open(
-            &self.env,
-            &self.spec,
-            self.generation,
-            saved,
-            &up.boot,
-            self.last,
-            resume,
-        ) {
-            Ok(mut replication) => {
-                replication.life = (up.life.number(), up.began);
+        match Replication::open(&self.env, &self.spec, self.generation, saved, up, self.last, resume) {
+            Ok(replication) => {
                 self.replication = Some(replication);
                 self.bitmap_mode = None;
                 self.join_group();

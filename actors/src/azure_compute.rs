@@ -103,7 +103,13 @@ impl AzureCompute {
                 Stage::Hydrating => self.hydrate(machine),
                 Stage::Creating => self.create(machine),
                 Stage::Stopping => self.remove(machine),
-                Stage::Booting | Stage::Up => {}
+                // It may have answered while nobody listened.
+                Stage::Booting => {
+                    if let Some(guest) = self.env.world().find(machine, ComponentKind::Guest) {
+                        self.env.local(guest, Local::HypervisorStarted);
+                    }
+                }
+                Stage::Up => {}
             }
         }
         self.env.listen(PORT_MANAGEMENT);

@@ -11,10 +11,12 @@
 
 use std::collections::BTreeMap;
 
+use datapath::disk::read_if_there;
 use datapath::{Blob, DiskId, SimTime, VmId};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
+use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Local, Notice, PORT_MANAGEMENT, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
@@ -32,6 +34,8 @@ const VCENTER: u32 = 2;
 const LOOK: u32 = 3;
 /// Time to ask the service for a sign of life.
 const BEAT: u32 = 4;
+/// Its disk failed when it started.
+const READ: u32 = 5;
 
 /// What survives a power cut.
 #[derive(Default, Serialize, Deserialize)]
@@ -54,6 +58,7 @@ pub struct ConfigurationServer {
     spec: ConfigurationServerSpec,
     env: Env,
     saved: Saved,
+    trouble: DiskTrouble,
     service: Session,
     accepted: bool,
     /// By machine and component: a management server carries several.
@@ -81,6 +86,7 @@ impl ConfigurationServer {
             spec,
             env,
             saved: Saved::default(),
+            trouble: DiskTrouble::of("database of the configuration server"),
             service,
             accepted: false,
             known: Table::default(),
@@ -105,7 +111,7 @@ impl ConfigurationServer {
         };
         let Some(input) = self.vcenter_input(input) else { return };
         match input {
-            Input::Started => self.on_started(),
+            Input::Started | Input::Timer(Token { what: READ, .. }) => self.on_started(),
             Input::Timer(Token { what: LOOK, .. }) => self.on_look(),
             Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Local(Local::RegisterWithVault { key }) => {
@@ -128,8 +134,15 @@ impl ConfigurationServer {
     }
 
     fn on_started(&mut self) {
-        if let Ok(blob) = self.env.files().read_all(STATE) {
-            self.saved = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        match read_if_there(&*self.env.files(), STATE) {
+            Ok(Some(blob)) => self.saved = postcard::from_bytes(&blob.bytes).unwrap_or_default(),
+            Ok(None) => {}
+            Err(error) => {
+                self.trouble.note(&self.env, None, &error);
+                let after = self.env.model.disk.retry_after;
+                self.env.timer(after, Token { what: READ, key: 0 });
+                return;
+            }
         }
         self.env.listen(PORT_MANAGEMENT);
         self.env.timer(
@@ -156,12 +169,7 @@ impl ConfigurationServer {
     fn save(&self) {
         let bytes = postcard::to_stdvec(&self.saved).expect("plain data encodes");
         if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
-            self.alert(
-                None,
-                Severity::Critical,
-                "",
-                &format!("database of the configuration server: {error}"),
-            );
+            self.trouble.note(&self.env, None, &error);
         }
     }
 

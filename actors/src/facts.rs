@@ -37,6 +37,15 @@ impl Life {
     pub fn number(&self) -> u64 {
         u64::from(self.machine.0) << 32 | u64::from(self.incarnation)
     }
+
+    /// The life of a number.
+    #[must_use]
+    pub fn of(number: u64) -> Life {
+        Life {
+            machine: MachineId((number >> 32) as u32),
+            incarnation: number as u32,
+        }
+    }
 }
 
 /// States of a protected item (facts §4.1; our synthesis of the documented operations).

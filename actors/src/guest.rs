@@ -228,6 +228,9 @@ impl Guest {
 
     fn local(&mut self, message: Local) {
         match message {
+            Local::HypervisorStarted if self.phase == Phase::Running => self.tell_hypervisor(Local::WorkloadUp {
+                machine: self.env.machine,
+            }),
             Local::Shutdown => self.stop(true),
             Local::StopWorkload => self.stop(false),
             Local::Quiesce => self.quiesce(),

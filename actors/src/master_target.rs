@@ -21,13 +21,13 @@ use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
 use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::start::actor;
 use crate::storage::{Entry, ProtectionId, SegmentStore};
 
-use retention::Retained;
+use retention::PLACE;
 
 const CS: u32 = 1;
 const BEAT: u32 = 2;
@@ -60,6 +60,8 @@ struct Undone {
     ends: Vec<ProtectionId>,
     /// Machines whose checkpoint is not written.
     checkpoints: BTreeSet<VmId>,
+    /// Machines of which the service was not told again.
+    untold: BTreeSet<VmId>,
 }
 
 /// The actor.
@@ -216,6 +218,10 @@ impl MasterTarget {
             }
         }
         undone.checkpoints.into_iter().for_each(|vm| self.checkpoint(vm));
+        if !undone.untold.is_empty() {
+            self.untold.extend(undone.untold);
+            self.tell_again();
+        }
     }
 
     fn on_beat(&mut self) {
@@ -296,7 +302,7 @@ impl MasterTarget {
                 .ok_or_else(|| format!("disk {name} is not attached"))?;
             disks.push((*disk, volume));
         }
-        self.retained.insert(vm, Retained::new(epochs.clone()));
+        self.retained.insert(vm, Retained::new(PLACE, epochs.clone()));
         let sealing = self.sealing(epochs);
         let keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, sealing, protection, disks);
         self.keepers.insert(vm, keeper);
@@ -574,6 +580,7 @@ impl MasterTarget {
     fn notify(&mut self, notice: Notice) {
         let about = match &notice {
             Notice::CopyComplete { vm, .. } | Notice::PointProcessed { vm, .. } => Some(*vm),
+            Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
         if !self.cs.send(&self.env, Body::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {

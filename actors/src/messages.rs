@@ -1098,6 +1098,8 @@ pub enum Local {
     // Agent -> guest, hypervisor -> guest.
     /// The Mobility service has started: a guest that is up already tells where it is.
     AgentStarted,
+    /// The hypervisor was started again: a guest whose workload is up says so once more.
+    HypervisorStarted,
     /// Shut down in order: stop the workload, flush, tell the agent, then the hypervisor.
     Shutdown,
     /// Stop the workload, flush, and tell the agent; the machine keeps its power, so that the agent can send what is left.

@@ -2,14 +2,20 @@
 //!
 //! What the product does is asked for in its portal (a connection to the service, port 443). What the product leaves to a person is
 //! done by hand: carrying the vault's registration key to a configuration server, installing the Mobility service at a console,
-//! the power switch. The attack on a stored segment is here too, because somebody has to do it. A person keeps the plan in their
-//! head: nothing of the operator is stored.
+//! the power switch. The attack on a stored segment is here too, because somebody has to do it.
+//!
+//! Each step that is begun is written down at the console (`operator/`), with how far it is, before anything is done about it. Whoever
+//! comes back to a console that was cut reads there what was asked and what is done, looks which of the other steps' conditions have held
+//! meanwhile, and goes on: what was asked is asked again under its number, and a step whose time has passed begins at once. A step by hand
+//! that was begun is done: it is one movement, which no cut divides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datapath::{Blob, DiskId};
+use datapath::disk::{DiskError, read_if_there};
+use datapath::{Blob, DiskId, SimTime};
+use serde::{Deserialize, Serialize};
 
-use crate::facts::{Fact, StepOutcome};
+use crate::facts::{Fact, Severity, StepOutcome};
 use crate::messages::{Body, Local, Outcome, PORT_MANAGEMENT};
 use crate::ports::{Env, Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
@@ -22,6 +28,21 @@ const SESSION: u32 = 1;
 const DELAY: u32 = 2;
 /// Time to see whether the portal still answers.
 const LOOK: u32 = 3;
+/// Its disk failed when it started.
+const READ: u32 = 4;
+
+/// Where the console's notes are: a file a step, and one for the key.
+const STEPS: &str = "operator/step/";
+const KEY: &str = "operator/key";
+
+/// How far a step is that was begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Progress {
+    /// The service works on it.
+    Asked,
+    /// It is over.
+    Ended,
+}
 
 /// The actor.
 pub struct Operator {
@@ -32,6 +53,8 @@ pub struct Operator {
     waiting: BTreeMap<u32, Vec<u32>>,
     /// How many triggers each step still waits for.
     left: Vec<usize>,
+    /// When the last trigger of each held.
+    ready: Vec<SimTime>,
     /// Steps whose operations the service works on.
     asked: BTreeSet<u32>,
     /// The vault's registration key, once `CreateVault` gave it out.
@@ -52,6 +75,7 @@ impl Operator {
             portal,
             waiting: BTreeMap::new(),
             left: Vec::new(),
+            ready: Vec::new(),
             asked: BTreeSet::new(),
             key: None,
             looking: false,
@@ -74,7 +98,7 @@ impl Operator {
 
     fn own(&mut self, input: Input) {
         match input {
-            Input::Started => self.started(),
+            Input::Started | Input::Timer(Token { what: READ, .. }) => self.started(),
             Input::Local(Local::Triggered { trigger }) => self.triggered(trigger),
             Input::Timer(Token { what: DELAY, key }) => self.begin(key as u32),
             Input::Timer(Token { what: LOOK, .. }) => {
@@ -86,30 +110,94 @@ impl Operator {
     }
 
     fn started(&mut self) {
+        let steps = 0..self.spec.steps.len() as u32;
+        let notes: Result<Vec<_>, _> = steps.map(|number| self.read(&note_of(number))).collect();
+        let (key, notes) = match (self.read(KEY), notes) {
+            (Ok(key), Ok(notes)) => (key, notes),
+            (Err(error), _) | (_, Err(error)) => {
+                self.disk_failed("read", &error);
+                let after = self.env.model.disk.retry_after;
+                let _ = self.env.timer(after, Token { what: READ, key: 0 });
+                return;
+            }
+        };
         self.portal.start(&self.env);
+        self.key = key;
         self.left = self.spec.steps.iter().map(|step| step.after.len()).collect();
-        for (number, step) in (0u32..).zip(&self.spec.steps) {
-            for trigger in &step.after {
-                self.waiting.entry(*trigger).or_default().push(number);
+        self.ready = vec![SimTime::ZERO; self.left.len()];
+        let mut due = Vec::new();
+        for (number, note) in (0..).zip(notes) {
+            match note {
+                Some(Progress::Ended) => {}
+                Some(Progress::Asked) => {
+                    self.asked.insert(number);
+                }
+                None => {
+                    for trigger in self.step(number).after.clone() {
+                        match self.env.world().held_at(trigger) {
+                            Some(at) => self.held(number, at),
+                            None => self.waiting.entry(trigger).or_default().push(number),
+                        }
+                    }
+                    due.push(number);
+                }
             }
         }
-        for number in 0..self.left.len() as u32 {
-            self.start_if_due(number);
-        }
+        due.into_iter().for_each(|number| self.start_if_due(number));
+    }
+
+    fn held(&mut self, number: u32, at: SimTime) {
+        let number = number as usize;
+        self.left[number] -= 1;
+        self.ready[number] = self.ready[number].max(at);
     }
 
     fn triggered(&mut self, trigger: u32) {
+        let now = self.env.now();
         for number in self.waiting.remove(&trigger).unwrap_or_default() {
-            self.left[number as usize] -= 1;
+            self.held(number, now);
             self.start_if_due(number);
         }
     }
 
     fn start_if_due(&self, number: u32) {
-        if self.left[number as usize] == 0 {
-            let key = u64::from(number);
-            let _ = self.env.timer(self.step(number).delay, Token { what: DELAY, key });
+        let at = number as usize;
+        if self.left[at] == 0 {
+            let begins = self.ready[at].after(self.step(number).delay);
+            let (left, key) = (begins.since(self.env.now()), u64::from(number));
+            let _ = self.env.timer(left, Token { what: DELAY, key });
         }
+    }
+
+    /// Notes how far a step is; false where the console's disk refuses.
+    fn note(&self, number: u32, progress: Progress) -> bool {
+        self.write(&note_of(number), &progress)
+    }
+
+    fn write(&self, name: &str, what: &impl Serialize) -> bool {
+        let bytes = postcard::to_stdvec(what).expect("plain data encodes");
+        match self.env.files().replace(name, Blob::real(bytes)) {
+            Ok(()) => true,
+            Err(error) => {
+                self.disk_failed("keep", &error);
+                false
+            }
+        }
+    }
+
+    /// What was written of a name; none where there is nothing, or nothing that makes sense.
+    fn read<T: for<'a> Deserialize<'a>>(&self, name: &str) -> Result<Option<T>, DiskError> {
+        let blob = read_if_there(&*self.env.files(), name)?;
+        Ok(blob.and_then(|blob| postcard::from_bytes(&blob.bytes).ok()))
+    }
+
+    fn disk_failed(&self, what: &str, error: &DiskError) {
+        self.env.fact(Fact::Alert {
+            vm: None,
+            severity: Severity::Warning,
+            code: String::new(),
+            text: format!("the operator's console cannot {what} its notes: {error}"),
+        });
     }
 
     fn step(&self, number: u32) -> &StepSpec {
@@ -117,6 +205,14 @@ impl Operator {
     }
 
     fn begin(&mut self, number: u32) {
+        let asks = matches!(self.step(number).action, Action::Ask(_));
+        let noted = self.note(number, if asks { Progress::Asked } else { Progress::Ended });
+        if !noted {
+            // Who would not know of it later does not begin it; the disk may have room then.
+            let (wait, key) = (self.env.model.operator.look_every, u64::from(number));
+            let _ = self.env.timer(wait, Token { what: DELAY, key });
+            return;
+        }
         self.log(number, StepOutcome::Started);
         let done = match self.step(number).action.clone() {
             Action::Ask(_) => {
@@ -211,9 +307,14 @@ impl Operator {
         match frame.body {
             Body::HeartbeatSeen => self.portal.settled(),
             Body::Answer { job, outcome, key } => {
-                self.key = key.or(self.key);
+                if let Some(key) = key.filter(|key| self.key != Some(*key)) {
+                    self.key = Some(key);
+                    self.write(KEY, &key);
+                }
                 let number = job as u32;
-                if self.asked.remove(&number) {
+                // What cannot be noted is asked again, and answered the same.
+                if self.asked.contains(&number) && self.note(number, Progress::Ended) {
+                    self.asked.remove(&number);
                     self.end(number, outcome);
                 }
             }
@@ -254,6 +355,9 @@ impl Operator {
         if !world.powered(machine) {
             return Err("that machine has no power".into());
         }
+        if !world.runs(actor) {
+            return Err("that component does not run".into());
+        }
         self.env.local(actor, message);
         Ok(())
     }
@@ -282,3 +386,10 @@ impl Operator {
         files.replace(name, changed).map_err(|error| error.to_string())
     }
 }
+
+fn note_of(number: u32) -> String {
+    format!("{STEPS}{number:06}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -272,6 +272,8 @@ pub trait World {
     fn volume_read_to(&self, volume: &str, start: datapath::Extent, extents: u32, out: &mut Vec<u8>);
     /// Writes to a volume; volatile until flushed.
     fn volume_write(&self, volume: &str, run: &Run);
+    /// When a trigger of the plan held, if it has: for the operator, who looks when they come back.
+    fn held_at(&self, trigger: u32) -> Option<SimTime>;
     /// Whether a machine has ever been in a state.
     fn has_reached(&self, vm: VmId, state: ItemState) -> bool;
     /// Aggregate grain, where a write has no content: the life of this number, which began after the write `began`, wrote to a volume up to
@@ -315,6 +317,8 @@ pub trait World {
     fn grain(&self) -> Grain;
     /// The constants of the run.
     fn model(&self) -> Arc<Model>;
+    /// Whether a component's process runs.
+    fn runs(&self, actor: ActorId) -> bool;
     /// The component of a kind on a machine.
     fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId>;
 }

@@ -17,7 +17,9 @@ mod holes;
 mod merging;
 mod opening;
 mod points;
+mod retained;
 mod saving;
+mod sizes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -28,7 +30,6 @@ use datapath::seal::{DiskKey, VaultKey};
 use datapath::segment::{SegmentHeader, SegmentKind, SegmentRefused};
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
-use serde::{Deserialize, Serialize};
 
 use crate::facts::{BacklogPlace, Fact};
 use crate::messages::{MergedBatches, PointChoice, Protection};
@@ -36,7 +37,9 @@ use crate::ports::{Env, Output};
 
 pub use merging::Sealing;
 use merging::{Merged, Merging};
+pub use retained::{Drop, Found, Retained};
 pub use saving::Checkpoint;
+use sizes::Sizes;
 
 /// Jobs of keepers have tokens with this `what`; their keys begin with the machine ([`job_owner`]) and its protection, so
 /// they are unique over an owner's keepers.
@@ -169,17 +172,6 @@ fn want(wanted: &mut VecDeque<Wanted>, tag: &Tag, why: Why) {
     }
 }
 
-/// What a batch of the index comes to.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Size {
-    /// The first batch that it stands for.
-    from: u64,
-    /// Bytes that it takes in storage.
-    stored_bytes: u64,
-    /// Bytes of disk that it describes.
-    plain_bytes: u64,
-}
-
 /// What a job that opens segments gives back, in their order.
 type Opened = Vec<Result<DiskChanges, SegmentRefused>>;
 
@@ -234,7 +226,7 @@ pub struct ReplicaKeeper {
     fold: Option<Fold>,
     merging: Merging,
     /// What the batches of the index come to.
-    sizes: BTreeMap<u64, Size>,
+    sizes: Sizes,
     /// Extents changed since the last point, by disk.
     changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
     /// Checksums that were asked for before a batch is applied that they have to show.
@@ -297,7 +289,7 @@ impl ReplicaKeeper {
             next_ticket: 0,
             fold: None,
             merging: Merging::new(sealing),
-            sizes: BTreeMap::new(),
+            sizes: Sizes::default(),
             changed: BTreeMap::new(),
             early_checksums: Vec::new(),
             hole_told: (0, 0),

@@ -4,27 +4,32 @@
 //! same port with the vault's key; through them the service commands agents, process servers and master targets, and hears of them.
 //! It looks after replicas in its storage account (a [`ReplicaKeeper`] per protected machine) and has Azure compute make machines.
 //!
-//! A job is a list of stages (`jobs`); which operation is which list is in `setup`, `protect`, `failover` and `failback`.
+//! A job is a list of stages (`stages`, `jobs`); which operation is which list is in `setup`, `protect`, `failover` and `failback`.
 //! An operation that the product does not have, or not in a machine's state, is refused with the reason and its source.
 //!
-//! Our model: the service itself is always there (it is a cloud service with a redundancy of its own), so it stores nothing on the
-//! simulated disk; a resynchronization begins at once (the product waits until outside office hours, facts §1.5).
+//! What it must not forget is in files of its machine (`saving`): after its process or machine was cut, jobs go on where they waited,
+//! replicas are taken up from their checkpoints and from what storage tells (`returning`), and what was ordered and not answered is
+//! ordered again.
+//!
+//! Our model: a resynchronization begins at once (the product waits until outside office hours, facts §1.5).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
-use datapath::replica::Mark;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::facts::{Fact, ItemState, Life, Severity};
 use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply, Target};
 use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
-use crate::replica_keeper::{JOB, ReplicaKeeper};
+use crate::replica_keeper::{JOB, ReplicaKeeper, Retained};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{ServiceSpec, VmSpec};
 use crate::start::actor;
+
+use stages::Condition;
 
 mod failback;
 mod failover;
@@ -33,7 +38,10 @@ mod jobs;
 mod points;
 mod protect;
 mod resynchronize;
+mod returning;
+mod saving;
 mod setup;
+mod stages;
 
 const STORAGE: u32 = 1;
 const COMPUTE: u32 = 2;
@@ -45,8 +53,13 @@ const PATIENCE: u32 = 4;
 const LOOK: u32 = 5;
 /// A resynchronization has waited long enough; the key is the machine.
 const RESYNCHRONIZE: u32 = 6;
+/// Time to write down what could not be written.
+const SAVE: u32 = 7;
+/// Its disk failed when it started.
+const READ: u32 = 8;
 
 /// A command that is not answered.
+#[derive(Serialize, Deserialize)]
 struct Sent {
     configuration_server: MachineId,
     to: MachineId,
@@ -55,19 +68,19 @@ struct Sent {
 }
 
 /// A test failover that is not cleaned up.
+#[derive(Serialize, Deserialize)]
 struct Test {
     point: u64,
 }
 
 /// A machine that is, was or is to be protected.
+#[derive(Serialize, Deserialize)]
 struct Item {
     state: ItemState,
     /// How many protections it had.
     protections: u32,
     policy: Policy,
     current: Option<Protection>,
-    /// The lives that the current protection replicates, and when the service heard of each.
-    lives: Vec<(SimTime, Life)>,
     /// A resynchronization was asked for and its copies are not applied.
     resynchronizing: bool,
     /// The number of the copy that was ordered last.
@@ -76,8 +89,6 @@ struct Item {
     tries: u32,
     /// A resynchronization that waits for its time: its protection, and the copy that it is to follow.
     put_off: Option<(u32, u32)>,
-    /// The newest point processed in the current protection.
-    newest: Option<Mark>,
     /// The last write of the newest batch that is complete at the target.
     stored: WriteSeq,
     /// When the newest stored point was marked, by the source's clock.
@@ -86,17 +97,28 @@ struct Item {
     test: Option<Test>,
 }
 
-/// What is known of an agent.
-struct Agent {
-    life: Life,
-    since: SimTime,
-}
-
 /// A grant that waits until the fence stands.
+#[derive(Clone, Copy, Serialize, Deserialize)]
 struct Grant {
     configuration_server: MachineId,
     sealer: MachineId,
     epoch: u32,
+}
+
+/// What is known beside the machines.
+#[derive(Default, Serialize, Deserialize)]
+struct Estate {
+    /// There is a vault.
+    vault: bool,
+    policies: BTreeMap<String, Policy>,
+    components: BTreeSet<(MachineId, Component)>,
+    discovered: BTreeSet<VmId>,
+}
+
+/// What is done only once all is written down that it follows from.
+enum After {
+    Answer(ConnId, Box<Body>),
+    Fence(DiskId, u32),
 }
 
 /// The actor.
@@ -106,18 +128,21 @@ pub struct Service {
     vms: BTreeMap<VmId, Arc<VmSpec>>,
     storage: Session,
     compute: Session,
-    vault: bool,
-    policies: BTreeMap<String, Policy>,
+    estate: Estate,
     configuration_servers: BTreeMap<MachineId, ConnId>,
-    components: BTreeSet<(MachineId, Component)>,
-    discovered: BTreeSet<VmId>,
     /// Machines of which storage was asked what it holds, and has not answered: the protection, and whether nothing more is taken in.
     asking: BTreeMap<VmId, (u32, bool)>,
-    agents: BTreeMap<(VmId, MachineId), Agent>,
+    /// The life that each agent runs in.
+    agents: BTreeMap<(VmId, MachineId), Life>,
     items: Table<VmId, Item>,
     keepers: Table<VmId, ReplicaKeeper>,
+    /// Of each keeper, what is written down of it.
+    retained: Table<VmId, Retained>,
+    /// Machines whose keepers are taken up again.
+    returning: Table<VmId, returning::Returning>,
     groups: groups::Groups,
     jobs: BTreeMap<u64, jobs::Running>,
+    waits: stages::Waits,
     answered: BTreeMap<u64, (Outcome, Option<u64>)>,
     commands: BTreeMap<u64, Sent>,
     /// What compute was asked and did not answer, by machine.
@@ -129,6 +154,8 @@ pub struct Service {
     next_command: u64,
     next_stage: u64,
     looking: bool,
+    unsaved: saving::Unsaved,
+    after: Vec<After>,
 }
 
 actor!(Service);
@@ -143,32 +170,40 @@ impl Service {
             storage: session(spec.storage, STORAGE),
             compute: session(spec.compute, COMPUTE),
             spec,
-            env,
-            vault: false,
-            policies: BTreeMap::new(),
+            estate: Estate::default(),
             configuration_servers: BTreeMap::new(),
-            components: BTreeSet::new(),
-            discovered: BTreeSet::new(),
             asking: BTreeMap::new(),
             agents: BTreeMap::new(),
             items: Table::default(),
             keepers: Table::default(),
+            retained: Table::default(),
+            returning: Table::default(),
             groups: groups::Groups::default(),
             jobs: BTreeMap::new(),
+            waits: stages::Waits::default(),
             answered: BTreeMap::new(),
             commands: BTreeMap::new(),
             orders: BTreeMap::new(),
             epochs: BTreeMap::new(),
             merging_epochs: BTreeMap::new(),
             grants: BTreeMap::new(),
-            next_command: 0,
+            // An earlier life's numbers may still be answered.
+            next_command: u64::from(env.incarnation.saturating_sub(1)) << 32,
             next_stage: 0,
             looking: false,
+            unsaved: saving::Unsaved::default(),
+            after: Vec::new(),
+            env,
         }
     }
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
+        self.handle(input);
+        self.save();
+    }
+
+    fn handle(&mut self, input: Input) {
         let input = match self.storage.input(&self.env, input) {
             SessionEvent::NotMine(input) => input,
             SessionEvent::Opened => return self.storage_opened(),
@@ -187,15 +222,12 @@ impl Service {
             SessionEvent::Lost | SessionEvent::Nothing => return,
         };
         match input {
-            Input::Started => {
-                self.env.listen(PORT_MANAGEMENT);
-                self.storage.start(&self.env);
-                self.compute.start(&self.env);
-            }
+            Input::Started | Input::Timer(Token { what: READ, .. }) => self.started(),
             Input::Done(Token { what: JOB, key }, output) => self.keeper_job(key, output),
             Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
+            Input::Timer(Token { what: SAVE, .. }) => self.unsaved.waits = false,
             Input::Timer(Token {
                 what: RESYNCHRONIZE,
                 key,
@@ -206,6 +238,18 @@ impl Service {
             }
             _ => {}
         }
+    }
+
+    fn started(&mut self) {
+        if let Err(error) = self.take_up() {
+            self.complain(error.to_string());
+            let after = self.env.model.disk.retry_after;
+            self.env.timer(after, Token { what: READ, key: 0 });
+            return;
+        }
+        self.env.listen(PORT_MANAGEMENT);
+        self.storage.start(&self.env);
+        self.compute.start(&self.env);
     }
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
@@ -233,14 +277,15 @@ impl Service {
     }
 
     fn admit(&mut self, conn: ConnId, machine: MachineId, key: u64) {
-        if !self.vault || key != self.spec.registration_key {
+        if !self.estate.vault || key != self.spec.registration_key {
             let refused = Some("the registration key is not this vault's".to_owned());
             return self.env.send(conn, Body::Registered { refused });
         }
-        let known = self.components.insert((machine, Component::ConfigurationServer));
+        let new = self.estate.components.insert((machine, Component::ConfigurationServer));
+        self.unsaved.estate |= new;
         self.configuration_servers.insert(machine, conn);
         self.env.send(conn, Body::Registered { refused: None });
-        if known {
+        if new {
             let component = "configuration-server".to_owned();
             self.env.fact(Fact::Registered { machine, component });
         }
@@ -250,7 +295,7 @@ impl Service {
                 self.env.send(conn, Body::Command { id: *id, to, command });
             }
         }
-        self.look_at_conditions();
+        self.met(&Condition::Up(machine, Component::ConfigurationServer));
     }
 
     /// The configuration server that a machine belongs to; its own where it is one.
@@ -273,6 +318,7 @@ impl Service {
                 },
             );
         }
+        self.unsaved.commands.insert(id);
         self.commands.insert(
             id,
             Sent {
@@ -286,7 +332,7 @@ impl Service {
     }
 
     fn replied(&mut self, id: u64, result: Result<Reply, String>) {
-        let Some(sent) = self.commands.remove(&id) else { return };
+        let Some(sent) = self.forget_command(id) else { return };
         if let (Command::Fence { disk, epoch }, Ok(_)) = (&sent.command, &result) {
             self.fenced(*disk, *epoch);
         }
@@ -295,13 +341,17 @@ impl Service {
         }
     }
 
+    fn forget_command(&mut self, id: u64) -> Option<Sent> {
+        self.unsaved.commands.insert(id);
+        self.commands.remove(&id)
+    }
+
     /// The vault grants a sealer an epoch once lower ones are fenced at the target.
     fn grant(&mut self, configuration_server: MachineId, disk: DiskId, sealer: MachineId) {
         let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
-        let Some(protection) = current.filter(|p| p.process_server == sealer) else {
+        if current.is_none_or(|current| current.process_server != sealer) {
             return;
-        };
-        let target = protection.target;
+        }
         let epoch = self.epochs.entry(disk).or_insert(0);
         *epoch += 1;
         let epoch = *epoch;
@@ -313,13 +363,22 @@ impl Service {
                 epoch,
             },
         );
-        match target {
-            Target::Storage(_) => {
-                self.storage.send(&self.env, Body::Fence { disk, epoch });
-            }
-            Target::MasterTarget(machine) => {
-                self.command(machine, Command::Fence { disk, epoch }, None);
-            }
+        self.unsaved.machines.insert(disk.vm);
+        self.after.push(After::Fence(disk, epoch));
+    }
+
+    /// Lower epochs than one that is written down are to be refused from now on.
+    fn raise_fence(&mut self, disk: DiskId, epoch: u32) {
+        match self.items.get(&disk.vm).and_then(|item| item.current.as_ref()) {
+            Some(current) => match current.target {
+                Target::Storage(_) => {
+                    self.storage.send(&self.env, Body::Fence { disk, epoch });
+                }
+                Target::MasterTarget(machine) => {
+                    self.command(machine, Command::Fence { disk, epoch }, None);
+                }
+            },
+            None => return,
         }
         if planted(Plant::GrantBeforeFence) {
             self.fenced(disk, epoch);
@@ -327,6 +386,7 @@ impl Service {
     }
 
     /// Epochs of the key for merged segments, for a keeper that begins. Storage fences lower ones with the first segment it is given.
+    /// None where they could not be written down: whoever gets none merges nothing.
     fn grant_merging(&mut self, protection: &Protection, sealer: MachineId) -> Vec<(DiskId, u32)> {
         let granted = protection.disks.iter().map(|(disk, _)| {
             let epoch = self.merging_epochs.entry(*disk).or_insert(0);
@@ -334,6 +394,10 @@ impl Service {
             (*disk, *epoch)
         });
         let granted: Vec<(DiskId, u32)> = granted.collect();
+        if !self.save_machine(protection.vm) {
+            self.unsaved.machines.insert(protection.vm);
+            return Vec::new();
+        }
         for &(disk, epoch) in &granted {
             self.env.fact(Fact::MergingEpochGranted { disk, epoch, sealer });
         }
@@ -350,6 +414,7 @@ impl Service {
             epoch,
         }) = self.grants.remove(&disk)
         {
+            self.unsaved.machines.insert(disk.vm);
             self.env.fact(Fact::EpochGranted { disk, epoch, sealer });
             if let Some(conn) = self.configuration_servers.get(&configuration_server) {
                 self.env.send(*conn, Body::EpochGrant { disk, sealer, epoch });
@@ -358,6 +423,9 @@ impl Service {
     }
 
     fn compute_said(&mut self, body: &Body) {
+        if let Body::HeartbeatSeen = body {
+            self.compute.settled();
+        }
         if let Body::MachineUp { machine } | Body::MachineGone { machine } = body {
             let of_it = self.orders.get(machine).is_some_and(|order| {
                 matches!(order, Body::CreateMachine { .. }) == matches!(body, Body::MachineUp { .. })
@@ -372,15 +440,14 @@ impl Service {
     fn order(&mut self, machine: MachineId, body: Body) {
         self.compute.send(&self.env, body.clone());
         self.orders.insert(machine, body);
+        self.look_soon();
     }
 
     fn noticed(&mut self, notice: Notice) {
         match notice {
             Notice::AgentUp { vm, machine, life, .. } => self.agent_up(vm, machine, life),
-            Notice::ComponentUp { component, machine } => {
-                self.components.insert((machine, component));
-            }
-            Notice::Discovered { machines, .. } => self.discovered.extend(machines.iter().map(|(_, vm, _)| *vm)),
+            Notice::ComponentUp { component, machine } => self.component_up(machine, component),
+            Notice::Discovered { machines, .. } => self.found(machines.iter().map(|(_, vm, _)| *vm).collect()),
             Notice::ResynchronizationNeeded {
                 vm,
                 protection,
@@ -394,7 +461,10 @@ impl Service {
                         item.stored = item.stored.max(mark.seq);
                     }
                     self.shared_told(vm, &mark);
-                    self.point_processed(vm, mark);
+                    // Only the master target knows, and it does not tell twice.
+                    self.unsaved.machines.insert(vm);
+                    self.met(&Condition::Drained(vm));
+                    self.point_processed(vm);
                 }
             }
             Notice::SharedStored { record } => self.shared_stored(record),
@@ -412,13 +482,30 @@ impl Service {
                 }
             }
             Notice::HeartbeatLost { component, machine } => {
-                self.components.remove(&(machine, component));
+                self.unsaved.estate |= self.estate.components.remove(&(machine, component));
                 if component == Component::ProcessServer {
                     self.process_server_lost(machine);
                 }
             }
         }
-        self.look_at_conditions();
+    }
+
+    fn component_up(&mut self, machine: MachineId, component: Component) {
+        self.unsaved.estate |= self.estate.components.insert((machine, component));
+        self.met(&Condition::Up(machine, component));
+        if component == Component::ProcessServer {
+            self.met(&Condition::AnyProcessServer(self.configuration_server_of(machine)));
+        }
+    }
+
+    /// Machines that discovery found.
+    fn found(&mut self, vms: Vec<VmId>) {
+        for vm in vms {
+            if self.estate.discovered.insert(vm) {
+                self.unsaved.estate = true;
+                self.met(&Condition::Discovered(vm));
+            }
+        }
     }
 
     fn is_current(&self, vm: VmId, protection: u32) -> bool {
@@ -431,6 +518,7 @@ impl Service {
             && item.state != state
         {
             item.state = state;
+            self.unsaved.machines.insert(vm);
             self.env.fact(Fact::State { vm, state });
         }
     }

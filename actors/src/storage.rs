@@ -171,6 +171,11 @@ impl Storage {
                 };
                 self.watchers.insert(id, conn);
                 for entry in entries {
+                    if let Entry::Merged { tag, .. } = &entry {
+                        // Whoever is taken up again has not seen what it stands for.
+                        let (tag, stored_bytes) = (tag.clone(), 0);
+                        self.tell(id, Entry::Tag { tag, stored_bytes });
+                    }
                     self.tell(id, entry);
                 }
             }

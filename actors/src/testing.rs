@@ -84,6 +84,7 @@ struct Inner {
     frames: Vec<(SimTime, ActorId, Body, u64)>,
     segments: Vec<(SegmentHeader, Blob)>,
     power_calls: Vec<(MachineId, bool)>,
+    held: BTreeMap<u32, SimTime>,
 }
 
 /// The small world.
@@ -262,6 +263,12 @@ impl Bench {
         let facts = self.facts();
         let of_it = |(_, fact): &&(SimTime, Fact)| matches!(fact, Fact::Alert { text, .. } if text.contains(part));
         facts.iter().filter(of_it).count()
+    }
+
+    /// A trigger of the plan holds; the operator is told.
+    pub fn hold(&self, trigger: u32, operator: ActorId) {
+        self.inner.borrow_mut().held.entry(trigger).or_insert(self.now.get());
+        self.give(operator, Input::Local(Local::Triggered { trigger }));
     }
 
     /// Inputs waiting in the queue: what a world at rest still has to do.
@@ -522,6 +529,9 @@ impl World for Bench {
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");
         entry.0.write(run).expect("a test writes inside its volumes");
     }
+    fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.inner.borrow().held.get(&trigger).copied()
+    }
     fn has_reached(&self, _: VmId, _: ItemState) -> bool {
         false
     }
@@ -593,6 +603,9 @@ impl World for Bench {
     }
     fn grain(&self) -> Grain {
         self.grain
+    }
+    fn runs(&self, actor: ActorId) -> bool {
+        self.powered(self.inner.borrow().actors[actor.0 as usize].machine)
     }
     fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
         let inner = self.inner.borrow();

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 /// A line for each bug that can be planted.
 #[cfg(feature = "planted-bugs")]
 fn plants() -> String {
-    let line = |(_, name, what): &(_, &str, &str)| format!("{name:<24}{what}\n");
+    let line = |(_, name, what): &(_, &str, &str)| format!("{name:<28}{what}\n");
     datapath::plants::Plant::ALL.iter().map(line).collect()
 }
 

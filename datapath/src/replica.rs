@@ -51,6 +51,8 @@ pub struct Mark {
     pub marked: SimTime,
     /// The same by the clock of the machine that made it.
     pub marked_source: SimTime,
+    /// The life of the machine that it was made in, by its number.
+    pub life: u64,
     /// The point of its group that it belongs to, if that comes about.
     pub shared: Option<SharedPoint>,
 }
@@ -75,6 +77,8 @@ pub struct CutTime {
     pub at: SimTime,
     /// By the clock of the machine that cut it.
     pub source: SimTime,
+    /// The life of that machine, by its number.
+    pub life: u64,
 }
 
 /// The record that completes a batch in storage: stored after all its segments.
@@ -530,6 +534,7 @@ impl Replica {
             consistency: Consistency::Crash,
             marked: cut.at,
             marked_source: cut.source,
+            life: cut.life,
             shared: None,
         };
         self.close_layer(batch);

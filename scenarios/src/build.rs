@@ -108,6 +108,7 @@ pub struct Built {
 
 /// Where everything is, by number.
 pub(crate) struct Places {
+    pub(crate) portal: MachineId,
     pub(crate) service: MachineId,
     pub(crate) storage: MachineId,
     pub(crate) compute: MachineId,
@@ -125,7 +126,7 @@ impl Places {
             next += 1;
             MachineId(next - 1)
         };
-        let (_portal, service, storage, compute) = (take(), take(), take(), take());
+        let (portal, service, storage, compute) = (take(), take(), take(), take());
         let servers = scenario.servers.iter().map(|_| take()).collect();
         let sources: Vec<MachineId> = scenario.vms.iter().map(|_| take()).collect();
         let failbacks = scenario
@@ -135,6 +136,7 @@ impl Places {
             .map(|(vm, source)| if vm.physical { take() } else { *source })
             .collect();
         Places {
+            portal,
             service,
             storage,
             compute,

@@ -3,8 +3,9 @@
 //! Each direction is a [`Direction`] of its own. A packet weighs what TCP and Ethernet make of its bytes ([`TcpModel::wire_bytes`]). It is
 //! through when its last byte has been served, and leaves after the latency. As long as a single connection has packets in a direction,
 //! and window left for all of them, the time at which each is through is known when it is offered, and its departure is put into the
-//! queue at once; when a second connection joins, or the window is spent, those departures are taken back and the link wakes itself for
-//! each packet instead. Both ways are exact and agree; the first costs one entry a packet.
+//! queue at once; when a second connection joins, or the window is spent, those departures are taken back and the link wakes itself
+//! instead: after the latency, because what is through by then has still to leave. Both ways are exact and agree; the first costs one
+//! entry a packet.
 //!
 //! What it carried is logged as [`Fact::LinkUse`] for each interval of [`USE_INTERVAL`] and direction in which it carried something, and
 //! once more at the end of the run. Whole bytes are counted; parts of packets count where they passed.
@@ -219,6 +220,7 @@ impl Link {
         for Through { at, flow, cargo } in self.through.drain(..) {
             let departure = at.after(self.latency).max(way.floor);
             let handle = match cargo {
+                Cargo::Waiting(_) if departure < now => unreachable!("the link wakes before what is through leaves"),
                 Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),
                 Cargo::Leaving(handle) => handle,
             };
@@ -258,10 +260,17 @@ impl Link {
         }
     }
 
-    /// Sees to it that the link wakes when the next packet is through.
+    /// Sees to it that the link wakes before the next packet that is through leaves.
     fn wake(&mut self, back: bool) {
         let way = &mut self.ways[usize::from(back)];
-        let due = if way.express { None } else { way.direction.next() };
+        let through = if way.express {
+            None
+        } else {
+            way.direction.nothing_through_before()
+        };
+        // On turmoil an entry comes with a tick, later than it is due: there the latency makes up for that.
+        let later = if self.engine.keeps_time() { self.latency } else { 0 };
+        let due = through.map(|at| at.after(later));
         if due == way.wake.map(|(at, _)| at) {
             return;
         }

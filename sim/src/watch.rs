@@ -354,6 +354,7 @@ mod tests {
                 consistency: datapath::replica::Consistency::Crash,
                 marked: SimTime(0),
                 marked_source: SimTime(0),
+                life: 0,
                 shared: None,
             })
         };

@@ -195,6 +195,8 @@ pub struct Engine {
     failed: RefCell<Option<String>>,
     /// States that machines have been in, of those that a stream of writes begins after.
     reached: RefCell<BTreeSet<(VmId, ItemState)>>,
+    /// When each trigger held that has.
+    held: RefCell<BTreeMap<u32, SimTime>>,
     /// The copies of machines on which such a stream runs.
     awaited: BTreeMap<(VmId, ItemState), BTreeSet<MachineId>>,
 }
@@ -289,6 +291,7 @@ impl Engine {
             broken: RefCell::new(None),
             failed: RefCell::new(None),
             reached: RefCell::default(),
+            held: RefCell::default(),
             awaited: awaited(&spec),
             spec,
         });
@@ -318,6 +321,11 @@ impl Engine {
                 self.set_power(MachineId(number as u32), true);
             }
         }
+    }
+
+    /// Whether each entry comes at the time that it is due.
+    pub(crate) fn keeps_time(&self) -> bool {
+        matches!(self.carrier, Carrier::Event)
     }
 
     /// Simulated time.
@@ -578,6 +586,7 @@ impl Engine {
 
     /// A trigger holds: faults that waited for it may begin, and the operator is told.
     fn fire(&self, number: u32) {
+        self.held.borrow_mut().insert(number, self.now.get());
         for fault in self.faults.held(number) {
             self.await_fault(fault);
         }

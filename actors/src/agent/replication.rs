@@ -16,10 +16,10 @@ use datapath::{DiskId, Grain, SimTime, WriteSeq};
 use super::copying::DiskCopy;
 use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
-use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS};
+use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
 use crate::messages::group::SharedRecord;
-use crate::messages::{Body, Boot, Local, Protection};
+use crate::messages::{Body, Local, Protection};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{AgentSpec, ComponentKind};
@@ -137,10 +137,11 @@ pub(super) struct Replication {
     pub outcomes: Vec<Outcome>,
 }
 
-fn now_of(env: &Env) -> CutTime {
+fn now_of(env: &Env, life: u64) -> CutTime {
     CutTime {
         at: env.now(),
         source: env.clock(),
+        life,
     }
 }
 
@@ -158,7 +159,7 @@ impl Replication {
         spec: &AgentSpec,
         generation: u64,
         saved: SavedReplication,
-        boot: &Boot,
+        up: &Up,
         last: WriteSeq,
         resume: bool,
     ) -> Result<Replication, JournalError> {
@@ -186,6 +187,7 @@ impl Replication {
             }
             Journal::create(&*files, &prefix, spec.vm.vm, options)?
         };
+        let life = (up.life.number(), up.began);
         let protection = &saved.protection;
         let session = Session::new(
             protection.process_server,
@@ -201,15 +203,15 @@ impl Replication {
             generation,
             journal,
             session,
-            volumes: boot.volumes.iter().cloned().collect(),
+            volumes: up.boot.volumes.iter().cloned().collect(),
             greeted: false,
             agreed: false,
             before_copy: 0,
             resumed: resume,
-            life: (0, last),
+            life,
             last,
             durable: last,
-            durable_at: now_of(env),
+            durable_at: now_of(env, life.0),
             flushes: BTreeMap::new(),
             next_key: generation << 32,
             flush_timer: false,
@@ -336,7 +338,7 @@ impl Replication {
     /// The process server is there: what is written from here on is journalled.
     pub fn begin_journal(&mut self) {
         if self.is_before_copy() {
-            (self.durable, self.durable_at) = (self.last, now_of(&self.env));
+            (self.durable, self.durable_at) = (self.last, now_of(&self.env, self.life.0));
         }
     }
 
@@ -353,7 +355,7 @@ impl Replication {
         }
         let key = self.key();
         self.env.flush(&names, Token { what: FLUSH, key });
-        let (seq, at) = (self.last, now_of(&self.env));
+        let (seq, at) = (self.last, now_of(&self.env, self.life.0));
         self.flushes.insert(key, Flush { seq, at, names });
         true
     }
@@ -465,6 +467,7 @@ impl Replication {
             consistency,
             marked,
             marked_source,
+            life: self.life.0,
             shared,
         });
         if seq > self.durable {
@@ -540,6 +543,7 @@ impl Replication {
             let time = CutTime {
                 at: mark.marked,
                 source: mark.marked_source,
+                life: mark.life,
             };
             self.cut(
                 mark.seq,

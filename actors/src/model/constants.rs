@@ -130,6 +130,7 @@ model! {
         look_every: Time = MINUTE, SECOND => HOUR, "our model", "Between two looks at RPO and retention";
         opened_at_a_time: Count = 16, 1 => 1_024, "our model", "Batches that are opened at a time, for a machine";
         merged: Size = 64 * MIB, MIB => GIB, "our model", "Batches are merged up to this much of a disk";
+        drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";
     }
     #[doc = "vCenter and Azure compute: whoever switches machines."]
     hypervisor: Hypervisor {

@@ -17,7 +17,8 @@ use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, W
 use datapath::{Blob, DiskId, Grain};
 
 use super::opening::batch_of;
-use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Size, Wanted, Why};
+use super::sizes::Size;
+use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
 use crate::facts::{Fact, Severity};
 use crate::messages::{MergedBatches, Packed};
 use crate::ports::{Job, Token, Work};
@@ -113,7 +114,7 @@ impl ReplicaKeeper {
             return;
         }
         let size = |tag: &Tag| {
-            let size = self.sizes.get(&tag.batch);
+            let size = self.sizes.get(tag.batch);
             let size = size.filter(|_| !self.merging.left.contains(&tag.batch));
             size.map(|size| size.plain_bytes)
         };
@@ -126,7 +127,7 @@ impl ReplicaKeeper {
         let (Some(first), Some(last)) = (old.first(), old.last()) else {
             return;
         };
-        let from = self.sizes.get(&first.batch).map_or(first.batch, |size| size.from);
+        let from = self.sizes.get(first.batch).map_or(first.batch, |size| size.from);
         let range = (from, last.batch);
         let headers: Vec<SegmentHeader> = old.iter().flat_map(|tag| tag.segments.clone()).collect();
         let state = State::Opening {
@@ -326,7 +327,7 @@ impl ReplicaKeeper {
             plain_bytes: segments.iter().map(|segment| segment.plain_bytes).sum(),
         };
         if self.replica.merged(&old, tag) {
-            let before = old.iter().filter_map(|batch| self.sizes.remove(batch));
+            let before = old.iter().filter_map(|batch| self.sizes.remove(*batch));
             let bytes_before = before.map(|size| size.stored_bytes).sum();
             self.sizes.insert(to, size);
             if size.plain_bytes > self.env.model.azure.merged / 2 {

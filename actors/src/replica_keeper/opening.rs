@@ -6,7 +6,8 @@ use datapath::segment::{self, SegmentHeader, SegmentKind, SegmentRefused, Worker
 use datapath::volume::VolumeError;
 use datapath::{Blob, DiskId, Grain};
 
-use super::{JOB, KeeperEvent, Opened, ReplicaKeeper, Running, Size, Wanted, Why};
+use super::sizes::Size;
+use super::{JOB, KeeperEvent, Opened, ReplicaKeeper, Running, Wanted, Why};
 use crate::facts::{Fact, Severity};
 use crate::ports::{Evidence, Job, Token, Work};
 
@@ -46,7 +47,7 @@ impl ReplicaKeeper {
                 pending.map(|pending| share(pending.stored_bytes, pending.tag.segments.len()))
             }
             // Larger than any piece: it counts for what was put into it.
-            SegmentKind::Merged { to, .. } => self.sizes.get(&to).map(|size| share(size.plain_bytes, self.keys.len())),
+            SegmentKind::Merged { to, .. } => self.sizes.get(to).map(|size| share(size.plain_bytes, self.keys.len())),
         };
         known.unwrap_or(1 << 20)
     }

@@ -36,6 +36,11 @@ impl ReplicaKeeper {
         number
     }
 
+    /// A failover needs a point: it is not pruned until it is unpinned.
+    pub fn pin(&mut self, point: u64) {
+        self.replica.pin(point);
+    }
+
     /// The number of the point with the mark of a shared one, where there is one.
     #[must_use]
     pub fn point_shared(&self, shared: SharedPoint) -> Option<u64> {
@@ -277,7 +282,7 @@ impl ReplicaKeeper {
         if let Some(fold) = self.fold.take_if(|fold| fold.missing.is_empty()) {
             match self.replica.fold(fold.through, &fold.opened) {
                 Ok(()) => {
-                    self.sizes = self.sizes.split_off(&(fold.through + 1));
+                    self.sizes.remove_through(fold.through);
                     self.drop_segments(fold.headers, Some(fold.through));
                 }
                 Err(error) => self.failed(&error.to_string()),

@@ -5,32 +5,36 @@
 //! disks ask again; what they pinned is not pinned any more. Epochs are not part of it: how far one was used is not known, so merging
 //! waits for new ones ([`ReplicaKeeper::renew`]).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use datapath::replica::{Holds, Replica, SavedReplica, Tag};
 use datapath::seal::{Epoch, Nonces, VaultKey};
 use datapath::volume::Volume;
 use datapath::{DiskId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
-use super::{Copy, ReplicaKeeper, Sealing, Size};
+use super::sizes::Sizes;
+use super::{Copy, ReplicaKeeper, Sealing};
 use crate::messages::Protection;
 use crate::ports::{Env, volume_name};
 
 /// What survives: plain data, and volumes by name.
 pub struct Checkpoint {
     /// What [`ReplicaKeeper::take_up`] reads.
-    pub index: Vec<u8>,
+    pub index: Bytes,
     /// The volumes that it names.
     pub volumes: BTreeMap<String, Volume>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct Saved<'a> {
     replica: SavedReplica,
     copies: BTreeMap<DiskId, SavedCopy>,
-    sizes: BTreeMap<u64, Size>,
-    changed: BTreeMap<DiskId, Vec<(u64, u64)>>,
+    /// See [`Sizes::decode`]: they name the batches of the replica.
+    sizes: Bytes,
+    changed: Cow<'a, BTreeMap<DiskId, Vec<(u64, u64)>>>,
     broken: Option<String>,
 }
 
@@ -43,12 +47,12 @@ struct SavedCopy {
     ended: bool,
 }
 
-fn volume_of(disk: DiskId, holds: Option<Holds>) -> String {
+fn volume_of(place: &str, disk: DiskId, holds: Option<Holds>) -> String {
     let place = match holds {
-        Some(Holds::Base) => "retention-base".to_owned(),
-        Some(Holds::Copying) => "retention-copying".to_owned(),
-        Some(Holds::Layer(batch)) => format!("retention-layer-{batch:08}"),
-        None => "retention-head".to_owned(),
+        Some(Holds::Base) => format!("{place}-base"),
+        Some(Holds::Copying) => format!("{place}-copying"),
+        Some(Holds::Layer(batch)) => format!("{place}-layer-{batch:08}"),
+        None => format!("{place}-head"),
     };
     volume_name(disk, &place)
 }
@@ -89,29 +93,29 @@ impl Copy {
 }
 
 impl ReplicaKeeper {
-    /// All that a later life needs to know. Segments that were let go before can be dropped once it is durable.
+    /// All that a later life needs to know; volumes are named after the place. Segments that were let go before can be dropped once it is durable.
     #[must_use]
-    pub fn checkpoint(&self) -> Checkpoint {
+    pub fn checkpoint(&mut self, place: &str) -> Checkpoint {
         let (replica, volumes) = self.replica.save();
         let heads = self.head.iter();
-        let heads = heads.map(|(disk, head)| (volume_of(*disk, None), head.clone()));
+        let heads = heads.map(|(disk, head)| (volume_of(place, *disk, None), head.clone()));
         let volumes = volumes.into_iter();
-        let volumes = volumes.map(|(disk, holds, volume)| (volume_of(disk, Some(holds)), volume));
+        let volumes = volumes.map(|(disk, holds, volume)| (volume_of(place, disk, Some(holds)), volume));
         let over_points = !self.replica.points().is_empty();
         let saved = Saved {
             replica,
             copies: self.copies.iter().map(|(disk, copy)| (*disk, copy.save())).collect(),
-            sizes: self.sizes.clone(),
+            sizes: self.sizes.encode(),
             // The first point is shown whole.
             changed: if over_points {
-                self.changed.clone()
+                Cow::Borrowed(&self.changed)
             } else {
-                BTreeMap::new()
+                Cow::Owned(BTreeMap::new())
             },
             broken: self.broken.clone(),
         };
         Checkpoint {
-            index: postcard::to_stdvec(&saved).expect("plain data encodes"),
+            index: postcard::to_stdvec(&saved).expect("plain data encodes").into(),
             volumes: volumes.chain(heads).collect(),
         }
     }
@@ -124,18 +128,19 @@ impl ReplicaKeeper {
         key: &VaultKey,
         sealing: Sealing,
         protection: Protection,
-        index: &[u8],
+        (place, index): (&str, &[u8]),
         tags: impl Iterator<Item = Tag>,
     ) -> Option<ReplicaKeeper> {
         let saved: Saved = postcard::from_bytes(index).ok()?;
+        let sizes = Sizes::decode(&saved.sizes)?;
         let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
-        let volume = |disk, holds| env.world().volume(&volume_of(disk, holds));
+        let volume = |disk, holds| env.world().volume(&volume_of(place, disk, holds));
         let replica = Replica::restore(
             protection.vm,
             protection.protection,
             &disks,
             saved.replica,
-            tags,
+            tags.filter(|tag| sizes.contains(tag.batch)),
             |disk, holds| volume(disk, Some(holds)),
         )?;
         let heads: Option<Vec<(DiskId, Volume)>> =
@@ -144,8 +149,8 @@ impl ReplicaKeeper {
         keeper.replica = replica;
         let copies = saved.copies.into_iter();
         keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
-        keeper.sizes = saved.sizes;
-        keeper.changed = saved.changed;
+        keeper.sizes = sizes;
+        keeper.changed = saved.changed.into_owned();
         keeper.broken = saved.broken;
         Some(keeper)
     }

@@ -6,8 +6,7 @@
 use datapath::VmId;
 
 use super::Service;
-use super::jobs::{Condition, Stage, order, then, until};
-use super::protect::Way;
+use super::stages::{Action, Condition, Stage, Way, order, until};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place};
 use crate::messages::{Command, Component, CopyMode, PointChoice, VcenterAction};
 use crate::ports::{MachineId, volume_name};
@@ -66,21 +65,7 @@ impl Service {
                 action: attach,
             },
         ));
-        stages.push(then(move |service, job| {
-            let protection = service.begin(vm, way)?;
-            let epochs = service.grant_merging(&protection, master_target);
-            let receive = Command::Receive {
-                protection: protection.clone(),
-                epochs,
-            };
-            let stages = vec![
-                order(master_target, receive),
-                order(process_server, Command::Serve(protection.clone())),
-                order(spec.azure, Command::Protect { protection, copy: 1 }),
-            ];
-            service.insert_stages(job, stages);
-            Ok(())
-        }));
+        stages.push(Stage::Do(Action::Begin(way)));
         Ok(stages)
     }
 
@@ -106,7 +91,7 @@ impl Service {
         point: PointChoice,
         to_physical: bool,
     ) -> Result<Vec<Stage>, String> {
-        let spec = self.vm(vm)?;
+        self.vm(vm)?;
         if to_physical {
             return Err(
                 "failback to a physical machine is not supported: it goes to a VMware virtual machine (SEED, FBT)"
@@ -137,14 +122,10 @@ impl Service {
             .vcenters
             .get(&to)
             .ok_or("failback needs a vCenter on the master target's site")?;
-        let (protection, kind) = (current.protection, FailoverKind::Failback);
+        let protection = current.protection;
         Ok(vec![
             Stage::Enter(ItemState::FailbackInProgress),
-            Stage::Log(Fact::Failover {
-                vm,
-                kind,
-                phase: FailoverPhase::Started,
-            }),
+            Stage::Phase(FailoverKind::Failback, FailoverPhase::Started),
             Stage::Order {
                 to: current.source,
                 command: Command::ShutdownAndDrain { vm, protection },
@@ -156,64 +137,58 @@ impl Service {
                 patience: None,
                 soft: true,
             },
-            then(move |service, job| {
-                let drained = service.has_drained(job);
-                service.arrived_for_failback(vm, drained);
-                service.look_at_conditions();
-                Ok(())
-            }),
+            Stage::Do(Action::Arrive),
             until(Condition::Together(vm)),
-            then(move |service, job| {
-                service.stop_replication(vm);
-                let point = service.failback_choice(vm, point)?;
-                let finish = order(master_target, Command::Finish { vm, protection, point });
-                service.insert_stages(job, vec![finish]);
-                Ok(())
+            Stage::Do(Action::Finish {
+                master_target,
+                protection,
+                point,
             }),
-            then(move |service, job| {
-                let place = place_on_premises(spec.physical);
-                let boot = service.boot_of(vm, job, Place::OnPremises, place, kind)?;
-                let mark = service
-                    .jobs
-                    .get(&job)
-                    .and_then(|running| running.mark)
-                    .ok_or("no recovery point was taken")?;
-                service.env.fact(Fact::Failover {
-                    vm,
-                    kind,
-                    phase: FailoverPhase::PointChosen,
-                });
-                let world = service.env.world();
-                let named = spec
-                    .disks
-                    .iter()
-                    .map(|(disk, _)| (*disk, world.volume(&volume_name(*disk, place))));
-                let volumes = named.filter_map(|(disk, volume)| Some((disk, volume?))).collect();
-                service.log_recovered(vm, kind, mark, volumes);
-                service.env.fact(Fact::Failover {
-                    vm,
-                    kind,
-                    phase: FailoverPhase::DisksReady,
-                });
-                service.end_protection(vm);
-                service.agents.remove(&(vm, spec.failback));
-                let action = VcenterAction::AttachAndBoot {
-                    machine: spec.failback,
-                    boot,
-                };
-                let agent = Condition::Agent(vm, spec.failback);
-                let stages = vec![
-                    order(to, Command::Vcenter { vcenter, action }),
-                    Stage::Until {
-                        condition: agent,
-                        patience: Some(service.env.model.azure.registration_patience),
-                        soft: true,
-                    },
-                    Stage::Enter(ItemState::FailbackCommitPending),
-                ];
-                service.insert_stages(job, stages);
-                Ok(())
+            Stage::Do(Action::BootOnPremises {
+                configuration_server: to,
+                vcenter,
             }),
         ])
+    }
+
+    /// The master target left the disks at their point: vCenter boots the machine from them.
+    pub(super) fn boot_on_premises(
+        &mut self,
+        job: u64,
+        vm: VmId,
+        configuration_server: MachineId,
+        vcenter: MachineId,
+    ) -> Result<(), String> {
+        let (spec, kind) = (self.vm(vm)?, FailoverKind::Failback);
+        let place = place_on_premises(spec.physical);
+        let boot = self.boot_of(vm, job, Place::OnPremises, place, kind)?;
+        let mark = self.jobs.get(&job).and_then(|running| running.mark);
+        let mark = mark.ok_or("no recovery point was taken")?;
+        let phase = FailoverPhase::PointChosen;
+        self.env.fact(Fact::Failover { vm, kind, phase });
+        let world = self.env.world();
+        let named = spec
+            .disks
+            .iter()
+            .map(|(disk, _)| (*disk, world.volume(&volume_name(*disk, place))));
+        let volumes = named.filter_map(|(disk, volume)| Some((disk, volume?))).collect();
+        self.log_recovered(vm, kind, mark, volumes);
+        let phase = FailoverPhase::DisksReady;
+        self.env.fact(Fact::Failover { vm, kind, phase });
+        self.end_protection(vm);
+        self.agents.remove(&(vm, spec.failback));
+        let machine = spec.failback;
+        let action = VcenterAction::AttachAndBoot { machine, boot };
+        let stages = vec![
+            order(configuration_server, Command::Vcenter { vcenter, action }),
+            Stage::Until {
+                condition: Condition::Agent(vm, machine),
+                patience: Some(self.env.model.azure.registration_patience),
+                soft: true,
+            },
+            Stage::Enter(ItemState::FailbackCommitPending),
+        ];
+        self.insert_stages(job, stages);
+        Ok(())
     }
 }

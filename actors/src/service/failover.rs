@@ -2,8 +2,8 @@
 
 use datapath::VmId;
 
-use super::jobs::{Condition, Stage, then, until};
 use super::points::failover_to;
+use super::stages::{Action, Condition, Stage, until};
 use super::{Service, Test};
 use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
 use crate::messages::{Boot, Command, PointChoice, VcenterAction};
@@ -15,27 +15,9 @@ fn must_be_hydrated(vm: &VmSpec) -> bool {
     vm.physical || vm.os == Os::Linux
 }
 
-/// Takes a point. The latest is made of all that is complete in storage, of which news may still be on the way.
-fn take_point(vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
-    let mut stages = Vec::new();
-    if point == PointChoice::Latest {
-        stages.push(then(move |service, _| {
-            let current = service.items.get(&vm).and_then(|item| item.current.as_ref());
-            let protection = current.ok_or("the machine is not replicated")?.protection;
-            let last = place != Place::Test;
-            service.asking.insert(vm, (protection, last));
-            service.ask_stored(vm);
-            Ok(())
-        }));
-        stages.push(until(Condition::Told(vm)));
-    }
-    stages.push(Stage::Materialise { point, place });
-    stages
-}
-
 impl Service {
     pub(super) fn plan_test(&mut self, vm: VmId, point: PointChoice) -> Result<Vec<Stage>, String> {
-        let spec = self.vm(vm)?;
+        self.vm(vm)?;
         self.must_be(
             vm,
             &[ItemState::Protected, ItemState::Resynchronizing],
@@ -45,25 +27,35 @@ impl Service {
             return Err("a test failover of this machine is not cleaned up yet".to_owned());
         }
         let kind = FailoverKind::Test;
-        let mut stages = vec![Stage::Log(Fact::Failover {
-            vm,
-            kind,
-            phase: FailoverPhase::Started,
-        })];
-        stages.extend(take_point(vm, point, Place::Test));
-        stages.push(then(move |service, job| {
-            service.start_from_point(job, &spec, Place::Test)?;
-            let mark = service.jobs.get(&job).and_then(|running| running.mark);
-            if let (Some(item), Some(mark)) = (service.items.get_mut(&vm), mark) {
-                item.test = Some(Test { point: mark.point });
-            }
-            Ok(())
-        }));
+        let mut stages = vec![Stage::Phase(kind, FailoverPhase::Started)];
+        stages.extend(self.take_point(vm, point, Place::Test));
+        stages.push(Stage::Do(Action::StartFromPoint(Place::Test)));
         Ok(stages)
     }
 
+    /// Takes a point. The latest is made of all that is complete in storage, of which news may still be on the way.
+    fn take_point(&self, vm: VmId, point: PointChoice, place: Place) -> Vec<Stage> {
+        let last = place != Place::Test;
+        let asked = (point == PointChoice::Latest).then_some(Stage::Do(Action::AskStored { last }));
+        // A keeper that is taken up again is there once storage has told.
+        let told = self.until_told(vm);
+        let take = Stage::Materialise { point, place };
+        asked.into_iter().chain(told).chain([take]).collect()
+    }
+
+    /// Storage is to say what it holds of a machine, for the last time or not.
+    pub(super) fn begin_asking(&mut self, vm: VmId, last: bool) -> Result<(), String> {
+        let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
+        let protection = current.ok_or("the machine is not replicated")?.protection;
+        self.asking.insert(vm, (protection, last));
+        self.unsaved.machines.insert(vm);
+        self.ask_stored(vm);
+        Ok(())
+    }
+
     /// The job goes on by creating the machine of its point in Azure.
-    fn start_from_point(&mut self, job: u64, spec: &VmSpec, place: Place) -> Result<(), String> {
+    pub(super) fn start_from_point(&mut self, job: u64, vm: VmId, place: Place) -> Result<(), String> {
+        let spec = self.vm(vm)?;
         let (name, kind) = failover_to(place);
         let machine = match place {
             Place::Test => spec.test,
@@ -72,9 +64,21 @@ impl Service {
         let create = Stage::Create {
             machine,
             boot: Some(self.boot_of(spec.vm, job, place, name, kind)?),
-            hydrate: must_be_hydrated(spec),
+            hydrate: must_be_hydrated(&spec),
         };
         self.insert_stages(job, vec![create]);
+        self.unsaved.machines.insert(vm);
+        match place {
+            Place::Test => {
+                let mark = self.jobs.get(&job).and_then(|running| running.mark);
+                if let (Some(item), Some(mark)) = (self.items.get_mut(&vm), mark) {
+                    item.test = Some(Test { point: mark.point });
+                }
+            }
+            Place::Azure | Place::OnPremises => {
+                self.agents.remove(&(vm, spec.azure));
+            }
+        }
         Ok(())
     }
 
@@ -92,19 +96,21 @@ impl Service {
                 machine: spec.test,
                 orderly: false,
             },
-            then(move |service, _| {
-                let test = service.items.get_mut(&vm).and_then(|item| item.test.take());
-                if let (Some(test), Some(keeper)) = (test, service.keepers.get_mut(&vm)) {
-                    keeper.unpin(test.point);
-                }
-                service.env.fact(Fact::TestCleaned { vm });
-                Ok(())
-            }),
+            Stage::Do(Action::EndTest),
         ])
     }
 
+    pub(super) fn end_test(&mut self, vm: VmId) {
+        let test = self.items.get_mut(&vm).and_then(|item| item.test.take());
+        if let (Some(test), Some(keeper)) = (test, self.keepers.get_mut(&vm)) {
+            keeper.unpin(test.point);
+        }
+        self.unsaved.machines.insert(vm);
+        self.env.fact(Fact::TestCleaned { vm });
+    }
+
     pub(super) fn plan_failover(&mut self, vm: VmId, point: PointChoice, shutdown: bool) -> Result<Vec<Stage>, String> {
-        let spec = self.vm(vm)?;
+        self.vm(vm)?;
         // A failover that failed (a point that could not be put together) can be asked for again, with another point.
         self.must_be(
             vm,
@@ -127,11 +133,7 @@ impl Service {
         let kind = FailoverKind::Unplanned;
         let mut stages = vec![
             Stage::Enter(ItemState::FailoverInProgress),
-            Stage::Log(Fact::Failover {
-                vm,
-                kind,
-                phase: FailoverPhase::Started,
-            }),
+            Stage::Phase(kind, FailoverPhase::Started),
         ];
         if shutdown && !again {
             let protection = current.protection;
@@ -148,16 +150,9 @@ impl Service {
             });
             stages.extend(self.switch_off(current.source, current.source, true));
         }
-        stages.push(then(move |service, _| {
-            service.stop_replication(vm);
-            Ok(())
-        }));
-        stages.extend(take_point(vm, point, Place::Azure));
-        stages.push(then(move |service, job| {
-            service.start_from_point(job, &spec, Place::Azure)?;
-            service.agents.remove(&(vm, spec.azure));
-            Ok(())
-        }));
+        stages.push(Stage::Do(Action::StopReplication));
+        stages.extend(self.take_point(vm, point, Place::Azure));
+        stages.push(Stage::Do(Action::StartFromPoint(Place::Azure)));
         stages.push(Stage::Enter(ItemState::FailoverCommitPending));
         Ok(stages)
     }
@@ -195,12 +190,11 @@ impl Service {
             .get(&job)
             .and_then(|running| running.mark)
             .ok_or("no recovery point was taken")?;
-        let life: Option<Life> = self.life_at(vm, mark.marked);
         let disks = &self.vm(vm)?.disks;
         Ok(Boot {
             vm,
             place,
-            parent: life.map(|life| (life, mark.seq)),
+            parent: Some((Life::of(mark.life), mark.seq)),
             volumes: disks
                 .iter()
                 .map(|(disk, _)| (*disk, volume_name(*disk, volumes)))
@@ -212,37 +206,45 @@ impl Service {
     pub(super) fn plan_commit(&mut self, vm: VmId) -> Result<Vec<Stage>, String> {
         let spec = self.vm(vm)?;
         match self.state(vm) {
-            ItemState::FailoverCommitPending => Ok(vec![then(move |service, _| {
-                if let Some(keeper) = service.keepers.get(&vm) {
-                    keeper.commit();
-                }
-                service.end_protection(vm);
-                service.env.fact(Fact::Committed {
-                    vm,
-                    kind: FailoverKind::Unplanned,
-                });
-                service.enter(vm, ItemState::FailoverCommitted);
-                Ok(())
-            })]),
+            ItemState::FailoverCommitPending => {
+                let told = until(Condition::Told(vm));
+                Ok(vec![told, Stage::Do(Action::CommitFailover)])
+            }
             ItemState::FailbackCommitPending => Ok(vec![
                 Stage::Delete {
                     machine: spec.azure,
                     orderly: false,
                 },
-                then(move |service, _| {
-                    service.agents.remove(&(vm, spec.azure));
-                    service.env.fact(Fact::Committed {
-                        vm,
-                        kind: FailoverKind::Failback,
-                    });
-                    service.enter(vm, ItemState::OnPremisesUnprotected);
-                    Ok(())
-                }),
+                Stage::Do(Action::CommitFailback),
             ]),
             _ => {
                 self.must_be(vm, &[], "only a failover or failback that is complete can be committed")?;
                 Ok(Vec::new())
             }
         }
+    }
+
+    pub(super) fn commit_failover(&mut self, vm: VmId) {
+        if let Some(keeper) = self.keepers.get(&vm) {
+            keeper.commit();
+        }
+        self.end_protection(vm);
+        self.env.fact(Fact::Committed {
+            vm,
+            kind: FailoverKind::Unplanned,
+        });
+        self.enter(vm, ItemState::FailoverCommitted);
+    }
+
+    pub(super) fn commit_failback(&mut self, vm: VmId) -> Result<(), String> {
+        let spec = self.vm(vm)?;
+        self.agents.remove(&(vm, spec.azure));
+        self.unsaved.machines.insert(vm);
+        self.env.fact(Fact::Committed {
+            vm,
+            kind: FailoverKind::Failback,
+        });
+        self.enter(vm, ItemState::OnPremisesUnprotected);
+        Ok(())
     }
 }

@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::VmId;
 use datapath::replica::{Consistency, Mark, SharedPoint};
+use serde::{Deserialize, Serialize};
 
 use super::Service;
+use super::stages::{Condition, Stage, until};
 use crate::facts::{FailoverKind, ItemState};
 use crate::messages::PointChoice;
 use crate::messages::group::{ReplicationGroup, SharedRecord};
@@ -21,6 +23,7 @@ use crate::spec::GroupSpec;
 const KEPT: usize = 1024;
 
 /// A choice that members share.
+#[derive(Serialize, Deserialize)]
 struct Chosen {
     point: SharedPoint,
     /// Members that have taken it.
@@ -28,8 +31,8 @@ struct Chosen {
 }
 
 /// What the service knows of a group.
-#[derive(Default)]
-struct Group {
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Group {
     /// In the order in which they were decided.
     shared: BTreeMap<(u64, SharedPoint), SharedRecord>,
     chosen: BTreeMap<(FailoverKind, bool), Chosen>,
@@ -42,7 +45,7 @@ struct Group {
 /// All groups.
 #[derive(Default)]
 pub(super) struct Groups {
-    groups: BTreeMap<u32, Group>,
+    pub(super) groups: BTreeMap<u32, Group>,
 }
 
 impl Service {
@@ -73,6 +76,7 @@ impl Service {
 
     /// The record of a shared point is stored.
     pub(super) fn shared_stored(&mut self, record: SharedRecord) {
+        self.unsaved.groups.insert(record.group);
         let group = self.groups.groups.entry(record.group).or_default();
         group.shared.insert((record.decided.0, record.point), record);
         while group.shared.len() > KEPT {
@@ -85,6 +89,7 @@ impl Service {
         let (Some(group), Some(shared)) = (self.group_of(vm).map(|group| group.group), mark.shared) else {
             return;
         };
+        self.unsaved.groups.insert(group);
         let told = &mut self.groups.groups.entry(group).or_default().told;
         told.entry(vm).or_default().insert(shared, mark.point);
     }
@@ -94,6 +99,7 @@ impl Service {
         let Some(group) = self.group_of(vm).map(|group| group.group) else {
             return;
         };
+        self.unsaved.groups.insert(group);
         if let Some(group) = self.groups.groups.get_mut(&group) {
             group.told.remove(&vm);
             group.arrived.remove(&vm);
@@ -152,6 +158,7 @@ impl Service {
         let own = self.own_point(vm, point).ok_or_else(|| {
             format!("the recovery point that the replication group {name} fails over to is not kept any more")
         })?;
+        self.unsaved.groups.insert(spec.group);
         let group = self.groups.groups.entry(spec.group).or_default();
         let chosen = group.chosen.entry(key).or_insert_with(|| Chosen {
             point,
@@ -186,12 +193,26 @@ impl Service {
         }
     }
 
-    /// A member that is to fail back has been shut down; `drained` says whether all that it wrote has arrived.
-    pub(super) fn arrived_for_failback(&mut self, vm: VmId, drained: bool) {
-        if let Some(group) = self.group_of(vm).map(|group| group.group) {
-            let group = self.groups.groups.entry(group).or_default();
-            group.arrived.insert(vm, drained);
+    /// A member that is to fail back has been shut down, and all that it wrote has arrived, or did not.
+    pub(super) fn arrive_for_failback(&mut self, job: u64, vm: VmId) {
+        let Some(spec) = self.group_of(vm).cloned() else { return };
+        let drained = self.has_drained(job);
+        let group = self.groups.groups.entry(spec.group).or_default();
+        group.arrived.insert(vm, drained);
+        self.unsaved.groups.insert(spec.group);
+        for member in spec.members {
+            self.met(&Condition::Together(member));
         }
+    }
+
+    /// Once storage has told of a machine and of all members of its group: a choice concerns them all.
+    pub(super) fn until_told(&self, vm: VmId) -> Vec<Stage> {
+        let group = self.group_of(vm);
+        let members = group.map_or(vec![vm], |group| group.members.clone());
+        members
+            .into_iter()
+            .map(|member| until(Condition::Told(member)))
+            .collect()
     }
 
     /// Whether all members of a machine's group have come so far.

@@ -1,146 +1,66 @@
-//! Jobs: what an operation does, as a list of stages, one after the other.
-//!
-//! A stage is done at once or waits: for time, for a condition, for the answer to a command or from Azure compute, for disks to be put
-//! together. Waiting ends with the stage's patience: then the job fails with the reason, or, where the stage is soft (trying to shut
-//! down a source that may be dead must not stop a failover, facts §4.1), goes on.
+//! Jobs: what an operation does, as a list of stages, one after the other. Each is written down before its next stage is acted on, and
+//! goes on from the stage that it waited at.
 
 use std::collections::VecDeque;
 
 use datapath::replica::Mark;
-use datapath::{VmId, WriteSeq};
+use datapath::{SimTime, VmId, WriteSeq};
+use serde::{Deserialize, Serialize};
 
-use super::{PATIENCE, Service, WAITED};
-use crate::facts::{Fact, ItemState, Place};
-use crate::messages::{Body, Boot, Command, Component, Operation, Outcome, PointChoice, Reply};
+use super::stages::{Action, Condition, Stage, Waiting, order, until};
+use super::{After, PATIENCE, Service, WAITED};
+use crate::facts::{Fact, Place};
+use crate::messages::{Body, Command, Operation, Outcome, Reply};
 use crate::ports::{ConnId, MachineId, Token};
 
-/// What a stage waits for.
-#[derive(Debug, Clone)]
-pub(super) enum Condition {
-    /// A component is registered.
-    Up(MachineId, Component),
-    /// A process server of this configuration server is registered.
-    AnyProcessServer(MachineId),
-    /// A machine was found by discovery.
-    Discovered(VmId),
-    /// The Mobility service runs in the copy on this machine.
-    Agent(VmId, MachineId),
-    /// All that was drained is complete at the target.
-    Drained(VmId),
-    /// Storage has told what it holds.
-    Told(VmId),
-    /// All members of the machine's replication group are shut down for their failback.
-    Together(VmId),
-}
-
-/// What a stage does that is done at once.
-pub(super) type Action = Box<dyn FnOnce(&mut Service, u64) -> Result<(), String>>;
-
-/// A stage.
-pub(super) enum Stage {
-    /// Time passes.
-    Wait(u64),
-    /// Waits for a condition.
-    Until {
-        condition: Condition,
-        patience: Option<u64>,
-        soft: bool,
-    },
-    /// A command, and its answer.
-    Order {
-        to: MachineId,
-        command: Command,
-        patience: Option<u64>,
-        soft: bool,
-    },
-    /// A state of the job's machine.
-    Enter(ItemState),
-    /// A fact.
-    Log(Fact),
-    /// Disks of a point, put together at a place.
-    Materialise { point: PointChoice, place: Place },
-    /// A machine in Azure.
-    Create {
-        machine: MachineId,
-        boot: Option<Boot>,
-        hydrate: bool,
-    },
-    /// An Azure machine removed.
-    Delete { machine: MachineId, orderly: bool },
-    /// Anything that is done at once; it may put stages in front of those that follow.
-    Do(Action),
-}
-
-#[derive(Debug)]
-enum Waiting {
-    Nothing,
-    Time,
-    Until(Condition),
-    Command(u64),
-    Machine(MachineId),
-    Ticket(u64),
-}
-
 /// A job that runs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Running {
-    conn: ConnId,
+    /// Whoever asked; unknown after a restart, until they ask again.
+    #[serde(skip)]
+    conn: Option<ConnId>,
     pub(super) vm: Option<VmId>,
+    /// Those that follow.
     stages: VecDeque<Stage>,
+    /// The one that waits.
+    current: Option<Stage>,
     waiting: Waiting,
     soft: bool,
     /// Whether the last command was carried out: a soft stage goes on where it was not.
     pub(super) answered: bool,
     /// The number of the stage that waits, for its timers.
+    #[serde(skip)]
     stage: u64,
+    /// When its wait, or its patience, is over, by the service's clock.
+    ends: Option<SimTime>,
     /// What the source sent last before it went down.
-    pub(super) drained: Option<(WriteSeq, Option<Mark>)>,
-    /// The point that was taken, and where its disks are put.
+    drained: Option<(WriteSeq, Option<Mark>)>,
+    /// The point that was taken.
     pub(super) mark: Option<Mark>,
-    place: Option<Place>,
     key: Option<u64>,
-}
-
-/// Until a condition holds, or the job fails.
-pub(super) fn until(condition: Condition) -> Stage {
-    Stage::Until {
-        condition,
-        patience: None,
-        soft: false,
-    }
-}
-
-/// A command that must be carried out.
-pub(super) fn order(to: MachineId, command: Command) -> Stage {
-    Stage::Order {
-        to,
-        command,
-        patience: None,
-        soft: false,
-    }
-}
-
-/// Something done at once.
-pub(super) fn then(what: impl FnOnce(&mut Service, u64) -> Result<(), String> + 'static) -> Stage {
-    Stage::Do(Box::new(what))
 }
 
 impl Service {
     /// An operation is asked for, perhaps once more.
     pub(super) fn ask(&mut self, conn: ConnId, job: u64, operation: Operation) {
         if let Some((outcome, key)) = self.answered.get(&job).cloned() {
-            return self.env.send(conn, Body::Answer { job, outcome, key });
+            let body = Body::Answer { job, outcome, key };
+            if self.unsaved.jobs.contains(&job) {
+                return self.after.push(After::Answer(conn, Box::new(body)));
+            }
+            return self.env.send(conn, body);
         }
         if let Some(running) = self.jobs.get_mut(&job) {
-            running.conn = conn;
+            running.conn = Some(conn);
             return;
         }
         let vm = vm_of(&operation);
         let key = matches!(operation, Operation::CreateVault).then_some(self.spec.registration_key);
-        let busy = vm.is_some_and(|vm| self.jobs.values().any(|running| running.vm == Some(vm)));
+        let busy = vm.is_some_and(|vm| self.waits.of(vm).is_some());
         let name = name_of(&operation);
         let plan = if busy {
             Err("another job runs for this machine".to_owned())
-        } else if !self.vault && !matches!(operation, Operation::CreateVault) {
+        } else if !self.estate.vault && !matches!(operation, Operation::CreateVault) {
             Err("there is no vault yet".to_owned())
         } else {
             self.plan(operation)
@@ -153,31 +73,24 @@ impl Service {
                     vm,
                     why: why.clone(),
                 });
-                let outcome = Outcome::Refused(why);
-                self.answered.insert(job, (outcome.clone(), None));
-                return self.env.send(
-                    conn,
-                    Body::Answer {
-                        job,
-                        outcome,
-                        key: None,
-                    },
-                );
+                return self.answer(Some(conn), job, Outcome::Refused(why), None);
             }
         };
         let running = Running {
-            conn,
+            conn: Some(conn),
             vm,
             stages,
+            current: None,
             waiting: Waiting::Nothing,
             soft: false,
             answered: false,
             stage: 0,
+            ends: None,
             drained: None,
             mark: None,
-            place: None,
             key,
         };
+        self.waits.runs(job, vm);
         self.jobs.insert(job, running);
         self.advance(job);
     }
@@ -185,10 +98,7 @@ impl Service {
     /// What an operation does; or why the product does not do it.
     fn plan(&mut self, operation: Operation) -> Result<Vec<Stage>, String> {
         match operation {
-            Operation::CreateVault => Ok(vec![then(|service, _| {
-                service.vault = true;
-                Ok(())
-            })]),
+            Operation::CreateVault => Ok(vec![Stage::Do(Action::KeepVault)]),
             Operation::AddVcenter {
                 configuration_server,
                 vcenter,
@@ -225,17 +135,78 @@ impl Service {
         }
     }
 
+    /// What is done at once.
+    fn act(&mut self, job: u64, action: Action) -> Result<(), String> {
+        let vm = self.jobs.get(&job).and_then(|running| running.vm);
+        match (action, vm) {
+            (Action::KeepVault, _) => {
+                self.estate.vault = true;
+                self.unsaved.estate = true;
+            }
+            (
+                Action::Discover {
+                    configuration_server,
+                    vcenter,
+                },
+                _,
+            ) => return self.discover(job, configuration_server, vcenter),
+            (Action::KeepPolicy(policy), _) => self.keep_policy(&policy),
+            (Action::ForgetProcessServer(machine), _) => self.forget_process_server(machine),
+            (Action::Begin(way), Some(vm)) => return self.begin_for(job, vm, way),
+            (Action::Disable, Some(vm)) => return self.disable(job, vm),
+            (Action::StopReplication, Some(vm)) => self.stop_replication(vm),
+            (Action::AskStored { last }, Some(vm)) => return self.begin_asking(vm, last),
+            (Action::StartFromPoint(place), Some(vm)) => return self.start_from_point(job, vm, place),
+            (Action::EndTest, Some(vm)) => self.end_test(vm),
+            (Action::CommitFailover, Some(vm)) => self.commit_failover(vm),
+            (Action::CommitFailback, Some(vm)) => return self.commit_failback(vm),
+            (
+                Action::BootOnPremises {
+                    configuration_server,
+                    vcenter,
+                },
+                Some(vm),
+            ) => return self.boot_on_premises(job, vm, configuration_server, vcenter),
+            (
+                Action::Move {
+                    before,
+                    process_server,
+                    protection,
+                },
+                Some(vm),
+            ) => return self.move_on(job, vm, (before, process_server), protection),
+            (Action::CopyAgain { before }, Some(vm)) => self.copy_again(vm, before),
+            (Action::Arrive, Some(vm)) => self.arrive_for_failback(job, vm),
+            (
+                Action::Finish {
+                    master_target,
+                    protection,
+                    point,
+                },
+                Some(vm),
+            ) => {
+                self.stop_replication(vm);
+                let point = self.failback_choice(vm, point)?;
+                let finish = order(master_target, Command::Finish { vm, protection, point });
+                self.insert_stages(job, vec![finish]);
+            }
+            (action, None) => return Err(format!("the job is for no machine: {action:?}")),
+        }
+        Ok(())
+    }
+
     /// The job's stages, one after the other, until one waits.
     pub(super) fn advance(&mut self, job: u64) {
         loop {
             let Some(running) = self.jobs.get_mut(&job) else { return };
-            running.waiting = Waiting::Nothing;
-            let Some(stage) = running.stages.pop_front() else {
+            let waited = std::mem::replace(&mut running.waiting, Waiting::Nothing);
+            self.waits.end(job, running.stage, &waited);
+            self.unsaved.jobs.insert(job);
+            (running.ends, running.soft) = (None, false);
+            running.current = running.stages.pop_front();
+            let Some(stage) = running.current.clone() else {
                 return self.end(job, Outcome::Done);
             };
-            self.next_stage += 1;
-            running.stage = self.next_stage;
-            running.soft = false;
             match self.start_stage(job, stage) {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -256,16 +227,10 @@ impl Service {
     /// Whether the stage is done already.
     fn start_stage(&mut self, job: u64, stage: Stage) -> Result<bool, String> {
         let vm = self.jobs.get(&job).and_then(|running| running.vm);
+        let usual = self.env.model.azure.stage_patience;
         match stage {
             Stage::Wait(nanoseconds) => {
-                self.wait_for(job, Waiting::Time, None);
-                self.env.wait(
-                    nanoseconds,
-                    Token {
-                        what: WAITED,
-                        key: self.next_stage,
-                    },
-                );
+                self.wait_for(job, Waiting::Time, Some((nanoseconds, false)));
                 return Ok(false);
             }
             Stage::Until {
@@ -276,11 +241,8 @@ impl Service {
                 if self.holds(job, &condition) {
                     return Ok(true);
                 }
-                self.wait_for(
-                    job,
-                    Waiting::Until(condition),
-                    Some((patience.unwrap_or(self.env.model.azure.stage_patience), soft)),
-                );
+                let patience = (patience.unwrap_or(usual), soft);
+                self.wait_for(job, Waiting::Until(condition), Some(patience));
                 return Ok(false);
             }
             Stage::Order {
@@ -293,11 +255,7 @@ impl Service {
                 if let Some(running) = self.jobs.get_mut(&job) {
                     running.answered = false;
                 }
-                self.wait_for(
-                    job,
-                    Waiting::Command(id),
-                    Some((patience.unwrap_or(self.env.model.azure.stage_patience), soft)),
-                );
+                self.wait_for(job, Waiting::Command(id), Some((patience.unwrap_or(usual), soft)));
                 return Ok(false);
             }
             Stage::Enter(state) => {
@@ -305,20 +263,25 @@ impl Service {
                     self.enter(vm, state);
                 }
             }
-            Stage::Log(fact) => self.env.fact(fact),
+            Stage::Phase(kind, phase) => {
+                if let Some(vm) = vm {
+                    self.env.fact(Fact::Failover { vm, kind, phase });
+                }
+            }
             Stage::Materialise { point, place } => {
                 let kind = super::points::failover_to(place).1;
                 let point = match vm {
                     Some(vm) => self.shared_choice(vm, kind, point)?,
                     None => point,
                 };
+                if let Some(running) = self.jobs.get_mut(&job) {
+                    // Chosen once: after a restart it is the same.
+                    running.current = Some(Stage::Materialise { point, place });
+                }
                 let keeper = vm.and_then(|vm| self.keepers.get_mut(&vm));
                 let ticket = keeper
                     .ok_or("nothing is kept of this machine")?
                     .materialise(point, place != Place::Test);
-                if let Some(running) = self.jobs.get_mut(&job) {
-                    running.place = Some(place);
-                }
                 self.wait_for(job, Waiting::Ticket(ticket), None);
                 if let Some(vm) = vm {
                     self.attend(vm);
@@ -326,58 +289,80 @@ impl Service {
                 return Ok(false);
             }
             Stage::Create { machine, boot, hydrate } => {
-                self.wait_for(
-                    job,
-                    Waiting::Machine(machine),
-                    Some((2 * self.env.model.azure.stage_patience, false)),
-                );
+                self.wait_for(job, Waiting::Machine(machine), Some((2 * usual, false)));
                 self.order(machine, Body::CreateMachine { machine, boot, hydrate });
                 return Ok(false);
             }
             Stage::Delete { machine, orderly } => {
-                self.wait_for(
-                    job,
-                    Waiting::Machine(machine),
-                    Some((self.env.model.azure.stage_patience, false)),
-                );
+                self.wait_for(job, Waiting::Machine(machine), Some((usual, false)));
                 self.order(machine, Body::DeleteMachine { machine, orderly });
                 return Ok(false);
             }
-            Stage::Do(what) => what(self, job)?,
+            Stage::Do(action) => self.act(job, action)?,
         }
         Ok(true)
     }
 
     fn wait_for(&mut self, job: u64, waiting: Waiting, patience: Option<(u64, bool)>) {
+        let clock = self.env.clock();
         let Some(running) = self.jobs.get_mut(&job) else { return };
         running.waiting = waiting;
         if let Some((patience, soft)) = patience {
             running.soft = soft;
-            let _ = self.env.timer(
-                patience,
-                Token {
-                    what: PATIENCE,
-                    key: running.stage,
-                },
-            );
+            running.ends = Some(clock.after(patience));
         }
+        self.arm(job);
     }
 
-    fn job_at(&self, stage: u64) -> Option<u64> {
-        self.jobs
-            .iter()
-            .find(|(_, running)| running.stage == stage)
-            .map(|(job, _)| *job)
+    /// A waiting stage is found by what it waits for, and has its timer.
+    fn arm(&mut self, job: u64) {
+        let Some(running) = self.jobs.get_mut(&job) else { return };
+        self.next_stage += 1;
+        running.stage = self.next_stage;
+        self.waits.begin(job, running.stage, &running.waiting);
+        let Some(ends) = running.ends else { return };
+        let (left, key) = (ends.since(self.env.clock()), running.stage);
+        if running.waiting == Waiting::Time {
+            return self.env.wait(left, Token { what: WAITED, key });
+        }
+        let _ = self.env.timer(left, Token { what: PATIENCE, key });
     }
 
+    /// After a restart: the job goes on with the stage that it waited at.
+    pub(super) fn resume(&mut self, job: u64) {
+        let Some(running) = self.jobs.get_mut(&job) else { return };
+        self.waits.runs(job, running.vm);
+        match (&running.waiting, &running.current) {
+            (Waiting::Machine(machine), Some(Stage::Create { boot, hydrate, .. })) => {
+                let (machine, boot, hydrate) = (*machine, boot.clone(), *hydrate);
+                self.orders
+                    .insert(machine, Body::CreateMachine { machine, boot, hydrate });
+            }
+            (Waiting::Machine(machine), Some(Stage::Delete { orderly, .. })) => {
+                let (machine, orderly) = (*machine, *orderly);
+                self.orders.insert(machine, Body::DeleteMachine { machine, orderly });
+            }
+            (Waiting::Ticket(_), _) => {
+                // The keeper forgot who waited for its disks; it is taken up once storage has told what it holds.
+                if let (Some(vm), Some(stage)) = (running.vm, running.current.take()) {
+                    self.insert_stages(job, vec![until(Condition::Told(vm)), stage]);
+                }
+                return self.advance(job);
+            }
+            _ => {}
+        }
+        self.arm(job);
+    }
+
+    /// A stage's time has passed.
     pub(super) fn waited(&mut self, stage: u64) {
-        if let Some(job) = self.job_at(stage) {
+        if let Some(job) = self.waits.at(stage) {
             self.advance(job);
         }
     }
 
     pub(super) fn out_of_patience(&mut self, stage: u64) {
-        let Some(job) = self.job_at(stage) else { return };
+        let Some(job) = self.waits.at(stage) else { return };
         let running = &self.jobs[&job];
         if running.soft {
             return self.advance(job);
@@ -395,39 +380,36 @@ impl Service {
             Waiting::Nothing | Waiting::Time | Waiting::Ticket(_) => return,
         };
         if let Waiting::Command(id) = running.waiting {
-            self.commands.remove(&id);
+            self.forget_command(id);
         }
         self.end(job, Outcome::Failed(why));
     }
 
     /// A process server that is not heard of any more hands nothing over: who waits for that goes on.
     pub(super) fn process_server_lost(&mut self, machine: MachineId) {
-        let waits = |running: &&Running| match running.waiting {
-            Waiting::Command(id) => self
-                .commands
-                .get(&id)
-                .is_some_and(|sent| sent.to == machine && matches!(sent.command, Command::HandOver { .. })),
-            _ => false,
+        let waits = |sent: &super::Sent| match sent.command {
+            Command::HandOver { vm, .. } if sent.to == machine => self.waits.of(vm),
+            _ => None,
         };
-        let stages: Vec<u64> = self.jobs.values().filter(waits).map(|running| running.stage).collect();
+        let jobs: Vec<u64> = self.commands.values().filter_map(waits).collect();
+        let stages: Vec<u64> = jobs.iter().filter_map(|job| Some(self.jobs.get(job)?.stage)).collect();
         stages.into_iter().for_each(|stage| self.out_of_patience(stage));
     }
 
-    pub(super) fn look_at_conditions(&mut self) {
-        let met: Vec<u64> = self
-            .jobs
-            .iter()
-            .filter(|(job, running)| matches!(&running.waiting, Waiting::Until(c) if self.holds(**job, c)))
-            .map(|(job, _)| *job)
-            .collect();
-        met.into_iter().for_each(|job| self.advance(job));
+    /// Something happened that jobs may wait for.
+    pub(super) fn met(&mut self, condition: &Condition) {
+        for job in self.waits.until(condition) {
+            if self.holds(job, condition) {
+                self.advance(job);
+            }
+        }
     }
 
     fn holds(&self, job: u64, condition: &Condition) -> bool {
         match condition {
-            Condition::Up(machine, component) => self.components.contains(&(*machine, *component)),
+            Condition::Up(machine, component) => self.estate.components.contains(&(*machine, *component)),
             Condition::AnyProcessServer(of) => self.process_server_of(*of).is_some(),
-            Condition::Discovered(vm) => self.discovered.contains(vm),
+            Condition::Discovered(vm) => self.estate.discovered.contains(vm),
             Condition::Agent(vm, machine) => self.agents.contains_key(&(*vm, *machine)),
             Condition::Told(vm) => !self.asking.contains_key(vm),
             Condition::Together(vm) => self.group_has_arrived(*vm),
@@ -451,48 +433,51 @@ impl Service {
 
     pub(super) fn order_ended(&mut self, job: u64, id: u64, result: Result<Reply, String>) {
         let Some(running) = self.jobs.get_mut(&job) else { return };
-        if !matches!(running.waiting, Waiting::Command(waiting) if waiting == id) {
+        if running.waiting != Waiting::Command(id) {
             return;
         }
         running.answered = result.is_ok();
         match result {
             Ok(Reply::Drained { last, mark }) => running.drained = Some((last, mark)),
             Ok(Reply::Finished { mark }) => running.mark = Some(mark),
-            Ok(Reply::Machines(machines)) => self.discovered.extend(machines.iter().map(|(_, vm, _)| *vm)),
+            Ok(Reply::Machines(machines)) => self.found(machines.iter().map(|(_, vm, _)| *vm).collect()),
             Ok(Reply::Done) => {}
             Err(_) if running.soft => {}
             Err(why) => return self.end(job, Outcome::Failed(why)),
         }
         self.advance(job);
-        self.look_at_conditions();
     }
 
     pub(super) fn machine_order_ended(&mut self, machine: MachineId) {
-        let waits = |running: &Running| matches!(running.waiting, Waiting::Machine(of) if of == machine);
-        let job = self
-            .jobs
-            .iter()
-            .find(|(_, running)| waits(running))
-            .map(|(job, _)| *job);
-        if let Some(job) = job {
+        if let Some(job) = self.waits.for_machine(machine) {
             self.advance(job);
         }
     }
 
     /// The job that waits for a machine's disks, and where they are to be put.
     pub(super) fn job_with_ticket(&self, vm: VmId, ticket: u64) -> Option<(u64, Place)> {
-        let waits = |running: &Running| {
-            running.vm == Some(vm) && matches!(running.waiting, Waiting::Ticket(waiting) if waiting == ticket)
-        };
-        let (job, running) = self.jobs.iter().find(|(_, running)| waits(running))?;
-        Some((*job, running.place?))
+        let job = self.waits.of(vm)?;
+        let running = self.jobs.get(&job)?;
+        match running.current {
+            Some(Stage::Materialise { place, .. }) if running.waiting == Waiting::Ticket(ticket) => Some((job, place)),
+            _ => None,
+        }
     }
 
     pub(super) fn end(&mut self, job: u64, outcome: Outcome) {
         let Some(running) = self.jobs.remove(&job) else { return };
+        self.waits.end(job, running.stage, &running.waiting);
+        self.waits.is_over(running.vm);
         let key = running.key.filter(|_| outcome == Outcome::Done);
+        self.answer(running.conn, job, outcome, key);
+    }
+
+    /// Whoever asked hears of it once it is written down: asked again, the answer is the same.
+    fn answer(&mut self, conn: Option<ConnId>, job: u64, outcome: Outcome, key: Option<u64>) {
         self.answered.insert(job, (outcome.clone(), key));
-        self.env.send(running.conn, Body::Answer { job, outcome, key });
+        self.unsaved.jobs.insert(job);
+        let body = Body::Answer { job, outcome, key };
+        self.after.extend(conn.map(|conn| After::Answer(conn, Box::new(body))));
     }
 }
 

@@ -7,9 +7,10 @@ use datapath::segment::SegmentHeader;
 use datapath::volume::Volume;
 use datapath::{DiskId, VmId};
 
+use super::stages::Condition;
 use super::{LOOK, Service};
-use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place, Severity};
-use crate::messages::{Body, Outcome};
+use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, Severity};
+use crate::messages::{Body, Outcome, Target};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
 
@@ -25,13 +26,15 @@ impl Service {
     /// What was asked and not answered on the connection before is asked again.
     pub(super) fn storage_opened(&mut self) {
         for (disk, grant) in &self.grants {
-            self.storage.send(
-                &self.env,
-                Body::Fence {
-                    disk: *disk,
-                    epoch: grant.epoch,
-                },
-            );
+            let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
+            if current.is_some_and(|current| matches!(current.target, Target::Storage(_))) {
+                let (disk, epoch) = (*disk, grant.epoch);
+                self.storage.send(&self.env, Body::Fence { disk, epoch });
+            }
+        }
+        for returning in self.returning.values_mut() {
+            let protection = returning.begin();
+            self.storage.send(&self.env, Body::Watch { protection });
         }
         let mut vms = Vec::new();
         for (vm, keeper) in &mut self.keepers {
@@ -58,6 +61,9 @@ impl Service {
     }
 
     pub(super) fn storage_said(&mut self, frame: Frame) {
+        let Some(frame) = self.keep_for_returning(frame) else {
+            return;
+        };
         match frame.body {
             Body::SharedStored { record } => self.shared_stored(record),
             Body::CopySegmentStored {
@@ -94,13 +100,13 @@ impl Service {
                 }
                 if let Some(item) = self.items.get_mut(&vm) {
                     item.stored = item.stored.max(tag.last);
-                    item.newest_stored = tag.mark.map(|mark| mark.marked_source).or(item.newest_stored);
+                    item.newest_stored = item.newest_stored.max(tag.mark.map(|mark| mark.marked_source));
                 }
                 if let Some(keeper) = self.keepers.get_mut(&vm) {
                     keeper.tag_stored(tag, stored_bytes);
                 }
                 self.attend(vm);
-                self.look_at_conditions();
+                self.met(&Condition::Drained(vm));
             }
             Body::Segments { protection, found } => {
                 self.storage.settled();
@@ -136,9 +142,12 @@ impl Service {
                 self.storage.settled();
                 if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
-                    self.look_at_conditions();
+                    self.unsaved.machines.insert(vm);
+                    self.has_returned(vm);
+                    self.met(&Condition::Told(vm));
                 }
             }
+            Body::HeartbeatSeen => self.storage.settled(),
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {
                 disk,
@@ -193,6 +202,7 @@ impl Service {
             if events.is_empty() {
                 return;
             }
+            self.retain(vm, &events);
             for event in events {
                 self.happened(vm, protection, event);
             }
@@ -202,18 +212,11 @@ impl Service {
     fn happened(&mut self, vm: VmId, protection: u32, event: KeeperEvent) {
         match event {
             KeeperEvent::CopiesApplied { copy } => self.copies_applied(vm, protection, copy),
-            KeeperEvent::PointProcessed(mark) => self.point_processed(vm, mark),
+            KeeperEvent::PointProcessed(_) => self.point_processed(vm),
             KeeperEvent::Refused(_) => {}
             KeeperEvent::CopyNeeded { copy, why } => self.resynchronize(vm, protection, copy, &why),
-            KeeperEvent::Drop { headers, through } => {
-                let body = Body::DropSegments {
-                    vm,
-                    protection,
-                    headers,
-                    through,
-                };
-                self.storage.send(&self.env, body);
-            }
+            // Once a checkpoint does without them.
+            KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
                 let body = Body::PutMerged { vm, protection, merged };
                 self.storage.owe(&self.env);
@@ -258,18 +261,19 @@ impl Service {
                 .filter(|item| item.copy <= copy && item.put_off.is_none())
         {
             item.resynchronizing = false;
+            self.unsaved.machines.insert(vm);
         }
     }
 
     /// A recovery point is usable: where all copies are applied, that is what protection waited for ("Finalize protection").
-    pub(super) fn point_processed(&mut self, vm: VmId, mark: Mark) {
+    pub(super) fn point_processed(&mut self, vm: VmId) {
         let Some(item) = self.items.get_mut(&vm) else { return };
-        // One that a master target tells of again is no news.
-        item.newest = item.newest.filter(|newest| newest.point > mark.point).or(Some(mark));
         if item.resynchronizing {
             return;
         }
-        item.tries = 0;
+        if std::mem::take(&mut item.tries) > 0 {
+            self.unsaved.machines.insert(vm);
+        }
         let state = match item.state {
             ItemState::EnableInProgress | ItemState::InitialReplication | ItemState::Resynchronizing => {
                 ItemState::Protected
@@ -302,15 +306,13 @@ impl Service {
 
     pub(super) fn log_recovered(&self, vm: VmId, kind: FailoverKind, mark: Mark, volumes: Vec<(DiskId, Volume)>) {
         let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
-        let (Some(current), Some(life)) = (current, self.life_at(vm, mark.marked)) else {
-            return;
-        };
+        let Some(current) = current else { return };
         let fact = Fact::Recovered {
             vm,
             protection: current.protection,
             kind,
             point: mark.point,
-            life,
+            life: Life::of(mark.life),
             seq: mark.seq,
             consistency: mark.consistency,
             marked: mark.marked,
@@ -343,7 +345,16 @@ impl Service {
                 "the RPO is above the policy's threshold".to_owned(),
             );
         }
-        if !self.keepers.is_empty() {
+        // A machine that loses its power says nothing, and who only listens never learns of it.
+        let replicates = !self.keepers.is_empty() || !self.returning.is_empty();
+        let beat = Body::Heartbeat { answer: true };
+        if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, beat.clone()) {
+            self.storage.owe(&self.env);
+        }
+        if !self.orders.is_empty() && self.compute.send(&self.env, beat) {
+            self.compute.owe(&self.env);
+        }
+        if replicates || !self.orders.is_empty() {
             self.look_soon();
         }
     }

@@ -2,27 +2,16 @@
 //!
 //! Protecting again compares checksums with the replica that was kept in Azure (our model: the same protocol as every other copy).
 
-use std::sync::Arc;
+use datapath::{VmId, WriteSeq};
 
-use datapath::{SimTime, VmId, WriteSeq};
-
-use super::jobs::{Condition, Stage, order, then, until};
-use super::{Agent, Item, Service};
+use super::returning::KEPT;
+use super::stages::{Action, Condition, Stage, Way, order, until};
+use super::{Item, Service};
 use crate::facts::{Fact, ItemState, Life};
 use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
 use crate::ports::{MachineId, volume_name};
-use crate::replica_keeper::{ReplicaKeeper, Sealing};
+use crate::replica_keeper::Retained;
 use crate::spec::failback_policy;
-
-/// Which way, and how, a protection is set up.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Way {
-    pub(super) source: MachineId,
-    pub(super) process_server: MachineId,
-    /// None: Azure storage.
-    pub(super) master_target: Option<MachineId>,
-    pub(super) copy: CopyMode,
-}
 
 impl Service {
     pub(super) fn plan_enable(
@@ -35,6 +24,7 @@ impl Service {
         let spec = self.vm(vm)?;
         self.forward_is_possible(over)?;
         let policy = self
+            .estate
             .policies
             .get(policy)
             .cloned()
@@ -49,6 +39,7 @@ impl Service {
         }
         let item = self.items.entry(vm).or_insert_with(|| Item::new(policy.clone()));
         item.policy = policy;
+        self.unsaved.machines.insert(vm);
         let mut stages = Vec::new();
         if !spec.physical {
             stages.push(until(Condition::Discovered(vm)));
@@ -85,17 +76,34 @@ impl Service {
             until(Condition::Up(way.process_server, Component::ProcessServer)),
             until(Condition::Agent(vm, way.source)),
             Stage::Enter(ItemState::EnableInProgress),
-            then(move |service, job| {
-                let protection = service.begin(vm, way)?;
-                let stages = vec![
-                    order(way.process_server, Command::Serve(protection.clone())),
-                    order(way.source, Command::Protect { protection, copy: 1 }),
-                    Stage::Enter(ItemState::InitialReplication),
-                ];
-                service.insert_stages(job, stages);
-                Ok(())
-            }),
+            Stage::Do(Action::Begin(way)),
         ]
+    }
+
+    /// The protection begins, and who has a part in it is told.
+    pub(super) fn begin_for(&mut self, job: u64, vm: VmId, way: Way) -> Result<(), String> {
+        let protection = self.begin(vm, way)?;
+        let serve = order(way.process_server, Command::Serve(protection.clone()));
+        let stages = match way.master_target {
+            None => vec![
+                serve,
+                order(way.source, Command::Protect { protection, copy: 1 }),
+                Stage::Enter(ItemState::InitialReplication),
+            ],
+            Some(master_target) => {
+                let receive = Command::Receive {
+                    epochs: self.grant_merging(&protection, master_target),
+                    protection: protection.clone(),
+                };
+                vec![
+                    order(master_target, receive),
+                    serve,
+                    order(way.source, Command::Protect { protection, copy: 1 }),
+                ]
+            }
+        };
+        self.insert_stages(job, stages);
+        Ok(())
     }
 
     fn forward_is_possible(&self, over: Option<LinkKind>) -> Result<(), String> {
@@ -121,13 +129,13 @@ impl Service {
     }
 
     /// A protection begins: its number, its replica, and who is told at once.
-    pub(super) fn begin(&mut self, vm: VmId, way: Way) -> Result<Protection, String> {
+    fn begin(&mut self, vm: VmId, way: Way) -> Result<Protection, String> {
         let spec = self.vm(vm)?;
         let agent = self
             .agents
             .get(&(vm, way.source))
             .ok_or("its Mobility service is not registered")?;
-        let (life, since) = (agent.life, agent.since);
+        let life = *agent;
         let target = way
             .master_target
             .map_or(Target::Storage(self.spec.storage), Target::MasterTarget);
@@ -154,15 +162,14 @@ impl Service {
             group,
         };
         item.current = Some(protection.clone());
-        item.lives = vec![(since, life)];
         item.resynchronizing = false;
         item.copy = 1;
         item.tries = 0;
         item.put_off = None;
-        item.newest = None;
         item.newest_stored = None;
         item.stored = WriteSeq::START;
         item.rpo_alerted = false;
+        self.unsaved.machines.insert(vm);
         let number = protection.protection;
         self.env.fact(Fact::ProtectionStarted {
             vm,
@@ -171,26 +178,10 @@ impl Service {
             reverse,
         });
         if !reverse {
-            let world = self.env.world();
-            let mut disks = Vec::new();
-            for (disk, bytes) in &spec.disks {
-                let name = volume_name(*disk, "replica");
-                world.volume_create(&name, *bytes);
-                disks.push((
-                    *disk,
-                    world.volume(&name).ok_or("the replica's disk could not be made")?,
-                ));
-            }
-            let sealing = Sealing {
-                vault: self.spec.vault,
-                calibration: Arc::clone(&self.spec.calibration),
-                epochs: self.grant_merging(&protection, self.env.machine),
-            };
-            let mut keeper = ReplicaKeeper::new(self.env.clone(), &self.spec.key, sealing, protection.clone(), disks);
-            if self.spec.hold_processing {
-                keeper.hold();
-            }
+            let keeper = self.new_keeper(protection.clone())?;
             self.keepers.insert(vm, keeper);
+            self.retained.insert(vm, Retained::new(KEPT, Vec::new()));
+            self.checkpoint(vm);
             self.storage.send(
                 &self.env,
                 Body::Watch {
@@ -217,13 +208,20 @@ impl Service {
         let Some(current) = self.items.get_mut(&vm).and_then(|item| item.current.take()) else {
             return;
         };
+        self.unsaved.machines.insert(vm);
         if let Some(keeper) = self.keepers.shift_remove(&vm) {
             for (disk, volume) in keeper.into_base() {
                 self.env.world().volume_put(&volume_name(disk, "replica"), volume);
             }
         }
+        if let Some(retained) = self.retained.shift_remove(&vm) {
+            retained.forget(&self.env, vm);
+        }
+        self.returning.shift_remove(&vm);
         let protection = current.protection;
-        self.asking.remove(&vm);
+        if self.asking.remove(&vm).is_some() {
+            self.met(&Condition::Told(vm));
+        }
         match current.target {
             Target::Storage(_) => {
                 self.storage.send(&self.env, Body::Unwatch { vm, protection });
@@ -235,45 +233,34 @@ impl Service {
     }
 
     pub(super) fn plan_disable(&mut self, vm: VmId) -> Result<Vec<Stage>, String> {
-        let spec = self.vm(vm)?;
+        self.vm(vm)?;
         if self.state(vm) == ItemState::Unprotected {
             return Err("the machine is not replicated".to_owned());
         }
-        Ok(vec![then(move |service, job| {
-            let current = service.items.get(&vm).and_then(|item| item.current.as_ref());
-            if let Some(Target::MasterTarget(machine)) = current.map(|current| current.target) {
-                let detach = service.detach(&spec, machine);
-                service.insert_stages(job, detach.into_iter().collect());
-            }
-            service.stop_replication(vm);
-            service.end_protection(vm);
-            for (disk, _) in &service.vm(vm)?.disks {
-                service.env.world().volume_remove(&volume_name(*disk, "replica"));
-            }
-            service.enter(vm, ItemState::Unprotected);
-            Ok(())
-        })])
+        Ok(vec![until(Condition::Told(vm)), Stage::Do(Action::Disable)])
+    }
+
+    pub(super) fn disable(&mut self, job: u64, vm: VmId) -> Result<(), String> {
+        let spec = self.vm(vm)?;
+        let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
+        if let Some(Target::MasterTarget(machine)) = current.map(|current| current.target) {
+            let detach = self.detach(&spec, machine);
+            self.insert_stages(job, detach.into_iter().collect());
+        }
+        self.stop_replication(vm);
+        self.end_protection(vm);
+        for (disk, _) in &spec.disks {
+            self.env.world().volume_remove(&volume_name(*disk, "replica"));
+        }
+        self.enter(vm, ItemState::Unprotected);
+        Ok(())
     }
 
     pub(super) fn agent_up(&mut self, vm: VmId, machine: MachineId, life: Life) {
-        let since = self.env.now();
-        let known = self.agents.get(&(vm, machine)).map(|agent| agent.life);
-        if known != Some(life) {
-            self.agents.insert((vm, machine), Agent { life, since });
+        if self.agents.insert((vm, machine), life) != Some(life) {
+            self.unsaved.machines.insert(vm);
         }
-        if let Some(item) = self.items.get_mut(&vm)
-            && item.current.as_ref().is_some_and(|current| current.source == machine)
-            && item.lives.last().is_some_and(|(_, last)| *last != life)
-        {
-            item.lives.push((since, life));
-        }
-    }
-
-    /// The life whose writes a point holds: the last that had begun when it was marked.
-    pub(super) fn life_at(&self, vm: VmId, marked: SimTime) -> Option<Life> {
-        let lives = &self.items.get(&vm)?.lives;
-        let begun = lives.iter().rev().find(|(since, _)| *since <= marked);
-        begun.or(lives.first()).map(|(_, life)| *life)
+        self.met(&Condition::Agent(vm, machine));
     }
 }
 
@@ -284,12 +271,10 @@ impl Item {
             protections: 0,
             policy,
             current: None,
-            lives: Vec::new(),
             resynchronizing: false,
             copy: 1,
             tries: 0,
             put_off: None,
-            newest: None,
             stored: WriteSeq::START,
             newest_stored: None,
             rpo_alerted: false,

@@ -42,6 +42,7 @@ impl Service {
         if copy < item.copy || item.put_off.is_some() {
             return;
         }
+        self.unsaved.machines.insert(vm);
         item.copy = copy;
         item.resynchronizing = true;
         let (tries, wait) = (item.tries, pause(item.tries, &self.env.model.azure));
@@ -61,6 +62,10 @@ impl Service {
         if let Some(item) = self.items.get_mut(&vm) {
             item.put_off = Some((protection, copy));
         }
+        self.put_off(vm, wait);
+    }
+
+    fn put_off(&self, vm: VmId, wait: u64) {
         let key = u64::from(vm.0);
         let _ = self.env.timer(
             wait,
@@ -69,6 +74,13 @@ impl Service {
                 key,
             },
         );
+    }
+
+    /// After a restart: a resynchronization that waited waits as long once more.
+    pub(super) fn put_off_again(&self) {
+        for (vm, item) in self.items.iter().filter(|(_, item)| item.put_off.is_some()) {
+            self.put_off(*vm, pause(item.tries.saturating_sub(1), &self.env.model.azure));
+        }
     }
 
     /// A copy is needed whatever was ordered before: where to, or from where, has changed.
@@ -86,6 +98,7 @@ impl Service {
     pub(super) fn resynchronize_now(&mut self, vm: VmId) {
         let put_off = self.items.get_mut(&vm).and_then(|item| item.put_off.take());
         let Some((protection, copy)) = put_off else { return };
+        self.unsaved.machines.insert(vm);
         let ordered = self.items.get(&vm).is_some_and(|item| item.copy > copy);
         let replicates = matches!(
             self.state(vm),
@@ -105,6 +118,7 @@ impl Service {
         let Some(current) = &mut item.current else { return };
         current.copy = CopyMode::Checksums;
         item.copy += 1;
+        self.unsaved.machines.insert(vm);
         let (protection, copy) = (current.clone(), item.copy);
         self.command(protection.source, Command::Protect { protection, copy }, None);
     }

@@ -1,7 +1,7 @@
 //! Setting up: vCenter and discovery, push installation, policies, the temporary process server.
 
 use super::Service;
-use super::jobs::{Condition, Stage, order, then, until};
+use super::stages::{Action, Condition, Stage, order, until};
 use crate::facts::{Fact, ItemState};
 use crate::messages::{Command, Component, Policy};
 use crate::ports::MachineId;
@@ -13,7 +13,12 @@ impl Service {
     pub(super) fn process_server_of(&self, configuration_server: MachineId) -> Option<MachineId> {
         let of_it = |machine: MachineId| self.configuration_server_of(machine) == configuration_server;
         let registered = |(_, component): &&(MachineId, Component)| *component == Component::ProcessServer;
-        let machines = self.components.iter().filter(registered).map(|(machine, _)| *machine);
+        let machines = self
+            .estate
+            .components
+            .iter()
+            .filter(registered)
+            .map(|(machine, _)| *machine);
         let mut machines: Vec<MachineId> = machines.filter(|machine| of_it(*machine)).collect();
         machines.sort_by_key(|machine| (*machine != configuration_server, *machine));
         machines.first().copied()
@@ -23,13 +28,23 @@ impl Service {
         vec![
             until(Condition::Up(configuration_server, Component::ConfigurationServer)),
             until(Condition::AnyProcessServer(configuration_server)),
-            then(move |service, job| {
-                let by = service.process_server_of(configuration_server);
-                let by = by.ok_or("no process server is registered")?;
-                service.insert_stages(job, vec![order(by, Command::Discover { vcenter })]);
-                Ok(())
+            Stage::Do(Action::Discover {
+                configuration_server,
+                vcenter,
             }),
         ]
+    }
+
+    pub(super) fn discover(
+        &mut self,
+        job: u64,
+        configuration_server: MachineId,
+        vcenter: MachineId,
+    ) -> Result<(), String> {
+        let by = self.process_server_of(configuration_server);
+        let by = by.ok_or("no process server is registered")?;
+        self.insert_stages(job, vec![order(by, Command::Discover { vcenter })]);
+        Ok(())
     }
 
     pub(super) fn plan_push(&self, vm: VmId, process_server: MachineId) -> Result<Vec<Stage>, String> {
@@ -48,7 +63,7 @@ impl Service {
     }
 
     pub(super) fn plan_policy(&self, policy: Policy) -> Result<Vec<Stage>, String> {
-        if self.policies.contains_key(&policy.name) {
+        if self.estate.policies.contains_key(&policy.name) {
             return Err(format!("there is a policy named {} already", policy.name));
         }
         if policy.retention > self.env.model.limits.retention {
@@ -59,19 +74,19 @@ impl Service {
         }
         Ok(vec![
             Stage::Wait(self.spec.times.policy),
-            then(move |service, _| {
-                for policy in [
-                    policy.clone(),
-                    failback_policy(&policy.name, &service.env.model.failback_policy),
-                ] {
-                    service.env.fact(Fact::PolicyCreated {
-                        policy: policy.name.clone(),
-                    });
-                    service.policies.insert(policy.name.clone(), policy);
-                }
-                Ok(())
-            }),
+            Stage::Do(Action::KeepPolicy(policy)),
         ])
+    }
+
+    pub(super) fn keep_policy(&mut self, policy: &Policy) {
+        let back = failback_policy(&policy.name, &self.env.model.failback_policy);
+        for policy in [policy.clone(), back] {
+            self.env.fact(Fact::PolicyCreated {
+                policy: policy.name.clone(),
+            });
+            self.estate.policies.insert(policy.name.clone(), policy);
+        }
+        self.unsaved.estate = true;
     }
 
     /// Moves a machine to another process server: the one before stores what it has acknowledged, then the agent goes on with the
@@ -113,47 +128,63 @@ impl Service {
                 patience,
                 soft: true,
             },
-            then(move |service, job| {
-                let handed_over = service.jobs.get(&job).is_some_and(|running| running.answered);
-                if !handed_over && service.process_server_is_up(before) {
-                    // It goes on as before.
-                    let current = service.items.get(&vm).and_then(|item| item.current.clone());
-                    if let Some(current) = current {
-                        service.command(before, Command::Serve(current), None);
-                    }
-                    return Err("the process server did not store what it had acknowledged in time".to_owned());
-                }
-                let item = service.items.get_mut(&vm);
-                let current = item.and_then(|item| item.current.as_mut());
-                let current = current.ok_or("the machine is not replicated any more")?;
-                current.process_server = process_server;
-                let moved = current.clone();
-                service.command(before, Command::Unserve { vm, protection }, None);
-                let go_on = match handed_over {
-                    true => order(
-                        moved.source,
-                        Command::Protect {
-                            protection: moved.clone(),
-                            copy: service.items.get(&vm).map_or(1, |item| item.copy),
-                        },
-                    ),
-                    false => then(move |service, _| {
-                        let why = format!(
-                            "the process server on machine {} is gone, with what it had acknowledged and not stored",
-                            before.0
-                        );
-                        service.resynchronize_at_once(vm, &why);
-                        Ok(())
-                    }),
-                };
-                service.insert_stages(job, vec![order(process_server, Command::Serve(moved)), go_on]);
-                Ok(())
+            Stage::Do(Action::Move {
+                before,
+                process_server,
+                protection,
             }),
         ])
     }
 
+    /// The process server before has handed over; or it did not, and is gone; or it keeps the machine.
+    pub(super) fn move_on(
+        &mut self,
+        job: u64,
+        vm: VmId,
+        (before, process_server): (MachineId, MachineId),
+        protection: u32,
+    ) -> Result<(), String> {
+        let handed_over = self.jobs.get(&job).is_some_and(|running| running.answered);
+        if !handed_over && self.process_server_is_up(before) {
+            // It goes on as before.
+            let current = self.items.get(&vm).and_then(|item| item.current.clone());
+            if let Some(current) = current {
+                self.command(before, Command::Serve(current), None);
+            }
+            return Err("the process server did not store what it had acknowledged in time".to_owned());
+        }
+        let item = self.items.get_mut(&vm);
+        let copy = item.as_ref().map_or(1, |item| item.copy);
+        let current = item.and_then(|item| item.current.as_mut());
+        let current = current.ok_or("the machine is not replicated any more")?;
+        current.process_server = process_server;
+        let protection_now = current.clone();
+        self.unsaved.machines.insert(vm);
+        self.command(before, Command::Unserve { vm, protection }, None);
+        let go_on = match handed_over {
+            true => order(
+                protection_now.source,
+                Command::Protect {
+                    protection: protection_now.clone(),
+                    copy,
+                },
+            ),
+            false => Stage::Do(Action::CopyAgain { before }),
+        };
+        self.insert_stages(job, vec![order(process_server, Command::Serve(protection_now)), go_on]);
+        Ok(())
+    }
+
+    pub(super) fn copy_again(&mut self, vm: VmId, before: MachineId) {
+        let why = format!(
+            "the process server on machine {} is gone, with what it had acknowledged and not stored",
+            before.0
+        );
+        self.resynchronize_at_once(vm, &why);
+    }
+
     fn process_server_is_up(&self, machine: MachineId) -> bool {
-        self.components.contains(&(machine, Component::ProcessServer))
+        self.estate.components.contains(&(machine, Component::ProcessServer))
     }
 
     pub(super) fn plan_add_process_server(&self, machine: MachineId) -> Vec<Stage> {
@@ -177,10 +208,11 @@ impl Service {
                 machine,
                 orderly: false,
             },
-            then(move |service, _| {
-                service.components.remove(&(machine, Component::ProcessServer));
-                Ok(())
-            }),
+            Stage::Do(Action::ForgetProcessServer(machine)),
         ])
+    }
+
+    pub(super) fn forget_process_server(&mut self, machine: MachineId) {
+        self.unsaved.estate |= self.estate.components.remove(&(machine, Component::ProcessServer));
     }
 }

@@ -24,6 +24,7 @@ use crate::spec::{
 use crate::storage::Storage;
 use crate::testing::Bench;
 
+mod returning;
 mod tampering;
 
 const VAULT: [u8; 16] = [7; 16];
@@ -43,6 +44,8 @@ const VCENTER: u32 = 8;
 
 struct Setting {
     bench: Rc<Bench>,
+    service: ActorId,
+    spec: ServiceSpec,
     compute: ActorId,
     portal: (ActorId, Env, ConnId),
     management: (ActorId, Env, ConnId),
@@ -50,6 +53,7 @@ struct Setting {
     commands: Vec<(u64, MachineId, Command)>,
     answers: BTreeMap<u64, Outcome>,
     jobs: u64,
+    asked: BTreeMap<u64, Operation>,
     /// The configuration server answers every command at once with success.
     answering: bool,
 }
@@ -109,7 +113,7 @@ fn setting() -> Setting {
             compute_env,
         ),
     );
-    bench.put(service, Service::new(spec, env));
+    bench.put(service, Service::new(spec.clone(), env));
     let portal = bench.actor(PORTAL, ComponentKind::Operator);
     let management = bench.actor(MANAGEMENT, ComponentKind::ConfigurationServer);
     let sealer = bench.actor(MANAGEMENT, ComponentKind::ProcessServer);
@@ -123,14 +127,25 @@ fn setting() -> Setting {
         management: call(management, SERVICE),
         sealer: call(sealer, STORAGE),
         bench,
+        service,
+        spec,
         compute,
         commands: Vec::new(),
         answers: BTreeMap::new(),
         jobs: 0,
+        asked: BTreeMap::new(),
         answering: true,
     };
     setting.bench.run_seconds(1);
     setting
+}
+
+/// The first life of a machine.
+fn life_on(machine: MachineId) -> Life {
+    Life {
+        machine,
+        incarnation: 1,
+    }
 }
 
 /// A segment of one extent, written once.
@@ -189,13 +204,9 @@ impl Setting {
 
     fn ask(&mut self, operation: Operation) -> u64 {
         self.jobs += 1;
-        self.portal.1.send(
-            self.portal.2,
-            Body::Ask {
-                job: self.jobs,
-                operation,
-            },
-        );
+        let job = self.jobs;
+        self.asked.insert(job, operation.clone());
+        self.portal.1.send(self.portal.2, Body::Ask { job, operation });
         self.run(2);
         self.jobs
     }
@@ -229,24 +240,26 @@ impl Setting {
 
     fn vault(&mut self) {
         self.ask(Operation::CreateVault);
+        self.register();
         let machine = MachineId(MANAGEMENT);
-        let component = Component::ConfigurationServer;
-        self.management.1.send(
-            self.management.2,
-            Body::Register {
-                component,
-                machine,
-                vm: None,
-                key: 99,
-            },
-        );
-        self.run(1);
         self.notice(Notice::ComponentUp {
             component: Component::ProcessServer,
             machine,
         });
         self.ask(Operation::CreatePolicy(default_policy("daily")));
         self.run(40);
+    }
+
+    /// The configuration server registers.
+    fn register(&mut self) {
+        let body = Body::Register {
+            component: Component::ConfigurationServer,
+            machine: MachineId(MANAGEMENT),
+            vm: None,
+            key: 99,
+        };
+        self.management.1.send(self.management.2, body);
+        self.run(1);
     }
 
     fn enable(&mut self) -> u64 {
@@ -271,10 +284,7 @@ impl Setting {
 
     fn agent_up(&mut self, machine: u32) {
         let machine = MachineId(machine);
-        let life = Life {
-            machine,
-            incarnation: 1,
-        };
+        let life = life_on(machine);
         self.notice(Notice::AgentUp {
             vm: VM,
             machine,
@@ -331,6 +341,7 @@ impl Setting {
             consistency: Consistency::Crash,
             marked,
             marked_source: marked,
+            life: life_on(MachineId(SOURCE)).number(),
             shared: None,
         };
         let tag = Tag {

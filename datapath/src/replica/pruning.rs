@@ -237,6 +237,7 @@ mod tests {
                     consistency: Consistency::Crash,
                     marked: now,
                     marked_source: now,
+                    life: 0,
                     shared: None,
                 },
                 batch: minute / 5 + 1,

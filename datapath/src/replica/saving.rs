@@ -33,7 +33,6 @@ pub struct SavedReplica {
     /// By disk: whether it is written into a volume of its own, and where.
     copying: BTreeMap<DiskId, (bool, Positions)>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Positions>>,
-    batches: Vec<u64>,
     points: Vec<(Mark, u64)>,
     highest: WriteSeq,
     next: u64,
@@ -84,7 +83,6 @@ impl Replica {
             open_copies: self.open_copies.clone(),
             copying: copying.collect(),
             layers: layers.collect(),
-            batches: self.batches.keys().copied().collect(),
             points: self.points.iter().map(|point| (point.mark, point.batch)).collect(),
             highest: self.highest,
             next: self.next,
@@ -98,8 +96,8 @@ impl Replica {
         (saved, volumes)
     }
 
-    /// A replica as it was saved; nothing is pinned. `tags` are those that are stored: what became one batch since is taken as that
-    /// one. None where a volume is missing.
+    /// A replica as it was saved; nothing is pinned. `tags` are those of its batches that are still stored: what became one
+    /// batch since is taken as that one. None where a volume is missing.
     #[must_use]
     pub fn restore(
         vm: VmId,
@@ -131,8 +129,6 @@ impl Replica {
                 replica.layers.entry(batch).or_default().insert(disk, layer);
             }
         }
-        let kept: BTreeSet<u64> = saved.batches.into_iter().collect();
-        let tags = tags.filter(|tag| kept.contains(&tag.batch));
         replica.batches = tags.map(|tag| (tag.batch, tag)).collect();
         let points = saved.points.into_iter();
         replica.points = points.map(|(mark, batch)| Point { mark, batch, pins: 0 }).collect();

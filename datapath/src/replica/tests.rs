@@ -97,6 +97,7 @@ impl Source {
             consistency: Consistency::Crash,
             marked: SimTime(hour * 600_000_000_000),
             marked_source: SimTime(hour * 600_000_000_000),
+            life: 0,
             shared: None,
         });
         (
@@ -431,11 +432,15 @@ fn the_newest_batch_becomes_a_point_where_it_is_none_and_no_copy_runs() {
     tag.cut = CutTime {
         at: SimTime(7),
         source: SimTime(9),
+        life: 4,
     };
     replica.accept(tag, &opened).expect("next");
     let mark = replica.mark_newest_batch().expect("a boundary past the newest point");
     assert_eq!((mark.point, mark.seq), (2, WriteSeq(2)));
-    assert_eq!((mark.marked, mark.marked_source), (SimTime(7), SimTime(9)));
+    assert_eq!(
+        (mark.marked, mark.marked_source, mark.life),
+        (SimTime(7), SimTime(9), 4)
+    );
     let disks = replica.materialise(2, &BTreeMap::from([(2, opened)])).expect("there");
     assert!((0..2).all(|i| holds(&disks[&disk(i)], &source.disks[usize::from(i)])));
     replica.begin_copy(disk(0));

@@ -9,7 +9,7 @@ use sim::link::LinkChange;
 use sim::spec::{LinkSpec, MachineSpec};
 
 use super::Places;
-use crate::model::{Fault, Happens, Host, Process, Rot};
+use crate::model::{Always, Fault, Happens, Host, Process, Rot};
 
 pub(super) struct World<'a> {
     pub(super) places: &'a Places,
@@ -35,7 +35,7 @@ impl World<'_> {
             Happens::PowerLoss(host) => FaultKind::Power {
                 machine: self.machine(*host),
                 volumes: match host {
-                    Host::Server(_) => Vec::new(),
+                    Host::Server(_) | Host::Always(_) => Vec::new(),
                     Host::Vm(vm) => {
                         let disks = self.vms[*vm].disks.iter();
                         disks.map(|(disk, _)| volume_name(*disk, "source")).collect()
@@ -136,6 +136,10 @@ impl World<'_> {
         match host {
             Host::Server(server) => self.places.servers[server],
             Host::Vm(vm) => self.places.sources[vm],
+            Host::Always(Always::Portal) => self.places.portal,
+            Host::Always(Always::SiteRecovery) => self.places.service,
+            Host::Always(Always::StorageAccount) => self.places.storage,
+            Host::Always(Always::AzureCompute) => self.places.compute,
         }
     }
 }
@@ -152,5 +156,9 @@ fn kind_of(process: Process) -> ComponentKind {
         Process::ConfigurationServer => ComponentKind::ConfigurationServer,
         Process::MasterTarget => ComponentKind::MasterTarget,
         Process::Vcenter => ComponentKind::Vcenter,
+        Process::Operator => ComponentKind::Operator,
+        Process::SiteRecovery => ComponentKind::Service,
+        Process::Storage => ComponentKind::Storage,
+        Process::AzureCompute => ComponentKind::AzureCompute,
     }
 }

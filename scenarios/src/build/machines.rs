@@ -18,7 +18,7 @@ use sim::spec::{MachineSpec, Zone};
 
 use super::classes::Classes;
 use super::{Places, fingerprint, forward_links};
-use crate::model::{Scenario, Server, Vm};
+use crate::model::{Always, Scenario, Server, Vm};
 
 /// An account or a service of Azure has room for whatever an estate holds.
 const AZURE_DISK_BYTES: u64 = 1 << 60;
@@ -41,14 +41,14 @@ impl Machines<'_> {
     pub(super) fn build(&self) -> Vec<MachineSpec> {
         let scenario = self.scenario;
         let mut machines = vec![
-            self.azure_machine("portal", ComponentSpec::Operator(self.operator())),
-            self.azure_machine("site-recovery", ComponentSpec::Service(self.service())),
+            self.azure_machine(Always::Portal, ComponentSpec::Operator(self.operator())),
+            self.azure_machine(Always::SiteRecovery, ComponentSpec::Service(self.service())),
             self.azure_machine(
-                "storage-account",
+                Always::StorageAccount,
                 ComponentSpec::Storage(StorageSpec { vault: self.vault }),
             ),
             self.azure_machine(
-                "azure-compute",
+                Always::AzureCompute,
                 ComponentSpec::AzureCompute(AzureComputeSpec {
                     vms: self.vms.to_vec(),
                     times: scenario.times.clone(),
@@ -69,10 +69,10 @@ impl Machines<'_> {
         machines
     }
 
-    fn azure_machine(&self, name: &str, component: ComponentSpec) -> MachineSpec {
+    fn azure_machine(&self, machine: Always, component: ComponentSpec) -> MachineSpec {
         let model = &self.scenario.model;
         MachineSpec {
-            name: name.to_owned(),
+            name: machine.name().to_owned(),
             zone: Zone::AzurePublic,
             speed_per_mille: SPEED,
             cores: count(model.azure.cores),

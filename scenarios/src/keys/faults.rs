@@ -11,7 +11,7 @@ const ANY_MACHINE: Kind = Kind::Reference("a server or a machine");
 const MACHINE: Key = Key::needed(
     "machine",
     ANY_MACHINE,
-    "which, a protected one where it runs on premises",
+    "which, a protected one where it runs on premises; or `portal` (the operator's console), `site-recovery`, `storage-account`, `azure-compute`",
 );
 const LINK: Key = Key::needed("link", Kind::Reference("a link"), "which");
 
@@ -34,7 +34,7 @@ static KINDS: &[Variant] = &[
     ),
     fault(
         "process-crash",
-        "a component's process ends, and starts again at the end; its machine goes on",
+        "a component's process ends, and starts again at the end; its machine goes on (a guest is its machine's operating system: for it there is power-loss)",
         &[
             MACHINE,
             Key::needed("component", Kind::Word(words_of::<Process>), "whose process"),

@@ -103,6 +103,10 @@ impl Words for Process {
         ("configuration-server", Process::ConfigurationServer),
         ("master-target", Process::MasterTarget),
         ("vcenter", Process::Vcenter),
+        ("operator", Process::Operator),
+        ("site-recovery", Process::SiteRecovery),
+        ("storage", Process::Storage),
+        ("azure-compute", Process::AzureCompute),
     ];
 }
 

@@ -24,13 +24,60 @@ pub struct Fault {
     pub line: Aside<u32>,
 }
 
-/// A server, or a protected machine where it runs on premises, by place in the scenario.
+/// A server, or a protected machine where it runs on premises, by place in the scenario; or a machine that is in every estate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
     /// A server.
     Server(usize),
     /// A protected machine.
     Vm(usize),
+    /// One that Azure runs, or the operator's.
+    Always(Always),
+}
+
+/// Machines that are in every estate; a scenario names them and says nothing more of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Always {
+    /// The operator's console.
+    Portal,
+    /// The machine of the Site Recovery service.
+    SiteRecovery,
+    /// The storage account.
+    StorageAccount,
+    /// Azure's fabric, which makes and switches machines.
+    AzureCompute,
+}
+
+impl Always {
+    /// All of them.
+    pub const ALL: [Always; 4] = [
+        Always::Portal,
+        Always::SiteRecovery,
+        Always::StorageAccount,
+        Always::AzureCompute,
+    ];
+
+    /// Its name, in scenario files and in what a run says.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Always::Portal => "portal",
+            Always::SiteRecovery => "site-recovery",
+            Always::StorageAccount => "storage-account",
+            Always::AzureCompute => "azure-compute",
+        }
+    }
+
+    /// The component on it.
+    #[must_use]
+    pub fn process(self) -> Process {
+        match self {
+            Always::Portal => Process::Operator,
+            Always::SiteRecovery => Process::SiteRecovery,
+            Always::StorageAccount => Process::Storage,
+            Always::AzureCompute => Process::AzureCompute,
+        }
+    }
 }
 
 /// Components whose process can crash alone.
@@ -46,6 +93,14 @@ pub enum Process {
     MasterTarget,
     /// A vCenter.
     Vcenter,
+    /// The operator at their console.
+    Operator,
+    /// The Site Recovery service.
+    SiteRecovery,
+    /// The storage account.
+    Storage,
+    /// Azure's fabric.
+    AzureCompute,
 }
 
 /// What a fault does.

@@ -15,7 +15,7 @@ use super::vms::Vms;
 use crate::diagnose::{At, Located, Problem, list};
 use crate::input::STEPS_MAX;
 use crate::keys::{Over, PointWord, Way};
-use crate::model::{Aside, Do, Ending, Expected, Host, Step};
+use crate::model::{Aside, Do, Ending, Expected, Step};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -23,6 +23,12 @@ pub(crate) use applications::{applications, replication_groups};
 pub(crate) use expects::expects;
 pub(crate) use faults::faults;
 use select::select;
+
+/// Who a name stands for in a step: by place among the servers, or the machines to protect.
+enum Named {
+    Server(usize),
+    Vm(usize),
+}
 
 struct Plan<'a> {
     context: &'a Context<'a>,
@@ -271,14 +277,14 @@ impl Plan<'_> {
     }
 
     /// A server or a protected machine by its name; `what` is what a problem calls them.
-    fn host_named(&self, what: &str, name: &Located<String>) -> Option<Host> {
+    fn host_named(&self, what: &str, name: &Located<String>) -> Option<Named> {
         let servers = self.estate.servers.len();
         let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
         known.extend(self.vms.names());
         let index = self.context.find(what, name, &known)?;
         Some(match index.checked_sub(servers) {
-            None => Host::Server(index),
-            Some(vm) => Host::Vm(vm),
+            None => Named::Server(index),
+            Some(vm) => Named::Vm(vm),
         })
     }
 
@@ -287,8 +293,8 @@ impl Plan<'_> {
         let mut vms = Vec::new();
         for name in table.one_or_more::<String>("machine") {
             match self.host_named("machine", &name) {
-                Some(Host::Server(index)) => servers.push(index),
-                Some(Host::Vm(index)) => vms.push(index),
+                Some(Named::Server(index)) => servers.push(index),
+                Some(Named::Vm(index)) => vms.push(index),
                 None => {}
             }
         }

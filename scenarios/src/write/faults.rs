@@ -101,6 +101,7 @@ impl Writer<'_> {
 
     fn host(&self, host: Host) -> Result<&str, Unwritable> {
         match host {
+            Host::Always(machine) => Ok(machine.name()),
             Host::Server(server) => self.server(server),
             Host::Vm(vm) => self.vm(vm),
         }

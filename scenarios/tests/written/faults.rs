@@ -2,7 +2,7 @@
 
 use scenarios::Scenario;
 use scenarios::keys::FAULT;
-use scenarios::model::{Aside, Condition, Fault, Happens, Host, Process, Rot, Which};
+use scenarios::model::{Always, Aside, Condition, Fault, Happens, Host, Process, Rot, Which};
 use sim::faults::Nth;
 
 use super::draw::{DAY, Draw};
@@ -84,7 +84,8 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
 
 fn hosts(scenario: &Scenario) -> Vec<Host> {
     let servers = (0..scenario.servers.len()).map(Host::Server);
-    servers.chain((0..scenario.vms.len()).map(Host::Vm)).collect()
+    let vms = (0..scenario.vms.len()).map(Host::Vm);
+    servers.chain(vms).chain(Always::ALL.map(Host::Always)).collect()
 }
 
 fn host(draw: &mut Draw, scenario: &Scenario) -> Host {
@@ -95,6 +96,7 @@ fn crash(draw: &mut Draw, scenario: &Scenario) -> Happens {
     let host = host(draw, scenario);
     let process = match host {
         Host::Vm(_) => Process::MobilityService,
+        Host::Always(machine) => machine.process(),
         Host::Server(server) => {
             let roles = scenario.servers[server].roles;
             let all = [

@@ -51,6 +51,7 @@ mod tests {
             consistency,
             marked: SimTime(50),
             marked_source: SimTime(50),
+            life: 0,
             shared: None,
         };
         let flushes = [(SimTime(40), WriteSeq(7)), (SimTime(60), WriteSeq(9))];

@@ -41,6 +41,7 @@ mod tests {
             consistency: Consistency::App,
             marked: SimTime(50),
             marked_source: SimTime(source),
+            life: 0,
             shared: None,
         };
         assert!(check(&mark(50), 0).is_empty());

@@ -62,6 +62,7 @@ mod tests {
         consistency: Consistency::Crash,
         marked: SimTime(9),
         marked_source: SimTime(9),
+        life: 0,
         shared: None,
     };
 

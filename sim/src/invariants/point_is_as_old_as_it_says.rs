@@ -61,6 +61,7 @@ mod tests {
         consistency: Consistency::Crash,
         marked: SimTime(100),
         marked_source: SimTime(100),
+        life: 0,
         shared: None,
     };
 

@@ -115,6 +115,7 @@ mod tests {
             consistency: Consistency::Crash,
             marked: SimTime(point),
             marked_source: SimTime(point),
+            life: 0,
             shared: None,
         }
     }

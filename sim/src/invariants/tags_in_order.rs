@@ -102,6 +102,7 @@ mod tests {
         consistency: Consistency::Crash,
         marked: SimTime(1),
         marked_source: SimTime(1),
+        life: 0,
         shared: None,
     };
 

@@ -28,6 +28,8 @@ use super::window::{Pace, Window};
 const UNIT_BITS: u32 = 24;
 /// Connections are looked through for those that have been silent for long when there are so many, and twice as many as were left.
 const FLOWS_KEPT: usize = 256;
+/// Where more have frames waiting, what comes first is not looked for.
+const CONNECTIONS_LOOKED_AT: usize = 16;
 /// Virtual time of all lanes after the pace has changed.
 const REBASED: u128 = 1 << 96;
 
@@ -204,6 +206,35 @@ impl<T> Direction<T> {
     #[must_use]
     pub fn next(&self) -> Option<SimTime> {
         self.next_step().map(|(at, _)| at)
+    }
+
+    /// Before this no frame is through, if nothing changes before; nothing, where none waits. It costs a look at each connection that
+    /// has frames waiting, where they are few.
+    #[must_use]
+    pub fn nothing_through_before(&self) -> Option<SimTime> {
+        let next = self.next()?;
+        if self.busy > CONNECTIONS_LOOKED_AT {
+            return Some(next);
+        }
+        let served = self.lanes.iter().flat_map(|lane| &lane.ends);
+        let keys = served
+            .map(|Reverse((_, _, key))| key)
+            .chain(self.resumes.iter().map(|Reverse((_, _, key))| key));
+        keys.map(|key| self.alone(*key)).min().map(|first| first.max(next))
+    }
+
+    /// When the first frame of a connection would be through if the link were its own from now on, or sooner.
+    fn alone(&self, key: u64) -> SimTime {
+        let flow = &self.flows[self.place(key)];
+        let mut window = flow.window;
+        let Some(lane) = flow.lane else {
+            return window.passes(&self.pace, self.since, flow.left);
+        };
+        let piece = (flow.piece_end.saturating_sub(self.lanes[lane].since)) >> UNIT_BITS;
+        let time = piece * BIT_NANOSECONDS / u128::from(self.pace.caps[lane]);
+        let ends = self.since.after(u64::try_from(time).unwrap_or(u64::MAX));
+        window.pass(&self.pace, flow.piece);
+        window.passes(&self.pace, ends, flow.left)
     }
 
     fn next_step(&self) -> Option<(SimTime, Step)> {

@@ -191,6 +191,25 @@ impl Window {
         }
     }
 
+    /// No sooner than this has so much passed, if its connection has the link to itself from `from` on.
+    #[must_use]
+    pub fn passes(mut self, pace: &Pace, from: SimTime, bytes: u64) -> SimTime {
+        let (mut at, mut left) = (from, bytes);
+        while left > 0 {
+            let piece = left.min(self.room(pace));
+            if piece == 0 {
+                at = at.max(self.round_end(pace));
+                self.next_round(pace, at);
+                continue;
+            }
+            let time = u128::from(piece) * BIT_NANOSECONDS / u128::from(pace.caps[self.stage(pace)]);
+            at = at.after(u64::try_from(time).unwrap_or(u64::MAX));
+            self.pass(pace, piece);
+            left -= piece;
+        }
+        at
+    }
+
     /// Its link's pace changes.
     pub fn change(&mut self, pace: &Pace) {
         self.bytes = self.bytes.min(pace.full).max(pace.initial);

@@ -149,6 +149,7 @@ mod tests {
             consistency: Consistency::Crash,
             marked: at(seconds),
             marked_source: at(seconds + skew),
+            life: 0,
             shared: None,
         }
     }

@@ -58,7 +58,8 @@ pub(super) struct Boundary {
 impl Boundary {
     /// Whether a mark is that of this end.
     pub fn is(&self, mark: &Mark) -> bool {
-        (mark.seq, mark.marked, mark.marked_source) == (self.last, self.cut.at, self.cut.source)
+        let CutTime { at, source, life } = self.cut;
+        (mark.seq, mark.marked, mark.marked_source, mark.life) == (self.last, at, source, life)
     }
 }
 

@@ -339,6 +339,7 @@ impl Oracle {
             consistency: Consistency::Crash,
             marked: time.at,
             marked_source: time.source,
+            life: time.life,
             shared: None,
         };
         if mark.is_none() && self.grain != Grain::Aggregate && of.newest_processed.is_some() {

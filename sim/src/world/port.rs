@@ -202,6 +202,10 @@ impl World for Engine {
         self.checked(volume, self.volumes.write(volume, run));
     }
 
+    fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.held.borrow().get(&trigger).copied()
+    }
+
     fn has_reached(&self, vm: VmId, state: ItemState) -> bool {
         self.reached.borrow().contains(&(vm, state))
     }
@@ -274,6 +278,10 @@ impl World for Engine {
 
     fn powered(&self, machine: MachineId) -> bool {
         self.core.borrow().machines[machine.0 as usize].on
+    }
+
+    fn runs(&self, actor: ActorId) -> bool {
+        self.core.borrow().actors[actor.0 as usize].mailbox.is_some()
     }
 
     fn random(&self, actor: ActorId, purpose: Purpose) -> ChaCha8Rng {

@@ -1,10 +1,10 @@
 //! When a step begins.
 
-use super::Plan;
 use super::select::select;
+use super::{Named, Plan};
 use crate::diagnose::{At, Located, Problem, did_you_mean, list};
 use crate::keys;
-use crate::model::{Condition, Host, Which};
+use crate::model::{Condition, Which};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -106,8 +106,8 @@ impl Plan<'_> {
         if let Some(name) = condition.get::<String>("registered") {
             let host = self.host_named("server or machine", &name);
             let registered = host.map(|host| match host {
-                Host::Server(index) => Condition::ServerRegistered(index),
-                Host::Vm(index) => Condition::AgentRegistered(index),
+                Named::Server(index) => Condition::ServerRegistered(index),
+                Named::Vm(index) => Condition::AgentRegistered(index),
             });
             begin.extend(registered.map(|condition| Located::new(condition, at)));
         }

@@ -7,7 +7,7 @@ use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
 use crate::diagnose::{Located, Problem};
-use crate::model::{Aside, Fault, Happens, Host, Process, Rot};
+use crate::model::{Always, Aside, Fault, Happens, Host, Process, Rot};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
 use crate::tree::Node;
@@ -92,10 +92,7 @@ impl Plan<'_> {
             "apart" => {
                 table.need("between");
                 let named = table.one_or_more::<String>("between");
-                let hosts: Vec<Host> = named
-                    .iter()
-                    .filter_map(|name| self.host_named("server or machine", name))
-                    .collect();
+                let hosts: Vec<Host> = named.iter().filter_map(|name| self.any_host(name)).collect();
                 let [first, second] = hosts[..] else {
                     if hosts.len() == named.len()
                         && let Some(Node { at, .. }) = table.node("between")
@@ -118,7 +115,7 @@ impl Plan<'_> {
             "port-blocked" => {
                 let port = table.required::<u32>("port");
                 let named = table.get::<String>("machine");
-                let host = named.as_ref().map(|name| self.host_named("server or machine", name));
+                let host = named.as_ref().map(|name| self.any_host(name));
                 Happens::PortBlocked {
                     port: u16::try_from(port?.value).ok()?,
                     host: match host {
@@ -184,16 +181,35 @@ impl Plan<'_> {
     }
 
     fn host(&self, table: &Reader<'_>) -> Option<Host> {
-        self.host_named("server or machine", &table.required::<String>("machine")?)
+        self.any_host(&table.required::<String>("machine")?)
+    }
+
+    /// A machine that something can happen to, by its name.
+    fn any_host(&self, name: &Located<String>) -> Option<Host> {
+        let mut known: Vec<&str> = self.estate.servers.iter().map(|server| server.name.as_str()).collect();
+        known.extend(self.vms.names());
+        known.extend(Always::ALL.map(Always::name));
+        let index = self.context.find("server or machine", name, &known)?;
+        let (servers, own) = (self.estate.servers.len(), known.len() - Always::ALL.len());
+        Some(match index {
+            _ if index < servers => Host::Server(index),
+            _ if index < own => Host::Vm(index - servers),
+            _ => Host::Always(Always::ALL[index - own]),
+        })
     }
 
     fn has(&self, host: Host, process: Process) -> bool {
         match host {
             Host::Vm(_) => process == Process::MobilityService,
+            Host::Always(machine) => process == machine.process(),
             Host::Server(index) => {
                 let roles = self.estate.servers[index].roles;
                 match process {
-                    Process::MobilityService => false,
+                    Process::MobilityService
+                    | Process::Operator
+                    | Process::SiteRecovery
+                    | Process::Storage
+                    | Process::AzureCompute => false,
                     Process::ProcessServer => roles.process_server,
                     Process::ConfigurationServer => roles.configuration_server,
                     Process::MasterTarget => roles.master_target,

@@ -172,9 +172,12 @@ proptest! {
         let mut offered = 0;
         let mut seen = vec![(0u64, 0u64)];
         let mut told = Vec::new();
+        let mut bound = None;
         for (n, (wait, flow, bytes)) in frames.iter().enumerate() {
             now += wait;
+            let before = through.len();
             direction.advance(SimTime(now), &mut through);
+            prop_assert!(through[before..].iter().all(|t| bound.is_some_and(|bound| bound <= t.at)));
             seen.push((now, direction.served(SimTime(now))));
             let alone = direction.is_only(*flow);
             direction.offer(SimTime(now), *flow, *bytes, |at| {
@@ -186,12 +189,15 @@ proptest! {
                 told.retain(|(_, at): &(usize, Option<SimTime>)| at.is_none_or(|at| at.0 <= now));
             }
             offered += bytes;
+            bound = direction.nothing_through_before();
         }
         let busy_from = now;
         let served_then = direction.served(SimTime(now));
         let connections = frames.iter().map(|f| f.1).collect::<std::collections::BTreeSet<_>>().len();
         while let Some(next) = direction.next() {
+            let (bound, before) = (direction.nothing_through_before(), through.len());
             direction.advance(next, &mut through);
+            prop_assert!(through[before..].iter().all(|t| bound.is_some_and(|bound| bound <= t.at)));
             seen.push((next.0, direction.served(next)));
         }
         let end = seen.last().unwrap().0;

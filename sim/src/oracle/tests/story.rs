@@ -611,6 +611,7 @@ impl Story {
             consistency,
             marked: self.now,
             marked_source: SimTime(self.now.0.saturating_add_signed(skew)),
+            life: self.life.number(),
             shared: None,
         };
         self.tell(Fact::BatchCut {
@@ -622,6 +623,7 @@ impl Story {
             cut: CutTime {
                 at: mark.marked,
                 source: mark.marked_source,
+                life: mark.life,
             },
             mark: Some(mark),
         });

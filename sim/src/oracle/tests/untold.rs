@@ -200,13 +200,18 @@ fn a_boundary_keeps_its_number_where_the_agent_gives_it_too() {
         batch: batch + 1,
         first: WriteSeq(last.0 + 1),
         last: end,
-        cut: CutTime { at, source: skewed },
+        cut: CutTime {
+            at,
+            source: skewed,
+            life: 0,
+        },
         mark: Some(Mark {
             point: number,
             seq: end,
             consistency: Consistency::Crash,
             marked: at,
             marked_source: skewed,
+            life: 0,
             shared: None,
         }),
     };
