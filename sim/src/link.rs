@@ -219,8 +219,11 @@ impl Link {
         way.direction.advance(now, &mut self.through);
         for Through { at, flow, cargo } in self.through.drain(..) {
             let departure = at.after(self.latency).max(way.floor);
+            assert!(
+                departure >= now || !self.engine.keeps_time() || matches!(cargo, Cargo::Leaving(_)),
+                "a link wakes before what is through leaves"
+            );
             let handle = match cargo {
-                Cargo::Waiting(_) if departure < now => unreachable!("the link wakes before what is through leaves"),
                 Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),
                 Cargo::Leaving(handle) => handle,
             };
