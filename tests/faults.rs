@@ -8,11 +8,25 @@ const SCENARIO: &str = "scenarios/faults.toml";
 
 #[test]
 fn each_kind_of_fault_strikes_and_the_product_answers_on_both_networks() {
+    all_strike(SCENARIO, 9);
+}
+
+#[test]
+fn disks_fail_in_every_way_and_the_product_answers_on_both_networks() {
+    all_strike("scenarios/faults-of-disks.toml", 16);
+}
+
+#[test]
+fn time_goes_wrong_and_the_product_answers_on_both_networks() {
+    all_strike("scenarios/faults-of-time.toml", 17);
+}
+
+fn all_strike(scenario: &str, number: usize) {
     let out = folder();
     for network in ["event", "turmoil"] {
-        let result = pass(SCENARIO, &out.path().join(network), &["--network", network]);
+        let result = pass(scenario, &out.path().join(network), &["--network", network]);
         let faults = result["faults"].as_array().expect("faults");
-        assert_eq!(faults.len(), 9);
+        assert_eq!(faults.len(), number);
         for fault in faults {
             assert!(fault["struck"].as_u64() > Some(0), "{fault}");
             assert!(

@@ -362,7 +362,7 @@ impl ConfigurationServer {
             return;
         };
         if let Some(known) = self.known.get_mut(&id) {
-            known.heard = self.env.now();
+            known.heard = self.env.monotonic();
             known.lost = false;
         }
         match body {
@@ -383,7 +383,7 @@ impl ConfigurationServer {
             return self.env.send(conn, Body::Registered { refused });
         }
         let id = (machine, component);
-        let heard = self.env.now();
+        let heard = self.env.monotonic();
         let old = self.known.insert(
             id,
             Known {
@@ -419,7 +419,7 @@ impl ConfigurationServer {
 
     /// Who was not heard of for too long. One look for all: a heartbeat costs nothing but its frame.
     fn on_look(&mut self) {
-        let now = self.env.now();
+        let now = self.env.monotonic();
         let lost_after = self.env.model.configuration_server.lost_after;
         let mut lost = Vec::new();
         for ((machine, _), known) in &mut self.known {

@@ -29,7 +29,7 @@ impl DiskTrouble {
 
     /// Raises an alert, unless one was raised of this disk a short while ago.
     pub fn note(&self, env: &Env, vm: Option<VmId>, error: &DiskError) {
-        let now = env.now();
+        let now = env.monotonic();
         let again = |said: SimTime| now.since(said) >= env.model.disk.alert_every;
         if self.said.get().is_none_or(again) {
             self.said.set(Some(now));

@@ -242,9 +242,11 @@ pub trait World {
     // Clock.
     /// Simulated time.
     fn now(&self) -> SimTime;
-    /// What the machine's own clock shows (skewed where the scenario says so).
+    /// The time of day that the machine's own clock shows: skewed where the scenario says so, and off while a fault of it lasts.
     fn clock(&self, machine: MachineId) -> SimTime;
-    /// Asks for [`Input::Timer`] after so many nanoseconds.
+    /// What the machine counts as time passed since the start of the run. It never goes back or jumps; it drifts as its clock does.
+    fn monotonic(&self, machine: MachineId) -> SimTime;
+    /// Asks for [`Input::Timer`] after so many nanoseconds, by the machine's own clock.
     fn timer(&self, actor: ActorId, after: u64, token: Token) -> TimerId;
     /// Takes a timer back; nothing happens if it fired.
     fn cancel(&self, timer: TimerId);
@@ -354,15 +356,20 @@ impl Env {
     pub fn world(&self) -> &Rc<dyn World> {
         &self.world
     }
-    /// Simulated time. For the event log and for what happens to be measured; protocols use [`Env::clock`].
+    /// Simulated time. For the event log and for what happens to be measured; protocols use [`Env::monotonic`].
     #[must_use]
     pub fn now(&self) -> SimTime {
         self.world.now()
     }
-    /// The machine's own clock.
+    /// The time of day by the machine's own clock: for what is told to others. It can jump; what waits goes by [`Env::monotonic`].
     #[must_use]
     pub fn clock(&self) -> SimTime {
         self.world.clock(self.machine)
+    }
+    /// The machine's own count of time passed, which timers go by too.
+    #[must_use]
+    pub fn monotonic(&self) -> SimTime {
+        self.world.monotonic(self.machine)
     }
     /// See [`World::timer`].
     pub fn timer(&self, after: u64, token: Token) -> TimerId {

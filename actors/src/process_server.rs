@@ -261,7 +261,7 @@ impl ProcessServer {
     /// A machine that lost its power during its copy says nothing: its places go to others. A copy that only has to be stored needs no
     /// agent any more.
     fn release_places(&mut self) {
-        let (now, streams) = (self.env.now(), &self.streams);
+        let (now, streams) = (self.env.monotonic(), &self.streams);
         let kept = self.env.model.process_server.place_kept;
         let before = self.copying.len();
         self.copying.retain(|(disk, copy)| {
@@ -293,7 +293,7 @@ impl ProcessServer {
             .is_some_and(|s| s.protection.protection == protection.protection);
         if !same {
             self.forget(vm);
-            let stream = Stream::new(protection.clone(), &self.spec.key, self.env.now());
+            let stream = Stream::new(protection.clone(), &self.spec.key, self.env.monotonic());
             self.streams.insert(vm, stream);
         } else if let Some(stream) = self.streams.get_mut(&vm) {
             stream.protection = protection.clone();

@@ -156,7 +156,7 @@ impl Session {
             return;
         }
         if self.owed == 0 {
-            self.heard = env.now();
+            self.heard = env.monotonic();
         }
         self.owed += 1;
         self.owed_bytes += bytes;
@@ -210,7 +210,7 @@ impl Session {
             NetEvent::Opened { conn } if conn == mine => {
                 self.state = State::Open { conn };
                 self.settle_all();
-                self.heard = env.now();
+                self.heard = env.monotonic();
                 SessionEvent::Opened
             }
             NetEvent::Refused { conn, .. } if conn == mine => {
@@ -218,7 +218,7 @@ impl Session {
                 SessionEvent::Nothing
             }
             NetEvent::Received { conn, frame } if conn == mine => {
-                self.heard = env.now();
+                self.heard = env.monotonic();
                 self.pause = env.model.session.pause_first;
                 SessionEvent::Received(*frame)
             }
@@ -254,7 +254,7 @@ impl Session {
     }
 
     fn look(&mut self, env: &Env) -> SessionEvent {
-        if self.due(env).is_none_or(|due| env.now() < due) {
+        if self.due(env).is_none_or(|due| env.monotonic() < due) {
             self.arm(env);
             return SessionEvent::Nothing;
         }
@@ -279,7 +279,10 @@ impl Session {
 
     fn connect(&mut self, env: &Env) {
         let conn = env.connect(self.peer, self.port);
-        self.state = State::Connecting { conn, since: env.now() };
+        self.state = State::Connecting {
+            conn,
+            since: env.monotonic(),
+        };
         self.settle_all();
         self.arm(env);
     }
@@ -294,7 +297,7 @@ impl Session {
             stream.set_stream(u64::from(peer.0) << 16 | u64::from(port));
             Box::new(stream)
         });
-        let until = env.now().after(half + jitter.next_u64() % (half + 1));
+        let until = env.monotonic().after(half + jitter.next_u64() % (half + 1));
         self.pause = (self.pause * 2).min(env.model.session.pause_longest);
         self.settle_all();
         self.state = State::Waiting { until };
@@ -310,7 +313,7 @@ impl Session {
             }
             env.cancel(timer);
         }
-        self.timer = Some((env.timer(due.since(env.now()), self.token), due));
+        self.timer = Some((env.timer(due.since(env.monotonic()), self.token), due));
     }
 }
 

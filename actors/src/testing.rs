@@ -396,6 +396,9 @@ impl World for Bench {
     fn clock(&self, _: MachineId) -> SimTime {
         self.now.get()
     }
+    fn monotonic(&self, _: MachineId) -> SimTime {
+        self.now.get()
+    }
     fn timer(&self, actor: ActorId, after: u64, token: Token) -> TimerId {
         let incarnation = self.incarnation(actor);
         let (at, ordinal) = self.push(after, Event::Input(actor, incarnation, Input::Timer(token)));

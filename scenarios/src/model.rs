@@ -21,7 +21,7 @@ use crate::traces::{Fit, Format};
 
 pub use applications::{Application, ReplicationGroup, Tier};
 pub use compressibility::Compressibility;
-pub use faults::{Always, Fault, Happens, Host, Process, Rot};
+pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
 
 /// Known beside what a scenario says, and no part of it: two of them are always equal.

@@ -11,10 +11,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use actors::ports::MachineId;
+use datapath::SimTime;
 use datapath::disk::Operation;
 
 use crate::link::LinkChange;
 use crate::spec::WorldSpec;
+
+const MILLION: i128 = 1_000_000;
 
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,37 @@ pub enum FaultKind {
         link: u32,
         /// What becomes of it.
         change: LinkChange,
+    },
+    /// What goes over a link in one direction is lost, in silence; the other direction works.
+    LinkOneWay {
+        /// The link.
+        link: u32,
+        /// The direction, as a route has it.
+        back: bool,
+    },
+    /// What is sent over a link waits at its door, and goes on in its order at the end.
+    LinkHeld {
+        /// The link.
+        link: u32,
+    },
+    /// What a machine sends to those that connected to it leaves later.
+    AnswersLate {
+        /// The machine.
+        machine: MachineId,
+        /// By so many nanoseconds.
+        by: u64,
+    },
+    /// Each frame that a machine sends to those that connected to it is sent twice.
+    AnswersTwice {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// A machine's clock is off, and set right at the end.
+    Clock {
+        /// The machine.
+        machine: MachineId,
+        /// How.
+        off: Off,
     },
     /// Two machines do not reach each other: what one sends the other is lost, in silence.
     Apart {
@@ -96,6 +130,29 @@ pub enum FaultKind {
         /// Which byte of it; past its end it is counted on from the first.
         byte: u64,
     },
+}
+
+/// How a clock is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Off {
+    /// Its time of day has jumped by so many nanoseconds; how fast it goes has not changed.
+    Jump(i64),
+    /// It gains, or loses, so many millionths of the time that passes.
+    Drift(i32),
+}
+
+impl Off {
+    /// By how much a clock's time of day is off, in nanoseconds, so long after it began.
+    #[must_use]
+    pub fn after(self, nanoseconds: u64) -> i64 {
+        match self {
+            Off::Jump(by) => by,
+            Off::Drift(per_million) => {
+                let gained = i128::from(nanoseconds) * i128::from(per_million) / MILLION;
+                i64::try_from(gained).unwrap_or(i64::MAX)
+            }
+        }
+    }
 }
 
 /// Which of many operations.
@@ -174,8 +231,13 @@ impl FaultKind {
             | FaultKind::DiskError { machine, .. }
             | FaultKind::DiskTorn { machine, .. }
             | FaultKind::FlushLies { machine } => (vec![*machine], Vec::new()),
+            FaultKind::AnswersLate { machine, .. }
+            | FaultKind::AnswersTwice { machine }
+            | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
             FaultKind::DiskRot { machines, .. } => (machines.clone(), Vec::new()),
-            FaultKind::Link { link, .. } => (Vec::new(), vec![*link]),
+            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
+                (Vec::new(), vec![*link])
+            }
             FaultKind::Apart { first, second } => (vec![*first, *second], Vec::new()),
             FaultKind::PortBlocked { machine, .. } => (machine.iter().copied().collect(), Vec::new()),
         }
@@ -189,6 +251,10 @@ pub(crate) struct Faults {
     awaited: RefCell<Vec<BTreeSet<u32>>>,
     lasting: RefCell<BTreeSet<u32>>,
     struck: Vec<Cell<u64>>,
+    /// By fault: when it began and ended.
+    times: Vec<Cell<Option<(SimTime, Option<SimTime>)>>>,
+    /// Those that are about clocks.
+    of_clocks: Vec<u32>,
     /// By fault: operations of its kind since it began.
     asked: Vec<Cell<u64>>,
     /// Faults that struck for the first time, and that the log has still to hear of.
@@ -208,6 +274,12 @@ impl Faults {
             ),
             lasting: RefCell::default(),
             struck: specs.iter().map(|_| Cell::new(0)).collect(),
+            of_clocks: (0..)
+                .zip(&specs)
+                .filter(|(_, fault)| matches!(fault.kind, FaultKind::Clock { .. }))
+                .map(|(number, _)| number)
+                .collect(),
+            times: specs.iter().map(|_| Cell::new(None)).collect(),
             asked: specs.iter().map(|_| Cell::new(0)).collect(),
             news: RefCell::default(),
             specs,
@@ -240,13 +312,17 @@ impl Faults {
     }
 
     /// A fault begins.
-    pub(crate) fn begin(&self, fault: u32) {
+    pub(crate) fn begin(&self, fault: u32, at: SimTime) {
+        self.times[fault as usize].set(Some((at, None)));
         self.lasting.borrow_mut().insert(fault);
     }
 
     /// A fault ends; how often it struck. None where it did not last.
-    pub(crate) fn end(&self, fault: u32) -> Option<u64> {
+    pub(crate) fn end(&self, fault: u32, at: SimTime) -> Option<u64> {
         let lasted = self.lasting.borrow_mut().remove(&fault);
+        if let (true, Some((began, _))) = (lasted, self.times[fault as usize].get()) {
+            self.times[fault as usize].set(Some((began, Some(at))));
+        }
         lasted.then(|| self.struck[fault as usize].get())
     }
 
@@ -286,6 +362,80 @@ impl Faults {
             self.strike(fault);
         }
         fault.is_some()
+    }
+
+    /// Whether what goes over a link in a direction is lost.
+    pub(crate) fn loses(&self, link: u32, back: bool) -> bool {
+        let fault = self.find(|kind| *kind == FaultKind::LinkOneWay { link, back });
+        fault.inspect(|fault| self.strike(*fault)).is_some()
+    }
+
+    /// Whether what is sent over a link waits.
+    pub(crate) fn holds(&self, link: u32) -> bool {
+        let fault = self.find(|kind| *kind == FaultKind::LinkHeld { link });
+        fault.inspect(|fault| self.strike(*fault)).is_some()
+    }
+
+    /// How much later what a machine answers leaves.
+    pub(crate) fn late(&self, machine: MachineId) -> Option<u64> {
+        let fault = self.find(|kind| matches!(kind, FaultKind::AnswersLate { machine: own, .. } if *own == machine))?;
+        self.strike(fault);
+        match self.spec(fault).kind {
+            FaultKind::AnswersLate { by, .. } => Some(by),
+            _ => None,
+        }
+    }
+
+    /// Whether a machine answers twice.
+    pub(crate) fn twice(&self, machine: MachineId) -> bool {
+        let fault = self.find(|kind| *kind == FaultKind::AnswersTwice { machine });
+        fault.inspect(|fault| self.strike(*fault)).is_some()
+    }
+
+    /// How a machine's clock is or was off, since when, and until when.
+    fn clocks(&self, machine: MachineId) -> impl Iterator<Item = (u32, Off, SimTime, Option<SimTime>)> + '_ {
+        let of_clocks = self.of_clocks.iter().copied();
+        of_clocks.filter_map(move |fault| match self.spec(fault).kind {
+            FaultKind::Clock { machine: own, off } if own == machine => {
+                let (began, ended) = self.times[fault as usize].get()?;
+                Some((fault, off, began, ended))
+            }
+            _ => None,
+        })
+    }
+
+    /// By how much a machine's time of day is off at a time, in nanoseconds.
+    pub(crate) fn off(&self, machine: MachineId, now: SimTime) -> i64 {
+        let lasting = self.clocks(machine).filter(|(.., ended)| ended.is_none());
+        lasting
+            .map(|(fault, off, began, _)| {
+                self.strike(fault);
+                off.after(now.since(began))
+            })
+            .sum()
+    }
+
+    /// By how much what a machine counts as time passed is off, in nanoseconds: a jump does not change it, and what a drift gained stays.
+    pub(crate) fn gained(&self, machine: MachineId, now: SimTime) -> i64 {
+        let drifts = self.clocks(machine).filter(|(_, off, ..)| matches!(off, Off::Drift(_)));
+        drifts
+            .map(|(_, off, began, ended)| off.after(ended.unwrap_or(now).since(began)))
+            .sum()
+    }
+
+    /// How long it really takes until so much time has passed on a machine's clock, as that goes now.
+    pub(crate) fn really(&self, machine: MachineId, nanoseconds: u64) -> u64 {
+        let mut speed = MILLION;
+        for (fault, off, _, ended) in self.clocks(machine) {
+            if let (Off::Drift(per_million), None) = (off, ended) {
+                self.strike(fault);
+                speed += i128::from(per_million);
+            }
+        }
+        let speed = speed.max(1);
+        // Not before that time has passed: who looks at the clock then finds it there.
+        let really = (i128::from(nanoseconds) * MILLION + speed - 1) / speed;
+        u64::try_from(really).unwrap_or(u64::MAX)
     }
 
     /// A packet is offered to a link, or is lost on it: faults of that link strike.

@@ -9,7 +9,8 @@
 //! - Extent grain: the same with versions in place of hashes.
 //! - Aggregate grain: per machine, bytes by range of the sequence; a point is judged by [`crate::invariants::sizes_add_up`].
 
-pub mod compare;
+pub mod clocks;
+pub(crate) mod compare;
 mod failovers;
 mod figures;
 mod groups;
@@ -90,8 +91,7 @@ pub struct Oracle {
     vault: Option<Vault>,
     retentions: Retentions,
     plan: Plan,
-    /// Clocks by machine.
-    skews: Vec<i64>,
+    clocks: clocks::Clocks,
     liveness: Liveness,
     groups: groups::Groups,
     /// Points processed, and points judged.
@@ -151,7 +151,7 @@ impl Oracle {
             vault: vault_of(spec),
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),
-            skews: spec.machines.iter().map(|machine| machine.clock_skew).collect(),
+            clocks: clocks::Clocks::new(spec),
             liveness: Liveness::new(spec, used),
             groups: groups::Groups::new(spec),
             points: (0, 0),

@@ -9,6 +9,7 @@
 
 mod faults;
 mod handle;
+mod late;
 mod port;
 
 use std::cell::{Cell, RefCell};
@@ -72,6 +73,8 @@ pub(crate) enum Entry {
     Link(u32, LinkEvent),
     /// A packet leaves a link.
     Leave(u32, Side, Packet),
+    /// A packet that was kept back goes on its way.
+    Pass(Box<late::Kept>),
     /// A packet reaches the machine it goes to.
     Land(u32, Side, Packet),
     /// A flush is complete.
@@ -155,6 +158,7 @@ pub(crate) struct Core {
     machines: Vec<Machine>,
     actors: Vec<ActorSlot>,
     connections: Connections,
+    kept: late::KeptBack,
     given: (u32, Given),
 }
 
@@ -271,6 +275,7 @@ impl Engine {
                 machines,
                 actors,
                 connections: Connections::default(),
+                kept: late::KeptBack::default(),
                 given: (0, Given::NOTHING),
             }),
             links: RefCell::new(spec.links.iter().map(|_| None).collect()),
@@ -441,7 +446,25 @@ impl Engine {
                 core.connections.lose(connection);
                 return;
             }
+            if let Route::Link { link, back } = route
+                && self.faults.loses(link, back)
+            {
+                core.connections.lose(connection);
+                return;
+            }
+            let Some(packet) = self.keep_back(core, (route, from), (connection, toward), bytes, packet) else {
+                return;
+            };
+            return self.pass(core, (connection, toward), bytes, packet);
         }
+        self.pass(core, (connection, toward), bytes, packet);
+    }
+
+    /// A packet that nothing keeps back goes on its way.
+    fn pass(&self, core: &mut Core, (connection, toward): (u32, Side), bytes: u64, packet: Packet) {
+        let Some((route, machine)) = core.connections.way(connection, toward) else {
+            return;
+        };
         match (route, &self.carrier) {
             (Route::Local, _) => {
                 let entry = Entry::Land(connection, toward, packet);

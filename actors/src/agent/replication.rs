@@ -486,7 +486,9 @@ impl Replication {
             },
         );
         // The group's point was made a moment ago, or is being made.
-        let shared = self.shared_app_at.is_some_and(|at| self.env.now().since(at) < every);
+        let shared = self
+            .shared_app_at
+            .is_some_and(|at| self.env.monotonic().since(at) < every);
         if self.saved.copied && self.draining == Draining::No && self.quiescing.is_none() && !shared {
             self.quiesce(None);
         }
@@ -676,7 +678,7 @@ impl Replication {
             return;
         }
         self.set_mark_timer();
-        self.shared_app_at = Some(self.env.now());
+        self.shared_app_at = Some(self.env.monotonic());
         self.quiesce(Some(point));
     }
 

@@ -442,7 +442,7 @@ impl ProcessServer {
 
     /// What a target refuses is told at once, and the same again only after a while.
     fn tell_of_refusal(&mut self, machine: MachineId, vm: VmId, why: &str) {
-        let now = self.env.now();
+        let now = self.env.monotonic();
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
         };

@@ -155,7 +155,7 @@ impl ProcessServer {
             return;
         };
         if let Some(stream) = self.streams.get_mut(&vm) {
-            stream.heard = self.env.now();
+            stream.heard = self.env.monotonic();
         }
         match body {
             Body::Changes { batch, part, .. } => {
@@ -252,7 +252,7 @@ impl ProcessServer {
             self.agents.remove(&conn);
             return self.env.close(conn);
         }
-        stream.heard = self.env.now();
+        stream.heard = self.env.monotonic();
         let Greeting { copy, cached, .. } = greeting;
         if let Some(old) = stream.agent.replace(conn).filter(|old| *old != conn) {
             self.agents.remove(&old);
@@ -607,7 +607,7 @@ impl ProcessServer {
             let Ok(protection) = postcard::from_bytes::<Protection>(&saved.bytes) else {
                 continue;
             };
-            let mut stream = Stream::new(protection, &self.spec.key, self.env.now());
+            let mut stream = Stream::new(protection, &self.spec.key, self.env.monotonic());
             debug_assert_eq!(name, served_file(stream.vm()));
             for file in files.list(&format!("{}/", stream.folder())) {
                 match content_of(&files.read_all(&file)?) {

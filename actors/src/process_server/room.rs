@@ -72,7 +72,7 @@ impl ProcessServer {
         let (used, capacity) = self.env.files().usage();
         let wanted = refused.bytes();
         self.tell(vm, Body::CacheFull { vm, capacity, wanted });
-        let now = self.env.now();
+        let now = self.env.monotonic();
         if self
             .said_full
             .is_none_or(|said| now.since(said) >= self.env.model.process_server.alert_every)

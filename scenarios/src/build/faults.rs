@@ -9,7 +9,7 @@ use sim::link::LinkChange;
 use sim::spec::{LinkSpec, MachineSpec};
 
 use super::Places;
-use crate::model::{Always, Fault, Happens, Host, Process, Rot};
+use crate::model::{Always, Direction, Fault, Happens, Host, Process, Rot};
 
 pub(super) struct World<'a> {
     pub(super) places: &'a Places,
@@ -53,10 +53,18 @@ impl World<'_> {
                     component: u32::try_from(place.unwrap_or_default()).unwrap_or(u32::MAX),
                 }
             }
-            Happens::LinkCut(link) => FaultKind::Link {
-                link: number(*link),
-                change: LinkChange::Cut,
-            },
+            Happens::LinkCut { link, direction } => {
+                let link = number(*link);
+                match direction {
+                    Direction::Both => FaultKind::Link {
+                        link,
+                        change: LinkChange::Cut,
+                    },
+                    Direction::There => FaultKind::LinkOneWay { link, back: false },
+                    Direction::Back => FaultKind::LinkOneWay { link, back: true },
+                }
+            }
+            Happens::LinkHeld(link) => FaultKind::LinkHeld { link: number(*link) },
             Happens::LinkDegraded {
                 link,
                 bits_per_second,
@@ -96,6 +104,17 @@ impl World<'_> {
             Happens::DiskTorn { host, left } => FaultKind::DiskTorn {
                 machine: self.machine(*host),
                 left: *left,
+            },
+            Happens::AnswersLate { host, by } => FaultKind::AnswersLate {
+                machine: self.machine(*host),
+                by: *by,
+            },
+            Happens::AnswersTwice(host) => FaultKind::AnswersTwice {
+                machine: self.machine(*host),
+            },
+            Happens::Clock { host, off } => FaultKind::Clock {
+                machine: self.machine(*host),
+                off: *off,
             },
             Happens::FlushLies(host) => FaultKind::FlushLies {
                 machine: self.machine(*host),

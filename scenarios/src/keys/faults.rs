@@ -4,7 +4,10 @@ use datapath::disk::Operation;
 use sim::faults::Left;
 
 use super::{CONDITION, Choice, Key, Kind, Range, Section, Variant, Variants, words_of};
-use crate::model::{Process, Rot};
+use crate::model::{Direction, Process, Rot};
+
+/// Nanoseconds of 31 days.
+const MONTH: u64 = 31 * 24 * 3_600 * 1_000_000_000;
 
 const ANY: Kind = Kind::Duration(Range::ANY);
 const ANY_MACHINE: Kind = Kind::Reference("a server or a machine");
@@ -15,6 +18,16 @@ const MACHINE: Key = Key::needed(
 );
 const LINK: Key = Key::needed("link", Kind::Reference("a link"), "which");
 
+const JUMP: Kind = Kind::Duration(Range::ANY.from(1, "a jump of no length", "leave the fault out").upto(
+    MONTH,
+    "longer than any run",
+    "at most 31 days",
+));
+const DRIFT: Kind = Kind::Share(Range::ANY.from(1, "a clock that is right", "leave the fault out").upto(
+    500_000,
+    "a clock that is no clock",
+    "at most 50 %",
+));
 const NTH: Range = Range::COUNT.from(1, "there is no such operation", "the first is 1");
 
 const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
@@ -40,7 +53,24 @@ static KINDS: &[Variant] = &[
             Key::needed("component", Kind::Word(words_of::<Process>), "whose process"),
         ],
     ),
-    fault("link-cut", "nothing passes a link, in silence", &[LINK]),
+    fault(
+        "link-cut",
+        "nothing passes a link, in silence, or nothing in one direction",
+        &[
+            LINK,
+            Key::or(
+                "direction",
+                Kind::Word(words_of::<Direction>),
+                "both",
+                "what is lost: all, what goes from the first end of its `between` to the second (`there`), or what goes `back`",
+            ),
+        ],
+    ),
+    fault(
+        "link-held",
+        "what is sent over a link waits at its door, and goes on in its order at the end",
+        &[LINK],
+    ),
     Variant {
         choice: Some(Choice::AtLeast(&["rate", "latency", "loss"])),
         ..fault(
@@ -172,6 +202,52 @@ static KINDS: &[Variant] = &[
         "a machine's disk says that its files are flushed, and has made nothing durable; its virtual disks are others",
         &[MACHINE],
     ),
+    fault(
+        "answers-late",
+        "what a machine sends to those that connected to it leaves later, in its order",
+        &[
+            MACHINE,
+            Key::needed(
+                "by",
+                Kind::Duration(Range::ANY.from(1, "not later", "leave the fault out")),
+                "how much later",
+            ),
+        ],
+    ),
+    fault(
+        "answers-twice",
+        "each frame that a machine sends to those that connected to it is sent twice",
+        &[MACHINE],
+    ),
+    Variant {
+        choice: Some(Choice::Exactly(&["forward", "backward"])),
+        ..fault(
+            "clock-jump",
+            "the time of day that a machine tells jumps at the beginning, and is set right at the end; what it waits for goes by another count",
+            &[
+                MACHINE,
+                Key::absent("forward", JUMP, "none", "by how much it is ahead"),
+                Key::absent(
+                    "backward",
+                    JUMP,
+                    "none",
+                    "by how much it is behind; it never shows a time before the run's start",
+                ),
+            ],
+        )
+    },
+    Variant {
+        choice: Some(Choice::Exactly(&["fast", "slow"])),
+        ..fault(
+            "clock-drift",
+            "a machine's clock goes faster or slower, its timers too; its time of day is set right at the end",
+            &[
+                MACHINE,
+                Key::absent("fast", DRIFT, "none", "how much of the time it gains"),
+                Key::absent("slow", DRIFT, "none", "how much of the time it loses"),
+            ],
+        )
+    },
 ];
 
 /// `[[fault]]`.

@@ -8,7 +8,7 @@ use datapath::Grain;
 use datapath::disk::Operation;
 use sim::faults::Left;
 
-use crate::model::{Ending, ImageFormat, Process, Rot};
+use crate::model::{Direction, Ending, ImageFormat, Process, Rot};
 use crate::traces::{Fit, Format};
 
 /// Values that a scenario file calls by a word.
@@ -121,6 +121,14 @@ impl Words for Operation {
 
 impl Words for Left {
     const WORDS: &'static [(&'static str, Left)] = &[("prefix", Left::Prefix), ("subset", Left::Subset)];
+}
+
+impl Words for Direction {
+    const WORDS: &'static [(&'static str, Direction)] = &[
+        ("both", Direction::Both),
+        ("there", Direction::There),
+        ("back", Direction::Back),
+    ];
 }
 
 impl Words for Rot {

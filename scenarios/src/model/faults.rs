@@ -1,7 +1,7 @@
 //! What happens to the world of a scenario.
 
 use datapath::disk::Operation;
-use sim::faults::{Left, Nth};
+use sim::faults::{Left, Nth, Off};
 
 use super::{Aside, Condition};
 
@@ -110,8 +110,15 @@ pub enum Happens {
     PowerLoss(Host),
     /// process-crash
     ProcessCrash(Host, Process),
-    /// link-cut, by the link's place among the scenario's links
-    LinkCut(usize),
+    /// link-cut
+    LinkCut {
+        /// The link's place among the scenario's links.
+        link: usize,
+        /// What is lost.
+        direction: Direction,
+    },
+    /// link-held, by the link's place among the scenario's links
+    LinkHeld(usize),
     /// link-degraded
     LinkDegraded {
         /// The link's place among the scenario's links.
@@ -172,6 +179,33 @@ pub enum Happens {
     },
     /// flush-lies
     FlushLies(Host),
+    /// answers-late
+    AnswersLate {
+        /// Of which machine.
+        host: Host,
+        /// How much later.
+        by: u64,
+    },
+    /// answers-twice
+    AnswersTwice(Host),
+    /// clock-jump and clock-drift
+    Clock {
+        /// Of which machine.
+        host: Host,
+        /// How.
+        off: Off,
+    },
+}
+
+/// What a cut link loses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// All.
+    Both,
+    /// What goes from the first end of the link to the second.
+    There,
+    /// What goes from the second to the first.
+    Back,
 }
 
 /// Data of a protected machine that can rot.

@@ -1,6 +1,6 @@
 //! What happens to the world.
 
-use sim::faults::Nth;
+use sim::faults::{Nth, Off};
 
 use super::page::{Entries, Page, array, quoted};
 use super::{Unwritable, Writer};
@@ -26,7 +26,28 @@ impl Writer<'_> {
                 table.put("machine", self.host(*host)?);
                 table.put("component", word_of(*process).unwrap_or_default());
             }
-            Happens::LinkCut(link) => table.put("link", self.link_name(*link)?),
+            Happens::LinkCut { link, direction } => {
+                table.put("link", self.link_name(*link)?);
+                table.put("direction", word_of(*direction).unwrap_or_default());
+            }
+            Happens::LinkHeld(link) => table.put("link", self.link_name(*link)?),
+            Happens::AnswersLate { host, by } => {
+                table.put("machine", self.host(*host)?);
+                table.put("by", &write_duration(*by));
+            }
+            Happens::Clock { host, off } => {
+                table.put("machine", self.host(*host)?);
+                match *off {
+                    Off::Jump(by) => {
+                        let key = if by < 0 { "backward" } else { "forward" };
+                        table.put(key, &write_duration(by.unsigned_abs()));
+                    }
+                    Off::Drift(by) => {
+                        let key = if by < 0 { "slow" } else { "fast" };
+                        table.put(key, &write_share(by.unsigned_abs()));
+                    }
+                }
+            }
             Happens::LinkDegraded {
                 link,
                 bits_per_second,
@@ -58,7 +79,9 @@ impl Writer<'_> {
                 table.put("machine", self.host(*host)?);
                 table.put("times", &times.to_string());
             }
-            Happens::DiskFull(host) | Happens::FlushLies(host) => table.put("machine", self.host(*host)?),
+            Happens::DiskFull(host) | Happens::FlushLies(host) | Happens::AnswersTwice(host) => {
+                table.put("machine", self.host(*host)?)
+            }
             Happens::DiskError { host, operation, which } => {
                 table.put("machine", self.host(*host)?);
                 table.put("operation", word_of(*operation).unwrap_or_default());

@@ -3,7 +3,7 @@
 use scenarios::Scenario;
 use scenarios::keys::FAULT;
 use scenarios::model::{Always, Aside, Condition, Fault, Happens, Host, Process, Rot, Which};
-use sim::faults::Nth;
+use sim::faults::{Nth, Off};
 
 use super::draw::{DAY, Draw};
 
@@ -14,7 +14,24 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
     let what = match word {
         "power-loss" => Happens::PowerLoss(host(draw, scenario)),
         "process-crash" => crash(draw, scenario),
-        "link-cut" => Happens::LinkCut(link),
+        "link-cut" => Happens::LinkCut {
+            link,
+            direction: draw.word(),
+        },
+        "link-held" => Happens::LinkHeld(link),
+        "answers-late" => Happens::AnswersLate {
+            host: host(draw, scenario),
+            by: 1 + draw.duration(),
+        },
+        "answers-twice" => Happens::AnswersTwice(host(draw, scenario)),
+        "clock-jump" => Happens::Clock {
+            host: host(draw, scenario),
+            off: Off::Jump(draw.of(&[-1, 1]) * (1 + draw.below(31 * DAY) as i64)),
+        },
+        "clock-drift" => Happens::Clock {
+            host: host(draw, scenario),
+            off: Off::Drift(draw.of(&[-1, 1]) * (1 + draw.below(500_000) as i32)),
+        },
         "link-degraded" => Happens::LinkDegraded {
             link,
             bits_per_second: Some(1 + draw.below(1_000_000_000)),

@@ -214,6 +214,7 @@ impl Oracle {
             Fact::Power { machine, on } => self.liveness.outages.power(at, *machine, *on),
             Fact::FaultBegan { fault } | Fact::FaultEnded { fault, .. } => {
                 let over = matches!(fact, Fact::FaultEnded { .. });
+                self.clocks.fault(at, *fault, over);
                 if let Some(concerns) = self.liveness.faults.get(*fault as usize).cloned() {
                     self.liveness.outages.fault(at, *fault, concerns, over);
                 }

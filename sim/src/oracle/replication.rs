@@ -353,9 +353,9 @@ impl Oracle {
             let violations = point_is_as_old_as_it_says::check(mark, at, of.last_in, next);
             self.ledger
                 .check(point_is_as_old_as_it_says::LAW, at, Some(vm), violations);
-            let skew = self.skews.get(of.machine.0 as usize).copied().unwrap_or_default();
+            let off = self.clocks.off(of.machine, mark.marked, at);
             self.ledger
-                .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, skew));
+                .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, &off));
             let mut flushes = Vec::new();
             for life in track.guests.lives.iter().filter(|life| life.life.machine == of.machine) {
                 flushes.extend(life.flushes.iter().copied());
@@ -503,9 +503,9 @@ impl Oracle {
         };
         of.points.insert(mark.point, point);
         of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
-        let skew = self.skews.get(of.machine.0 as usize).copied().unwrap_or_default();
+        let off = self.clocks.off(of.machine, mark.marked, at);
         self.ledger
-            .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, skew));
+            .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, &off));
         let violations = no_point_during_copy::check(mark, &disks, &of.newest_copies());
         self.ledger.check(no_point_during_copy::LAW, at, Some(vm), violations);
     }

@@ -15,6 +15,8 @@ use crate::run::run_with;
 use crate::spec::{NetworkKind, WorldSpec};
 use crate::testing::{Facts, Notes, link, note, options, pair, toy, toys};
 
+mod time;
+
 const SECOND: u64 = 1_000_000_000;
 const PORT: u16 = 443;
 

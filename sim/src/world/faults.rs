@@ -20,14 +20,16 @@ impl Engine {
 
     fn put_fault(&self, fault: u32, begins: bool, at: SimTime) {
         let host = match &self.faults.spec(fault).kind {
-            FaultKind::Link { link, .. } => self.link_host(*link),
+            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
+                self.link_host(*link)
+            }
             kind => kind.concerns().0.first().map_or(0, |machine| self.host(*machine)),
         };
         self.schedule(&mut self.core.borrow_mut(), host, at, Entry::Fault(fault, begins));
     }
 
     pub(super) fn begin_fault(&self, fault: u32) {
-        self.faults.begin(fault);
+        self.faults.begin(fault, self.now.get());
         self.log_fact(None, Fact::FaultBegan { fault }, None);
         let spec = self.faults.spec(fault);
         match &spec.kind {
@@ -54,7 +56,12 @@ impl Engine {
                 }
             }
             // The engine asks for these where they can change something.
-            FaultKind::Apart { .. }
+            FaultKind::LinkOneWay { .. }
+            | FaultKind::LinkHeld { .. }
+            | FaultKind::AnswersLate { .. }
+            | FaultKind::AnswersTwice { .. }
+            | FaultKind::Clock { .. }
+            | FaultKind::Apart { .. }
             | FaultKind::PortBlocked { .. }
             | FaultKind::DiskSlow { .. }
             | FaultKind::DiskFull { .. }
@@ -90,13 +97,14 @@ impl Engine {
                 };
                 self.tell_link(*link, LinkEvent::Change(back));
             }
+            FaultKind::LinkHeld { link } => self.release_held(*link),
             _ => {}
         }
         self.log_end(fault);
     }
 
     pub(super) fn log_end(&self, fault: u32) {
-        if let Some(struck) = self.faults.end(fault) {
+        if let Some(struck) = self.faults.end(fault, self.now.get()) {
             self.log_fact(None, Fact::FaultEnded { fault, struck }, None);
         }
     }

@@ -154,6 +154,7 @@ impl Engine {
             Entry::Input(holder, input) => self.deliver(holder, input),
             Entry::Link(link, event) => self.tell_link(link, event),
             Entry::Leave(connection, toward, packet) => self.leave(connection, toward, packet),
+            Entry::Pass(kept) => self.pass_on(*kept),
             Entry::Land(connection, toward, packet) => self.land(connection, toward, packet),
             Entry::Flushed(flush) => {
                 // A disk writes on when the process that asked has ended, but not without power.
@@ -201,7 +202,7 @@ impl Engine {
     }
 
     /// Whether a machine has had power since it was switched on for this time.
-    fn has_lived(&self, machine: MachineId, incarnation: u32) -> bool {
+    pub(super) fn has_lived(&self, machine: MachineId, incarnation: u32) -> bool {
         let machine = &self.core.borrow().machines[machine.0 as usize];
         machine.on && machine.incarnation == incarnation
     }

@@ -52,15 +52,27 @@ impl World for Engine {
 
     fn clock(&self, machine: MachineId) -> SimTime {
         let skew = self.spec.machines[machine.0 as usize].clock_skew;
-        SimTime(self.now.get().0.saturating_add_signed(skew))
+        let now = self.now.get();
+        let off = skew.saturating_add(self.faults.off(machine, now));
+        SimTime(now.0.saturating_add_signed(off))
+    }
+
+    fn monotonic(&self, machine: MachineId) -> SimTime {
+        let now = self.now.get();
+        SimTime(now.0.saturating_add_signed(self.faults.gained(machine, now)))
     }
 
     fn timer(&self, actor: ActorId, after: u64, token: Token) -> TimerId {
         let mut core = self.core.borrow_mut();
         let holder = Engine::holder(&core, actor);
-        let host = self.host(core.actors[actor.0 as usize].machine);
-        let at = self.now.get().after(after);
-        let handle = self.schedule(&mut core, host, at, Entry::Input(holder, Input::Timer(token)));
+        let machine = core.actors[actor.0 as usize].machine;
+        let at = self.now.get().after(self.faults.really(machine, after));
+        let handle = self.schedule(
+            &mut core,
+            self.host(machine),
+            at,
+            Entry::Input(holder, Input::Timer(token)),
+        );
         TimerId(handle.to_bits())
     }
 

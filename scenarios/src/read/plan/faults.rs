@@ -1,13 +1,13 @@
 //! What happens to the world.
 
 use datapath::disk::Operation;
-use sim::faults::{Left, Nth};
+use sim::faults::{Left, Nth, Off};
 
 use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
 use crate::diagnose::{Located, Problem};
-use crate::model::{Always, Aside, Fault, Happens, Host, Process, Rot};
+use crate::model::{Always, Aside, Direction, Fault, Happens, Host, Process, Rot};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
 use crate::tree::Node;
@@ -76,7 +76,12 @@ impl Plan<'_> {
                 }
                 Happens::ProcessCrash(host, process.value)
             }
-            "link-cut" => Happens::LinkCut(self.link(table)?),
+            "link-cut" => {
+                let direction = table.word_or_default::<Direction>("direction");
+                let link = self.link(table)?;
+                Happens::LinkCut { link, direction }
+            }
+            "link-held" => Happens::LinkHeld(self.link(table)?),
             "link-degraded" => {
                 let link = self.link(table);
                 let rate = table.get::<Rate>("rate");
@@ -125,6 +130,33 @@ impl Plan<'_> {
                 }
             }
             "disk-full" => Happens::DiskFull(self.host(table)?),
+            "answers-late" => {
+                let (host, by) = (self.host(table), table.required::<Nanos>("by"));
+                Happens::AnswersLate {
+                    host: host?,
+                    by: by?.value.0,
+                }
+            }
+            "answers-twice" => Happens::AnswersTwice(self.host(table)?),
+            "clock-jump" => {
+                let host = self.host(table);
+                let by = |key, sign: i64| {
+                    let by = table.get::<Nanos>(key)?.value.0;
+                    i64::try_from(by).ok()?.checked_mul(sign)
+                };
+                Happens::Clock {
+                    host: host?,
+                    off: Off::Jump(by("forward", 1).or(by("backward", -1))?),
+                }
+            }
+            "clock-drift" => {
+                let host = self.host(table);
+                let by = |key, sign: i32| i32::try_from(table.get::<Share>(key)?.value.0).ok()?.checked_mul(sign);
+                Happens::Clock {
+                    host: host?,
+                    off: Off::Drift(by("fast", 1).or(by("slow", -1))?),
+                }
+            }
             "flush-lies" => Happens::FlushLies(self.host(table)?),
             "disk-error" => {
                 let host = self.host(table);
