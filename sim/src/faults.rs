@@ -244,6 +244,9 @@ impl FaultKind {
     }
 }
 
+/// When a fault began, and when it ended if it has.
+type Times = (SimTime, Option<SimTime>);
+
 /// The faults of a run, and which of them last.
 pub(crate) struct Faults {
     specs: Vec<FaultSpec>,
@@ -252,7 +255,7 @@ pub(crate) struct Faults {
     lasting: RefCell<BTreeSet<u32>>,
     struck: Vec<Cell<u64>>,
     /// By fault: when it began and ended.
-    times: Vec<Cell<Option<(SimTime, Option<SimTime>)>>>,
+    times: Vec<Cell<Option<Times>>>,
     /// Those that are about clocks.
     of_clocks: Vec<u32>,
     /// By fault: operations of its kind since it began.

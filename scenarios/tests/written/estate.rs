@@ -330,9 +330,9 @@ pub(super) fn synthetic(draw: &mut Draw, disk_bytes: u64, start_of_day: u32, out
         Some(outstanding) => {
             let think = SECOND + draw.duration();
             let latency = Model::default().guest.write_latency;
-            // Few enough that no burst of them passes what a disk takes.
+            // Few enough that no burst of them in the busiest hour passes what a disk takes.
             let bytes_per_second = Synthetic::closed_rate(&drawn.block_sizes, outstanding, think, latency);
-            match bytes_per_second < 100_000_000 {
+            match bytes_per_second < 60_000_000 {
                 true => Synthetic {
                     think: Some(think),
                     bytes_per_second,
