@@ -1,7 +1,7 @@
 //! The Mobility service: takes a copy of every write, keeps it in the change journal, and sends it to the process server (facts §1.1).
 //!
 //! 1. It is installed by hand or by push, or was on the machine when it was recovered. Between 30 and 60 s after a boot it registers with
-//!    its configuration server (the product: within 15 min, facts §1.7), and from then on beats every 60 s.
+//!    its configuration server (the product: within 15 min, facts §1.7), and from then on gives it a sign of life every 3 min.
 //! 2. On `Protect` it opens a journal and copies the disks (`copying`); it marks, cuts and sends batches (`replication`, `sending`).
 //! 3. After an unclean stop, or with a full journal, it is in bitmap mode: it sends nothing, says that a resynchronization is
 //!    needed, and waits for the order. The documentation does not say what a cut-off agent does; its sibling product does this (facts §1.5).
@@ -431,7 +431,7 @@ impl Agent {
             if self.beats == 0 {
                 self.beats = 1;
                 self.env
-                    .timer(self.env.model.agent.heartbeat, Token { what: BEAT, key: 0 });
+                    .timer(self.env.model.agent.look_every, Token { what: BEAT, key: 0 });
             }
         }
     }
@@ -518,7 +518,7 @@ impl Agent {
             self.save();
         }
         self.env
-            .timer(self.env.model.agent.heartbeat, Token { what: BEAT, key: 0 });
+            .timer(self.env.model.agent.look_every, Token { what: BEAT, key: 0 });
         let backlog_bytes = self
             .replication
             .as_ref()
@@ -532,7 +532,11 @@ impl Agent {
                 bytes: backlog_bytes,
             });
         }
-        let answer = self.beats.is_multiple_of(self.env.model.agent.answered_every);
+        let model = &self.env.model.agent;
+        if !self.beats.is_multiple_of(model.beat_every) {
+            return;
+        }
+        let answer = self.beats.is_multiple_of(model.beat_every * model.answered_every);
         if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
             && cs.send(&self.env, Body::Heartbeat { answer })
             && answer
