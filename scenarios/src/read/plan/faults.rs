@@ -139,22 +139,25 @@ impl Plan<'_> {
             }
             "answers-twice" => Happens::AnswersTwice(self.host(table)?),
             "clock-jump" => {
-                let host = self.host(table);
-                let by = |key, sign: i64| {
-                    let by = table.get::<Nanos>(key)?.value.0;
-                    i64::try_from(by).ok()?.checked_mul(sign)
-                };
+                let (forward, backward) = (table.get::<Nanos>("forward"), table.get::<Nanos>("backward"));
+                let host = self.host(table)?;
+                let forward = forward.and_then(|by| i64::try_from(by.value.0).ok());
+                let backward = backward.and_then(|by| i64::try_from(by.value.0).ok());
+                let by = forward.or(backward.map(|by| -by))?;
                 Happens::Clock {
-                    host: host?,
-                    off: Off::Jump(by("forward", 1).or(by("backward", -1))?),
+                    host,
+                    off: Off::Jump(by),
                 }
             }
             "clock-drift" => {
-                let host = self.host(table);
-                let by = |key, sign: i32| i32::try_from(table.get::<Share>(key)?.value.0).ok()?.checked_mul(sign);
+                let (fast, slow) = (table.get::<Share>("fast"), table.get::<Share>("slow"));
+                let host = self.host(table)?;
+                let fast = fast.and_then(|by| i32::try_from(by.value.0).ok());
+                let slow = slow.and_then(|by| i32::try_from(by.value.0).ok());
+                let by = fast.or(slow.map(|by| -by))?;
                 Happens::Clock {
-                    host: host?,
-                    off: Off::Drift(by("fast", 1).or(by("slow", -1))?),
+                    host,
+                    off: Off::Drift(by),
                 }
             }
             "flush-lies" => Happens::FlushLies(self.host(table)?),
