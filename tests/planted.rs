@@ -66,8 +66,8 @@ const PLANTED: [Planted; 21] = [
     planted("no-quiesce", "journey", &[], &["app-points-are-quiesced"]),
     planted(
         "piece-overwrites-newer",
-        "chaos-by-hand/chaos-019",
-        &["--seed", "19"],
+        "regressions/chaos-162",
+        &["--seed", "162"],
         &["point-is-prefix"],
     ),
     planted(

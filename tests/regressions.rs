@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use common::{folder, pass};
 
 /// Scenarios and seeds. `discards` has a test of its own, in which more is asked of it.
-const REGRESSIONS: [(&str, &[u64]); 23] = [
+const REGRESSIONS: [(&str, &[u64]); 24] = [
     ("agg-rate", &[1]),
     ("batch-taken-up", &[1]),
     ("boundary-number", &[1, 2, 3, 4]),
@@ -17,6 +17,7 @@ const REGRESSIONS: [(&str, &[u64]); 23] = [
     ("chaos-024", &[24]),
     ("chaos-032", &[32, 1, 2]),
     ("chaos-043", &[43]),
+    ("chaos-162", &[162]),
     ("dead-process-server", &[1]),
     ("disable-and-enable", &[1]),
     ("discards", &[]),
