@@ -230,8 +230,8 @@ impl FaultKind {
             | FaultKind::DiskFull { machine }
             | FaultKind::DiskError { machine, .. }
             | FaultKind::DiskTorn { machine, .. }
-            | FaultKind::FlushLies { machine } => (vec![*machine], Vec::new()),
-            FaultKind::AnswersLate { machine, .. }
+            | FaultKind::FlushLies { machine }
+            | FaultKind::AnswersLate { machine, .. }
             | FaultKind::AnswersTwice { machine }
             | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
             FaultKind::DiskRot { machines, .. } => (machines.clone(), Vec::new()),

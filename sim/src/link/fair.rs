@@ -230,9 +230,10 @@ impl<T> Direction<T> {
         let Some(lane) = flow.lane else {
             return window.passes(&self.pace, self.since, flow.left);
         };
-        let piece = (flow.piece_end.saturating_sub(self.lanes[lane].since)) >> UNIT_BITS;
-        let time = piece * BIT_NANOSECONDS / u128::from(self.pace.caps[lane]);
-        let ends = self.since.after(u64::try_from(time).unwrap_or(u64::MAX));
+        let left = flow.piece_end.saturating_sub(self.lanes[lane].since) >> UNIT_BITS;
+        let ends = self
+            .pace
+            .passes(self.since, u64::try_from(left).unwrap_or(u64::MAX), lane);
         window.pass(&self.pace, flow.piece);
         window.passes(&self.pace, ends, flow.left)
     }

@@ -82,6 +82,13 @@ impl Pace {
             timeout: round_trip.saturating_add(tcp.idle_restart).max(1),
         }
     }
+
+    /// No sooner than this have so many bytes of one connection, in a stage, passed from `from` on.
+    #[must_use]
+    pub fn passes(&self, from: SimTime, bytes: u64, stage: usize) -> SimTime {
+        let time = u128::from(bytes) * BIT_NANOSECONDS / u128::from(self.caps[stage]);
+        from.after(u64::try_from(time).unwrap_or(u64::MAX))
+    }
 }
 
 fn per_mille(of: u64, share: u64) -> u64 {
@@ -202,8 +209,7 @@ impl Window {
                 self.next_round(pace, at);
                 continue;
             }
-            let time = u128::from(piece) * BIT_NANOSECONDS / u128::from(pace.caps[self.stage(pace)]);
-            at = at.after(u64::try_from(time).unwrap_or(u64::MAX));
+            at = pace.passes(at, piece, self.stage(pace));
             self.pass(pace, piece);
             left -= piece;
         }
