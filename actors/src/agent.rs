@@ -151,8 +151,7 @@ impl Agent {
     pub fn input(&mut self, input: Input) {
         let Some(input) = self.session_input(input) else { return };
         match input {
-            Input::Started => self.read_state(),
-            Input::Timer(Token { what: READ, .. }) => self.read_state(),
+            Input::Started | Input::Timer(Token { what: READ, .. }) => self.read_state(),
             Input::Local(message) => self.local(message),
             Input::Timer(Token { what: REGISTER, .. }) => self.connect(),
             Input::Timer(Token { what: BEAT, .. }) => self.beat(),
@@ -248,10 +247,8 @@ impl Agent {
                 }
             }
             Err(error) => {
-                self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);
-                let again = self.env.model.disk.retry_after;
-                self.env.timer(again, Token { what: READ, key: 0 });
-                return;
+                let (vm, token) = (Some(self.spec.vm.vm), Token { what: READ, key: 0 });
+                return self.trouble.note_and_retry(&self.env, vm, &error, token);
             }
         }
         self.read = true;

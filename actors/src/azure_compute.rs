@@ -274,9 +274,8 @@ impl AzureCompute {
 
     /// The fabric's own small disk failed: it is told of, and asked again after a pause.
     fn disk_failed(&self, what: u32, error: &DiskError) {
-        self.trouble.note(&self.env, None, error);
-        let after = self.env.model.disk.retry_after;
-        self.env.timer(after, Token { what, key: 0 });
+        self.trouble
+            .note_and_retry(&self.env, None, error, Token { what, key: 0 });
     }
 }
 

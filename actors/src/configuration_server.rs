@@ -138,10 +138,8 @@ impl ConfigurationServer {
             Ok(Some(blob)) => self.saved = postcard::from_bytes(&blob.bytes).unwrap_or_default(),
             Ok(None) => {}
             Err(error) => {
-                self.trouble.note(&self.env, None, &error);
-                let after = self.env.model.disk.retry_after;
-                self.env.timer(after, Token { what: READ, key: 0 });
-                return;
+                let token = Token { what: READ, key: 0 };
+                return self.trouble.note_and_retry(&self.env, None, &error, token);
             }
         }
         self.env.listen(PORT_MANAGEMENT);

@@ -8,7 +8,7 @@ use datapath::disk::DiskError;
 use datapath::{SimTime, VmId};
 
 use crate::facts::{Fact, Severity};
-use crate::ports::Env;
+use crate::ports::{Env, Token};
 
 /// What was said of a disk.
 #[derive(Debug)]
@@ -25,6 +25,12 @@ impl DiskTrouble {
             whose,
             said: Cell::new(None),
         }
+    }
+
+    /// Tells of it, and asks for a timer to try again after a pause.
+    pub fn note_and_retry(&self, env: &Env, vm: Option<VmId>, error: &DiskError, token: Token) {
+        self.note(env, vm, error);
+        env.timer(env.model.disk.retry_after, token);
     }
 
     /// Raises an alert, unless one was raised of this disk a short while ago.

@@ -295,10 +295,8 @@ impl Guest {
             Ok((Some(boot), used)) => (boot, used),
             Ok((None, _)) => return,
             Err(error) => {
-                self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);
-                let after = self.env.model.disk.retry_after;
-                self.env.timer(after, Token { what: READ, key: 0 });
-                return;
+                let (vm, token) = (Some(self.spec.vm.vm), Token { what: READ, key: 0 });
+                return self.trouble.note_and_retry(&self.env, vm, &error, token);
             }
         };
         let vm = &self.spec.vm;

@@ -79,9 +79,8 @@ impl Vcenter {
                 self.env.listen(PORT_MANAGEMENT);
             }
             Err(error) => {
-                self.trouble.note(&self.env, None, &error);
-                let after = self.env.model.disk.retry_after;
-                self.env.timer(after, Token { what: READ, key: 0 });
+                let token = Token { what: READ, key: 0 };
+                self.trouble.note_and_retry(&self.env, None, &error, token);
             }
         }
     }
