@@ -10,6 +10,7 @@
 pub mod batch;
 pub mod content;
 pub mod disk;
+pub mod encoded;
 pub mod image;
 pub mod journal;
 pub mod lineage;

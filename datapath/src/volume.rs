@@ -100,6 +100,17 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// Whether it is a clone of another, and neither was written to since. Two volumes that became the same in other ways may be told
+    /// apart.
+    #[must_use]
+    pub fn is_clone_of(&self, other: &Volume) -> bool {
+        let bases = match (&self.base, &other.base) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        bases && self.groups.is_clone_of(&other.groups) && self.bytes == other.bytes && self.lineage == other.lineage
+    }
+
     /// An empty disk (all zeros) of `bytes` bytes.
     #[must_use]
     pub fn new(store: &PageStore, grain: Grain, bytes: u64) -> Volume {

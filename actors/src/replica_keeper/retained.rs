@@ -4,30 +4,42 @@
 //! A checkpoint is written as one act (our model), with every point that is told, and before segments are dropped that the one before
 //! still needs. Pieces of copies are dropped by the dozen, so that a large copy is not written down once for each of its pieces.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use datapath::disk::DiskError;
-use datapath::segment::SegmentHeader;
+use datapath::segment::Headers;
+use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
 
+use super::saving::{Kept, volume_of};
 use super::{KeeperEvent, ReplicaKeeper};
 use crate::messages::Protection;
 use crate::ports::Env;
 
 /// Segments that are let go: their headers, and the batch up to which nothing is needed.
-pub type Drop = (Vec<SegmentHeader>, Option<u64>);
+pub type Drop = (Headers, Option<u64>);
 
-/// A machine's file: its protection, epochs, names of volumes, and the keeper's index.
-type Saved = (Protection, Vec<(DiskId, u32)>, Vec<String>, Bytes);
+/// A machine's file begins with its protection, epochs and volumes; behind them is the keeper's index.
+type Saved = (Protection, Vec<(DiskId, u32)>, Vec<Kept>);
+
+/// A volume that is written down.
+struct Written {
+    name: String,
+    /// What was put there; not known of what an earlier life wrote.
+    volume: Option<Volume>,
+}
 
 /// What is written down of one keeper.
 pub struct Retained {
     place: &'static str,
     /// The epochs that its keeper was given last: others are good only above them, for how far one was used is not known.
     pub epochs: Vec<(DiskId, u32)>,
-    /// Names of its volumes.
-    volumes: Vec<String>,
+    volumes: BTreeMap<Kept, Written>,
     /// What the keeper let go since its checkpoint.
     drops: Vec<Drop>,
+    /// What the last checkpoint took, in bytes: the next one is hardly larger.
+    file_bytes: usize,
 }
 
 /// What is found of a keeper after a restart.
@@ -47,8 +59,9 @@ impl Retained {
         Retained {
             place,
             epochs,
-            volumes: Vec::new(),
+            volumes: BTreeMap::new(),
             drops: Vec::new(),
+            file_bytes: 0,
         }
     }
 
@@ -61,18 +74,29 @@ impl Retained {
     /// # Errors
     /// Why it could not be written: what the last checkpoint needs stays, and the next one tries again.
     pub fn checkpoint(&mut self, env: &Env, keeper: &mut ReplicaKeeper) -> Result<Vec<Drop>, DiskError> {
-        let checkpoint = keeper.checkpoint(self.place);
+        let file = Vec::with_capacity(self.file_bytes + 256);
+        let file = postcard::to_extend(&(keeper.protection(), &self.epochs), file).expect("plain data encodes");
+        let vm = keeper.vm();
+        let mut checkpoint = keeper.checkpoint();
         let world = env.world();
-        let names = checkpoint.volumes.keys().cloned().collect();
-        let before = std::mem::replace(&mut self.volumes, names);
-        let gone = before.iter().filter(|name| !checkpoint.volumes.contains_key(*name));
-        gone.for_each(|name| world.volume_remove(name));
-        for (name, volume) in checkpoint.volumes {
-            world.volume_put(&name, volume);
+        let mut before = std::mem::take(&mut self.volumes);
+        for (kept, volume) in std::mem::take(&mut checkpoint.volumes) {
+            let mut written = before.remove(&kept).unwrap_or_else(|| Written {
+                name: volume_of(self.place, kept),
+                volume: None,
+            });
+            if !written.volume.as_ref().is_some_and(|there| there.is_clone_of(&volume)) {
+                world.volume_put(&written.name, volume.clone());
+                written.volume = Some(volume);
+            }
+            self.volumes.insert(kept, written);
         }
-        let saved = (keeper.protection(), &self.epochs, &self.volumes, checkpoint.index);
-        let saved = postcard::to_stdvec(&saved).expect("plain data encodes");
-        env.files().replace(&self.file(keeper.vm()), Blob::real(saved))?;
+        before.values().for_each(|gone| world.volume_remove(&gone.name));
+        let volumes: Vec<Kept> = self.volumes.keys().copied().collect();
+        let file = postcard::to_extend(&volumes, file).expect("plain data encodes");
+        let file = checkpoint.encode_behind(file);
+        self.file_bytes = file.len();
+        env.files().replace(&self.file(vm), Blob::real(file))?;
         Ok(std::mem::take(&mut self.drops))
     }
 
@@ -93,7 +117,9 @@ impl Retained {
     /// Nothing of it is needed any more.
     pub fn forget(self, env: &Env, vm: VmId) {
         let world = env.world();
-        self.volumes.iter().for_each(|name| world.volume_remove(name));
+        self.volumes
+            .values()
+            .for_each(|written| world.volume_remove(&written.name));
         env.files().remove(&self.file(vm));
     }
 
@@ -106,11 +132,17 @@ impl Retained {
         let mut all = Vec::new();
         for name in files.list(&format!("{place}/")) {
             let blob = files.read_all(&name)?;
-            let Ok((protection, epochs, volumes, index)) = postcard::from_bytes::<Saved>(&blob.bytes) else {
+            let Ok((begin, index)) = postcard::take_from_bytes::<Saved>(&blob.bytes) else {
                 continue;
             };
+            let (protection, epochs, volumes) = begin;
+            let index = blob.bytes.slice_ref(index);
+            let written = |kept: Kept| Written {
+                name: volume_of(place, kept),
+                volume: None,
+            };
             let retained = Retained {
-                volumes,
+                volumes: volumes.into_iter().map(|kept| (kept, written(kept))).collect(),
                 ..Retained::new(place, epochs)
             };
             all.push(Found {

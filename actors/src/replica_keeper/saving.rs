@@ -20,13 +20,23 @@ use super::{Copy, ReplicaKeeper, Sealing};
 use crate::messages::Protection;
 use crate::ports::{Env, volume_name};
 
-/// What survives: plain data, and volumes by name.
-pub struct Checkpoint {
-    /// What [`ReplicaKeeper::take_up`] reads.
-    pub index: Bytes,
-    /// The volumes that it names.
-    pub volumes: BTreeMap<String, Volume>,
+/// What survives: plain data, and volumes.
+pub struct Checkpoint<'a> {
+    saved: Saved<'a>,
+    /// The volumes that it needs.
+    pub volumes: Vec<(Kept, Volume)>,
 }
+
+impl Checkpoint<'_> {
+    /// Puts behind what there is already what [`ReplicaKeeper::take_up`] reads.
+    #[must_use]
+    pub fn encode_behind(self, before: Vec<u8>) -> Vec<u8> {
+        postcard::to_extend(&self.saved, before).expect("plain data encodes")
+    }
+}
+
+/// What a volume of a keeper holds: of which disk, and what of it; its head where that is nothing of the replica's.
+pub type Kept = (DiskId, Option<Holds>);
 
 #[derive(Serialize, Deserialize)]
 struct Saved<'a> {
@@ -47,7 +57,8 @@ struct SavedCopy {
     ended: bool,
 }
 
-fn volume_of(place: &str, disk: DiskId, holds: Option<Holds>) -> String {
+/// The name of a volume of a keeper at a place.
+pub(super) fn volume_of(place: &str, (disk, holds): Kept) -> String {
     let place = match holds {
         Some(Holds::Base) => format!("{place}-base"),
         Some(Holds::Copying) => format!("{place}-copying"),
@@ -93,14 +104,14 @@ impl Copy {
 }
 
 impl ReplicaKeeper {
-    /// All that a later life needs to know; volumes are named after the place. Segments that were let go before can be dropped once it is durable.
+    /// All that a later life needs to know. Segments that were let go before can be dropped once it is durable.
     #[must_use]
-    pub fn checkpoint(&mut self, place: &str) -> Checkpoint {
+    pub fn checkpoint(&mut self) -> Checkpoint<'_> {
         let (replica, volumes) = self.replica.save();
         let heads = self.head.iter();
-        let heads = heads.map(|(disk, head)| (volume_of(place, *disk, None), head.clone()));
+        let heads = heads.map(|(disk, head)| ((*disk, None), head.clone()));
         let volumes = volumes.into_iter();
-        let volumes = volumes.map(|(disk, holds, volume)| (volume_of(place, disk, Some(holds)), volume));
+        let volumes = volumes.map(|(disk, holds, volume)| ((disk, Some(holds)), volume));
         let over_points = !self.replica.points().is_empty();
         let saved = Saved {
             replica,
@@ -115,7 +126,7 @@ impl ReplicaKeeper {
             broken: self.broken.clone(),
         };
         Checkpoint {
-            index: postcard::to_stdvec(&saved).expect("plain data encodes").into(),
+            saved,
             volumes: volumes.chain(heads).collect(),
         }
     }
@@ -134,7 +145,7 @@ impl ReplicaKeeper {
         let saved: Saved = postcard::from_bytes(index).ok()?;
         let sizes = Sizes::decode(&saved.sizes)?;
         let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
-        let volume = |disk, holds| env.world().volume(&volume_of(place, disk, holds));
+        let volume = |disk, holds| env.world().volume(&volume_of(place, (disk, holds)));
         let replica = Replica::restore(
             protection.vm,
             protection.protection,

@@ -4,16 +4,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Copying, CutTime, Layer, Mark, Point, Replica, Tag};
+use crate::encoded::Encoded;
 use crate::lineage::Lineage;
 use crate::runs::RunMap;
 use crate::units::{DiskId, VmId, WriteSeq};
 use crate::volume::Volume;
 
 /// What a volume of a replica holds of its disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Holds {
     /// The base.
     Base,
@@ -33,7 +35,8 @@ pub struct SavedReplica {
     /// By disk: whether it is written into a volume of its own, and where.
     copying: BTreeMap<DiskId, (bool, Positions)>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Positions>>,
-    points: Vec<(Mark, u64)>,
+    /// Of each its [`Mark`] and its batch.
+    points: Bytes,
     highest: WriteSeq,
     next: u64,
     last: WriteSeq,
@@ -59,7 +62,7 @@ fn restore_positions(saved: Positions) -> RunMap<u64> {
 impl Replica {
     /// The replica as it stands, and its volumes.
     #[must_use]
-    pub fn save(&self) -> (SavedReplica, Vec<(DiskId, Holds, Volume)>) {
+    pub fn save(&mut self) -> (SavedReplica, Vec<(DiskId, Holds, Volume)>) {
         let bases = self.base.iter().map(|(disk, base)| (*disk, Holds::Base, base.clone()));
         let mut volumes: Vec<(DiskId, Holds, Volume)> = bases.collect();
         for (disk, copying) in &self.copying {
@@ -79,11 +82,14 @@ impl Replica {
             let saved = layers.map(|(disk, layer)| (*disk, save_positions(&layer.written)));
             (*batch, saved.collect())
         });
+        for point in &self.points[self.saved_points.values()..] {
+            self.saved_points.push(&(point.mark, point.batch));
+        }
         let saved = SavedReplica {
             open_copies: self.open_copies.clone(),
             copying: copying.collect(),
             layers: layers.collect(),
-            points: self.points.iter().map(|point| (point.mark, point.batch)).collect(),
+            points: self.saved_points.bytes(),
             highest: self.highest,
             next: self.next,
             last: self.last,
@@ -97,7 +103,8 @@ impl Replica {
     }
 
     /// A replica as it was saved; nothing is pinned. `tags` are those of its batches that are still stored: what became one
-    /// batch since is taken as that one. None where a volume is missing.
+    /// batch since is taken as that one. None where a volume is missing or what was saved is not
+    /// as it was.
     #[must_use]
     pub fn restore(
         vm: VmId,
@@ -130,8 +137,11 @@ impl Replica {
             }
         }
         replica.batches = tags.map(|tag| (tag.batch, tag)).collect();
-        let points = saved.points.into_iter();
-        replica.points = points.map(|(mark, batch)| Point { mark, batch, pins: 0 }).collect();
+        let points: Vec<(Mark, u64)> = Encoded::decode(&saved.points)?;
+        replica.points = points
+            .into_iter()
+            .map(|(mark, batch)| Point { mark, batch, pins: 0 })
+            .collect();
         replica.open_copies = saved.open_copies;
         replica.highest = saved.highest;
         replica.next = saved.next;

@@ -23,6 +23,11 @@ pub(super) struct Groups {
 }
 
 impl Groups {
+    /// Whether both share everything.
+    pub(super) fn is_clone_of(&self, other: &Groups) -> bool {
+        Arc::ptr_eq(&self.sections, &other.sections)
+    }
+
     /// Puts a piece that begins at `start` over `[start, end)`.
     pub(super) fn insert(&mut self, start: u64, end: u64, piece: &Piece) {
         use crate::runs::Part;
