@@ -191,7 +191,7 @@ impl Link {
             }
             LinkEvent::Work { back } => {
                 self.ways[usize::from(back)].wake = None;
-                self.advance(back, now);
+                self.advance_and(back, now, true);
                 self.wake(back);
             }
             LinkEvent::Sample => self.sample(now),
@@ -215,8 +215,17 @@ impl Link {
 
     /// Lets depart what is through.
     fn advance(&mut self, back: bool, now: SimTime) {
+        self.advance_and(back, now, false);
+    }
+
+    /// Lets depart what is through; where the link woke for it, a single packet that leaves now does so without an entry of its own.
+    fn advance_and(&mut self, back: bool, now: SimTime, woken: bool) {
         let way = &mut self.ways[usize::from(back)];
         way.direction.advance(now, &mut self.through);
+        while way.leaving.front().is_some_and(|(departure, ..)| *departure < now) {
+            way.leaving.pop_front();
+        }
+        let at_once = woken && self.through.len() == 1 && way.leaving.is_empty() && self.engine.keeps_time();
         for Through { at, flow, cargo } in self.through.drain(..) {
             let departure = at.after(self.latency).max(way.floor);
             assert!(
@@ -224,13 +233,14 @@ impl Link {
                 "a link wakes before what is through leaves"
             );
             let handle = match cargo {
+                Cargo::Waiting(packet) if at_once && departure == now => {
+                    self.engine.leave(of_flow(flow), packet);
+                    continue;
+                }
                 Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),
                 Cargo::Leaving(handle) => handle,
             };
             way.leaving.push_back((departure, flow, handle));
-        }
-        while way.leaving.front().is_some_and(|(departure, ..)| *departure < now) {
-            way.leaving.pop_front();
         }
         if way.direction.is_idle() {
             way.express = true;

@@ -153,7 +153,7 @@ impl Engine {
         match entry {
             Entry::Input(holder, input) => self.deliver(holder, input),
             Entry::Link(link, event) => self.tell_link(link, event),
-            Entry::Leave(connection, toward, packet) => self.leave(connection, toward, packet),
+            Entry::Leave(connection, toward, packet) => self.leave((connection, toward), packet),
             Entry::Pass(kept) => self.pass_on(*kept),
             Entry::Land(connection, toward, packet) => self.land(connection, toward, packet),
             Entry::Flushed(flush) => {
@@ -228,7 +228,7 @@ impl Engine {
     }
 
     /// A packet comes out of a link.
-    fn leave(&self, connection: u32, toward: Side, packet: Packet) {
+    pub(crate) fn leave(&self, (connection, toward): (u32, Side), packet: Packet) {
         let way = self.core.borrow().connections.way(connection, toward);
         let Some((Route::Link { link, back }, machine)) = way else {
             return;
