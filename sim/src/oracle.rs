@@ -9,6 +9,7 @@
 //! - Extent grain: the same with versions in place of hashes.
 //! - Aggregate grain: per machine, bytes by range of the sequence; a point is judged by [`crate::invariants::sizes_add_up`].
 
+pub mod by_flow;
 pub mod clocks;
 pub(crate) mod compare;
 mod failovers;

@@ -8,11 +8,10 @@
 //! the world saw at the link's doors: a packet was sent when it came out, less the latency. Reference: `sim/LINKS.md`.
 
 use datapath::SimTime;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 
 use super::Law;
 use crate::link::tcp_model::TcpModel;
+use crate::oracle::by_flow::ByFlow;
 
 /// The law.
 pub const LAW: Law = Law {
@@ -35,7 +34,7 @@ pub struct Starts {
     initial: u64,
     largest: u64,
     timeout: u64,
-    flows: IndexMap<u64, Start, FxBuildHasher>,
+    flows: ByFlow<Start>,
     looks: u64,
 }
 
@@ -49,7 +48,7 @@ impl Starts {
             initial: segment * tcp.initial_window_segments,
             largest: segment * tcp.maximum_window_segments,
             timeout: latency * 2 + tcp.idle_restart,
-            flows: IndexMap::default(),
+            flows: ByFlow::default(),
             looks: 0,
         }
     }
@@ -66,7 +65,7 @@ impl Starts {
     /// A packet went in; `alone` where no other of its flow is in the link.
     pub fn entered(&mut self, at: SimTime, flow: u64, alone: bool) {
         let (initial, timeout, trips) = (self.initial, self.timeout, self.latency * 2);
-        let start = self.flows.entry(flow).or_insert(Start {
+        let start = self.flows.get_or_insert_with(flow, || Start {
             began: at,
             window: Some(initial),
             sent: 0,
@@ -90,7 +89,7 @@ impl Starts {
     pub fn left(&mut self, at: SimTime, flow: u64, bytes: u64) -> Vec<String> {
         self.looks += 1;
         let through = SimTime(at.0.saturating_sub(self.latency));
-        let Some(start) = self.flows.get_mut(&flow) else {
+        let Some(start) = self.flows.get_mut(flow) else {
             return Vec::new();
         };
         start.last = through.max(start.began);

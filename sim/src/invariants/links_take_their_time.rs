@@ -14,11 +14,10 @@
 use std::collections::VecDeque;
 
 use datapath::SimTime;
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
 
 use super::Law;
 use crate::link::tcp_model::TcpModel;
+use crate::oracle::by_flow::ByFlow;
 
 /// The law.
 pub const LAW: Law = Law {
@@ -53,6 +52,25 @@ struct Flow {
     gone: Option<(usize, SimTime)>,
 }
 
+impl Flow {
+    /// Once the latency has passed since its sender lost its power, what it had in the link is out or lost.
+    fn forget_gone(&mut self, at: SimTime) {
+        if let Some((gone, _)) = self.gone.take_if(|(_, until)| *until < at) {
+            self.packets.drain(..gone);
+        }
+    }
+
+    /// Its oldest packet comes out.
+    fn left(&mut self, at: SimTime) -> Option<Packet> {
+        self.forget_gone(at);
+        let packet = self.packets.pop_front()?;
+        if let Some((gone, _)) = &mut self.gone {
+            *gone = gone.saturating_sub(1);
+        }
+        Some(packet)
+    }
+}
+
 /// One direction of a link, as it may be at best.
 pub struct Way {
     tcp: TcpModel,
@@ -60,7 +78,7 @@ pub struct Way {
     /// What a connection keeps of it under loss, and the bytes from which on it does not have more.
     kept: Option<(u128, u128)>,
     latency: u64,
-    flows: IndexMap<u64, Flow, FxBuildHasher>,
+    flows: ByFlow<Flow>,
     /// The ideal link: when it is done, what went in, what has come out, and for what it has still to pass: the bytes before and when it
     /// begins.
     busy_until: u128,
@@ -85,7 +103,7 @@ impl Way {
             rate: 1,
             kept: None,
             latency,
-            flows: IndexMap::default(),
+            flows: ByFlow::default(),
             busy_until: 0,
             entered: 0,
             left: 0,
@@ -124,7 +142,7 @@ impl Way {
     /// Flows that have packets in the link.
     pub fn flows(&self) -> impl Iterator<Item = u64> + '_ {
         let with_packets = self.flows.iter().filter(|(_, flow)| !flow.packets.is_empty());
-        with_packets.map(|(number, _)| *number)
+        with_packets.map(|(number, _)| number)
     }
 
     /// Whether a flow has packets in the link.
@@ -136,7 +154,7 @@ impl Way {
     /// What the oldest packet of a flow weighs that is in the link.
     #[must_use]
     pub fn oldest(&self, flow: u64) -> Option<u64> {
-        self.flows.get(&flow)?.packets.front().map(|packet| packet.bytes)
+        self.flows.get(flow)?.packets.front().map(|packet| packet.bytes)
     }
 
     /// All that is in the link is lost.
@@ -152,21 +170,11 @@ impl Way {
     pub fn gone(&mut self, at: SimTime, flows: &[u64]) {
         self.new_account();
         for flow in flows {
-            self.forget_gone(at, *flow);
-            if let Some(of_flow) = self.flows.get_mut(flow) {
+            if let Some(of_flow) = self.flows.get_mut(*flow) {
+                of_flow.forget_gone(at);
                 of_flow.busy_until = 0;
                 of_flow.gone = Some((of_flow.packets.len(), at.after(self.latency)));
             }
-        }
-    }
-
-    /// Once the latency has passed since its sender lost its power, what a flow had in the link is out or lost.
-    fn forget_gone(&mut self, at: SimTime, flow: u64) {
-        let Some(of_flow) = self.flows.get_mut(&flow) else {
-            return;
-        };
-        if let Some((gone, _)) = of_flow.gone.take_if(|(_, until)| *until < at) {
-            of_flow.packets.drain(..gone);
         }
     }
 
@@ -177,8 +185,8 @@ impl Way {
         self.to_pass.clear();
     }
 
-    /// A packet of so many bytes, without frames, went in. Gives what it weighs.
-    pub fn entered(&mut self, at: SimTime, flow: u64, bytes: u64) -> u64 {
+    /// A packet of so many bytes, without frames, went in. Gives what it weighs, and whether no other of its flow is in the link.
+    pub fn entered(&mut self, at: SimTime, flow: u64, bytes: u64) -> (u64, bool) {
         let bytes = framed(&self.tcp, bytes);
         let bits = u128::from(bytes) * BYTE;
         let begins = self.busy_until.max(u128::from(at.0) * self.rate);
@@ -186,7 +194,7 @@ impl Way {
         self.busy_until = begins + bits;
         self.entered += u128::from(bytes);
         self.all_in += bytes;
-        let of_flow = self.flows.entry(flow).or_default();
+        let of_flow = self.flows.get_or_insert_with(flow, Flow::default);
         let begins = of_flow.busy_until.max(u128::from(at.0) << FRACTION_BITS);
         let takes = |bytes: u128, rate: u128| ((bytes * BYTE) << FRACTION_BITS) / rate;
         of_flow.busy_until = match self.kept {
@@ -203,25 +211,21 @@ impl Way {
             through: Some(of_flow.busy_until),
             account: self.account,
         };
+        let alone = of_flow.packets.is_empty();
         of_flow.packets.push_back(packet);
-        bytes
+        (bytes, alone)
     }
 
     /// The oldest packet of a flow came out.
     #[must_use]
     pub fn left(&mut self, at: SimTime, flow: u64) -> Vec<String> {
         self.looks += 1;
-        self.forget_gone(at, flow);
-        let packet = self.flows.get_mut(&flow).and_then(|flow| flow.packets.pop_front());
-        let (Some(packet), Some(of_flow)) = (packet, self.flows.get_mut(&flow)) else {
+        let Some(packet) = self.flows.get_mut(flow).and_then(|flow| flow.left(at)) else {
             return vec![format!(
                 "a packet of connection {} came out that never went in, or was lost with the link or its sender's power",
                 flow / 2
             )];
         };
-        if let Some((gone, _)) = &mut of_flow.gone {
-            *gone = gone.saturating_sub(1);
-        }
         self.all_out += packet.bytes;
         let mut violations = Vec::new();
         let through = u128::from(at.since(SimTime(self.latency)));
@@ -435,7 +439,7 @@ mod tests {
         let took = 1_448_001 + 1_001 * 66;
         for (left, found) in [(took, 0), (took - 1, 1), (1_448_001 + 40, 1)] {
             let mut way = Way::new(&TcpModel::default(), 8_000_000, 1_000_000, 0);
-            assert_eq!(way.entered(us(0), 2, 1_448_001), took);
+            assert_eq!(way.entered(us(0), 2, 1_448_001), (took, true));
             assert_eq!(way.left(us(1_000 + left), 2).len(), found, "{left}");
         }
         assert_eq!(framed(&TcpModel::default(), 0), 66);

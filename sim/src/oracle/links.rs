@@ -87,9 +87,8 @@ impl Oracle {
                     track.lost.insert(*flow, *at);
                 }
                 AtDoor::In { back, flow, bytes } => {
-                    let way = &mut track.ways[usize::from(*back)];
-                    track.starts[usize::from(*back)].entered(*at, *flow, !way.has(*flow));
-                    way.entered(*at, *flow, *bytes);
+                    let (_, alone) = track.ways[usize::from(*back)].entered(*at, *flow, *bytes);
+                    track.starts[usize::from(*back)].entered(*at, *flow, alone);
                 }
                 AtDoor::Out { back, flow } => {
                     track.out += 1;
