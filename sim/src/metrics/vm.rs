@@ -253,10 +253,14 @@ impl VmFigures {
             pruned: None,
             verified: false,
         };
-        match self
-            .points
-            .binary_search_by_key(&(protection, mark.point), |p| (p.protection, p.point))
-        {
+        let number = (protection, mark.point);
+        // Nearly all come after all others.
+        let last = self.points.last().map(|point| (point.protection, point.point));
+        let place = match last {
+            Some(last) if last >= number => self.points.binary_search_by_key(&number, |p| (p.protection, p.point)),
+            _ => Err(self.points.len()),
+        };
+        match place {
             Ok(at) if self.points[at].stored.is_none() => self.points[at] = new,
             Ok(_) => {}
             Err(at) => self.points.insert(at, new),
