@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datapath::journal::{JournalError, Record};
-use datapath::{Grain, VmId, WriteSeq};
+use datapath::{Grain, SimTime, VmId, WriteSeq};
 use rand::Rng;
 
 use crate::disk_trouble::DiskTrouble;
@@ -77,6 +77,8 @@ const GROUP_ATTEMPT: u32 = 15;
 const GROUP_RETRY: u32 = 16;
 /// Time to read its state again.
 const READ: u32 = 17;
+/// Time for a look at what waits in its journal.
+const LOOK: u32 = 18;
 
 /// The guest's life, as the agent knows it.
 struct Up {
@@ -102,6 +104,10 @@ pub struct Agent {
     cs: Option<Session>,
     registered: bool,
     beats: u64,
+    /// Since when looks at what waits in its journal are due, on the monotonic clock.
+    looks_since: Option<SimTime>,
+    /// The next of them is ordered.
+    look_due: bool,
     logged_backlog: u64,
     /// The last write of the guest.
     last: WriteSeq,
@@ -136,6 +142,8 @@ impl Agent {
             cs: None,
             registered: false,
             beats: 0,
+            looks_since: None,
+            look_due: false,
             logged_backlog: 0,
             last: WriteSeq::START,
             replication: None,
@@ -149,12 +157,18 @@ impl Agent {
 
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
+        self.handle(input);
+        self.order_look();
+    }
+
+    fn handle(&mut self, input: Input) {
         let Some(input) = self.session_input(input) else { return };
         match input {
             Input::Started | Input::Timer(Token { what: READ, .. }) => self.read_state(),
             Input::Local(message) => self.local(message),
             Input::Timer(Token { what: REGISTER, .. }) => self.connect(),
             Input::Timer(Token { what: BEAT, .. }) => self.beat(),
+            Input::Timer(Token { what: LOOK, .. }) => self.look(),
             Input::Timer(Token { what: MARK, key }) if key == self.generation => self.with(Replication::mark_due),
             Input::Timer(Token { what: APP_MARK, key }) if key == self.generation => {
                 self.with(Replication::app_mark_due)
@@ -264,7 +278,7 @@ impl Agent {
         }
     }
 
-    /// What cannot be written now is written with the next sign of life at the latest.
+    /// What cannot be written now is written with the next look at the latest.
     fn save(&self) {
         let written = self.saved.write(&self.env);
         self.unsaved.set(written.is_err());
@@ -425,10 +439,9 @@ impl Agent {
             let mut session = Session::new(machine, PORT_MANAGEMENT, Token { what: CS, key: 0 });
             session.start(&self.env);
             self.cs = Some(session);
-            if self.beats == 0 {
-                self.beats = 1;
-                self.env
-                    .timer(self.env.model.agent.look_every, Token { what: BEAT, key: 0 });
+            if self.looks_since.is_none() {
+                self.looks_since = Some(self.env.monotonic());
+                self.order_beat();
             }
         }
     }
@@ -472,7 +485,7 @@ impl Agent {
 
     fn settle(&mut self) {
         if let Some(cs) = &mut self.cs {
-            cs.settled();
+            cs.settled(&self.env);
         }
     }
 
@@ -509,31 +522,47 @@ impl Agent {
         }
     }
 
-    fn beat(&mut self) {
-        self.beats += 1;
+    /// Looks are due at whole intervals; one that would see nothing new is left out.
+    fn order_look(&mut self) {
+        let Some(since) = self.looks_since else { return };
+        if self.look_due || (self.backlog() == self.logged_backlog && !self.unsaved.get()) {
+            return;
+        }
+        self.look_due = true;
+        let every = self.env.model.agent.look_every;
+        let left = every - self.env.monotonic().since(since) % every;
+        self.env.timer(left, Token { what: LOOK, key: 0 });
+    }
+
+    fn look(&mut self) {
+        self.look_due = false;
         if self.unsaved.get() {
             self.save();
         }
-        self.env
-            .timer(self.env.model.agent.look_every, Token { what: BEAT, key: 0 });
-        let backlog_bytes = self
-            .replication
-            .as_ref()
-            .map_or(0, |replication| replication.journal.backlog_bytes());
-        if backlog_bytes != self.logged_backlog {
-            self.logged_backlog = backlog_bytes;
+        let bytes = self.backlog();
+        if bytes != self.logged_backlog {
+            self.logged_backlog = bytes;
             let (vm, place) = (self.spec.vm.vm, BacklogPlace::Source);
-            self.env.fact(Fact::Backlog {
-                vm,
-                place,
-                bytes: backlog_bytes,
-            });
+            self.env.fact(Fact::Backlog { vm, place, bytes });
         }
-        let model = &self.env.model.agent;
-        if !self.beats.is_multiple_of(model.beat_every) {
-            return;
-        }
-        let answer = self.beats.is_multiple_of(model.beat_every * model.answered_every);
+    }
+
+    /// What waits in its journal, in bytes.
+    fn backlog(&self) -> u64 {
+        self.replication
+            .as_ref()
+            .map_or(0, |replication| replication.journal.backlog_bytes())
+    }
+
+    fn order_beat(&self) {
+        let token = Token { what: BEAT, key: 0 };
+        self.env.timer(self.env.model.agent.heartbeat, token);
+    }
+
+    fn beat(&mut self) {
+        self.beats += 1;
+        self.order_beat();
+        let answer = self.beats.is_multiple_of(self.env.model.agent.answered_every);
         if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
             && cs.send(&self.env, Body::Heartbeat { answer })
             && answer

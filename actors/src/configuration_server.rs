@@ -200,7 +200,7 @@ impl ConfigurationServer {
     fn on_service_frame(&mut self, body: Body) {
         match body {
             Body::Registered { refused } => {
-                self.service.settled();
+                self.service.settled(&self.env);
                 match refused {
                     None => {
                         self.accepted = true;
@@ -221,7 +221,7 @@ impl ConfigurationServer {
                 }
             }
             Body::HeartbeatSeen => {
-                self.service.settled();
+                self.service.settled(&self.env);
                 self.beating = false;
                 self.told.clear();
             }
@@ -334,7 +334,7 @@ impl ConfigurationServer {
                     body: Body::VcenterDone { id, refused },
                     ..
                 }) => {
-                    session.settled();
+                    session.settled(&self.env);
                     self.answer(id, refused.map_or(Ok(Reply::Done), Err));
                 }
                 SessionEvent::Received(_) | SessionEvent::Lost | SessionEvent::Nothing => {}

@@ -226,7 +226,7 @@ impl MasterTarget {
 
     fn on_beat(&mut self) {
         self.beats += 1;
-        let answer = self.beats.is_multiple_of(5);
+        let answer = self.beats.is_multiple_of(self.env.model.master_target.answered_every);
         if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
@@ -240,10 +240,10 @@ impl MasterTarget {
     fn on_cs_frame(&mut self, body: Body) {
         match body {
             Body::Registered { .. } => {
-                self.cs.settled();
+                self.cs.settled(&self.env);
                 self.tell_again();
             }
-            Body::HeartbeatSeen => self.cs.settled(),
+            Body::HeartbeatSeen => self.cs.settled(&self.env),
             Body::Command { id, command, .. } => self.on_command(id, command),
             _ => {}
         }

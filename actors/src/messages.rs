@@ -11,7 +11,7 @@ pub mod group;
 use application::TierMessage;
 use datapath::lineage::Lineage;
 use datapath::replica::{CutTime, Mark, SharedPoint, Tag};
-use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::segment::{Headers, SegmentHeader, SegmentKind};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use group::{GroupMessage, ReplicationGroup, SharedRecord};
 use serde::{Deserialize, Serialize};
@@ -663,14 +663,16 @@ pub enum Body {
         /// The protection.
         protection: u32,
         /// Their headers.
-        headers: Vec<SegmentHeader>,
+        headers: Headers,
     },
     /// The answer: the payload is the segments that are there, one after the other.
     Segments {
         /// The protection.
         protection: u32,
-        /// All headers that were asked for, with the real bytes and the size of each segment that is there.
-        found: Vec<(SegmentHeader, Option<(u64, u64)>)>,
+        /// All headers that were asked for.
+        headers: Headers,
+        /// Of each, in their order, the real bytes and the size of the segment, if it is there.
+        found: Vec<Option<(u64, u64)>>,
     },
     /// Segments are no longer needed.
     DropSegments {
@@ -679,7 +681,7 @@ pub enum Body {
         /// The protection.
         protection: u32,
         /// Their headers.
-        headers: Vec<SegmentHeader>,
+        headers: Headers,
         /// Batches up to this one are not needed either.
         through: Option<u64>,
     },

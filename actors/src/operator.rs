@@ -305,7 +305,7 @@ impl Operator {
 
     fn received(&mut self, frame: Frame) {
         match frame.body {
-            Body::HeartbeatSeen => self.portal.settled(),
+            Body::HeartbeatSeen => self.portal.settled(&self.env),
             Body::Answer { job, outcome, key } => {
                 if let Some(key) = key.filter(|key| self.key != Some(*key)) {
                     self.key = Some(key);

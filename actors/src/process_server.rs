@@ -202,7 +202,7 @@ impl ProcessServer {
     fn on_cs_frame(&mut self, Frame { body, .. }: Frame) {
         match body {
             Body::Registered { refused: None } => {
-                self.cs.settled();
+                self.cs.settled(&self.env);
                 self.registered = true;
                 let vms: Vec<VmId> = self.streams.keys().copied().collect();
                 for vm in vms {
@@ -210,7 +210,7 @@ impl ProcessServer {
                 }
                 self.repeat_errands();
             }
-            Body::Registered { refused: Some(_) } | Body::HeartbeatSeen => self.cs.settled(),
+            Body::Registered { refused: Some(_) } | Body::HeartbeatSeen => self.cs.settled(&self.env),
             Body::EpochGrant { disk, sealer, epoch } if sealer == self.env.machine => self.on_epoch(disk, epoch),
             Body::Command { id, command, .. } => self.on_command(id, command),
             _ => {}

@@ -27,7 +27,7 @@ use datapath::batch::DiskChanges;
 use datapath::lineage::Lineage;
 use datapath::replica::{Mark, Replica, Tag};
 use datapath::seal::{DiskKey, VaultKey};
-use datapath::segment::{SegmentHeader, SegmentKind, SegmentRefused};
+use datapath::segment::{Headers, SegmentHeader, SegmentKind, SegmentRefused};
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
@@ -72,7 +72,7 @@ pub enum KeeperEvent {
     /// These segments are not needed any more.
     Drop {
         /// Their headers.
-        headers: Vec<SegmentHeader>,
+        headers: Headers,
         /// Batches up to this one are not needed either.
         through: Option<u64>,
     },
@@ -160,7 +160,7 @@ struct Pending {
 
 /// Segments of one batch, or a piece of a copy: fetched and opened together.
 struct Wanted {
-    headers: Vec<SegmentHeader>,
+    headers: Headers,
     why: Why,
 }
 
@@ -199,7 +199,7 @@ struct Ticket {
 struct Fold {
     through: u64,
     missing: BTreeSet<SegmentHeader>,
-    headers: Vec<SegmentHeader>,
+    headers: Headers,
     opened: BTreeMap<u64, Vec<DiskChanges>>,
 }
 
@@ -333,7 +333,7 @@ impl ReplicaKeeper {
     }
 
     /// Segments that the owner is to fetch now, by what belongs together.
-    pub fn take_wanted(&mut self) -> Vec<Vec<SegmentHeader>> {
+    pub fn take_wanted(&mut self) -> Vec<Headers> {
         let mut now = Vec::new();
         if self.held {
             return now;
@@ -355,7 +355,7 @@ impl ReplicaKeeper {
         self.store_merged();
     }
 
-    fn drop_segments(&mut self, headers: Vec<SegmentHeader>, through: Option<u64>) {
+    fn drop_segments(&mut self, headers: Headers, through: Option<u64>) {
         self.events.push(KeeperEvent::Drop { headers, through });
     }
 
@@ -370,7 +370,7 @@ impl ReplicaKeeper {
         // One that has ended needs no piece any more.
         if !copy.ended && copy.known.insert(part, stored_bytes).is_none() {
             self.pending_bytes += stored_bytes;
-            let (headers, why) = (vec![header], Why::Copy);
+            let (headers, why) = (Headers::from([header]), Why::Copy);
             self.wanted.push_back(Wanted { headers, why });
         }
     }
@@ -465,29 +465,25 @@ impl ReplicaKeeper {
 
     /// A segment that was wanted, or nothing where storage has none of that name.
     pub fn segments(&mut self, headers: &[SegmentHeader], blobs: Vec<Option<Blob>>) {
-        let Some(at) = self.asked.iter().position(|asked| asked.headers == headers) else {
+        let Some(at) = self.asked.iter().position(|asked| *asked.headers == *headers) else {
             return;
         };
-        let Wanted { headers, why } = self.asked.swap_remove(at);
-        let (mut there, mut found) = (Vec::new(), Vec::new());
-        let mut blobs = blobs.into_iter();
-        for header in headers {
-            match blobs.next().flatten() {
-                Some(blob) => {
-                    there.push(header);
-                    found.push(blob);
-                }
-                None => {
-                    let refused = SegmentRefused {
-                        name: header.name(),
-                        why: "it is not in storage".to_owned(),
-                    };
-                    self.refused(&header, why, refused);
-                }
+        let Wanted { mut headers, why } = self.asked.swap_remove(at);
+        let is_there = |place: usize| blobs.get(place).is_some_and(Option::is_some);
+        let (there, missing): (Vec<_>, Vec<_>) = (0..headers.len()).partition(|place| is_there(*place));
+        if !missing.is_empty() {
+            for place in missing {
+                let refused = SegmentRefused {
+                    name: headers[place].name(),
+                    why: "it is not in storage".to_owned(),
+                };
+                self.refused(&headers[place], why, refused);
             }
+            headers = there.into_iter().map(|place| headers[place].clone()).collect();
         }
-        if !there.is_empty() {
-            self.open(Wanted { headers: there, why }, found);
+        if !headers.is_empty() {
+            let found = blobs.into_iter().flatten().collect();
+            self.open(Wanted { headers, why }, found);
         }
     }
 
@@ -495,10 +491,10 @@ impl ReplicaKeeper {
     pub fn done(&mut self, key: u64, output: Output) {
         match self.running.remove(&key) {
             Some(Running::Open(Wanted { headers, why })) => {
-                for (header, opened) in headers.into_iter().zip(output.take::<Opened>()) {
+                for (header, opened) in headers.iter().zip(output.take::<Opened>()) {
                     match opened {
                         Ok(changes) => self.opened(header, why, changes),
-                        Err(refused) => self.refused(&header, why, refused),
+                        Err(refused) => self.refused(header, why, refused),
                     }
                 }
             }

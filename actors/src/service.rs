@@ -424,7 +424,7 @@ impl Service {
 
     fn compute_said(&mut self, body: &Body) {
         if let Body::HeartbeatSeen = body {
-            self.compute.settled();
+            self.compute.settled(&self.env);
         }
         if let Body::MachineUp { machine } | Body::MachineGone { machine } = body {
             let of_it = self.orders.get(machine).is_some_and(|order| {

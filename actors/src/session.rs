@@ -116,7 +116,7 @@ impl Session {
             env.cancel(timer);
         }
         self.state = State::Stopped;
-        self.settle_all();
+        self.settle_all(env);
     }
 
     /// Whether frames can be sent now.
@@ -164,24 +164,28 @@ impl Session {
     }
 
     /// An answer that was expected is there.
-    pub fn settled(&mut self) {
-        self.settled_for(0);
+    pub fn settled(&mut self, env: &Env) {
+        self.settled_for(env, 0);
     }
 
     /// The answer to a frame with so many bytes is there.
-    pub fn settled_for(&mut self, bytes: u64) {
+    pub fn settled_for(&mut self, env: &Env, bytes: u64) {
         self.owed = self.owed.saturating_sub(1);
-        self.owed_bytes = if self.owed == 0 {
-            0
-        } else {
-            self.owed_bytes.saturating_sub(bytes)
-        };
+        self.owed_bytes = self.owed_bytes.saturating_sub(bytes);
+        if self.owed == 0 {
+            self.settle_all(env);
+        }
     }
 
     /// Nothing is expected any more.
-    pub fn settle_all(&mut self) {
+    pub fn settle_all(&mut self, env: &Env) {
         self.owed = 0;
         self.owed_bytes = 0;
+        if self.is_open()
+            && let Some((timer, _)) = self.timer.take()
+        {
+            env.cancel(timer);
+        }
     }
 
     /// How many answers are expected.
@@ -209,7 +213,7 @@ impl Session {
         match event {
             NetEvent::Opened { conn } if conn == mine => {
                 self.state = State::Open { conn };
-                self.settle_all();
+                self.settle_all(env);
                 self.heard = env.monotonic();
                 SessionEvent::Opened
             }
@@ -283,7 +287,7 @@ impl Session {
             conn,
             since: env.monotonic(),
         };
-        self.settle_all();
+        self.settle_all(env);
         self.arm(env);
     }
 
@@ -299,7 +303,7 @@ impl Session {
         });
         let until = env.monotonic().after(half + jitter.next_u64() % (half + 1));
         self.pause = (self.pause * 2).min(env.model.session.pause_longest);
-        self.settle_all();
+        self.settle_all(env);
         self.state = State::Waiting { until };
         self.arm(env);
     }

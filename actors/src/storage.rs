@@ -195,15 +195,14 @@ impl Storage {
                 let Ok(read) = read.collect::<Result<Vec<_>, _>>() else {
                     return self.later(conn, Body::GetSegments { protection, headers });
                 };
-                let mut blobs = Vec::new();
-                let found = headers.into_iter().zip(read).map(|(header, blob)| {
-                    let lengths = blob.as_ref().map(|blob| (blob.bytes.len() as u64, blob.size));
-                    blobs.extend(blob);
-                    (header, lengths)
-                });
-                let found = found.collect();
-                self.env
-                    .send_with(conn, Body::Segments { protection, found }, Blob::join(&blobs));
+                let lengths = |blob: &Blob| (blob.bytes.len() as u64, blob.size);
+                let answer = Body::Segments {
+                    protection,
+                    headers,
+                    found: read.iter().map(|blob| blob.as_ref().map(lengths)).collect(),
+                };
+                let blobs: Vec<Blob> = read.into_iter().flatten().collect();
+                self.env.send_with(conn, answer, Blob::join(&blobs));
             }
             Body::DropSegments {
                 vm,

@@ -18,10 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
+use crate::encoded::Encoded;
 use crate::lineage::Lineage;
 use crate::plants::{Plant, planted};
 use crate::runs::RunMap;
-use crate::segment::SegmentHeader;
+use crate::segment::Headers;
 use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
 use crate::volume::{Volume, VolumeError};
 
@@ -91,7 +92,7 @@ pub struct Tag {
     /// The last write of its range; the next batch begins after it.
     pub last: WriteSeq,
     /// A header per disk that changed.
-    pub segments: Vec<SegmentHeader>,
+    pub segments: Headers,
     /// When it ends.
     pub cut: CutTime,
     /// The recovery point that ends it, if it ends one.
@@ -199,6 +200,8 @@ pub struct Replica {
     batches: BTreeMap<u64, Tag>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Layer>>,
     points: Vec<Point>,
+    /// The first of them, as they are saved.
+    saved_points: Encoded,
     /// The batch that was taken in last, its last write, and when it ends.
     newest: Option<(u64, WriteSeq, CutTime)>,
     applied_bytes: u64,
@@ -234,6 +237,7 @@ impl Replica {
             batches: BTreeMap::new(),
             layers: BTreeMap::new(),
             points: Vec::new(),
+            saved_points: Encoded::default(),
             newest: None,
             applied_bytes: 0,
             lineages,

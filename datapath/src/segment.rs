@@ -47,6 +47,9 @@ pub struct SegmentHeader {
     pub first_counter: u64,
 }
 
+/// Headers of segments that belong together. Tags, questions and answers share them: a fleet has millions.
+pub type Headers = std::sync::Arc<[SegmentHeader]>;
+
 /// What a segment is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SegmentKind {

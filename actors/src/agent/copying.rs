@@ -148,7 +148,7 @@ impl Replication {
                 let copy = self.copies.get_mut(&disk);
                 if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
                     self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
-                    self.session.settled_for(blob.size);
+                    self.session.settled_for(&self.env, blob.size);
                 }
             }
             Body::CopyStored { disk, copy } if copy == number => {
@@ -239,7 +239,7 @@ impl Replication {
         let Some(count) = copy.asked.remove(&first_chunk) else {
             return;
         };
-        self.session.settled();
+        self.session.settled(&self.env);
         if self.env.grain() == Grain::Aggregate {
             let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.world().volume(name)) else {
                 return;

@@ -178,7 +178,7 @@ impl Agent {
                 }
                 SessionEvent::Received(frame) => {
                     if frame.body == Body::Group(GroupMessage::Alive) {
-                        session.settled();
+                        session.settled(&self.env);
                     }
                     self.group_frame(peer, frame);
                     return None;

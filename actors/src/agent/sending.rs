@@ -72,7 +72,7 @@ impl Replication {
                 let sending = self.sending.as_mut().filter(|sending| sending.cut.batch == batch);
                 if let Some(size) = sending.and_then(|sending| sending.unacknowledged.remove(&part)) {
                     self.unacknowledged -= size;
-                    self.session.settled_for(size);
+                    self.session.settled_for(&self.env, size);
                 }
             }
             Body::BatchCached { batch, .. } => self.batch_cached(batch),
@@ -92,14 +92,14 @@ impl Replication {
         self.refused = Some((capacity, wanted));
         self.sending = None;
         self.unacknowledged = 0;
-        self.session.settle_all();
+        self.session.settle_all(&self.env);
     }
 
     fn welcomed(&mut self, batch: u64, parts: u32) {
-        self.session.settled();
+        self.session.settled(&self.env);
         if self.greeted {
             // Welcomed anew: all that is not acknowledged is sent again from here.
-            self.session.settle_all();
+            self.session.settle_all(&self.env);
             self.unacknowledged = 0;
         }
         self.greeted = true;
@@ -237,7 +237,7 @@ impl Replication {
             let end = sending.ended.unwrap_or(0);
             self.unacknowledged -= parts + end;
             for size in sending.unacknowledged.values().chain(sending.ended.iter()) {
-                self.session.settled_for(*size);
+                self.session.settled_for(&self.env, *size);
             }
         }
         self.batches_cached(batch);

@@ -122,7 +122,7 @@ impl Guest {
             match session.input(&self.env, input) {
                 SessionEvent::NotMine(back) => input = back,
                 SessionEvent::Received(frame) => {
-                    session.settled();
+                    session.settled(&self.env);
                     self.next_tier_said(&frame);
                     return None;
                 }

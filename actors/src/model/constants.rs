@@ -72,8 +72,8 @@ model! {
     #[doc = "The Mobility service."]
     agent: Agent {
         start_time: Time = 30 * SECOND, SECOND => HOUR, "our model; facts §1.7 allow up to 15 min", "From power to its registration: so long, and up to as long again, drawn by machine";
-        look_every: Time = 60 * SECOND, SECOND => HOUR, "our model", "Between two looks at what waits in its journal";
-        beat_every: Count = 3, 1 => 1_000, "our model: five that are missed are the 15 min of facts §1.7", "Every so many looks it gives the configuration server a sign of life";
+        look_every: Time = 60 * SECOND, SECOND => HOUR, "our model", "Between two looks at what waits in its journal, while that changes";
+        heartbeat: Time = 3 * MINUTE, SECOND => HOUR, "our model: five that are missed are the 15 min of facts §1.7", "Between two signs of life to the configuration server";
         answered_every: Count = 2, 1 => 1_000, "our model", "Every so many signs of life one is to be answered";
         flush_after: Time = SECOND, MILLISECOND => MINUTE, "our model", "A change is durable in the journal after so long at the latest";
         cut_after: Time = 30 * SECOND, SECOND => HOUR, "our model", "What waits so long is cut into a batch; not in the aggregate grain";
@@ -113,6 +113,7 @@ model! {
     #[doc = "A master target."]
     master_target: MasterTarget {
         heartbeat: Time = 60 * SECOND, SECOND => HOUR, "our model", "Between two signs of life to the configuration server";
+        answered_every: Count = 5, 1 => 1_000, "our model", "Every so many signs of life one is to be answered";
         drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";
     }
     #[doc = "The Site Recovery service and Azure's machines."]

@@ -229,7 +229,7 @@ impl ProcessServer {
             batch: ending.batch,
             first: ending.first,
             last: ending.last,
-            segments: outgoing.headers.clone(),
+            segments: outgoing.headers.as_slice().into(),
             cut: ending.cut,
             mark: ending.mark,
         };
@@ -329,7 +329,7 @@ impl ProcessServer {
                         .is_some_and(|asked| asked.0 == copy)
                 {
                     target.asked.remove(&(disk, first_chunk));
-                    target.session.settled();
+                    target.session.settled(&self.env);
                 }
                 self.tell(disk.vm, body);
             }
@@ -339,7 +339,7 @@ impl ProcessServer {
 
     fn settle(&mut self, machine: MachineId) {
         if let Some(target) = self.targets.get_mut(&machine) {
-            target.session.settled();
+            target.session.settled(&self.env);
         }
     }
 
@@ -379,7 +379,7 @@ impl ProcessServer {
     fn on_segment_put(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind) {
         let size = self.take_waiting(disk, kind);
         if let Some(target) = self.targets.get_mut(&machine) {
-            target.session.settled_for(size.unwrap_or(0));
+            target.session.settled_for(&self.env, size.unwrap_or(0));
             target.unacknowledged = target.unacknowledged.saturating_sub(size.unwrap_or(0));
         }
         if let (Some(_), SegmentKind::Copy { copy, part }) = (size, kind)
@@ -401,7 +401,7 @@ impl ProcessServer {
             self.tell_of_refusal(machine, disk.vm, why);
             // Perhaps the target was not told of the protection yet.
             if let Some(target) = self.targets.get_mut(&machine) {
-                target.session.settled();
+                target.session.settled(&self.env);
                 if !target.retry_set {
                     target.retry_set = true;
                     self.env.timer(
@@ -417,7 +417,7 @@ impl ProcessServer {
         }
         // Somebody was granted a later epoch. Seal anew, with a later one still.
         if let Some(target) = self.targets.get_mut(&machine) {
-            target.session.settled();
+            target.session.settled(&self.env);
         }
         let Some(stream) = self.streams.get_mut(&disk.vm) else {
             return;

@@ -135,7 +135,7 @@ impl ProcessServer {
                     body: Body::Machines { machines },
                     ..
                 }) => {
-                    vcenter.session.settled();
+                    vcenter.session.settled(&self.env);
                     vcenter.asked = false;
                     let command = vcenter.command.take();
                     let vms = machines.iter().map(|(_, vm, _)| *vm).collect();

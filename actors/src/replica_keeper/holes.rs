@@ -62,7 +62,7 @@ impl ReplicaKeeper {
         let mut headers = Vec::new();
         for pending in std::mem::replace(&mut self.pending, later).into_values() {
             self.pending_bytes = self.pending_bytes.saturating_sub(pending.stored_bytes);
-            headers.extend(pending.tag.segments);
+            headers.extend_from_slice(&pending.tag.segments);
         }
         self.wanted
             .retain(|wanted| wanted.why != Why::Batch || !wanted.headers.iter().any(|header| headers.contains(header)));
@@ -75,7 +75,7 @@ impl ReplicaKeeper {
         let disks: Vec<DiskId> = self.copies.keys().copied().collect();
         disks.into_iter().for_each(|disk| self.replica.begin_copy(disk));
         if !headers.is_empty() {
-            self.drop_segments(headers, None);
+            self.drop_segments(headers.into(), None);
         }
         self.accept_batches();
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use datapath::batch::{self, DiskChanges};
 use datapath::replica::Tag;
 use datapath::seal::{Epoch, Nonces};
-use datapath::segment::{self, Calibration, Sealed, SegmentHeader, SegmentKind, Worker};
+use datapath::segment::{self, Calibration, Headers, Sealed, SegmentHeader, SegmentKind, Worker};
 use datapath::{Blob, DiskId, Grain};
 
 use super::opening::batch_of;
@@ -129,7 +129,7 @@ impl ReplicaKeeper {
         };
         let from = self.sizes.get(first.batch).map_or(first.batch, |size| size.from);
         let range = (from, last.batch);
-        let headers: Vec<SegmentHeader> = old.iter().flat_map(|tag| tag.segments.clone()).collect();
+        let headers: Headers = old.iter().flat_map(|tag| tag.segments.iter().cloned()).collect();
         let state = State::Opening {
             missing: headers.iter().cloned().collect(),
             opened: BTreeMap::new(),
@@ -310,7 +310,7 @@ impl ReplicaKeeper {
         }
         let Some(merge) = self.merging.now.take() else { return };
         let (from, to) = merge.range;
-        let replaced = merge.old.iter().flat_map(|tag| tag.segments.clone()).collect();
+        let replaced = merge.old.iter().flat_map(|tag| tag.segments.iter().cloned()).collect();
         let State::Sealed {
             merged: MergedBatches { tag, segments, .. },
             ..

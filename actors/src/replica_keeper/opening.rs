@@ -2,7 +2,7 @@
 
 use datapath::batch::DiskChanges;
 use datapath::replica::Accepted;
-use datapath::segment::{self, SegmentHeader, SegmentKind, SegmentRefused, Worker};
+use datapath::segment::{self, Headers, SegmentHeader, SegmentKind, SegmentRefused, Worker};
 use datapath::volume::VolumeError;
 use datapath::{Blob, DiskId, Grain};
 
@@ -52,18 +52,18 @@ impl ReplicaKeeper {
         known.unwrap_or(1 << 20)
     }
 
-    pub(super) fn opened(&mut self, header: SegmentHeader, why: Why, changes: DiskChanges) {
+    pub(super) fn opened(&mut self, header: &SegmentHeader, why: Why, changes: DiskChanges) {
         match why {
-            Why::Copy => self.apply_piece(&header, &changes),
+            Why::Copy => self.apply_piece(header, &changes),
             Why::Batch => {
-                if let Some(pending) = self.pending.get_mut(&batch_of(&header)) {
+                if let Some(pending) = self.pending.get_mut(&batch_of(header)) {
                     pending.opened.insert(header.disk, changes);
                 }
                 self.accept_batches();
             }
-            Why::Ticket(ticket) => self.ticket_opened(ticket, &header, changes),
-            Why::Fold => self.fold_opened(&header, changes),
-            Why::Merge => self.merge_opened(&header, changes),
+            Why::Ticket(ticket) => self.ticket_opened(ticket, header, changes),
+            Why::Fold => self.fold_opened(header, changes),
+            Why::Merge => self.merge_opened(header, changes),
         }
     }
 
@@ -122,7 +122,7 @@ impl ReplicaKeeper {
             self.failed(&error.to_string());
         }
         self.pending_bytes = self.pending_bytes.saturating_sub(stored_bytes);
-        self.drop_segments(vec![header.clone()], None);
+        self.drop_segments(Headers::from([header.clone()]), None);
         self.end_copies();
         if !self.tickets.is_empty() {
             self.serve_tickets();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use datapath::batch::DiskChanges;
 use datapath::plants::{Plant, planted};
 use datapath::replica::{Consistency, Grid, Replica, SharedPoint, Tag};
-use datapath::segment::{SegmentHeader, Worker};
+use datapath::segment::{Headers, SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, Extent, Grain};
 
 use super::opening::batch_of;
@@ -250,7 +250,7 @@ impl ReplicaKeeper {
             && self.fold.is_none()
             && self.tickets.is_empty()
         {
-            let headers: Vec<SegmentHeader> = plan.fold.iter().flat_map(|tag| tag.segments.clone()).collect();
+            let headers: Headers = plan.fold.iter().flat_map(|tag| tag.segments.iter().cloned()).collect();
             plan.fold.iter().for_each(|tag| want(&mut self.wanted, tag, Why::Fold));
             let opened = plan.fold.iter().map(|tag| (tag.batch, Vec::new())).collect();
             let missing: BTreeSet<SegmentHeader> = headers.iter().cloned().collect();

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use datapath::replica::Mark;
-use datapath::segment::SegmentHeader;
 use datapath::volume::Volume;
 use datapath::{DiskId, VmId};
 
@@ -108,18 +107,21 @@ impl Service {
                 self.attend(vm);
                 self.met(&Condition::Drained(vm));
             }
-            Body::Segments { protection, found } => {
-                self.storage.settled();
-                let Some(vm) = found.first().map(|(header, _)| header.disk.vm) else {
+            Body::Segments {
+                protection,
+                headers,
+                found,
+            } => {
+                self.storage.settled(&self.env);
+                let Some(vm) = headers.first().map(|header| header.disk.vm) else {
                     return;
                 };
-                let lengths = found.iter().filter_map(|(_, lengths)| *lengths);
+                let lengths = found.iter().copied().flatten();
                 // A payload that does not hold what the frame names holds nothing.
                 let blobs = frame.payload.unwrap_or_default().split(lengths).unwrap_or_default();
                 let mut blobs = blobs.into_iter();
-                let segments = found.iter().map(|(_, lengths)| lengths.and_then(|_| blobs.next()));
+                let segments = found.iter().map(|lengths| lengths.and_then(|_| blobs.next()));
                 let segments = segments.collect();
-                let headers: Vec<SegmentHeader> = found.into_iter().map(|(header, _)| header).collect();
                 if let Some(keeper) = self.keeper(vm, protection) {
                     keeper.segments(&headers, segments);
                     self.attend(vm);
@@ -132,14 +134,14 @@ impl Service {
                 to,
                 refused,
             } => {
-                self.storage.settled();
+                self.storage.settled(&self.env);
                 if let Some(keeper) = self.keeper(vm, protection) {
                     keeper.merged_put(from, to, refused);
                     self.attend(vm);
                 }
             }
             Body::StoredTold { vm, protection } => {
-                self.storage.settled();
+                self.storage.settled(&self.env);
                 if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
                     self.unsaved.machines.insert(vm);
@@ -147,7 +149,7 @@ impl Service {
                     self.met(&Condition::Told(vm));
                 }
             }
-            Body::HeartbeatSeen => self.storage.settled(),
+            Body::HeartbeatSeen => self.storage.settled(&self.env),
             Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
             Body::ChecksumAsk {
                 disk,

@@ -348,7 +348,7 @@ impl Setting {
             batch,
             first: seq,
             last: seq,
-            segments: vec![header.clone()],
+            segments: [header.clone()].into(),
             cut: Default::default(),
             mark: Some(mark),
         };

@@ -36,7 +36,7 @@ impl Component for Client {
                 "opened"
             }
             SessionEvent::Received(_) => {
-                self.session.settled();
+                self.session.settled(&self.env);
                 "received"
             }
             SessionEvent::Lost => "lost",

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use datapath::disk::{DiskError, Files, read_if_there};
 use datapath::replica::Tag;
 use datapath::seal::Epoch;
-use datapath::segment::{self, SegmentHeader, SegmentKind};
+use datapath::segment::{self, Headers, SegmentHeader, SegmentKind};
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
@@ -339,7 +339,7 @@ impl SegmentStore {
             return; // a tag before its segments is no tag; its sender owes them first
         };
         let stored_bytes = sizes.iter().sum();
-        for header in &tag.segments {
+        for header in tag.segments.iter() {
             known.loose.remove(&(header.disk, header.kind));
         }
         let fact = Fact::TagStored {
@@ -395,20 +395,20 @@ impl SegmentStore {
         }
         let kind = SegmentKind::Merged { from, to: tag.batch };
         let listed = segments.iter().map(|segment| &segment.header);
-        if !listed.eq(&tag.segments) || tag.segments.iter().any(|header| header.kind != kind) {
+        if !listed.eq(tag.segments.iter()) || tag.segments.iter().any(|header| header.kind != kind) {
             return Err("the tag does not list the segments that came with it".into());
         }
         let blobs = payload
             .split(segments.iter().map(|segment| (segment.bytes, segment.size)))
             .ok_or("the frame does not hold the segments that it names")?;
-        for header in &tag.segments {
+        for header in tag.segments.iter() {
             if header.vault != self.vault {
                 return Err("the segment belongs to another vault".into());
             }
             below(&self.fences.merged, header)?;
         }
         // The vault granted the epoch; from its first segment on, earlier ones are fenced.
-        for header in &tag.segments {
+        for header in tag.segments.iter() {
             if raise(&mut self.fences.merged, header.disk, header.epoch.0) {
                 self.save_fences()
                     .map_err(|error| format!("a fence could not be written: {error}"))?;
@@ -452,7 +452,7 @@ impl SegmentStore {
             let why = "the batches are not needed any more".to_owned();
             return self.refused.push((id, from, to, why));
         }
-        for header in &tag.segments {
+        for header in tag.segments.iter() {
             known.loose.remove(&(header.disk, header.kind));
         }
         let headers = tag.segments.clone();
@@ -635,9 +635,9 @@ impl SegmentStore {
         for entry in decode(&index.bytes).0 {
             let headers = match entry {
                 Entry::Tag { tag, .. } | Entry::Merged { tag, .. } => tag.segments,
-                Entry::CopySegment { header, .. } => vec![header],
+                Entry::CopySegment { header, .. } => Headers::from([header]),
                 Entry::CopyEnd { .. } | Entry::Shared(_) | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => {
-                    Vec::new()
+                    continue;
                 }
             };
             headers

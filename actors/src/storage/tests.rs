@@ -119,7 +119,7 @@ fn tag(batch: u64, header: SegmentHeader) -> Body {
         batch,
         first,
         last,
-        segments: vec![header],
+        segments: [header].into(),
         cut: Default::default(),
         mark: None,
     };
@@ -290,7 +290,7 @@ fn a_newer_sealer_replaces_a_batch_until_its_tag_is_stored_and_never_after() {
         s.conn,
         Body::GetSegments {
             protection: 1,
-            headers: vec![header],
+            headers: [header].into(),
         },
     );
     s.bench.run_seconds(1);
@@ -392,7 +392,7 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
         headers,
         through,
     };
-    s.env.send(s.conn, drop(headers, None));
+    s.env.send(s.conn, drop(headers.into(), None));
     s.bench.run_seconds(1);
     assert_eq!(s.files().len(), 2, "what stands for the batches stays");
     assert_eq!(s.told().len(), 2);
@@ -459,14 +459,15 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
                 s.conn,
                 Body::GetSegments {
                     protection: 1,
-                    headers: vec![header],
+                    headers: [header].into(),
                 },
             );
             s.bench.run_seconds(1);
             assert!(
-                s.bench.take_frames(s.sealer).pop().is_some_and(
-                    |(_, frame)| matches!(frame.body, Body::Segments { found, .. } if found[0].1.is_some())
-                )
+                s.bench
+                    .take_frames(s.sealer)
+                    .pop()
+                    .is_some_and(|(_, frame)| matches!(frame.body, Body::Segments { found, .. } if found[0].is_some()))
             );
         }
     }

@@ -153,7 +153,11 @@ impl Replica {
 
     /// Removes points; the newest stays whatever the list says.
     pub fn remove_points(&mut self, numbers: &[u64]) {
+        if numbers.is_empty() {
+            return;
+        }
         let newest = self.points.last().map(|point| point.mark.point);
+        self.saved_points.clear();
         self.points
             .retain(|point| Some(point.mark.point) == newest || !numbers.contains(&point.mark.point));
     }

@@ -7,7 +7,7 @@ use crate::batch::{fold, merge};
 use crate::content::{Content, Grain, Run};
 use crate::journal::Record;
 use crate::seal::Epoch;
-use crate::segment::SegmentKind;
+use crate::segment::{SegmentHeader, SegmentKind};
 use crate::units::EXTENT_BYTES;
 use crate::volume::PageStore;
 

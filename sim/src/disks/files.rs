@@ -27,7 +27,7 @@ struct Part {
 
 #[derive(Default)]
 struct Content {
-    /// Changes when the content is replaced, so that a flush of what was before says nothing of what is now.
+    /// From 1. Changes when the content is replaced, so that a flush of what was before says nothing of what is now.
     generation: u64,
     parts: Vec<Part>,
     len: u64,
@@ -40,20 +40,54 @@ struct Content {
 /// How far a file was written when a flush of it was asked for.
 #[derive(Debug, Clone)]
 pub struct FlushPoint {
-    file: String,
+    place: u32,
     generation: u64,
     len: u64,
 }
 
-/// Files by path. A storage account holds a million of them and is asked for some all the time, so they are found by hash; the
-/// hash is a fixed one, and whoever lists files gets them in order.
-type Tree = IndexMap<Box<str>, Content, FxBuildHasher>;
+/// Places of files by path. A storage account holds a million of them and is asked for some all the time, so they are found by hash;
+/// the hash is a fixed one, and whoever lists files gets them in order.
+type Tree = IndexMap<Box<str>, u32, FxBuildHasher>;
 
 #[derive(Default)]
 struct State {
-    files: Tree,
+    places: Tree,
+    /// By place; one that is free has nothing in it.
+    contents: Vec<Content>,
+    free: Vec<u32>,
     used: u64,
     generations: u64,
+}
+
+impl State {
+    fn get(&self, file: &str) -> Option<&Content> {
+        self.places.get(file).map(|place| &self.contents[*place as usize])
+    }
+
+    fn get_mut(&mut self, file: &str) -> Option<&mut Content> {
+        self.places.get(file).map(|place| &mut self.contents[*place as usize])
+    }
+
+    fn generation(&mut self) -> u64 {
+        self.generations += 1;
+        self.generations
+    }
+
+    /// Puts a file that is not there yet in a place.
+    fn add(&mut self, file: &str, content: Content) -> u32 {
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.contents[place as usize] = content;
+                place
+            }
+            None => {
+                self.contents.push(content);
+                u32::try_from(self.contents.len() - 1).expect("fewer than 2^32 files")
+            }
+        };
+        self.places.insert(file.into(), place);
+        place
+    }
 }
 
 /// Names of files that were removed, of all machines.
@@ -94,7 +128,8 @@ impl MachineFiles {
     #[must_use]
     pub fn begin_flush(&self, file: &str) -> Option<(FlushPoint, u64)> {
         let mut state = self.state.borrow_mut();
-        let content = state.files.get_mut(file)?;
+        let place = *state.places.get(file)?;
+        let content = &mut state.contents[place as usize];
         let waiting = content
             .parts
             .iter()
@@ -103,7 +138,7 @@ impl MachineFiles {
         let bytes = waiting.map(|part| part.size).sum();
         content.flushing = content.len;
         let point = FlushPoint {
-            file: file.to_owned(),
+            place,
             generation: content.generation,
             len: content.len,
         };
@@ -113,9 +148,8 @@ impl MachineFiles {
     /// A flush is complete.
     pub fn flushed(&self, point: &FlushPoint) {
         let mut state = self.state.borrow_mut();
-        if let Some(content) = state.files.get_mut(point.file.as_str())
-            && content.generation == point.generation
-        {
+        let content = &mut state.contents[point.place as usize];
+        if content.generation == point.generation {
             content.durable = content.durable.max(point.len.min(content.len));
         }
     }
@@ -126,8 +160,11 @@ impl MachineFiles {
     /// [`DiskError::Machine`] where the torn part cannot be read.
     pub fn power_cut(&self, random: &mut impl Rng) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
-        let State { files, used, .. } = &mut *state;
-        for content in files.values_mut() {
+        let State {
+            places, contents, used, ..
+        } = &mut *state;
+        for place in places.values() {
+            let content = &mut contents[*place as usize];
             let first = content.parts.partition_point(|part| part.position < content.durable);
             let unflushed = content.parts.len() - first;
             if unflushed == 0 {
@@ -156,9 +193,12 @@ impl MachineFiles {
     /// [`DiskError::Machine`] where what is left cannot be read or kept.
     pub fn tear(&self, prefixes: &[&str], left: Left, random: &mut impl Rng) -> Result<bool, DiskError> {
         let mut state = self.state.borrow_mut();
-        let State { files, used, .. } = &mut *state;
+        let State {
+            places, contents, used, ..
+        } = &mut *state;
         let mut torn = false;
-        for (name, content) in files.iter_mut() {
+        for (name, place) in places.iter() {
+            let content = &mut contents[*place as usize];
             let first = content.parts.partition_point(|part| part.position < content.durable);
             let unflushed = content.parts.len() - first;
             if unflushed == 0 || !prefixes.iter().any(|prefix| name.starts_with(prefix)) {
@@ -199,7 +239,7 @@ impl MachineFiles {
             return false;
         };
         let mut state = self.state.borrow_mut();
-        let Some(content) = state.files.get_mut(name.as_str()) else {
+        let Some(content) = state.get_mut(name) else {
             return false;
         };
         let position = byte % content.len;
@@ -222,7 +262,7 @@ impl MachineFiles {
     /// Bytes of a file that would survive a power cut for certain.
     #[must_use]
     pub fn durable(&self, file: &str) -> Option<u64> {
-        self.state.borrow().files.get(file).map(|content| content.durable)
+        self.state.borrow().get(file).map(|content| content.durable)
     }
 
     fn room_for(&self, used: u64, wanted: u64) -> Result<(), DiskError> {
@@ -293,29 +333,25 @@ impl Files for MachineFiles {
         let mut state = self.state.borrow_mut();
         self.room_for(state.used, blob.size)?;
         let piece = self.spill.put(blob.bytes)?;
-        let State {
-            files,
-            used,
-            generations,
-        } = &mut *state;
-        let index = match files.get_index_of(file) {
-            Some(index) => index,
-            None => {
-                *generations += 1;
-                let content = Content {
-                    generation: *generations,
-                    // Most files are appended to once, and an account has a million.
-                    parts: Vec::with_capacity(1),
-                    ..Content::default()
-                };
-                files.insert_full(file.into(), content).0
-            }
-        };
-        let content = &mut files[index];
+        state.used += blob.size;
+        let known = state.places.get(file).copied();
+        let place = known.unwrap_or_else(|| {
+            // Most files are appended to once, and an account has a million.
+            let parts = Vec::with_capacity(1);
+            let (generation, content) = (state.generation(), Content::default());
+            state.add(
+                file,
+                Content {
+                    generation,
+                    parts,
+                    ..content
+                },
+            )
+        });
+        let content = &mut state.contents[place as usize];
         let position = content.len;
         content.len += piece.len();
         content.size += blob.size;
-        *used += blob.size;
         content.parts.push(Part {
             position,
             piece,
@@ -326,13 +362,13 @@ impl Files for MachineFiles {
 
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
-        let before = state.files.get(file).map_or(0, |content| content.size);
+        let place = state.places.get(file).copied();
+        let before = place.map_or(0, |place| state.contents[place as usize].size);
         self.room_for(state.used - before, blob.size)?;
         let piece = self.spill.put(blob.bytes)?;
         state.used = state.used - before + blob.size;
-        state.generations += 1;
         let content = Content {
-            generation: state.generations,
+            generation: state.generation(),
             len: piece.len(),
             size: blob.size,
             durable: piece.len(),
@@ -343,10 +379,10 @@ impl Files for MachineFiles {
                 size: blob.size,
             }],
         };
-        match state.files.get_mut(file) {
-            Some(there) => *there = content,
+        match place {
+            Some(place) => state.contents[place as usize] = content,
             None => {
-                state.files.insert(file.into(), content);
+                state.add(file, content);
             }
         }
         Ok(())
@@ -354,10 +390,7 @@ impl Files for MachineFiles {
 
     fn read(&self, file: &str, position: u64, len: u64) -> Result<Bytes, DiskError> {
         let state = self.state.borrow();
-        let content = state
-            .files
-            .get(file)
-            .ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let content = state.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         let wanted = position.saturating_add(len);
         if wanted > content.len {
             return Err(DiskError::PastEnd {
@@ -371,10 +404,7 @@ impl Files for MachineFiles {
 
     fn read_all(&self, file: &str) -> Result<Blob, DiskError> {
         let state = self.state.borrow();
-        let content = state
-            .files
-            .get(file)
-            .ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let content = state.get(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         Ok(Blob {
             bytes: content.read(0, content.len)?,
             size: content.size,
@@ -382,13 +412,15 @@ impl Files for MachineFiles {
     }
 
     fn len(&self, file: &str) -> Option<u64> {
-        self.state.borrow().files.get(file).map(|content| content.len)
+        self.state.borrow().get(file).map(|content| content.len)
     }
 
     fn truncate(&self, file: &str, len: u64) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
-        let State { files, used, .. } = &mut *state;
-        let content = files.get_mut(file).ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
+        let place = state.places.get(file).copied();
+        let State { contents, used, .. } = &mut *state;
+        let content = place.map(|place| &mut contents[place as usize]);
+        let content = content.ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
         if len > content.len {
             return Err(DiskError::PastEnd {
                 file: file.to_owned(),
@@ -404,7 +436,9 @@ impl Files for MachineFiles {
 
     fn remove(&self, file: &str) {
         let mut state = self.state.borrow_mut();
-        if let Some(content) = state.files.swap_remove(file) {
+        if let Some(place) = state.places.swap_remove(file) {
+            let content = std::mem::take(&mut state.contents[place as usize]);
+            state.free.push(place);
             state.used -= content.size;
             if let Some((prefix, removed)) = &self.removed
                 && file.starts_with(prefix)
@@ -416,7 +450,7 @@ impl Files for MachineFiles {
 
     fn list(&self, prefix: &str) -> Vec<String> {
         let state = self.state.borrow();
-        let paths = state.files.keys().filter(|path| path.starts_with(prefix));
+        let paths = state.places.keys().filter(|path| path.starts_with(prefix));
         let mut found: Vec<String> = paths.map(|path| path.to_string()).collect();
         found.sort_unstable();
         found

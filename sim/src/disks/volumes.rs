@@ -7,9 +7,10 @@
 //! Contents of the aggregate grain have no extents to undo; there a write is durable at once.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
+use actors::Table;
 use actors::ports::MachineId;
 use datapath::image::Generated;
 use datapath::volume::{PageStore, Saved, Volume, VolumeError};
@@ -53,7 +54,8 @@ pub struct Volumes {
     /// Bytes of unflushed writes that a disk holds at most.
     cache: u64,
     generations: RefCell<u64>,
-    volumes: RefCell<BTreeMap<String, Attached>>,
+    /// By name, found by hash: a fleet has ten thousand, and each write looks for one.
+    volumes: RefCell<Table<String, Attached>>,
 }
 
 /// The volumes that are there at the start of a run.
@@ -88,19 +90,18 @@ impl Volumes {
             grain,
             cache,
             generations: RefCell::new(0),
-            volumes: RefCell::new(BTreeMap::new()),
+            volumes: RefCell::default(),
         }
     }
 
     /// Puts a whole volume in place, durably; where there was one, the new one stays attached where that was.
     pub fn put(&self, name: &str, volume: Volume) {
         let mut volumes = self.volumes.borrow_mut();
-        let machine = volumes.get(name).and_then(|before| before.machine);
         let mut generations = self.generations.borrow_mut();
         *generations += 1;
         let attached = Attached {
             volume,
-            machine,
+            machine: None,
             generation: *generations,
             settled: 0,
             unflushed: VecDeque::new(),
@@ -108,7 +109,17 @@ impl Volumes {
             flushing: 0,
             waiting_bytes: 0,
         };
-        volumes.insert(name.to_owned(), attached);
+        match volumes.get_mut(name) {
+            Some(before) => {
+                *before = Attached {
+                    machine: before.machine,
+                    ..attached
+                }
+            }
+            None => {
+                volumes.insert(name.to_owned(), attached);
+            }
+        }
     }
 
     /// Attaches a volume to the machine whose power it then shares. Nothing happens where there is none of that name.
@@ -132,7 +143,7 @@ impl Volumes {
 
     /// Removes a volume.
     pub fn remove(&self, name: &str) {
-        self.volumes.borrow_mut().remove(name);
+        self.volumes.borrow_mut().swap_remove(name);
     }
 
     /// A snapshot, if there is such a volume.
@@ -211,11 +222,13 @@ impl Volumes {
 
     /// A machine's power is cut: of each volume attached to it, unflushed writes are undone, all but a random prefix.
     pub fn power_cut(&self, machine: MachineId, random: &mut impl Rng) {
-        for attached in self.volumes.borrow_mut().values_mut() {
-            if attached.machine == Some(machine) {
-                attached.power_cut(random);
-            }
-        }
+        let mut volumes = self.volumes.borrow_mut();
+        let of_it = volumes
+            .iter_mut()
+            .filter(|(_, attached)| attached.machine == Some(machine));
+        let mut of_it: Vec<_> = of_it.collect();
+        of_it.sort_unstable_by_key(|(name, _)| *name);
+        of_it.into_iter().for_each(|(_, attached)| attached.power_cut(random));
     }
 }
 

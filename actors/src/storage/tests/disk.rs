@@ -70,13 +70,19 @@ fn what_cannot_be_read_is_given_once_it_can_and_is_never_said_to_be_missing() {
     s.answers();
     s.bench.fail_disk(MACHINE, Operation::Read, true);
     let headers = vec![header];
-    s.env.send(s.conn, Body::GetSegments { protection: 1, headers });
+    s.env.send(
+        s.conn,
+        Body::GetSegments {
+            protection: 1,
+            headers: headers.into(),
+        },
+    );
     assert!(later(&s).is_empty());
     assert_eq!(s.bench.alerts(DISK_OF_STORE), 1);
     s.bench.fail_disk(MACHINE, Operation::Read, false);
     let answers = later(&s);
     assert!(
-        matches!(&answers[..], [Body::Segments { found, .. }] if found.iter().all(|(_, lengths)| lengths.is_some())),
+        matches!(&answers[..], [Body::Segments { found, .. }] if found.iter().all(Option::is_some)),
         "{answers:?}"
     );
 }
