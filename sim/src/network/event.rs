@@ -42,6 +42,7 @@ pub(crate) fn run(
                 break why;
             }
         };
+        engine.end_faults();
         engine.last_samples().await;
         engine.show(observer);
         engine.ended(why)

@@ -321,6 +321,7 @@ pub(crate) fn run(
             break why;
         }
     };
+    engine.end_faults();
     // The links' last word, in one more tick.
     if !engine.is_stopped() {
         for link in 0..links {

@@ -183,11 +183,15 @@ impl Engine {
         }
     }
 
-    /// The links log what they carried since they last did.
-    pub(crate) async fn last_samples(&self) {
+    /// The run is at its end: faults that last to it end.
+    pub(crate) fn end_faults(&self) {
         for fault in self.faults.lasting() {
             self.log_end(fault);
         }
+    }
+
+    /// The links log what they carried since they last did.
+    pub(crate) async fn last_samples(&self) {
         for link in 0..self.links() {
             self.tell_link(link, LinkEvent::Sample);
             self.settle().await;
