@@ -121,6 +121,11 @@ pub enum FaultKind {
         /// The machine.
         machine: MachineId,
     },
+    /// The applications of a machine cannot be quiesced.
+    QuiesceFails {
+        /// The machines that it runs on.
+        machines: Vec<MachineId>,
+    },
     /// A bit of a file flips.
     DiskRot {
         /// The first of these that has such a file.
@@ -234,7 +239,9 @@ impl FaultKind {
             | FaultKind::AnswersLate { machine, .. }
             | FaultKind::AnswersTwice { machine }
             | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
-            FaultKind::DiskRot { machines, .. } => (machines.clone(), Vec::new()),
+            FaultKind::DiskRot { machines, .. } | FaultKind::QuiesceFails { machines } => {
+                (machines.clone(), Vec::new())
+            }
             FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
                 (Vec::new(), vec![*link])
             }
@@ -496,6 +503,11 @@ impl Faults {
         faults.any(|(number, fault)| {
             matches!(&fault.kind, FaultKind::FlushLies { machine: own } if *own == machine) && self.has_struck(number)
         })
+    }
+
+    /// The fault by which a machine's applications cannot be quiesced.
+    pub(crate) fn quiesce_fails(&self, machine: MachineId) -> Option<u32> {
+        self.find(|kind| matches!(kind, FaultKind::QuiesceFails { machines } if machines.contains(&machine)))
     }
 
     /// The fault by which a machine's disk only says that it made something durable.

@@ -119,6 +119,11 @@ impl World<'_> {
             Happens::FlushLies(host) => FaultKind::FlushLies {
                 machine: self.machine(*host),
             },
+            Happens::QuiesceFails(vm) => {
+                let vm = &self.vms[*vm];
+                let machines = vec![vm.source, vm.azure, vm.test, vm.failback];
+                FaultKind::QuiesceFails { machines }
+            }
             Happens::DiskRot {
                 vm,
                 of,

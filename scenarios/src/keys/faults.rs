@@ -248,6 +248,11 @@ static KINDS: &[Variant] = &[
             ],
         )
     },
+    fault(
+        "quiesce-fails",
+        "the applications of a machine cannot be quiesced, wherever it runs: there are crash-consistent recovery points and alerts",
+        &[Key::needed("vm", Kind::Reference("a machine"), "whose applications")],
+    ),
 ];
 
 /// `[[fault]]`.

@@ -179,6 +179,8 @@ pub enum Happens {
     },
     /// flush-lies
     FlushLies(Host),
+    /// quiesce-fails, by the place of a protected machine
+    QuiesceFails(usize),
     /// answers-late
     AnswersLate {
         /// Of which machine.

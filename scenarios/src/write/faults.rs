@@ -82,6 +82,7 @@ impl Writer<'_> {
             Happens::DiskFull(host) | Happens::FlushLies(host) | Happens::AnswersTwice(host) => {
                 table.put("machine", self.host(*host)?)
             }
+            Happens::QuiesceFails(vm) => table.put("vm", self.vm(*vm)?),
             Happens::DiskError { host, operation, which } => {
                 table.put("machine", self.host(*host)?);
                 table.put("operation", word_of(*operation).unwrap_or_default());

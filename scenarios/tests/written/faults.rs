@@ -52,6 +52,7 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             times: 2 + draw.below(1_000) as u32,
         },
         "disk-full" => Happens::DiskFull(host(draw, scenario)),
+        "quiesce-fails" => Happens::QuiesceFails(draw.index(scenario.vms.len())),
         "flush-lies" => Happens::FlushLies(host(draw, scenario)),
         "disk-error" => Happens::DiskError {
             host: host(draw, scenario),

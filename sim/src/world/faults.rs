@@ -67,7 +67,8 @@ impl Engine {
             | FaultKind::DiskFull { .. }
             | FaultKind::DiskError { .. }
             | FaultKind::DiskTorn { .. }
-            | FaultKind::FlushLies { .. } => {}
+            | FaultKind::FlushLies { .. }
+            | FaultKind::QuiesceFails { .. } => {}
         }
         // Rot is an instant, unless it says otherwise.
         let instant = matches!(spec.kind, FaultKind::DiskRot { .. }).then_some(0);

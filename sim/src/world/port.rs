@@ -142,8 +142,18 @@ impl World for Engine {
         }
     }
 
-    fn local(&self, _: ActorId, to: ActorId, message: Local) {
+    fn local(&self, from: ActorId, to: ActorId, message: Local) {
         let mut core = self.core.borrow_mut();
+        let machine = core.actors[to.0 as usize].machine;
+        let (to, message) = match (&message, self.faults.quiesce_fails(machine)) {
+            // The operating system's service for snapshots says so, and the guest hears nothing of it.
+            (Local::Quiesce, Some(fault)) => {
+                self.faults.strike(fault);
+                let seq = WriteSeq::START;
+                (from, Local::Quiesced { seq, ok: false })
+            }
+            _ => (to, message),
+        };
         let holder = Engine::holder(&core, to);
         self.soon(&mut core, holder, self.now.get(), Input::Local(message));
     }

@@ -160,6 +160,10 @@ impl Plan<'_> {
                     off: Off::Drift(by),
                 }
             }
+            "quiesce-fails" => {
+                let vm = table.required::<String>("vm")?;
+                Happens::QuiesceFails(self.context.find("machine", &vm, &self.vms.names())?)
+            }
             "flush-lies" => Happens::FlushLies(self.host(table)?),
             "disk-error" => {
                 let host = self.host(table);
