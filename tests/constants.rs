@@ -56,6 +56,16 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         &["RESERVE"],
         "numbers that are set aside at a time; there are 2^64",
     ),
+    (
+        "actors/src/guest/database/format.rs",
+        &["BLOCK", "PAGES_AT", "LOG_HEAD", "TRANSFER", "PER_BLOCK"],
+        FORM,
+    ),
+    (
+        "actors/src/guest/database.rs",
+        &["AMOUNT_MAX"],
+        "what a transaction moves at the most: no size and no time depends on it",
+    ),
     ("actors/src/workload/spread.rs", &["ONE", "EIGHTHS"], UNIT),
     ("actors/src/workload/synthetic.rs", &["SECOND", "HOUR"], UNIT),
     (

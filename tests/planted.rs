@@ -31,7 +31,7 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 21] = [
+const PLANTED: [Planted; 22] = [
     planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
     planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
@@ -88,6 +88,7 @@ const PLANTED: [Planted; 21] = [
         &[],
         &["shared-points-are-causal"],
     ),
+    planted("buffers-not-written", "databases", &[], &["databases-come-back"]),
 ];
 
 #[test]

@@ -320,6 +320,49 @@ pub enum Fact {
         /// Its answer.
         answer: bool,
     },
+    /// A database was opened: its machine has booted.
+    DatabaseOpened {
+        /// The machine.
+        vm: VmId,
+        /// Its life.
+        life: Life,
+        /// Which of its databases.
+        database: u32,
+        /// The last transaction that it found.
+        through: u64,
+        /// How many of them its log alone had, and were done again.
+        redone: u64,
+    },
+    /// A transaction began: an amount goes from one account to another. They are numbered from 1, also over lives.
+    Transaction {
+        /// The machine.
+        vm: VmId,
+        /// Its life.
+        life: Life,
+        /// Which of its databases.
+        database: u32,
+        /// Its number.
+        transaction: u64,
+        /// From here.
+        from: u32,
+        /// To there.
+        to: u32,
+        /// So much.
+        amount: i64,
+    },
+    /// Transactions are committed: the log that holds them is flushed.
+    TransactionsCommitted {
+        /// The machine.
+        vm: VmId,
+        /// Its life.
+        life: Life,
+        /// Which of its databases.
+        database: u32,
+        /// The last of them.
+        through: u64,
+        /// The last write of the machine that the flush made durable.
+        seq: WriteSeq,
+    },
     /// A member of a replication group held its guest's acknowledgements, and does so no more.
     Held {
         /// The machine.

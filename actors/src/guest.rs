@@ -8,12 +8,13 @@
 //! 3. The guest flushes as its streams say, and 5 s after a write at the latest. A power cut drops what was not flushed.
 //! 4. Quiesced for an app-consistent point, it issues nothing until the agent has marked, waits for what is under way, and flushes.
 //! 5. It stops in order when it is told to: workload, flush, agent, hypervisor.
-//! 6. It can be a tier of applications (`tiers`).
+//! 6. It can be a tier of applications (`tiers`), and have databases (`database`).
 //!
 //! Left out: reads, the operating system's own traffic, file systems. In the aggregate grain a guest reports what each stream wrote as
 //! one range of its sequence, and does not flush: whenever its agent asks (which it does at each mark), when much was written, and before
 //! its power goes.
 
+mod database;
 mod disks;
 mod summaries;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::spec::{ComponentKind, GuestSpec, Os};
 use crate::start::actor;
 use crate::workload::Stream;
 
+use database::Databases;
 use disks::Disk;
 use tiers::Tiers;
 use writing::Writes;
@@ -67,6 +69,11 @@ const READ: u32 = 12;
 /// Time to flush once more; the key is the number of the flush that failed.
 const FLUSH_AGAIN: u32 = 13;
 
+/// A database's next transaction; the key is the database.
+const TRANSACTION: u32 = 14;
+/// Time for its next checkpoint; the key likewise.
+const CHECKPOINT: u32 = 15;
+
 /// Sequence numbers reserved at a time.
 const RESERVE: u64 = 1 << 16;
 
@@ -92,6 +99,10 @@ enum Phase {
 enum FlushFor {
     /// The workload, or the operating system's write-back.
     Workload,
+    /// The log of a database, by its number.
+    Log(usize),
+    /// A checkpoint of a database.
+    Checkpoint(usize),
     /// An app-consistent point.
     Quiesce,
     /// The end.
@@ -123,6 +134,7 @@ pub struct Guest {
     shares: Vec<(u64, u64)>,
     writes: Writes,
     tiers: Tiers,
+    databases: Databases,
     /// Applications are quiesced, or on the way to that.
     freeze: Option<Freeze>,
     /// How often they were.
@@ -162,6 +174,7 @@ impl Guest {
             shares: Vec::new(),
             writes: Writes::default(),
             tiers: Tiers::default(),
+            databases: Databases::default(),
             freeze: None,
             freezes: 0,
             seed: 0,
@@ -205,6 +218,8 @@ impl Guest {
             THINK => self.thought(key as usize),
             WRITTEN => self.disk_wrote(),
             CLIENT => self.client_due(key as usize),
+            TRANSACTION => self.transaction_due(key as usize),
+            CHECKPOINT => self.checkpoint_due(key as usize),
             SUMMARY => self.summary_due(),
             WRITE_BACK => {
                 self.write_back = false;
@@ -410,6 +425,7 @@ impl Guest {
         self.start_workload();
         if self.env.grain() != Grain::Aggregate {
             self.start_tiers();
+            self.start_databases();
         }
     }
 
@@ -471,6 +487,8 @@ impl Guest {
         }
         match why {
             FlushFor::Workload => {}
+            FlushFor::Log(database) => self.log_flushed(database, seq),
+            FlushFor::Checkpoint(database) => self.checkpoint_flushed(database),
             FlushFor::Quiesce if self.env.grain() == Grain::Aggregate => self.tell_quiesced(seq, true),
             FlushFor::Quiesce => {
                 if self.freeze == Some(Freeze::Flushing) {
@@ -542,6 +560,10 @@ impl Guest {
     fn look_if_idle(&mut self) {
         if !self.is_idle() {
             return;
+        }
+        let ends = self.freeze == Some(Freeze::Draining) || matches!(self.phase, Phase::Stopping { .. });
+        if ends && !self.databases_are_quiet() {
+            return self.databases_go_on();
         }
         if self.freeze == Some(Freeze::Draining) {
             self.freeze = Some(Freeze::Flushing);

@@ -143,6 +143,8 @@ pub struct GuestSpec {
     pub workload: Arc<WorkloadSpec>,
     /// Its part in applications; not in the aggregate grain.
     pub tiers: Vec<TierSpec>,
+    /// Its databases; not in the aggregate grain.
+    pub databases: Vec<DatabaseSpec>,
     /// Aggregate grain: what an agent of the finer grains folds into one batch at the most, in bytes.
     pub folded_bytes: u64,
     /// Aggregate grain: it tells of its writes after so many bytes at the latest.
@@ -176,6 +178,31 @@ pub struct TierSpec {
     pub answer_bytes: u64,
     /// Who asks it, where it is the first.
     pub clients: Option<Clients>,
+}
+
+/// A database with a write-ahead log. Its disks hold nothing else, and nothing at all at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseSpec {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The disk with its pages, by its index. They begin at extent 2, behind two superblocks.
+    pub disk: u16,
+    /// How many pages, of an extent (4 KiB) each: two or more.
+    pub pages: u64,
+    /// The disk with its log, which can be the same.
+    pub log_disk: u16,
+    /// Where the log begins, in extents.
+    pub log_at: u64,
+    /// The log's extents: four or more.
+    pub log_extents: u64,
+    /// What pages compress like.
+    pub class: Class,
+    /// Random bytes of each page (real grain).
+    pub random_bytes: u16,
+    /// Between two transactions, in nanoseconds, in the mean.
+    pub every: u64,
+    /// Between two checkpoints, in nanoseconds, where the log does not ask for one before.
+    pub checkpoint_every: u64,
 }
 
 /// The clients of an application.

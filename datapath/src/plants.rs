@@ -50,11 +50,13 @@ pub enum Plant {
     SharedWithoutAsking,
     /// A member of a group does not hold acknowledgements.
     ForgetsToHold,
+    /// A database says that it is quiet, and has in memory what is not on its disk.
+    BuffersNotWritten,
 }
 
 impl Plant {
     /// All of them: name, and what it does.
-    pub const ALL: [(Plant, &'static str, &'static str); 21] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 22] = [
         (
             Plant::AckBeforeDurable,
             "ack-before-durable",
@@ -147,6 +149,11 @@ impl Plant {
             Plant::ForgetsToHold,
             "forgets-to-hold",
             "a member of a group does not hold acknowledgements",
+        ),
+        (
+            Plant::BuffersNotWritten,
+            "buffers-not-written",
+            "a database says that it is quiet, and has in memory what is not on its disk",
         ),
     ];
 }

@@ -40,6 +40,7 @@ pub fn html(account: &Account) -> String {
     sections::unfinished(&mut out, account);
     sections::machines(&mut out, account);
     sections::groups(&mut out, account);
+    sections::databases(&mut out, account);
     out.push_str("<section><h2>What happened when</h2>\n");
     out.push_str(&figures::states(account).html());
     sections::steps(&mut out, account);

@@ -107,6 +107,21 @@ pub fn summary(account: &Account) -> Value {
             "ended": fault.ended.map(|at| at.to_string()),
             "struck": fault.struck,
         })).collect::<Vec<_>>(),
+        "databases": result.databases.iter().map(|database| json!({
+            "name": database.name,
+            "vm": account.names.vm(database.vm),
+            "transactions": database.transactions,
+            "committed": database.committed,
+            "recoveries": database.recoveries.iter().map(|recovery| json!({
+                "at": recovery.at.to_string(),
+                "kind": recovery.kind,
+                "point": recovery.point,
+                "consistency": recovery.consistency,
+                "through": recovery.through,
+                "redone": recovery.redone,
+                "lost": recovery.lost,
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
         "group_points": {
             "made": result.groups.iter().map(|group| group.made).sum::<u64>(),
             "verified": result.groups.iter().map(|group| group.verified).sum::<u64>(),

@@ -11,7 +11,8 @@ use sim::metrics::FindingClass;
 use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::words::{
-    bytes, count, duration, durations, failover, grain, how_compared, image_sizes, list, moment, network, not_processed,
+    bytes, consistency, count, duration, durations, failover, grain, how_compared, image_sizes, list, moment, network,
+    not_processed,
 };
 
 /// With more machines than this, the worst are shown and the rest as a distribution.
@@ -67,6 +68,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     faults(account, out)?;
     machines(account, out)?;
     groups(account, out)?;
+    databases(account, out)?;
     expectations(account, out)?;
     verified(account, out)?;
     alerts(account, out)?;
@@ -356,10 +358,47 @@ fn groups(account: &Account, out: &mut String) -> std::fmt::Result {
             )?;
         }
     }
-    if let Some(more) = groups.len().checked_sub(GROUPS_SHOWN).filter(|more| *more > 0) {
-        writeln!(out, "  and {more} more (in record.json)")?;
+    more(out, groups.len(), GROUPS_SHOWN)
+}
+
+/// Databases: what came back of them.
+fn databases(account: &Account, out: &mut String) -> std::fmt::Result {
+    let databases = &account.result.databases;
+    if databases.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    writeln!(out, "\nDatabases")?;
+    for database in databases.iter().take(GROUPS_SHOWN) {
+        let (name, vm) = (&database.name, account.names.vm(database.vm));
+        let (begun, committed) = (count(database.transactions), count(database.committed));
+        writeln!(
+            out,
+            "  {name} on {vm}: {begun} transactions, {committed} of them committed"
+        )?;
+        for recovery in database.recoveries.iter().take(GROUPS_SHOWN) {
+            let text = format!(
+                "{} to point {} ({}): back up to transaction {}, {} redone from the log, {} that were committed lost",
+                failover(recovery.kind),
+                recovery.point,
+                consistency(recovery.consistency),
+                count(recovery.through),
+                count(recovery.redone),
+                count(recovery.lost)
+            );
+            for line in wrapped(&text, WIDTH - 4) {
+                writeln!(out, "    {line}")?;
+            }
+        }
+        more(out, database.recoveries.len(), GROUPS_SHOWN)?;
+    }
+    more(out, databases.len(), GROUPS_SHOWN)
+}
+
+fn more(out: &mut String, all: usize, shown: usize) -> std::fmt::Result {
+    match all.checked_sub(shown).filter(|more| *more > 0) {
+        Some(more) => writeln!(out, "  and {more} more (in record.json)"),
+        None => Ok(()),
+    }
 }
 
 fn times(times: u64) -> String {

@@ -185,6 +185,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 })
                 .collect(),
             groups: Vec::new(),
+            databases: Vec::new(),
             faults: Vec::new(),
             alerts: vec![AlertResult {
                 at: at(2410),

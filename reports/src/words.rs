@@ -1,6 +1,7 @@
 //! Figures in words: durations, sizes, rates.
 
 use actors::facts::{FailoverKind, ItemState};
+use datapath::replica::Consistency;
 use datapath::{Grain, SimTime};
 use sim::metrics::PointTotals;
 use sim::spec::NetworkKind;
@@ -116,6 +117,15 @@ pub fn failover(kind: FailoverKind) -> &'static str {
         FailoverKind::Test => "test failover",
         FailoverKind::Unplanned => "failover",
         FailoverKind::Failback => "failback",
+    }
+}
+
+/// How consistent a recovery point is.
+#[must_use]
+pub fn consistency(consistency: Consistency) -> &'static str {
+    match consistency {
+        Consistency::Crash => "crash-consistent",
+        Consistency::App => "app-consistent",
     }
 }
 

@@ -21,7 +21,7 @@ mod steps;
 mod words;
 mod workload;
 
-pub use applications::{APPLICATION, REPLICATION_GROUP, TIER};
+pub use applications::{APPLICATION, DATABASE, REPLICATION_GROUP, TIER};
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
 pub use faults::FAULT;
@@ -224,6 +224,7 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &REPLICATION_GROUP,
         &APPLICATION,
         &TIER,
+        &DATABASE,
         &STEP,
         &CONDITION,
         &FAULT,

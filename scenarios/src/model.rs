@@ -19,7 +19,7 @@ use sim::spec::Zone;
 
 use crate::traces::{Fit, Format};
 
-pub use applications::{Application, ReplicationGroup, Tier};
+pub use applications::{Application, Database, ReplicationGroup, Tier};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
@@ -84,6 +84,8 @@ pub struct Scenario {
     pub replication_groups: Vec<ReplicationGroup>,
     /// What machines do together.
     pub applications: Vec<Application>,
+    /// Databases on machines.
+    pub databases: Vec<Database>,
     /// The operator's steps.
     pub steps: Vec<Step>,
     /// What happens to the world.

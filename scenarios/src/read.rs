@@ -255,6 +255,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     outputs_are_apart(&context, &output, &vms);
     let replication_groups = plan::replication_groups(&context, &file, &vms);
     let applications = plan::applications(&context, &file, &vms);
+    let databases = plan::databases(&context, &file, &vms, &applications);
     let steps = plan::steps(&context, &file, &estate, &vms);
     let named = |placed: &plan::Placed| {
         let name = placed.step.name.clone();
@@ -301,6 +302,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         groups: Aside(vms.groups),
         replication_groups,
         applications,
+        databases,
         inputs: Aside(context.inputs.into_inner()),
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         faults,

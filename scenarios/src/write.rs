@@ -53,6 +53,7 @@ pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
     writer.machines(&mut page)?;
     writer.replication_groups(&mut page)?;
     writer.applications(&mut page)?;
+    writer.databases(&mut page)?;
     writer.steps(&mut page)?;
     writer.faults(&mut page)?;
     writer.expects(&mut page)?;

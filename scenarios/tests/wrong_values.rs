@@ -59,6 +59,16 @@ vm = ["vm1", "app-1"]
 name = "shop"
 [[application.tier]]
 vm = "vm1"
+[[vm]]
+name = "vm2"
+process_server = "process"
+[[vm.disk]]
+name = "data"
+size = "4 MiB"
+[[database]]
+name = "orders"
+vm = "vm2"
+disk = "data"
 [[step]]
 do = "enable-replication"
 vm = "all"
@@ -103,6 +113,7 @@ fn place(section: &Section) -> String {
         "replication_group" => "replication_group.0.",
         "application" => "application.0.",
         "tier" => "application.0.tier.0.",
+        "database" => "database.0.",
         "step" => "step.0.",
         "condition" => "step.1.after.",
         "fault" => "fault.0.",

@@ -21,6 +21,7 @@ pub mod copies_are_applied;
 pub mod copies_end_stored;
 pub mod cut_is_stored;
 pub mod cut_links_carry_nothing;
+pub mod databases_come_back;
 pub mod fenced_before_granted;
 pub mod figures_agree;
 pub mod groups_talk_alone;
@@ -84,6 +85,7 @@ pub const LAWS: &[Law] = &[
     sizes_add_up::LAW,
     latest_is_newest::LAW,
     recovered_is_point::LAW,
+    databases_come_back::LAW,
     life_begins_right::LAW,
     states_follow_table::LAW,
     links_keep_their_rate::LAW,

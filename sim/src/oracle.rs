@@ -12,6 +12,7 @@
 pub mod by_flow;
 pub mod clocks;
 pub(crate) mod compare;
+mod databases;
 mod failovers;
 mod figures;
 mod groups;
@@ -95,6 +96,7 @@ pub struct Oracle {
     clocks: clocks::Clocks,
     liveness: Liveness,
     groups: groups::Groups,
+    databases: databases::Databases,
     /// Points processed, and points judged.
     points: (u64, u64),
     /// Disks recovered, and disks judged.
@@ -155,6 +157,7 @@ impl Oracle {
             clocks: clocks::Clocks::new(spec),
             liveness: Liveness::new(spec, used),
             groups: groups::Groups::new(spec),
+            databases: databases::Databases::new(spec),
             points: (0, 0),
             recovered_disks: (0, 0),
             segments: (0, 0),
@@ -280,6 +283,7 @@ impl Oracle {
         }
         self.liveness_fact(at, fact);
         self.group_fact(at, fact);
+        self.database_fact(fact);
     }
 
     fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {
@@ -325,6 +329,7 @@ impl Oracle {
             }
         }
         result.groups = self.groups.finish();
+        result.databases = self.databases.finish();
         (result.checks, result.findings, result.findings_dropped) = self.ledger.finish();
         RunResult { unfinished, ..result }
     }

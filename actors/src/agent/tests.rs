@@ -267,6 +267,7 @@ impl Estate {
             vm: Arc::clone(&self.vm),
             workload: Arc::clone(&self.workload),
             tiers: Vec::new(),
+            databases: Vec::new(),
             volumes: vec![(DISK, volume_name(DISK, "source"))],
             folded_bytes: 4 << 20,
             summary_bytes: 16 << 20,

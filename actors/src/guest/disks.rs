@@ -1,5 +1,6 @@
 //! What a guest writes reaches its volumes: whole extents, read back where a write covers only a part of one.
 
+use bytes::Bytes;
 use datapath::content::generated;
 use datapath::{Class, Content, DiskId, EXTENT_BYTES, Extent, Grain, Run, WriteSeq};
 
@@ -48,6 +49,22 @@ impl Disk {
             start: Extent(first),
             extents,
             content,
+        })
+    }
+
+    /// The run of whole extents that a write of these bytes at an extent's beginning makes, or `None` where it lies past the disk's end.
+    pub fn put(&self, env: &Env, seq: WriteSeq, offset: u64, bytes: &Bytes, class: Class) -> Option<Run> {
+        let len = bytes.len() as u64;
+        if !offset.is_multiple_of(EXTENT_BYTES) || !len.is_multiple_of(EXTENT_BYTES) || offset + len > self.bytes {
+            return None;
+        }
+        Some(Run {
+            start: Extent(offset / EXTENT_BYTES),
+            extents: u32::try_from(len / EXTENT_BYTES).ok()?,
+            content: match env.grain() {
+                Grain::Real => Content::Bytes(bytes.clone()),
+                Grain::Extent | Grain::Aggregate => Content::Version { version: seq, class },
+            },
         })
     }
 

@@ -50,6 +50,7 @@ fn guest_spec(bytes: u64, requests: Vec<Request>) -> GuestSpec {
         vm: vm(bytes),
         workload: Arc::new(WorkloadSpec { streams: vec![stream] }),
         tiers: Vec::new(),
+        databases: Vec::new(),
         volumes: vec![(DISK, volume_name(DISK, "source"))],
         folded_bytes: 64 << 20,
         summary_bytes: 256 << 20,

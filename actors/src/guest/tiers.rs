@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::disks::Look;
-use super::writing::Owner;
+use super::writing::{Owner, What};
 use super::{CLIENT, Guest, NEXT_TIER, Phase};
 use crate::facts::Fact;
 use crate::messages::Body;
@@ -214,7 +214,7 @@ impl Guest {
             class: tier.spec.class,
         };
         let disk = tier.spec.disk;
-        self.issue(Owner::Tier(number), disk, Op::Write { offset, bytes }, look);
+        self.issue(Owner::Tier(number), disk, Op::Write { offset, bytes }, What::New(look));
     }
 
     /// What a request wrote is acknowledged.

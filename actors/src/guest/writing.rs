@@ -9,10 +9,12 @@
 
 use std::collections::VecDeque;
 
+use bytes::Bytes;
 use datapath::journal::Record;
-use datapath::{Blob, Content, Grain, Run, SimTime, WriteSeq};
+use datapath::{Blob, Class, Content, Grain, Run, SimTime, WriteSeq};
 use rand::Rng;
 
+use super::database::Part;
 use super::disks::{Disk, Look};
 use super::{FlushFor, Guest, Phase, RESERVE, SEQUENCE_FILE, STREAM, THINK, WRITE_BACK, WRITTEN};
 use crate::facts::{Fact, ItemState};
@@ -27,6 +29,16 @@ pub(super) enum Owner {
     Stream(usize),
     /// A request of an application, by its number here.
     Tier(u64),
+    /// A block of a database, by its number here.
+    Database(usize, Part),
+}
+
+/// What is written.
+pub(super) enum What {
+    /// Content that nobody has seen before.
+    New(Look),
+    /// These bytes, and what they compress like where content is modelled.
+    Bytes(Bytes, Class),
 }
 
 /// A request that the disk has not carried out.
@@ -34,7 +46,7 @@ pub(super) struct Request {
     owner: Owner,
     disk: u16,
     op: Op,
-    look: Look,
+    what: What,
 }
 
 /// A stream's requests.
@@ -222,14 +234,14 @@ impl Guest {
             class,
         };
         self.writes.slots[number].outstanding += 1;
-        self.issue(Owner::Stream(number), disk, op, look);
+        self.issue(Owner::Stream(number), disk, op, What::New(look));
     }
 
     // Writes.
 
     /// Hands a write or a discard to the disk.
-    pub(super) fn issue(&mut self, owner: Owner, disk: u16, op: Op, look: Look) {
-        self.writes.at_disk.push_back(Request { owner, disk, op, look });
+    pub(super) fn issue(&mut self, owner: Owner, disk: u16, op: Op, what: What) {
+        self.writes.at_disk.push_back(Request { owner, disk, op, what });
         let after = self.env.model.guest.write_latency;
         self.env.timer(after, Token { what: WRITTEN, key: 0 });
     }
@@ -241,7 +253,10 @@ impl Guest {
         };
         let disk = self.disks.iter().find(|disk| disk.id.index == request.disk).cloned();
         let run = disk.as_ref().and_then(|disk| match request.op {
-            Op::Write { offset, bytes } => disk.written(&self.env, self.seq.next(), offset, bytes, request.look),
+            Op::Write { offset, bytes } => match &request.what {
+                What::New(look) => disk.written(&self.env, self.seq.next(), offset, bytes, *look),
+                What::Bytes(content, class) => disk.put(&self.env, self.seq.next(), offset, content, *class),
+            },
             Op::Discard { offset, bytes } => disk.discarded(offset, bytes),
             Op::Flush => None,
         });
@@ -299,6 +314,7 @@ impl Guest {
                 self.go_on(stream);
             }
             Owner::Tier(request) => self.tier_wrote(request),
+            Owner::Database(database, part) => self.database_wrote(database, part),
         }
     }
 
@@ -306,6 +322,7 @@ impl Guest {
     pub(super) fn go_on_all(&mut self) {
         (0..self.streams.len()).for_each(|stream| self.go_on(stream));
         self.tiers_go_on();
+        self.databases_go_on();
         self.tell_waits();
     }
 

@@ -376,6 +376,61 @@ pub(super) fn groups(out: &mut String, account: &Account) {
     section(out, "holds", "What holding acknowledgements cost", &table, holds.len());
 }
 
+/// Databases as they were read from recovered disks.
+pub(super) fn databases(out: &mut String, account: &Account) {
+    let databases = &account.result.databases;
+    if databases.is_empty() {
+        return;
+    }
+    let rows = databases.iter().take(SHOWN_MAX).map(|database| {
+        vec![
+            database.name.clone(),
+            account.names.vm(database.vm).into_owned(),
+            database.transactions.to_string(),
+            database.committed.to_string(),
+        ]
+    });
+    let table = Table {
+        head: head(&["database", "machine", "transactions begun", "committed"]),
+        rows: rows.collect(),
+    };
+    section(out, "databases", "Databases", &table, databases.len());
+    let recoveries: Vec<_> = databases
+        .iter()
+        .flat_map(|database| database.recoveries.iter().map(move |recovery| (database, recovery)))
+        .collect();
+    let rows = recoveries.iter().take(SHOWN_MAX).map(|(database, recovery)| {
+        vec![
+            words::moment(recovery.at),
+            database.name.clone(),
+            words::failover(recovery.kind).to_owned(),
+            format!("{} ({})", recovery.point, words::consistency(recovery.consistency)),
+            recovery.through.to_string(),
+            recovery.redone.to_string(),
+            recovery.lost.to_string(),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "when",
+            "database",
+            "recovery",
+            "recovery point",
+            "back up to transaction",
+            "of them redone from the log",
+            "committed and lost",
+        ]),
+        rows: rows.collect(),
+    };
+    section(
+        out,
+        "database-recoveries",
+        "What came back of databases",
+        &table,
+        recoveries.len(),
+    );
+}
+
 /// What happened to the estate, and how often it changed something.
 pub(super) fn faults(out: &mut String, account: &Account) {
     let faults = &account.result.faults;

@@ -7,18 +7,20 @@ use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
 use actors::model::Model;
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{
-    AgentSpec, AzureComputeSpec, Clients, ComponentSpec, ConfigurationServerSpec, GuestSpec, MasterTargetSpec,
-    OperatorSpec, ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, TierSpec, VcenterSpec, VmSpec,
+    AgentSpec, AzureComputeSpec, Clients, ComponentSpec, ConfigurationServerSpec, DatabaseSpec, GuestSpec,
+    MasterTargetSpec, OperatorSpec, ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, TierSpec, VcenterSpec,
+    VmSpec,
 };
 use actors::workload::WorkloadSpec;
 use datapath::Grain;
 use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
+use datapath::units::extents_of;
 use sim::spec::{MachineSpec, Zone};
 
 use super::classes::Classes;
 use super::{Places, fingerprint, forward_links};
-use crate::model::{Always, Scenario, Server, Vm};
+use crate::model::{Always, Database, Scenario, Server, Vm};
 
 /// An account or a service of Azure has room for whatever an estate holds.
 const AZURE_DISK_BYTES: u64 = 1 << 60;
@@ -202,6 +204,7 @@ impl Machines<'_> {
             vm: Arc::clone(spec),
             workload: self.workload(spec),
             tiers: self.tiers(spec),
+            databases: self.databases(spec),
             folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
             summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: spec
@@ -231,6 +234,7 @@ impl Machines<'_> {
             vm: Arc::clone(spec),
             workload: self.workload(spec),
             tiers: self.tiers(spec),
+            databases: self.databases(spec),
             folded_bytes: batch_bytes(&self.scenario.model, vm, Grain::Real),
             summary_bytes: batch_bytes(&self.scenario.model, vm, Grain::Aggregate),
             volumes: Vec::new(),
@@ -271,6 +275,33 @@ impl Machines<'_> {
             });
         }
         tiers
+    }
+
+    /// A machine's databases.
+    fn databases(&self, spec: &VmSpec) -> Vec<DatabaseSpec> {
+        let own = spec.vm.0 as usize;
+        let of_it = self.scenario.databases.iter().filter(|database| database.vm == own);
+        let one = |database: &Database| {
+            let (disk, pages) = (usize::from(database.disk), extents_of(database.size));
+            let log_at = if database.log_disk == database.disk {
+                pages + 2
+            } else {
+                0
+            };
+            DatabaseSpec {
+                name: database.name.as_str().into(),
+                disk: database.disk,
+                pages,
+                log_disk: database.log_disk,
+                log_at,
+                log_extents: extents_of(database.log_size),
+                class: self.classes.disks[own][disk],
+                random_bytes: self.scenario.vms[own].disks[disk].compressibility().random_bytes(),
+                every: database.every,
+                checkpoint_every: database.checkpoint_every,
+            }
+        };
+        of_it.map(one).collect()
     }
 
     fn workload(&self, spec: &VmSpec) -> Arc<WorkloadSpec> {

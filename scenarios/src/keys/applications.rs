@@ -28,6 +28,60 @@ pub static REPLICATION_GROUP: Section = Section::plain(
     ],
 );
 
+/// `[[database]]`.
+pub static DATABASE: Section = Section::plain(
+    "database",
+    "`[[database]]`",
+    "A database with a write-ahead log: accounts in pages of 4 KiB, and transactions between them. Its disks are its own and hold nothing at the start. What came back of it is read from recovered disks (real content). Not in the aggregate grain.",
+    &[
+        Key::needed(
+            "name",
+            Kind::Name(NameRule::Line),
+            "what it is called in reports and findings",
+        ),
+        Key::needed("vm", Kind::Reference("a machine"), "where it runs"),
+        Key::needed("disk", Kind::Reference("a disk"), "the disk with its pages"),
+        Key::absent(
+            "log_disk",
+            Kind::Reference("a disk"),
+            "the same",
+            "the disk with its log",
+        ),
+        Key::or(
+            "size",
+            Kind::Size(Range::ANY.from(8 << 10, "a database of less than two pages", "").upto(
+                1 << 30,
+                "larger than what is read back",
+                "",
+            )),
+            "1 MiB",
+            "its pages",
+        ),
+        Key::or(
+            "log_size",
+            Kind::Size(Range::ANY.from(16 << 10, "a log of less than four blocks", "").upto(
+                1 << 30,
+                "larger than what is read back",
+                "",
+            )),
+            "256 KiB",
+            "its log",
+        ),
+        Key::or(
+            "every",
+            Kind::Duration(Range::ANY.from(1_000, "transactions without end", "")),
+            "1 s",
+            "between two transactions, in the mean",
+        ),
+        Key::or(
+            "checkpoint_every",
+            Kind::Duration(Range::ANY.from(1_000_000, "checkpoints without end", "")),
+            "1 min",
+            "between two checkpoints, where the log does not ask for one before",
+        ),
+    ],
+);
+
 /// `[[application]]`.
 pub static APPLICATION: Section = Section::plain(
     "application",

@@ -4,8 +4,9 @@ use actors::facts::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    APPLICATION, CONFIGURATION_SERVER, Choice, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER, MASTER_TARGET,
-    MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
+    APPLICATION, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER,
+    MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER,
+    VM, words_of,
 };
 use crate::model::ImageFormat;
 
@@ -91,6 +92,7 @@ pub static ROOT: Section = Section {
                 "none",
                 "what machines do together",
             ),
+            Key::absent("database", Kind::Tables(|| &DATABASE), "none", "databases on machines"),
             Key::absent("step", Kind::Tables(|| &STEP), "none", "what the operator does"),
             Key::absent("fault", Kind::Tables(|| &FAULT), "none", "what happens to the estate"),
             Key::absent("expect", Kind::Tables(|| &EXPECT), "none", "what has to hold"),

@@ -22,6 +22,27 @@ pub struct Application {
     pub tiers: Vec<Tier>,
 }
 
+/// A database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Database {
+    /// Its name.
+    pub name: String,
+    /// The machine, by place in the scenario.
+    pub vm: usize,
+    /// The place of the disk with its pages.
+    pub disk: u16,
+    /// The place of the disk with its log.
+    pub log_disk: u16,
+    /// Bytes of its pages.
+    pub size: u64,
+    /// Bytes of its log.
+    pub log_size: u64,
+    /// Between two transactions, in nanoseconds, in the mean.
+    pub every: u64,
+    /// Between two checkpoints, in nanoseconds.
+    pub checkpoint_every: u64,
+}
+
 /// A tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tier {

@@ -2,6 +2,7 @@
 
 mod applications;
 mod conditions;
+mod databases;
 mod expects;
 mod faults;
 mod select;
@@ -20,6 +21,7 @@ use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
 pub(crate) use applications::{applications, replication_groups};
+pub(crate) use databases::databases;
 pub(crate) use expects::expects;
 pub(crate) use faults::faults;
 use select::select;

@@ -16,6 +16,31 @@ impl Writer<'_> {
         Ok(())
     }
 
+    pub(super) fn databases(&self, page: &mut Page) -> Result<(), Unwritable> {
+        for database in &self.scenario.databases {
+            let mut table = Entries::new(&keys::DATABASE, None);
+            table.put("name", &database.name);
+            table.put("vm", self.vm(database.vm)?);
+            table.put("disk", self.disk(database.vm, database.disk)?);
+            if database.log_disk != database.disk {
+                table.put("log_disk", self.disk(database.vm, database.log_disk)?);
+            }
+            table.put("size", &write_size(database.size));
+            table.put("log_size", &write_size(database.log_size));
+            table.put("every", &write_duration(database.every));
+            table.put("checkpoint_every", &write_duration(database.checkpoint_every));
+            page.one_of("database", &table);
+        }
+        Ok(())
+    }
+
+    fn disk(&self, vm: usize, disk: u16) -> Result<&str, Unwritable> {
+        let disks = self.scenario.vms.get(vm).map(|vm| &vm.disks);
+        let disk_of = disks.and_then(|disks| disks.get(usize::from(disk)));
+        let disk = disk_of.ok_or_else(|| Unwritable::new(format!("disk {disk} of machine {vm} is not there")))?;
+        Ok(&disk.name)
+    }
+
     pub(super) fn applications(&self, page: &mut Page) -> Result<(), Unwritable> {
         for application in &self.scenario.applications {
             let mut table = Entries::new(&keys::APPLICATION, None);
@@ -27,10 +52,7 @@ impl Writer<'_> {
                 let mut table = Entries::new(&keys::TIER, None);
                 table.put("vm", self.vm(tier.vm)?);
                 if tier.disk > 0 {
-                    let disks = &self.scenario.vms[tier.vm].disks;
-                    let disk = disks.get(usize::from(tier.disk));
-                    let disk = disk.ok_or_else(|| Unwritable::new(format!("a tier writes to disk {}", tier.disk)))?;
-                    table.put("disk", &disk.name);
+                    table.put("disk", self.disk(tier.vm, tier.disk)?);
                 }
                 table.put("writes_before", &write_size(tier.writes_before));
                 table.put("writes_after", &write_size(tier.writes_after));

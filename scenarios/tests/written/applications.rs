@@ -1,7 +1,7 @@
 //! What machines of a drawn scenario have to do with each other.
 
 use scenarios::Scenario;
-use scenarios::model::{Application, ReplicationGroup, Tier};
+use scenarios::model::{Application, Database, Disk, ReplicationGroup, Start, Tier};
 
 use super::draw::Draw;
 
@@ -18,6 +18,36 @@ pub(super) fn replication_groups(draw: &mut Draw, vms: usize) -> Vec<Replication
         first += count + draw.index(3);
     }
     groups
+}
+
+/// A database on a disk that a machine gets for it.
+pub(super) fn database(draw: &mut Draw, number: u64, scenario: &mut Scenario) {
+    let place = draw.index(scenario.vms.len());
+    let vm = &mut scenario.vms[place];
+    let disks = std::sync::Arc::make_mut(&mut vm.disks);
+    let mut own = |of: &str| {
+        disks.push(Disk {
+            name: format!("{of}-{number}"),
+            bytes: 64 << 20,
+            start: Start::Generated {
+                used: 0,
+                compressibility: Default::default(),
+            },
+        });
+        (disks.len() - 1) as u16
+    };
+    let disk = own("pages");
+    let log_disk = if draw.below(2) == 0 { disk } else { own("log") };
+    scenario.databases.push(Database {
+        name: format!("database {number}"),
+        vm: place,
+        disk,
+        log_disk,
+        size: (8 << 10) + draw.below(16 << 20),
+        log_size: (16 << 10) + draw.below(16 << 20),
+        every: 1_000 + draw.duration(),
+        checkpoint_every: 1_000_000 + draw.duration(),
+    });
 }
 
 pub(super) fn application(draw: &mut Draw, number: u64, scenario: &Scenario) -> Application {

@@ -9,7 +9,7 @@ use scenarios::Scenario;
 use scenarios::keys::Words;
 use scenarios::model::{Aside, Compressibility, ImageFormat};
 
-use super::applications::{application, replication_groups};
+use super::applications::{application, database, replication_groups};
 use super::estate::{files, links, machines, servers};
 use super::faults::fault;
 use super::plan::{expect, journey, step};
@@ -175,6 +175,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         groups: Aside(groups),
         replication_groups: Vec::new(),
         applications: Vec::new(),
+        databases: Vec::new(),
         steps: Vec::new(),
         faults: Vec::new(),
         expects: Vec::new(),
@@ -184,6 +185,9 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
     scenario.applications = (0..draw.below(3))
         .map(|number| application(draw, number, &scenario))
         .collect();
+    for number in 0..draw.below(3) {
+        database(draw, number, &mut scenario);
+    }
     journey(&mut scenario);
     for _ in 0..STEPS {
         let step = step(draw, &scenario);

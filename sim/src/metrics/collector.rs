@@ -326,6 +326,7 @@ impl Collector {
             links,
             steps: self.steps.into_values().collect(),
             groups: Vec::new(),
+            databases: Vec::new(),
             faults: self.faults,
             alerts: self.alerts,
             alerts_raised: self.alerts_raised,

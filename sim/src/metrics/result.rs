@@ -39,6 +39,9 @@ pub struct RunResult {
     /// The replication groups, in the order of the scenario.
     #[serde(default)]
     pub groups: Vec<GroupResult>,
+    /// The databases, in the order of their machines.
+    #[serde(default)]
+    pub databases: Vec<DatabaseResult>,
     /// Alerts in order of time; past [`crate::metrics::ALERTS_KEPT`] they are only counted.
     pub alerts: Vec<AlertResult>,
     /// Alerts that were raised.
@@ -76,6 +79,40 @@ pub struct GroupResult {
     pub made: u64,
     /// Those of them of which each member's was found right, and all causes with their effects.
     pub verified: u64,
+}
+
+/// A database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseResult {
+    /// Its machine.
+    pub vm: VmId,
+    /// Its name.
+    pub name: String,
+    /// Transactions that began, in all lives of the machine.
+    pub transactions: u64,
+    /// Those of them that were committed.
+    pub committed: u64,
+    /// Recovered disks that it was read from, in order of time.
+    pub recoveries: Vec<DatabaseRecovery>,
+}
+
+/// A database as it was read from recovered disks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseRecovery {
+    /// When.
+    pub at: SimTime,
+    /// The failover.
+    pub kind: FailoverKind,
+    /// The recovery point.
+    pub point: u64,
+    /// Its consistency.
+    pub consistency: Consistency,
+    /// All transactions up to this one came back.
+    pub through: u64,
+    /// Those of them that only the log had: they had to be done again.
+    pub redone: u64,
+    /// Transactions that were committed and did not come back.
+    pub lost: u64,
 }
 
 /// What holding acknowledgements cost a guest.

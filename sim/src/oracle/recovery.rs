@@ -5,6 +5,7 @@ use actors::ports::{Evidence, MachineId};
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 
+use super::databases::Taken;
 use super::guest::Guests;
 use super::{Oracle, disk_name};
 use crate::invariants::{points_in_order, recovered_is_point};
@@ -83,6 +84,20 @@ impl Oracle {
             _ => Vec::new(),
         };
         let usable = self.claim_holds(&claim);
+        let marked = self
+            .protection(*vm, *protection)
+            .and_then(|(_, of)| of.points.get(point));
+        if let Some(consistency) = marked.map(|point| point.mark.consistency) {
+            self.read_databases(&Taken {
+                vm: *vm,
+                kind: *kind,
+                life: *life,
+                point: *point,
+                seq: *seq,
+                consistency,
+                volumes: &volumes,
+            });
+        }
         let judged_before = self.recovered_disks.1;
         self.judge_taken(at, *vm, *kind, *point, *seq);
         for (disk, bytes) in disks {
