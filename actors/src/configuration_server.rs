@@ -58,6 +58,8 @@ pub struct ConfigurationServer {
     spec: ConfigurationServerSpec,
     env: Env,
     saved: Saved,
+    /// It was read. Until then nothing is written over it.
+    read: bool,
     trouble: DiskTrouble,
     service: Session,
     accepted: bool,
@@ -86,6 +88,7 @@ impl ConfigurationServer {
             spec,
             env,
             saved: Saved::default(),
+            read: false,
             trouble: DiskTrouble::of("database of the configuration server"),
             service,
             accepted: false,
@@ -116,8 +119,10 @@ impl ConfigurationServer {
             Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Local(Local::RegisterWithVault { key }) => {
                 self.saved.registration_key = Some(key);
-                self.save();
-                self.service.start(&self.env);
+                if self.read {
+                    self.save();
+                    self.service.start(&self.env);
+                }
             }
             Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => {
@@ -134,13 +139,21 @@ impl ConfigurationServer {
     }
 
     fn on_started(&mut self) {
+        // It can have been told to register while that could not be read.
+        let told = self.saved.registration_key.take();
         match read_if_there(&*self.env.files(), STATE) {
             Ok(Some(blob)) => self.saved = postcard::from_bytes(&blob.bytes).unwrap_or_default(),
             Ok(None) => {}
             Err(error) => {
+                self.saved.registration_key = told;
                 let token = Token { what: READ, key: 0 };
                 return self.trouble.note_and_retry(&self.env, None, &error, token);
             }
+        }
+        self.read = true;
+        if told.is_some() {
+            self.saved.registration_key = told;
+            self.save();
         }
         self.env.listen(PORT_MANAGEMENT);
         self.env.timer(
@@ -476,3 +489,6 @@ pub fn component_name(component: Component) -> &'static str {
         Component::ConfigurationServer => "configuration-server",
     }
 }
+
+#[cfg(test)]
+mod tests;
