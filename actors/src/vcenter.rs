@@ -256,3 +256,6 @@ pub fn write_boot(env: &Env, machine: MachineId, boot: &Boot) -> Result<(), Disk
 pub fn place_on_premises(physical: bool) -> &'static str {
     if physical { "failback" } else { "source" }
 }
+
+#[cfg(test)]
+mod tests;
