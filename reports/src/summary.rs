@@ -377,7 +377,7 @@ fn databases(account: &Account, out: &mut String) -> std::fmt::Result {
         )?;
         for recovery in database.recoveries.iter().take(GROUPS_SHOWN) {
             let text = format!(
-                "{} to point {} ({}): back up to transaction {}, {} redone from the log, {} that were committed lost",
+                "{} to point {} ({}): back up to transaction {}, {} redone from the log; {} that were committed are not in it",
                 failover(recovery.kind),
                 recovery.point,
                 consistency(recovery.consistency),

@@ -44,6 +44,7 @@ bad! {
     a_broken_line_of_a_recording_is_shown: "broken-trace.toml"
     a_recording_past_the_disks_end_says_how_to_fit_it: "trace-past-the-end.toml"
     two_machines_of_one_name_are_shown: "twice.toml"
+    what_is_in_the_way_of_databases_is_shown: "databases-in-the-way.toml"
 }
 
 // What can never happen.

@@ -418,7 +418,7 @@ pub(super) fn databases(out: &mut String, account: &Account) {
             "recovery point",
             "back up to transaction",
             "of them redone from the log",
-            "committed and lost",
+            "committed and not in it",
         ]),
         rows: rows.collect(),
     };

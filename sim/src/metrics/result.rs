@@ -111,7 +111,7 @@ pub struct DatabaseRecovery {
     pub through: u64,
     /// Those of them that only the log had: they had to be done again.
     pub redone: u64,
-    /// Transactions that were committed and did not come back.
+    /// Transactions that were committed by then and did not come back.
     pub lost: u64,
 }
 
