@@ -602,3 +602,6 @@ impl MasterTarget {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

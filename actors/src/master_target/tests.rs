@@ -1,0 +1,278 @@
+//! What a master target does for its configuration server and for a process server, both of which the test plays.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use datapath::batch::DiskChanges;
+use datapath::seal::{Epoch, NonceRange, VaultKey};
+use datapath::segment::{Calibration, SegmentKind, Worker, nonces_needed, seal};
+use datapath::{Blob, Content, Extent, Grain, Run, WriteSeq};
+
+use super::*;
+use crate::messages::{CopyMode, PORT_MASTER_TARGET, Policy, Target};
+use crate::ports::{ActorId, MachineId, World};
+use crate::spec::ComponentKind;
+use crate::testing::Bench;
+
+const OWN: u32 = 0;
+const SERVER: u32 = 1;
+const SEALER: u32 = 2;
+const VAULT: [u8; 16] = [7; 16];
+const BYTES: u64 = 1 << 20;
+
+struct Setting {
+    bench: Rc<Bench>,
+    own: ActorId,
+    server: ActorId,
+    sealer: ActorId,
+    command: u64,
+}
+
+fn spec() -> MasterTargetSpec {
+    MasterTargetSpec {
+        configuration_server: MachineId(SERVER),
+        passphrase: 7,
+        port: PORT_MASTER_TARGET,
+        vault: VAULT,
+        key: VaultKey::public_test_key(),
+        calibration: Arc::new(Calibration::default()),
+    }
+}
+
+fn disk(vm: u32) -> DiskId {
+    DiskId { vm: VmId(vm), index: 0 }
+}
+
+fn protection(vm: u32, number: u32, disks: u16) -> Protection {
+    let disk = |index| DiskId { vm: VmId(vm), index };
+    Protection {
+        vm: VmId(vm),
+        protection: number,
+        disks: (0..disks).map(|index| (disk(index), BYTES)).collect(),
+        source: MachineId(vm + 100),
+        process_server: MachineId(SEALER),
+        port: 9443,
+        target: Target::MasterTarget(MachineId(OWN)),
+        policy: Policy {
+            name: "daily-failback".to_owned(),
+            rpo_threshold: 900_000_000_000,
+            retention: 86_400_000_000_000,
+            crash_consistent_every: 300_000_000_000,
+            app_consistent_every: 0,
+        },
+        copy: CopyMode::Used,
+        group: None,
+    }
+}
+
+fn receive(vm: u32, number: u32, disks: u16) -> Command {
+    let protection = protection(vm, number, disks);
+    let epochs = protection.disks.iter().map(|(disk, _)| (*disk, 1)).collect();
+    Command::Receive { protection, epochs }
+}
+
+fn setting() -> Setting {
+    let bench = Bench::new(Grain::Real);
+    let (own, env) = bench.actor(OWN, ComponentKind::MasterTarget);
+    let (server, server_env) = bench.actor(SERVER, ComponentKind::ConfigurationServer);
+    let (sealer, _) = bench.actor(SEALER, ComponentKind::ProcessServer);
+    server_env.listen(PORT_MANAGEMENT);
+    bench.put(own, MasterTarget::new(spec(), env));
+    let mut setting = Setting {
+        bench,
+        own,
+        server,
+        sealer,
+        command: 0,
+    };
+    setting.let_in();
+    setting
+}
+
+impl Setting {
+    /// It has registered and was let in.
+    fn let_in(&mut self) -> ConnId {
+        self.bench.run_seconds(1);
+        let frames = self.bench.take_frames(self.server);
+        let asks = |(_, frame): &&(ConnId, Frame)| matches!(frame.body, Body::Register { key: 7, .. });
+        let (conn, _) = frames.iter().rfind(asks).expect("it registers");
+        self.bench
+            .env(self.server)
+            .send(*conn, Body::Registered { refused: None });
+        self.bench.run_seconds(1);
+        *conn
+    }
+
+    fn power_cycle(&mut self) -> ConnId {
+        self.bench.cut(OWN);
+        let env = self.bench.env(self.own);
+        self.bench.put(self.own, MasterTarget::new(spec(), env));
+        self.let_in()
+    }
+
+    /// What it answers to a command.
+    fn order(&mut self, conn: ConnId, command: Command) -> Option<Result<Reply, String>> {
+        self.command += 1;
+        let (id, to) = (self.command, MachineId(OWN));
+        self.bench
+            .env(self.server)
+            .send(conn, Body::Command { id, to, command });
+        self.bench.run_seconds(1);
+        let frames = self.bench.take_frames(self.server).into_iter();
+        let mut replies = frames.filter_map(|(_, frame)| match frame.body {
+            Body::Reply { id: of, result } if of == id => Some(result),
+            _ => None,
+        });
+        replies.next()
+    }
+
+    /// What it answers to a segment of a machine's first disk.
+    fn put(&self, vm: u32, protection: u32, epoch: u32) -> Vec<Option<String>> {
+        let env = self.bench.env(self.sealer);
+        let conn = env.connect(MachineId(OWN), PORT_MASTER_TARGET);
+        self.bench.run_seconds(1);
+        let (packed, blob) = sealed(vm, epoch);
+        let segments = vec![packed];
+        env.send_with(conn, Body::PutSegments { protection, segments }, blob);
+        self.bench.run_seconds(1);
+        let frames = self.bench.take_frames(self.sealer).into_iter();
+        let answers = frames.filter_map(|(_, frame)| match frame.body {
+            Body::SegmentsPut { refused, .. } => Some(refused),
+            _ => None,
+        });
+        answers.collect()
+    }
+
+    fn attach(&self, vm: u32, disks: u16) {
+        for (disk, bytes) in protection(vm, 1, disks).disks {
+            self.bench.volume_create(&volume_name(disk, "source"), bytes);
+        }
+    }
+}
+
+fn sealed(vm: u32, epoch: u32) -> (Packed, Blob) {
+    let content = Content::Bytes(vec![1; 4096].into());
+    let run = Run {
+        start: Extent(3),
+        extents: 1,
+        content,
+    };
+    let changes = DiskChanges {
+        disk: disk(vm),
+        first: WriteSeq(1),
+        last: WriteSeq(1),
+        runs: vec![run],
+        summary: None,
+    };
+    let nonces = NonceRange {
+        epoch: Epoch(epoch),
+        first: 0,
+        count: nonces_needed(&changes),
+    };
+    let key = VaultKey::public_test_key().disk_key(disk(vm));
+    let kind = SegmentKind::Changes { batch: 1 };
+    let calibration = Calibration::default();
+    let sealed = seal(&mut Worker::new(1), &key, nonces, VAULT, kind, &changes, &calibration);
+    let packed = Packed {
+        header: sealed.header,
+        plain_bytes: 4096,
+        bytes: sealed.blob.bytes.len() as u64,
+        size: sealed.blob.size,
+    };
+    (packed, sealed.blob)
+}
+
+#[test]
+fn it_receives_machines_whose_disks_are_attached_and_no_more_than_it_carries() {
+    let mut s = setting();
+    let conn = s.power_cycle();
+    let refused = s
+        .order(conn, receive(1, 1, 1))
+        .expect("an answer")
+        .expect_err("no disk");
+    assert!(refused.contains("is not attached"), "{refused}");
+    s.attach(1, 58);
+    s.attach(2, 2);
+    assert_eq!(s.order(conn, receive(1, 1, 58)), Some(Ok(Reply::Done)));
+    // Given twice it is done once.
+    assert_eq!(s.order(conn, receive(1, 1, 58)), Some(Ok(Reply::Done)));
+    let refused = s
+        .order(conn, receive(2, 1, 2))
+        .expect("an answer")
+        .expect_err("its own disk counts");
+    assert!(refused.contains("carries 60 disks at the most"), "{refused}");
+    assert_eq!(s.order(conn, receive(2, 1, 1)), Some(Ok(Reply::Done)));
+}
+
+#[test]
+fn what_it_receives_it_knows_after_a_power_cut_until_it_is_released() {
+    let mut s = setting();
+    let conn = s.power_cycle();
+    s.attach(1, 1);
+    let not_told = |answers: Vec<Option<String>>| {
+        let refused = answers[0].clone().expect("refused");
+        assert!(refused.contains("was not told of this protection"), "{refused}");
+    };
+    not_told(s.put(1, 1, 1));
+    assert_eq!(s.order(conn, receive(1, 1, 1)), Some(Ok(Reply::Done)));
+    assert_eq!(s.put(1, 1, 1), [None]);
+    let conn = s.power_cycle();
+    assert_eq!(s.put(1, 1, 1), [None], "the same segment again");
+    not_told(s.put(1, 2, 1));
+    let released = Command::Release {
+        vm: VmId(1),
+        protection: 1,
+    };
+    assert_eq!(s.order(conn, released), Some(Ok(Reply::Done)));
+    not_told(s.put(1, 1, 1));
+    s.power_cycle();
+    not_told(s.put(1, 1, 1));
+}
+
+#[test]
+fn a_fence_stands_before_it_is_told_and_after_a_power_cut() {
+    let mut s = setting();
+    let conn = s.power_cycle();
+    s.attach(1, 1);
+    assert_eq!(s.order(conn, receive(1, 1, 1)), Some(Ok(Reply::Done)));
+    let fence = Command::Fence {
+        disk: disk(1),
+        epoch: 3,
+    };
+    assert_eq!(s.order(conn, fence), Some(Ok(Reply::Done)));
+    let fenced = |answers: Vec<Option<String>>| {
+        let refused = answers[0].clone().expect("refused");
+        assert!(refused.contains("fenced"), "{refused}");
+    };
+    fenced(s.put(1, 1, 2));
+    s.power_cycle();
+    fenced(s.put(1, 1, 2));
+    assert_eq!(s.put(1, 1, 3), [None]);
+}
+
+#[test]
+fn a_failback_of_a_machine_that_it_does_not_receive_is_refused() {
+    let mut s = setting();
+    let conn = s.power_cycle();
+    let finish = Command::Finish {
+        vm: VmId(1),
+        protection: 1,
+        point: PointChoice::Latest,
+    };
+    let refused = s
+        .order(conn, finish)
+        .expect("an answer")
+        .expect_err("it knows nothing of it");
+    assert!(refused.contains("does not receive this machine"), "{refused}");
+    let refused = s
+        .order(
+            conn,
+            Command::Unserve {
+                vm: VmId(1),
+                protection: 1,
+            },
+        )
+        .expect("an answer")
+        .expect_err("that is for a process server");
+    assert!(refused.contains("a master target cannot do this"), "{refused}");
+}
