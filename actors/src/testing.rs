@@ -8,21 +8,62 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use datapath::batch::DiskChanges;
 use datapath::disk::{DiskError, Files, Operation};
-use datapath::segment::{SegmentHeader, Worker};
+use datapath::seal::{DiskKey, Epoch, NonceRange};
+use datapath::segment::{Calibration, Sealed, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
 use datapath::volume::{PageStore, Volume};
-use datapath::{Blob, Extent, Grain, Run, SimTime, VmId, WriteSeq};
+use datapath::{Blob, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::facts::{Fact, ItemState};
-use crate::messages::{Body, Local};
+use crate::messages::{Body, Local, Packed};
 use crate::model::Model;
 use crate::ports::{
     ActorId, ConnId, Env, Evidence, Frame, Input, Job, MachineId, NetEvent, Output, Purpose, TimerId, Token, Work,
     World,
 };
 use crate::spec::ComponentKind;
+
+/// A segment of one extent full of one byte: where, which byte, by which write; the sealer's epoch and its first counter.
+pub fn sealed(
+    (key, vault): (&DiskKey, [u8; 16]),
+    (disk, kind): (DiskId, SegmentKind),
+    (at, byte, seq): (u64, u8, u64),
+    (epoch, first): (u32, u64),
+) -> Sealed {
+    let run = Run {
+        start: Extent(at),
+        extents: 1,
+        content: Content::Bytes(vec![byte; 4096].into()),
+    };
+    let changes = DiskChanges {
+        disk,
+        first: WriteSeq(seq),
+        last: WriteSeq(seq),
+        runs: vec![run],
+        summary: None,
+    };
+    let nonces = NonceRange {
+        epoch: Epoch(epoch),
+        first,
+        count: nonces_needed(&changes),
+    };
+    let mut worker = Worker::new(1);
+    seal(&mut worker, key, nonces, vault, kind, &changes, &Calibration::default())
+}
+
+/// A sealed segment of one extent as a frame has it, and its payload.
+pub fn packed(sealed: Sealed) -> (Packed, Blob) {
+    let packed = Packed {
+        header: sealed.header,
+        plain_bytes: 4096,
+        bytes: sealed.blob.bytes.len() as u64,
+        size: sealed.blob.size,
+    };
+    (packed, sealed.blob)
+}
 
 /// What handles inputs: an actor's `input` method, without actix around it.
 pub trait Component {

@@ -3,16 +3,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datapath::batch::DiskChanges;
-use datapath::seal::{Epoch, NonceRange, VaultKey};
-use datapath::segment::{Calibration, SegmentKind, Worker, nonces_needed, seal};
-use datapath::{Blob, Content, Extent, Grain, Run, WriteSeq};
+use datapath::seal::VaultKey;
+use datapath::segment::{Calibration, SegmentKind};
+use datapath::{Blob, Grain};
 
 use super::*;
 use crate::messages::{CopyMode, PORT_MASTER_TARGET, Policy, Target};
 use crate::ports::{ActorId, MachineId, World};
 use crate::spec::ComponentKind;
-use crate::testing::Bench;
+use crate::testing::{self, Bench};
 
 const OWN: u32 = 0;
 const SERVER: u32 = 1;
@@ -151,35 +150,9 @@ impl Setting {
 }
 
 fn sealed(vm: u32, epoch: u32) -> (Packed, Blob) {
-    let content = Content::Bytes(vec![1; 4096].into());
-    let run = Run {
-        start: Extent(3),
-        extents: 1,
-        content,
-    };
-    let changes = DiskChanges {
-        disk: disk(vm),
-        first: WriteSeq(1),
-        last: WriteSeq(1),
-        runs: vec![run],
-        summary: None,
-    };
-    let nonces = NonceRange {
-        epoch: Epoch(epoch),
-        first: 0,
-        count: nonces_needed(&changes),
-    };
     let key = VaultKey::public_test_key().disk_key(disk(vm));
     let kind = SegmentKind::Changes { batch: 1 };
-    let calibration = Calibration::default();
-    let sealed = seal(&mut Worker::new(1), &key, nonces, VAULT, kind, &changes, &calibration);
-    let packed = Packed {
-        header: sealed.header,
-        plain_bytes: 4096,
-        bytes: sealed.blob.bytes.len() as u64,
-        size: sealed.blob.size,
-    };
-    (packed, sealed.blob)
+    testing::packed(testing::sealed((&key, VAULT), (disk(vm), kind), (3, 1, 1), (epoch, 0)))
 }
 
 #[test]

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use datapath::batch::DiskChanges;
 use datapath::replica::{Consistency, Mark, Tag};
-use datapath::seal::{DiskKey, Epoch, NonceRange, VaultKey};
-use datapath::segment::{Calibration, Sealed, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
-use datapath::{Blob, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
+use datapath::seal::VaultKey;
+use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::{Blob, Content, DiskId, Extent, Grain, SimTime, VmId, WriteSeq};
 
 use super::Service;
 use crate::azure_compute::AzureCompute;
@@ -22,7 +21,7 @@ use crate::spec::{
     AzureComputeSpec, ComponentKind, Os, ServiceSpec, ServiceTimes, StorageSpec, VmSpec, default_policy,
 };
 use crate::storage::Storage;
-use crate::testing::Bench;
+use crate::testing::{Bench, sealed};
 
 mod returning;
 mod tampering;
@@ -146,30 +145,6 @@ fn life_on(machine: MachineId) -> Life {
         machine,
         incarnation: 1,
     }
-}
-
-/// A segment of one extent, written once.
-fn sealed(key: &DiskKey, vault: [u8; 16], disk: DiskId, kind: SegmentKind, at: u64, byte: u8, seq: u64) -> Sealed {
-    let run = Run {
-        start: Extent(at),
-        extents: 1,
-        content: Content::Bytes(vec![byte; 4096].into()),
-    };
-    let (first, last) = (WriteSeq(seq), WriteSeq(seq));
-    let changes = DiskChanges {
-        disk,
-        first,
-        last,
-        runs: vec![run],
-        summary: None,
-    };
-    let nonces = NonceRange {
-        epoch: Epoch(1),
-        first: seq * 1000,
-        count: nonces_needed(&changes),
-    };
-    let mut worker = Worker::new(1);
-    seal(&mut worker, key, nonces, vault, kind, &changes, &Calibration::default())
 }
 
 impl Setting {
@@ -307,7 +282,7 @@ impl Setting {
         change: impl Fn(&mut Vec<u8>),
     ) -> SegmentHeader {
         let key = VaultKey::public_test_key().disk_key(DISK);
-        let sealed = sealed(&key, VAULT, DISK, kind, at, byte, seq);
+        let sealed = sealed((&key, VAULT), (DISK, kind), (at, byte, seq), (1, seq * 1000));
         let header = sealed.header.clone();
         let mut bytes = sealed.blob.bytes.to_vec();
         change(&mut bytes);

@@ -4,18 +4,17 @@ mod disk;
 
 use std::rc::Rc;
 
-use datapath::batch::DiskChanges;
 use datapath::replica::Tag;
-use datapath::seal::{Epoch, NonceRange, VaultKey};
-use datapath::segment::{Calibration, SegmentHeader, SegmentKind, Worker, nonces_needed, seal};
-use datapath::{Blob, Content, DiskId, Extent, Grain, Run, VmId, WriteSeq};
+use datapath::seal::VaultKey;
+use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
 use super::Storage;
 use crate::facts::Fact;
 use crate::messages::{Body, MergedBatches, PORT_MANAGEMENT, Packed, REFUSED_FENCED};
 use crate::ports::{ActorId, ConnId, Env, MachineId};
 use crate::spec::{ComponentKind, StorageSpec};
-use crate::testing::Bench;
+use crate::testing::{self, Bench};
 
 const VAULT: [u8; 16] = [7; 16];
 const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
@@ -47,41 +46,13 @@ fn setting() -> Setting {
 
 /// A sealed segment, by a sealer of that epoch; `number` is its last write.
 fn sealed(vault: [u8; 16], kind: SegmentKind, number: u64, epoch: u32) -> (Packed, Blob) {
-    let batch = number;
-    let run = Run {
-        start: Extent(3),
-        extents: 1,
-        content: Content::Bytes(vec![batch as u8; 4096].into()),
-    };
-    let changes = DiskChanges {
-        disk: DISK,
-        first: WriteSeq(batch),
-        last: WriteSeq(batch),
-        runs: vec![run],
-        summary: None,
-    };
-    let nonces = NonceRange {
-        epoch: Epoch(epoch),
-        first: 0,
-        count: nonces_needed(&changes),
-    };
     let key = VaultKey::public_test_key().disk_key(DISK);
-    let sealed = seal(
-        &mut Worker::new(1),
-        &key,
-        nonces,
-        vault,
-        kind,
-        &changes,
-        &Calibration::default(),
-    );
-    let packed = Packed {
-        header: sealed.header,
-        plain_bytes: 4096,
-        bytes: sealed.blob.bytes.len() as u64,
-        size: sealed.blob.size,
-    };
-    (packed, sealed.blob)
+    testing::packed(testing::sealed(
+        (&key, vault),
+        (DISK, kind),
+        (3, number as u8, number),
+        (epoch, 0),
+    ))
 }
 
 /// A batch's segment as a frame.

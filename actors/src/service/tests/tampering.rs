@@ -1,5 +1,7 @@
 //! Whatever is changed in storage is found, named and refused, at each moment at which a segment is opened.
 
+use datapath::seal::DiskKey;
+
 use super::*;
 use crate::ports::World;
 use crate::storage::stored_segments;
@@ -179,7 +181,8 @@ fn commit(s: &Setting, deed: Deed, batch: u64) {
     // The content differs from the true one: if it were taken for it, that would show.
     let put = |key: &DiskKey, vault: [u8; 16], disk: DiskId| {
         let kind = SegmentKind::Changes { batch };
-        let sealed = sealed(key, vault, disk, kind, batch, 0xee, batch + 1);
+        let seq = batch + 1;
+        let sealed = sealed((key, vault), (disk, kind), (batch, 0xee, seq), (1, seq * 1000));
         files.replace(one, sealed.blob).unwrap();
     };
     match deed {
