@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{folder, pass};
+use common::{folder, looked_at, pass};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/databases.toml";
@@ -16,12 +16,6 @@ fn recoveries(result: &Value) -> Vec<(String, u64, u64)> {
         (consistency, figure(of, "redone"), figure(of, "lost"))
     };
     all.iter().map(one).collect()
-}
-
-fn checked(result: &Value, law: &str) -> u64 {
-    let checks = result["checks"].as_array().expect("checks");
-    let of_law = checks.iter().find(|check| check["invariant"] == law);
-    of_law.expect("the law")["checked"].as_u64().expect("a count")
 }
 
 #[test]
@@ -40,7 +34,7 @@ fn a_database_needs_its_log_after_a_crash_and_not_after_an_app_consistent_point(
         assert_eq!(quiesced.len(), 1, "{network}: {recoveries:?}");
         assert_eq!(quiesced[0].1, 0, "{network}: {recoveries:?}");
         // Each recovery, and each time that the database was opened: twice at home, and in Azure three times.
-        assert_eq!(checked(&result, "databases-come-back"), 8, "{network}");
+        assert_eq!(looked_at(&result, "databases-come-back"), 8, "{network}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{folder, pass};
+use common::{folder, looked_at, pass};
 use serde_json::Value;
 
 const MEMBERS: [&str; 3] = ["web", "app", "db"];
@@ -11,13 +11,6 @@ fn group(result: &Value) -> (u64, u64, u64, u64) {
     let group = &result["replication_groups"][0];
     let figure = |name: &str| group[name].as_u64().expect("a figure of the group");
     (figure("tried"), figure("made"), figure("verified"), figure("failed"))
-}
-
-/// How often a law was looked at; it held.
-fn looked_at(result: &Value, law: &str) -> u64 {
-    let checks = result["checks"].as_array().expect("checks");
-    let of_law = checks.iter().find(|check| check["invariant"] == law);
-    of_law.expect("the law")["checked"].as_u64().expect("a count")
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{events, folder, pass};
+use common::{events, folder, looked_at, pass};
 
 const ROUGH_DAY: &str = "scenarios/rough-day.toml";
 
@@ -18,11 +18,7 @@ fn no_nonce_of_a_key_occurs_twice_over_restarts_retries_moves_and_a_resynchroniz
         let points = &run["recovery_points"];
         assert!(points["made"].as_u64().expect("a count") >= 24, "{points}");
         assert_eq!(points["made"], points["verified"]);
-        let checks = run["checks"].as_array().expect("checks").iter();
-        let nonces = checks
-            .filter(|check| check["invariant"] == "nonces-never-repeat")
-            .map(|check| check["checked"].as_u64().expect("a count"))
-            .sum::<u64>();
+        let nonces = looked_at(&run, "nonces-never-repeat");
         assert!(nonces > 100, "{nonces} checks");
 
         // The same again from the log, without the oracle: by disk, who sealed with which epoch, and each segment's first counter.

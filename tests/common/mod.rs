@@ -57,6 +57,13 @@ pub fn pass(scenario: &str, out: &Path, arguments: &[&str]) -> Value {
     json
 }
 
+/// How often a run looked at a law.
+pub fn looked_at(result: &Value, law: &str) -> u64 {
+    let checks = result["checks"].as_array().expect("checks");
+    let of_law = checks.iter().find(|check| check["invariant"] == law);
+    of_law.expect("the law")["checked"].as_u64().expect("a count")
+}
+
 /// The facts of a run; the log of a long one is compressed.
 pub fn events(out: &Path) -> Vec<Value> {
     let bytes = std::fs::read(out.join("events.jsonl")).unwrap_or_else(|_| {
