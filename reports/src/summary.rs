@@ -394,6 +394,7 @@ fn databases(account: &Account, out: &mut String) -> std::fmt::Result {
     more(out, databases.len(), GROUPS_SHOWN)
 }
 
+/// How many of a list are not shown, where some are not.
 fn more(out: &mut String, all: usize, shown: usize) -> std::fmt::Result {
     match all.checked_sub(shown).filter(|more| *more > 0) {
         Some(more) => writeln!(out, "  and {more} more (in record.json)"),
@@ -429,10 +430,7 @@ fn faults(account: &Account, out: &mut String) -> std::fmt::Result {
             None => writeln!(out, "  never     {}", fault.name)?,
         }
     }
-    if let Some(more) = faults.len().checked_sub(FAULTS_SHOWN).filter(|more| *more > 0) {
-        writeln!(out, "  and {more} more (in record.json)")?;
-    }
-    Ok(())
+    more(out, faults.len(), FAULTS_SHOWN)
 }
 
 fn unfinished(account: &Account, out: &mut String) -> std::fmt::Result {
@@ -447,10 +445,7 @@ fn unfinished(account: &Account, out: &mut String) -> std::fmt::Result {
             .map_or_else(String::new, |vm| format!("{}: ", account.names.vm(vm)));
         told(out, one.since, &format!("{of}{}", one.what))?;
     }
-    if let Some(more) = all.len().checked_sub(UNFINISHED_SHOWN).filter(|more| *more > 0) {
-        writeln!(out, "  and {more} more (in record.json)")?;
-    }
-    Ok(())
+    more(out, all.len(), UNFINISHED_SHOWN)
 }
 
 /// A moment, and what is told of it beside it.
