@@ -56,9 +56,10 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         &["RESERVE"],
         "numbers that are set aside at a time; there are 2^64",
     ),
+    ("actors/src/spec.rs", &["SUPERBLOCKS"], FORM),
     (
         "actors/src/guest/database/format.rs",
-        &["BLOCK", "PAGES_AT", "LOG_HEAD", "TRANSFER", "PER_BLOCK"],
+        &["BLOCK", "LOG_HEAD", "TRANSFER", "PER_BLOCK"],
         FORM,
     ),
     (

@@ -290,6 +290,10 @@ impl Guest {
         }
     }
 
+    fn disk(&self, index: u16) -> Option<&Disk> {
+        self.disks.iter().find(|disk| disk.id.index == index)
+    }
+
     fn life(&self) -> Life {
         Life {
             machine: self.env.machine,

@@ -185,7 +185,7 @@ pub struct TierSpec {
 pub struct DatabaseSpec {
     /// Its name.
     pub name: Arc<str>,
-    /// The disk with its pages, by its index. They begin at extent 2, behind two superblocks.
+    /// The disk with its pages, by its index. They begin behind [`DatabaseSpec::SUPERBLOCKS`].
     pub disk: u16,
     /// How many pages, of an extent (4 KiB) each: two or more.
     pub pages: u64,
@@ -203,6 +203,11 @@ pub struct DatabaseSpec {
     pub every: u64,
     /// Between two checkpoints, in nanoseconds, where the log does not ask for one before.
     pub checkpoint_every: u64,
+}
+
+impl DatabaseSpec {
+    /// Extents before the first page: superblocks, which are written in turn.
+    pub const SUPERBLOCKS: u64 = 2;
 }
 
 /// The clients of an application.

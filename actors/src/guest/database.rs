@@ -25,7 +25,6 @@ use datapath::{EXTENT_BYTES, Extent, Grain, WriteSeq};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::disks::Disk;
 use super::writing::{Owner, What};
 use super::{CHECKPOINT, FlushFor, Guest, Phase, TRANSACTION};
 use crate::facts::{Fact, Severity};
@@ -33,7 +32,7 @@ use crate::ports::Token;
 use crate::spec::DatabaseSpec;
 use crate::workload::Op;
 
-use format::{Account, BLOCK, LogBlock, PAGES_AT, PER_BLOCK, Superblock, Transfer};
+use format::{Account, BLOCK, LogBlock, PER_BLOCK, Superblock, Transfer};
 
 /// The most that a transaction moves.
 const AMOUNT_MAX: u64 = 1_000;
@@ -71,9 +70,8 @@ struct Database {
     spec: DatabaseSpec,
     accounts: BTreeMap<u32, Account>,
     dirty: BTreeSet<u32>,
-    /// The last transaction that began, that a write of the log holds, and that is committed.
+    /// The last transaction that began, and the last that is committed.
     last: u64,
-    logged: u64,
     committed: u64,
     /// Of the last checkpoint.
     superblock: Superblock,
@@ -97,6 +95,43 @@ struct Database {
 pub(super) struct Databases(Vec<Database>);
 
 impl Database {
+    /// One that has nothing.
+    fn new(spec: DatabaseSpec, random: ChaCha8Rng) -> Database {
+        Database {
+            spec,
+            accounts: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            last: 0,
+            committed: 0,
+            superblock: Superblock::default(),
+            openings: 1,
+            block: LogBlock::default(),
+            oldest: 0,
+            logging: Logging::Idle,
+            checkpoint: None,
+            checkpoint_due: false,
+            unlogged: Vec::new(),
+            waits: false,
+            random,
+        }
+    }
+
+    /// It goes on with what was read, of which so many transactions were done again, in a log block of its own. What these are in is
+    /// needed until the next checkpoint.
+    fn open(&mut self, redone: u64) {
+        self.committed = self.last;
+        self.block = LogBlock {
+            number: self.block.number + 1,
+            openings: self.openings,
+            first: self.last + 1,
+            transfers: Vec::new(),
+        };
+        if redone == 0 {
+            self.oldest = self.block.number;
+        }
+        self.checkpoint_due = redone > 0;
+    }
+
     /// Blocks of the log since the last checkpoint.
     fn log_used(&self) -> u64 {
         self.block.number - self.oldest
@@ -180,7 +215,9 @@ impl Database {
             if block.first > self.last + 1 || !follows {
                 break;
             }
-            before = Some((number, block.openings));
+            if before.replace((number, block.openings)).is_none() {
+                self.oldest = number;
+            }
             for (number, transfer) in (block.first..).zip(block.transfers) {
                 if number > self.last {
                     self.last = number;
@@ -199,37 +236,12 @@ impl Guest {
         for (number, spec) in self.spec.databases.clone().into_iter().enumerate() {
             let mut own = random.clone();
             own.set_stream(number as u64 + 1);
-            let mut database = Database {
-                spec,
-                accounts: BTreeMap::new(),
-                dirty: BTreeSet::new(),
-                last: 0,
-                logged: 0,
-                committed: 0,
-                superblock: Superblock::default(),
-                openings: 1,
-                block: LogBlock::default(),
-                oldest: 0,
-                logging: Logging::Idle,
-                checkpoint: None,
-                checkpoint_due: false,
-                unlogged: Vec::new(),
-                waits: false,
-                random: own,
-            };
+            let mut database = Database::new(spec, own);
             let redone = match self.env.grain() {
                 Grain::Real => self.recover(&mut database),
                 Grain::Extent | Grain::Aggregate => 0,
             };
-            (database.logged, database.committed) = (database.last, database.last);
-            database.block = LogBlock {
-                number: database.block.number + 1,
-                openings: database.openings,
-                first: database.last + 1,
-                transfers: Vec::new(),
-            };
-            database.oldest = database.block.number;
-            database.checkpoint_due = redone > 0;
+            database.open(redone);
             self.env.fact(Fact::DatabaseOpened {
                 vm: self.spec.vm.vm,
                 life: self.life(),
@@ -247,13 +259,13 @@ impl Guest {
     /// Reads a database from its disks; how many transactions had to be done again.
     fn recover(&self, database: &mut Database) -> u64 {
         let spec = database.spec.clone();
-        let heads = self.blocks(spec.disk, 0, PAGES_AT);
+        let heads = self.blocks(spec.disk, 0, DatabaseSpec::SUPERBLOCKS);
         let newest = heads.chunks_exact(BLOCK).filter_map(Superblock::read);
         if let Some(newest) = newest.max_by_key(|superblock| superblock.checkpoints) {
             database.superblock = newest;
         }
         database.openings = database.superblock.openings + 1;
-        let pages = self.blocks(spec.disk, PAGES_AT, spec.pages);
+        let pages = self.blocks(spec.disk, DatabaseSpec::SUPERBLOCKS, spec.pages);
         for (account, page) in (0..).zip(pages.chunks_exact(BLOCK)) {
             match Account::read(account, page) {
                 Ok(Some(read)) => drop(database.accounts.insert(account, read)),
@@ -278,10 +290,6 @@ impl Guest {
             world.volume_read_to(&disk.volume, Extent(first), count as u32, &mut bytes);
         }
         bytes
-    }
-
-    fn disk(&self, index: u16) -> Option<&Disk> {
-        self.disks.iter().find(|disk| disk.id.index == index)
     }
 
     fn await_transaction(&mut self, number: usize) {
@@ -347,7 +355,6 @@ impl Guest {
         }
         let transfers = std::mem::take(&mut database.unlogged);
         let blocks = database.put_in_log(&transfers);
-        database.logged = database.last;
         database.logging = Logging::Writing(blocks.len() as u32);
         let disk = database.spec.log_disk;
         let blocks: Vec<(u64, Vec<u8>)> = blocks
@@ -374,7 +381,7 @@ impl Guest {
             return;
         };
         for (account, of) in &accounts {
-            let extent = PAGES_AT + u64::from(*account);
+            let extent = DatabaseSpec::SUPERBLOCKS + u64::from(*account);
             let mut page = vec![0; BLOCK];
             generated(
                 seed,
@@ -438,7 +445,7 @@ impl Guest {
     pub(super) fn log_flushed(&mut self, number: usize, seq: WriteSeq) {
         let database = &mut self.databases.0[number];
         database.logging = Logging::Idle;
-        database.committed = database.logged;
+        database.committed = database.last - database.unlogged.len() as u64;
         let through = database.committed;
         self.env.fact(Fact::TransactionsCommitted {
             vm: self.spec.vm.vm,
@@ -463,7 +470,7 @@ impl Guest {
                     openings: database.openings,
                 };
                 let disk = database.spec.disk;
-                let offset = superblock.checkpoints % PAGES_AT * EXTENT_BYTES;
+                let offset = superblock.checkpoints % DatabaseSpec::SUPERBLOCKS * EXTENT_BYTES;
                 self.issue_block(number, Part::Superblock, disk, offset, superblock.write());
             }
             Some((Stage::SuperblockFlushing, through)) => {
@@ -490,5 +497,49 @@ impl Guest {
     /// Whether all that databases did is committed and in their pages.
     pub(super) fn databases_are_quiet(&self) -> bool {
         planted(Plant::BuffersNotWritten) || self.databases.0.iter().all(Database::is_quiet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn the_log_that_was_done_again_is_not_written_over_before_a_checkpoint() {
+        let spec = DatabaseSpec {
+            name: "orders".into(),
+            disk: 0,
+            pages: 8,
+            log_disk: 1,
+            log_at: 0,
+            log_extents: 4,
+            class: datapath::Class(0),
+            random_bytes: 0,
+            every: 1,
+            checkpoint_every: 1,
+        };
+        let mut database = Database::new(spec, ChaCha8Rng::from_seed([0; 32]));
+        let block = |number: u64| LogBlock {
+            number,
+            openings: 1,
+            first: 1 + (number - 1) * PER_BLOCK as u64,
+            transfers: vec![
+                Transfer {
+                    from: 1,
+                    to: 2,
+                    amount: 3,
+                };
+                PER_BLOCK
+            ],
+        };
+        let redone = database.redo((1..=3).map(|number| (number, block(number))).collect());
+        assert_eq!(redone, 3 * PER_BLOCK as u64);
+        database.open(redone);
+        assert_eq!((database.oldest, database.block.number), (1, 4));
+        // The one after that would be in the place of the first.
+        database.checkpoint = Some((Stage::Superblock, database.last));
+        assert!(database.holds());
     }
 }

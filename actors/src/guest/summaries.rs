@@ -63,7 +63,7 @@ impl Guest {
             };
             let amount = self.streams[number].amount(now, folded);
             let (index, class) = (self.streams[number].disk, self.streams[number].class);
-            let Some(disk) = self.disks.iter().find(|disk| disk.id.index == index).cloned() else {
+            let Some(disk) = self.disk(index).cloned() else {
                 continue;
             };
             if amount.writes == 0 {

@@ -197,16 +197,18 @@ impl Guest {
         let Some(call) = self.tiers.calls.get(&number) else {
             return;
         };
-        let tier = &mut self.tiers.tiers[call.tier];
-        let bytes = match call.stage {
-            Stage::Before => tier.spec.writes_before,
-            Stage::Asking | Stage::After => tier.spec.writes_after,
+        let (tier, stage) = (call.tier, call.stage);
+        let spec = &self.tiers.tiers[tier].spec;
+        let bytes = match stage {
+            Stage::Before => spec.writes_before,
+            Stage::Asking | Stage::After => spec.writes_after,
         };
-        let disk = self.disks.iter().find(|disk| disk.id.index == tier.spec.disk);
-        let Some(disk) = disk.filter(|disk| bytes > 0 && disk.bytes >= bytes) else {
+        let disk_bytes = self.disk(spec.disk).map(|disk| disk.bytes);
+        let Some(disk_bytes) = disk_bytes.filter(|all| bytes > 0 && *all >= bytes) else {
             return self.tier_wrote(number);
         };
-        let places = (disk.bytes - bytes) / EXTENT_BYTES + 1;
+        let tier = &mut self.tiers.tiers[tier];
+        let places = (disk_bytes - bytes) / EXTENT_BYTES + 1;
         let offset = tier.random.next_u64() % places * EXTENT_BYTES;
         let look = Look {
             seed: self.seed,

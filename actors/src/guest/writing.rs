@@ -84,7 +84,7 @@ impl Guest {
         let workload = std::sync::Arc::clone(&self.spec.workload);
         let all = u128::from(workload.mean_bytes_per_second());
         for (number, spec) in workload.streams.iter().enumerate() {
-            let Some(disk) = self.disks.iter().find(|disk| disk.id.index == spec.disk) else {
+            let Some(bytes) = self.disk(spec.disk).map(|disk| disk.bytes) else {
                 continue;
             };
             let mut own = random.clone();
@@ -100,7 +100,7 @@ impl Guest {
                 self.waiting.push((self.streams.len(), state));
             }
             let start = if waits.is_some() { SimTime::NEVER } else { now };
-            self.streams.push(Stream::new(spec, disk.bytes, start, own));
+            self.streams.push(Stream::new(spec, bytes, start, own));
         }
         self.writes.slots = vec![Slots::default(); self.streams.len()];
         if self.streams.is_empty() {
@@ -251,7 +251,7 @@ impl Guest {
         let Some(request) = self.writes.at_disk.pop_front() else {
             return;
         };
-        let disk = self.disks.iter().find(|disk| disk.id.index == request.disk).cloned();
+        let disk = self.disk(request.disk).cloned();
         let run = disk.as_ref().and_then(|disk| match request.op {
             Op::Write { offset, bytes } => match &request.what {
                 What::New(look) => disk.written(&self.env, self.seq.next(), offset, bytes, *look),

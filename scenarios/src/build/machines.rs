@@ -284,7 +284,7 @@ impl Machines<'_> {
         let one = |database: &Database| {
             let (disk, pages) = (usize::from(database.disk), extents_of(database.size));
             let log_at = if database.log_disk == database.disk {
-                pages + 2
+                DatabaseSpec::SUPERBLOCKS + pages
             } else {
                 0
             };

@@ -210,8 +210,8 @@ impl Oracle {
         }
         database.lives.push(InLife {
             life,
-            opened: if self.grain == Grain::Real { through } else { 0 },
-            before: before.filter(|_| self.grain == Grain::Real),
+            opened: through,
+            before,
             transactions: Vec::new(),
             commits: Vec::new(),
         });

@@ -12,8 +12,6 @@ use datapath::EXTENT_BYTES;
 
 /// Bytes of a block.
 pub(super) const BLOCK: usize = EXTENT_BYTES as usize;
-/// The first page's extent.
-pub(super) const PAGES_AT: u64 = 2;
 /// Bytes before a log block's transactions.
 const LOG_HEAD: usize = 48;
 /// Bytes of a transaction.

@@ -1,5 +1,6 @@
 //! Databases on machines.
 
+use actors::spec::DatabaseSpec;
 use datapath::EXTENT_BYTES;
 use datapath::units::extents_of;
 
@@ -9,9 +10,6 @@ use crate::diagnose::{At, Located, Problem};
 use crate::model::{Application, Database, Disk, Start};
 use crate::read::{Context, unique};
 use crate::reader::{Bytes, Nanos, Reader};
-
-/// Extents before the first page: two superblocks.
-const HEAD: u64 = 2;
 
 /// Reads the databases.
 pub(crate) fn databases(
@@ -56,7 +54,7 @@ impl Reading<'_> {
             Some(name) => self.context.find("disk of this machine", &name, &of)?,
             None => disk,
         };
-        let (pages, log) = (HEAD + extents_of(size), extents_of(log_size));
+        let (pages, log) = (DatabaseSpec::SUPERBLOCKS + extents_of(size), extents_of(log_size));
         if log_disk == disk {
             self.is_its_own(vm, disk, table.key_at("disk"), pages + log);
         } else {
