@@ -49,8 +49,9 @@ impl Life {
 }
 
 /// States of a protected item (facts §4.1; our synthesis of the documented operations).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ItemState {
     /// Not replicated.
     Unprotected,
@@ -80,9 +81,18 @@ pub enum ItemState {
     OnPremisesUnprotected,
 }
 
+impl ItemState {
+    /// As facts and scenario files have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
 /// Which failover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum FailoverKind {
     /// Into an isolated network; replication goes on.
     Test,
@@ -90,6 +100,24 @@ pub enum FailoverKind {
     Unplanned,
     /// From Azure back to VMware.
     Failback,
+}
+
+impl FailoverKind {
+    /// As facts have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            FailoverKind::Test => "test failover",
+            FailoverKind::Unplanned => "failover",
+            FailoverKind::Failback => "failback",
+        }
+    }
 }
 
 /// What a failover (of any kind) has reached, in order.

@@ -39,6 +39,17 @@ pub enum Consistency {
     App,
 }
 
+impl Consistency {
+    /// As facts have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Consistency::Crash => "crash",
+            Consistency::App => "app",
+        }
+    }
+}
+
 /// A mark in a machine's write sequence: the recovery point that a batch ends at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {

@@ -71,6 +71,12 @@ impl fmt::Display for SimTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VmId(pub u32);
 
+impl fmt::Display for VmId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "vm{}", self.0)
+    }
+}
+
 /// A disk of a protected machine; `index` counts in the order of the scenario file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DiskId {
@@ -78,6 +84,12 @@ pub struct DiskId {
     pub vm: VmId,
     /// The disk's place among the machine's disks, from 0 (the disk it boots from).
     pub index: u16,
+}
+
+impl fmt::Display for DiskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "disk {} of {}", self.index, self.vm)
+    }
 }
 
 /// The number of an extent on its disk.
@@ -96,6 +108,12 @@ impl WriteSeq {
     #[must_use]
     pub fn next(self) -> WriteSeq {
         WriteSeq(self.0 + 1)
+    }
+}
+
+impl fmt::Display for WriteSeq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -124,7 +124,7 @@ impl Service {
         }
         Err(format!(
             "{rule}; this one is in the state {} (facts §4.1)",
-            name_of(state)
+            ItemState::name(state)
         ))
     }
 
@@ -280,24 +280,5 @@ impl Item {
             rpo_alerted: false,
             test: None,
         }
-    }
-}
-
-/// A state's name, as facts have it.
-fn name_of(state: ItemState) -> &'static str {
-    match state {
-        ItemState::Unprotected => "unprotected",
-        ItemState::EnableInProgress => "enable-in-progress",
-        ItemState::InitialReplication => "initial-replication",
-        ItemState::Protected => "protected",
-        ItemState::Resynchronizing => "resynchronizing",
-        ItemState::FailoverInProgress => "failover-in-progress",
-        ItemState::FailoverCommitPending => "failover-commit-pending",
-        ItemState::FailoverCommitted => "failover-committed",
-        ItemState::ReprotectInProgress => "reprotect-in-progress",
-        ItemState::ProtectedReverse => "protected-reverse",
-        ItemState::FailbackInProgress => "failback-in-progress",
-        ItemState::FailbackCommitPending => "failback-commit-pending",
-        ItemState::OnPremisesUnprotected => "on-premises-unprotected",
     }
 }
