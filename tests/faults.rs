@@ -47,11 +47,21 @@ fn all_strike(scenario: &str, network: &str, number: usize) -> Value {
 #[test]
 fn a_fault_that_never_strikes_makes_the_run_fail_by_its_name() {
     let out = folder();
-    let sets = ["--set", "fault.firewall.port=20004", "--content", "extent"];
-    let (code, result, stderr) = run(SCENARIO, &out.path().join("run"), &sets);
-    assert_eq!(code, 1, "{stderr}{result}");
-    let finding = &result["findings"][0];
-    assert_eq!(finding["class"], "expectation");
-    assert_eq!(finding["name"], "faults-strike");
-    assert!(finding["text"].to_string().contains("`firewall`"), "{finding}");
+    for seed in ["1", "2"] {
+        let sets = [
+            "--set",
+            "fault.firewall.port=20004",
+            "--content",
+            "extent",
+            "--seed",
+            seed,
+        ];
+        let (code, result, stderr) = run(SCENARIO, &out.path().join(seed), &sets);
+        assert_eq!(code, 1, "{stderr}{result}");
+        let finding = &result["findings"][0];
+        assert_eq!(finding["class"], "expectation");
+        assert_eq!(finding["identity"], "faults-strike/fault/never-struck");
+        assert_eq!(finding["component"]["name"], "firewall");
+        assert!(finding["text"].to_string().contains("`firewall`"), "{finding}");
+    }
 }

@@ -114,7 +114,7 @@ fn each_planted_bug_is_found_by_the_law_that_is_to_find_it() {
         let laws: BTreeSet<String> = findings
             .iter()
             .filter(|finding| finding["class"] == "invariant")
-            .filter_map(|finding| finding["name"].as_str().map(str::to_owned))
+            .filter_map(|finding| finding["law"].as_str().map(str::to_owned))
             .collect();
         if code != 4 || !planted.laws.iter().any(|law| laws.contains(*law)) {
             wrong.push(format!(
@@ -124,6 +124,35 @@ fn each_planted_bug_is_found_by_the_law_that_is_to_find_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_bug_has_the_same_identities_with_another_seed_and_another_bug_has_others() {
+    let out = folder();
+    let found = |bug: &str, seed: &str| -> (BTreeSet<String>, String) {
+        let arguments = ["--seed", seed, "--plant", bug];
+        let run = run(
+            "scenarios/journey.toml",
+            &out.path().join(format!("{bug}-{seed}")),
+            &arguments,
+        );
+        let findings = run.1["findings"].as_array().cloned().unwrap_or_default();
+        let identity = |finding: &serde_json::Value| finding["identity"].as_str().map(str::to_owned);
+        (
+            findings.iter().filter_map(identity).collect(),
+            run.1["findings"].to_string(),
+        )
+    };
+    let (durable, text) = found("ack-before-durable", "1");
+    let (again, other_text) = found("ack-before-durable", "2");
+    assert_eq!(
+        durable,
+        BTreeSet::from(["acknowledged-is-durable/vm/not-durable".to_owned()])
+    );
+    assert_eq!(durable, again);
+    assert_ne!(text, other_text, "other numbers and times");
+    let (fenced, _) = found("grant-before-fence", "1");
+    assert!(!fenced.is_empty() && fenced.is_disjoint(&durable), "{fenced:?}");
 }
 
 fn folder_name(planted: &Planted, what: &str) -> String {

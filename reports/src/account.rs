@@ -7,7 +7,8 @@ use actors::model::{Differs, Era};
 use datapath::{DiskId, SimTime};
 use scenarios::expect::Outcome;
 use serde::Serialize;
-use sim::metrics::{AlertResult, FindingClass, RunResult, VmResult, milliseconds};
+use sim::findings::FindingClass;
+use sim::metrics::{AlertResult, RunResult, VmResult, milliseconds};
 use sim::spec::NetworkKind;
 
 use crate::names::{Names, StepName};

@@ -6,14 +6,15 @@
 use actors::facts::FailoverKind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sim::metrics::{Finding, HoldResult, Percentiles, VmResult};
+use sim::findings::{Figure, Finding};
+use sim::metrics::{HoldResult, Percentiles, VmResult};
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::names::StepName;
 
 /// The version of the record's format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The object that `--format json` prints.
 #[must_use]
@@ -208,12 +209,40 @@ pub fn record(account: &Account) -> serde_json::Result<Vec<u8>> {
 
 fn finding(account: &Account, finding: &Finding) -> Value {
     json!({
+        "identity": finding.identity(),
         "class": finding.class,
-        "name": finding.name,
+        "law": finding.law,
+        "shape": finding.shape,
+        "component": {
+            "kind": finding.component.kind(),
+            "name": account.names.component(&finding.component),
+        },
         "text": finding.text,
         "at": finding.at.to_string(),
-        "vm": finding.vm.map(|vm| account.names.vm(vm)),
+        "vm": finding.vm().map(|vm| account.names.vm(vm)),
+        "evidence": finding
+            .evidence
+            .iter()
+            .map(|(name, figure)| (name.to_owned(), of_figure(account, figure)))
+            .collect::<Map<String, Value>>(),
     })
+}
+
+/// A figure of a finding as a number, or by name.
+fn of_figure(account: &Account, figure: &Figure) -> Value {
+    let names = &account.names;
+    match figure {
+        Figure::Number(number) | Figure::Bytes(number) => json!(number),
+        Figure::Signed(number) => json!(number),
+        Figure::Nanoseconds(duration) => json!(nanoseconds(*duration)),
+        Figure::Time(at) => json!(at.to_string()),
+        Figure::Write(write) => json!(write.0),
+        Figure::Vm(vm) => json!(names.vm(*vm)),
+        Figure::Disk(disk) => json!(names.disk(*disk).to_string()),
+        Figure::Machine(machine) => json!(names.machine(*machine)),
+        Figure::Truth(truth) => json!(truth),
+        Figure::Word(word) | Figure::Text(word) => json!(word),
+    }
 }
 
 fn percentiles(percentiles: Option<&Percentiles>) -> Value {
@@ -262,6 +291,9 @@ mod tests {
         assert_eq!(run["unfinished"][0]["what"], "point 9 is stored and not processed");
         assert_eq!(run["findings"][0]["class"], "expectation");
         assert_eq!(run["findings"][0]["vm"], "db");
+        assert_eq!(run["findings"][0]["identity"], "lost_below/vm/over-bound");
+        assert_eq!(run["findings"][0]["component"], json!({"kind": "vm", "name": "db"}));
+        assert_eq!(run["findings"][0]["evidence"]["bound"], 30.0);
     }
 
     #[test]

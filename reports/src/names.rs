@@ -8,6 +8,7 @@ use actors::ports::{ActorId, MachineId};
 use actors::spec::ComponentKind;
 use datapath::{DiskId, VmId};
 use scenarios::model::Expected;
+use sim::findings::Component;
 use sim::spec::WorldSpec;
 
 /// A link's name and the rate that it is measured against.
@@ -121,6 +122,21 @@ impl Names {
         self.links
             .get(link as usize)
             .map_or_else(|| Cow::Owned(format!("link{link}")), |link| Cow::Borrowed(&*link.name))
+    }
+
+    /// What a finding concerns; none where that is the whole run.
+    #[must_use]
+    pub fn component(&self, component: &Component) -> Option<String> {
+        Some(match component {
+            Component::Run => return None,
+            Component::Vm(vm) => self.vm(*vm).into_owned(),
+            Component::Disk(disk) => self.disk(*disk).to_string(),
+            Component::Machine(machine) => self.machine(*machine).into_owned(),
+            Component::Link(link) => self.link(*link).into_owned(),
+            Component::Group(name) | Component::Fault(name) => name.clone(),
+            Component::Database(vm, name) => format!("{name} on {}", self.vm(*vm)),
+            Component::Step(step, _) => self.step(*step),
+        })
     }
 
     /// What a step says.

@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 use actors::facts::{FailoverKind, StepOutcome};
 use actors::model::Era;
-use sim::metrics::FindingClass;
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
@@ -467,12 +466,8 @@ fn findings(account: &Account, out: &mut String) -> std::fmt::Result {
     }
     writeln!(out, "\nFindings")?;
     for finding in result.findings.iter().take(FINDINGS_SHOWN) {
-        let class = match finding.class {
-            FindingClass::Invariant => "invariant",
-            FindingClass::Expectation => "expectation",
-            FindingClass::Untested => "not tested",
-        };
-        writeln!(out, "  {}  {class} {}", moment(finding.at), finding.name)?;
+        let (at, class) = (moment(finding.at), finding.class.words());
+        writeln!(out, "  {at}  {class} {}", finding.identity())?;
         let text = account.names.with_segments_named(&finding.text);
         for line in text.lines().flat_map(|line| wrapped(line, WIDTH - 12)) {
             writeln!(out, "            {line}")?;
@@ -505,7 +500,7 @@ mod tests {
             "1 of 1 disks recovered by failover, 1.00 GiB",
             "abababab\n      db.os, failover\n",
             "20,123 events,\n  1,234,567 queue entries, ",
-            "expectation lost_below",
+            "expectation lost_below/vm/over-bound",
             "Alerts  1, 1 of them critical; the worst:\n  00:40:10  web: No heartbeat",
             "00:44:50  db: point 9 is stored and not processed",
             "Repeat  firedrill run scenarios/small-drill.toml --seed 7",

@@ -4,12 +4,14 @@ use actors::facts::{FailoverKind, ItemState, Severity, StepOutcome};
 use actors::model::Era;
 use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
+use sim::findings::{Finding, FindingClass, Nanoseconds};
 use sim::metrics::*;
 use sim::spec::NetworkKind;
 
 use crate::account::{Account, DiskFile, RpoThreshold};
 use crate::names::{LinkName, Names, StepName};
 use scenarios::expect::Outcome;
+use scenarios::laws::lost_below;
 
 fn at(seconds: u64) -> SimTime {
     SimTime(seconds * 1_000_000_000)
@@ -202,13 +204,17 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 what: "point 9 is stored and not processed".into(),
             }],
             refusals: vec![],
-            findings: vec![Finding {
-                class: FindingClass::Expectation,
-                name: "lost_below".into(),
-                text: "db lost 43.5 s, expected less than 30 s (line 70)".into(),
-                at: at(2560),
-                vm: Some(VmId(1)),
-            }],
+            findings: vec![Finding::new(
+                FindingClass::Expectation,
+                at(2560),
+                VmId(1),
+                &lost_below::Broken::OverBound {
+                    machine: "db".into(),
+                    reached: Nanoseconds(43_500_000_000),
+                    bound: Nanoseconds(30_000_000_000),
+                    line: 70,
+                },
+            )],
             findings_dropped: 0,
         },
         expectations: vec![

@@ -3,14 +3,16 @@
 use actors::facts::Fact;
 use actors::ports::{ActorId, Evidence};
 use datapath::SimTime;
+use sim::findings::{Finding, FindingClass};
 use sim::link::door::Seen;
-use sim::metrics::{Finding, FindingClass, RunResult};
+use sim::metrics::RunResult;
 use sim::oracle::Oracle;
 use sim::run::{Ended, Observer, RunError, Why};
 use sim::spec::RunOptions;
 
 use crate::build::{Built, Plan};
 use crate::expect;
+use crate::laws::the_world_holds;
 use crate::named::with_names;
 
 /// A drill that was run.
@@ -68,7 +70,7 @@ pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> R
     let mut result = eyes.oracle.finish(ended.now);
     result.findings.extend(own_findings(&plan, &ended, &result));
     for finding in &mut result.findings {
-        finding.text = named(&finding.text);
+        finding.reword(named);
     }
     let verdict = verdict(&ended, &result);
     Ok(Drill {
@@ -82,13 +84,8 @@ pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> R
 fn own_findings(plan: &Plan, ended: &Ended, result: &RunResult) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(broken) = &ended.broken {
-        findings.push(Finding {
-            class: FindingClass::Invariant,
-            name: "the-world-holds".to_owned(),
-            text: broken.clone(),
-            at: ended.now,
-            vm: None,
-        });
+        let broken = the_world_holds::Broken::Stopped { reason: broken.clone() };
+        findings.push(Finding::new(FindingClass::Invariant, ended.now, None, &broken));
     }
     // A run that was stopped by hand, or broke, says nothing of what was expected.
     if ended.why == Why::Interrupted || ended.broken.is_some() {

@@ -2,9 +2,15 @@
 
 use actors::facts::{FailoverKind, StepOutcome};
 use datapath::{Grain, SimTime, VmId};
-use sim::metrics::{Finding, FindingClass, RunResult, StepResult, VmResult};
+use sim::findings::{Bytes, Component, Finding, FindingClass, Nanoseconds, Violation};
+use sim::metrics::{FaultResult, RunResult, StepResult, VmResult};
 
 use crate::build::{Plan, PlannedStep};
+use crate::laws::step::Planned;
+use crate::laws::{
+    failover_within, faults_strike, lost_below, lost_bytes_below, points_at_least, rpo_below, rto_below, size_beside,
+    something_checked, step, verified,
+};
 use crate::model::{Bound, Ending, Expect, Expected};
 use crate::units::{measured_beside, show_duration, show_size};
 use crate::unmet;
@@ -100,15 +106,6 @@ fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held
     }
 }
 
-/// A size; with its bytes, where it would read like the bound.
-fn size_beside(bytes: u64, bound: u64) -> String {
-    let shown = show_size(bytes);
-    if bytes != bound && shown == show_size(bound) {
-        return format!("{bytes} bytes");
-    }
-    shown
-}
-
 /// All findings of class `expectation`: steps that ended otherwise than they were to, then `[[expect]]`.
 #[must_use]
 pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
@@ -125,19 +122,10 @@ pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
             .iter()
             .filter_map(|index| {
                 let id = VmId(u32::try_from(*index).unwrap_or(u32::MAX));
-                let broken = match result.vms.iter().find(|vm| vm.vm == id) {
-                    Some(vm) => broken(plan, expect, vm, result)?,
-                    None => Broken::Untested("nothing is known of it"),
-                };
-                let (class, text) = match broken {
-                    Broken::Bound(text) => (FindingClass::Expectation, text),
-                    Broken::Untested(why) => (FindingClass::Untested, why.to_owned()),
-                };
-                let text = format!("{}: {text}", plan.vms[*index]);
-                Some(Finding {
-                    class,
-                    ..finding(expect, result.ended, Some(id), text)
-                })
+                match result.vms.iter().find(|vm| vm.vm == id) {
+                    Some(vm) => broken(plan, expect, vm, result),
+                    None => Some(not_known(expect, result.ended, id, plan.vms[*index].clone())),
+                }
             })
             .collect();
         if failed.len() > NAMED_MAX {
@@ -146,24 +134,36 @@ pub fn findings(plan: &Plan, result: &RunResult) -> Vec<Finding> {
             failed.sort_by_key(|finding| finding.class);
             let class = failed[0].class;
             failed.truncate(NAMED_MAX);
-            failed.push(Finding {
-                class,
-                ..finding(expect, result.ended, None, format!("and {more} more machines"))
-            });
+            failed.push(more_machines(expect, class, result.ended, more));
         }
         findings.extend(failed);
     }
     findings
 }
 
-fn finding(expect: &Expect, at: SimTime, vm: Option<VmId>, text: String) -> Finding {
-    Finding {
-        class: FindingClass::Expectation,
-        name: expect.what.key().to_owned(),
-        text: format!("{text} (expected in line {})", expect.line.0),
-        at,
-        vm,
-    }
+/// A finding in a shape that the laws of all bounds have.
+macro_rules! of_each_bound {
+    ($expect:ident, $class:expr, $at:expr, $component:expr, $shape:ident $figures:tt) => {
+        match $expect.what {
+            Bound::RpoBelow(_) => Finding::new($class, $at, $component, &rpo_below::Broken::$shape $figures),
+            Bound::RtoBelow(_) => Finding::new($class, $at, $component, &rto_below::Broken::$shape $figures),
+            Bound::FailoverWithin(_) => Finding::new($class, $at, $component, &failover_within::Broken::$shape $figures),
+            Bound::LostBelow(_) => Finding::new($class, $at, $component, &lost_below::Broken::$shape $figures),
+            Bound::LostBytesBelow(_) => Finding::new($class, $at, $component, &lost_bytes_below::Broken::$shape $figures),
+            Bound::PointsAtLeast(_) => Finding::new($class, $at, $component, &points_at_least::Broken::$shape $figures),
+            Bound::Verified => Finding::new($class, $at, $component, &verified::Broken::$shape $figures),
+        }
+    };
+}
+
+fn not_known(expect: &Expect, at: SimTime, vm: VmId, machine: String) -> Finding {
+    let line = expect.line.0;
+    of_each_bound!(expect, FindingClass::Untested, at, vm, NotKnown { machine, line })
+}
+
+fn more_machines(expect: &Expect, class: FindingClass, at: SimTime, more: usize) -> Finding {
+    let line = expect.line.0;
+    of_each_bound!(expect, class, at, None, MoreMachines { more, line })
 }
 
 fn step_finding(
@@ -172,101 +172,146 @@ fn step_finding(
     of_step: Option<&StepResult>,
     run: &RunResult,
 ) -> Option<Finding> {
-    let what = match of_step.map(|result| &result.outcome) {
-        None => unmet::why(plan, run, number),
-        Some(StepOutcome::Started) => "began and did not end".to_owned(),
-        Some(outcome) => unexpected(&step.expected, outcome)?,
+    let name = step.vm.and_then(|vm| plan.vms.get(vm.0 as usize));
+    let planned = Planned {
+        name: step.name.clone(),
+        action: step.action,
+        machine: name.cloned(),
+        line: step.line,
     };
-    let of = step
-        .vm
-        .and_then(|vm| plan.vms.get(vm.0 as usize))
-        .map(|vm| format!(" of {vm}"))
-        .unwrap_or_default();
-    Some(Finding {
-        class: FindingClass::Expectation,
-        name: "step".to_owned(),
-        text: format!("{}{of} (line {}) {what}", step.name, step.line),
-        at: of_step.and_then(|result| result.ended).unwrap_or(run.ended),
-        vm: step.vm,
-    })
+    let broken = match of_step.map(|result| &result.outcome) {
+        None => step::Broken::NeverBegan {
+            step: planned,
+            why: unmet::why(plan, run, number),
+        },
+        Some(StepOutcome::Started) => step::Broken::NotEnded { step: planned },
+        Some(outcome) => unexpected(planned, &step.expected, outcome)?,
+    };
+    let at = of_step.and_then(|result| result.ended).unwrap_or(run.ended);
+    let component = Component::Step(number, step.vm);
+    Some(Finding::new(FindingClass::Expectation, at, component, &broken))
 }
 
 /// Whether a step ended as it was to.
 #[must_use]
 pub fn as_expected(expected: &Expected, outcome: &StepOutcome) -> bool {
-    unexpected(expected, outcome).is_none()
+    let (ending, told) = ending(outcome);
+    let because = expected.reason.as_deref().unwrap_or_default();
+    ending == expected.ending && told.contains(because)
+}
+
+/// How a step ended, and why.
+fn ending(outcome: &StepOutcome) -> (Ending, &str) {
+    match outcome {
+        StepOutcome::Refused(why) => (Ending::Refused, why),
+        StepOutcome::Failed(why) => (Ending::Failed, why),
+        StepOutcome::Done | StepOutcome::Started => (Ending::Done, ""),
+    }
 }
 
 /// How an ended step differs from what was expected; none where it does not.
-fn unexpected(expected: &Expected, outcome: &StepOutcome) -> Option<String> {
-    let (ending, told) = match outcome {
-        StepOutcome::Refused(why) => (Ending::Refused, format!("was refused: {why}")),
-        StepOutcome::Failed(why) => (Ending::Failed, format!("failed: {why}")),
-        StepOutcome::Done | StepOutcome::Started => (Ending::Done, "was done".to_owned()),
-    };
-    let because = expected.reason.as_deref().unwrap_or_default();
-    if ending == expected.ending && told.contains(because) {
+fn unexpected(step: Planned, expected: &Expected, outcome: &StepOutcome) -> Option<step::Broken> {
+    use step::Broken;
+    if as_expected(expected, outcome) {
         return None;
     }
-    let because = expected
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |why| format!(" because of \"{why}\""));
-    Some(match expected.ending {
-        Ending::Done => told,
-        Ending::Refused => format!("was to be refused{because}, and {told}"),
-        Ending::Failed => format!("was to fail{because}, and {told}"),
+    let because = expected.reason.clone();
+    let (ended, why) = ending(outcome);
+    let reason = why.to_owned();
+    Some(match (expected.ending, ended) {
+        (Ending::Done, Ending::Failed) => Broken::Failed { step, reason },
+        (Ending::Done, _) => Broken::Refused { step, reason },
+        (Ending::Refused, Ending::Done) => Broken::DoneNotRefused { step, because },
+        (Ending::Refused, Ending::Failed) => Broken::FailedNotRefused { step, because, reason },
+        (Ending::Refused, Ending::Refused) => Broken::RefusedOtherwise { step, because, reason },
+        (Ending::Failed, Ending::Done) => Broken::DoneNotFailed { step, because },
+        (Ending::Failed, Ending::Refused) => Broken::RefusedNotFailed { step, because, reason },
+        (Ending::Failed, Ending::Failed) => Broken::FailedOtherwise { step, because, reason },
     })
 }
 
-/// Why an expectation does not hold.
-enum Broken {
-    /// The bound is passed: by how much.
-    Bound(String),
-    /// There was nothing to look at.
-    Untested(&'static str),
-}
-
-/// What is wrong, with the margin; none where the bound holds.
-fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Option<Broken> {
+/// What does not hold of a machine, with the margin, or was not looked at; none where the bound holds.
+fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Option<Finding> {
+    let machine = plan.vms.get(vm.vm.0 as usize).cloned().unwrap_or_default();
+    let (at, line) = (result.ended, expect.line.0);
     match expect.what {
         Bound::RpoBelow(bound) => match vm.rpo {
-            None => Some(Broken::Untested("was never protected, so it has no RPO")),
-            Some(rpo) => longer("RPO", rpo.max_ms, bound).map(Broken::Bound),
+            None => untested_of(vm, at, &rpo_below::Broken::NeverProtected { machine, line }),
+            Some(rpo) => {
+                let (reached, bound) = passed(rpo.max_ms, bound)?;
+                let broken = rpo_below::Broken::OverBound {
+                    machine,
+                    reached,
+                    bound,
+                    line,
+                };
+                broken_of(vm, at, &broken)
+            }
         },
         Bound::RtoBelow(bound) => match vm.rto_ms() {
-            None => Some(Broken::Untested("no failover of it reached a workload that answers")),
-            Some(rto) => longer("RTO", rto, bound).map(Broken::Bound),
-        },
-        Bound::FailoverWithin(bound) => {
-            let times = failover_times(plan, vm.vm, result);
-            match times.iter().max() {
-                None => Some(Broken::Untested("no failover of it was completed")),
-                Some(longest) => longer("the failover", *longest, bound).map(Broken::Bound),
+            None => untested_of(vm, at, &rto_below::Broken::NeverAnswered { machine, line }),
+            Some(rto) => {
+                let (reached, bound) = passed(rto, bound)?;
+                let broken = rto_below::Broken::OverBound {
+                    machine,
+                    reached,
+                    bound,
+                    line,
+                };
+                broken_of(vm, at, &broken)
             }
-        }
+        },
+        Bound::FailoverWithin(bound) => match failover_times(plan, vm.vm, result).into_iter().max() {
+            None => untested_of(vm, at, &failover_within::Broken::NeverCompleted { machine, line }),
+            Some(longest) => {
+                let (reached, bound) = passed(longest, bound)?;
+                let broken = failover_within::Broken::OverBound {
+                    machine,
+                    reached,
+                    bound,
+                    line,
+                };
+                broken_of(vm, at, &broken)
+            }
+        },
         Bound::LostBelow(bound) => match vm.lost() {
-            None => Some(Broken::Untested("no failover of it says what was lost")),
-            Some(lost) => longer("loss", lost.ms, bound).map(Broken::Bound),
+            None => untested_of(vm, at, &lost_below::Broken::NoLossKnown { machine, line }),
+            Some(lost) => {
+                let (reached, bound) = passed(lost.ms, bound)?;
+                let broken = lost_below::Broken::OverBound {
+                    machine,
+                    reached,
+                    bound,
+                    line,
+                };
+                broken_of(vm, at, &broken)
+            }
         },
         Bound::LostBytesBelow(bound) => match vm.lost() {
-            None => Some(Broken::Untested("no failover of it says what was lost")),
+            None => untested_of(vm, at, &lost_bytes_below::Broken::NoLossKnown { machine, line }),
             Some(lost) if lost.bytes < bound => None,
-            Some(lost) => Some(Broken::Bound(format!(
-                "{} lost, {} more than the bound of {}",
-                size_beside(lost.bytes, bound),
-                show_size(lost.bytes - bound),
-                show_size(bound)
-            ))),
+            Some(lost) => {
+                let broken = lost_bytes_below::Broken::OverBound {
+                    machine,
+                    lost: Bytes(lost.bytes),
+                    bound: Bytes(bound),
+                    line,
+                };
+                broken_of(vm, at, &broken)
+            }
         },
         Bound::PointsAtLeast(bound) => {
             let verified = vm.points.iter().filter(|point| point.verified).count() as u64;
-            (verified < bound).then(|| {
-                Broken::Bound(format!(
-                    "{verified} recovery points made and verified, {} too few",
-                    bound - verified
-                ))
-            })
+            if verified >= bound {
+                return None;
+            }
+            let broken = points_at_least::Broken::TooFew {
+                machine,
+                verified,
+                bound,
+                line,
+            };
+            broken_of(vm, at, &broken)
         }
         Bound::Verified => {
             let of: Vec<_> = result.disks.iter().filter(|disk| disk.vm == vm.vm).collect();
@@ -276,28 +321,29 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
                 .map(|disk| plan.disk_name(disk.disk))
                 .collect();
             if of.is_empty() {
-                Some(Broken::Untested(
-                    "no disk of it was recovered, so none could be verified",
-                ))
+                untested_of(vm, at, &verified::Broken::NothingRecovered { machine, line })
             } else if wrong.is_empty() {
                 None
             } else {
-                Some(Broken::Bound(format!("recovered and not right: {}", wrong.join(", "))))
+                let disks = wrong.join(", ");
+                broken_of(vm, at, &verified::Broken::NotRight { machine, disks, line })
             }
         }
     }
 }
 
-fn longer(what: &str, milliseconds: u64, bound: u64) -> Option<String> {
+fn broken_of(vm: &VmResult, at: SimTime, broken: &impl Violation) -> Option<Finding> {
+    Some(Finding::new(FindingClass::Expectation, at, vm.vm, broken))
+}
+
+fn untested_of(vm: &VmResult, at: SimTime, broken: &impl Violation) -> Option<Finding> {
+    Some(Finding::new(FindingClass::Untested, at, vm.vm, broken))
+}
+
+/// What was reached and the bound, where the bound is passed.
+fn passed(milliseconds: u64, bound: u64) -> Option<(Nanoseconds, Nanoseconds)> {
     let took = milliseconds.saturating_mul(1_000_000);
-    (took >= bound).then(|| {
-        format!(
-            "{what} {}, {} over the bound of {}",
-            measured_beside(milliseconds, bound),
-            show_duration(took - bound),
-            show_duration(bound)
-        )
-    })
+    (took >= bound).then_some((Nanoseconds(took), Nanoseconds(bound)))
 }
 
 /// How long the unplanned failovers of a machine took, from the operator's start to the job's end, in milliseconds.
@@ -318,17 +364,16 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
 #[must_use]
 pub fn unstruck(result: &RunResult) -> Vec<Finding> {
     let idle = result.faults.iter().filter(|fault| fault.struck == 0);
-    idle.map(|fault| Finding {
-        class: FindingClass::Expectation,
-        name: "faults-strike".to_owned(),
-        text: match fault.began {
-            None => format!("fault `{}` never began", fault.name),
-            Some(began) => format!("fault `{}` began at {began} and never changed anything", fault.name),
-        },
-        at: result.ended,
-        vm: None,
-    })
-    .collect()
+    let finding = |of: &FaultResult| {
+        let fault = of.name.clone();
+        let broken = match of.began {
+            None => faults_strike::Broken::NeverBegan { fault },
+            Some(began) => faults_strike::Broken::NeverStruck { fault, began },
+        };
+        let component = Component::Fault(of.name.clone());
+        Finding::new(FindingClass::Expectation, result.ended, component, &broken)
+    };
+    idle.map(finding).collect()
 }
 
 /// What the scenario is about and nobody looked at, machine by machine: a machine whose replication was enabled has a recovery point that
@@ -337,14 +382,8 @@ pub fn unstruck(result: &RunResult) -> Vec<Finding> {
 #[must_use]
 pub fn untested(plan: &Plan, result: &RunResult) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut push = |vm: Option<VmId>, text: String| {
-        findings.push(Finding {
-            class: FindingClass::Untested,
-            name: "something-checked".to_owned(),
-            text,
-            at: result.ended,
-            vm,
-        });
+    let mut push = |vm: Option<VmId>, broken: something_checked::Broken| {
+        findings.push(Finding::new(FindingClass::Untested, result.ended, vm, &broken));
     };
     let mut looked_at = 0;
     for (number, step) in (0_u32..).zip(&plan.steps) {
@@ -355,7 +394,7 @@ pub fn untested(plan: &Plan, result: &RunResult) -> Vec<Finding> {
         let (Some(vm), StepOutcome::Done) = (step.vm, outcome) else {
             continue;
         };
-        let name = plan.vms.get(vm.0 as usize).map_or("?", String::as_str);
+        let machine = plan.vms.get(vm.0 as usize).cloned().unwrap_or_default();
         let kind = match step.action {
             "enable-replication" => {
                 let of = result.vms.iter().find(|of| of.vm == vm);
@@ -366,10 +405,7 @@ pub fn untested(plan: &Plan, result: &RunResult) -> Vec<Finding> {
                 };
                 match of.is_some_and(verified) {
                     true => looked_at += 1,
-                    false => push(
-                        Some(vm),
-                        format!("{name}: no recovery point of it was made and verified"),
-                    ),
+                    false => push(Some(vm), something_checked::Broken::NoPointVerified { machine }),
                 }
                 continue;
             }
@@ -379,11 +415,12 @@ pub fn untested(plan: &Plan, result: &RunResult) -> Vec<Finding> {
             _ => continue,
         };
         if !result.disks.iter().any(|disk| disk.vm == vm && disk.kind == kind) {
-            push(Some(vm), format!("{name}: no disk of its {} was compared", step.action));
+            let action = step.action;
+            push(Some(vm), something_checked::Broken::NoDiskCompared { machine, action });
         }
     }
     if looked_at == 0 {
-        push(None, "no machine was protected".to_owned());
+        push(None, something_checked::Broken::NothingProtected {});
     }
     findings.truncate(NAMED_MAX);
     findings

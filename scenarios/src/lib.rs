@@ -10,6 +10,7 @@ pub mod drill;
 pub mod expect;
 pub mod input;
 pub mod keys;
+pub mod laws;
 pub mod model;
 mod named;
 pub mod read;

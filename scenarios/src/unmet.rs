@@ -6,21 +6,22 @@
 use actors::messages::Trigger;
 use actors::ports::MachineId;
 use datapath::{SimTime, VmId};
+use sim::findings::{Finding, FindingClass, Law};
 use sim::invariants::{
     acknowledged_is_kept, copies_are_applied, cut_is_stored, operations_end, stored_is_processed, transitions_end,
 };
-use sim::metrics::{Finding, FindingClass, RunResult, VmResult};
+use sim::metrics::{RunResult, VmResult};
 
 use crate::build::Plan;
 
 /// Laws whose findings say that a machine is stuck.
-const LIVENESS: [&str; 6] = [
-    acknowledged_is_kept::LAW.name,
-    copies_are_applied::LAW.name,
-    cut_is_stored::LAW.name,
-    operations_end::LAW.name,
-    stored_is_processed::LAW.name,
-    transitions_end::LAW.name,
+const LIVENESS: [Law; 6] = [
+    acknowledged_is_kept::LAW,
+    copies_are_applied::LAW,
+    cut_is_stored::LAW,
+    operations_end::LAW,
+    stored_is_processed::LAW,
+    transitions_end::LAW,
 ];
 
 /// A condition that was not met.
@@ -42,7 +43,7 @@ pub fn why(plan: &Plan, result: &RunResult, step: u32) -> String {
     }
     let known = all.iter().filter(|one| one.known).count();
     let Some(first) = all.iter().find(|one| one.known).or(all.first()) else {
-        return "never began: the run ended while it waited".to_owned();
+        return "the run ended while it waited".to_owned();
     };
     let more = match known.saturating_sub(1) {
         0 => String::new(),
@@ -58,15 +59,17 @@ pub fn why(plan: &Plan, result: &RunResult, step: u32) -> String {
             ),
         },
     };
-    format!("never began: {}{more}{fault}", first.text)
+    format!("{}{more}{fault}", first.text)
 }
 
 /// The law that says that a machine is stuck.
 fn stuck(findings: &[Finding], vm: VmId) -> Option<&str> {
     let of = |finding: &&Finding| {
-        finding.class == FindingClass::Invariant && finding.vm == Some(vm) && LIVENESS.contains(&&*finding.name)
+        finding.class == FindingClass::Invariant
+            && finding.vm() == Some(vm)
+            && LIVENESS.iter().any(|law| finding.law == *law)
     };
-    findings.iter().find(of).map(|finding| &*finding.name)
+    findings.iter().find(of).map(|finding| finding.law.as_str())
 }
 
 fn name(plan: &Plan, vm: VmId) -> &str {
@@ -144,7 +147,7 @@ fn simple(plan: &Plan, result: &RunResult, trigger: &Trigger, since: SimTime) ->
             {
                 return None;
             }
-            let wanted = transitions_end::name(*state);
+            let wanted = state.name();
             let text = format!(
                 "it waits for {} to be {wanted}, {}",
                 name(plan, *vm),
@@ -199,7 +202,7 @@ fn registers(plan: &Plan, machine: MachineId, component: actors::messages::Compo
 /// The state that a machine is in.
 fn is_now(vm: &VmResult) -> String {
     match vm.states.last() {
-        Some((at, state)) => format!("which is {} since {at}", transitions_end::name(*state)),
+        Some((at, state)) => format!("which is {} since {at}", state.name()),
         None => "which was never protected".to_owned(),
     }
 }

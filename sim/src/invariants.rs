@@ -1,14 +1,16 @@
 //! What must hold in every run, whatever the scenario: one file per invariant, with its statement, its reason and its reference.
 //!
-//! A check gets what the oracle knows and gives back what does not hold, in words that can be read without a debugger. The
-//! [`Ledger`] counts how often each was looked at: an invariant that nothing exercised has proven nothing, and the result says so.
-//! None of this shares code with the actors, or with the parts of `datapath` that they are made of.
+//! A check gets what the oracle knows and gives back what does not hold: a value of the law's own enum `Broken`, which has its shape, its
+//! evidence, and words that can be read without a debugger ([`crate::law!`]). The [`Ledger`] counts how often each was looked at: an
+//! invariant that nothing exercised has proven nothing, and the result says so. None of this shares code with the actors, or with the parts
+//! of `datapath` that they are made of.
 
 use std::collections::BTreeMap;
 
 use datapath::{SimTime, VmId};
 
-use crate::metrics::{CheckCount, Finding, FindingClass};
+use crate::findings::{Component, Finding, FindingClass, Law, Violation};
+use crate::metrics::CheckCount;
 
 pub mod acknowledged_is_durable;
 pub mod acknowledged_is_kept;
@@ -42,6 +44,7 @@ pub mod refused_was_tampered;
 pub mod shared_points_are_causal;
 pub mod shared_points_are_made;
 pub mod sizes_add_up;
+pub mod something_was_judged;
 pub mod states_follow_table;
 pub mod storage_holds_ciphertext;
 pub mod stored_is_processed;
@@ -50,16 +53,7 @@ pub mod tags_in_order;
 pub mod transitions_end;
 pub mod writes_in_order;
 
-/// An invariant: its name in findings and reports, and what it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Law {
-    /// Its name.
-    pub name: &'static str,
-    /// What it says.
-    pub statement: &'static str,
-}
-
-/// All invariants, in the order in which a write meets them.
+/// All invariants, in the order in which a write meets them; the last says that a run in which nothing was judged is no proof.
 pub const LAWS: &[Law] = &[
     writes_in_order::LAW,
     batches_in_order::LAW,
@@ -99,13 +93,8 @@ pub const LAWS: &[Law] = &[
     operations_end::LAW,
     refused_was_tampered::LAW,
     figures_agree::LAW,
+    something_was_judged::LAW,
 ];
-
-/// The law that a run in which nothing was judged is no proof.
-pub const LOOKED_AT: Law = Law {
-    name: "something-was-judged",
-    statement: "each processed recovery point and each recovered disk was judged, and each failover that was done had its disks compared",
-};
 
 /// Findings that are kept; one broken rule can fail at every point of every machine, and the first ones tell the story.
 const FINDINGS_KEPT: usize = 1_000;
@@ -122,25 +111,26 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A law was checked; `violations` says what did not hold.
-    pub fn check(&mut self, law: Law, at: SimTime, vm: Option<VmId>, violations: Vec<String>) {
-        let count = self.counts.entry(law.name).or_default();
+    /// A law was checked; `violations` says what did not hold. They concern `component`, where they do not name one themselves.
+    pub fn check<V: Violation>(&mut self, at: SimTime, component: impl Into<Component>, violations: Vec<V>) {
+        let law = V::LAW.name;
+        let count = self.counts.entry(law).or_default();
         count.0 += 1;
         count.1 += violations.len() as u64;
-        for text in violations {
-            let of_vm = self.by_vm.entry((law.name, vm)).or_default();
+        if violations.is_empty() {
+            return;
+        }
+        let component = component.into();
+        for violation in violations {
+            let vm = violation.component().unwrap_or_else(|| component.clone()).vm();
+            let of_vm = self.by_vm.entry((law, vm)).or_default();
             *of_vm += 1;
             if self.findings.len() >= FINDINGS_KEPT || *of_vm > FINDINGS_OF_A_LAW {
                 self.dropped += 1;
                 continue;
             }
-            self.findings.push(Finding {
-                class: FindingClass::Invariant,
-                name: law.name.to_owned(),
-                text,
-                at,
-                vm,
-            });
+            let finding = Finding::new(FindingClass::Invariant, at, component.clone(), &violation);
+            self.findings.push(finding);
         }
     }
 
@@ -160,7 +150,6 @@ impl Ledger {
     pub fn finish(self) -> (Vec<CheckCount>, Vec<Finding>, u64) {
         let counts = LAWS
             .iter()
-            .chain([&LOOKED_AT])
             .map(|law| {
                 let (checked, violated) = self.counts.get(law.name).copied().unwrap_or_default();
                 CheckCount {
@@ -189,17 +178,53 @@ mod tests {
     }
 
     #[test]
+    fn each_file_of_a_law_is_in_the_list() {
+        let (mods, list) = include_str!("invariants.rs")
+            .split_once("pub const LAWS")
+            .expect("a list");
+        let list = list.split_once("];").expect("its end").0;
+        let laws = mods
+            .lines()
+            .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+        let mut files = 0;
+        for law in laws.filter(|law| *law != "bound") {
+            assert!(list.contains(&format!(" {law}::LAW,")), "{law}");
+            files += 1;
+        }
+        assert_eq!(files, LAWS.len());
+    }
+
+    #[test]
+    fn each_law_can_be_broken_in_shapes_that_say_nothing_of_one_run() {
+        for law in LAWS {
+            assert!(!law.shapes.is_empty(), "{}", law.name);
+            let mut shapes = law.shapes.to_vec();
+            shapes.sort_unstable();
+            shapes.dedup();
+            assert_eq!(shapes.len(), law.shapes.len(), "{}: a shape twice", law.name);
+            for word in law.shapes.iter().chain([&law.name]) {
+                let plain = |c: char| c.is_ascii_lowercase() || c == '-';
+                assert!(word.chars().all(plain), "{}: {word}", law.name);
+            }
+        }
+    }
+
+    #[test]
     fn a_ledger_counts_all_and_keeps_the_first() {
         let mut ledger = Ledger::default();
-        for _ in 0..100 {
-            ledger.check(LAWS[0], SimTime(5), Some(VmId(1)), vec!["broken".to_owned()]);
+        for batch in 0..100 {
+            let broken = acknowledged_is_durable::Broken::NotCached { batch };
+            ledger.check(SimTime(5), VmId(1), vec![broken]);
         }
-        ledger.check(LAWS[1], SimTime(6), None, Vec::new());
-        assert_eq!(ledger.count(LAWS[0]), (100, 100));
-        assert_eq!(ledger.count(LAWS[1]), (1, 0));
+        ledger.check(SimTime(6), None, Vec::<batches_in_order::Broken>::new());
+        assert_eq!(ledger.count(acknowledged_is_durable::LAW), (100, 100));
+        assert_eq!(ledger.count(batches_in_order::LAW), (1, 0));
         let (counts, findings, dropped) = ledger.finish();
-        assert_eq!(counts.len(), LAWS.len() + 1);
+        assert_eq!(counts.len(), LAWS.len());
         assert_eq!(findings.len() as u64 + dropped, 100);
-        assert_eq!(findings[0].name, LAWS[0].name);
+        assert_eq!(
+            findings[0].identity().to_string(),
+            "acknowledged-is-durable/vm/not-cached"
+        );
     }
 }

@@ -4,6 +4,7 @@ pub mod compute;
 pub mod disks;
 pub mod event_log;
 pub mod faults;
+pub mod findings;
 pub mod invariants;
 pub mod link;
 pub mod machines;

@@ -46,8 +46,9 @@ use actors::ports::{ActorId, Evidence, MachineId};
 use actors::spec::VmSpec;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
-use crate::invariants::{LOOKED_AT, nonces_never_repeat::Nonces};
-use crate::invariants::{Ledger, fenced_before_granted, figures_agree, nonces_never_repeat, states_follow_table};
+use crate::invariants::nonces_never_repeat::Nonces;
+use crate::invariants::something_was_judged::Judged;
+use crate::invariants::{Ledger, fenced_before_granted, something_was_judged, states_follow_table};
 use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
@@ -221,7 +222,7 @@ impl Oracle {
                 if let Some(track) = self.vms.get_mut(vm) {
                     let violations = states_follow_table::check(track.state, *state);
                     track.state = Some(*state);
-                    self.ledger.check(states_follow_table::LAW, at, Some(*vm), violations);
+                    self.ledger.check(at, *vm, violations);
                 }
             }
             Fact::EpochGranted { disk, epoch, sealer } => {
@@ -230,18 +231,15 @@ impl Oracle {
                         let of_target = fences.iter().find(|(machine, _)| *machine == target);
                         of_target.and_then(|(_, fence)| *fence)
                     });
-                    let violations = fenced_before_granted::check(&disk_name(*disk), *epoch, fence);
-                    self.ledger
-                        .check(fenced_before_granted::LAW, at, Some(disk.vm), violations);
+                    let violations = fenced_before_granted::check(*disk, *epoch, fence);
+                    self.ledger.check(at, *disk, violations);
                 }
                 let violations = self.nonces.granted(*disk, *epoch, *sealer);
-                self.ledger
-                    .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+                self.ledger.check(at, *disk, violations);
             }
             Fact::MergingEpochGranted { disk, epoch, sealer } => {
                 let violations = self.merging_nonces.granted(*disk, *epoch, *sealer);
-                self.ledger
-                    .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+                self.ledger.check(at, *disk, violations);
             }
             Fact::SegmentStored {
                 disk,
@@ -309,23 +307,17 @@ impl Oracle {
         self.finish_links();
         let unfinished = self.finish_waits();
         self.finish_groups();
-        let mut violations = Vec::new();
-        for (what, (there, judged)) in [
-            ("processed recovery points", self.points),
-            ("recovered disks", self.recovered_disks),
-            ("stored segments", self.segments),
-        ] {
-            if judged < there {
-                violations.push(format!("{} of {there} {what} were not judged", there - judged));
-            }
-        }
-        self.ledger.check(LOOKED_AT, self.now, None, violations);
+        let violations = something_was_judged::check(&Judged {
+            points: self.points,
+            disks: self.recovered_disks,
+            segments: self.segments,
+        });
+        self.ledger.check(self.now, None, violations);
         let mut result = self.collector.finish(self.grain, self.now);
         for reported in &result.vms {
             if let Some(track) = self.vms.get_mut(&reported.vm) {
                 let violations = std::mem::take(&mut track.figures).end(self.now, reported);
-                self.ledger
-                    .check(figures_agree::LAW, self.now, Some(reported.vm), violations);
+                self.ledger.check(self.now, reported.vm, violations);
             }
         }
         result.groups = self.groups.finish();
@@ -347,9 +339,4 @@ impl Observer for Oracle {
     fn removed(&mut self, files: &[String]) {
         Oracle::removed(self, files);
     }
-}
-
-/// How findings call a disk.
-fn disk_name(disk: DiskId) -> String {
-    format!("disk {} of vm{}", disk.index, disk.vm.0)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use actors::facts::{FailoverKind, StepOutcome};
-use sim::metrics::{FindingClass, milliseconds};
+use sim::metrics::milliseconds;
 
 use super::{VMS_ALL_MAX, worst};
 use crate::account::Account;
@@ -49,21 +49,17 @@ pub(super) fn findings(out: &mut String, account: &Account) {
         if number == FINDINGS_OPEN {
             out.push_str("<details><summary>All that were kept</summary>\n");
         }
-        let class = match finding.class {
-            FindingClass::Invariant => "invariant",
-            FindingClass::Expectation => "expectation",
-            FindingClass::Untested => "not tested",
-        };
-        let vm = finding
-            .vm
-            .map_or_else(String::new, |vm| format!(", {}", account.names.vm(vm)));
+        let component = account.names.component(&finding.component);
+        let component = component.map_or_else(String::new, |name| format!(", {name}"));
         let _ = writeln!(
             out,
-            "<div class=\"finding\"><strong>{class} {}</strong> at {}{}<br>{}</div>",
-            escape(&finding.name),
+            "<div class=\"finding\"><strong>{} {}</strong> at {}{}<br>{}<br><small>{}</small></div>",
+            finding.class.words(),
+            escape(finding.law.as_str()),
             words::moment(finding.at),
-            escape(&vm),
-            escape(&account.names.with_segments_named(&finding.text))
+            escape(&component),
+            escape(&account.names.with_segments_named(&finding.text)),
+            escape(&finding.identity().to_string())
         );
     }
     if findings.len() > FINDINGS_OPEN {

@@ -4,27 +4,30 @@
 //!
 //! Why it holds: with this acknowledgement the agent lets go of what its journal held. Reference: design §2, "acknowledged means durable".
 
-use super::Law;
+use crate::findings::Bytes;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "acknowledged-is-durable",
-    statement: "a batch is acknowledged once all of it is durable in the process server's cache",
-};
+crate::law! {
+    "acknowledged-is-durable", "a batch is acknowledged once all of it is durable in the process server's cache";
+
+    NotCached { batch: u64 } => "batch {batch} was acknowledged, and nothing of it is in the cache";
+    NotDurable { batch: u64, file: String, durable: Bytes, bytes: Bytes } =>
+        "batch {batch} was acknowledged when {durable} of {bytes} bytes of {file} were durable";
+}
 
 /// Checks a batch that is acknowledged: its files with their bytes and how many of those are durable.
 #[must_use]
-pub fn check(batch: u64, files: &[(String, u64, u64)]) -> Vec<String> {
+pub fn check(batch: u64, files: &[(String, u64, u64)]) -> Vec<Broken> {
     if files.is_empty() {
-        return vec![format!(
-            "batch {batch} was acknowledged, and nothing of it is in the cache"
-        )];
+        return vec![Broken::NotCached { batch }];
     }
     let volatile = files.iter().filter(|(_, bytes, durable)| durable < bytes);
-    let text = |(file, bytes, durable): &(String, u64, u64)| {
-        format!("batch {batch} was acknowledged when {durable} of {bytes} bytes of {file} were durable")
+    let broken = |(file, bytes, durable): &(String, u64, u64)| Broken::NotDurable {
+        batch,
+        file: file.clone(),
+        durable: Bytes(*durable),
+        bytes: Bytes(*bytes),
     };
-    volatile.map(text).take(1).collect()
+    volatile.map(broken).take(1).collect()
 }
 
 #[cfg(test)]

@@ -6,38 +6,39 @@
 //! "Eventually" is [`super::bound`]'s: only the machines and links between this machine's process server and its target excuse a wait, and
 //! only while they are down.
 
-use super::Law;
 use super::bound::Waited;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "acknowledged-is-kept",
-    statement: "a batch that the process server acknowledged was cut, and gets its tag unless the protection ends",
-};
+crate::law! {
+    "acknowledged-is-kept", "a batch that the process server acknowledged was cut, and gets its tag unless the protection ends";
+
+    NeverCut { batch: u64, newest_cut: u64 } =>
+        "the process server acknowledged batch {batch}; the newest that was cut is {newest_cut}";
+    NoTag { batch: u64, waited: Waited, behind: u64 } =>
+        "batch {batch} was acknowledged at {} and has no tag at {}; {behind} acknowledged batches wait behind it ({waited})",
+        waited.since, waited.until;
+    LateTag { batch: u64, waited: Waited } =>
+        "batch {batch} was acknowledged at {} and got its tag at {} only ({waited})", waited.since, waited.until;
+}
 
 /// Checks an acknowledgement of a batch.
 #[must_use]
-pub fn check_cached(batch: u64, newest_cut: u64) -> Vec<String> {
+pub fn check_cached(batch: u64, newest_cut: u64) -> Vec<Broken> {
     if batch == 0 || batch > newest_cut {
-        return vec![format!(
-            "the process server acknowledged batch {batch}; the newest that was cut is {newest_cut}"
-        )];
+        return vec![Broken::NeverCut { batch, newest_cut }];
     }
     Vec::new()
 }
 
 /// Checks the wait of an acknowledged batch for its tag. `behind` says how many wait behind it where it has none yet.
 #[must_use]
-pub fn check_tag(batch: u64, waited: &Waited, behind: Option<u64>) -> Vec<String> {
+pub fn check_tag(batch: u64, waited: &Waited, behind: Option<u64>) -> Vec<Broken> {
     if !waited.is_overdue() {
         return Vec::new();
     }
-    let (since, until, words) = (waited.since, waited.until, waited.words());
+    let waited = *waited;
     vec![match behind {
-        Some(behind) => format!(
-            "batch {batch} was acknowledged at {since} and has no tag at {until}; {behind} acknowledged batches wait behind it ({words})"
-        ),
-        None => format!("batch {batch} was acknowledged at {since} and got its tag at {until} only ({words})"),
+        Some(behind) => Broken::NoTag { batch, waited, behind },
+        None => Broken::LateTag { batch, waited },
     }]
 }
 

@@ -7,34 +7,29 @@
 use datapath::replica::{Consistency, Mark};
 use datapath::{SimTime, WriteSeq};
 
-use super::Law;
+crate::law! {
+    "app-points-are-quiesced", "an app-consistent point ends where the guest's flush for it went, and holds all that was flushed at its mark";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "app-points-are-quiesced",
-    statement: "an app-consistent point ends where the guest's flush for it went, and holds all that was flushed at its mark",
-};
+    NotFlushedFor { point: u64, write: WriteSeq } =>
+        "point {point} is app-consistent and ends at write {write}, up to which the guest did not flush for it";
+    FlushedBeyond { point: u64, write: WriteSeq, flushed: WriteSeq } =>
+        "point {point} is app-consistent and ends at write {write}; at its mark all up to write {flushed} was flushed";
+}
 
 /// Checks a mark that was cut; `flushes` are the newest flushes of the guest: when they were complete, and up to which write.
 #[must_use]
-pub fn check(mark: &Mark, flushes: &[(SimTime, WriteSeq)]) -> Vec<String> {
+pub fn check(mark: &Mark, flushes: &[(SimTime, WriteSeq)]) -> Vec<Broken> {
     if mark.consistency != Consistency::App {
         return Vec::new();
     }
-    let point = mark.point;
+    let (point, write) = (mark.point, mark.seq);
     let mut violations = Vec::new();
     if !flushes.iter().any(|(at, seq)| *at >= mark.marked && *seq == mark.seq) {
-        violations.push(format!(
-            "point {point} is app-consistent and ends at write {}, up to which the guest did not flush for it",
-            mark.seq.0
-        ));
+        violations.push(Broken::NotFlushedFor { point, write });
     }
     let before = flushes.iter().filter(|(at, _)| *at <= mark.marked);
-    if let Some(seq) = before.map(|(_, seq)| *seq).max().filter(|seq| *seq > mark.seq) {
-        violations.push(format!(
-            "point {point} is app-consistent and ends at write {}; at its mark all up to write {} was flushed",
-            mark.seq.0, seq.0
-        ));
+    if let Some(flushed) = before.map(|(_, seq)| *seq).max().filter(|seq| *seq > mark.seq) {
+        violations.push(Broken::FlushedBeyond { point, write, flushed });
     }
     violations
 }

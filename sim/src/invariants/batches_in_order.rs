@@ -6,13 +6,27 @@
 
 use datapath::{DiskId, WriteSeq};
 
-use super::Law;
+crate::law! {
+    "batches-in-order", "batch n+1 begins where batch n ended, and a write in no batch is under a copy that began later";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "batches-in-order",
-    statement: "batch n+1 begins where batch n ended, and a write in no batch is under a copy that began later",
-};
+    ProtectionNotBegun { batch: u64, protection: u32 } =>
+        "batch {batch} was cut for protection {protection}, which has not begun";
+    EndsBeforeItBegins { batch: u64, first: WriteSeq, last: WriteSeq } =>
+        "batch {batch} begins at write {first} and ends before it, at {last}";
+    FirstNotOne { batch: u64 } => "the first batch of the protection is number {batch}";
+    Overlap { batch: u64, first: WriteSeq, before: u64, end: WriteSeq } =>
+        "batch {batch} begins at write {first}, batch {before} ended at {end}: they overlap";
+    NumberSkipped { batch: u64, before: u64 } => "batch {batch} was cut after batch {before}";
+    CutAnew { batch: u64, cached: u64 } =>
+        "batch {batch} was cut anew, though the process server had it (it has up to {cached})";
+    PointInside { batch: u64, last: WriteSeq, mark: WriteSeq } =>
+        "batch {batch} ends at write {last}, its recovery point at write {mark}: a point ends at a batch boundary";
+    WritesOutside of disk { batch: u64, first: WriteSeq, disk: DiskId, writes: u64 } =>
+        "{writes} writes to {disk} before batch {batch} (which begins at write {first}) are in no batch, and no copy of the disk began \
+         since: they would never reach the target";
+    CutInside { batch: u64, last: WriteSeq, range_first: WriteSeq, range_last: WriteSeq } =>
+        "batch {batch} was cut at write {last}, inside the range {range_first} to {range_last} that was logged as one";
+}
 
 /// A batch as it was cut, with what the oracle knows.
 #[derive(Debug, Clone)]
@@ -37,52 +51,49 @@ pub struct Cut {
 
 /// Checks a batch.
 #[must_use]
-pub fn check(cut: &Cut) -> Vec<String> {
+pub fn check(cut: &Cut) -> Vec<Broken> {
     let mut violations = Vec::new();
     let Cut { batch, first, last, .. } = *cut;
     if last.0 + 1 < first.0 {
-        violations.push(format!(
-            "batch {batch} begins at write {} and ends before it, at {}",
-            first.0, last.0
-        ));
+        violations.push(Broken::EndsBeforeItBegins { batch, first, last });
     }
     match cut.before {
-        None if batch != 1 => violations.push(format!("the first batch of the protection is number {batch}")),
-        Some((before, end)) if batch == before + 1 && first <= end => violations.push(format!(
-            "batch {batch} begins at write {}, batch {before} ended at {}: they overlap",
-            first.0, end.0
-        )),
-        Some((before, _)) if batch > before + 1 => {
-            violations.push(format!("batch {batch} was cut after batch {before}"))
-        }
-        Some((before, _)) if batch <= before && batch <= cut.cached => violations.push(format!(
-            "batch {batch} was cut anew, though the process server had it (it has up to {})",
-            cut.cached
-        )),
+        None if batch != 1 => violations.push(Broken::FirstNotOne { batch }),
+        Some((before, end)) if batch == before + 1 && first <= end => violations.push(Broken::Overlap {
+            batch,
+            first,
+            before,
+            end,
+        }),
+        Some((before, _)) if batch > before + 1 => violations.push(Broken::NumberSkipped { batch, before }),
+        Some((before, _)) if batch <= before && batch <= cut.cached => violations.push(Broken::CutAnew {
+            batch,
+            cached: cut.cached,
+        }),
         _ => {}
     }
     if let Some(mark) = cut.mark
         && mark != last
     {
-        violations.push(format!(
-            "batch {batch} ends at write {}, its recovery point at write {}: a point ends at a batch boundary",
-            last.0, mark.0
-        ));
+        violations.push(Broken::PointInside { batch, last, mark });
     }
     for (disk, writes, copied) in &cut.outside {
         if !copied {
-            violations.push(format!(
-                "{writes} writes to disk {} of vm{} before batch {batch} (which begins at write {}) are in no batch, and no copy of \
-                 the disk began since: they would never reach the target",
-                disk.index, disk.vm.0, first.0
-            ));
+            violations.push(Broken::WritesOutside {
+                batch,
+                first,
+                disk: *disk,
+                writes: *writes,
+            });
         }
     }
-    if let Some((from, to)) = cut.split {
-        violations.push(format!(
-            "batch {batch} was cut at write {}, inside the range {} to {} that was logged as one",
-            last.0, from.0, to.0
-        ));
+    if let Some((range_first, range_last)) = cut.split {
+        violations.push(Broken::CutInside {
+            batch,
+            last,
+            range_first,
+            range_last,
+        });
     }
     violations
 }
@@ -130,7 +141,7 @@ mod tests {
             },
         ];
         for batch in good {
-            assert_eq!(check(&batch), Vec::<String>::new(), "{batch:?}");
+            assert_eq!(check(&batch), Vec::<Broken>::new(), "{batch:?}");
         }
     }
 

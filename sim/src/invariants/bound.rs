@@ -5,8 +5,12 @@
 //! and what there is to do: the bytes that wait, over the slowest way that they have to go. Whatever fails on the way may make it begin
 //! anew, so each outage allows the work once more, and some time to find each other again. Both follow from the run's model ([`Bounds`]).
 
+use std::fmt;
+
 use actors::model::Model;
 use datapath::SimTime;
+
+use crate::findings::{Evidence, Evident, Nanoseconds};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -85,20 +89,32 @@ impl Waited {
     pub fn is_overdue(&self) -> bool {
         self.lived > self.allowed()
     }
+}
 
+impl fmt::Display for Waited {
     /// How long it took, beside how long it may.
-    #[must_use]
-    pub fn words(&self) -> String {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outages = match self.outages {
             0 => String::new(),
             1 => ", one outage on its way included".to_owned(),
             many => format!(", {many} outages on its way included"),
         };
-        format!(
+        write!(
+            f,
             "{} in which all that it needs was there, and {} is the bound{outages}",
             minutes(self.lived),
             minutes(self.allowed())
         )
+    }
+}
+
+impl Evident for Waited {
+    fn put(&self, name: &str, evidence: &mut Evidence) {
+        self.since.put(&format!("{name}.since"), evidence);
+        self.until.put(&format!("{name}.until"), evidence);
+        Nanoseconds(self.lived).put(&format!("{name}.lived"), evidence);
+        Nanoseconds(self.allowed()).put(&format!("{name}.allowed"), evidence);
+        self.outages.put(&format!("{name}.outages"), evidence);
     }
 }
 
@@ -148,7 +164,7 @@ pub(super) mod tests {
         let hit = Waited { outages: 1, ..calm };
         let bounds = hit.bounds;
         assert_eq!(hit.allowed(), bounds.grace + bounds.after_outage + 2 * work);
-        assert!(hit.words().contains("one outage"), "{}", hit.words());
+        assert!(hit.to_string().contains("one outage"), "{hit}");
     }
 
     #[test]

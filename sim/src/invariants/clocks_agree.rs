@@ -6,37 +6,37 @@
 
 use std::ops::RangeInclusive;
 
+use datapath::SimTime;
 use datapath::replica::Mark;
 
-use super::Law;
+crate::law! {
+    "clocks-agree", "a mark's time by the source's clock is its simulated time plus what the clock is off";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "clocks-agree",
-    statement: "a mark's time by the source's clock is its simulated time plus what the clock is off",
-};
+    ClockDiffers { point: u64, marked: SimTime, by_clock: SimTime, off_least: i64, off_most: i64 } =>
+        "point {point} was marked at {} ns simulated time and {} ns by its machine's clock, which is off by {off_least} to {off_most} ns",
+        marked.0, by_clock.0;
+}
 
 /// Checks a mark made on a machine whose clock is off by `off` nanoseconds. A clock cannot stand before the start of the run.
 #[must_use]
-pub fn check(mark: &Mark, off: &RangeInclusive<i64>) -> Vec<String> {
+pub fn check(mark: &Mark, off: &RangeInclusive<i64>) -> Vec<Broken> {
     let expected = |off: &i64| mark.marked.0.saturating_add_signed(*off);
     if (expected(off.start())..=expected(off.end())).contains(&mark.marked_source.0) {
         return Vec::new();
     }
-    vec![format!(
-        "point {} was marked at {} ns simulated time and {} ns by its machine's clock, which is off by {} to {} ns",
-        mark.point,
-        mark.marked.0,
-        mark.marked_source.0,
-        off.start(),
-        off.end()
-    )]
+    vec![Broken::ClockDiffers {
+        point: mark.point,
+        marked: mark.marked,
+        by_clock: mark.marked_source,
+        off_least: *off.start(),
+        off_most: *off.end(),
+    }]
 }
 
 #[cfg(test)]
 mod tests {
+    use datapath::WriteSeq;
     use datapath::replica::Consistency;
-    use datapath::{SimTime, WriteSeq};
 
     use super::*;
 

@@ -4,44 +4,46 @@
 //! mark makes a point of it. Reference: facts §1.5 (initial replication, resynchronization), §4.3 (reprotection). A copy that is begun
 //! anew takes the place of the one before.
 
-use super::Law;
+use datapath::DiskId;
+
 use super::bound::Waited;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "copies-are-applied",
-    statement: "a copy that began ends, and a recovery point after its end is processed, within what its bytes take on their way",
-};
+crate::law! {
+    "copies-are-applied", "a copy that began ends, and a recovery point after its end is processed, within what its bytes take on their way";
+
+    NotEnded of disk { disk: DiskId, waited: Waited, reason: String } =>
+        "the copy of {disk} began at {}, and at {} it has not ended ({waited}): {reason}", waited.since, waited.until;
+    NotApplied of disk { disk: DiskId, waited: Waited, reason: String } =>
+        "the copy of {disk} ended at {}, and at {} no point after it is processed ({waited}): {reason}", waited.since, waited.until;
+}
 
 /// Checks a copy that is under way (`ended` false) or ended and not applied.
 #[must_use]
-pub fn check(disk: &str, waited: &Waited, ended: bool, reason: &str) -> Vec<String> {
+pub fn check(disk: DiskId, waited: &Waited, ended: bool, reason: &str) -> Vec<Broken> {
     if !waited.is_overdue() {
         return Vec::new();
     }
-    let (what, not) = if ended {
-        ("ended", "no point after it is processed")
-    } else {
-        ("began", "it has not ended")
-    };
-    vec![format!(
-        "the copy of {disk} {what} at {}, and at {} {not} ({}): {reason}",
-        waited.since,
-        waited.until,
-        waited.words()
-    )]
+    let (waited, reason) = (*waited, reason.to_owned());
+    vec![match ended {
+        true => Broken::NotApplied { disk, waited, reason },
+        false => Broken::NotEnded { disk, waited, reason },
+    }]
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::bound::tests::waited;
+    use datapath::VmId;
+
     use super::*;
+
+    const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
 
     #[test]
     fn a_copy_that_stands_still_is_found() {
         for ended in [false, true] {
-            assert_eq!(check("disk 0 of vm0", &waited(6), ended, "why").len(), 1);
-            assert!(check("disk 0 of vm0", &waited(5), ended, "why").is_empty());
+            assert_eq!(check(DISK, &waited(6), ended, "why").len(), 1);
+            assert!(check(DISK, &waited(5), ended, "why").is_empty());
         }
     }
 }

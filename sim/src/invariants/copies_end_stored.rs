@@ -8,33 +8,44 @@
 //! Not judged where a master target loses its power during a copy: it takes up what was durable without a word, and what it holds then is
 //! judged when a point or a disk of it is.
 
-use super::Law;
+use datapath::DiskId;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "copies-end-stored",
-    statement: "a recovery point is marked only when all that the copies before it sent is stored at the target",
-};
+use crate::findings::Bytes;
+
+crate::law! {
+    "copies-end-stored", "a recovery point is marked only when all that the copies before it sent is stored at the target";
+
+    PiecesMissing of disk { disk: DiskId, point: u64, sent: Bytes, stored: Bytes, pieces: usize } =>
+        "point {point} was marked after a copy of {disk} that sent {sent} bytes; {stored} bytes of it are stored, in {pieces} pieces";
+}
 
 /// Checks one disk's newest copy when a point is marked: bytes that it sent, and bytes of its pieces that are stored.
 #[must_use]
-pub fn check(disk: &str, point: u64, sent: u64, stored: u64, pieces: usize) -> Vec<String> {
+pub fn check(disk: DiskId, point: u64, sent: u64, stored: u64, pieces: usize) -> Vec<Broken> {
     if sent == stored {
         return Vec::new();
     }
-    vec![format!(
-        "point {point} was marked after a copy of {disk} that sent {sent} bytes; {stored} bytes of it are stored, in {pieces} pieces"
-    )]
+    vec![Broken::PiecesMissing {
+        disk,
+        point,
+        sent: Bytes(sent),
+        stored: Bytes(stored),
+        pieces,
+    }]
 }
 
 #[cfg(test)]
 mod tests {
+    use datapath::VmId;
+
     use super::*;
+
+    const DISK: DiskId = DiskId { vm: VmId(0), index: 0 };
 
     #[test]
     fn a_piece_that_is_missing_is_found() {
-        assert!(check("d", 1, 0, 0, 0).is_empty());
-        assert!(check("d", 1, 8192, 8192, 2).is_empty());
-        assert_eq!(check("d", 1, 8192, 4096, 1).len(), 1);
+        assert!(check(DISK, 1, 0, 0, 0).is_empty());
+        assert!(check(DISK, 1, 8192, 8192, 2).is_empty());
+        assert_eq!(check(DISK, 1, 8192, 4096, 1).len(), 1);
     }
 }

@@ -4,25 +4,31 @@
 //! that is given up (cut anew, or overtaken after a resynchronization) is replaced by a later one. Reference: design §2. The second half
 //! of the way, from the process server's acknowledgement on, has a law of its own: [`super::acknowledged_is_kept`].
 
-use super::Law;
 use super::bound::Waited;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "cut-is-stored",
-    statement: "a batch that was cut gets its tag, or a later one, within what the bytes before it take on their way",
-};
+crate::law! {
+    "cut-is-stored", "a batch that was cut gets its tag, or a later one, within what the bytes before it take on their way";
+
+    NoTag { batch: u64, waited: Waited, reason: String } =>
+        "batch {batch} was cut at {} and has no tag at {} ({waited}): {reason}", waited.since, waited.until;
+    LateTag { batch: u64, waited: Waited } =>
+        "batch {batch} was cut at {} and got its tag at {} only ({waited})", waited.since, waited.until;
+}
 
 /// Checks a batch's wait for its tag; `reason` says how far it is where it has none.
 #[must_use]
-pub fn check(batch: u64, waited: &Waited, reason: Option<&str>) -> Vec<String> {
+pub fn check(batch: u64, waited: &Waited, reason: Option<&str>) -> Vec<Broken> {
     if !waited.is_overdue() {
         return Vec::new();
     }
-    let (since, until, words) = (waited.since, waited.until, waited.words());
+    let waited = *waited;
     vec![match reason {
-        Some(reason) => format!("batch {batch} was cut at {since} and has no tag at {until} ({words}): {reason}"),
-        None => format!("batch {batch} was cut at {since} and got its tag at {until} only ({words})"),
+        Some(reason) => Broken::NoTag {
+            batch,
+            waited,
+            reason: reason.to_owned(),
+        },
+        None => Broken::LateTag { batch, waited },
     }]
 }
 

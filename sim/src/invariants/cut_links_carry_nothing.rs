@@ -5,35 +5,36 @@
 
 use datapath::SimTime;
 
-use super::Law;
+crate::law! {
+    "cut-links-carry-nothing", "no packet comes out of a link that is cut, and none that was in it when it was cut comes out ever";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "cut-links-carry-nothing",
-    statement: "no packet comes out of a link that is cut, and none that was in it when it was cut comes out ever",
-};
+    PassedWhileCut { link: String, cut: SimTime, at: SimTime, connection: u64 } =>
+        "link {link} was cut at {cut}; at {at} ({} ns) a packet of connection {connection} came out of it", at.0;
+    CameBackAfterCut { link: String, cut: SimTime, at: SimTime, connection: u64 } =>
+        "link {link} was cut at {cut} while packets of connection {connection} were in it; at {at} ({} ns) one of them came out", at.0;
+}
 
 /// Checks a packet that came out of a link that was cut at `cut`, if it is.
 #[must_use]
-pub fn check(link: &str, at: SimTime, cut: Option<SimTime>, flow: u64) -> Vec<String> {
-    match cut {
-        Some(cut) => vec![format!(
-            "link {link} was cut at {cut}; at {at} ({} ns) a packet of connection {} came out of it",
-            at.0,
-            flow / 2
-        )],
-        None => Vec::new(),
-    }
+pub fn check(link: &str, at: SimTime, cut: Option<SimTime>, flow: u64) -> Vec<Broken> {
+    let passed = cut.map(|cut| Broken::PassedWhileCut {
+        link: link.to_owned(),
+        cut,
+        at,
+        connection: flow / 2,
+    });
+    passed.into_iter().collect()
 }
 
 /// Checks a packet that came out at `at` of a flow whose packets were lost when the link was cut at `lost`.
 #[must_use]
-pub fn check_lost(link: &str, at: SimTime, lost: SimTime, flow: u64) -> Vec<String> {
-    vec![format!(
-        "link {link} was cut at {lost} while packets of connection {} were in it; at {at} ({} ns) one of them came out",
-        flow / 2,
-        at.0
-    )]
+pub fn check_lost(link: &str, at: SimTime, lost: SimTime, flow: u64) -> Vec<Broken> {
+    vec![Broken::CameBackAfterCut {
+        link: link.to_owned(),
+        cut: lost,
+        at,
+        connection: flow / 2,
+    }]
 }
 
 #[cfg(test)]

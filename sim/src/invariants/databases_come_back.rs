@@ -8,13 +8,24 @@
 
 use std::collections::BTreeMap;
 
-use super::Law;
+crate::law! {
+    "databases-come-back", "a database recovers to the state after a whole number of transactions, all committed ones among them, and has nothing to redo after an app-consistent point";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "databases-come-back",
-    statement: "a database recovers to the state after a whole number of transactions, all committed ones among them, and has nothing to redo after an app-consistent point",
-};
+    Unreadable { database: String, damaged: String } => "{database}: {damaged} cannot be read";
+    CommittedLost { database: String, through: u64, committed: u64 } =>
+        "{database}: transactions up to {through} came back, and those up to {committed} were committed";
+    NotBegun { database: String, through: u64, begun: u64 } =>
+        "{database}: transactions up to {through} came back, and none after {begun} had begun";
+    WrongBalance { database: String, account: u32, has: i64, through: u64, should: i64 } =>
+        "{database}: account {account} has {has} after transaction {through}, it should have {should}";
+    RedoneAfterQuiesce { database: String, redone: u64 } =>
+        "{database}: {redone} transactions have to be done again after an app-consistent point";
+    BeganElsewhere { database: String, through: u64, read: u64 } =>
+        "{database}: it began with transaction {through}, and {read} is the last on the disks that it was given";
+    BeganOutside { database: String, through: u64, committed: u64, begun: u64, redone: u64 } =>
+        "{database}: it began with transaction {through} on disks on which those up to {committed} had been committed and none after \
+         {begun} had begun ({redone} were done again)";
+}
 
 /// What was read of a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,23 +55,29 @@ pub struct Known {
 
 /// Checks what was read of the database `name`.
 #[must_use]
-pub fn check(name: &str, read: &Reading, known: &Known) -> Vec<String> {
+pub fn check(name: &str, read: &Reading, known: &Known) -> Vec<Broken> {
+    let database = || name.to_owned();
+    let through = read.through;
     let mut violations = Vec::new();
-    let mut note = |text: String| violations.push(format!("{name}: {text}"));
     for damaged in &read.damaged {
-        note(format!("{damaged} cannot be read"));
+        violations.push(Broken::Unreadable {
+            database: database(),
+            damaged: damaged.clone(),
+        });
     }
-    if read.through < known.committed {
-        note(format!(
-            "transactions up to {} came back, and those up to {} were committed",
-            read.through, known.committed
-        ));
+    if through < known.committed {
+        violations.push(Broken::CommittedLost {
+            database: database(),
+            through,
+            committed: known.committed,
+        });
     }
-    if read.through > known.begun {
-        note(format!(
-            "transactions up to {} came back, and none after {} had begun",
-            read.through, known.begun
-        ));
+    if through > known.begun {
+        violations.push(Broken::NotBegun {
+            database: database(),
+            through,
+            begun: known.begun,
+        });
     } else if read.balances != known.balances {
         let both = read.balances.keys().chain(known.balances.keys());
         let account = both
@@ -69,18 +86,19 @@ pub fn check(name: &str, read: &Reading, known: &Known) -> Vec<String> {
             .copied()
             .unwrap_or_default();
         let of = |balances: &BTreeMap<u32, i64>| balances.get(&account).copied().unwrap_or_default();
-        note(format!(
-            "account {account} has {} after transaction {}, it should have {}",
-            of(&read.balances),
-            read.through,
-            of(&known.balances)
-        ));
+        violations.push(Broken::WrongBalance {
+            database: database(),
+            account,
+            has: of(&read.balances),
+            through,
+            should: of(&known.balances),
+        });
     }
     if known.quiesced && read.redone > 0 {
-        note(format!(
-            "{} transactions have to be done again after an app-consistent point",
-            read.redone
-        ));
+        violations.push(Broken::RedoneAfterQuiesce {
+            database: database(),
+            redone: read.redone,
+        });
     }
     violations
 }

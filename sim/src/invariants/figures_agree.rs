@@ -5,17 +5,33 @@
 //! the run. A figure that is too good would make every verdict on a plan too good. Spreads are kept with three digits, so they may differ
 //! by so much; the longest and all sums agree to the millisecond. Reference: facts §1.3 (RPO), §2.6 (RTO).
 
-use super::Law;
+crate::law! {
+    "figures-agree", "reported RPO, RTO and loss are what the oracle counts from what it saw itself";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "figures-agree",
-    statement: "reported RPO, RTO and loss are what the oracle counts from what it saw itself",
-};
+    RpoDiffers { figure: String, reported: Option<u64>, counted: Option<u64> } =>
+        "{figure}: {} is reported, {} was counted", words(*reported), words(*counted);
+    RtoDiffers { figure: String, reported: Option<u64>, counted: Option<u64> } =>
+        "{figure}: {} is reported, {} was counted", words(*reported), words(*counted);
+    LossDiffers { figure: String, reported: Option<u64>, counted: Option<u64> } =>
+        "{figure}: {} is reported, {} was counted", words(*reported), words(*counted);
+}
+
+/// A kind of figure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A figure of RPO.
+    Rpo,
+    /// RTO.
+    Rto,
+    /// A figure of what was lost.
+    Loss,
+}
 
 /// A figure that was reported, and what the oracle counts; none where there is nothing to report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figure<'a> {
+    /// What kind of figure it is.
+    pub kind: Kind,
     /// What it is.
     pub what: &'a str,
     /// As reported.
@@ -28,8 +44,9 @@ pub struct Figure<'a> {
 
 /// Checks a figure.
 #[must_use]
-pub fn check(figure: &Figure<'_>) -> Option<String> {
+pub fn check(figure: &Figure<'_>) -> Option<Broken> {
     let Figure {
+        kind,
         what,
         reported,
         counted,
@@ -39,22 +56,37 @@ pub fn check(figure: &Figure<'_>) -> Option<String> {
         (Some(reported), Some(counted)) if rounded => reported.abs_diff(counted) <= 2 + counted / 200,
         (reported, counted) => reported == counted,
     };
-    let words = |figure: Option<u64>| figure.map_or_else(|| "nothing".to_owned(), |figure| figure.to_string());
-    (!agree).then(|| {
-        format!(
-            "{what}: {} is reported, {} was counted",
-            words(reported),
-            words(counted)
-        )
+    let figure = what.to_owned();
+    (!agree).then_some(match kind {
+        Kind::Rpo => Broken::RpoDiffers {
+            figure,
+            reported,
+            counted,
+        },
+        Kind::Rto => Broken::RtoDiffers {
+            figure,
+            reported,
+            counted,
+        },
+        Kind::Loss => Broken::LossDiffers {
+            figure,
+            reported,
+            counted,
+        },
     })
+}
+
+fn words(figure: Option<u64>) -> String {
+    figure.map_or_else(|| "nothing".to_owned(), |figure| figure.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn figure(reported: Option<u64>, counted: Option<u64>, rounded: bool) -> Option<String> {
+    fn figure(reported: Option<u64>, counted: Option<u64>, rounded: bool) -> Option<Broken> {
         check(&Figure {
+            kind: Kind::Rpo,
             what: "RPO",
             reported,
             counted,

@@ -8,24 +8,20 @@ use std::collections::BTreeSet;
 
 use actors::ports::MachineId;
 
-use super::Law;
+crate::law! {
+    "groups-talk-alone", "only members of one replication group connect to each other on port 20004";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "groups-talk-alone",
-    statement: "only members of one replication group connect to each other on port 20004",
-};
+    Stranger of from { from: MachineId, to: MachineId } =>
+        "{from} connects to {to} on port 20004, and no replication group has both";
+}
 
 /// Checks a connection; `groups` are the machines of each.
 #[must_use]
-pub fn check(from: MachineId, to: MachineId, groups: &[BTreeSet<MachineId>]) -> Vec<String> {
+pub fn check(from: MachineId, to: MachineId, groups: &[BTreeSet<MachineId>]) -> Vec<Broken> {
     let inside = |group: &BTreeSet<MachineId>| from != to && group.contains(&from) && group.contains(&to);
     match groups.iter().any(inside) {
         true => Vec::new(),
-        false => vec![format!(
-            "machine {} connects to machine {} on port 20004, and no replication group has both",
-            from.0, to.0
-        )],
+        false => vec![Broken::Stranger { from, to }],
     }
 }
 

@@ -6,13 +6,17 @@
 
 use datapath::SimTime;
 
-use super::Law;
+use crate::findings::Bytes;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "links-keep-their-rate",
-    statement: "in no interval does a link carry more than its rate times the interval's length",
-};
+crate::law! {
+    "links-keep-their-rate", "in no interval does a link carry more than its rate times the interval's length";
+
+    IntervalsOverlap { link: String, from: SimTime, to: SimTime, before: SimTime } =>
+        "link {link}: the interval from {} to {} ns follows one that ended at {} ns", from.0, to.0, before.0;
+    TooMuch { link: String, bytes: Bytes, from: SimTime, to: SimTime, over: Bytes, bits_per_second: u64 } =>
+        "link {link} carried {bytes} bytes from {from} to {to} ({} ns), {over} bytes more than {bits_per_second} bit/s allow",
+        to.since(*from);
+}
 
 /// What a link carried in an interval, in one direction.
 #[derive(Debug, Clone, Copy)]
@@ -33,26 +37,31 @@ pub struct Use<'a> {
 
 /// Checks an interval.
 #[must_use]
-pub fn check(used: &Use<'_>) -> Vec<String> {
+pub fn check(used: &Use<'_>) -> Vec<Broken> {
     let mut violations = Vec::new();
     let Use {
         name, from, to, bytes, ..
     } = *used;
     if to < from || from < used.before {
-        violations.push(format!(
-            "link {name}: the interval from {} to {} ns follows one that ended at {} ns",
-            from.0, to.0, used.before.0
-        ));
+        violations.push(Broken::IntervalsOverlap {
+            link: name.to_owned(),
+            from,
+            to,
+            before: used.before,
+        });
     }
     let carried = u128::from(bytes) * 8 * 1_000_000_000;
     let allowed = u128::from(used.bits_per_second) * u128::from(to.since(from)) + 8 * 1_000_000_000;
     if carried > allowed {
-        violations.push(format!(
-            "link {name} carried {bytes} bytes from {from} to {to} ({} ns), {} bytes more than {} bit/s allow",
-            to.since(from),
-            (carried - allowed).div_ceil(8_000_000_000),
-            used.bits_per_second
-        ));
+        let over = (carried - allowed).div_ceil(8_000_000_000);
+        violations.push(Broken::TooMuch {
+            link: name.to_owned(),
+            bytes: Bytes(bytes),
+            from,
+            to,
+            over: Bytes(u64::try_from(over).unwrap_or(u64::MAX)),
+            bits_per_second: used.bits_per_second,
+        });
     }
     violations
 }
@@ -72,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_full_link_passes() {
-        assert_eq!(check(&FULL), Vec::<String>::new());
+        assert_eq!(check(&FULL), Vec::<Broken>::new());
     }
 
     #[test]

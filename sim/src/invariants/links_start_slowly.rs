@@ -9,15 +9,19 @@
 
 use datapath::SimTime;
 
-use super::Law;
+use crate::findings::{Bytes, Nanoseconds};
 use crate::link::tcp_model::TcpModel;
 use crate::oracle::by_flow::ByFlow;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "links-start-slowly",
-    statement: "no connection sends more in its first round trips than windows that double from the initial one",
-};
+crate::law! {
+    "links-start-slowly", "no connection sends more in its first round trips than windows that double from the initial one";
+
+    FasterThanSlowStart {
+        link: String, connection: u64, sent: Bytes, at: SimTime, after: Nanoseconds, window: Bytes, round_trip: Nanoseconds, allowed: Bytes,
+    } =>
+        "link {link}: connection {connection} had sent {sent} bytes at {} ns, {after} ns after it began with a window of {window} bytes; \
+         with a round trip of {round_trip} ns it can have sent {allowed}", at.0;
+}
 
 /// A connection since it last began.
 struct Start {
@@ -84,9 +88,9 @@ impl Starts {
         (start.began, start.last, start.sent) = (at, at, 0);
     }
 
-    /// A packet that weighs so much came out.
+    /// A packet that weighs so much came out of the link.
     #[must_use]
-    pub fn left(&mut self, at: SimTime, flow: u64, bytes: u64) -> Vec<String> {
+    pub fn left(&mut self, link: &str, at: SimTime, flow: u64, bytes: u64) -> Vec<Broken> {
         self.looks += 1;
         let through = SimTime(at.0.saturating_sub(self.latency));
         let Some(start) = self.flows.get_mut(flow) else {
@@ -101,16 +105,16 @@ impl Starts {
         if start.sent <= allowed(window, self.largest, trips) {
             return Vec::new();
         }
-        vec![format!(
-            "connection {} had sent {} bytes at {} ns, {} ns after it began with a window of {window} bytes; with a round trip of {} ns it \
-             can have sent {}",
-            flow / 2,
-            start.sent,
-            through.0,
-            through.since(start.began),
-            self.latency * 2,
-            allowed(window, self.largest, trips)
-        )]
+        vec![Broken::FasterThanSlowStart {
+            link: link.to_owned(),
+            connection: flow / 2,
+            sent: Bytes(start.sent),
+            at: through,
+            after: Nanoseconds(through.since(start.began)),
+            window: Bytes(window),
+            round_trip: Nanoseconds(self.latency * 2),
+            allowed: Bytes(allowed(window, self.largest, trips)),
+        }]
     }
 
     /// How often it was looked at since the last call.
@@ -170,7 +174,7 @@ mod tests {
             let mut starts = starts();
             starts.entered(ms(0), 2, true);
             assert_eq!(
-                starts.left(ms(at), 2, segments * 1_514).len(),
+                starts.left("wan", ms(at), 2, segments * 1_514).len(),
                 found,
                 "{segments} at {at}"
             );
@@ -183,17 +187,25 @@ mod tests {
         for (segments, found) in [(160, 0), (161, 1)] {
             let mut starts = starts();
             starts.entered(ms(0), 2, true);
-            assert!(starts.left(ms(260), 2, 630 * 1_514).is_empty());
+            assert!(starts.left("wan", ms(260), 2, 630 * 1_514).is_empty());
             starts.entered(ms(720), 2, true);
-            assert_eq!(starts.left(ms(740), 2, segments * 1_514).len(), found, "{segments}");
+            assert_eq!(
+                starts.left("wan", ms(740), 2, segments * 1_514).len(),
+                found,
+                "{segments}"
+            );
         }
         // After a minute it is the initial one again.
         for (segments, found) in [(10, 0), (11, 1)] {
             let mut starts = starts();
             starts.entered(ms(0), 2, true);
-            assert!(starts.left(ms(60), 2, 30 * 1_514).is_empty());
+            assert!(starts.left("wan", ms(60), 2, 30 * 1_514).is_empty());
             starts.entered(ms(60_000), 2, true);
-            assert_eq!(starts.left(ms(60_020), 2, segments * 1_514).len(), found, "{segments}");
+            assert_eq!(
+                starts.left("wan", ms(60_020), 2, segments * 1_514).len(),
+                found,
+                "{segments}"
+            );
         }
     }
 
@@ -202,12 +214,12 @@ mod tests {
         let mut starts = starts();
         starts.entered(ms(0), 2, true);
         starts.entered(ms(900), 2, false);
-        assert!(starts.left(ms(950), 2, 1_950 * 1_514 * 9).is_empty());
+        assert!(starts.left("wan", ms(950), 2, 1_950 * 1_514 * 9).is_empty());
         assert_eq!(starts.take_looks(), 1);
         starts.changed(&TcpModel::default(), 100 * MS);
         starts.entered(ms(960), 2, true);
-        assert!(starts.left(ms(1_060), 2, 1 << 40).is_empty());
+        assert!(starts.left("wan", ms(1_060), 2, 1 << 40).is_empty());
         starts.entered(ms(960), 4, true);
-        assert_eq!(starts.left(ms(1_060), 4, 1 << 40).len(), 1);
+        assert_eq!(starts.left("wan", ms(1_060), 4, 1 << 40).len(), 1);
     }
 }

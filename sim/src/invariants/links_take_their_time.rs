@@ -15,15 +15,30 @@ use std::collections::VecDeque;
 
 use datapath::SimTime;
 
-use super::Law;
+use crate::findings::{Bytes, Nanoseconds};
 use crate::link::tcp_model::TcpModel;
 use crate::oracle::by_flow::ByFlow;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "links-take-their-time",
-    statement: "no packet leaves a link before its bytes have had their time at the rate and the latency, in any window",
-};
+crate::law! {
+    "links-take-their-time", "no packet leaves a link before its bytes have had their time at the rate and the latency, in any window";
+
+    NeverWentIn { link: String, connection: u64 } =>
+        "link {link}: a packet of connection {connection} came out that never went in, or was lost with the link or its sender's power";
+    PacketTooEarly {
+        link: String, bytes: Bytes, entered: SimTime, left: SimTime, bits_per_second: u64, kept: Option<u64>, latency: Nanoseconds,
+        earliest: SimTime,
+    } =>
+        "link {link}: a packet of {bytes} bytes with its frames went in at {} ns and came out at {} ns; at {bits_per_second} bit/s, {}with a \
+         latency of {latency} ns, it cannot before {} ns",
+        entered.0, left.0, kept.map_or_else(String::new, |kept| format!("of which TCP keeps {kept}, and ")), earliest.0;
+    TooManyTooEarly { link: String, bytes: Bytes, left: SimTime, bits_per_second: u64, latency: Nanoseconds, earliest: SimTime } =>
+        "link {link}: {bytes} bytes had come out at {} ns; at {bits_per_second} bit/s, with a latency of {latency} ns, and with what had gone \
+         in, so many cannot before {} ns", left.0, earliest.0;
+    ReportsMore { link: String, reported: Bytes, entered: Bytes } =>
+        "link {link}: the link says that it carried {reported} bytes so far, {entered} had gone in";
+    ReportsLess { link: String, reported: Bytes, left: Bytes } =>
+        "link {link}: the link says that it carried {reported} bytes in all, {left} came out";
+}
 
 /// A byte, in nanoseconds times bits per second.
 const BYTE: u128 = 8_000_000_000;
@@ -218,13 +233,13 @@ impl Way {
 
     /// The oldest packet of a flow came out.
     #[must_use]
-    pub fn left(&mut self, at: SimTime, flow: u64) -> Vec<String> {
+    pub fn left(&mut self, link: &str, at: SimTime, flow: u64) -> Vec<Broken> {
         self.looks += 1;
         let Some(packet) = self.flows.get_mut(flow).and_then(|flow| flow.left(at)) else {
-            return vec![format!(
-                "a packet of connection {} came out that never went in, or was lost with the link or its sender's power",
-                flow / 2
-            )];
+            return vec![Broken::NeverWentIn {
+                link: link.to_owned(),
+                connection: flow / 2,
+            }];
         };
         self.all_out += packet.bytes;
         let mut violations = Vec::new();
@@ -233,18 +248,16 @@ impl Way {
         if let Some(earliest) = packet.through
             && (too_early || through << FRACTION_BITS < earliest)
         {
-            violations.push(format!(
-                "a packet of {} bytes with its frames went in at {} ns and came out at {} ns; at {} bit/s, {}with a latency of {} ns, it \
-                 cannot before {} ns",
-                packet.bytes,
-                packet.entered.0,
-                at.0,
-                self.rate,
-                self.kept
-                    .map_or_else(String::new, |(kept, _)| format!("of which TCP keeps {kept}, and ")),
-                self.latency,
-                earliest.div_ceil(1 << FRACTION_BITS) + u128::from(self.latency)
-            ));
+            violations.push(Broken::PacketTooEarly {
+                link: link.to_owned(),
+                bytes: Bytes(packet.bytes),
+                entered: packet.entered,
+                left: at,
+                bits_per_second: shown(self.rate),
+                kept: self.kept.map(|(kept, _)| shown(kept)),
+                latency: Nanoseconds(self.latency),
+                earliest: SimTime(shown(earliest.div_ceil(1 << FRACTION_BITS) + u128::from(self.latency))),
+            });
         }
         if packet.account != self.account {
             return violations;
@@ -258,15 +271,14 @@ impl Way {
         {
             let earliest = begins + (self.left - before) * BYTE;
             if through * self.rate < earliest {
-                violations.push(format!(
-                    "{} bytes had come out at {} ns; at {} bit/s, with a latency of {} ns, and with what had gone in, so many cannot before \
-                     {} ns",
-                    self.left,
-                    at.0,
-                    self.rate,
-                    self.latency,
-                    earliest.div_ceil(self.rate) + u128::from(self.latency)
-                ));
+                violations.push(Broken::TooManyTooEarly {
+                    link: link.to_owned(),
+                    bytes: Bytes(shown(self.left)),
+                    left: at,
+                    bits_per_second: shown(self.rate),
+                    latency: Nanoseconds(self.latency),
+                    earliest: SimTime(shown(earliest.div_ceil(self.rate) + u128::from(self.latency))),
+                });
             }
         }
         violations
@@ -274,35 +286,42 @@ impl Way {
 
     /// The link reports what it carried in an interval.
     #[must_use]
-    pub fn reported(&mut self, bytes: u64) -> Vec<String> {
+    pub fn reported(&mut self, link: &str, bytes: u64) -> Vec<Broken> {
         self.looks += 1;
         self.reported += bytes;
         if self.reported <= self.all_in {
             return Vec::new();
         }
-        vec![format!(
-            "the link says that it carried {} bytes so far, {} had gone in",
-            self.reported, self.all_in
-        )]
+        vec![Broken::ReportsMore {
+            link: link.to_owned(),
+            reported: Bytes(self.reported),
+            entered: Bytes(self.all_in),
+        }]
     }
 
     /// The end of the run, after the link's last word.
     #[must_use]
-    pub fn end(&mut self) -> Vec<String> {
+    pub fn end(&mut self, link: &str) -> Vec<Broken> {
         self.looks += 1;
         if self.all_out <= self.reported {
             return Vec::new();
         }
-        vec![format!(
-            "the link says that it carried {} bytes in all, {} came out",
-            self.reported, self.all_out
-        )]
+        vec![Broken::ReportsLess {
+            link: link.to_owned(),
+            reported: Bytes(self.reported),
+            left: Bytes(self.all_out),
+        }]
     }
 
     /// How often it was looked at since the last call.
     pub fn take_looks(&mut self) -> u64 {
         std::mem::take(&mut self.looks)
     }
+}
+
+/// A sum as evidence has it.
+fn shown(sum: u128) -> u64 {
+    u64::try_from(sum).unwrap_or(u64::MAX)
 }
 
 /// What so many bytes weigh with the frames of their segments; a packet without any is one segment.
@@ -397,15 +416,15 @@ mod tests {
         let mut way = way();
         way.entered(us(0), 2, 100);
         way.entered(us(10), 2, 100);
-        assert_eq!(way.left(us(1_100), 2), Vec::<String>::new());
-        assert_eq!(way.left(us(1_200), 2), Vec::<String>::new());
+        assert_eq!(way.left("wan", us(1_100), 2), Vec::<Broken>::new());
+        assert_eq!(way.left("wan", us(1_200), 2), Vec::<Broken>::new());
         // Shared fairly: both are through when both are.
         way.entered(us(5_000), 2, 1_000);
         way.entered(us(5_000), 4, 1_000);
-        assert!(way.left(us(8_000), 4).is_empty());
-        assert!(way.left(us(8_000), 2).is_empty());
-        assert!(way.reported(2_200).is_empty());
-        assert!(way.end().is_empty());
+        assert!(way.left("wan", us(8_000), 4).is_empty());
+        assert!(way.left("wan", us(8_000), 2).is_empty());
+        assert!(way.reported("wan", 2_200).is_empty());
+        assert!(way.end("wan").is_empty());
         assert_eq!(way.take_looks(), 6);
     }
 
@@ -414,7 +433,7 @@ mod tests {
         for (left, found) in [(1_100_000, 0), (1_099_999, 1), (100_000, 1), (1_000_000, 1)] {
             let mut way = way();
             way.entered(us(0), 2, 100);
-            assert_eq!(way.left(SimTime(left), 2).len(), found, "{left}");
+            assert_eq!(way.left("wan", SimTime(left), 2).len(), found, "{left}");
         }
     }
 
@@ -428,7 +447,7 @@ mod tests {
         let mut found = 0;
         for flow in 0..50 {
             // Shared fairly by all, they end together, after 0.95 s in place of 1 s.
-            found += way.left(us(951_000), flow).len();
+            found += way.left("wan", us(951_000), flow).len();
         }
         assert!(found > 0);
     }
@@ -440,7 +459,7 @@ mod tests {
         for (left, found) in [(took, 0), (took - 1, 1), (1_448_001 + 40, 1)] {
             let mut way = Way::new(&TcpModel::default(), 8_000_000, 1_000_000, 0);
             assert_eq!(way.entered(us(0), 2, 1_448_001), (took, true));
-            assert_eq!(way.left(us(1_000 + left), 2).len(), found, "{left}");
+            assert_eq!(way.left("wan", us(1_000 + left), 2).len(), found, "{left}");
         }
         assert_eq!(framed(&TcpModel::default(), 0), 66);
         assert_eq!(framed(&TcpModel::default(), 1_448), 1_514);
@@ -457,9 +476,13 @@ mod tests {
         for (took, found) in [(712_000, 1), (723_500, 0)] {
             let mut way = lossy();
             way.entered(us(0), 2, from);
-            assert!(way.left(began.after(20_000_000), 2).is_empty());
+            assert!(way.left("wan", began.after(20_000_000), 2).is_empty());
             way.entered(began, 2, 1_000_000);
-            assert_eq!(way.left(began.after((20_000 + took) * 1_000), 2).len(), found, "{took}");
+            assert_eq!(
+                way.left("wan", began.after((20_000 + took) * 1_000), 2).len(),
+                found,
+                "{took}"
+            );
         }
     }
 
@@ -483,12 +506,12 @@ mod tests {
     #[test]
     fn what_never_went_in_or_was_lost_is_found() {
         let mut way = way();
-        assert_eq!(way.left(us(9), 2).len(), 1);
+        assert_eq!(way.left("wan", us(9), 2).len(), 1);
         way.entered(us(10), 2, 100);
         way.cleared();
-        assert_eq!(way.left(us(1_110), 2).len(), 1);
+        assert_eq!(way.left("wan", us(1_110), 2).len(), 1);
         way.entered(us(2_000), 4, 100);
-        assert!(way.left(us(3_100), 4).is_empty());
+        assert!(way.left("wan", us(3_100), 4).is_empty());
     }
 
     #[test]
@@ -498,15 +521,15 @@ mod tests {
         way.entered(us(0), 2, 100);
         way.entered(us(0), 2, 5_000);
         way.gone(us(200), &[2]);
-        assert!(way.left(us(1_100), 2).is_empty());
+        assert!(way.left("wan", us(1_100), 2).is_empty());
         way.entered(us(4_000), 2, 10);
-        assert!(way.left(us(5_010), 2).is_empty());
-        assert!(way.reported(300).is_empty());
-        assert!(way.end().is_empty());
+        assert!(way.left("wan", us(5_010), 2).is_empty());
+        assert!(way.reported("wan", 300).is_empty());
+        assert!(way.end("wan").is_empty());
         // What was lost does not come out.
         way.entered(us(6_000), 2, 5_000);
         way.gone(us(6_100), &[2]);
-        assert_eq!(way.left(us(12_000), 2).len(), 1);
+        assert_eq!(way.left("wan", us(12_000), 2).len(), 1);
     }
 
     #[test]
@@ -515,19 +538,19 @@ mod tests {
         way.entered(us(0), 2, 100);
         way.changed(16_000_000, 500_000, 0);
         way.entered(us(50), 2, 100);
-        assert!(way.left(us(600), 2).is_empty());
-        assert_eq!(way.left(us(599), 2).len(), 1);
+        assert!(way.left("wan", us(600), 2).is_empty());
+        assert_eq!(way.left("wan", us(599), 2).len(), 1);
     }
 
     #[test]
     fn a_report_of_more_or_less_than_passed_is_found() {
         let mut one = way();
         one.entered(us(0), 2, 100);
-        assert_eq!(one.reported(101).len(), 1);
+        assert_eq!(one.reported("wan", 101).len(), 1);
         let mut less = way();
         less.entered(us(0), 2, 100);
-        assert!(less.left(us(1_100), 2).is_empty());
-        assert!(less.reported(99).is_empty());
-        assert_eq!(less.end().len(), 1);
+        assert!(less.left("wan", us(1_100), 2).is_empty());
+        assert!(less.reported("wan", 99).is_empty());
+        assert_eq!(less.end("wan").len(), 1);
     }
 }

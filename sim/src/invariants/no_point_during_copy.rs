@@ -6,13 +6,15 @@
 use datapath::replica::Mark;
 use datapath::{DiskId, WriteSeq};
 
-use super::Law;
+crate::law! {
+    "no-point-during-copy", "a recovery point is marked only after the copies of all disks ended, at or above their highest position";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "no-point-during-copy",
-    statement: "a recovery point is marked only after the copies of all disks ended, at or above their highest position",
-};
+    NotCopied of disk { point: u64, disk: DiskId } =>
+        "point {point} was marked while {disk} has not been copied in this protection";
+    StillCopied of disk { point: u64, disk: DiskId } => "point {point} was marked while {disk} is still being copied";
+    BelowCopy of disk { point: u64, disk: DiskId, highest: WriteSeq, write: WriteSeq } =>
+        "point {point} was marked while {disk} was copied up to position {highest}, above the point's write {write}";
+}
 
 /// The newest copy of a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,28 +27,24 @@ pub struct Copied {
 
 /// Checks a mark against the newest copies of the machine's disks; one that is missing from `copies` was never copied.
 #[must_use]
-pub fn check(mark: &Mark, disks: &[DiskId], copies: &[Copied]) -> Vec<String> {
-    disks
-        .iter()
-        .filter_map(|disk| {
-            let copy = copies.iter().find(|copy| copy.disk == *disk);
-            let why = match copy.map(|copy| copy.highest) {
-                None => "has not been copied in this protection".to_owned(),
-                Some(None) => "is still being copied".to_owned(),
-                Some(Some(highest)) if highest > mark.seq => {
-                    format!(
-                        "was copied up to position {}, above the point's write {}",
-                        highest.0, mark.seq.0
-                    )
-                }
-                Some(Some(_)) => return None,
-            };
-            Some(format!(
-                "point {} was marked while disk {} of vm{} {why}",
-                mark.point, disk.index, disk.vm.0
-            ))
-        })
-        .collect()
+pub fn check(mark: &Mark, disks: &[DiskId], copies: &[Copied]) -> Vec<Broken> {
+    let (point, write) = (mark.point, mark.seq);
+    let broken = |disk: &DiskId| {
+        let copy = copies.iter().find(|copy| copy.disk == *disk);
+        let disk = *disk;
+        match copy.map(|copy| copy.highest) {
+            None => Some(Broken::NotCopied { point, disk }),
+            Some(None) => Some(Broken::StillCopied { point, disk }),
+            Some(Some(highest)) if highest > mark.seq => Some(Broken::BelowCopy {
+                point,
+                disk,
+                highest,
+                write,
+            }),
+            Some(Some(_)) => None,
+        }
+    };
+    disks.iter().filter_map(broken).collect()
 }
 
 #[cfg(test)]

@@ -15,13 +15,28 @@ use datapath::DiskId;
 use datapath::segment::SegmentKind;
 use datapath::units::CHUNK_BYTES;
 
-use super::Law;
+crate::law! {
+    "nonces-never-repeat", "an epoch is granted once, fences all lower ones, and no counter of it serves two segments";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "nonces-never-repeat",
-    statement: "an epoch is granted once, fences all lower ones, and no counter of it serves two segments",
-};
+    EpochGrantedTwice of disk { disk: DiskId, epoch: u32, sealer: MachineId, before: MachineId } =>
+        "epoch {epoch} of {disk} was granted to {sealer} after {before} had it";
+    FencedEpochGranted of disk { disk: DiskId, epoch: u32, before: u32 } =>
+        "epoch {epoch} of {disk} was granted after epoch {before}: it is fenced already";
+    NoEpochGranted of disk { disk: DiskId, segment: SegmentKind, epoch: u32 } =>
+        "{segment:?} of {disk} was sealed with epoch {epoch}, which nobody was granted";
+    FencedEpochAccepted of disk { disk: DiskId, segment: SegmentKind, epoch: u32, newest: u32 } =>
+        "{segment:?} of {disk} was accepted with epoch {epoch}, though epoch {newest} fences it";
+    EpochNotGranted of disk { disk: DiskId, segment: SegmentKind, epoch: u32, newest: u32 } =>
+        "{segment:?} of {disk} was sealed with epoch {epoch}; the newest granted is {newest}";
+    CounterUsedBefore of disk { disk: DiskId, segment: SegmentKind, counter: u64, epoch: u32, floor: u64 } =>
+        "{segment:?} of {disk}: counter {counter} of epoch {epoch} was used before (all below {floor} were)";
+    CounterOfAnother of disk {
+        disk: DiskId, segment: SegmentKind, from: u64, to: u64, epoch: u32, other: SegmentKind, other_protection: u32, other_from: u64,
+        other_to: u64,
+    } =>
+        "{segment:?} of {disk} took counters {from} to {to} of epoch {epoch}; {other:?} of protection {other_protection} had {other_from} \
+         to {other_to}";
+}
 
 /// Ranges of an epoch that are kept apart; below them, everything up to the highest counts as used.
 const RANGES_KEPT: usize = 1024;
@@ -108,19 +123,16 @@ pub struct Nonces {
 impl Nonces {
     /// An epoch was granted.
     #[must_use]
-    pub fn granted(&mut self, disk: DiskId, epoch: u32, sealer: MachineId) -> Vec<String> {
+    pub fn granted(&mut self, disk: DiskId, epoch: u32, sealer: MachineId) -> Vec<Broken> {
         let state = self.disks.entry(disk).or_default();
-        let name = DiskName(disk);
         let violations = match state.highest {
-            Some((before, whose)) if epoch == before => vec![format!(
-                "epoch {epoch} of {name} was granted to machine {} after machine {} had it",
-                sealer.0, whose.0
-            )],
-            Some((before, _)) if epoch < before => {
-                vec![format!(
-                    "epoch {epoch} of {name} was granted after epoch {before}: it is fenced already"
-                )]
-            }
+            Some((newest, before)) if epoch == newest => vec![Broken::EpochGrantedTwice {
+                disk,
+                epoch,
+                sealer,
+                before,
+            }],
+            Some((before, _)) if epoch < before => vec![Broken::FencedEpochGranted { disk, epoch, before }],
             _ => Vec::new(),
         };
         if state.highest.is_none_or(|(before, _)| epoch > before) {
@@ -134,8 +146,7 @@ impl Nonces {
 
     /// A segment was accepted.
     #[must_use]
-    pub fn stored(&mut self, disk: DiskId, segment: Stored) -> Vec<String> {
-        let name = DiskName(disk);
+    pub fn stored(&mut self, disk: DiskId, segment: Stored) -> Vec<Broken> {
         let Stored {
             protection,
             kind,
@@ -146,29 +157,40 @@ impl Nonces {
         let state = self.disks.entry(disk).or_default();
         match state.highest {
             None => {
-                return vec![format!(
-                    "{kind:?} of {name} was sealed with epoch {epoch}, which nobody was granted"
-                )];
+                return vec![Broken::NoEpochGranted {
+                    disk,
+                    segment: kind,
+                    epoch,
+                }];
             }
-            Some((highest, _)) if epoch < highest => {
-                return vec![format!(
-                    "{kind:?} of {name} was accepted with epoch {epoch}, though epoch {highest} fences it"
-                )];
+            Some((newest, _)) if epoch < newest => {
+                return vec![Broken::FencedEpochAccepted {
+                    disk,
+                    segment: kind,
+                    epoch,
+                    newest,
+                }];
             }
-            Some((highest, _)) if epoch > highest => {
-                return vec![format!(
-                    "{kind:?} of {name} was sealed with epoch {epoch}; the newest granted is {highest}"
-                )];
+            Some((newest, _)) if epoch > newest => {
+                return vec![Broken::EpochNotGranted {
+                    disk,
+                    segment: kind,
+                    epoch,
+                    newest,
+                }];
             }
             Some(_) => {}
         }
         let estimate = || (segment.stored_bytes / SEALED_CHUNK_BYTES).max(1);
         let end = first_counter + segment.counters.unwrap_or_else(estimate);
         if first_counter < state.floor {
-            return vec![format!(
-                "{kind:?} of {name}: counter {first_counter} of epoch {epoch} was used before (all below {} were)",
-                state.floor
-            )];
+            return vec![Broken::CounterUsedBefore {
+                disk,
+                segment: kind,
+                counter: first_counter,
+                epoch,
+                floor: state.floor,
+            }];
         }
         // Most begin behind all others.
         let place = match state.ranges.back() {
@@ -189,13 +211,17 @@ impl Nonces {
             if (before.first, before.protection, before.kind) == (first_counter, protection, used.kind) {
                 return Vec::new();
             }
-            return vec![format!(
-                "{kind:?} of {name} took counters {first_counter} to {end} of epoch {epoch}; {:?} of protection {} had {} to {}",
-                before.kind.kind(),
-                before.protection,
-                before.first,
-                before.end()
-            )];
+            return vec![Broken::CounterOfAnother {
+                disk,
+                segment: kind,
+                from: first_counter,
+                to: end,
+                epoch,
+                other: before.kind.kind(),
+                other_protection: before.protection,
+                other_from: before.first,
+                other_to: before.end(),
+            }];
         }
         state.ranges.insert(place, used);
         if state.ranges.len() > RANGES_KEPT
@@ -204,16 +230,6 @@ impl Nonces {
             state.floor = gone.end();
         }
         Vec::new()
-    }
-}
-
-/// A disk in a violation's words. Written only where there is one: this law looks at every segment of a fleet.
-struct DiskName(DiskId);
-
-impl std::fmt::Display for DiskName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let DiskName(disk) = self;
-        write!(f, "disk {} of vm{}", disk.index, disk.vm.0)
     }
 }
 

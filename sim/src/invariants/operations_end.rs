@@ -4,29 +4,34 @@
 //! register, 30 min for a refresh). What is to be processed first is [`super::stored_is_processed`]'s. An operation does not stand
 //! still while something that it needs is dark: its patience runs. So all time counts, and each outage allows one such patience more.
 
-use super::Law;
 use super::bound::Waited;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "operations-end",
-    statement: "an operation that was ordered is done, refused or failed within the patience of its stages",
-};
+crate::law! {
+    "operations-end", "an operation that was ordered is done, refused or failed within the patience of its stages";
+
+    NotEnded { operation: String, waited: Waited, reason: String } =>
+        "{operation} was ordered at {} and has not ended at {} ({waited}): {reason}", waited.since, waited.until;
+    EndedLate { operation: String, waited: Waited } =>
+        "{operation} was ordered at {} and ended at {} only ({waited})", waited.since, waited.until;
+}
 
 /// Checks an operation, ended or not.
 #[must_use]
-pub fn check(operation: &str, waited: &Waited, ended: bool, reason: &str) -> Vec<String> {
+pub fn check(operation: &str, waited: &Waited, ended: bool, reason: &str) -> Vec<Broken> {
     let allowed = waited
         .allowed()
         .saturating_add(waited.outages.saturating_mul(waited.bounds.operation));
     if waited.lived <= allowed {
         return Vec::new();
     }
-    let (since, until, words) = (waited.since, waited.until, waited.words());
-    vec![if ended {
-        format!("{operation} was ordered at {since} and ended at {until} only ({words})")
-    } else {
-        format!("{operation} was ordered at {since} and has not ended at {until} ({words}): {reason}")
+    let (operation, waited) = (operation.to_owned(), *waited);
+    vec![match ended {
+        true => Broken::EndedLate { operation, waited },
+        false => Broken::NotEnded {
+            operation,
+            waited,
+            reason: reason.to_owned(),
+        },
     }]
 }
 

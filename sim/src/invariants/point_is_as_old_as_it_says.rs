@@ -7,13 +7,16 @@
 use datapath::replica::Mark;
 use datapath::{SimTime, WriteSeq};
 
-use super::Law;
+crate::law! {
+    "point-is-as-old-as-it-says", "a recovery point holds all writes acknowledged before the time of its mark, and none acknowledged after it";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "point-is-as-old-as-it-says",
-    statement: "a recovery point holds all writes acknowledged before the time of its mark, and none acknowledged after it",
-};
+    MarkedAhead { point: u64, marked: SimTime } => "point {point} was marked at {marked}, which is still to come";
+    NewerThanItsTime { point: u64, marked: SimTime, write: WriteSeq, at: SimTime } =>
+        "point {point} marked at {marked} holds write {write}, acknowledged at {at}: its content is newer than its time";
+    OlderThanItsTime { point: u64, marked: SimTime, ends: WriteSeq, write: WriteSeq, at: SimTime } =>
+        "point {point} marked at {marked} ends at write {ends} and lacks write {write}, acknowledged at {at}: its content is older than its \
+         time";
+}
 
 /// Checks a mark against the writes around it: the last that it holds and the first that it does not, with their times.
 #[must_use]
@@ -22,29 +25,32 @@ pub fn check(
     now: SimTime,
     last_in: Option<(WriteSeq, SimTime)>,
     first_out: Option<(WriteSeq, SimTime)>,
-) -> Vec<String> {
+) -> Vec<Broken> {
+    let (point, marked) = (mark.point, mark.marked);
     let mut violations = Vec::new();
-    if mark.marked > now {
-        violations.push(format!(
-            "point {} was marked at {}, which is still to come",
-            mark.point, mark.marked
-        ));
+    if marked > now {
+        violations.push(Broken::MarkedAhead { point, marked });
     }
-    if let Some((seq, at)) = last_in
-        && at > mark.marked
+    if let Some((write, at)) = last_in
+        && at > marked
     {
-        violations.push(format!(
-            "point {} marked at {} holds write {}, acknowledged at {at}: its content is newer than its time",
-            mark.point, mark.marked, seq.0
-        ));
+        violations.push(Broken::NewerThanItsTime {
+            point,
+            marked,
+            write,
+            at,
+        });
     }
-    if let Some((seq, at)) = first_out
-        && at < mark.marked
+    if let Some((write, at)) = first_out
+        && at < marked
     {
-        violations.push(format!(
-            "point {} marked at {} ends at write {} and lacks write {}, acknowledged at {at}: its content is older than its time",
-            mark.point, mark.marked, mark.seq.0, seq.0
-        ));
+        violations.push(Broken::OlderThanItsTime {
+            point,
+            marked,
+            ends: mark.seq,
+            write,
+            at,
+        });
     }
     violations
 }
@@ -67,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_mark_between_its_last_write_and_the_next_passes() {
-        let none = Vec::<String>::new();
+        let none = Vec::<Broken>::new();
         assert_eq!(check(&MARK, SimTime(100), None, None), none);
         let at = |seq, time| Some((WriteSeq(seq), SimTime(time)));
         assert_eq!(check(&MARK, SimTime(120), at(10, 100), at(11, 100)), none);

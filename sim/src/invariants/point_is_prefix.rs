@@ -8,47 +8,56 @@
 //! the expected content, and every extent that the guest wrote to in between must be among them. For the first point after a copy the
 //! target may show whole disks; then every extent is judged. Together with the judgement of the point before, that is the whole disk.
 
-use datapath::Run;
 use datapath::replica::Mark;
+use datapath::{DiskId, Run, WriteSeq};
 
-use super::Law;
-use crate::oracle::compare::{Comparison, Expect, Held, compare_disk, compare_runs};
+use crate::oracle::compare::{Comparison, Differs, Expect, Held, compare_disk, compare_runs};
 use crate::oracle::history::History;
 use crate::oracle::ranges::Ranges;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "point-is-prefix",
-    statement: "at each recovery point every disk holds what the guest had written up to the mark, and nothing else",
-};
+crate::law! {
+    "point-is-prefix", "at each recovery point every disk holds what the guest had written up to the mark, and nothing else";
+
+    OtherContent of disk { point: u64, write: WriteSeq, disk: DiskId, found: Differs } =>
+        "point {point} (write {write}), {disk}: {found}";
+    ChangeNotShown of disk { point: u64, write: WriteSeq, disk: DiskId, extents: u64, from: u64, to: u64 } =>
+        "point {point} (write {write}), {disk}: the guest wrote to {extents} extents since the point before that the target does not show as \
+         changed; the first are {from} to {to}";
+    DiskNotShown of disk { point: u64, disk: DiskId } => "point {point}: {disk} was not shown";
+}
 
 /// Checks what the target shows of a disk for a point: changed runs.
 #[must_use]
-pub fn check_runs(disk: &str, history: &History, mark: &Mark, runs: &[Run], changed: &Ranges) -> (Vec<String>, u64) {
+pub fn check_runs(disk: DiskId, history: &History, mark: &Mark, runs: &[Run], changed: &Ranges) -> Vec<Broken> {
     let comparison = compare_runs(history, Expect::At(mark.seq), runs);
-    let mut violations = words(disk, mark, &comparison);
+    let mut violations = other_content(disk, mark, &comparison);
     let shown = runs.iter().map(|run| (run.start.0, run.end().0)).collect();
     let missing = changed.minus(&Ranges::from_unordered(shown));
     if let Some((from, to)) = missing.as_slice().first() {
-        violations.push(format!(
-            "point {} (write {}), {disk}: the guest wrote to {} extents since the point before that the target does not show as changed; \
-             the first are {from} to {to}",
-            mark.point,
-            mark.seq.0,
-            missing.extents()
-        ));
+        violations.push(Broken::ChangeNotShown {
+            point: mark.point,
+            write: mark.seq,
+            disk,
+            extents: missing.extents(),
+            from: *from,
+            to: *to,
+        });
     }
-    (violations, comparison.extents)
+    violations
 }
 
 /// Checks a whole disk as the target holds it at a point.
 #[must_use]
-pub fn check_disk(disk: &str, history: &History, mark: &Mark, held: &dyn Held) -> (Vec<String>, u64) {
-    let comparison = compare_disk(history, Expect::At(mark.seq), held);
-    (words(disk, mark, &comparison), comparison.extents)
+pub fn check_disk(disk: DiskId, history: &History, mark: &Mark, held: &dyn Held) -> Vec<Broken> {
+    other_content(disk, mark, &compare_disk(history, Expect::At(mark.seq), held))
 }
 
-fn words(disk: &str, mark: &Mark, comparison: &Comparison) -> Vec<String> {
-    let what = format!("point {} (write {}), {disk}", mark.point, mark.seq.0);
-    comparison.verdict(&what).into_iter().collect()
+fn other_content(disk: DiskId, mark: &Mark, comparison: &Comparison) -> Vec<Broken> {
+    let broken = |found| Broken::OtherContent {
+        point: mark.point,
+        write: mark.seq,
+        disk,
+        found,
+    };
+    comparison.differs().map(broken).into_iter().collect()
 }

@@ -10,13 +10,30 @@
 use actors::model::Retention;
 use datapath::SimTime;
 
-use super::Law;
+use crate::findings::Nanoseconds;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "points-are-kept",
-    statement: "a point stays for its retention, but for those that the documented grid lets go, with all that it is made of",
-};
+crate::law! {
+    "points-are-kept", "a point stays for its retention, but for those that the documented grid lets go, with all that it is made of";
+
+    RemovedWithoutCommit { point: u64, age: Nanoseconds } =>
+        "point {point} was removed {} s after its mark for a commit, but nothing is being committed", seconds(*age);
+    NewestRemoved { point: u64, age: Nanoseconds } =>
+        "point {point} was removed {} s after its mark though no newer one is processed", seconds(*age);
+    RemovedInRetention { point: u64, age: Nanoseconds, retention: Nanoseconds } =>
+        "point {point} was removed {} s after its mark past its retention, which is {} s", seconds(*age), seconds(*retention);
+    RemovedWhereAllStay { point: u64, age: Nanoseconds } =>
+        "point {point} was removed {} s after its mark for the grid, which keeps all of the newest 2 hours", seconds(*age);
+    LastOfItsHours { point: u64, age: Nanoseconds, apart: Nanoseconds } =>
+        "point {point} was removed {} s after its mark for the grid, but no other point of the same {} hours stays",
+        seconds(*age), apart.0 / HOUR;
+    UnknownReason { point: u64, age: Nanoseconds, reason: String } =>
+        "point {point} was removed {} s after its mark for no reason that is known ({reason})", seconds(*age);
+    KeptTooLong { point: u64, age: Nanoseconds, retention: Nanoseconds } =>
+        "point {point} stays, though it was {} s old when points were last pruned; its retention is {} s",
+        seconds(*age), seconds(*retention);
+    NeededRemoved { file: String, oldest: u64, newest: u64 } =>
+        "{file} was removed from storage; kept points end at batches {oldest} to {newest} and need it";
+}
 
 const HOUR: u64 = 3_600_000_000_000;
 
@@ -53,51 +70,62 @@ fn apart(age: u64, retention: u64, grid: &Retention) -> Option<u64> {
 
 /// Checks a removal.
 #[must_use]
-pub fn check_pruned(pruned: &Pruned<'_>, grid: &Retention, now: SimTime) -> Vec<String> {
+pub fn check_pruned(pruned: &Pruned<'_>, grid: &Retention, now: SimTime) -> Vec<Broken> {
     let Pruned { point, marked, .. } = *pruned;
-    let age = now.since(marked);
-    let seconds = age / 1_000_000_000;
-    let why = match pruned.why {
+    let old = now.since(marked);
+    let (age, retention) = (Nanoseconds(old), Nanoseconds(pruned.retention));
+    let broken = match pruned.why {
         "commit" if pruned.commit => return Vec::new(),
-        "commit" => "for a commit, but nothing is being committed".to_owned(),
-        _ if !pruned.newer => "though no newer one is processed".to_owned(),
-        "retention" if age > pruned.retention => return Vec::new(),
-        "retention" => format!("past its retention, which is {} s", pruned.retention / 1_000_000_000),
-        "grid" => match apart(age, pruned.retention, grid) {
-            None => "for the grid, which keeps all of the newest 2 hours".to_owned(),
+        "commit" => Broken::RemovedWithoutCommit { point, age },
+        _ if !pruned.newer => Broken::NewestRemoved { point, age },
+        "retention" if old > pruned.retention => return Vec::new(),
+        "retention" => Broken::RemovedInRetention { point, age, retention },
+        "grid" => match apart(old, pruned.retention, grid) {
+            None => Broken::RemovedWhereAllStay { point, age },
             Some(apart) if pruned.others.iter().any(|other| other.0 / apart == marked.0 / apart) => return Vec::new(),
-            Some(apart) => format!(
-                "for the grid, but no other point of the same {} hours stays",
-                apart / HOUR
-            ),
+            Some(apart) => Broken::LastOfItsHours {
+                point,
+                age,
+                apart: Nanoseconds(apart),
+            },
         },
-        other => format!("for no reason that is known ({other})"),
+        other => Broken::UnknownReason {
+            point,
+            age,
+            reason: other.to_owned(),
+        },
     };
-    vec![format!("point {point} was removed {seconds} s after its mark {why}")]
+    vec![broken]
+}
+
+fn seconds(duration: Nanoseconds) -> u64 {
+    duration.0 / 1_000_000_000
 }
 
 /// Checks a point that stays although the last pruning, at `pruned_at`, should have removed it.
 #[must_use]
-pub fn check_kept(point: u64, marked: SimTime, retention: u64, pruned_at: SimTime) -> Vec<String> {
+pub fn check_kept(point: u64, marked: SimTime, retention: u64, pruned_at: SimTime) -> Vec<Broken> {
     let age = pruned_at.since(marked);
     if age <= retention {
         return Vec::new();
     }
-    vec![format!(
-        "point {point} stays, though it was {} s old when points were last pruned; its retention is {} s",
-        age / 1_000_000_000,
-        retention / 1_000_000_000
-    )]
+    vec![Broken::KeptTooLong {
+        point,
+        age: Nanoseconds(age),
+        retention: Nanoseconds(retention),
+    }]
 }
 
 /// Checks a stored segment that was removed: `oldest` and `newest` are the batches of the oldest and the newest kept point, `elsewhere`
 /// whether what it held lies somewhere else.
 #[must_use]
-pub fn check_removed(file: &str, (from, to): (u64, u64), kept: Option<(u64, u64)>, elsewhere: bool) -> Vec<String> {
+pub fn check_removed(file: &str, (from, to): (u64, u64), kept: Option<(u64, u64)>, elsewhere: bool) -> Vec<Broken> {
     match kept {
-        Some((oldest, newest)) if to > oldest && from <= newest && !elsewhere => vec![format!(
-            "{file} was removed from storage; kept points end at batches {oldest} to {newest} and need it"
-        )],
+        Some((oldest, newest)) if to > oldest && from <= newest && !elsewhere => vec![Broken::NeededRemoved {
+            file: file.to_owned(),
+            oldest,
+            newest,
+        }],
         _ => Vec::new(),
     }
 }

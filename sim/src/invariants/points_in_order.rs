@@ -7,13 +7,29 @@
 use datapath::WriteSeq;
 use datapath::replica::Mark;
 
-use super::Law;
+crate::law! {
+    "points-in-order", "points are processed in order after their tags, removed once, recovered only in between, and not merged over";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "points-in-order",
-    statement: "points are processed in order after their tags, removed once, recovered only in between, and not merged over",
-};
+    ProcessedUnmarked { point: u64 } => "point {point} was processed, which no agent marked";
+    ProcessedOtherwise { processed: Mark, marked: Mark } =>
+        "point {} was processed as {processed:?}, it was marked as {marked:?}", processed.point;
+    ProcessedUnstored { point: u64 } => "point {point} was processed before its tag was stored";
+    ProcessedTwice { point: u64 } => "point {point} was processed twice";
+    ProcessedAfterRemoval { point: u64 } => "point {point} was processed after it was removed";
+    ProcessedOutOfTurn { point: u64, write: WriteSeq, newest: u64, newest_write: WriteSeq } =>
+        "point {point} (write {write}) was processed after point {newest} (write {newest_write})";
+    RemovedUnmarked { point: u64 } => "point {point} was removed, which no agent marked";
+    RemovedTwice { point: u64 } => "point {point} was removed twice";
+    MergedOver { first: WriteSeq, last: WriteSeq, point: u64, write: WriteSeq } =>
+        "batches with the writes {first} to {last} became one over point {point} at write {write}";
+    RecoveredUnmarked { point: u64 } => "point {point} was recovered, which no agent marked";
+    RecoveredElsewhere { point: u64, write: WriteSeq, marked: WriteSeq } =>
+        "point {point} was recovered at write {write}, it was marked at write {marked}";
+    RecoveredUnprocessed { point: u64 } => "point {point} was recovered before it was processed";
+    RecoveredAfterRemoval { point: u64 } => "point {point} was recovered after it was removed";
+    RecoveredOtherDisks { point: u64, disks: String, has: String } =>
+        "point {point} was recovered with disks {disks}, the machine has {has}";
+}
 
 /// What is known of a point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,73 +46,72 @@ pub struct Known {
 
 /// Checks that a point may be processed now; `newest` is the newest that was processed before.
 #[must_use]
-pub fn check_processed(mark: &Mark, known: Option<&Known>, newest: Option<&Mark>) -> Vec<String> {
+pub fn check_processed(mark: &Mark, known: Option<&Known>, newest: Option<&Mark>) -> Vec<Broken> {
+    let point = mark.point;
     let mut violations = Vec::new();
     match known {
-        None => violations.push(format!("point {} was processed, which no agent marked", mark.point)),
-        Some(known) if known.mark != *mark => violations.push(format!(
-            "point {} was processed as {mark:?}, it was marked as {:?}",
-            mark.point, known.mark
-        )),
-        Some(known) if !known.stored => {
-            violations.push(format!("point {} was processed before its tag was stored", mark.point));
-        }
-        Some(known) if known.processed => violations.push(format!("point {} was processed twice", mark.point)),
-        Some(known) if known.pruned => {
-            violations.push(format!("point {} was processed after it was removed", mark.point))
-        }
+        None => violations.push(Broken::ProcessedUnmarked { point }),
+        Some(known) if known.mark != *mark => violations.push(Broken::ProcessedOtherwise {
+            processed: *mark,
+            marked: known.mark,
+        }),
+        Some(known) if !known.stored => violations.push(Broken::ProcessedUnstored { point }),
+        Some(known) if known.processed => violations.push(Broken::ProcessedTwice { point }),
+        Some(known) if known.pruned => violations.push(Broken::ProcessedAfterRemoval { point }),
         Some(_) => {}
     }
     if let Some(newest) = newest
         && (newest.point >= mark.point || newest.seq > mark.seq)
         && known.is_none_or(|known| !known.processed)
     {
-        violations.push(format!(
-            "point {} (write {}) was processed after point {} (write {})",
-            mark.point, mark.seq.0, newest.point, newest.seq.0
-        ));
+        violations.push(Broken::ProcessedOutOfTurn {
+            point,
+            write: mark.seq,
+            newest: newest.point,
+            newest_write: newest.seq,
+        });
     }
     violations
 }
 
 /// Checks that a point may be removed.
 #[must_use]
-pub fn check_pruned(point: u64, known: Option<&Known>) -> Vec<String> {
+pub fn check_pruned(point: u64, known: Option<&Known>) -> Vec<Broken> {
     match known {
-        None => vec![format!("point {point} was removed, which no agent marked")],
-        Some(known) if known.pruned => vec![format!("point {point} was removed twice")],
+        None => vec![Broken::RemovedUnmarked { point }],
+        Some(known) if known.pruned => vec![Broken::RemovedTwice { point }],
         Some(_) => Vec::new(),
     }
 }
 
 /// Checks that batches with the writes from `first` to `last` may become one.
 #[must_use]
-pub fn check_merged(first: WriteSeq, last: WriteSeq, points: impl Iterator<Item = Known>) -> Vec<String> {
+pub fn check_merged(first: WriteSeq, last: WriteSeq, points: impl Iterator<Item = Known>) -> Vec<Broken> {
     let inside = points.filter(|known| {
         let kept = known.processed && !known.pruned;
         kept && known.mark.seq >= first && known.mark.seq < last
     });
-    let text = |known: Known| {
-        let Mark { point, seq, .. } = known.mark;
-        format!(
-            "batches with the writes {} to {} became one over point {point} at write {}",
-            first.0, last.0, seq.0
-        )
+    let broken = |known: Known| Broken::MergedOver {
+        first,
+        last,
+        point: known.mark.point,
+        write: known.mark.seq,
     };
-    inside.map(text).collect()
+    inside.map(broken).collect()
 }
 
 /// Checks that a point may be recovered, and is what the failover says that it is.
 #[must_use]
-pub fn check_recovered(point: u64, seq: WriteSeq, known: Option<&Known>) -> Vec<String> {
+pub fn check_recovered(point: u64, seq: WriteSeq, known: Option<&Known>) -> Vec<Broken> {
     match known {
-        None => vec![format!("point {point} was recovered, which no agent marked")],
-        Some(known) if known.mark.seq != seq => vec![format!(
-            "point {point} was recovered at write {}, it was marked at write {}",
-            seq.0, known.mark.seq.0
-        )],
-        Some(known) if !known.processed => vec![format!("point {point} was recovered before it was processed")],
-        Some(known) if known.pruned => vec![format!("point {point} was recovered after it was removed")],
+        None => vec![Broken::RecoveredUnmarked { point }],
+        Some(known) if known.mark.seq != seq => vec![Broken::RecoveredElsewhere {
+            point,
+            write: seq,
+            marked: known.mark.seq,
+        }],
+        Some(known) if !known.processed => vec![Broken::RecoveredUnprocessed { point }],
+        Some(known) if known.pruned => vec![Broken::RecoveredAfterRemoval { point }],
         Some(_) => Vec::new(),
     }
 }

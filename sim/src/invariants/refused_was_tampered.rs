@@ -4,22 +4,22 @@
 //! changed from outside (a step of the plan), or the product or its model broke it. Then it is not the plan that failed.
 //! Reference: design §2, "Seal"; facts §6.
 
-use super::Law;
+crate::law! {
+    "refused-was-tampered", "no stored segment is refused unless the plan had somebody tamper with that disk's segments";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "refused-was-tampered",
-    statement: "no stored segment is refused unless the plan had somebody tamper with that disk's segments",
-};
+    RefusedUntouched { segment: String, reason: String } =>
+        "segment {segment} was refused ({reason}), and nobody had tampered with that disk's segments";
+}
 
 /// Checks a refusal; `tampered`: a step had tampered with a segment of the same disk before.
 #[must_use]
-pub fn check(name: &str, why: &str, tampered: bool) -> Vec<String> {
+pub fn check(name: &str, why: &str, tampered: bool) -> Vec<Broken> {
     match tampered {
         true => Vec::new(),
-        false => vec![format!(
-            "segment {name} was refused ({why}), and nobody had tampered with that disk's segments"
-        )],
+        false => vec![Broken::RefusedUntouched {
+            segment: name.to_owned(),
+            reason: why.to_owned(),
+        }],
     }
 }
 

@@ -9,16 +9,50 @@
 //! the last mark was made. Reference: Lamport, "Time, clocks, and the ordering of events".
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use datapath::{VmId, WriteSeq};
 
-use super::Law;
+use crate::findings::{Evidence, Evident};
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "shared-points-are-causal",
-    statement: "a recovery point that machines share holds no write without the writes on the others that caused it",
-};
+crate::law! {
+    "shared-points-are-causal", "a recovery point that machines share holds no write without the writes on the others that caused it";
+
+    EffectWithoutCause { holds: Held, vm: VmId, write: WriteSeq, cause_vm: VmId, cause: WriteSeq, held: WriteSeq } =>
+        "{holds} holds {vm} up to write {write}, which was caused by write {cause} of {cause_vm}, and holds that only up to write {held}";
+    PointNotShared of vm { group: String, vm: VmId, point: u64 } =>
+        "a point that all members of {group} share was asked for, and {vm} took point {point}, which is none";
+    OlderPointTaken of vm { group: String, vm: VmId } =>
+        "the newest point that all members of {group} share was asked for, and {vm} took an older one";
+}
+
+/// What holds writes of several machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// A shared point of a group, by its number.
+    Point(u32, String),
+    /// What a group failed over to.
+    FailedOver(String),
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Held::Point(number, group) => write!(f, "shared point {number} of the replication group {group}"),
+            Held::FailedOver(group) => write!(f, "what the replication group {group} failed over to"),
+        }
+    }
+}
+
+impl Evident for Held {
+    fn put(&self, name: &str, evidence: &mut Evidence) {
+        let (Held::Point(_, group) | Held::FailedOver(group)) = self;
+        group.put(&format!("{name}.group"), evidence);
+        if let Held::Point(number, _) = self {
+            number.put(&format!("{name}.point"), evidence);
+        }
+    }
+}
 
 /// What a machine knew of others, in whole: the last write of each that it was told of.
 pub type Known = BTreeMap<VmId, WriteSeq>;
@@ -26,7 +60,7 @@ pub type Known = BTreeMap<VmId, WriteSeq>;
 /// Checks a point of several machines: of each the last write that it holds, and what the machine knew by then. Those that are no members are
 /// not asked for.
 #[must_use]
-pub fn check(what: &str, members: &BTreeMap<VmId, (WriteSeq, Known)>) -> Vec<String> {
+pub fn check(holds: &Held, members: &BTreeMap<VmId, (WriteSeq, Known)>) -> Vec<Broken> {
     let mut violations = Vec::new();
     for (vm, (seq, known)) in members {
         for (other, through) in known {
@@ -34,10 +68,14 @@ pub fn check(what: &str, members: &BTreeMap<VmId, (WriteSeq, Known)>) -> Vec<Str
                 continue;
             };
             if through > held {
-                violations.push(format!(
-                    "{what} holds vm{} up to write {}, which was caused by write {} of vm{}, and holds that only up to write {}",
-                    vm.0, seq.0, through.0, other.0, held.0
-                ));
+                violations.push(Broken::EffectWithoutCause {
+                    holds: holds.clone(),
+                    vm: *vm,
+                    write: *seq,
+                    cause_vm: *other,
+                    cause: *through,
+                    held: *held,
+                });
             }
         }
     }
@@ -50,6 +88,7 @@ mod tests {
 
     #[test]
     fn an_effect_without_its_cause_is_found() {
+        let point_of = || Held::Point(1, "shop".to_owned());
         let (web, db, other) = (VmId(0), VmId(1), VmId(7));
         let known = |of: &[(VmId, u64)]| of.iter().map(|(vm, seq)| (*vm, WriteSeq(*seq))).collect::<Known>();
         let point = |web_at: u64, db_knows: u64| {
@@ -58,8 +97,8 @@ mod tests {
                 (db, (WriteSeq(4), known(&[(web, db_knows), (other, 99)]))),
             ])
         };
-        assert!(check("point", &point(10, 10)).is_empty());
-        assert!(check("point", &point(11, 10)).is_empty());
-        assert_eq!(check("point", &point(9, 10)).len(), 1);
+        assert!(check(&point_of(), &point(10, 10)).is_empty());
+        assert!(check(&point_of(), &point(11, 10)).is_empty());
+        assert_eq!(check(&point_of(), &point(9, 10)).len(), 1);
     }
 }

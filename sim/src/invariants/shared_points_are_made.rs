@@ -5,25 +5,25 @@
 //!
 //! Why it holds: the coordinator tries at each interval, and a member refuses only while it is busy.
 
-use super::Law;
 use super::bound::Waited;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "shared-points-are-made",
-    statement: "a replication group whose members are all protected shares a recovery point at the policy's intervals, unless something stands in the way",
-};
+crate::law! {
+    "shared-points-are-made", "a replication group whose members are all protected shares a recovery point at the policy's intervals, unless something stands in the way";
+
+    NothingShared { group: String, waited: Waited } =>
+        "the replication group {group} shared no recovery point from {} to {} ({waited})", waited.since, waited.until;
+}
 
 /// Checks how long nothing was shared.
 #[must_use]
-pub fn check(name: &str, waited: &Waited) -> Vec<String> {
+pub fn check(name: &str, waited: &Waited) -> Vec<Broken> {
     if !waited.is_overdue() {
         return Vec::new();
     }
-    let (since, until, words) = (waited.since, waited.until, waited.words());
-    vec![format!(
-        "the replication group {name} shared no recovery point from {since} to {until} ({words})"
-    )]
+    vec![Broken::NothingShared {
+        group: name.to_owned(),
+        waited: *waited,
+    }]
 }
 
 #[cfg(test)]

@@ -5,13 +5,20 @@
 //! with the point's, plus the bytes that its copies sent. A batch that was dropped, doubled or cut short shows. Reference: design §3,
 //! "Content is real or modelled".
 
-use super::Law;
+use std::cmp::Ordering;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "sizes-add-up",
-    statement: "in the aggregate grain a point has taken in exactly the bytes of its batches and copies",
-};
+use crate::findings::Bytes;
+
+crate::law! {
+    "sizes-add-up", "in the aggregate grain a point has taken in exactly the bytes of its batches and copies";
+
+    TooMuch { point: u64, applied: Bytes, written: Bytes, copied: Bytes } =>
+        "point {point} has taken in {applied} bytes; the guest wrote {written} up to it and the copies sent {copied}: {} bytes too many",
+        applied.0 - written.0 - copied.0;
+    Missing { point: u64, applied: Bytes, written: Bytes, copied: Bytes } =>
+        "point {point} has taken in {applied} bytes; the guest wrote {written} up to it and the copies sent {copied}: {} bytes are missing",
+        written.0 + copied.0 - applied.0;
+}
 
 /// What a point should have taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,20 +31,25 @@ pub struct Expected {
 
 /// Checks a point.
 #[must_use]
-pub fn check(point: u64, applied: u64, expected: Expected) -> Vec<String> {
-    let Expected { written, copied } = expected;
-    if applied == written + copied {
-        return Vec::new();
-    }
-    vec![format!(
-        "point {point} has taken in {applied} bytes; the guest wrote {written} up to it and the copies sent {copied}: {} bytes {}",
-        applied.abs_diff(written + copied),
-        if applied > written + copied {
-            "too many"
-        } else {
-            "are missing"
-        }
-    )]
+pub fn check(point: u64, applied: u64, expected: Expected) -> Vec<Broken> {
+    let all = expected.written + expected.copied;
+    let (written, copied) = (Bytes(expected.written), Bytes(expected.copied));
+    let broken = match applied.cmp(&all) {
+        Ordering::Equal => return Vec::new(),
+        Ordering::Greater => Broken::TooMuch {
+            point,
+            applied: Bytes(applied),
+            written,
+            copied,
+        },
+        Ordering::Less => Broken::Missing {
+            point,
+            applied: Bytes(applied),
+            written,
+            copied,
+        },
+    };
+    vec![broken]
 }
 
 #[cfg(test)]

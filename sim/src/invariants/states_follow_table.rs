@@ -6,13 +6,12 @@
 
 use actors::facts::ItemState::{self, *};
 
-use super::Law;
+crate::law! {
+    "states-follow-table", "a protected machine's states follow each other as the table of states and operations allows";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "states-follow-table",
-    statement: "a protected machine's states follow each other as the table of states and operations allows",
-};
+    NotInTheTable { from: ItemState, to: ItemState } =>
+        "the machine went from {from:?} to {to:?}, which the table of states does not have";
+}
 
 /// Whether `to` may follow `from`.
 #[must_use]
@@ -36,14 +35,12 @@ pub fn allowed(from: ItemState, to: ItemState) -> bool {
 
 /// Checks a change of state; a machine begins unprotected.
 #[must_use]
-pub fn check(from: Option<ItemState>, to: ItemState) -> Vec<String> {
+pub fn check(from: Option<ItemState>, to: ItemState) -> Vec<Broken> {
     let from = from.unwrap_or(Unprotected);
     if allowed(from, to) || (from, to) == (Unprotected, Unprotected) {
         return Vec::new();
     }
-    vec![format!(
-        "the machine went from {from:?} to {to:?}, which the table of states does not have"
-    )]
+    vec![Broken::NotInTheTable { from, to }]
 }
 
 #[cfg(test)]
@@ -72,7 +69,7 @@ mod tests {
         ];
         let mut from = None;
         for to in journey {
-            assert_eq!(check(from, to), Vec::<String>::new());
+            assert_eq!(check(from, to), Vec::<Broken>::new());
             from = Some(to);
         }
     }

@@ -10,14 +10,14 @@ use datapath::DiskId;
 use datapath::WriteSeq;
 use datapath::segment::SegmentKind;
 
-use super::Law;
 use crate::oracle::reader::Header;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "storage-holds-ciphertext",
-    statement: "each stored segment opens with the vault's key, its nonces and its header, with nothing else, and shows no plain text",
-};
+crate::law! {
+    "storage-holds-ciphertext", "each stored segment opens with the vault's key, its nonces and its header, with nothing else, and shows no plain text";
+
+    HeaderDiffers of disk { disk: DiskId, file: String, says: String } => "the header of {file} says {says}";
+    DoesNotOpen of disk { disk: DiskId, file: String, reason: String } => "{file}: {reason}";
+}
 
 /// What is known of a segment before its file is read.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub struct Known {
 
 /// Checks what a header says.
 #[must_use]
-pub fn check(file: &str, header: &Header, known: &Known) -> Vec<String> {
+pub fn check(file: &str, header: &Header, known: &Known) -> Vec<Broken> {
     let mut wrong = Vec::new();
     if header.vault != known.vault {
         wrong.push("another vault".to_owned());
@@ -61,7 +61,11 @@ pub fn check(file: &str, header: &Header, known: &Known) -> Vec<String> {
     }
     match wrong.is_empty() {
         true => Vec::new(),
-        false => vec![format!("the header of {file} says {}", wrong.join("; "))],
+        false => vec![Broken::HeaderDiffers {
+            disk: known.disk,
+            file: file.to_owned(),
+            says: wrong.join("; "),
+        }],
     }
 }
 

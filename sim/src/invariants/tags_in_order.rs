@@ -10,13 +10,21 @@
 use datapath::replica::Mark;
 use datapath::{DiskId, WriteSeq};
 
-use super::Law;
+crate::law! {
+    "tags-in-order", "tags are stored in the order of their batches, each after all its segments, and say what was cut";
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "tags-in-order",
-    statement: "tags are stored in the order of their batches, each after all its segments, and say what was cut",
-};
+    StoredAgain { batch: u64, newest: u64 } => "the tag of batch {batch} was stored again; the newest is that of batch {newest}";
+    NumberSkipped { batch: u64, before: u64 } =>
+        "the tag of batch {batch} was stored after that of batch {before}: batches in between are missing";
+    NeverCut { batch: u64 } => "a tag of batch {batch} was stored, which no agent cut";
+    OtherEnd { batch: u64, last: WriteSeq, cut: WriteSeq } =>
+        "the tag of batch {batch} ends at write {last}, the batch was cut at {cut}";
+    OtherMark { batch: u64, tag: Option<Mark>, cut: Option<Mark> } =>
+        "the tag of batch {batch} says {tag:?}, the batch was cut with {cut:?}";
+    BeforeTheBatch { batch: u64 } => "the tag of batch {batch} was stored before the process server had the whole batch";
+    SegmentMissing of disk { batch: u64, disk: DiskId } =>
+        "the tag of batch {batch} was stored, but no segment of it for {disk}, which the guest wrote to";
+}
 
 /// A tag that was stored, with what the oracle knows of its batch.
 #[derive(Debug, Clone)]
@@ -42,50 +50,36 @@ pub struct Tagged {
 
 /// Checks a tag.
 #[must_use]
-pub fn check(tag: &Tagged) -> Vec<String> {
+pub fn check(tag: &Tagged) -> Vec<Broken> {
     let mut violations = Vec::new();
-    let batch = tag.batch;
-    if batch <= tag.before {
-        violations.push(format!(
-            "the tag of batch {batch} was stored again; the newest is that of batch {}",
-            tag.before
-        ));
-        return violations;
+    let (batch, before) = (tag.batch, tag.before);
+    if batch <= before {
+        return vec![Broken::StoredAgain { batch, newest: before }];
     }
-    if batch != tag.before + 1 && !tag.copied {
-        violations.push(format!(
-            "the tag of batch {batch} was stored after that of batch {}: batches in between are missing",
-            tag.before
-        ));
+    if batch != before + 1 && !tag.copied {
+        violations.push(Broken::NumberSkipped { batch, before });
     }
     match tag.cut {
-        None => violations.push(format!("a tag of batch {batch} was stored, which no agent cut")),
-        Some((last, mark)) => {
-            if last != tag.last {
-                violations.push(format!(
-                    "the tag of batch {batch} ends at write {}, the batch was cut at {}",
-                    tag.last.0, last.0
-                ));
+        None => violations.push(Broken::NeverCut { batch }),
+        Some((cut, mark)) => {
+            if cut != tag.last {
+                let last = tag.last;
+                violations.push(Broken::OtherEnd { batch, last, cut });
             }
             if mark != tag.mark {
-                violations.push(format!(
-                    "the tag of batch {batch} says {:?}, the batch was cut with {mark:?}",
-                    tag.mark
-                ));
+                violations.push(Broken::OtherMark {
+                    batch,
+                    tag: tag.mark,
+                    cut: mark,
+                });
             }
             if !tag.cached {
-                violations.push(format!(
-                    "the tag of batch {batch} was stored before the process server had the whole batch"
-                ));
+                violations.push(Broken::BeforeTheBatch { batch });
             }
         }
     }
-    for disk in &tag.missing {
-        violations.push(format!(
-            "the tag of batch {batch} was stored, but no segment of it for disk {} of vm{}, which the guest wrote to",
-            disk.index, disk.vm.0
-        ));
-    }
+    let missing = tag.missing.iter();
+    violations.extend(missing.map(|disk| Broken::SegmentMissing { batch, disk: *disk }));
     violations
 }
 
@@ -121,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_tag_in_its_turn_passes() {
-        assert_eq!(check(&tag()), Vec::<String>::new());
+        assert_eq!(check(&tag()), Vec::<Broken>::new());
     }
 
     #[test]

@@ -6,14 +6,16 @@
 
 use actors::facts::ItemState::{self, *};
 
-use super::Law;
 use super::bound::Waited;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "transitions-end",
-    statement: "a machine leaves a state of transition within what its bytes take on their way, unless its operation failed",
-};
+crate::law! {
+    "transitions-end", "a machine leaves a state of transition within what its bytes take on their way, unless its operation failed";
+
+    LeftLate { state: ItemState, waited: Waited } =>
+        "the machine was {} from {} to {} ({waited})", state.name(), waited.since, waited.until;
+    NotLeft { state: ItemState, waited: Waited, reason: String } =>
+        "the machine is {} since {}, and at {} still ({waited}): {reason}", state.name(), waited.since, waited.until;
+}
 
 /// Whether a state is one of transition.
 #[must_use]
@@ -29,43 +31,20 @@ pub fn is_transition(state: ItemState) -> bool {
     )
 }
 
-/// A state's name as the scenario file has it.
-#[must_use]
-pub fn name(state: ItemState) -> &'static str {
-    match state {
-        Unprotected => "unprotected",
-        EnableInProgress => "enable-in-progress",
-        InitialReplication => "initial-replication",
-        Protected => "protected",
-        Resynchronizing => "resynchronizing",
-        FailoverInProgress => "failover-in-progress",
-        FailoverCommitPending => "failover-commit-pending",
-        FailoverCommitted => "failover-committed",
-        ReprotectInProgress => "reprotect-in-progress",
-        ProtectedReverse => "protected-reverse",
-        FailbackInProgress => "failback-in-progress",
-        FailbackCommitPending => "failback-commit-pending",
-        OnPremisesUnprotected => "on-premises-unprotected",
-    }
-}
-
 /// Checks a state of transition that was left, or that lasts at the end of the run.
 #[must_use]
-pub fn check(state: ItemState, waited: &Waited, left: bool, reason: &str) -> Vec<String> {
+pub fn check(state: ItemState, waited: &Waited, left: bool, reason: &str) -> Vec<Broken> {
     if !waited.is_overdue() {
         return Vec::new();
     }
-    let (state, words) = (name(state), waited.words());
-    vec![if left {
-        format!(
-            "the machine was {state} from {} to {} ({words})",
-            waited.since, waited.until
-        )
-    } else {
-        format!(
-            "the machine is {state} since {}, and at {} still ({words}): {reason}",
-            waited.since, waited.until
-        )
+    let waited = *waited;
+    vec![match left {
+        true => Broken::LeftLate { state, waited },
+        false => Broken::NotLeft {
+            state,
+            waited,
+            reason: reason.to_owned(),
+        },
     }]
 }
 
@@ -73,12 +52,13 @@ pub fn check(state: ItemState, waited: &Waited, left: bool, reason: &str) -> Vec
 mod tests {
     use super::super::bound::tests::waited;
     use super::*;
+    use crate::findings::Violation;
 
     #[test]
     fn a_transition_without_end_is_found() {
         let found = check(Resynchronizing, &waited(60), false, "no copy of it began");
-        assert!(found[0].contains("resynchronizing since"), "{found:?}");
-        assert!(found[0].ends_with("no copy of it began"), "{found:?}");
+        assert!(found[0].text().contains("resynchronizing since"), "{found:?}");
+        assert!(found[0].text().ends_with("no copy of it began"), "{found:?}");
         assert_eq!(check(Resynchronizing, &waited(60), true, "").len(), 1);
         assert!(check(Resynchronizing, &waited(5), false, "").is_empty());
     }

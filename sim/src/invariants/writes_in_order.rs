@@ -4,15 +4,27 @@
 //! Reference: design §2, "one order of writes per VM". All that is said of prefixes rests on it. The hash that the fact carries
 //! is the bytes' own: reports and the oracle speak of the same write.
 
+use actors::facts::Life;
 use datapath::{Run, WriteSeq};
 
-use super::Law;
+use crate::findings::Bytes;
 
-/// The law.
-pub const LAW: Law = Law {
-    name: "writes-in-order",
-    statement: "the numbers of a machine's writes only go up, over all its disks and reboots, and each fact names the bytes written",
-};
+crate::law! {
+    "writes-in-order", "the numbers of a machine's writes only go up, over all its disks and reboots, and each fact names the bytes written";
+
+    WentBack { write: WriteSeq, before: WriteSeq } => "write {write} came after write {before}: the sequence went back";
+    NoSuchDisk { write: WriteSeq } => "write {write} went to a disk that the machine does not have";
+    PastTheDisk { write: WriteSeq, start: u64, end: u64, extents: u64 } =>
+        "write {write} covers extents {start} to {end} of a disk of {extents} extents";
+    OtherPlace { write: WriteSeq, start: u64, end: u64, shown_start: u64, shown_end: u64 } =>
+        "write {write}: the fact says extents {start} to {end}, the bytes shown are of {shown_start} to {shown_end}";
+    OtherHash { write: WriteSeq } => "write {write}: the fact's hash is not that of the bytes shown";
+    NotShown { write: WriteSeq } => "write {write} was logged without the bytes behind it";
+    LifeNotStarted { write: WriteSeq, life: Life } => "write {write} came from {life:?}, which was never started";
+    RangeWentBack { first: WriteSeq, last: WriteSeq, before: WriteSeq } => "writes {first} to {last} came after write {before}";
+    RangeMakesNoSense { first: WriteSeq, last: WriteSeq, bytes: Bytes, distinct: Bytes, range: String } =>
+        "a range of writes makes no sense: {range}";
+}
 
 /// A write as the oracle saw it.
 #[derive(Debug)]
@@ -33,32 +45,34 @@ pub struct Seen<'a> {
 
 /// Checks one write.
 #[must_use]
-pub fn check(write: &Seen<'_>) -> Vec<String> {
+pub fn check(seen: &Seen<'_>) -> Vec<Broken> {
     let mut violations = Vec::new();
-    let seq = write.seq.0;
-    if write.seq <= write.before {
-        violations.push(format!(
-            "write {seq} came after write {}: the sequence went back",
-            write.before.0
-        ));
+    let (write, before) = (seen.seq, seen.before);
+    if write <= before {
+        violations.push(Broken::WentBack { write, before });
     }
-    let (start, extents) = write.place;
+    let (start, extents) = seen.place;
     let end = start + u64::from(extents);
-    match write.disk_extents {
-        None => violations.push(format!("write {seq} went to a disk that the machine does not have")),
-        Some(there) if end > there => violations.push(format!(
-            "write {seq} covers extents {start} to {end} of a disk of {there} extents"
-        )),
+    match seen.disk_extents {
+        None => violations.push(Broken::NoSuchDisk { write }),
+        Some(extents) if end > extents => violations.push(Broken::PastTheDisk {
+            write,
+            start,
+            end,
+            extents,
+        }),
         Some(_) => {}
     }
-    match write.shown {
-        Some((run, _)) if (run.start.0, run.extents) != write.place => violations.push(format!(
-            "write {seq}: the fact says extents {start} to {end}, the bytes shown are of {} to {}",
-            run.start.0,
-            run.end().0
-        )),
-        Some((_, false)) => violations.push(format!("write {seq}: the fact's hash is not that of the bytes shown")),
-        None if write.must_show => violations.push(format!("write {seq} was logged without the bytes behind it")),
+    match seen.shown {
+        Some((run, _)) if (run.start.0, run.extents) != seen.place => violations.push(Broken::OtherPlace {
+            write,
+            start,
+            end,
+            shown_start: run.start.0,
+            shown_end: run.end().0,
+        }),
+        Some((_, false)) => violations.push(Broken::OtherHash { write }),
+        None if seen.must_show => violations.push(Broken::NotShown { write }),
         _ => {}
     }
     violations
@@ -91,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_write_above_the_last_passes() {
-        assert_eq!(check(&seen(&run())), Vec::<String>::new());
+        assert_eq!(check(&seen(&run())), Vec::<Broken>::new());
     }
 
     #[test]

@@ -8,6 +8,8 @@ use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
+use crate::findings::Finding;
+
 /// All that a run says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunResult {
@@ -185,33 +187,6 @@ pub struct PointTotals {
     pub superseded: u64,
     /// Removed.
     pub pruned: u64,
-}
-
-/// What a finding is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum FindingClass {
-    /// Firedrill, or the protocol that it models, is wrong.
-    Invariant,
-    /// The plan does not hold.
-    Expectation,
-    /// Something that the scenario is about was not looked at: nothing is said of it.
-    Untested,
-}
-
-/// Something that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What it is about.
-    pub class: FindingClass,
-    /// The invariant's or expectation's name.
-    pub name: String,
-    /// What was found, with the evidence.
-    pub text: String,
-    /// When.
-    pub at: SimTime,
-    /// The machine, where it concerns one.
-    pub vm: Option<VmId>,
 }
 
 /// How RPO was distributed over time.

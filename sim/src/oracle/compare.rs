@@ -4,6 +4,8 @@
 //! compared in parallel, results are joined in order: the answer does not depend on the number of threads. Blocks that are to hold
 //! nothing and of which the disk says that nothing was ever put there are right without a look: a disk costs by what is used of it.
 
+use std::fmt;
+
 use datapath::volume::Volume;
 use datapath::{Content, EXTENT_BYTES, Extent, Grain, Run, WriteSeq};
 use rayon::prelude::*;
@@ -11,6 +13,7 @@ use rayon::prelude::*;
 use super::history::{History, Version, Versions};
 use super::print::{Print, ZEROS};
 use super::root::Used;
+use crate::findings::{Evidence, Evident};
 
 /// Extents of a block.
 const BLOCK_EXTENTS: u64 = (ZEROS.len() as u64) / EXTENT_BYTES;
@@ -68,6 +71,36 @@ pub struct Comparison {
     pub digest: Option<blake3::Hash>,
 }
 
+/// What is wrong with content, as evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Differs {
+    /// Extents that hold something else.
+    pub wrong: u64,
+    /// Extents compared.
+    pub extents: u64,
+    /// The first of them, in words.
+    pub described: String,
+}
+
+impl fmt::Display for Differs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Differs {
+            wrong,
+            extents,
+            described,
+        } = self;
+        write!(f, "{wrong} of {extents} extents are wrong: {described}")
+    }
+}
+
+impl Evident for Differs {
+    fn put(&self, name: &str, evidence: &mut Evidence) {
+        self.wrong.put(&format!("{name}.wrong"), evidence);
+        self.extents.put(&format!("{name}.extents"), evidence);
+        self.described.put(&format!("{name}.described"), evidence);
+    }
+}
+
 impl Comparison {
     /// Whether all is as it is to be.
     #[must_use]
@@ -75,18 +108,14 @@ impl Comparison {
         self.wrong == 0 && self.described.is_empty()
     }
 
-    /// One line for all that is wrong, if something is.
+    /// All that is wrong, if something is.
     #[must_use]
-    pub fn verdict(&self, what: &str) -> Option<String> {
-        if self.is_right() {
-            return None;
-        }
-        Some(format!(
-            "{what}: {} of {} extents are wrong: {}",
-            self.wrong,
-            self.extents,
-            self.described.join("; ")
-        ))
+    pub fn differs(&self) -> Option<Differs> {
+        (!self.is_right()).then(|| Differs {
+            wrong: self.wrong,
+            extents: self.extents,
+            described: self.described.join("; "),
+        })
     }
 
     /// Whether the disk has as many bytes as it should; if not, that is what is wrong.

@@ -11,7 +11,8 @@ use datapath::volume::Volume;
 use datapath::{DiskId, Grain, VmId, WriteSeq};
 
 use super::Oracle;
-use crate::invariants::databases_come_back::{self, Known, Reading};
+use crate::findings::Component;
+use crate::invariants::databases_come_back::{self, Broken, Known, Reading};
 use crate::metrics::{DatabaseRecovery, DatabaseResult};
 use crate::spec::WorldSpec;
 
@@ -187,22 +188,29 @@ impl Oracle {
             Some(parent) => database.newest(parent),
             None => database.lives.iter().rposition(|of| of.life.machine == life.machine),
         };
+        let name = || database.spec.name.to_string();
+        let component = Component::Database(vm, name());
         let mut violations = Vec::new();
         if self.grain == Grain::Real {
             let of = before.map(|place| &database.lives[place]);
-            let (known, name) = (of.map_or(0, InLife::last), &database.spec.name);
+            let known = of.map_or(0, InLife::last);
             match (parent, database.read) {
-                (Some(_), Some(read)) if read != through => violations.push(format!(
-                    "{name}: it began with transaction {through}, and {read} is the last on the disks that it was given"
-                )),
+                (Some(_), Some(read)) if read != through => violations.push(Broken::BeganElsewhere {
+                    database: name(),
+                    through,
+                    read,
+                }),
                 (None, _) => {
                     let committed = of.and_then(|of| of.commits.last()).map(|(_, through)| *through);
                     let committed = committed.or(of.map(|of| of.opened)).unwrap_or_default();
                     if through < committed || through > known {
-                        violations.push(format!(
-                            "{name}: it began with transaction {through} on disks on which those up to {committed} had been committed and \
-                             none after {known} had begun ({redone} were done again)"
-                        ));
+                        violations.push(Broken::BeganOutside {
+                            database: name(),
+                            through,
+                            committed,
+                            begun: known,
+                            redone,
+                        });
                     }
                 }
                 _ => {}
@@ -216,8 +224,7 @@ impl Oracle {
             commits: Vec::new(),
         });
         if self.grain == Grain::Real {
-            self.ledger
-                .check(databases_come_back::LAW, self.now, Some(vm), violations);
+            self.ledger.check(self.now, component, violations);
         }
     }
 
@@ -237,8 +244,11 @@ impl Oracle {
                 quiesced: taken.consistency == Consistency::App,
             };
             let violations = databases_come_back::check(&database.spec.name, &read, &known);
-            self.ledger
-                .check(databases_come_back::LAW, self.now, Some(taken.vm), violations);
+            self.ledger.check(
+                self.now,
+                Component::Database(taken.vm, database.spec.name.to_string()),
+                violations,
+            );
             let Reading { through, redone, .. } = read;
             let all = of
                 .and_then(|of| of.commits.last())

@@ -138,13 +138,8 @@ impl Oracle {
     /// A failover took a point.
     pub(super) fn judge_taken(&mut self, at: SimTime, vm: VmId, kind: FailoverKind, point: u64, seq: WriteSeq) {
         if let Some(asked) = self.plan.may_take.remove(&(vm, kind)) {
-            let how = match kind {
-                FailoverKind::Test => "a test failover",
-                FailoverKind::Unplanned => "a failover",
-                FailoverKind::Failback => "a failback",
-            };
-            let violations = latest_is_newest::check(how, asked, point, seq);
-            self.ledger.check(latest_is_newest::LAW, at, Some(vm), violations);
+            let violations = latest_is_newest::check(kind, asked, point, seq);
+            self.ledger.check(at, vm, violations);
         }
     }
 
@@ -154,7 +149,7 @@ impl Oracle {
         let vm = name.strip_prefix("vm").and_then(|rest| rest.split('/').next());
         let vm = vm.and_then(|number| number.parse().ok()).map(VmId);
         let violations = refused_was_tampered::check(name, why, tampered);
-        self.ledger.check(refused_was_tampered::LAW, at, vm, violations);
+        self.ledger.check(at, vm, violations);
     }
 }
 

@@ -9,7 +9,7 @@ use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
 use actors::ports::MachineId;
 use datapath::{SimTime, VmId, WriteSeq};
 
-use crate::invariants::figures_agree::{self, Figure};
+use crate::invariants::figures_agree::{self, Figure, Kind};
 use crate::metrics::{Lost, Percentiles, VmResult};
 
 /// Writes that are kept of a machine whose batches do not come.
@@ -255,7 +255,7 @@ impl Figures {
     }
 
     /// The figures at the end, held against those that are reported.
-    pub fn end(mut self, at: SimTime, reported: &VmResult) -> Vec<String> {
+    pub fn end(mut self, at: SimTime, reported: &VmResult) -> Vec<figures_agree::Broken> {
         self.close(at);
         self.settle(None);
         let mut figures = Vec::new();
@@ -269,14 +269,14 @@ impl Figures {
             ];
             for (part, of, rounded) in parts {
                 let (reported, counted) = (spread.as_ref().map(of), counted.as_ref().map(of));
-                figures.push((format!("{what} {part} in ms"), reported, counted, rounded));
+                figures.push((Kind::Rpo, format!("{what} {part} in ms"), reported, counted, rounded));
             }
         }
         for (number, taken) in self.taken.iter().enumerate() {
             let of = reported.failovers.get(number).filter(|of| of.kind == taken.kind);
             let rto = taken.up.map(|up| milliseconds(up.since(taken.started)));
             let what = |figure: &str| format!("failover {} ({:?}), {figure}", number + 1, taken.kind);
-            figures.push((what("RTO in ms"), of.and_then(|of| of.rto_ms()), rto, false));
+            figures.push((Kind::Rto, what("RTO in ms"), of.and_then(|of| of.rto_ms()), rto, false));
             let lost = of.and_then(|of| of.lost);
             let parts: [LostPart; 3] = [
                 ("lost ms", |lost| lost.ms),
@@ -284,11 +284,12 @@ impl Figures {
                 ("lost bytes", |lost| lost.bytes),
             ];
             for (part, of) in parts {
-                figures.push((what(part), lost.map(of), taken.lost.map(of), false));
+                figures.push((Kind::Loss, what(part), lost.map(of), taken.lost.map(of), false));
             }
         }
-        let checked = figures.iter().filter_map(|(what, reported, counted, rounded)| {
+        let checked = figures.iter().filter_map(|(kind, what, reported, counted, rounded)| {
             figures_agree::check(&Figure {
+                kind: *kind,
                 what,
                 reported: *reported,
                 counted: *counted,

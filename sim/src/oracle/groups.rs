@@ -15,8 +15,9 @@ use hdrhistogram::Histogram;
 use super::Oracle;
 use super::outages::Needs;
 use super::paths::From;
+use crate::findings::Component;
 use crate::invariants::bound::Waited;
-use crate::invariants::shared_points_are_causal::{self, Known};
+use crate::invariants::shared_points_are_causal::{self, Broken, Held, Known};
 use crate::invariants::{groups_talk_alone, shared_points_are_made};
 use crate::metrics::{GroupResult, HoldResult};
 use crate::spec::WorldSpec;
@@ -290,7 +291,7 @@ impl Oracle {
             } => self.member_taken(at, *vm, *kind, (*protection, *point), *seq),
             Fact::Connected { from, to, port } if *port == PORT_GROUP => {
                 let violations = groups_talk_alone::check(*from, *to, &self.groups.machines);
-                self.ledger.check(groups_talk_alone::LAW, at, None, violations);
+                self.ledger.check(at, None, violations);
             }
             _ => {}
         }
@@ -415,14 +416,12 @@ impl Oracle {
         if shared.stored.is_none() || shared.judged || shared.marks.len() < of.spec.members.len() {
             return;
         }
-        let what = format!(
-            "shared point {} of the replication group {}",
-            point.number, of.spec.name
-        );
-        let violations = shared_points_are_causal::check(&what, &shared.marks);
+        let name = of.spec.name.to_string();
+        let holds = Held::Point(point.number, name.clone());
+        let violations = shared_points_are_causal::check(&holds, &shared.marks);
         (shared.judged, shared.causal) = (true, violations.is_empty());
         shared.marks.clear();
-        self.ledger.check(shared_points_are_causal::LAW, at, None, violations);
+        self.ledger.check(at, Component::Group(name), violations);
     }
 
     fn member_processed(&mut self, vm: VmId, protection: u32, mark: &Mark) {
@@ -473,18 +472,20 @@ impl Oracle {
         let (shared, known) = known.map_or((None, Known::new()), |(mark, known)| (mark.shared, known.clone()));
         let asked = self.groups.asked.remove(&(vm, kind));
         let of = &mut self.groups.groups[number];
+        let group = of.spec.name.to_string();
+        let name = || group.clone();
         let mut violations = Vec::new();
         if let Some((PointChoice::LatestMultiVm, newest)) = asked {
             let taken = shared.and_then(|shared| of.points.get(&shared)?.stored);
             match taken {
-                None => violations.push(format!(
-                    "a point that all members of {} share was asked for, and vm{} took point {point}, which is none",
-                    of.spec.name, vm.0
-                )),
-                Some(taken) if newest.is_some_and(|newest| taken < newest) => violations.push(format!(
-                    "the newest point that all members of {} share was asked for, and vm{} took an older one",
-                    of.spec.name, vm.0
-                )),
+                None => violations.push(Broken::PointNotShared {
+                    group: name(),
+                    vm,
+                    point,
+                }),
+                Some(taken) if newest.is_some_and(|newest| taken < newest) => {
+                    violations.push(Broken::OlderPointTaken { group: name(), vm })
+                }
                 Some(_) => {}
             }
         }
@@ -495,12 +496,11 @@ impl Oracle {
             let same = taken.values().all(|(_, _, of)| of.is_some() && *of == shared);
             if same || kind == FailoverKind::Failback {
                 let points = taken.into_iter().map(|(vm, (seq, known, _))| (vm, (seq, known)));
-                let what = format!("what the replication group {} failed over to", of.spec.name);
-                violations.extend(shared_points_are_causal::check(&what, &points.collect()));
+                let holds = Held::FailedOver(name());
+                violations.extend(shared_points_are_causal::check(&holds, &points.collect()));
             }
         }
-        self.ledger
-            .check(shared_points_are_causal::LAW, at, Some(vm), violations);
+        self.ledger.check(at, Component::Group(group), violations);
     }
 
     // Liveness.
@@ -552,7 +552,8 @@ impl Oracle {
             bounds: self.liveness.bounds(),
         };
         let violations = shared_points_are_made::check(&group.spec.name, &waited);
-        self.ledger.check(shared_points_are_made::LAW, at, None, violations);
+        let component = Component::Group(group.spec.name.to_string());
+        self.ledger.check(at, component, violations);
     }
 
     /// The end of the run.

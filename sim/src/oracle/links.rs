@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use datapath::SimTime;
 
 use super::Oracle;
+use crate::findings::Component;
 use crate::invariants::links_start_slowly::Starts;
 use crate::invariants::links_take_their_time::Way;
 use crate::invariants::{cut_links_carry_nothing, links_keep_their_rate, links_start_slowly, links_take_their_time};
@@ -95,23 +96,20 @@ impl Oracle {
                     let cut = cut_links_carry_nothing::check(&track.name, *at, track.cut, *flow);
                     let way = &mut track.ways[usize::from(*back)];
                     if !cut.is_empty() {
-                        self.ledger.check(cut_links_carry_nothing::LAW, *at, None, cut);
+                        self.ledger.check(*at, Component::Link(*link), cut);
                     } else if let (Some(lost), false) = (track.lost.get(flow), way.has(*flow)) {
                         let lost = cut_links_carry_nothing::check_lost(&track.name, *at, *lost, *flow);
-                        self.ledger.check(cut_links_carry_nothing::LAW, *at, None, lost);
+                        self.ledger.check(*at, Component::Link(*link), lost);
                     } else {
                         let fast = way.oldest(*flow).map_or_else(Vec::new, |bytes| {
-                            track.starts[usize::from(*back)].left(*at, *flow, bytes)
+                            track.starts[usize::from(*back)].left(&track.name, *at, *flow, bytes)
                         });
                         if !fast.is_empty() {
-                            let named = fast.into_iter().map(|text| format!("link {}: {text}", track.name));
-                            self.ledger.check(links_start_slowly::LAW, *at, None, named.collect());
+                            self.ledger.check(*at, Component::Link(*link), fast);
                         }
-                        let early = way.left(*at, *flow);
+                        let early = way.left(&track.name, *at, *flow);
                         if !early.is_empty() {
-                            let named = early.into_iter().map(|text| format!("link {}: {text}", track.name));
-                            self.ledger
-                                .check(links_take_their_time::LAW, *at, None, named.collect());
+                            self.ledger.check(*at, Component::Link(*link), early);
                         }
                     }
                 }
@@ -136,24 +134,22 @@ impl Oracle {
             bytes,
         };
         let violations = links_keep_their_rate::check(&used);
-        self.ledger.check(links_keep_their_rate::LAW, at, None, violations);
+        self.ledger.check(at, Component::Link(link), violations);
         track.before[direction] = track.before[direction].max(to);
-        let named = |text| format!("link {}: {text}", track.name);
-        let violations: Vec<String> = track.ways[direction].reported(bytes).into_iter().map(named).collect();
+        let violations = track.ways[direction].reported(&track.name, bytes);
         if !violations.is_empty() {
-            self.ledger.check(links_take_their_time::LAW, at, None, violations);
+            self.ledger.check(at, Component::Link(link), violations);
         }
     }
 
     /// The end of the run: the links' own sums, and how often they were looked at.
     pub(super) fn finish_links(&mut self) {
         let at = self.now;
-        for track in &mut self.links {
+        for (link, track) in (0..).zip(&mut self.links) {
             let mut looks = 0;
             for way in &mut track.ways {
-                let violations = way.end().into_iter().map(|text| format!("link {}: {text}", track.name));
-                let violations: Vec<String> = violations.collect();
-                self.ledger.check(links_take_their_time::LAW, at, None, violations);
+                let violations = way.end(&track.name);
+                self.ledger.check(at, Component::Link(link), violations);
                 looks += way.take_looks();
             }
             let starts: u64 = track.starts.iter_mut().map(Starts::take_looks).sum();

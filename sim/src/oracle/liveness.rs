@@ -14,12 +14,12 @@ use actors::spec::{Action, ComponentSpec};
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
+use super::Oracle;
 use super::outages::{Needs, Outages};
 use super::paths::{Ends, From, Paths};
-use super::{Oracle, disk_name};
 use crate::invariants::bound::{Bounds, Waited};
 use crate::invariants::{
-    LOOKED_AT, acknowledged_is_kept, copies_are_applied, cut_is_stored, operations_end, stored_is_processed,
+    acknowledged_is_kept, copies_are_applied, cut_is_stored, operations_end, something_was_judged, stored_is_processed,
     transitions_end,
 };
 use crate::metrics::Unfinished;
@@ -416,7 +416,7 @@ impl Oracle {
         let waited = self.waited(vm, From::Source, wait, at, planned, None);
         let reason = self.unmet_where(&waited, vm);
         let violations = transitions_end::check(state, &waited, left, &reason);
-        self.ledger.check(transitions_end::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
     }
 
     fn copy_ended(&mut self, at: SimTime, disk: DiskId, highest: WriteSeq) {
@@ -448,9 +448,8 @@ impl Oracle {
             true => "then it was".to_owned(),
             false => self.unmet_where(&waited, disk.vm),
         };
-        let violations = copies_are_applied::check(&disk_name(disk), &waited, ended, &reason);
-        self.ledger
-            .check(copies_are_applied::LAW, at, Some(disk.vm), violations);
+        let violations = copies_are_applied::check(disk, &waited, ended, &reason);
+        self.ledger.check(at, disk, violations);
     }
 
     fn point_was_processed(&mut self, at: SimTime, vm: VmId, point: u64, seq: WriteSeq) {
@@ -502,7 +501,7 @@ impl Oracle {
         let waited = self.waited(vm, from, wait, at, planned, None);
         let reason = self.unmet_where(&waited, vm);
         let violations = stored_is_processed::check(point, &waited, processed.is_some(), behind, &reason);
-        self.ledger.check(stored_is_processed::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
     }
 
     /// A batch has its tag now, or (`over` false) waits for it.
@@ -511,11 +510,11 @@ impl Oracle {
         let reason = behind.map(|_| self.unmet(vm));
         let cut = self.waited(vm, From::Source, since(wait.cut), at, 0, Some(wait.ahead));
         let violations = cut_is_stored::check(wait.batch, &cut, reason.as_deref());
-        self.ledger.check(cut_is_stored::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         if let Some(cached) = wait.cached {
             let kept = self.waited(vm, From::ProcessServer, since(cached), at, 0, Some(wait.ahead));
             let violations = acknowledged_is_kept::check_tag(wait.batch, &kept, behind);
-            self.ledger.check(acknowledged_is_kept::LAW, at, Some(vm), violations);
+            self.ledger.check(at, vm, violations);
         }
     }
 
@@ -566,7 +565,7 @@ impl Oracle {
             return format!("batch {gap} has no tag, and later ones have");
         }
         for (index, copy) in &waits.copies {
-            let name = disk_name(DiskId { vm, index: *index });
+            let name = DiskId { vm, index: *index };
             let began = copy.began.since;
             if copy.ended.is_none() {
                 return format!(
@@ -586,7 +585,7 @@ impl Oracle {
         {
             return format!(
                 "no copy of it is under way, though it is {} since {}",
-                transitions_end::name(state),
+                state.name(),
                 wait.since
             );
         }
@@ -599,7 +598,7 @@ impl Oracle {
             return match (batch.cached, missing) {
                 (None, _) => format!("no process server has acknowledged batch {}", batch.batch),
                 (Some(_), Some(index)) => {
-                    let name = disk_name(DiskId { vm, index: *index });
+                    let name = DiskId { vm, index: *index };
                     format!("batch {} has no segment of {name}", batch.batch)
                 }
                 (Some(_), None) => format!("batch {} has no tag", batch.batch),
@@ -698,14 +697,8 @@ impl Oracle {
             _ => return,
         };
         let compared = self.liveness.vms.get(&vm).and_then(|waits| waits.compared.get(&kind));
-        let violations = match compared {
-            Some(when) if *when >= since => Vec::new(),
-            _ => vec![format!(
-                "the {} that was ordered at {since} is done, and its disks were not all compared with what they have to be",
-                transition_name(kind)
-            )],
-        };
-        self.ledger.check(LOOKED_AT, at, Some(vm), violations);
+        let violations = something_was_judged::check_failover(kind, since, compared.copied());
+        self.ledger.check(at, vm, violations);
     }
 
     /// All disks of a failover were compared with what they have to be.
@@ -777,7 +770,7 @@ impl Oracle {
             _ => self.liveness.down(&needs).unwrap_or_default(),
         };
         let violations = operations_end::check(&operation_name(operation), &waited, ended, &reason);
-        self.ledger.check(operations_end::LAW, at, vm, violations);
+        self.ledger.check(at, vm, violations);
     }
 
     /// The end of the run: what still waits is held to its bound, and told.
@@ -826,11 +819,11 @@ impl Oracle {
                 })
             };
             if let Some((state, wait)) = waits.state.filter(|(state, _)| transitions_end::is_transition(*state)) {
-                push(wait.since, format!("it is {} still", transitions_end::name(state)));
+                push(wait.since, format!("it is {} still", state.name()));
             }
             for (index, copy) in &waits.copies {
                 if copy.ended.is_none() {
-                    let name = disk_name(DiskId { vm: *vm, index: *index });
+                    let name = DiskId { vm: *vm, index: *index };
                     let what = format!(
                         "the copy of {name} has not ended ({} of {} bytes done)",
                         copy.processed, copy.bytes
@@ -904,12 +897,4 @@ fn operation_name(operation: &Operation) -> String {
         Operation::DisableReplication { .. } => "disable-replication",
     };
     name.to_owned()
-}
-
-fn transition_name(kind: FailoverKind) -> &'static str {
-    match kind {
-        FailoverKind::Test => "test failover",
-        FailoverKind::Unplanned => "failover",
-        FailoverKind::Failback => "failback",
-    }
 }

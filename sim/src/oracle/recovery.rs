@@ -5,9 +5,10 @@ use actors::ports::{Evidence, MachineId};
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 
+use super::Oracle;
 use super::databases::Taken;
 use super::guest::Guests;
-use super::{Oracle, disk_name};
+use crate::invariants::recovered_is_point::Broken;
 use crate::invariants::{points_in_order, recovered_is_point};
 use crate::metrics::{Lost, RecoveredDisk, milliseconds};
 
@@ -155,14 +156,14 @@ impl Oracle {
         let mut listed: Vec<(DiskId, u64)> = claim.disks.to_vec();
         listed.sort_unstable();
         if listed != track.spec.disks {
-            violations.push(format!(
-                "point {} was recovered with disks {listed:?}, the machine has {:?}",
-                claim.point, track.spec.disks
-            ));
+            violations.push(points_in_order::Broken::RecoveredOtherDisks {
+                point: claim.point,
+                disks: format!("{listed:?}"),
+                has: format!("{:?}", track.spec.disks),
+            });
         }
         let holds = violations.is_empty();
-        self.ledger
-            .check(points_in_order::LAW, claim.at, Some(claim.vm), violations);
+        self.ledger.check(claim.at, claim.vm, violations);
         holds
     }
 
@@ -170,7 +171,6 @@ impl Oracle {
         let Some(track) = self.vms.get(&claim.vm) else {
             return (false, None);
         };
-        let name = disk_name(disk);
         if self.grain == Grain::Aggregate {
             // There is nothing to read: the disk is right where its point's sizes were.
             let verified = track
@@ -180,14 +180,13 @@ impl Oracle {
                 .is_some_and(|point| point.verified);
             let violations = match verified {
                 true => Vec::new(),
-                false => vec![format!(
-                    "{name} was recovered at point {}, which was not found right",
-                    claim.point
-                )],
+                false => vec![Broken::PointNotRight {
+                    disk,
+                    point: claim.point,
+                }],
             };
             self.recovered_disks.1 += 1;
-            self.ledger
-                .check(recovered_is_point::LAW, claim.at, Some(claim.vm), violations);
+            self.ledger.check(claim.at, disk, violations);
             return (verified, None);
         }
         let history = track
@@ -197,25 +196,18 @@ impl Oracle {
             .and_then(|disks| disks.get(usize::from(disk.index)));
         let (violations, digest) = match (history, held) {
             (Some(history), Some(held)) => {
-                let (violations, comparison) = recovered_is_point::check(&name, history, claim.point, claim.seq, held);
+                let (violations, comparison) = recovered_is_point::check(disk, history, claim.point, claim.seq, held);
                 self.recovered_disks.1 += 1;
                 (violations, comparison.digest)
             }
-            (None, _) => (
-                vec![format!(
-                    "{name} was recovered from a life ({:?}) whose writes were not seen",
-                    claim.life
-                )],
-                None,
-            ),
-            (_, None) => (
-                vec![format!("{name} was recovered, but its content was not shown")],
-                None,
-            ),
+            (None, _) => {
+                let life = claim.life;
+                (vec![Broken::LifeNotSeen { disk, life }], None)
+            }
+            (_, None) => (vec![Broken::DiskNotShown { disk }], None),
         };
         let verified = violations.is_empty();
-        self.ledger
-            .check(recovered_is_point::LAW, claim.at, Some(claim.vm), violations);
+        self.ledger.check(claim.at, disk, violations);
         (verified, digest)
     }
 

@@ -12,7 +12,8 @@ use super::history::History;
 use super::liveness::BatchWait;
 use super::protection::{Batch, Boundary, Changed, Copy, Point, Protection, add_changes};
 use super::ranges::Ranges;
-use super::{Oracle, VmTrack, disk_name};
+use super::{Oracle, VmTrack};
+use crate::findings::Violation;
 use crate::invariants::copies_add_up::Progress;
 use crate::invariants::{
     acknowledged_is_durable, acknowledged_is_kept, app_points_are_quiesced, batches_in_order, clocks_agree,
@@ -53,8 +54,8 @@ impl Oracle {
                     return;
                 };
                 let before = std::mem::replace(&mut copy.progress, now);
-                let violations = copies_add_up::check(&disk_name(*disk), copy.bytes, before, now);
-                self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+                let violations = copies_add_up::check(*disk, copy.bytes, before, now);
+                self.ledger.check(at, *disk, violations);
             }
             Fact::CopyEnded {
                 disk,
@@ -73,8 +74,8 @@ impl Oracle {
                 copy.highest = Some(*highest);
                 let (bytes, progress) = (copy.bytes, copy.progress);
                 let last = last.unwrap_or_default();
-                let violations = copies_add_up::check_end(&disk_name(*disk), bytes, progress, *highest, last);
-                self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+                let violations = copies_add_up::check_end(*disk, bytes, progress, *highest, last);
+                self.ledger.check(at, *disk, violations);
             }
             Fact::BatchCut {
                 vm,
@@ -88,8 +89,7 @@ impl Oracle {
             Fact::BatchCached { vm, protection, batch } => {
                 if let Some(Evidence::Cached { files }) = evidence {
                     let violations = acknowledged_is_durable::check(*batch, &files);
-                    self.ledger
-                        .check(acknowledged_is_durable::LAW, at, Some(*vm), violations);
+                    self.ledger.check(at, *vm, violations);
                 }
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
@@ -100,7 +100,7 @@ impl Oracle {
                 if let Some(track) = of.batch_mut(*batch) {
                     track.cached.get_or_insert(at);
                 }
-                self.ledger.check(acknowledged_is_kept::LAW, at, Some(*vm), violations);
+                self.ledger.check(at, *vm, violations);
             }
             Fact::TagStored {
                 vm,
@@ -131,7 +131,7 @@ impl Oracle {
                 if let Some(known) = known {
                     known.pruned = true;
                 }
-                self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
+                self.ledger.check(at, *vm, violations);
             }
             Fact::BatchesMerged {
                 vm,
@@ -151,7 +151,7 @@ impl Oracle {
                 let up_to = of.points.range(..=*to).rev().map(|(_, point)| point.known());
                 let within = up_to.take_while(|known| known.mark.seq >= *first);
                 let violations = points_in_order::check_merged(*first, *last, within);
-                self.ledger.check(points_in_order::LAW, at, Some(*vm), violations);
+                self.ledger.check(at, *vm, violations);
             }
             _ => {}
         }
@@ -204,14 +204,8 @@ impl Oracle {
             .iter()
             .find(|(of, _)| *of == disk)
             .map(|(_, bytes)| *bytes);
-        let violations = match has {
-            Some(has) if has == bytes => Vec::new(),
-            _ => vec![format!(
-                "a copy of {} began over {bytes} bytes, the disk has {has:?}",
-                disk_name(disk)
-            )],
-        };
-        self.ledger.check(copies_add_up::LAW, at, Some(disk.vm), violations);
+        let violations = copies_add_up::check_start(disk, bytes, has);
+        self.ledger.check(at, disk, violations);
         let disks = self.vms.get(&disk.vm).map_or(0, |track| track.spec.disks.len());
         let cache_loses = self.plan.cache_loses;
         if let Some((_, of)) = self.protection_mut(disk.vm, protection) {
@@ -251,8 +245,8 @@ impl Oracle {
                 .next_back()
                 .is_none_or(|newest| *newest < protection)
             {
-                let text = format!("batch {batch} was cut for protection {protection}, which has not begun");
-                self.ledger.check(batches_in_order::LAW, at, Some(vm), vec![text]);
+                let broken = batches_in_order::Broken::ProtectionNotBegun { batch, protection };
+                self.ledger.check(at, vm, vec![broken]);
             }
             return;
         };
@@ -329,7 +323,7 @@ impl Oracle {
                 .filter(|entry| entry.first <= last)
                 .map(|entry| (entry.first, entry.last)),
         });
-        self.ledger.check(batches_in_order::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         cut.wrote = log.taken();
         cut.ahead = cut.wrote.1.saturating_sub(of.at_target);
         // A batch without a mark may become the latest point: its time is held to the same.
@@ -345,29 +339,25 @@ impl Oracle {
         if mark.is_none() && self.grain != Grain::Aggregate && of.newest_processed.is_some() {
             let next = log.front().map(|entry| (entry.first, entry.at));
             let violations = point_is_as_old_as_it_says::check(&boundary, at, of.last_in, next);
-            self.ledger
-                .check(point_is_as_old_as_it_says::LAW, at, Some(vm), violations);
+            self.ledger.check(at, vm, violations);
         }
         if let Some(mark) = &mark {
             let next = log.front().map(|entry| (entry.first, entry.at));
             let violations = point_is_as_old_as_it_says::check(mark, at, of.last_in, next);
-            self.ledger
-                .check(point_is_as_old_as_it_says::LAW, at, Some(vm), violations);
+            self.ledger.check(at, vm, violations);
             let off = self.clocks.off(of.machine, mark.marked, at);
-            self.ledger
-                .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, &off));
+            self.ledger.check(at, vm, clocks_agree::check(mark, &off));
             let mut flushes = Vec::new();
             for life in track.guests.lives.iter().filter(|life| life.life.machine == of.machine) {
                 flushes.extend(life.flushes.iter().copied());
             }
             if mark.consistency == Consistency::App {
                 let violations = app_points_are_quiesced::check(mark, &flushes);
-                self.ledger
-                    .check(app_points_are_quiesced::LAW, at, Some(vm), violations);
+                self.ledger.check(at, vm, violations);
             }
             let disks: Vec<DiskId> = track.spec.disks.iter().map(|(disk, _)| *disk).collect();
             let violations = no_point_during_copy::check(mark, &disks, &of.newest_copies());
-            self.ledger.check(no_point_during_copy::LAW, at, Some(vm), violations);
+            self.ledger.check(at, vm, violations);
             let point = Point {
                 mark: *mark,
                 batch,
@@ -443,7 +433,7 @@ impl Oracle {
             if judged && aggregate && of.written.is_some() {
                 let least = done.written - done.with_copy;
                 let wrong = stored_is_written::check_bytes(done.batch, held, (least, done.written));
-                of.unsound.extend(wrong.first().map(|why| (done.batch, why.clone())));
+                of.unsound.extend(wrong.first().map(|why| (done.batch, why.text())));
                 sizes.extend(wrong);
             }
             if judged {
@@ -470,9 +460,9 @@ impl Oracle {
                 point.written = written;
             }
         }
-        self.ledger.check(tags_in_order::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         if judged && aggregate {
-            self.ledger.check(stored_is_written::LAW, at, Some(vm), sizes);
+            self.ledger.check(at, vm, sizes);
         }
         for wait in waits {
             self.check_batch(at, vm, &wait, None);
@@ -504,10 +494,9 @@ impl Oracle {
         of.points.insert(mark.point, point);
         of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
         let off = self.clocks.off(of.machine, mark.marked, at);
-        self.ledger
-            .check(clocks_agree::LAW, at, Some(vm), clocks_agree::check(mark, &off));
+        self.ledger.check(at, vm, clocks_agree::check(mark, &off));
         let violations = no_point_during_copy::check(mark, &disks, &of.newest_copies());
-        self.ledger.check(no_point_during_copy::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
     }
 
     fn point_processed(
@@ -539,11 +528,11 @@ impl Oracle {
         of.copies_applied(mark.seq, through);
         // The first point has everything to show; one after a resynchronization may show all, and has to show what batches changed.
         let before = of.newest_processed.replace(*mark);
-        self.ledger.check(points_in_order::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         let is_stored = unsound.is_empty();
         if self.vault.is_some() {
             let violations = stored_is_written::check_point(mark.point, &unsound);
-            self.ledger.check(stored_is_written::LAW, at, Some(vm), violations);
+            self.ledger.check(at, vm, violations);
         }
         self.judge_kept(at, vm, protection);
 
@@ -575,7 +564,7 @@ impl Oracle {
         };
         let violations = sizes_add_up::check(mark.point, applied_bytes, expected);
         let right = violations.is_empty();
-        self.ledger.check(sizes_add_up::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         Some(right)
     }
 
@@ -605,11 +594,13 @@ impl Oracle {
         let nothing = Ranges::default();
         let mut violations = Vec::new();
         for ((disk, _), history) in track.spec.disks.iter().zip(histories) {
-            let name = disk_name(*disk);
             match &shown {
                 Shown::Disks(volumes) => match volumes.iter().find(|(of, _)| of == disk) {
-                    Some((_, volume)) => violations.extend(point_is_prefix::check_disk(&name, history, mark, volume).0),
-                    None => violations.push(format!("point {}: {name} was not shown", mark.point)),
+                    Some((_, volume)) => violations.extend(point_is_prefix::check_disk(*disk, history, mark, volume)),
+                    None => violations.push(point_is_prefix::Broken::DiskNotShown {
+                        point: mark.point,
+                        disk: *disk,
+                    }),
                 },
                 Shown::Runs(runs) => {
                     let runs = runs.iter().find(|(of, _)| of == disk).map_or(&[][..], |(_, runs)| runs);
@@ -627,12 +618,12 @@ impl Oracle {
                         }
                         _ => changed,
                     };
-                    violations.extend(point_is_prefix::check_runs(&name, history, mark, runs, must_show).0);
+                    violations.extend(point_is_prefix::check_runs(*disk, history, mark, runs, must_show));
                 }
             }
         }
         let right = violations.is_empty();
-        self.ledger.check(point_is_prefix::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         Some(right)
     }
 }

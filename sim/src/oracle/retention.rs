@@ -115,7 +115,7 @@ impl Oracle {
             others: &others,
         };
         let violations = points_are_kept::check_pruned(&pruned, &self.model.retention, at);
-        self.ledger.check(points_are_kept::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
     }
 
     /// A point is processed, and points are pruned after it: those that the pruning before should have removed must be gone.
@@ -133,9 +133,9 @@ impl Oracle {
             let pinned = of.pinned.contains(&point.mark.seq);
             point.processed && !point.pruned && !pinned && Some(point.mark.point) != newest
         });
-        let violations: Vec<String> = stays
+        let violations: Vec<points_are_kept::Broken> = stays
             .flat_map(|point| points_are_kept::check_kept(point.mark.point, point.mark.marked, retention, pruned_at))
             .collect();
-        self.ledger.check(points_are_kept::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
     }
 }

@@ -7,13 +7,13 @@ use actors::spec::ComponentSpec;
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, EXTENT_BYTES, Grain, Run, SimTime, VmId, WriteSeq};
 
+use super::Oracle;
 use super::compare::{Comparison, Expect, compare_runs_in_parallel};
 use super::guest::Guests;
 use super::history::History;
 use super::print::Print;
 use super::ranges::Ranges;
 use super::reader::{self, Broken, Vault, file_name};
-use super::{Oracle, disk_name};
 use crate::invariants::{
     copies_end_stored, nonces_never_repeat, points_are_kept, storage_holds_ciphertext, stored_is_written,
 };
@@ -100,8 +100,7 @@ impl Oracle {
             SegmentKind::Changes { .. } | SegmentKind::Copy { .. } => &mut self.nonces,
         };
         let violations = nonces.stored(disk, segment);
-        self.ledger
-            .check(nonces_never_repeat::LAW, at, Some(disk.vm), violations);
+        self.ledger.check(at, disk, violations);
         let SegmentKind::Changes { batch } = kind else { return };
         let of = self.protection_mut(disk.vm, protection);
         if let Some(batch) = of.and_then(|(_, of)| of.batch_mut(batch)) {
@@ -130,21 +129,22 @@ impl Oracle {
         let opened = match shown.map(|(_, blob)| vault.open(&blob)) {
             Some(Ok(opened)) => opened,
             Some(Err(Broken::Seal(why))) => {
-                let text = vec![format!("{file}: {why}")];
-                self.ledger
-                    .check(storage_holds_ciphertext::LAW, at, Some(disk.vm), text);
+                let reason = why;
+                let broken = storage_holds_ciphertext::Broken::DoesNotOpen { disk, file, reason };
+                self.ledger.check(at, disk, vec![broken]);
                 self.segments.1 += 1;
                 return (Found::BROKEN, None);
             }
             Some(Err(Broken::Layout(why))) => {
-                let text = vec![format!("{file}: {why}")];
-                self.ledger.check(stored_is_written::LAW, at, Some(disk.vm), text);
+                let reason = why;
+                let broken = stored_is_written::Broken::Unreadable { disk, file, reason };
+                self.ledger.check(at, disk, vec![broken]);
                 self.segments.1 += 1;
                 return (Found::BROKEN, None);
             }
             None => {
-                let text = vec![format!("the log says that {file} is stored, and there is no such file")];
-                self.ledger.check(stored_is_written::LAW, at, Some(disk.vm), text);
+                let broken = stored_is_written::Broken::NoSuchFile { disk, file };
+                self.ledger.check(at, disk, vec![broken]);
                 return (Found::BROKEN, None);
             }
         };
@@ -158,8 +158,7 @@ impl Oracle {
         };
         let violations = storage_holds_ciphertext::check(&file, &opened.header, &known);
         let sound = violations.is_empty();
-        self.ledger
-            .check(storage_holds_ciphertext::LAW, at, Some(disk.vm), violations);
+        self.ledger.check(at, disk, violations);
         let bytes = opened.bytes.unwrap_or(0);
         let held = match kind {
             SegmentKind::Merged { .. } => Vec::new(),
@@ -170,7 +169,7 @@ impl Oracle {
         };
         let right = held.is_empty();
         if !matches!(kind, SegmentKind::Merged { .. }) {
-            self.ledger.check(stored_is_written::LAW, at, Some(disk.vm), held);
+            self.ledger.check(at, disk, held);
         }
         if let SegmentKind::Copy { copy, part } = kind {
             self.note_piece(disk, protection, (copy, part), &opened.runs, opened.bytes);
@@ -193,7 +192,7 @@ impl Oracle {
     }
 
     /// Judges what a segment holds against what the guest had written at its position.
-    fn judge_runs(&self, said: &Said, file: &str, last: WriteSeq, runs: &[Run]) -> Vec<String> {
+    fn judge_runs(&self, said: &Said, file: &str, last: WriteSeq, runs: &[Run]) -> Vec<stored_is_written::Broken> {
         let Said {
             disk, protection, kind, ..
         } = *said;
@@ -235,7 +234,7 @@ impl Oracle {
             }
             _ => None,
         };
-        stored_is_written::check(file, &comparison, &held, must_hold)
+        stored_is_written::check(disk, file, &comparison, &held, must_hold)
     }
 
     /// A piece of a copy is stored: it counts for the copy's end.
@@ -288,7 +287,7 @@ impl Oracle {
             let pieces = of.pieces.remove(&(disk, number)).unwrap_or_default();
             let stored = pieces.values().sum();
             violations.extend(copies_end_stored::check(
-                &disk_name(disk),
+                disk,
                 point,
                 copy.progress.sent,
                 stored,
@@ -297,7 +296,7 @@ impl Oracle {
         }
         if over {
             of.pieces.clear();
-            self.ledger.check(copies_end_stored::LAW, at, Some(vm), violations);
+            self.ledger.check(at, vm, violations);
         }
     }
 
@@ -332,7 +331,13 @@ impl Oracle {
                 }
                 Ok(opened) => before.entry(disk).or_default().push((opened.header.last, opened.runs)),
                 // One that somebody tampered with is left as it is, and never becomes part of a merge.
-                Err(Broken::Seal(why) | Broken::Layout(why)) => violations.push(format!("{name}: {why}")),
+                Err(Broken::Seal(why) | Broken::Layout(why)) => {
+                    violations.push(stored_is_written::Broken::Unreadable {
+                        disk,
+                        file: name,
+                        reason: why,
+                    })
+                }
             }
         }
         let zero = match self.grain {
@@ -354,12 +359,9 @@ impl Oracle {
             violations.extend(stored_is_written::check_merged(disk, (from, to), &held, &holds));
         }
         for disk in now.keys() {
-            violations.push(format!(
-                "{} has a merge of batches that are not there",
-                disk_name(*disk)
-            ));
+            violations.push(stored_is_written::Broken::MergeOfNothing { disk: *disk, from, to });
         }
-        self.ledger.check(stored_is_written::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
     }
 
     /// Files of segments were removed by whoever stores them.
@@ -395,7 +397,7 @@ impl Oracle {
             };
             let elsewhere = within(&of.merged) || within(&of.layers);
             let violations = points_are_kept::check_removed(file, (from, to), kept, elsewhere);
-            self.ledger.check(points_are_kept::LAW, at, Some(disk.vm), violations);
+            self.ledger.check(at, disk, violations);
         }
     }
 }

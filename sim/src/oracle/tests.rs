@@ -64,7 +64,11 @@ fn doors_of(fact: &Fact) -> Vec<Seen> {
 
 /// Names of the invariants that failed.
 fn broken(story: &Story) -> Vec<String> {
-    let mut names: Vec<String> = judge(story).findings.into_iter().map(|finding| finding.name).collect();
+    let mut names: Vec<String> = judge(story)
+        .findings
+        .into_iter()
+        .map(|finding| finding.law.to_string())
+        .collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -76,6 +80,15 @@ fn assert_found(what: &str, story: &Story, law: &str) {
         names.iter().any(|name| name == law),
         "{what}: {law} should fail, found {names:?}"
     );
+}
+
+/// Identities of what was found, each once.
+fn identities(story: &Story) -> Vec<String> {
+    let findings = judge(story).findings;
+    let mut identities: Vec<String> = findings.iter().map(|finding| finding.identity().to_string()).collect();
+    identities.sort_unstable();
+    identities.dedup();
+    identities
 }
 
 /// Changes the first fact for which `change` says true.
@@ -103,6 +116,29 @@ fn shown_runs(told: &mut Told, number: u64) -> Option<&mut Vec<Run>> {
         Shown::Runs(runs) => Some(&mut runs[0].1),
         _ => None,
     }
+}
+
+#[test]
+fn the_same_thing_found_elsewhere_has_the_same_identity_and_another_thing_another() {
+    let unstored = |number: u64| {
+        let mut story = Story::protected(Grain::Extent, 4);
+        let is_tag = |fact: &Fact| matches!(fact, Fact::TagStored { mark: Some(mark), .. } if mark.point == number);
+        drop_facts(&mut story, is_tag);
+        identities(&story)
+    };
+    let twice = |number: u64| {
+        let mut story = Story::protected(Grain::Extent, 4);
+        let told = &story.told;
+        let place = told.iter().position(|told| is_point(&told.fact, number)).unwrap();
+        let again = told[place].clone();
+        story.told.insert(place + 1, again);
+        identities(&story)
+    };
+    assert!(unstored(2).contains(&"points-in-order/vm/processed-unstored".to_owned()));
+    assert_eq!(unstored(2), unstored(3));
+    assert!(twice(2).contains(&"points-in-order/vm/processed-twice".to_owned()));
+    assert_eq!(twice(2), twice(3));
+    assert_ne!(twice(2), unstored(2));
 }
 
 #[test]

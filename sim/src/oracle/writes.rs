@@ -10,7 +10,9 @@ use super::compare::Expect;
 use super::guest::{LifeTrack, Logged};
 use super::history::History;
 use super::print::run_hash;
-use super::{Oracle, VmTrack, disk_name};
+use super::{Oracle, VmTrack};
+use crate::findings::Bytes;
+use crate::invariants::writes_in_order::Broken;
 use crate::invariants::{life_begins_right, writes_in_order};
 
 /// Flushes that are remembered of a life: a mark that one was for is cut soon after it.
@@ -82,11 +84,11 @@ impl Oracle {
         let disk_extents = bytes.map(|(_, bytes)| datapath::units::extents_of(*bytes));
         let protected = track.is_protected(write.life);
         let Some(life) = track.guests.life_mut(write.life) else {
-            let text = format!(
-                "write {} came from {:?}, which was never started",
-                write.seq.0, write.life
-            );
-            self.ledger.check(writes_in_order::LAW, at, Some(vm), vec![text]);
+            let broken = Broken::LifeNotStarted {
+                write: write.seq,
+                life: write.life,
+            };
+            self.ledger.check(at, vm, vec![broken]);
             return;
         };
         let hash_is_right = match (&shown, self.grain) {
@@ -102,7 +104,7 @@ impl Oracle {
             must_show: self.grain == Grain::Real,
         });
         let sound = violations.is_empty();
-        self.ledger.check(writes_in_order::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         life.last = life.last.max(write.seq);
         if life.place == Place::Test || disk_extents.is_none() {
             return;
@@ -149,24 +151,31 @@ impl Oracle {
         let known = track.spec.disks.iter().any(|(disk, _)| *disk == summary.disk);
         let protected = track.is_protected(life);
         let Some(of) = track.guests.life_mut(life) else {
-            let text = format!(
-                "writes up to {} came from {life:?}, which was never started",
-                summary.last.0
-            );
-            self.ledger.check(writes_in_order::LAW, at, Some(vm), vec![text]);
+            let broken = Broken::LifeNotStarted {
+                write: summary.last,
+                life,
+            };
+            self.ledger.check(at, vm, vec![broken]);
             return;
         };
         let mut violations = Vec::new();
         if summary.first <= of.last || summary.last < summary.first {
-            violations.push(format!(
-                "writes {} to {} came after write {}",
-                summary.first.0, summary.last.0, of.last.0
-            ));
+            violations.push(Broken::RangeWentBack {
+                first: summary.first,
+                last: summary.last,
+                before: of.last,
+            });
         }
         if !known || summary.distinct_bytes > summary.bytes {
-            violations.push(format!("a range of writes makes no sense: {summary:?}"));
+            violations.push(Broken::RangeMakesNoSense {
+                first: summary.first,
+                last: summary.last,
+                bytes: Bytes(summary.bytes),
+                distinct: Bytes(summary.distinct_bytes),
+                range: format!("{summary:?}"),
+            });
         }
-        self.ledger.check(writes_in_order::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         of.last = of.last.max(summary.last);
         if of.place == Place::Test {
             return;
@@ -231,7 +240,10 @@ impl Oracle {
         };
         let mut violations = Vec::new();
         if before.is_none() && parent.is_some() {
-            violations.push(format!("{life:?} begins from {parent:?}, a life that was not seen"));
+            violations.push(life_begins_right::Broken::ParentNotSeen {
+                life,
+                parent: parent.map(|(parent, _)| parent),
+            });
         }
         if let Some((_, _, held)) = before {
             violations.extend(life_begins_right::check_sequence(seq, held));
@@ -255,18 +267,18 @@ impl Oracle {
             let mut found = Vec::new();
             match held {
                 Some(held) => {
-                    let (wrong, comparison) = life_begins_right::check_disk(&disk_name(*disk), history, expect, held);
+                    let (wrong, comparison) = life_begins_right::check_disk(*disk, history, expect, held);
                     violations.extend(wrong);
                     found = comparison.found;
                 }
-                None => violations.push(format!("{life:?} began, but {} was not shown", disk_name(*disk))),
+                None => violations.push(life_begins_right::Broken::DiskNotShown { life, disk: *disk }),
             }
             disks.push(match expect {
                 Expect::At(at) => history.child(at),
                 Expect::Since(_) => history.adopt(seq, &found),
             });
         }
-        self.ledger.check(life_begins_right::LAW, at, Some(vm), violations);
+        self.ledger.check(at, vm, violations);
         track.guests.started(LifeTrack {
             life,
             place,

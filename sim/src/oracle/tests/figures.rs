@@ -62,7 +62,10 @@ fn a_reported_figure_that_is_not_what_happened_is_found() {
     }
     let end = story.told.last().unwrap().at;
     let reported = judge(&story).vms[0].clone();
-    assert_eq!(figures.clone().end(end, &reported), Vec::<String>::new());
+    assert_eq!(
+        figures.clone().end(end, &reported),
+        Vec::<crate::invariants::figures_agree::Broken>::new()
+    );
     // Each figure a little too good.
     let wrong: [fn(&mut VmResult); 6] = [
         |vm| vm.rpo.as_mut().unwrap().max_ms -= 1,

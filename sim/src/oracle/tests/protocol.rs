@@ -266,7 +266,11 @@ fn a_link_that_is_too_fast_or_open_while_it_is_cut_is_found() {
         };
         oracle.fact(SimTime(60_000_000_000), &used, None);
         let result = oracle.finish(SimTime(60_000_000_000));
-        result.findings.into_iter().map(|finding| finding.name).collect()
+        result
+            .findings
+            .into_iter()
+            .map(|finding| finding.law.to_string())
+            .collect()
     };
     let fast = "links-take-their-time";
     let open = "cut-links-carry-nothing";

@@ -150,7 +150,7 @@ fn a_point_or_a_file_that_goes_too_early_is_found() {
         let findings = oracle.finish(story.told.last().unwrap().at).findings;
         findings
             .into_iter()
-            .map(|finding| finding.name)
+            .map(|finding| finding.law.to_string())
             .collect::<Vec<String>>()
     };
     assert_eq!(removed(1), Vec::<String>::new(), "the oldest point includes it");

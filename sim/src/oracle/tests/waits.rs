@@ -102,8 +102,8 @@ fn a_copy_whose_end_leads_to_nothing_is_found() {
     let mut story = Story::protected(Grain::Extent, 0);
     stop_after(&mut story, 16, |fact| matches!(fact, Fact::CopyStarted { .. }));
     let result = judge(&story);
-    let not_ended = |finding: &crate::metrics::Finding| {
-        finding.name == "copies-are-applied" && finding.text.contains("it has not ended")
+    let not_ended = |finding: &crate::findings::Finding| {
+        finding.law == crate::invariants::copies_are_applied::LAW && finding.shape.as_str() == "not-ended"
     };
     assert!(result.findings.iter().any(not_ended), "{:?}", result.findings);
 }
