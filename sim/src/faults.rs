@@ -1,11 +1,12 @@
 //! Faults: what happens to the world, as values.
 //!
-//! A fault has a kind with its target and parameters, a beginning (triggers that all must have held, and a wait) and perhaps an end. It is
-//! applied here and nowhere else: the engine asks `Faults` at the places where a fault can change something, and tells it so. It
-//! leaves facts: begun, struck (when it first changed something), and ended, with how often it did. One that never struck was no
-//! test of anything.
+//! A fault has a kind with its target and parameters, a beginning (triggers that all must have held, and a wait) and perhaps an end (a
+//! time after its beginning, or triggers). It is applied here and nowhere else: the engine asks `Faults` at the places where a fault can
+//! change something, and tells it so. It leaves facts: begun, struck (when it first changed something), and ended, with how often it
+//! did. One that never struck was no test of anything.
 //!
-//! What the operator does is a step of the plan; what happens *to* the estate is a fault.
+//! What the operator does is a step of the plan; what happens *to* the estate is a fault. Where a step takes a link out of service, the
+//! world does it: a fault that begins with the end of that step and ends with the end of the one that puts the link back.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -22,12 +23,10 @@ const MILLION: i128 = 1_000_000;
 /// What a fault does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A machine loses its power, and has it back at the end, unless one of `volumes` is attached elsewhere by then.
+    /// Machines lose their power, and have it back at the end.
     Power {
-        /// The machine.
-        machine: MachineId,
-        /// The volumes that it boots from.
-        volumes: Vec<String>,
+        /// The machines.
+        machines: Vec<Dark>,
     },
     /// A component's process ends, and starts again at the end. What it had written stays: its machine goes on.
     Process {
@@ -137,6 +136,29 @@ pub enum FaultKind {
     },
 }
 
+/// A machine that loses its power.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dark {
+    /// The machine.
+    pub machine: MachineId,
+    /// The volumes that it boots from: while one of them is attached elsewhere it stays off.
+    pub volumes: Vec<String>,
+    /// It starts by itself once the power is back; otherwise somebody has to switch it on.
+    pub starts: bool,
+}
+
+impl Dark {
+    /// A machine that starts once its power is back, wherever its disks are.
+    #[must_use]
+    pub fn new(machine: MachineId) -> Dark {
+        Dark {
+            machine,
+            volumes: Vec::new(),
+            starts: true,
+        }
+    }
+}
+
 /// How a clock is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Off {
@@ -194,8 +216,21 @@ pub struct Rotten {
     pub prefix: String,
     /// What its name holds.
     pub part: String,
-    /// Which of them; past the last it is the last.
+    /// Which of them.
     pub index: u32,
+    /// Where there are not so many it is none; otherwise the last.
+    pub exact: bool,
+}
+
+/// What the end of a fault waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// Nothing but its beginning.
+    Begun,
+    /// That it has begun, and all of these have held (indices into the world's list of triggers).
+    All(Vec<u32>),
+    /// The first of these that holds once it has begun.
+    FirstOf(Vec<u32>),
 }
 
 /// A fault.
@@ -209,8 +244,28 @@ pub struct FaultSpec {
     pub after: Vec<u32>,
     /// How long after that it begins, in nanoseconds.
     pub wait: u64,
-    /// How long it lasts, in nanoseconds; none: to the end of the run.
+    /// What its end waits for.
+    pub until: Until,
+    /// How long it lasts then, in nanoseconds. None: no longer, and where its end waits for nothing, to the end of the run.
     pub lasts: Option<u64>,
+    /// Whether it is no finding that it changes nothing.
+    pub may_miss: bool,
+}
+
+impl FaultSpec {
+    /// A fault that begins so long after the start of the run, and lasts so long.
+    #[must_use]
+    pub fn timed(name: &str, kind: FaultKind, wait: u64, lasts: Option<u64>) -> FaultSpec {
+        FaultSpec {
+            name: name.to_owned(),
+            kind,
+            after: Vec::new(),
+            wait,
+            until: Until::Begun,
+            lasts,
+            may_miss: false,
+        }
+    }
 }
 
 impl FaultKind {
@@ -229,8 +284,8 @@ impl FaultKind {
     #[must_use]
     pub fn concerns(&self) -> (Vec<MachineId>, Vec<u32>) {
         match self {
-            FaultKind::Power { machine, .. }
-            | FaultKind::Process { machine, .. }
+            FaultKind::Power { machines } => (machines.iter().map(|dark| dark.machine).collect(), Vec::new()),
+            FaultKind::Process { machine, .. }
             | FaultKind::DiskSlow { machine, .. }
             | FaultKind::DiskFull { machine }
             | FaultKind::DiskError { machine, .. }
@@ -260,6 +315,10 @@ pub(crate) struct Faults {
     /// By fault: triggers that have not held yet.
     awaited: RefCell<Vec<BTreeSet<u32>>>,
     lasting: RefCell<BTreeSet<u32>>,
+    /// By fault: what its end still waits for beside its beginning.
+    ends: RefCell<Vec<Until>>,
+    /// Machines that lost their power through a fault and have not had it back.
+    dark: RefCell<BTreeSet<MachineId>>,
     struck: Vec<Cell<u64>>,
     /// By fault: when it began and ended.
     times: Vec<Cell<Option<Times>>>,
@@ -283,6 +342,8 @@ impl Faults {
                     .collect(),
             ),
             lasting: RefCell::default(),
+            ends: RefCell::new(specs.iter().map(|fault| fault.until.clone()).collect()),
+            dark: RefCell::default(),
             struck: specs.iter().map(|_| Cell::new(0)).collect(),
             of_clocks: (0..)
                 .zip(&specs)
@@ -310,21 +371,66 @@ impl Faults {
             .collect()
     }
 
-    /// A trigger holds. Returns the faults that waited for it last.
-    pub(crate) fn held(&self, trigger: u32) -> Vec<u32> {
-        let mut ready = Vec::new();
+    /// A trigger holds. Returns the faults that waited for it last to begin, and those that did to end.
+    pub(crate) fn held(&self, trigger: u32) -> (Vec<u32>, Vec<u32>) {
+        let mut begin = Vec::new();
         for (number, awaited) in (0..).zip(self.awaited.borrow_mut().iter_mut()) {
             if awaited.remove(&trigger) && awaited.is_empty() {
-                ready.push(number);
+                begin.push(number);
             }
         }
-        ready
+        let (mut end, lasting) = (Vec::new(), self.lasting.borrow());
+        for (number, ends) in (0..).zip(self.ends.borrow_mut().iter_mut()) {
+            let lasts = lasting.contains(&number);
+            match ends {
+                Until::All(left) if left.contains(&trigger) => {
+                    left.retain(|other| *other != trigger);
+                    if left.is_empty() && lasts {
+                        end.push(number);
+                    }
+                }
+                Until::FirstOf(any) if lasts && any.contains(&trigger) => {
+                    *ends = Until::Begun;
+                    end.push(number);
+                }
+                _ => {}
+            }
+        }
+        (begin, end)
     }
 
-    /// A fault begins.
-    pub(crate) fn begin(&self, fault: u32, at: SimTime) {
+    /// A fault begins. Returns how long it lasts, if nothing else has to happen before its end.
+    pub(crate) fn begin(&self, fault: u32, at: SimTime) -> Option<u64> {
         self.times[fault as usize].set(Some((at, None)));
         self.lasting.borrow_mut().insert(fault);
+        let lasts = self.spec(fault).lasts;
+        match &self.ends.borrow()[fault as usize] {
+            Until::Begun => lasts,
+            Until::All(left) if left.is_empty() => Some(lasts.unwrap_or(0)),
+            Until::All(_) | Until::FirstOf(_) => None,
+        }
+    }
+
+    /// A machine that has power loses it through a fault.
+    pub(crate) fn darken(&self, machine: MachineId) {
+        self.dark.borrow_mut().insert(machine);
+    }
+
+    /// A fault by which a machine may have lost its power ends: whether the machine has it back. It has not where it did not lose it
+    /// through a fault, nor while another one lasts.
+    pub(crate) fn lighten(&self, fault: u32, machine: MachineId) -> bool {
+        let of = |kind: &FaultKind| match kind {
+            FaultKind::Power { machines } => machines.iter().any(|dark| dark.machine == machine),
+            _ => false,
+        };
+        self.find_other(fault, of).is_none() && self.dark.borrow_mut().remove(&machine)
+    }
+
+    /// Whether a link stays cut when a fault ends that cut it, because another one lasts.
+    pub(crate) fn stays_cut(&self, fault: u32, link: u32) -> bool {
+        let change = LinkChange::Cut;
+        self.find_other(fault, |kind| *kind == FaultKind::Link { link, change })
+            .is_some()
     }
 
     /// A fault ends; how often it struck. None where it did not last.
@@ -358,6 +464,12 @@ impl Faults {
     /// Those that struck for the first time since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<u32> {
         self.news.take()
+    }
+
+    fn find_other(&self, than: u32, which: impl Fn(&FaultKind) -> bool) -> Option<u32> {
+        let lasting = self.lasting.borrow();
+        let mut others = lasting.iter().copied().filter(|fault| *fault != than);
+        others.find(|fault| which(&self.spec(*fault).kind))
     }
 
     fn find(&self, which: impl Fn(&FaultKind) -> bool) -> Option<u32> {

@@ -109,6 +109,7 @@ impl Collector {
                     struck_first: None,
                     ended: None,
                     struck: 0,
+                    may_miss: fault.may_miss,
                 })
                 .collect(),
             alerts: Vec::new(),

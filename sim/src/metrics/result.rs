@@ -151,6 +151,8 @@ pub struct FaultResult {
     pub ended: Option<SimTime>,
     /// How often it changed something.
     pub struck: u64,
+    /// Whether it is no finding that it changed nothing.
+    pub may_miss: bool,
 }
 
 /// How often an invariant was looked at.
