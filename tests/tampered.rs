@@ -11,9 +11,9 @@ const SCENARIO: &str = "scenarios/tampered-segment.toml";
 
 fn tamper(disk: &str, segment: usize, byte: u64) -> Vec<String> {
     let sets = [
-        format!("step.tamper.disk={disk}"),
-        format!("step.tamper.segment={segment}"),
-        format!("step.tamper.byte={byte}"),
+        format!("fault.tamper.disk={disk}"),
+        format!("fault.tamper.segment={segment}"),
+        format!("fault.tamper.byte={byte}"),
         "step.failover.reason=batch-".to_owned(),
     ];
     sets.into_iter().flat_map(|set| ["--set".to_owned(), set]).collect()
@@ -40,7 +40,7 @@ fn a_changed_byte_of_any_stored_segment_is_found_named_and_refused() {
                 let (code, result, stderr) = run(SCENARIO, &run_folder, &sets);
                 let events = events(&run_folder);
                 if code == 1 && refused(&events).is_empty() {
-                    // There is no segment of that number: the step said so, and nothing else went wrong.
+                    // There is no segment of that number: the fault's finding says so, and nothing else went wrong.
                     let findings = result["findings"].to_string();
                     assert!(findings.contains("segments of that disk are stored"), "{findings}");
                     break;

@@ -9,6 +9,7 @@ mod classes;
 mod faults;
 pub(crate) mod machines;
 mod objects;
+mod spread;
 mod steps;
 
 use std::collections::BTreeMap;

@@ -326,7 +326,13 @@ pub fn unstruck(result: &RunResult) -> Vec<Finding> {
         name: "faults-strike".to_owned(),
         text: match fault.began {
             None => format!("fault `{}` never began", fault.name),
-            Some(began) => format!("fault `{}` began at {began} and never changed anything", fault.name),
+            Some(began) => {
+                let why = fault.missed.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+                format!(
+                    "fault `{}` began at {began} and never changed anything{why}",
+                    fault.name
+                )
+            }
         },
         at: result.ended,
         vm: None,

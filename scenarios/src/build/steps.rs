@@ -16,8 +16,9 @@ use sim::faults::Until;
 
 use super::machines::passphrase;
 use super::objects::object;
+use super::spread::Spread;
 use super::{Places, PlannedStep};
-use crate::model::{Aside, Condition, Direction, Do, Ending, Expected, Fault, Happens, Scenario, Step, Vm, Which};
+use crate::model::{Aside, Condition, Direction, Do, Ending, Expected, Fault, Happens, Scenario, Step, Which};
 
 /// What comes out.
 pub(super) struct Steps {
@@ -83,26 +84,6 @@ struct Parts {
     of: BTreeMap<usize, u32>,
     /// The trigger that stands for the end of all of them, once somebody waits for it.
     whole: Option<u32>,
-}
-
-/// How a step's machines are spread over the servers that it may use: how many disks each of those got so far.
-#[derive(Default)]
-struct Spread {
-    disks: BTreeMap<usize, usize>,
-}
-
-impl Spread {
-    /// Of these servers, the one with the fewest disks so far; of another configuration server's only where the machine's own has none.
-    fn take(&mut self, scenario: &Scenario, vm: &Vm, among: &[usize]) -> Option<usize> {
-        let own = |server: &&usize| scenario.servers[**server].configuration_server == vm.configuration_server;
-        let any_own = among.iter().any(|server| own(&server));
-        let chosen = among
-            .iter()
-            .filter(|server| !any_own || own(server))
-            .min_by_key(|server| self.disks.get(server).copied().unwrap_or(0))?;
-        *self.disks.entry(*chosen).or_default() += vm.disks.len();
-        Some(*chosen)
-    }
 }
 
 /// What all machines of a step wait for, as one trigger each: steps that ended, and conditions.

@@ -230,11 +230,17 @@ impl MachineFiles {
         Ok(torn)
     }
 
+    /// The files of which one rots, in order of name: those that are not empty.
+    pub fn rotting(&self, file: &Rotten) -> Vec<String> {
+        let mut names = self.list(&file.prefix);
+        names.retain(|name| name.contains(&file.part) && self.len(name) > Some(0));
+        names
+    }
+
     /// A bit flips in the byte at a position of a file that is not empty; a position past the end is counted on from the first byte. False
     /// where there is no byte.
     pub fn rot(&self, file: &Rotten, byte: u64) -> bool {
-        let mut names = self.list(&file.prefix);
-        names.retain(|name| name.contains(&file.part) && self.len(name) > Some(0));
+        let names = self.rotting(file);
         let last = names.last().filter(|_| !file.exact);
         let Some(name) = names.get(file.index as usize).or(last) else {
             return false;

@@ -47,11 +47,16 @@ impl Engine {
                         self.set_power(dark.machine, false);
                     }
                 }
+                if !self.faults.has_struck(fault) {
+                    self.miss(fault, "there was no power on any machine of it".to_owned());
+                }
             }
             FaultKind::Process { machine, component } => {
                 if self.end_process(*machine, *component) {
                     self.faults.strike(fault);
                     self.tear_files_of(*machine, *component);
+                } else {
+                    self.miss(fault, "that component did not run".to_owned());
                 }
             }
             FaultKind::Link { link, change } => self.tell_link(*link, LinkEvent::Change(*change)),
@@ -62,6 +67,10 @@ impl Engine {
                 };
                 if machines.iter().any(rots) {
                     self.faults.strike(fault);
+                } else {
+                    let of = |machine: &MachineId| self.files_of(*machine).rotting(file).len();
+                    let there: usize = machines.iter().map(of).sum();
+                    self.miss(fault, file.is_none_of(there));
                 }
             }
             // The engine asks for these where they can change something.
@@ -84,6 +93,10 @@ impl Engine {
         if let Some(lasts) = lasts.or(instant.filter(|_| spec.until == Until::Begun)) {
             self.put_fault(fault, false, self.now.get().after(lasts));
         }
+    }
+
+    fn miss(&self, fault: u32, why: String) {
+        self.log_fact(None, Fact::FaultMissed { fault, why }, None);
     }
 
     pub(super) fn end_fault(&self, fault: u32) {

@@ -167,6 +167,12 @@ impl Plan<'_> {
                 None => Problem::new(name.at, format!("no step is called `{}`", name.value), "named here")
                     .help(did_you_mean(&name.value, earlier.iter().copied())),
             };
+            if self.faults.iter().flatten().any(|fault| fault.value == name.value) {
+                problem = problem.help(format!(
+                    "a fault is called so: after = {{ fault = \"{}\" }}",
+                    name.value
+                ));
+            }
             if !earlier.is_empty() {
                 problem = problem.help(format!("steps before this one: {}", list(earlier)));
             }
