@@ -20,7 +20,7 @@ const MACHINES: Key = Key::absent(
     "machine",
     Kind::OneOrMore(&ANY_MACHINE),
     "none",
-    "which machines, protected ones where they run on premises; or those of Azure, as above",
+    "which machines, protected ones where they run on premises; or `portal` (the operator's console), `site-recovery`, `storage-account`, `azure-compute`",
 );
 const SITES: Key = Key::absent(
     "site",
