@@ -81,7 +81,9 @@ fn a_fault_waits_for_steps_and_steps_wait_for_its_beginning_and_its_end() {
         at(&|fact| {
             let number = fact["step"].as_u64().and_then(|number| usize::try_from(number).ok());
             let called = number.and_then(|number| steps.get(number));
-            fact["fact"] == "step" && fact["outcome"] == outcome && called.is_some_and(|called| called.starts_with(name))
+            fact["fact"] == "step"
+                && fact["outcome"] == outcome
+                && called.is_some_and(|called| called.starts_with(name))
         })
     };
     let (began, ended) = (fault("fault-began"), fault("fault-ended"));
