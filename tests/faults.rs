@@ -62,7 +62,9 @@ fn a_fault_waits_for_steps_and_steps_wait_for_its_beginning_and_its_end() {
     let out = folder();
     let run_folder = out.path().join("run");
     let result = pass("scenarios/chaos-by-hand/chaos-004.toml", &run_folder, &["--seed", "4"]);
-    let steps = result["steps"].as_array().expect("steps").iter();
+    let record = std::fs::read(run_folder.join("record.json")).expect("the record");
+    let record: Value = serde_json::from_slice(&record).expect("JSON");
+    let steps = record["steps"].as_array().expect("steps").iter();
     let steps: Vec<&str> = steps.map(|name| name.as_str().expect("a name")).collect();
     let faults = result["faults"].as_array().expect("faults").iter();
     let lost = faults.map(|fault| &fault["name"]).position(|name| name == "site-lost");

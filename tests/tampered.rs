@@ -112,3 +112,48 @@ fn the_scenario_passes_on_both_networks_and_fails_where_the_failover_was_to_succ
     let findings = result["findings"].to_string();
     assert!(findings.contains("vm0/disk1/batch-00000002 refused"), "{findings}");
 }
+
+#[test]
+fn what_steps_do_to_a_link_or_a_segment_the_world_does_as_a_fault() {
+    let out = folder();
+    let text = std::fs::read_to_string(root().join(SCENARIO)).expect("the scenario");
+    let (before, _) = text.split_once("[[fault]]").expect("what follows");
+    let steps = r#"
+        [[step]]
+        name = "line-out"
+        do = "cut-link"
+        link = "internet"
+        after = { vm = "app", points_processed = 4 }
+        wait = "30 s"
+        [[step]]
+        do = "restore-link"
+        link = "internet"
+        wait = "20 s"
+        [[step]]
+        do = "power-off"
+        site = "office"
+        wait = "1 min"
+        [[step]]
+        name = "attack"
+        do = "tamper-segment"
+        vm = "app"
+        disk = "data"
+        byte = 200
+        wait = "1 min"
+        [[step]]
+        do = "failover"
+        vm = "app"
+        expect = "failed"
+        reason = "vm0/disk1/batch-"
+    "#;
+    let file = out.path().join("steps.toml");
+    std::fs::write(&file, format!("{before}{steps}")).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    for network in ["event", "turmoil"] {
+        let result = pass(file, &out.path().join(network), &["--network", network]);
+        let faults = result["faults"].as_array().expect("faults").iter();
+        let struck = faults.map(|fault| (fault["name"].clone(), fault["struck"].as_u64() > Some(0)));
+        let struck: Vec<_> = struck.collect();
+        assert_eq!(struck, [("line-out".into(), true), ("attack".into(), true)]);
+    }
+}
