@@ -7,11 +7,14 @@ use super::circles::{Event, Waits};
 use crate::model::{Condition, Ending, Which};
 use crate::read::plan::{Placed, PlacedFault};
 
+/// Steps that something waits for, and for which machines.
+type Before<'a> = Vec<(usize, &'a Which)>;
+
 /// The steps in their order in time.
 pub(super) struct Timeline<'a> {
     steps: &'a [Placed],
     /// Of each step, those that it waits for, by itself or through faults.
-    before: Vec<Vec<(usize, &'a Which)>>,
+    before: Vec<Before<'a>>,
     earliest: Vec<u64>,
     /// Of each machine, the steps that are about it.
     of_vm: BTreeMap<usize, Vec<usize>>,
@@ -48,7 +51,7 @@ impl<'a> Timeline<'a> {
     /// Finds for each step what it waits for, and when it can begin; what it waits for comes first.
     fn place(&mut self, waits: &Waits<'a>) {
         // By beginning and end of a fault: the steps before it, and the earliest time.
-        let mut known: BTreeMap<Event, (Vec<(usize, &'a Which)>, u64)> = BTreeMap::new();
+        let mut known: BTreeMap<Event, (Before<'a>, u64)> = BTreeMap::new();
         for event in waits.order().unwrap_or_default() {
             let (conditions, wait) = match event {
                 Event::Step(step) => (&self.steps[step].step.begin, self.steps[step].step.wait),
@@ -58,7 +61,7 @@ impl<'a> Timeline<'a> {
                     (&fault.until, fault.lasts.unwrap_or(0))
                 }
             };
-            let (mut before, mut earliest) = (Vec::new(), 0);
+            let (mut before, mut earliest): (Before<'a>, u64) = (Vec::new(), 0);
             for condition in conditions {
                 match condition {
                     Condition::Step(step, which) => before.push((*step, which)),
