@@ -103,7 +103,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         &["SYN", "SYN_ACK", "DATA", "FIN", "RESET"],
         WORDS,
     ),
-    ("sim/src/faults.rs", &["MILLION"], UNIT),
+    ("sim/src/faults/spec.rs", &["MILLION"], UNIT),
     ("sim/src/invariants/points_are_kept.rs", &["HOUR"], UNIT),
     ("sim/src/invariants/bound.rs", &["SECOND"], UNIT),
     ("sim/src/invariants/links_take_their_time.rs", &["BYTE"], UNIT),

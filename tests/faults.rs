@@ -65,3 +65,48 @@ fn a_fault_that_never_strikes_makes_the_run_fail_by_its_name() {
         assert!(finding["text"].to_string().contains("`firewall`"), "{finding}");
     }
 }
+
+#[test]
+fn a_fault_waits_for_steps_and_steps_wait_for_its_beginning_and_its_end() {
+    const MILLI: u64 = 1_000_000;
+    let out = folder();
+    let run_folder = out.path().join("run");
+    let result = pass("scenarios/chaos-by-hand/chaos-004.toml", &run_folder, &["--seed", "4"]);
+    let record = std::fs::read(run_folder.join("record.json")).expect("the record");
+    let record: Value = serde_json::from_slice(&record).expect("JSON");
+    let steps = record["steps"].as_array().expect("steps").iter();
+    let steps: Vec<&str> = steps.map(|name| name.as_str().expect("a name")).collect();
+    let faults = result["faults"].as_array().expect("faults").iter();
+    let lost = faults.map(|fault| &fault["name"]).position(|name| name == "site-lost");
+    let lost = lost.expect("the fault");
+    let text = std::fs::read_to_string(run_folder.join("events.jsonl")).expect("events");
+    let events: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an event a line"))
+        .collect();
+    let at = |is: &dyn Fn(&Value) -> bool| -> Vec<u64> {
+        let of = events.iter().filter(|event| is(&event["fact"]));
+        of.map(|event| event["t_ns"].as_u64().expect("a time")).collect()
+    };
+    let fault = |what: &str| at(&|fact| fact["fact"] == what && fact["fault"] == lost);
+    let step = |name: &str, outcome: &str| {
+        at(&|fact| {
+            let number = fact["step"].as_u64().and_then(|number| usize::try_from(number).ok());
+            let called = number.and_then(|number| steps.get(number));
+            fact["fact"] == "step"
+                && fact["outcome"] == outcome
+                && called.is_some_and(|called| called.starts_with(name))
+        })
+    };
+    let (began, ended) = (fault("fault-began"), fault("fault-ended"));
+    let ([began], [ended]) = (&began[..], &ended[..]) else {
+        panic!("{began:?} {ended:?}")
+    };
+    assert_eq!(step("clean-up", "done"), [began - 1_070 * MILLI]);
+    assert_eq!(step("failover ", "started"), [began + 88 * MILLI; 2]);
+    let committed = step("commit ", "done");
+    assert_eq!(committed.iter().max(), Some(&(ended - 30_000 * MILLI)), "{committed:?}");
+    assert_eq!(step("gateway", "started"), [*ended]);
+    let struck = at(&|fact| fact["fact"] == "power" && fact["on"] == false);
+    assert!(struck.iter().filter(|at| *at == began).count() >= 4, "{struck:?}");
+}

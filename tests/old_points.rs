@@ -66,9 +66,9 @@ fn a_changed_byte_of_a_merged_segment_is_found_named_and_refused() {
     let (before, _) = text.split_once("# The guest loses its power").expect("what follows");
     let tampered = |points: u64, segment: usize, byte: u64, named: &str| {
         let steps = format!(
-            "[[step]]\ndo = \"tamper-segment\"\nvm = \"app\"\ndisk = \"data\"\nsegment = {segment}\nbyte = {byte}\n\
-             after = {{ vm = \"app\", points_processed = {points} }}\n\n[[step]]\ndo = \"test-failover\"\nvm = \"app\"\npoint = 25\n\
-             after = {{ vm = \"app\", points_processed = 75 }}\nexpect = \"failed\"\nreason = \"{named}\"\n"
+            "[[fault]]\nname = \"tamper\"\nkind = \"segment-tampered\"\nvm = \"app\"\ndisk = \"data\"\nsegment = {segment}\nbyte = {byte}\n\
+             after = [\"enable\", {{ vm = \"app\", points_processed = {points} }}]\n\n[[step]]\ndo = \"test-failover\"\nvm = \"app\"\npoint = 25\n\
+             after = [{{ fault = \"tamper\" }}, {{ vm = \"app\", points_processed = 75 }}]\nexpect = \"failed\"\nreason = \"{named}\"\n"
         );
         let file = out.path().join("tampered.toml");
         std::fs::write(&file, format!("{before}{steps}")).expect("written");
@@ -76,7 +76,7 @@ fn a_changed_byte_of_a_merged_segment_is_found_named_and_refused() {
         let (code, result, stderr) = run(file.to_str().expect("UTF-8"), &folder, &[]);
         (code, result["findings"].to_string() + &stderr, events(&folder))
     };
-    // Where there is no segment of that number, the step says how many there are: merged ones are last by name.
+    // Where there is no segment of that number, the fault's finding says how many there are: merged ones are last by name.
     let (code, said, _) = tampered(75, 1_000_000, 0, "merged-");
     assert_eq!(code, 1, "{said}");
     let (stored, _) = said.split_once(" segments of that disk are stored").expect("how many");

@@ -11,9 +11,9 @@ const SCENARIO: &str = "scenarios/tampered-segment.toml";
 
 fn tamper(disk: &str, segment: usize, byte: u64) -> Vec<String> {
     let sets = [
-        format!("step.tamper.disk={disk}"),
-        format!("step.tamper.segment={segment}"),
-        format!("step.tamper.byte={byte}"),
+        format!("fault.tamper.disk={disk}"),
+        format!("fault.tamper.segment={segment}"),
+        format!("fault.tamper.byte={byte}"),
         "step.failover.reason=batch-".to_owned(),
     ];
     sets.into_iter().flat_map(|set| ["--set".to_owned(), set]).collect()
@@ -40,7 +40,7 @@ fn a_changed_byte_of_any_stored_segment_is_found_named_and_refused() {
                 let (code, result, stderr) = run(SCENARIO, &run_folder, &sets);
                 let events = events(&run_folder);
                 if code == 1 && refused(&events).is_empty() {
-                    // There is no segment of that number: the step said so, and nothing else went wrong.
+                    // There is no segment of that number: the fault's finding says so, and nothing else went wrong.
                     let findings = result["findings"].to_string();
                     assert!(findings.contains("segments of that disk are stored"), "{findings}");
                     break;
@@ -111,4 +111,49 @@ fn the_scenario_passes_on_both_networks_and_fails_where_the_failover_was_to_succ
     assert_eq!((code, &result["verdict"]), (1, &Value::from("fail")));
     let findings = result["findings"].to_string();
     assert!(findings.contains("vm0/disk1/batch-00000002 refused"), "{findings}");
+}
+
+#[test]
+fn what_steps_do_to_a_link_or_a_segment_the_world_does_as_a_fault() {
+    let out = folder();
+    let text = std::fs::read_to_string(root().join(SCENARIO)).expect("the scenario");
+    let (before, _) = text.split_once("[[fault]]").expect("what follows");
+    let steps = r#"
+        [[step]]
+        name = "line-out"
+        do = "cut-link"
+        link = "internet"
+        after = { vm = "app", points_processed = 4 }
+        wait = "30 s"
+        [[step]]
+        do = "restore-link"
+        link = "internet"
+        wait = "20 s"
+        [[step]]
+        do = "power-off"
+        site = "office"
+        wait = "1 min"
+        [[step]]
+        name = "attack"
+        do = "tamper-segment"
+        vm = "app"
+        disk = "data"
+        byte = 200
+        wait = "1 min"
+        [[step]]
+        do = "failover"
+        vm = "app"
+        expect = "failed"
+        reason = "vm0/disk1/batch-"
+    "#;
+    let file = out.path().join("steps.toml");
+    std::fs::write(&file, format!("{before}{steps}")).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    for network in ["event", "turmoil"] {
+        let result = pass(file, &out.path().join(network), &["--network", network]);
+        let faults = result["faults"].as_array().expect("faults").iter();
+        let struck = faults.map(|fault| (fault["name"].clone(), fault["struck"].as_u64() > Some(0)));
+        let struck: Vec<_> = struck.collect();
+        assert_eq!(struck, [("line-out".into(), true), ("attack".into(), true)]);
+    }
 }

@@ -205,6 +205,13 @@ pub enum Fact {
         /// Its number in the world's specification.
         fault: u32,
     },
+    /// It found nothing that it could have changed.
+    FaultMissed {
+        /// The fault.
+        fault: u32,
+        /// What was not there.
+        why: String,
+    },
     /// It changed something for the first time.
     FaultStruck {
         /// The fault.

@@ -1185,6 +1185,10 @@ pub enum Trigger {
     WorkloadUp(VmId, Place),
     /// A component registered (machine, kind as in [`Component`]).
     Registered(MachineId, Component),
+    /// A fault, by its number in the world's list, has begun.
+    FaultBegan(u32),
+    /// A fault has ended.
+    FaultEnded(u32),
     /// Once another trigger (by its number in the world's list) has held: the trigger as things stand then, or later. A state counts
     /// while the machine is in it, points count in its protection of that moment, a workload counts while that copy runs; a
     /// registration counts whenever it was.

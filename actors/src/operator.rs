@@ -2,7 +2,7 @@
 //!
 //! What the product does is asked for in its portal (a connection to the service, port 443). What the product leaves to a person is
 //! done by hand: carrying the vault's registration key to a configuration server, installing the Mobility service at a console,
-//! the power switch. The attack on a stored segment is here too, because somebody has to do it.
+//! the power switch.
 //!
 //! Each step that is begun is written down at the console (`operator/`), with how far it is, before anything is done about it. Whoever
 //! comes back to a console that was cut reads there what was asked and what is done, looks which of the other steps' conditions have held
@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::disk::{DiskError, read_if_there};
-use datapath::{Blob, DiskId, SimTime};
+use datapath::{Blob, SimTime};
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Fact, Severity, StepOutcome};
@@ -21,7 +21,6 @@ use crate::ports::{Env, Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{Action, ComponentKind, OperatorSpec, StepSpec, SwitchedOn};
 use crate::start::actor;
-use crate::storage::stored_segments;
 
 const SESSION: u32 = 1;
 /// A step's delay is over; the key is the step.
@@ -254,11 +253,6 @@ impl Operator {
                 }
                 Ok(())
             }
-            Action::Link { link, up } => {
-                self.env.world().link(link, up);
-                Ok(())
-            }
-            Action::TamperSegment { disk, index, byte } => self.tamper(disk, index, byte),
             Action::Note(_) => Ok(()),
         };
         self.end(number, done.map_or_else(Outcome::Failed, |()| Outcome::Done));
@@ -360,30 +354,6 @@ impl Operator {
         }
         self.env.local(actor, message);
         Ok(())
-    }
-
-    fn tamper(&self, disk: DiskId, index: u32, byte: u64) -> Result<(), String> {
-        let files = self.env.world().files(self.spec.storage);
-        let stored = stored_segments(&*files, disk);
-        let name = stored.get(index as usize);
-        let name = name.ok_or_else(|| {
-            format!(
-                "{} segments of that disk are stored, none is number {index}",
-                stored.len()
-            )
-        })?;
-        let old = files.read_all(name).map_err(|error| error.to_string())?;
-        let mut bytes = old.bytes.to_vec();
-        if bytes.is_empty() {
-            return Err(format!("segment {name} is empty"));
-        }
-        let at = (byte % bytes.len() as u64) as usize;
-        bytes[at] ^= 1;
-        let changed = Blob {
-            bytes: bytes.into(),
-            size: old.size,
-        };
-        files.replace(name, changed).map_err(|error| error.to_string())
     }
 }
 

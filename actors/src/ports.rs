@@ -305,8 +305,6 @@ pub trait World {
     fn compute(&self, actor: ActorId, job: Job, token: Token);
     /// Switches a machine on (its components start) or off (as a power cut does). For hypervisors, Azure compute and the operator.
     fn power(&self, machine: MachineId, on: bool);
-    /// Cuts a link, by its number in the world's specification, or restores it. For the operator's hands: no component names links.
-    fn link(&self, link: u32, up: bool);
     /// Whether a machine has power.
     fn powered(&self, machine: MachineId) -> bool;
 

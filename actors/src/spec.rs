@@ -366,8 +366,6 @@ pub struct AzureComputeSpec {
 pub struct OperatorSpec {
     /// The service.
     pub service: MachineId,
-    /// The storage account, where a segment can be tampered with.
-    pub storage: MachineId,
     /// The steps.
     pub steps: Vec<StepSpec>,
 }
@@ -401,27 +399,11 @@ pub enum Action {
         /// The passphrase's fingerprint.
         passphrase: u64,
     },
-    /// Cuts the power of machines.
+    /// Switches machines off, as a power cut does.
     PowerOff(Vec<MachineId>),
     /// Gives machines power; one whose disks are attached elsewhere stays off, and the step is refused for it.
     PowerOn(Vec<SwitchedOn>),
-    /// Cuts a link, in silence, or restores it.
-    Link {
-        /// The link, by its number in the world's specification.
-        link: u32,
-        /// Restored.
-        up: bool,
-    },
-    /// Flips one bit of a stored segment of a machine's disk (an attack on the storage account).
-    TamperSegment {
-        /// The disk.
-        disk: DiskId,
-        /// Which of its stored segments, counted from 0 in order of name.
-        index: u32,
-        /// Which byte; counted modulo the segment's length.
-        byte: u64,
-    },
-    /// Nothing; a mark in the timeline.
+    /// Nothing at the console: a mark in the timeline, for which a fault of the world may wait.
     Note(String),
 }
 

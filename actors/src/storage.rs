@@ -20,7 +20,7 @@ use crate::start::actor;
 
 pub mod segment_store;
 
-pub use segment_store::{Entry, ProtectionId, SegmentStore, fence_of, stored_segments};
+pub use segment_store::{Entry, ProtectionId, SegmentStore, fence_of};
 
 const FLUSH: u32 = 1;
 /// Time to ask again of the disk what it failed to do.

@@ -627,7 +627,6 @@ impl World for Bench {
             inner.off.insert(machine);
         }
     }
-    fn link(&self, _link: u32, _up: bool) {}
     fn powered(&self, machine: MachineId) -> bool {
         !self.inner.borrow().off.contains(&machine)
     }

@@ -107,6 +107,7 @@ pub fn summary(account: &Account) -> Value {
             "struck_first": fault.struck_first.map(|at| at.to_string()),
             "ended": fault.ended.map(|at| at.to_string()),
             "struck": fault.struck,
+            "missed": fault.missed,
         })).collect::<Vec<_>>(),
         "databases": result.databases.iter().map(|database| json!({
             "name": database.name,

@@ -9,6 +9,7 @@ mod classes;
 mod faults;
 pub(crate) mod machines;
 mod objects;
+mod spread;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -207,13 +208,16 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
     let links = links(scenario);
     let groups = groups(scenario);
     let faulty = faults::World {
+        scenario,
         places: &places,
         vms: &vms,
         machines: &machines,
         links: &links,
     };
     let faults = scenario.faults.iter().zip(plan_of_steps.faults);
-    let faults = faults.map(|(fault, after)| faulty.fault(fault, after)).collect();
+    let faults = faults.map(|(fault, waits)| faulty.fault(fault, waits));
+    let by_step = plan_of_steps.by_step.into_iter().map(|of| faulty.by_step(of));
+    let faults = faults.chain(by_step).collect();
     let world = WorldSpec {
         machines,
         links,

@@ -360,15 +360,16 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
         .collect()
 }
 
-/// Faults that the scenario declares and that changed nothing: whoever declared them wanted to see what they do.
+/// Faults that the scenario declares, that changed nothing and of which it does not say that they may: whoever declared them wanted to see what they do.
 #[must_use]
 pub fn unstruck(result: &RunResult) -> Vec<Finding> {
-    let idle = result.faults.iter().filter(|fault| fault.struck == 0);
+    let idle = result.faults.iter().filter(|fault| fault.struck == 0 && !fault.may_miss);
     let finding = |of: &FaultResult| {
         let fault = of.name.clone();
-        let broken = match of.began {
-            None => faults_strike::Broken::NeverBegan { fault },
-            Some(began) => faults_strike::Broken::NeverStruck { fault, began },
+        let broken = match (of.began, of.missed.clone()) {
+            (None, _) => faults_strike::Broken::NeverBegan { fault },
+            (Some(began), None) => faults_strike::Broken::NeverStruck { fault, began },
+            (Some(began), Some(reason)) => faults_strike::Broken::CouldNotStrike { fault, began, reason },
         };
         let component = Component::Fault(of.name.clone());
         Finding::new(FindingClass::Expectation, result.ended, component, &broken)

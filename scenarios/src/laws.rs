@@ -162,6 +162,8 @@ pub mod faults_strike {
 
         NeverBegan { fault: String } => "fault `{fault}` never began";
         NeverStruck { fault: String, began: SimTime } => "fault `{fault}` began at {began} and never changed anything";
+        CouldNotStrike { fault: String, began: SimTime, reason: String } =>
+            "fault `{fault}` began at {began} and never changed anything: {reason}";
     }
 }
 

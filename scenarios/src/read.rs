@@ -276,6 +276,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         estate: &estate,
         vms: &vms.vms,
         steps: &steps,
+        faults: &faults,
         expects: &expects,
     });
     if diagnosis.failed() {
@@ -305,7 +306,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         databases,
         inputs: Aside(context.inputs.into_inner()),
         steps: steps.into_iter().map(|placed| placed.step).collect(),
-        faults,
+        faults: faults.into_iter().map(|placed| placed.fault).collect(),
         expects: expects.into_iter().map(|placed| placed.value).collect(),
         own_disks: Aside(!options.disks.is_empty()),
     })

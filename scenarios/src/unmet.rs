@@ -95,12 +95,20 @@ fn unmet(plan: &Plan, result: &RunResult, number: u32, all: &mut Vec<Unmet>) {
     }
 }
 
-/// When a trigger of steps and times held, as far as that is known.
+/// When a trigger of steps, faults and times held, as far as that is known.
 fn held_at(plan: &Plan, result: &RunResult, number: u32) -> SimTime {
     match plan.triggers.get(number as usize) {
         Some(Trigger::At(at)) => *at,
         Some(Trigger::Step(step)) => {
             let of = result.steps.iter().find(|result| result.step == *step);
+            of.and_then(|result| result.ended).unwrap_or_default()
+        }
+        Some(Trigger::FaultBegan(fault)) => {
+            let of = result.faults.get(*fault as usize);
+            of.and_then(|result| result.began).unwrap_or_default()
+        }
+        Some(Trigger::FaultEnded(fault)) => {
+            let of = result.faults.get(*fault as usize);
             of.and_then(|result| result.ended).unwrap_or_default()
         }
         Some(Trigger::All(parts)) => {
@@ -187,6 +195,22 @@ fn simple(plan: &Plan, result: &RunResult, trigger: &Trigger, since: SimTime) ->
                 is_now(found(vm)?)
             );
             (false, Some(*vm), text)
+        }
+        Trigger::FaultBegan(fault) | Trigger::FaultEnded(fault) => {
+            let of = result.faults.get(*fault as usize)?;
+            let ends = matches!(trigger, Trigger::FaultEnded(_));
+            // Where the run was over first, it was not the fault that ended.
+            let what = match (of.began, of.ended) {
+                (None, _) => "never began",
+                (Some(_), Some(ended)) if ended < result.ended => return None,
+                (Some(_), _) if ends => "has not ended",
+                (Some(_), _) => return None,
+            };
+            (
+                true,
+                None,
+                format!("it waits for the fault `{}`, which {what}", of.name),
+            )
         }
         Trigger::Registered(machine, component) => (false, None, registers(plan, *machine, *component)),
         Trigger::Since(..) | Trigger::All(_) => return None,

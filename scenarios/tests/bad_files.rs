@@ -45,6 +45,17 @@ bad! {
     a_recording_past_the_disks_end_says_how_to_fit_it: "trace-past-the-end.toml"
     two_machines_of_one_name_are_shown: "twice.toml"
     what_is_in_the_way_of_databases_is_shown: "databases-in-the-way.toml"
+    a_condition_about_no_fault_is_shown: "unknown-fault.toml"
+    a_condition_about_the_beginning_of_no_fault_is_shown: "unknown-fault-began.toml"
+    a_fault_that_is_named_as_a_step_is_shown: "fault-is-no-step.toml"
+    a_fault_and_a_step_that_wait_for_each_other_are_shown: "fault-and-step-wait-for-each-other.toml"
+    faults_that_wait_for_each_other_are_shown: "fault-waits-for-itself.toml"
+    a_step_that_a_fault_keeps_past_the_end_is_shown: "step-waits-through-a-fault.toml"
+    a_power_loss_of_nothing_is_shown: "power-loss-of-nothing.toml"
+    a_power_loss_of_no_site_is_shown: "power-loss-of-no-site.toml"
+    a_changed_segment_of_no_disk_is_shown: "segment-of-no-disk.toml"
+    a_fault_that_ends_with_no_condition_is_shown: "until-a-time.toml"
+    a_fault_that_may_miss_perhaps_is_shown: "may-miss-perhaps.toml"
 }
 
 // What can never happen.

@@ -91,6 +91,16 @@ fn what_is_wrong_is_refused() {
             "do = \"enable-replication\"\nvm = \"all\"\nafter = { vm = \"all\" }",
         ),
         ("a power cut of nothing", enable, "do = \"power-off\""),
+        (
+            "a power loss of nothing",
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[fault]]\nname = \"f\"\nkind = \"power-loss\"\n",
+        ),
+        (
+            "a condition of a fault's beginning and end",
+            enable,
+            "do = \"enable-replication\"\nvm = \"all\"\nafter = { fault = \"f\", began = \"f\" }",
+        ),
         ("a disk of no size", "size = \"32 MiB\"\n", ""),
         (
             "a synthetic workload with a recording",

@@ -248,7 +248,7 @@ fn talk(messages: u64, talk: Talk, linked: bool, watched: bool) -> Duration {
     let mut nobody = Nobody;
     let observer: &mut dyn Observer = if watched { &mut oracle } else { &mut nobody };
     let begin = Instant::now();
-    let ended = run_with(spec, &options, observer, factory, &[]).expect("the world runs");
+    let ended = run_with(spec, &options, observer, factory).expect("the world runs");
     let took = begin.elapsed();
     assert_eq!(ended.broken, None);
     assert_eq!(ended.frames, if talk == Talk::Local { 0 } else { messages });

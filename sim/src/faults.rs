@@ -1,11 +1,14 @@
 //! Faults: what happens to the world, as values.
 //!
-//! A fault has a kind with its target and parameters, a beginning (triggers that all must have held, and a wait) and perhaps an end. It is
-//! applied here and nowhere else: the engine asks `Faults` at the places where a fault can change something, and tells it so. It
-//! leaves facts: begun, struck (when it first changed something), and ended, with how often it did. One that never struck was no
-//! test of anything.
+//! A fault has a kind with its target and parameters, a beginning (triggers that all must have held, and a wait) and perhaps an end (a
+//! time after its beginning, or triggers). It is applied here and nowhere else: the engine asks `Faults` at the places where a fault can
+//! change something, and tells it so. It leaves facts: begun, struck (when it first changed something), and ended, with how often it
+//! did. One that never struck was no test of anything.
 //!
-//! What the operator does is a step of the plan; what happens *to* the estate is a fault.
+//! What the operator does is a step of the plan; what happens *to* the estate is a fault. Where a step takes a link out of service, the
+//! world does it: a fault that begins with the end of that step and ends with the end of the one that puts the link back.
+
+mod spec;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -16,240 +19,8 @@ use datapath::disk::Operation;
 
 use crate::link::LinkChange;
 use crate::spec::WorldSpec;
-
-const MILLION: i128 = 1_000_000;
-
-/// What a fault does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A machine loses its power, and has it back at the end, unless one of `volumes` is attached elsewhere by then.
-    Power {
-        /// The machine.
-        machine: MachineId,
-        /// The volumes that it boots from.
-        volumes: Vec<String>,
-    },
-    /// A component's process ends, and starts again at the end. What it had written stays: its machine goes on.
-    Process {
-        /// Its machine.
-        machine: MachineId,
-        /// Its place among the machine's components.
-        component: u32,
-    },
-    /// A link is cut, or has another rate, latency and loss.
-    Link {
-        /// The link.
-        link: u32,
-        /// What becomes of it.
-        change: LinkChange,
-    },
-    /// What goes over a link in one direction is lost, in silence; the other direction works.
-    LinkOneWay {
-        /// The link.
-        link: u32,
-        /// The direction, as a route has it.
-        back: bool,
-    },
-    /// What is sent over a link waits at its door, and goes on in its order at the end.
-    LinkHeld {
-        /// The link.
-        link: u32,
-    },
-    /// What a machine sends to those that connected to it leaves later.
-    AnswersLate {
-        /// The machine.
-        machine: MachineId,
-        /// By so many nanoseconds.
-        by: u64,
-    },
-    /// Each frame that a machine sends to those that connected to it is sent twice.
-    AnswersTwice {
-        /// The machine.
-        machine: MachineId,
-    },
-    /// A machine's clock is off, and set right at the end.
-    Clock {
-        /// The machine.
-        machine: MachineId,
-        /// How.
-        off: Off,
-    },
-    /// Two machines do not reach each other: what one sends the other is lost, in silence.
-    Apart {
-        /// The one.
-        first: MachineId,
-        /// The other.
-        second: MachineId,
-    },
-    /// Nothing that is meant for a port passes, in silence, as behind a firewall.
-    PortBlocked {
-        /// The port.
-        port: u16,
-        /// Only what this machine sends or is sent; none: everywhere.
-        machine: Option<MachineId>,
-    },
-    /// A machine's disk is slower: each flush takes so many times as long.
-    DiskSlow {
-        /// The machine.
-        machine: MachineId,
-        /// How many times.
-        times: u32,
-    },
-    /// A machine's disk has no room for anything more.
-    DiskFull {
-        /// The machine.
-        machine: MachineId,
-    },
-    /// Operations of a machine's disk fail.
-    DiskError {
-        /// The machine.
-        machine: MachineId,
-        /// Which.
-        operation: Operation,
-        /// Which of them, counted from the beginning of the fault.
-        which: Nth,
-    },
-    /// When a machine's power goes, or one of its processes ends, the disk keeps less in order what was not flushed.
-    DiskTorn {
-        /// The machine.
-        machine: MachineId,
-        /// What it keeps.
-        left: Left,
-    },
-    /// A machine's disk says that a flush is done, and has made nothing durable. Virtual disks are not concerned.
-    FlushLies {
-        /// The machine.
-        machine: MachineId,
-    },
-    /// The applications of a machine cannot be quiesced.
-    QuiesceFails {
-        /// The machines that it runs on.
-        machines: Vec<MachineId>,
-    },
-    /// A bit of a file flips.
-    DiskRot {
-        /// The first of these that has such a file.
-        machines: Vec<MachineId>,
-        /// Which file.
-        file: Rotten,
-        /// Which byte of it; past its end it is counted on from the first.
-        byte: u64,
-    },
-}
-
-/// How a clock is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Off {
-    /// Its time of day has jumped by so many nanoseconds; how fast it goes has not changed.
-    Jump(i64),
-    /// It gains, or loses, so many millionths of the time that passes.
-    Drift(i32),
-}
-
-impl Off {
-    /// By how much a clock's time of day is off, in nanoseconds, so long after it began.
-    #[must_use]
-    pub fn after(self, nanoseconds: u64) -> i64 {
-        match self {
-            Off::Jump(by) => by,
-            Off::Drift(per_million) => {
-                let gained = i128::from(nanoseconds) * i128::from(per_million) / MILLION;
-                i64::try_from(gained).unwrap_or(i64::MAX)
-            }
-        }
-    }
-}
-
-/// Which of many operations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nth {
-    /// The nth alone, from 1.
-    Only(u32),
-    /// Every nth.
-    Every(u32),
-}
-
-impl Nth {
-    fn is(self, number: u64) -> bool {
-        match self {
-            Nth::Only(only) => number == u64::from(only.max(1)),
-            Nth::Every(every) => number.is_multiple_of(u64::from(every.max(1))),
-        }
-    }
-}
-
-/// What is left of appends that were not flushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// The first of them, and a part of the next: the end is torn within an append.
-    Prefix,
-    /// Some of them; those before the last that is left and not left themselves read as zeros.
-    Subset,
-}
-
-/// Which file rots: the nth, in order of name from 0, of those that begin with `prefix` and hold `part`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rotten {
-    /// How its name begins.
-    pub prefix: String,
-    /// What its name holds.
-    pub part: String,
-    /// Which of them; past the last it is the last.
-    pub index: u32,
-}
-
-/// A fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FaultSpec {
-    /// Its name, for findings and reports.
-    pub name: String,
-    /// What it does.
-    pub kind: FaultKind,
-    /// All of these must have held (indices into the world's list of triggers). None: from the start.
-    pub after: Vec<u32>,
-    /// How long after that it begins, in nanoseconds.
-    pub wait: u64,
-    /// How long it lasts, in nanoseconds; none: to the end of the run.
-    pub lasts: Option<u64>,
-}
-
-impl FaultKind {
-    /// Whether two machines cannot send each other anything for a port because of it.
-    fn stops(&self, from: MachineId, to: MachineId, port: u16) -> bool {
-        match self {
-            FaultKind::Apart { first, second } => (from, to) == (*first, *second) || (to, from) == (*first, *second),
-            FaultKind::PortBlocked { port: blocked, machine } => {
-                *blocked == port && machine.is_none_or(|machine| machine == from || machine == to)
-            }
-            _ => false,
-        }
-    }
-
-    /// Machines and links that cannot be counted on while it lasts.
-    #[must_use]
-    pub fn concerns(&self) -> (Vec<MachineId>, Vec<u32>) {
-        match self {
-            FaultKind::Power { machine, .. }
-            | FaultKind::Process { machine, .. }
-            | FaultKind::DiskSlow { machine, .. }
-            | FaultKind::DiskFull { machine }
-            | FaultKind::DiskError { machine, .. }
-            | FaultKind::DiskTorn { machine, .. }
-            | FaultKind::FlushLies { machine }
-            | FaultKind::AnswersLate { machine, .. }
-            | FaultKind::AnswersTwice { machine }
-            | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
-            FaultKind::DiskRot { machines, .. } | FaultKind::QuiesceFails { machines } => {
-                (machines.clone(), Vec::new())
-            }
-            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
-                (Vec::new(), vec![*link])
-            }
-            FaultKind::Apart { first, second } => (vec![*first, *second], Vec::new()),
-            FaultKind::PortBlocked { machine, .. } => (machine.iter().copied().collect(), Vec::new()),
-        }
-    }
-}
+use spec::MILLION;
+pub use spec::{Dark, FaultKind, FaultSpec, Left, Nth, Off, Rotten, Until};
 
 /// When a fault began, and when it ended if it has.
 type Times = (SimTime, Option<SimTime>);
@@ -260,6 +31,10 @@ pub(crate) struct Faults {
     /// By fault: triggers that have not held yet.
     awaited: RefCell<Vec<BTreeSet<u32>>>,
     lasting: RefCell<BTreeSet<u32>>,
+    /// By fault: what its end still waits for beside its beginning.
+    ends: RefCell<Vec<Until>>,
+    /// Machines that lost their power through a fault and have not had it back.
+    dark: RefCell<BTreeSet<MachineId>>,
     struck: Vec<Cell<u64>>,
     /// By fault: when it began and ended.
     times: Vec<Cell<Option<Times>>>,
@@ -283,6 +58,8 @@ impl Faults {
                     .collect(),
             ),
             lasting: RefCell::default(),
+            ends: RefCell::new(specs.iter().map(|fault| fault.until.clone()).collect()),
+            dark: RefCell::default(),
             struck: specs.iter().map(|_| Cell::new(0)).collect(),
             of_clocks: (0..)
                 .zip(&specs)
@@ -310,21 +87,66 @@ impl Faults {
             .collect()
     }
 
-    /// A trigger holds. Returns the faults that waited for it last.
-    pub(crate) fn held(&self, trigger: u32) -> Vec<u32> {
-        let mut ready = Vec::new();
+    /// A trigger holds. Returns the faults that waited for it last to begin, and those that did to end.
+    pub(crate) fn held(&self, trigger: u32) -> (Vec<u32>, Vec<u32>) {
+        let mut begin = Vec::new();
         for (number, awaited) in (0..).zip(self.awaited.borrow_mut().iter_mut()) {
             if awaited.remove(&trigger) && awaited.is_empty() {
-                ready.push(number);
+                begin.push(number);
             }
         }
-        ready
+        let (mut end, lasting) = (Vec::new(), self.lasting.borrow());
+        for (number, ends) in (0..).zip(self.ends.borrow_mut().iter_mut()) {
+            let lasts = lasting.contains(&number);
+            match ends {
+                Until::All(left) if left.contains(&trigger) => {
+                    left.retain(|other| *other != trigger);
+                    if left.is_empty() && lasts {
+                        end.push(number);
+                    }
+                }
+                Until::FirstOf(any) if lasts && any.contains(&trigger) => {
+                    *ends = Until::Begun;
+                    end.push(number);
+                }
+                _ => {}
+            }
+        }
+        (begin, end)
     }
 
-    /// A fault begins.
-    pub(crate) fn begin(&self, fault: u32, at: SimTime) {
+    /// A fault begins. Returns how long it lasts, if nothing else has to happen before its end.
+    pub(crate) fn begin(&self, fault: u32, at: SimTime) -> Option<u64> {
         self.times[fault as usize].set(Some((at, None)));
         self.lasting.borrow_mut().insert(fault);
+        let lasts = self.spec(fault).lasts;
+        match &self.ends.borrow()[fault as usize] {
+            Until::Begun => lasts,
+            Until::All(left) if left.is_empty() => Some(lasts.unwrap_or(0)),
+            Until::All(_) | Until::FirstOf(_) => None,
+        }
+    }
+
+    /// A machine that has power loses it through a fault.
+    pub(crate) fn darken(&self, machine: MachineId) {
+        self.dark.borrow_mut().insert(machine);
+    }
+
+    /// A fault by which a machine may have lost its power ends: whether the machine has it back. It has not where it did not lose it
+    /// through a fault, nor while another one lasts.
+    pub(crate) fn lighten(&self, fault: u32, machine: MachineId) -> bool {
+        let of = |kind: &FaultKind| match kind {
+            FaultKind::Power { machines } => machines.iter().any(|dark| dark.machine == machine),
+            _ => false,
+        };
+        self.find_other(fault, of).is_none() && self.dark.borrow_mut().remove(&machine)
+    }
+
+    /// Whether a link stays cut when a fault ends that cut it, because another one lasts.
+    pub(crate) fn stays_cut(&self, fault: u32, link: u32) -> bool {
+        let change = LinkChange::Cut;
+        self.find_other(fault, |kind| *kind == FaultKind::Link { link, change })
+            .is_some()
     }
 
     /// A fault ends; how often it struck. None where it did not last.
@@ -358,6 +180,12 @@ impl Faults {
     /// Those that struck for the first time since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<u32> {
         self.news.take()
+    }
+
+    fn find_other(&self, than: u32, which: impl Fn(&FaultKind) -> bool) -> Option<u32> {
+        let lasting = self.lasting.borrow();
+        let mut others = lasting.iter().copied().filter(|fault| *fault != than);
+        others.find(|fault| which(&self.spec(*fault).kind))
     }
 
     fn find(&self, which: impl Fn(&FaultKind) -> bool) -> Option<u32> {

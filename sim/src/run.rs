@@ -10,7 +10,7 @@ use datapath::{DiskId, SimTime};
 use crate::link::door::Seen;
 use crate::network;
 use crate::spec::{NetworkKind, RunOptions, WorldSpec};
-pub use crate::world::{ActorFactory, Change};
+pub use crate::world::ActorFactory;
 
 /// Sees the run in one pass: every fact in order, with the evidence behind it where there is some.
 pub trait Observer {
@@ -73,10 +73,10 @@ pub enum RunError {
 /// # Errors
 /// [`RunError::Machine`] where the real machine failed.
 pub fn run(spec: WorldSpec, options: &RunOptions, observer: &mut dyn Observer) -> Result<Ended, RunError> {
-    run_with(spec, options, observer, Rc::new(actors::start::start), &[])
+    run_with(spec, options, observer, Rc::new(actors::start::start))
 }
 
-/// Runs a world with other actors than the product's, and with changes from outside at their times.
+/// Runs a world with other actors than the product's.
 ///
 /// # Errors
 /// As [`run`].
@@ -85,10 +85,9 @@ pub fn run_with(
     options: &RunOptions,
     observer: &mut dyn Observer,
     factory: ActorFactory,
-    changes: &[(SimTime, Change)],
 ) -> Result<Ended, RunError> {
     match options.network {
-        NetworkKind::Event => network::event::run(spec, options, observer, factory, changes),
-        NetworkKind::Turmoil => network::turmoil::run(spec, options, observer, factory, changes),
+        NetworkKind::Event => network::event::run(spec, options, observer, factory),
+        NetworkKind::Turmoil => network::turmoil::run(spec, options, observer, factory),
     }
 }

@@ -1,7 +1,7 @@
 //! What the scenario waits for: triggers, and the end of the run.
 //!
 //! The world shows it each fact as it is logged. A trigger fires once, when it first holds; one with a time is the world's to fire. Each
-//! waits under what it looks at (a machine's state, its points, a step), so that a fact costs only what is about the same thing, and
+//! waits under what it looks at (a machine's state, its points, a step, a fault), so that a fact costs only what is about the same thing, and
 //! what many wait for in common is counted in one place ([`Trigger::All`]). Points are counted within a machine's current protection:
 //! `points-stored` counts tags with a mark, `points-processed` counts processed points.
 
@@ -24,6 +24,8 @@ enum Subject {
     PointsProcessed(VmId),
     WorkloadUp(VmId),
     Registered(MachineId),
+    FaultBegan(u32),
+    FaultEnded(u32),
 }
 
 #[derive(Default)]
@@ -53,6 +55,8 @@ pub struct Watch {
     up: Table<VmId, Vec<(Life, Place)>>,
     /// All that have registered.
     registered: BTreeSet<(MachineId, String)>,
+    /// Faults that have begun, and those that have ended.
+    faults: (BTreeSet<u32>, BTreeSet<u32>),
     ended: Vec<bool>,
     steps_left: u32,
     settle: u64,
@@ -87,6 +91,7 @@ impl Watch {
             states: Table::default(),
             up: Table::default(),
             registered: BTreeSet::new(),
+            faults: (BTreeSet::new(), BTreeSet::new()),
             ended: vec![false; spec.steps as usize],
             steps_left: spec.steps,
             settle: spec.settle,
@@ -215,6 +220,14 @@ impl Watch {
                 self.registered.insert((*machine, component.clone()));
                 Some(Subject::Registered(*machine))
             }
+            Fact::FaultBegan { fault } => {
+                self.faults.0.insert(*fault);
+                Some(Subject::FaultBegan(*fault))
+            }
+            Fact::FaultEnded { fault, .. } => {
+                self.faults.1.insert(*fault);
+                Some(Subject::FaultEnded(*fault))
+            }
             _ => None,
         }
     }
@@ -240,6 +253,8 @@ impl Watch {
             Trigger::Registered(machine, component) => self
                 .registered
                 .contains(&(*machine, component_name(*component).to_owned())),
+            Trigger::FaultBegan(fault) => self.faults.0.contains(fault),
+            Trigger::FaultEnded(fault) => self.faults.1.contains(fault),
             // What it waited for has held, or it would not be asked.
             Trigger::Since(_, trigger) => self.stands(trigger),
             Trigger::At(_) | Trigger::All(_) => false,
@@ -256,6 +271,8 @@ fn subject(trigger: &Trigger) -> Subject {
         Trigger::PointsProcessed(vm, _) => Subject::PointsProcessed(*vm),
         Trigger::WorkloadUp(vm, _) => Subject::WorkloadUp(*vm),
         Trigger::Registered(machine, _) => Subject::Registered(*machine),
+        Trigger::FaultBegan(fault) => Subject::FaultBegan(*fault),
+        Trigger::FaultEnded(fault) => Subject::FaultEnded(*fault),
         Trigger::Since(_, trigger) => subject(trigger),
         Trigger::At(_) | Trigger::All(_) => unreachable!("a time and a group look at nothing"),
     }
@@ -402,6 +419,25 @@ mod tests {
             [0],
             "and then in this one"
         );
+    }
+
+    #[test]
+    fn a_fault_holds_when_it_begins_and_when_it_ends_and_conditions_count_from_its_end() {
+        let mut spec = crate::testing::world();
+        let vm = VmId(0);
+        spec.triggers = vec![
+            Trigger::FaultBegan(3),
+            Trigger::FaultEnded(3),
+            Trigger::Since(1, Box::new(Trigger::State(vm, ItemState::Protected))),
+        ];
+        let mut watch = Watch::new(&spec);
+        let state = |state| Fact::State { vm, state };
+        assert!(fired(&mut watch, 1, &Fact::FaultBegan { fault: 2 }).is_empty());
+        assert_eq!(fired(&mut watch, 2, &Fact::FaultBegan { fault: 3 }), [0]);
+        fired(&mut watch, 3, &state(ItemState::Protected));
+        fired(&mut watch, 4, &state(ItemState::Resynchronizing));
+        assert_eq!(fired(&mut watch, 5, &Fact::FaultEnded { fault: 3, struck: 1 }), [1]);
+        assert_eq!(fired(&mut watch, 6, &state(ItemState::Protected)), [2]);
     }
 
     #[test]

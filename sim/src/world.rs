@@ -39,7 +39,7 @@ use crate::disks::{files, volumes};
 use crate::event_log::EventLog;
 use crate::faults::Faults;
 use crate::link::door::{AtDoor, Seen};
-use crate::link::{Link, LinkChange, LinkEvent};
+use crate::link::{Link, LinkEvent};
 use crate::machines::{ActorSlot, Machine};
 use crate::network::Packet;
 use crate::network::connections::{Connections, Holder, Side};
@@ -55,15 +55,6 @@ use crate::watch::Watch;
 
 /// Makes the actor of a component.
 pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env) -> Recipient<Deliver>>;
-
-/// A change to the world from outside, at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Of a link, by its number.
-    Link(u32, LinkChange),
-    /// A machine is switched on, or loses its power.
-    Power(MachineId, bool),
-}
 
 /// What waits in the queue.
 pub(crate) enum Entry {
@@ -85,8 +76,6 @@ pub(crate) enum Entry {
     Start(MachineId, u32),
     /// A trigger's time has come.
     Trigger(u32),
-    /// See [`Change`].
-    Change(Change),
     /// A machine loses its power, now that its guest has told what it wrote.
     Cut(MachineId),
     /// A fault begins, or ends.
@@ -303,15 +292,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Puts in what happens by itself: machines that have power, triggers with a time, changes from outside.
-    pub(crate) fn begin(&self, changes: &[(SimTime, Change)]) {
-        for (at, change) in changes {
-            let host = match change {
-                Change::Link(link, _) => self.link_host(*link),
-                Change::Power(machine, _) => self.host(*machine),
-            };
-            self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Change(*change));
-        }
+    /// Puts in what happens by itself: machines that have power, triggers with a time, faults that wait for nothing else.
+    pub(crate) fn begin(&self) {
         for (number, trigger) in self.spec.triggers.iter().enumerate() {
             if let actors::messages::Trigger::At(at) = trigger {
                 let host = self.operator.map_or(0, |(machine, _)| self.host(machine));
@@ -610,9 +592,9 @@ impl Engine {
     /// A trigger holds: faults that waited for it may begin, and the operator is told.
     fn fire(&self, number: u32) {
         self.held.borrow_mut().insert(number, self.now.get());
-        for fault in self.faults.held(number) {
-            self.await_fault(fault);
-        }
+        let (begin, end) = self.faults.held(number);
+        begin.into_iter().for_each(|fault| self.await_fault(fault));
+        end.into_iter().for_each(|fault| self.await_end(fault));
         if let Some((_, actor)) = self.operator {
             let mut core = self.core.borrow_mut();
             let holder = Engine::holder(&core, ActorId(actor));

@@ -11,7 +11,6 @@ use crate::testing::Bench;
 
 const CONSOLE: u32 = 0;
 const SERVICE: u32 = 1;
-const STORAGE: u32 = 2;
 const MANAGEMENT: u32 = 3;
 const SECOND: u64 = 1_000_000_000;
 
@@ -40,7 +39,6 @@ fn setting(steps: Vec<StepSpec>) -> Setting {
     service_env.listen(PORT_MANAGEMENT);
     let spec = OperatorSpec {
         service: MachineId(SERVICE),
-        storage: MachineId(STORAGE),
         steps,
     };
     bench.put(operator, Operator::new(spec.clone(), env));

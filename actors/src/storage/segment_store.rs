@@ -818,14 +818,3 @@ pub fn fence_of(files: &dyn Files, disk: DiskId) -> Option<u32> {
     let fences: Fences = postcard::from_bytes(&saved.bytes).ok()?;
     fences.changes.get(&disk).copied()
 }
-
-/// The files of a disk's stored segments, in order of name.
-#[must_use]
-pub fn stored_segments(files: &dyn Files, disk: DiskId) -> Vec<String> {
-    let part = format!("/vm{}/disk{}/", disk.vm.0, disk.index);
-    files
-        .list("segments/")
-        .into_iter()
-        .filter(|name| name.contains(&part))
-        .collect()
-}

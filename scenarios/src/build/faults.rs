@@ -1,17 +1,20 @@
 //! The scenario's faults as the world gets them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actors::ports::{MachineId, volume_name};
 use actors::spec::{ComponentKind, VmSpec};
-use sim::faults::{FaultKind, FaultSpec, Rotten};
+use sim::faults::{Dark, FaultKind, FaultSpec, Rotten, Until};
 use sim::link::LinkChange;
-use sim::spec::{LinkSpec, MachineSpec};
+use sim::spec::{LinkSpec, MachineSpec, Zone};
 
 use super::Places;
-use crate::model::{Always, Direction, Fault, Happens, Host, Process, Rot};
+use super::steps::ByStep;
+use crate::model::{Always, Direction, Fault, Happens, Host, Process, Rot, Scenario};
 
 pub(super) struct World<'a> {
+    pub(super) scenario: &'a Scenario,
     pub(super) places: &'a Places,
     pub(super) vms: &'a [Arc<VmSpec>],
     pub(super) machines: &'a [MachineSpec],
@@ -19,28 +22,71 @@ pub(super) struct World<'a> {
 }
 
 impl World<'_> {
-    /// A fault that begins once these triggers have held.
-    pub(super) fn fault(&self, fault: &Fault, after: Vec<u32>) -> FaultSpec {
+    /// A fault that begins once these triggers have held, and then ends so.
+    pub(super) fn fault(&self, fault: &Fault, (after, until): (Vec<u32>, Until)) -> FaultSpec {
         FaultSpec {
             name: fault.name.clone(),
             kind: self.kind(&fault.what),
             after,
             wait: fault.wait,
+            until,
             lasts: fault.lasts,
+            may_miss: fault.may_miss,
         }
+    }
+
+    /// What a step has the world do. That a link was out of service and nobody noticed is no finding; a segment that is not there is.
+    pub(super) fn by_step(&self, of: ByStep) -> FaultSpec {
+        let until = match of.what {
+            Happens::LinkCut { .. } => Until::FirstOf(of.until),
+            _ => Until::Begun,
+        };
+        FaultSpec {
+            name: of.name,
+            kind: self.kind(&of.what),
+            after: vec![of.after],
+            wait: 0,
+            may_miss: until != Until::Begun,
+            until,
+            lasts: None,
+        }
+    }
+
+    /// The machines that a power loss takes. Of a site, those that are not named start when the power is back if they are servers.
+    fn dark(&self, hosts: &[Host], sites: &[usize]) -> Vec<Dark> {
+        let servers = (0..).zip(&self.scenario.servers);
+        let servers = servers.map(|(index, server)| (Host::Server(index), server.zone));
+        let vms = (0..).zip(&self.scenario.vms);
+        let vms = vms.map(|(index, vm)| (Host::Vm(index), Zone::Site(vm.site)));
+        let of_sites = servers.chain(vms).filter(|(_, zone)| {
+            let mut zones = sites.iter().map(|site| Zone::Site(number(*site)));
+            zones.any(|site| site == *zone)
+        });
+        let of_sites = of_sites.map(|(host, _)| (host, matches!(host, Host::Server(_))));
+        let named = hosts.iter().map(|host| (*host, true));
+        let mut taken = BTreeSet::new();
+        named
+            .chain(of_sites)
+            .map(|(host, starts)| Dark {
+                machine: self.machine(host),
+                volumes: self.volumes(host),
+                starts,
+            })
+            .filter(|dark| taken.insert(dark.machine))
+            .collect()
+    }
+
+    /// The volumes that a machine boots from.
+    fn volumes(&self, host: Host) -> Vec<String> {
+        let Host::Vm(vm) = host else { return Vec::new() };
+        let disks = self.vms[vm].disks.iter();
+        disks.map(|(disk, _)| volume_name(*disk, "source")).collect()
     }
 
     fn kind(&self, what: &Happens) -> FaultKind {
         match what {
-            Happens::PowerLoss(host) => FaultKind::Power {
-                machine: self.machine(*host),
-                volumes: match host {
-                    Host::Server(_) | Host::Always(_) => Vec::new(),
-                    Host::Vm(vm) => {
-                        let disks = self.vms[*vm].disks.iter();
-                        disks.map(|(disk, _)| volume_name(*disk, "source")).collect()
-                    }
-                },
+            Happens::PowerLoss { hosts, sites } => FaultKind::Power {
+                machines: self.dark(hosts, sites),
             },
             Happens::ProcessCrash(host, process) => {
                 let machine = self.machine(*host);
@@ -131,6 +177,19 @@ impl World<'_> {
                 file,
                 byte,
             } => self.rot((*vm, *disk), *of, *file, *byte),
+            Happens::SegmentTampered {
+                vm,
+                disk,
+                segment,
+                byte,
+            } => FaultKind::DiskRot {
+                machines: vec![self.places.storage],
+                file: Rotten {
+                    exact: true,
+                    ..self.segment((*vm, *disk), *segment)
+                },
+                byte: *byte,
+            },
         }
     }
 
@@ -143,8 +202,9 @@ impl World<'_> {
         };
         let (machines, prefix, part) = match of {
             Rot::StoredSegment => {
-                let keepers = with(&[ComponentKind::Storage, ComponentKind::MasterTarget]);
-                (keepers, "segments/".to_owned(), format!("/vm{}/disk{disk}/", id.0))
+                let machines = with(&[ComponentKind::Storage, ComponentKind::MasterTarget]);
+                let file = self.segment((vm, disk), index);
+                return FaultKind::DiskRot { machines, file, byte };
             }
             Rot::CachedBatch => {
                 let prefix = format!("{}vm-{:06}/", ComponentKind::ProcessServer.folders()[0], id.0);
@@ -152,8 +212,23 @@ impl World<'_> {
             }
             Rot::Journal => (vec![self.places.sources[vm]], "journal/".to_owned(), ".hrl".to_owned()),
         };
-        let file = Rotten { prefix, part, index };
+        let file = Rotten {
+            prefix,
+            part,
+            index,
+            exact: false,
+        };
         FaultKind::DiskRot { machines, file, byte }
+    }
+
+    /// A stored segment of a disk; where there are not so many, the last.
+    fn segment(&self, (vm, disk): (usize, u16), index: u32) -> Rotten {
+        Rotten {
+            prefix: "segments/".to_owned(),
+            part: format!("/vm{}/disk{disk}/", self.vms[vm].vm.0),
+            index,
+            exact: false,
+        }
     }
 
     fn machine(&self, host: Host) -> MachineId {
@@ -168,7 +243,7 @@ impl World<'_> {
     }
 }
 
-/// The scenario's links are the first of the world's, in its order.
+/// A place in the scenario as the world numbers it: its links are the first of the world's, in its order.
 fn number(link: usize) -> u32 {
     u32::try_from(link).unwrap_or(u32::MAX)
 }

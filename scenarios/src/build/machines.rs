@@ -89,7 +89,6 @@ impl Machines<'_> {
     fn operator(&self) -> OperatorSpec {
         OperatorSpec {
             service: self.places.service,
-            storage: self.places.storage,
             steps: self.steps.clone(),
         }
     }

@@ -1,7 +1,7 @@
 //! The scenario's steps as the operator gets them: one for each machine, with the triggers that each waits for.
 //!
-//! A condition that is no step and no time counts from the moment at which the steps that the same `after` names have ended; where it
-//! names none, the step before it in the file. So "vm1 is protected" after a failback means protected again.
+//! A condition that is no step, no fault and no time counts from the moment at which the steps and the faults that the same `after` names
+//! have ended; where it names none, the step before it in the file. So "vm1 is protected" after a failback means protected again.
 //!
 //! What a step waits for is of two kinds: the same for all its machines, or each machine's own (`vm = "each"`). The first is one trigger
 //! that they share, so that a step of a thousand machines which waits for a thousand others costs two thousand, not a million.
@@ -12,19 +12,35 @@ use actors::messages::{Component, Operation, Trigger};
 use actors::ports::volume_name;
 use actors::spec::{Action, StepSpec, SwitchedOn};
 use datapath::{DiskId, SimTime, VmId};
+use sim::faults::Until;
 
 use super::machines::passphrase;
 use super::objects::object;
+use super::spread::Spread;
 use super::{Places, PlannedStep};
-use crate::model::{Condition, Do, Ending, Expected, Fault, Scenario, Step, Vm, Which};
+use crate::model::{Aside, Condition, Direction, Do, Ending, Expected, Fault, Happens, Scenario, Step, Which};
 
 /// What comes out.
 pub(super) struct Steps {
     pub(super) specs: Vec<StepSpec>,
     pub(super) planned: Vec<PlannedStep>,
     pub(super) triggers: Vec<Trigger>,
-    /// What each fault waits for.
-    pub(super) faults: Vec<Vec<u32>>,
+    /// What each fault waits for, to begin and to end.
+    pub(super) faults: Vec<(Vec<u32>, Until)>,
+    /// What steps have the world do, in their order.
+    pub(super) by_step: Vec<ByStep>,
+}
+
+/// Something that happens to the world because of a step.
+pub(super) struct ByStep {
+    /// What the step is called.
+    pub(super) name: String,
+    /// What happens.
+    pub(super) what: Happens,
+    /// The end of the step.
+    pub(super) after: u32,
+    /// Ends of steps of which the first that comes then puts it right.
+    pub(super) until: Vec<u32>,
 }
 
 pub(super) fn build(scenario: &Scenario, places: &Places) -> Steps {
@@ -36,13 +52,24 @@ pub(super) fn build(scenario: &Scenario, places: &Places) -> Steps {
         triggers: Vec::new(),
         known: BTreeMap::new(),
         parts: Vec::new(),
+        by_step: Vec::new(),
+        restored: BTreeMap::new(),
     };
     for (number, step) in scenario.steps.iter().enumerate() {
         builder.step(number, step);
     }
-    let faults = scenario.faults.iter().map(|fault| builder.awaited(fault)).collect();
+    let faults = (0..).zip(&scenario.faults);
+    let faults = faults.map(|(number, fault)| (builder.awaited(&fault.begin), builder.until(number, fault)));
+    let faults = faults.collect();
+    let Builder { by_step, restored, .. } = &mut builder;
+    for cut in by_step {
+        if let Happens::LinkCut { link, .. } = cut.what {
+            cut.until = restored.get(&link).cloned().unwrap_or_default();
+        }
+    }
     Steps {
         faults,
+        by_step: builder.by_step,
         specs: builder.specs,
         planned: builder.planned,
         triggers: builder.triggers,
@@ -57,26 +84,6 @@ struct Parts {
     of: BTreeMap<usize, u32>,
     /// The trigger that stands for the end of all of them, once somebody waits for it.
     whole: Option<u32>,
-}
-
-/// How a step's machines are spread over the servers that it may use: how many disks each of those got so far.
-#[derive(Default)]
-struct Spread {
-    disks: BTreeMap<usize, usize>,
-}
-
-impl Spread {
-    /// Of these servers, the one with the fewest disks so far; of another configuration server's only where the machine's own has none.
-    fn take(&mut self, scenario: &Scenario, vm: &Vm, among: &[usize]) -> Option<usize> {
-        let own = |server: &&usize| scenario.servers[**server].configuration_server == vm.configuration_server;
-        let any_own = among.iter().any(|server| own(&server));
-        let chosen = among
-            .iter()
-            .filter(|server| !any_own || own(server))
-            .min_by_key(|server| self.disks.get(server).copied().unwrap_or(0))?;
-        *self.disks.entry(*chosen).or_default() += vm.disks.len();
-        Some(*chosen)
-    }
 }
 
 /// What all machines of a step wait for, as one trigger each: steps that ended, and conditions.
@@ -94,6 +101,9 @@ struct Builder<'a> {
     known: BTreeMap<Trigger, u32>,
     /// By step of the scenario.
     parts: Vec<Parts>,
+    by_step: Vec<ByStep>,
+    /// By link: the ends of the steps that restore it.
+    restored: BTreeMap<usize, Vec<u32>>,
 }
 
 impl Builder<'_> {
@@ -126,27 +136,83 @@ impl Builder<'_> {
                     line: step.line.0,
                 },
             );
+            self.by_step(part, step, *vm, machines.len() > 1);
             parts.all.push(part);
             parts.of.extend(vm.map(|vm| (vm, part)));
         }
         self.parts.push(parts);
     }
 
+    /// What a step of the world has it do.
+    fn by_step(&mut self, part: u32, step: &Step, vm: Option<usize>, several: bool) {
+        let what = match step.what {
+            Do::Link { link, up: true } => {
+                let after = self.trigger(Trigger::Step(part));
+                return self.restored.entry(link).or_default().push(after);
+            }
+            Do::Link { link, up: false } => Happens::LinkCut {
+                link,
+                direction: Direction::Both,
+            },
+            Do::TamperSegment { disk, segment, byte } => Happens::SegmentTampered {
+                vm: vm.unwrap_or(0),
+                disk,
+                segment,
+                byte,
+            },
+            _ => return,
+        };
+        let name = step.name.clone().unwrap_or_else(|| step.word.to_owned());
+        let name = match vm.filter(|_| several) {
+            Some(vm) => format!("{name} of {}", self.scenario.vms[vm].name),
+            None => name,
+        };
+        let after = self.trigger(Trigger::Step(part));
+        self.by_step.push(ByStep {
+            name,
+            what,
+            after,
+            until: Vec::new(),
+        });
+    }
+
     /// What a fault waits for, as a step without machines of its own would that has none before it.
-    fn awaited(&mut self, fault: &Fault) -> Vec<u32> {
+    fn awaited(&mut self, conditions: &[Condition]) -> Vec<u32> {
         let step = Step {
             name: None,
-            word: fault.word,
+            word: "fault",
             what: Do::Note(String::new()),
             vms: Vec::new(),
-            begin: fault.begin.clone(),
+            begin: conditions.to_vec(),
             wait: 0,
             stagger: 0,
             expected: Expected::default(),
-            line: fault.line.clone(),
+            line: Aside(0),
         };
         let shared = self.shared(0, &step);
         self.after(0, &step, &shared, None)
+    }
+
+    /// What the end of a fault waits for: conditions about machines count from its beginning, unless they are told where from.
+    fn until(&mut self, number: usize, fault: &Fault) -> Until {
+        if fault.until.is_empty() {
+            return Until::Begun;
+        }
+        let mut conditions = fault.until.clone();
+        if !conditions.iter().any(Condition::is_named) {
+            conditions.push(Condition::FaultBegan(number));
+        }
+        Until::All(self.awaited(&conditions))
+    }
+
+    /// The end of a fault, or its beginning where it has none.
+    fn fault(&mut self, number: usize) -> u32 {
+        let fault = u32::try_from(number).unwrap_or(u32::MAX);
+        let ends = self.scenario.faults.get(number).is_some_and(Fault::ends);
+        self.trigger(match ends {
+            true => Trigger::FaultEnded(fault),
+            false => Trigger::FaultBegan(fault),
+        })
     }
 
     fn push(&mut self, spec: StepSpec, planned: PlannedStep) -> u32 {
@@ -214,7 +280,11 @@ impl Builder<'_> {
             match condition {
                 Condition::Step(before, _) if is_own(step, condition) => own.push(*before),
                 Condition::Step(before, Which::These(vms)) => ends.extend(self.end_for(*before, vms)),
-                Condition::Step(before, Which::Each) => ends.extend(self.end(*before, None)),
+                Condition::FaultEnded(fault) => ends.push(self.fault(*fault)),
+                Condition::FaultBegan(fault) => {
+                    let fault = u32::try_from(*fault).unwrap_or(u32::MAX);
+                    ends.push(self.trigger(Trigger::FaultBegan(fault)));
+                }
                 _ => {}
             }
         }
@@ -289,7 +359,7 @@ impl Builder<'_> {
             vms.into_iter().map(|vm| (Some(vm), trigger(vm_id(vm)))).collect()
         };
         match condition {
-            Condition::At(_) | Condition::Step(..) => Vec::new(),
+            Condition::At(_) | Condition::Step(..) | Condition::FaultEnded(_) | Condition::FaultBegan(_) => Vec::new(),
             Condition::State(which, state) => all(which, &|vm| Trigger::State(vm, *state)),
             Condition::PointsStored(which, count) => all(which, &|vm| Trigger::PointsStored(vm, *count)),
             Condition::PointsProcessed(which, count) => all(which, &|vm| Trigger::PointsProcessed(vm, *count)),
@@ -399,19 +469,8 @@ impl Builder<'_> {
                     Action::PowerOff(machines.map(|(machine, ..)| machine).collect())
                 };
             }
-            Do::Link { link, up } => {
-                return Action::Link {
-                    link: u32::try_from(*link).unwrap_or(u32::MAX),
-                    up: *up,
-                };
-            }
-            Do::TamperSegment { disk, segment, byte } => {
-                return Action::TamperSegment {
-                    disk: DiskId { vm: id, index: *disk },
-                    index: *segment,
-                    byte: *byte,
-                };
-            }
+            // The world does it when the step has ended.
+            Do::Link { .. } | Do::TamperSegment { .. } => return Action::Note(step.word.to_owned()),
             Do::Note(text) => return Action::Note(text.clone()),
         })
     }
@@ -421,13 +480,16 @@ fn vm_id(index: usize) -> VmId {
     VmId(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
-/// Whether a condition of a step is about each of its machines for itself.
+/// Whether a condition of a step is about each of its machines for itself. What waits for a step and is about no machine of its own waits
+/// for all of it, and its conditions about a machine count from the end of that machine's part.
 fn is_own(step: &Step, condition: &Condition) -> bool {
+    if let Condition::Step(_, Which::Each) = condition {
+        return true;
+    }
     step.what.per_vm()
         && matches!(
             condition,
-            Condition::Step(_, Which::Each)
-                | Condition::State(Which::Each, _)
+            Condition::State(Which::Each, _)
                 | Condition::PointsStored(Which::Each, _)
                 | Condition::PointsProcessed(Which::Each, _)
                 | Condition::WorkloadUp(Which::Each, _)

@@ -16,6 +16,18 @@ const MACHINE: Key = Key::needed(
     ANY_MACHINE,
     "which, a protected one where it runs on premises; or `portal` (the operator's console), `site-recovery`, `storage-account`, `azure-compute`",
 );
+const MACHINES: Key = Key::absent(
+    "machine",
+    Kind::OneOrMore(&ANY_MACHINE),
+    "none",
+    "which machines, protected ones where they run on premises; or `portal` (the operator's console), `site-recovery`, `storage-account`, `azure-compute`",
+);
+const SITES: Key = Key::absent(
+    "site",
+    Kind::OneOrMore(&Kind::Reference("a site")),
+    "none",
+    "all machines of these sites",
+);
 const LINK: Key = Key::needed("link", Kind::Reference("a link"), "which");
 
 const JUMP: Kind = Kind::Duration(Range::ANY.from(1, "a jump of no length", "leave the fault out").upto(
@@ -40,11 +52,14 @@ const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) ->
 }
 
 static KINDS: &[Variant] = &[
-    fault(
-        "power-loss",
-        "a machine loses its power, and has it back at the end unless its disks are attached elsewhere by then",
-        &[MACHINE],
-    ),
+    Variant {
+        choice: Some(Choice::AtLeast(&["machine", "site"])),
+        ..fault(
+            "power-loss",
+            "machines lose their power, and have it back at the end unless their disks are attached elsewhere by then; of a site its servers start then, and protected machines stay off until a step switches them on",
+            &[MACHINES, SITES],
+        )
+    },
     fault(
         "process-crash",
         "a component's process ends, and starts again at the end; its machine goes on (a guest is its machine's operating system: for it there is power-loss)",
@@ -198,6 +213,26 @@ static KINDS: &[Variant] = &[
         ],
     ),
     fault(
+        "segment-tampered",
+        "somebody changes a byte of a segment in the storage account; it ends at once, and never strikes where there are not so many segments",
+        &[
+            Key::needed("vm", Kind::Reference("a machine"), "whose"),
+            Key::absent("disk", Kind::Reference("a disk"), "the first", "of which disk"),
+            Key::or(
+                "segment",
+                Kind::Whole(Range::COUNT),
+                "0",
+                "which stored segment of the disk, in order of name",
+            ),
+            Key::or(
+                "byte",
+                Kind::Whole(Range::ANY),
+                "0",
+                "which byte of it, modulo its length",
+            ),
+        ],
+    ),
+    fault(
         "flush-lies",
         "a machine's disk says that its files are flushed, and has made nothing durable; its virtual disks are others",
         &[MACHINE],
@@ -259,7 +294,7 @@ static KINDS: &[Variant] = &[
 pub static FAULT: Section = Section {
     id: "fault",
     title: "`[[fault]]`",
-    about: "What happens to the estate, beside what the operator does. A fault that never changes anything makes the run fail.",
+    about: "What happens to the estate, beside what the operator does. A fault that never changes anything makes the run fail, unless it says that it may.",
     keys: &[
         Key::needed(
             "name",
@@ -279,14 +314,26 @@ pub static FAULT: Section = Section {
         ),
         Key::or("wait", ANY, "0 s", "how long to wait then"),
         Key::absent(
+            "until",
+            Kind::OneOrMore(&Kind::Either(&[Kind::Reference("a step"), Kind::Table(|| &CONDITION)])),
+            "none",
+            "ends when all of them have happened too, as a step that puts right what is wrong; a condition about machines counts from the fault's beginning, unless a step or a fault is named with it",
+        ),
+        Key::absent(
             "lasts",
             Kind::Duration(Range::ANY.from(
                 1,
                 "a fault of no length",
                 "leave it out for one that lasts to the end of the run",
             )),
-            "to the end of the run",
-            "how long it lasts",
+            "to the end of the run; with `until`: no longer",
+            "how long it lasts; with `until` from then on",
+        ),
+        Key::or(
+            "may_miss",
+            Kind::Flag,
+            "false",
+            "that it changes nothing does not make the run fail, as where it was drawn by chance",
         ),
     ],
     choice: None,

@@ -41,11 +41,7 @@ const SITE: Key = Key::absent(
     "none",
     "all machines of these sites",
 );
-const LINK: Key = Key::needed(
-    "link",
-    Kind::Reference("a link"),
-    "nothing passes it any more, in silence",
-);
+const LINK: Key = Key::needed("link", Kind::Reference("a link"), "which");
 
 const fn action(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
     Variant {
@@ -169,16 +165,23 @@ static ACTIONS: &[Variant] = &[
         ],
     ),
     action("disable-replication", "ends the protection of machines", &[VM]),
-    power("power-off", "takes the power away"),
+    power(
+        "power-off",
+        "switches machines off, as at their switch (a power cut is a fault: `power-loss`)",
+    ),
     power(
         "power-on",
-        "gives power back; of a site to its servers, protected machines stay off unless `machine` names them",
+        "switches machines on; of a site its servers, protected machines stay off unless `machine` names them",
     ),
-    action("cut-link", "cuts a link", &[LINK]),
-    action("restore-link", "joins it again", &[LINK]),
+    action(
+        "cut-link",
+        "takes a link out of service: nothing passes it any more, in silence (a cut that nobody wants is a fault: `link-cut`)",
+        &[LINK],
+    ),
+    action("restore-link", "puts it back into service", &[LINK]),
     action(
         "tamper-segment",
-        "changes a byte of a stored segment",
+        "has the world change a byte of a stored segment, as a fault of kind `segment-tampered` does",
         &[
             VM,
             Key::absent("disk", Kind::Reference("a disk"), "the first", "whose"),
@@ -252,11 +255,13 @@ pub static CONDITION: Section = Section {
         "points_processed",
         "workload_up",
         "registered",
+        "fault",
+        "began",
     ])),
     ..Section::plain(
         "condition",
         "a condition of `after`",
-        "Something that a step waits for: a step by name, or one thing that happens to machines.",
+        "Something that a step or a fault waits for: a step or a fault by name, or one thing that happens to machines.",
         &[
             Key::absent(
                 "vm",
@@ -297,6 +302,13 @@ pub static CONDITION: Section = Section {
                 "none",
                 "that component has registered",
             ),
+            Key::absent(
+                "fault",
+                Kind::Reference("a fault"),
+                "none",
+                "that fault has ended; one that lasts to the end of the run: has begun",
+            ),
+            Key::absent("began", Kind::Reference("a fault"), "none", "that fault has begun"),
         ],
     )
 };

@@ -18,10 +18,23 @@ pub struct Fault {
     pub begin: Vec<Condition>,
     /// How long to wait then.
     pub wait: u64,
-    /// How long it lasts; none: to the end of the run.
+    /// What has to happen before it ends, beside its beginning.
+    pub until: Vec<Condition>,
+    /// How long it lasts then; none: no longer, and where its end waits for nothing, to the end of the run.
     pub lasts: Option<u64>,
+    /// It may change nothing.
+    pub may_miss: bool,
     /// Its line in the file, from 1.
     pub line: Aside<u32>,
+}
+
+impl Fault {
+    /// Whether it ends before the run does: it lasts so long, waits for something, or is an instant.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        let instant = matches!(self.what, Happens::DiskRot { .. } | Happens::SegmentTampered { .. });
+        instant || self.lasts.is_some() || !self.until.is_empty()
+    }
 }
 
 /// A server, or a protected machine where it runs on premises, by place in the scenario; or a machine that is in every estate.
@@ -107,7 +120,12 @@ pub enum Process {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Happens {
     /// power-loss
-    PowerLoss(Host),
+    PowerLoss {
+        /// Machines.
+        hosts: Vec<Host>,
+        /// All machines of these sites, by place in the scenario.
+        sites: Vec<usize>,
+    },
     /// process-crash
     ProcessCrash(Host, Process),
     /// link-cut
@@ -174,6 +192,17 @@ pub enum Happens {
         disk: u16,
         /// Which file, in order of name.
         file: u32,
+        /// Which byte.
+        byte: u64,
+    },
+    /// segment-tampered
+    SegmentTampered {
+        /// A protected machine.
+        vm: usize,
+        /// The disk's place on it.
+        disk: u16,
+        /// Which of its stored segments, in order of name.
+        segment: u32,
         /// Which byte.
         byte: u64,
     },

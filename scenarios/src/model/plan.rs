@@ -173,7 +173,7 @@ pub enum Which {
     These(Vec<usize>),
 }
 
-/// What a step waits for.
+/// What a step or a fault waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     /// A time of the run.
@@ -192,6 +192,21 @@ pub enum Condition {
     ServerRegistered(usize),
     /// The Mobility service of a machine has registered.
     AgentRegistered(usize),
+    /// The end of a fault, by its place in the scenario; the beginning of one that has none.
+    FaultEnded(usize),
+    /// The beginning of a fault.
+    FaultBegan(usize),
+}
+
+impl Condition {
+    /// Whether it names a step or a fault, from which conditions about machines count that stand beside it.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        matches!(
+            self,
+            Condition::Step(..) | Condition::FaultEnded(_) | Condition::FaultBegan(_)
+        )
+    }
 }
 
 /// What has to hold.

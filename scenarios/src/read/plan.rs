@@ -23,7 +23,7 @@ use crate::tree::{Node, Value};
 pub(crate) use applications::{applications, replication_groups};
 pub(crate) use databases::databases;
 pub(crate) use expects::expects;
-pub(crate) use faults::faults;
+pub(crate) use faults::{PlacedFault, faults};
 use select::select;
 
 /// Who a name stands for in a step: by place among the servers, or the machines to protect.
@@ -40,6 +40,8 @@ struct Plan<'a> {
     names: Vec<Option<Located<String>>>,
     /// Names of all steps, to tell a step that comes later from one that doesn't exist.
     all_names: Vec<Located<String>>,
+    /// Names of the faults, by place; they are read after the steps, which may wait for them.
+    faults: Vec<Option<Located<String>>>,
 }
 
 /// A step, and where what it says is written.
@@ -68,21 +70,24 @@ fn has_room(context: &Context<'_>, what: &str, tables: &[Reader<'_>]) -> bool {
     true
 }
 
+/// The names of tables, by place.
+fn names(tables: &[Reader<'_>]) -> Vec<Option<Located<String>>> {
+    let name = |table: &Reader<'_>| match table.node("name") {
+        Some(Node {
+            value: Value::Text(name),
+            at,
+        }) => Some(Located::new(name.clone(), *at)),
+        _ => None,
+    };
+    tables.iter().map(name).collect()
+}
+
 pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, vms: &Vms) -> Vec<Placed> {
     let tables = file.tables("step");
     if !has_room(context, "steps", &tables) {
         return Vec::new();
     }
-    let all_names: Vec<Located<String>> = tables
-        .iter()
-        .filter_map(|table| match table.node("name") {
-            Some(Node {
-                value: Value::Text(name),
-                at,
-            }) => Some(Located::new(name.clone(), *at)),
-            _ => None,
-        })
-        .collect();
+    let all_names: Vec<Located<String>> = names(&tables).into_iter().flatten().collect();
     super::unique(context.diagnosis, "steps", &all_names);
     let mut plan = Plan {
         context,
@@ -90,6 +95,7 @@ pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, v
         vms,
         names: Vec::new(),
         all_names,
+        faults: names(&file.tables("fault")),
     };
     let mut steps: Vec<Placed> = Vec::new();
     let mut parts = 0;

@@ -1,11 +1,12 @@
 //! What can never happen is refused before anything runs: a step after the run's end, a condition that nothing brings about or that waits
-//! for the step's own doing, recovery points that the policy does not make in time, an expectation that has nothing to look at, and a
+//! for the step's own doing, steps and faults that wait for each other, recovery points that the policy does not make in time, an expectation that has nothing to look at, and a
 //! plan that protects no machine, so that nothing would be tested.
 //!
 //! Only what is certain is refused. Times are lower bounds: what the scenario says about waiting, and nothing for the jobs themselves.
 //! What a step brings about follows from the states of a machine (facts §4.1); a step that is to be refused brings nothing about.
 
 mod causes;
+mod circles;
 mod timeline;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use actors::messages::Policy;
 
 use super::Context;
 use super::estate::Estate;
-use super::plan::Placed;
+use super::plan::{Placed, PlacedFault};
 use crate::diagnose::{At, Located, Problem, list};
 use crate::model::{Bound, Condition, Ending, Expect, Vm, Which};
 use crate::reader::Reader;
@@ -32,6 +33,7 @@ pub(super) struct Whole<'a> {
     pub(super) estate: &'a Estate,
     pub(super) vms: &'a [Vm],
     pub(super) steps: &'a [Placed],
+    pub(super) faults: &'a [PlacedFault],
     pub(super) expects: &'a [Located<Expect>],
 }
 
@@ -40,7 +42,10 @@ pub(super) fn check(whole: &Whole<'_>) {
     if nothing_is_protected(whole) {
         return;
     }
-    let timeline = Timeline::new(whole.steps);
+    if circles::found(whole) {
+        return;
+    }
+    let timeline = Timeline::new(whole.steps, whole.faults);
     let kinds = Kinds::new(whole);
     for (number, placed) in whole.steps.iter().enumerate() {
         begins_in_time(whole, &timeline, number, placed);
@@ -167,7 +172,7 @@ fn comes_true(whole: &Whole<'_>, timeline: &Timeline<'_>, kinds: &Kinds, number:
         Condition::State(which, _) | Condition::WorkloadUp(which, _) => (Some(which), None),
         Condition::PointsStored(which, count) | Condition::PointsProcessed(which, count) => (Some(which), Some(*count)),
         Condition::ServerRegistered(_) | Condition::AgentRegistered(_) => (None, None),
-        Condition::At(_) | Condition::Step(..) => return,
+        Condition::At(_) | Condition::Step(..) | Condition::FaultEnded(_) | Condition::FaultBegan(_) => return,
     };
     let own_only = which == Some(&Which::Each) && step.what.per_vm();
     let vms: Vec<Option<usize>> = match (condition, which) {
@@ -245,7 +250,7 @@ const JOURNAL: u64 = 1 << 30;
 /// Whether a machine can have so many recovery points within the run; a problem where it cannot.
 ///
 /// Points come at the policy's intervals while the machine is protected, and one more at the end of each copy. A step that takes power or
-/// a link away, or moves the machine, costs one copy at the most.
+/// a link away, or moves the machine, costs one copy at the most, a fault that does so two; of other faults there is no telling.
 fn points_suffice(whole: &Whole<'_>, timeline: &Timeline<'_>, vm: usize, count: u64, at: At) -> bool {
     let from = timeline
         .causes(&[Cause::Enable], Some(vm))
@@ -253,6 +258,10 @@ fn points_suffice(whole: &Whole<'_>, timeline: &Timeline<'_>, vm: usize, count: 
         .map(|step| timeline.earliest(step))
         .min();
     let Some(from) = from.filter(|_| whole.vms[vm].journal >= JOURNAL) else {
+        return true;
+    };
+    let of_faults = whole.faults.iter().map(|placed| causes::copies_of(&placed.fault.what));
+    let Some(of_faults) = of_faults.sum::<Option<u64>>() else {
         return true;
     };
     let time = whole.duration.value.saturating_sub(from);
@@ -275,7 +284,8 @@ fn points_suffice(whole: &Whole<'_>, timeline: &Timeline<'_>, vm: usize, count: 
     let most = every(shortest(crash, home.crash_consistent_every))
         + every(shortest(app, home.app_consistent_every))
         + 1
-        + copies;
+        + copies
+        + of_faults;
     if count <= most {
         return true;
     }

@@ -21,7 +21,23 @@ impl Writer<'_> {
         table.put("name", &fault.name);
         table.put("kind", fault.word);
         match &fault.what {
-            Happens::PowerLoss(host) => table.put("machine", self.host(*host)?),
+            Happens::PowerLoss { hosts, sites } => {
+                let hosts = hosts.iter().map(|host| self.host(*host));
+                let hosts = hosts.collect::<Result<Vec<&str>, Unwritable>>()?;
+                let sites = sites.iter().map(|site| {
+                    let name = self.scenario.sites.get(*site).map(String::as_str);
+                    name.ok_or_else(|| Unwritable::new("a power loss of no site"))
+                });
+                let sites = sites.collect::<Result<Vec<&str>, Unwritable>>()?;
+                if hosts.is_empty() && sites.is_empty() {
+                    return Err(Unwritable::new("a power loss of nothing"));
+                }
+                for (key, names) in [("machine", hosts), ("site", sites)] {
+                    if !names.is_empty() {
+                        table.list(key, names);
+                    }
+                }
+            }
             Happens::ProcessCrash(host, process) => {
                 table.put("machine", self.host(*host)?);
                 table.put("component", word_of(*process).unwrap_or_default());
@@ -104,13 +120,19 @@ impl Writer<'_> {
             } => {
                 table.put("vm", self.vm(*vm)?);
                 table.put("of", word_of(*of).unwrap_or_default());
-                if *disk > 0 {
-                    let disks = self.scenario.vms.get(*vm).map(|vm| &vm.disks);
-                    let disk = disks.and_then(|disks| disks.get(usize::from(*disk)));
-                    let disk = disk.ok_or_else(|| Unwritable::new("a fault of no disk"))?;
-                    table.put("disk", &disk.name);
-                }
+                self.put_disk(&mut table, *vm, *disk)?;
                 table.put("file", &file.to_string());
+                table.put("byte", &byte.to_string());
+            }
+            Happens::SegmentTampered {
+                vm,
+                disk,
+                segment,
+                byte,
+            } => {
+                table.put("vm", self.vm(*vm)?);
+                self.put_disk(&mut table, *vm, *disk)?;
+                table.put("segment", &segment.to_string());
                 table.put("byte", &byte.to_string());
             }
         }
@@ -120,7 +142,20 @@ impl Writer<'_> {
         if let Some(lasts) = fault.lasts {
             table.put("lasts", &write_duration(lasts));
         }
+        self.conditions(&mut table, "until", &fault.until)?;
+        table.flag("may_miss", fault.may_miss);
         Ok(table)
+    }
+
+    /// A disk of a machine, unless it is the first.
+    fn put_disk(&self, table: &mut Entries, vm: usize, disk: u16) -> Result<(), Unwritable> {
+        if disk > 0 {
+            let disks = self.scenario.vms.get(vm).map(|vm| &vm.disks);
+            let disk = disks.and_then(|disks| disks.get(usize::from(disk)));
+            let disk = disk.ok_or_else(|| Unwritable::new("a fault of no disk"))?;
+            table.put("disk", &disk.name);
+        }
+        Ok(())
     }
 
     fn host(&self, host: Host) -> Result<&str, Unwritable> {

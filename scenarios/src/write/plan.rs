@@ -196,15 +196,36 @@ impl Writer<'_> {
             [Condition::Step(step, Which::These(these))] if step + 1 == index && these.is_empty() => return Ok(()),
             after => after,
         };
-        let conditions: Vec<String> = after
+        if after.is_empty() {
+            table.raw("after", array(&[]));
+            return Ok(());
+        }
+        self.conditions(table, "after", after)
+    }
+
+    /// What a step or a fault waits for; nothing where it is nothing.
+    pub(super) fn conditions(
+        &self,
+        table: &mut Entries,
+        key: &'static str,
+        conditions: &[Condition],
+    ) -> Result<(), Unwritable> {
+        let conditions: Vec<String> = conditions
             .iter()
             .map(|condition| self.condition(condition))
             .collect::<Result<_, _>>()?;
         match conditions.as_slice() {
-            [only] => table.raw("after", only.clone()),
-            several => table.raw("after", array(several)),
+            [] => {}
+            [only] => table.raw(key, only.clone()),
+            several => table.raw(key, array(several)),
         }
         Ok(())
+    }
+
+    fn fault_name(&self, fault: usize) -> Result<&str, Unwritable> {
+        let fault = self.scenario.faults.get(fault);
+        let fault = fault.ok_or_else(|| Unwritable::new("a step waits for no fault"))?;
+        Ok(&fault.name)
     }
 
     fn condition(&self, condition: &Condition) -> Result<String, Unwritable> {
@@ -240,6 +261,8 @@ impl Writer<'_> {
             }
             Condition::ServerRegistered(server) => table.put("registered", self.server(*server)?),
             Condition::AgentRegistered(vm) => table.put("registered", self.vm(*vm)?),
+            Condition::FaultEnded(fault) => table.put("fault", self.fault_name(*fault)?),
+            Condition::FaultBegan(fault) => table.put("began", self.fault_name(*fault)?),
         }
         Ok(table.inline())
     }

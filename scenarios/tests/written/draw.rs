@@ -11,7 +11,7 @@ use scenarios::model::{Aside, Compressibility, ImageFormat};
 
 use super::applications::{application, database, replication_groups};
 use super::estate::{files, links, machines, servers};
-use super::faults::fault;
+use super::faults::{fault, step_waits};
 use super::plan::{expect, journey, step};
 
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -196,6 +196,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
     scenario.faults = (0..draw.below(6))
         .map(|number| fault(draw, number, &scenario))
         .collect();
+    step_waits(draw, &mut scenario);
     scenario.expects = (0..draw.below(6)).map(|_| expect(draw, scenario.vms.len())).collect();
     (scenario, path)
 }

@@ -12,7 +12,30 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
     let word = draw.of(&words.collect::<Vec<_>>());
     let link = draw.index(scenario.links.len());
     let what = match word {
-        "power-loss" => Happens::PowerLoss(host(draw, scenario)),
+        "power-loss" => {
+            let all = hosts(scenario);
+            let sites = if draw.flag() {
+                draw.some(scenario.sites.len())
+            } else {
+                Vec::new()
+            };
+            let hosts = if sites.is_empty() || draw.flag() {
+                draw.some(all.len())
+            } else {
+                Vec::new()
+            };
+            let hosts = hosts.into_iter().map(|host| all[host]).collect();
+            Happens::PowerLoss { hosts, sites }
+        }
+        "segment-tampered" => {
+            let vm = draw.index(scenario.vms.len());
+            Happens::SegmentTampered {
+                vm,
+                disk: draw.index(scenario.vms[vm].disks.len()) as u16,
+                segment: draw.below(3) as u32,
+                byte: draw.bytes(),
+            }
+        }
         "process-crash" => crash(draw, scenario),
         "link-cut" => Happens::LinkCut {
             link,
@@ -84,10 +107,16 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
     };
     let named = (0..scenario.steps.len()).filter(|step| scenario.steps[*step].name.is_some());
     let named: Vec<usize> = named.collect();
-    let begin = match draw.below(3) {
+    let begin = match draw.below(4) {
         0 => Vec::new(),
         1 => vec![Condition::At(draw.below(900 * DAY))],
+        2 => after_fault(draw, number),
         _ => vec![Condition::Step(draw.of(&named), Which::These(Vec::new()))],
+    };
+    let until = match draw.below(4) {
+        0 => after_fault(draw, number),
+        1 => vec![Condition::Step(draw.of(&named), Which::These(Vec::new()))],
+        _ => Vec::new(),
     };
     Fault {
         name: format!("fault {number}"),
@@ -95,8 +124,33 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
         what,
         begin,
         wait: draw.duration(),
+        until,
         lasts: draw.flag().then(|| 1 + draw.duration()),
+        may_miss: draw.flag(),
         line: Aside(0),
+    }
+}
+
+/// The end or the beginning of a fault before this one, if there is one: so that none waits for itself.
+fn after_fault(draw: &mut Draw, number: u64) -> Vec<Condition> {
+    if number == 0 {
+        return Vec::new();
+    }
+    let before = draw.index(number as usize);
+    vec![match draw.flag() {
+        true => Condition::FaultEnded(before),
+        false => Condition::FaultBegan(before),
+    }]
+}
+
+/// The last step waits for a fault, if there is one that waits for no step.
+pub(super) fn step_waits(draw: &mut Draw, scenario: &mut Scenario) {
+    let waits = |conditions: &[Condition]| !conditions.iter().all(|condition| matches!(condition, Condition::At(_)));
+    let free = (0..scenario.faults.len())
+        .filter(|fault| !waits(&scenario.faults[*fault].begin) && !waits(&scenario.faults[*fault].until));
+    let free: Vec<usize> = free.collect();
+    if let (false, Some(last)) = (free.is_empty(), scenario.steps.last_mut()) {
+        last.begin = vec![Condition::FaultEnded(draw.of(&free))];
     }
 }
 

@@ -15,7 +15,7 @@ use rand::{Rng, RngExt};
 use rustc_hash::FxBuildHasher;
 
 use super::spill::{Piece, Spill};
-use crate::faults::Left;
+use crate::faults::{Left, Rotten};
 
 struct Part {
     /// Where its bytes begin in the file.
@@ -230,12 +230,19 @@ impl MachineFiles {
         Ok(torn)
     }
 
-    /// A bit flips in the byte at a position of the file of a number, in order of name, of those that begin with `prefix` and hold `part`.
-    /// A number past the last means the last, a position past the end is counted on from the first byte. False where there is no byte.
-    pub fn rot(&self, prefix: &str, part: &str, index: u32, byte: u64) -> bool {
-        let mut names = self.list(prefix);
-        names.retain(|name| name.contains(part) && self.len(name) > Some(0));
-        let Some(name) = names.get(index as usize).or(names.last()) else {
+    /// The files of which one rots, in order of name: those that are not empty.
+    pub fn rotting(&self, file: &Rotten) -> Vec<String> {
+        let mut names = self.list(&file.prefix);
+        names.retain(|name| name.contains(&file.part) && self.len(name) > Some(0));
+        names
+    }
+
+    /// A bit flips in the byte at a position of a file that is not empty; a position past the end is counted on from the first byte. False
+    /// where there is no byte.
+    pub fn rot(&self, file: &Rotten, byte: u64) -> bool {
+        let names = self.rotting(file);
+        let last = names.last().filter(|_| !file.exact);
+        let Some(name) = names.get(file.index as usize).or(last) else {
             return false;
         };
         let mut state = self.state.borrow_mut();

@@ -1,17 +1,17 @@
 //! **A stored segment is refused only where somebody tampered with storage.**
 //!
 //! Why it holds: what is acknowledged is durable, sealed once and never changed; so a segment that does not open, or is not there, was
-//! changed from outside (a step of the plan), or the product or its model broke it. Then it is not the plan that failed.
+//! changed from outside (a fault), or the product or its model broke it. Then it is not the plan that failed.
 //! Reference: design §2, "Seal"; facts §6.
 
 crate::law! {
-    "refused-was-tampered", "no stored segment is refused unless the plan had somebody tamper with that disk's segments";
+    "refused-was-tampered", "no stored segment is refused unless a fault changed one of that disk's segments";
 
     RefusedUntouched { segment: String, reason: String } =>
         "segment {segment} was refused ({reason}), and nobody had tampered with that disk's segments";
 }
 
-/// Checks a refusal; `tampered`: a step had tampered with a segment of the same disk before.
+/// Checks a refusal; `tampered`: a fault that changes a segment of the same disk had begun before.
 #[must_use]
 pub fn check(name: &str, why: &str, tampered: bool) -> Vec<Broken> {
     match tampered {

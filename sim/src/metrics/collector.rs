@@ -109,6 +109,8 @@ impl Collector {
                     struck_first: None,
                     ended: None,
                     struck: 0,
+                    missed: None,
+                    may_miss: fault.may_miss,
                 })
                 .collect(),
             alerts: Vec::new(),
@@ -126,6 +128,7 @@ impl Collector {
             Fact::Step { step, outcome } => self.step(at, *step, outcome),
             Fact::Power { machine, on } => self.power(at, *machine, *on),
             Fact::FaultBegan { fault } => self.fault(*fault, |result| result.began = Some(at)),
+            Fact::FaultMissed { fault, why } => self.fault(*fault, |result| result.missed = Some(why.clone())),
             Fact::FaultStruck { fault } => self.fault(*fault, |result| result.struck_first = Some(at)),
             Fact::FaultEnded { fault, struck } => self.fault(*fault, |result| {
                 (result.ended, result.struck) = (Some(at), *struck);

@@ -153,6 +153,10 @@ pub struct FaultResult {
     pub ended: Option<SimTime>,
     /// How often it changed something.
     pub struck: u64,
+    /// What was not there that it could have changed.
+    pub missed: Option<String>,
+    /// Whether it is no finding that it changed nothing.
+    pub may_miss: bool,
 }
 
 /// How often an invariant was looked at.

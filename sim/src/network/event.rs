@@ -6,8 +6,7 @@ use tokio::task::LocalSet;
 
 use crate::run::{Ended, Observer, RunError, Why};
 use crate::spec::{RunOptions, WorldSpec};
-use crate::world::{ActorFactory, Carrier, Change, Engine};
-use datapath::SimTime;
+use crate::world::{ActorFactory, Carrier, Engine};
 
 /// Runs a world on the event network.
 pub(crate) fn run(
@@ -15,19 +14,17 @@ pub(crate) fn run(
     options: &RunOptions,
     observer: &mut dyn Observer,
     factory: ActorFactory,
-    changes: &[(SimTime, Change)],
 ) -> Result<Ended, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| RunError::Machine(format!("event loop: {error}")))?;
     let local = LocalSet::new();
     let engine = Engine::new(spec, options, factory, Carrier::Event)?;
-    let changes = changes.to_vec();
     local.block_on(&runtime, async {
         for link in 0..engine.links() {
             engine.start_link(link);
         }
-        engine.begin(&changes);
+        engine.begin();
         let why = loop {
             // The loop proper is a task among the actors' tasks, so that the switch to and fro stays inside their ready queue. It
             // comes back here for the observer only.

@@ -32,7 +32,7 @@ use super::wire::{self, Written};
 use crate::link::LinkEvent;
 use crate::run::{Ended, Observer, RunError, Why};
 use crate::spec::{RunOptions, WorldSpec};
-use crate::world::{ActorFactory, Carrier, Change, Engine, Entry};
+use crate::world::{ActorFactory, Carrier, Engine, Entry};
 
 /// The port that every host listens on; ports of the product are in the packets' connection.
 const PORT: u16 = 1;
@@ -290,7 +290,6 @@ pub(crate) fn run(
     options: &RunOptions,
     observer: &mut dyn Observer,
     factory: ActorFactory,
-    changes: &[(SimTime, Change)],
 ) -> Result<Ended, RunError> {
     let (machines, links) = (spec.machines.len(), spec.links.len());
     let carrier = Carrier::Turmoil(Wires::new(machines, links));
@@ -309,7 +308,7 @@ pub(crate) fn run(
         let engine = Rc::clone(&engine);
         sim.host(name(number), move || host(Rc::clone(&engine), number));
     }
-    engine.begin(changes);
+    engine.begin();
     let why = loop {
         sim.step()
             .map_err(|error| RunError::Machine(format!("turmoil: {error}")))?;

@@ -81,12 +81,9 @@ mod tests {
         spec.machines = vec![machine("a", Zone::AzurePublic), machine("b", Zone::AzurePublic)];
         spec.machines[0].clock_skew = 7;
         let own = MachineId(0);
-        let fault = |off| crate::faults::FaultSpec {
-            name: "fault".to_owned(),
-            kind: FaultKind::Clock { machine: own, off },
-            after: Vec::new(),
-            wait: 0,
-            lasts: None,
+        let fault = |off| {
+            let kind = FaultKind::Clock { machine: own, off };
+            crate::faults::FaultSpec::timed("fault", kind, 0, None)
         };
         spec.faults = vec![fault(Off::Jump(-100)), fault(Off::Drift(500_000))];
         let mut clocks = Clocks::new(&spec);

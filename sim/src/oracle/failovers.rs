@@ -6,7 +6,7 @@ use actors::facts::{Fact, FailoverKind, FailoverPhase, StepOutcome};
 use actors::messages::{Operation, PointChoice};
 use actors::spec::{Action, ComponentSpec};
 use datapath::replica::Consistency;
-use datapath::{DiskId, SimTime, VmId, WriteSeq};
+use datapath::{SimTime, VmId, WriteSeq};
 
 use super::protection::Protection;
 use super::{Oracle, VmTrack};
@@ -20,9 +20,7 @@ use crate::spec::WorldSpec;
 pub(super) struct Plan {
     /// Failovers, by the number of their step.
     pub(super) failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
-    /// Attacks on segments, by the number of their step.
-    attacks: BTreeMap<u32, DiskId>,
-    /// By fault: how the names of segments begin of which one rots.
+    /// By fault: how the names of segments begin of which one is changed.
     rots: BTreeMap<u32, String>,
     /// Faults by which a process server can lose what it acknowledged: its disk lies, or what is on it rots.
     losing: BTreeSet<u32>,
@@ -67,9 +65,6 @@ impl Plan {
                 Action::Ask(Operation::Failback { vm, point, .. }) => {
                     plan.failovers.insert(number, (*vm, FailoverKind::Failback, *point));
                 }
-                Action::TamperSegment { disk, .. } => {
-                    plan.attacks.insert(number, *disk);
-                }
                 _ => {}
             }
         }
@@ -112,9 +107,6 @@ impl Oracle {
                 if let Some((vm, kind, choice)) = self.plan.failovers.get(step) {
                     self.plan.asked.insert((*vm, *kind), *choice);
                 }
-                let attacked = self.plan.attacks.get(step);
-                let names = attacked.map(|disk| format!("vm{}/disk{}/", disk.vm.0, disk.index));
-                self.plan.attacked.extend(names);
             }
             Fact::FaultStruck { fault } => self.plan.cache_loses |= self.plan.losing.contains(fault),
             Fact::FaultBegan { fault } => self.plan.attacked.extend(self.plan.rots.get(fault).cloned()),

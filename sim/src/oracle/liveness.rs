@@ -17,11 +17,13 @@ use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use super::Oracle;
 use super::outages::{Needs, Outages};
 use super::paths::{Ends, From, Paths};
+use crate::faults::FaultKind;
 use crate::invariants::bound::{Bounds, Waited};
 use crate::invariants::{
     acknowledged_is_kept, copies_are_applied, cut_is_stored, operations_end, something_was_judged, stored_is_processed,
     transitions_end,
 };
+use crate::link::LinkChange;
 use crate::metrics::Unfinished;
 use crate::spec::WorldSpec;
 
@@ -86,8 +88,8 @@ pub(super) struct Liveness {
     /// What jobs take by the product's table, all together.
     job_times: u64,
     boots: BTreeMap<VmId, u64>,
-    /// By fault: what cannot be counted on while it lasts.
-    faults: Vec<Needs>,
+    /// What the faults do.
+    faults: Vec<FaultKind>,
     vms: Table<VmId, Waits>,
     /// Operations under way.
     running: BTreeMap<u32, SimTime>,
@@ -130,7 +132,7 @@ impl Liveness {
             held: service.is_some_and(|service| service.hold_processing),
             job_times: times.map_or(0, |times| times.policy + times.hydration + times.create_machine),
             boots: spec.vms.iter().map(|vm| (vm.vm, vm.boot)).collect(),
-            faults: spec.faults.iter().map(|fault| Needs::of(&fault.kind)).collect(),
+            faults: spec.faults.iter().map(|fault| fault.kind.clone()).collect(),
             vms: spec.vms.iter().map(|vm| (vm.vm, Waits::default())).collect(),
             running: BTreeMap::new(),
             machine_names: spec.machines.iter().map(|machine| machine.name.clone()).collect(),
@@ -215,8 +217,15 @@ impl Oracle {
             Fact::FaultBegan { fault } | Fact::FaultEnded { fault, .. } => {
                 let over = matches!(fact, Fact::FaultEnded { .. });
                 self.clocks.fault(at, *fault, over);
-                if let Some(concerns) = self.liveness.faults.get(*fault as usize).cloned() {
-                    self.liveness.outages.fault(at, *fault, concerns, over);
+                let live = &mut self.liveness;
+                match live.faults.get(*fault as usize) {
+                    // The power of its machines is told by itself.
+                    None | Some(FaultKind::Power { .. }) => {}
+                    Some(FaultKind::Link {
+                        link,
+                        change: LinkChange::Cut,
+                    }) => live.outages.cut(at, *fault, *link, over),
+                    Some(other) => live.outages.fault(at, *fault, Needs::of(other), over),
                 }
             }
             Fact::Step { step, outcome } => self.step_told(at, *step, outcome),
@@ -608,12 +617,6 @@ impl Oracle {
     }
 
     fn step_told(&mut self, at: SimTime, step: u32, outcome: &StepOutcome) {
-        if let (Some(Action::Link { link, up }), StepOutcome::Done) =
-            (self.liveness.actions.get(step as usize), outcome)
-        {
-            let (link, up) = (*link, *up);
-            self.liveness.outages.link(at, link, up);
-        }
         let Some(operation) = self.liveness.operation(step).cloned() else {
             return;
         };

@@ -32,7 +32,8 @@ type Down = Vec<(SimTime, Option<SimTime>)>;
 #[derive(Debug, Default)]
 pub(super) struct Outages {
     machines: BTreeMap<MachineId, Down>,
-    links: BTreeMap<u32, Down>,
+    /// By link, then by the fault that cut it.
+    links: BTreeMap<u32, BTreeMap<u32, Down>>,
     /// By fault that lasts or lasted: what cannot be counted on meanwhile.
     faults: BTreeMap<u32, (Needs, Down)>,
 }
@@ -43,9 +44,9 @@ impl Outages {
         change(self.machines.entry(machine).or_default(), at, on);
     }
 
-    /// A link works from now on, or does not.
-    pub fn link(&mut self, at: SimTime, link: u32, up: bool) {
-        change(self.links.entry(link).or_default(), at, up);
+    /// A fault by which a link is cut begins or ends.
+    pub fn cut(&mut self, at: SimTime, fault: u32, link: u32, over: bool) {
+        change(self.links.entry(link).or_default().entry(fault).or_default(), at, over);
     }
 
     /// A fault begins or ends that concerns these; where it concerns none of them, it concerns all.
@@ -67,6 +68,7 @@ impl Outages {
     pub fn lived(&self, needs: &Needs, since: SimTime, until: SimTime) -> (u64, u64) {
         let machines = needs.machines.iter().filter_map(|machine| self.machines.get(machine));
         let links = needs.links.iter().filter_map(|link| self.links.get(link));
+        let links = links.flat_map(BTreeMap::values);
         let mut down: Vec<(SimTime, SimTime)> = machines
             .chain(links)
             .chain(self.of_faults(needs))
@@ -86,13 +88,12 @@ impl Outages {
 
     /// Those of what is needed that are down now.
     pub fn down_now(&self, needs: &Needs) -> (Vec<MachineId>, Vec<u32>) {
-        let lasts = |down: Option<&Down>| down.and_then(|down| down.last()).is_some_and(|(_, to)| to.is_none());
+        let lasts = |down: &Down| down.last().is_some_and(|(_, to)| to.is_none());
+        let is_dark = |machine: &MachineId| self.machines.get(machine).is_some_and(lasts);
+        let is_cut = |link: &u32| self.links.get(link).is_some_and(|cuts| cuts.values().any(lasts));
         let machines = needs.machines.iter().copied();
         let links = needs.links.iter().copied();
-        (
-            machines.filter(|machine| lasts(self.machines.get(machine))).collect(),
-            links.filter(|link| lasts(self.links.get(link))).collect(),
-        )
+        (machines.filter(is_dark).collect(), links.filter(is_cut).collect())
     }
 }
 
@@ -115,8 +116,8 @@ mod tests {
         let (mine, other) = (MachineId(1), MachineId(2));
         outages.power(SimTime(10), mine, false);
         outages.power(SimTime(30), mine, true);
-        outages.link(SimTime(20), 0, false);
-        outages.link(SimTime(40), 0, true);
+        outages.cut(SimTime(20), 7, 0, false);
+        outages.cut(SimTime(40), 7, 0, true);
         outages.power(SimTime(0), other, false);
         let needs = Needs {
             machines: BTreeSet::from([mine]),
@@ -154,5 +155,21 @@ mod tests {
         outages.fault(SimTime(65), 1, Needs::default(), true);
         assert_eq!(outages.lived(&needs, SimTime(0), SimTime(100)), (55, 4));
         assert_eq!(outages.down_now(&needs).0, [mine]);
+    }
+
+    #[test]
+    fn a_link_is_down_until_the_last_fault_that_cut_it_is_over() {
+        let mut outages = Outages::default();
+        let needs = Needs {
+            links: BTreeSet::from([0]),
+            ..Needs::default()
+        };
+        outages.cut(SimTime(50), 8, 0, false);
+        outages.cut(SimTime(60), 9, 0, false);
+        outages.cut(SimTime(70), 9, 0, true);
+        assert_eq!(outages.down_now(&needs).1, [0]);
+        outages.cut(SimTime(90), 8, 0, true);
+        assert!(outages.down_now(&needs).1.is_empty());
+        assert_eq!(outages.lived(&needs, SimTime(0), SimTime(100)), (60, 2));
     }
 }

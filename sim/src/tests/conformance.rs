@@ -6,20 +6,16 @@ use actors::messages::Body;
 use actors::ports::{Input, MachineId, NetEvent, Token};
 use datapath::{Blob, SimTime, VmId};
 
+use crate::faults::{Dark, FaultKind, FaultSpec};
 use crate::link::LinkChange;
-use crate::run::{Change, Ended, run_with};
+use crate::run::{Ended, run_with};
 use crate::spec::{NetworkKind, WorldSpec, Zone};
 use crate::testing::{Facts, Maker, Notes, link, machine, note, options, pair, texts, toy, toys};
 
 const SECOND: u64 = 1_000_000_000;
 
 /// Runs a case on each network and checks what was noted.
-fn on_each(
-    spec: &WorldSpec,
-    changes: &[(SimTime, Change)],
-    makers: impl Fn(&Notes) -> Vec<Maker>,
-    check: impl Fn(&Notes),
-) {
+fn on_each(spec: &WorldSpec, makers: impl Fn(&Notes) -> Vec<Maker>, check: impl Fn(&Notes)) {
     for network in NETWORKS {
         let mut digests = Vec::new();
         for _ in 0..2 {
@@ -28,7 +24,7 @@ fn on_each(
             options.network = *network;
             let mut spec = spec.clone();
             spec.until = SimTime(60 * SECOND);
-            let run = run_with(spec, &options, &mut Facts::default(), toys(makers(&notes)), changes);
+            let run = run_with(spec, &options, &mut Facts::default(), toys(makers(&notes)));
             let ended: Ended = run.unwrap();
             assert_eq!(ended.broken, None, "{network:?}");
             check(&notes);
@@ -71,7 +67,6 @@ fn hears(notes: &Notes, listens: bool) -> Maker {
 fn frames_arrive_in_order_with_their_content_and_a_close_comes_last() {
     on_each(
         &pair(),
-        &[],
         |notes| {
             let sender = toy(|env, input| match input {
                 Input::Started => {
@@ -125,7 +120,6 @@ fn tries(notes: &Notes, to: u32) -> Maker {
 fn nobody_listening_refuses_and_no_link_refuses_but_no_power_is_silent() {
     on_each(
         &pair(),
-        &[],
         |notes| vec![tries(notes, 1), toy(|_, _| ())],
         |notes| {
             assert_eq!(texts(notes), ["connection refused: nobody listens on port 7"]);
@@ -135,7 +129,6 @@ fn nobody_listening_refuses_and_no_link_refuses_but_no_power_is_silent() {
     cut_off.links.clear();
     on_each(
         &cut_off,
-        &[],
         |notes| vec![tries(notes, 1), toy(|_, _| ())],
         |notes| {
             assert_eq!(texts(notes), ["no route to host: no link joins Site(0) with Site(1)"]);
@@ -145,7 +138,6 @@ fn nobody_listening_refuses_and_no_link_refuses_but_no_power_is_silent() {
     off.machines[1].on = false;
     on_each(
         &off,
-        &[],
         |notes| vec![tries(notes, 1), hears(notes, true)],
         |notes| {
             assert_eq!(texts(notes), Vec::<String>::new());
@@ -174,13 +166,19 @@ fn ticks(to: u32) -> Maker {
     })
 }
 
+/// A fault from second 3.5 to second 5.5.
+fn from_35_to_55(kind: FaultKind) -> FaultSpec {
+    FaultSpec::timed("fault", kind, 35 * SECOND / 10, Some(2 * SECOND))
+}
+
 #[test]
 fn a_power_cut_is_silent_and_the_next_life_of_the_machine_resets_old_connections() {
     // The listener loses its power at 3.5 s and has it again at 5.5 s: frames 4 and 5 are lost, frame 6 finds a stranger.
-    let at = |tenths: u64, on| (SimTime(tenths * SECOND / 10), Change::Power(MachineId(1), on));
+    let machines = vec![Dark::new(MachineId(1))];
+    let mut spec = pair();
+    spec.faults = vec![from_35_to_55(FaultKind::Power { machines })];
     on_each(
-        &pair(),
-        &[at(35, false), at(55, true)],
+        &spec,
         |notes| {
             let own = Rc::clone(notes);
             let inner = ticks(1);
@@ -212,12 +210,12 @@ fn a_power_cut_is_silent_and_the_next_life_of_the_machine_resets_old_connections
 
 #[test]
 fn a_cut_link_is_silent_for_what_it_loses_and_carries_new_connections_once_it_is_back() {
-    let at = |tenths: u64, change| (SimTime(tenths * SECOND / 10), Change::Link(0, change));
     let mut spec = pair();
+    let (link, change) = (0, LinkChange::Cut);
+    spec.faults = vec![from_35_to_55(FaultKind::Link { link, change })];
     spec.machines.push(machine("c", Zone::Site(0)));
     on_each(
         &spec,
-        &[at(35, LinkChange::Cut), at(55, LinkChange::Restore)],
         |notes| {
             // The third machine connects at 6 s.
             let late: Maker = Rc::new(|_| {
@@ -255,7 +253,6 @@ fn machines_of_one_site_talk_over_its_own_network_and_one_machine_with_itself() 
     spec.links = vec![link("lan", &[(Zone::Site(0), Zone::Site(0))])];
     on_each(
         &spec,
-        &[],
         |notes| vec![ticks(1), hears(notes, true)],
         |notes| {
             assert_eq!(texts(notes).len(), 11);
@@ -276,5 +273,5 @@ fn machines_of_one_site_talk_over_its_own_network_and_one_machine_with_itself() 
         });
         vec![maker, toy(|_, _| ())]
     };
-    on_each(&spec, &[], own, |notes| assert_eq!(texts(notes).len(), 10));
+    on_each(&spec, own, |notes| assert_eq!(texts(notes).len(), 10));
 }

@@ -9,9 +9,10 @@ use actors::ports::{Input, Job, MachineId, NetEvent, Token, Work};
 use datapath::{Blob, SimTime};
 use rand::RngExt;
 
+use crate::faults::{FaultKind, FaultSpec};
 use crate::link::LinkChange;
 use crate::link::tcp_model::TcpModel;
-use crate::run::{Change, Ended, Why, run_with};
+use crate::run::{Ended, Why, run_with};
 use crate::spec::WorldSpec;
 use crate::testing::{Facts, Maker, Notes, note, options, pair, texts, toy, toys};
 
@@ -27,18 +28,12 @@ fn wire(bytes: u64) -> u64 {
     TcpModel::default().wire_bytes(bytes)
 }
 
-fn run(
-    spec: WorldSpec,
-    seed: u64,
-    workers: usize,
-    makers: Vec<Maker>,
-    changes: &[(SimTime, Change)],
-) -> (Ended, Facts) {
+fn run(spec: WorldSpec, seed: u64, workers: usize, makers: Vec<Maker>) -> (Ended, Facts) {
     let mut facts = Facts::default();
     let mut options = options();
     options.seed = seed;
     options.workers = workers;
-    let ended = run_with(spec, &options, &mut facts, toys(makers), changes).unwrap();
+    let ended = run_with(spec, &options, &mut facts, toys(makers)).unwrap();
     (ended, facts)
 }
 
@@ -76,7 +71,7 @@ fn a_frame_takes_its_bytes_over_the_rate_and_the_latency() {
             other => panic!("unexpected: {other:?}"),
         })
     };
-    let (ended, facts) = run(pair(), 1, 0, vec![sender, listener(&notes)], &[]);
+    let (ended, facts) = run(pair(), 1, 0, vec![sender, listener(&notes)]);
     assert_eq!(ended.broken, None);
     assert_eq!(ended.why, Why::Finished);
     // A byte a microsecond, 1 ms.
@@ -118,12 +113,16 @@ fn a_cut_loses_what_is_on_its_way_in_the_link() {
     // A byte a microsecond, 1 ms: the frame's last byte is in the link, and half of the way is behind it.
     let us = 1_000;
     let through = 2 * (wire(0) + 1_000) * us + wire(heartbeat().1 + 1_000_000) * us;
-    let change = |at, change| (SimTime(at), Change::Link(0, change));
-    let changes = [
-        change(through + 500 * us, LinkChange::Cut),
-        change(through + 600 * us, LinkChange::Restore),
-    ];
-    let (ended, _) = run(pair(), 1, 0, vec![sender, listener(&notes)], &changes);
+    let (link, change) = (0, LinkChange::Cut);
+    let cut = FaultSpec::timed(
+        "cut",
+        FaultKind::Link { link, change },
+        through + 500 * us,
+        Some(100 * us),
+    );
+    let mut spec = pair();
+    spec.faults = vec![cut];
+    let (ended, _) = run(spec, 1, 0, vec![sender, listener(&notes)]);
     assert_eq!(ended.broken, None);
     assert_eq!(texts(&notes), ["accepted 0 7"]);
 }
@@ -145,7 +144,7 @@ fn a_bulk_transfer_does_not_hold_up_a_heartbeat_on_another_connection() {
         }
         _ => {}
     });
-    let (ended, facts) = run(pair(), 1, 0, vec![sender, listener(&notes)], &[]);
+    let (ended, facts) = run(pair(), 1, 0, vec![sender, listener(&notes)]);
     assert_eq!(ended.broken, None);
     let at = notes
         .borrow()
@@ -225,7 +224,7 @@ fn busy() -> Vec<Maker> {
 fn the_same_seed_gives_the_same_digest_with_any_number_of_workers_and_another_seed_another() {
     let mut spec = pair();
     spec.until = SimTime(20_000_000_000);
-    let digest = |seed, workers| run(spec.clone(), seed, workers, busy(), &[]).0;
+    let digest = |seed, workers| run(spec.clone(), seed, workers, busy()).0;
     let first = digest(1, 0);
     assert_eq!(first.broken, None);
     assert!(first.frames > 1_000, "{}", first.frames);
@@ -256,7 +255,7 @@ fn jobs_wait_for_a_core_and_waiting_needs_none() {
             _ => {}
         })
     };
-    run(pair(), 1, 2, vec![worker, toy(|_, _| ())], &[]);
+    run(pair(), 1, 2, vec![worker, toy(|_, _| ())]);
     assert_eq!(*ends.borrow(), [(500, 9), (1_000, 0), (1_000, 1), (2_000, 2)]);
 }
 
@@ -270,7 +269,7 @@ fn an_actor_that_panics_ends_the_run_as_broken_with_its_name_and_the_last_events
             env.timer(5_000_000_000, Token { what: 12, key: 0 });
         }
     });
-    let (ended, _) = run(pair(), 1, 0, vec![bad, toy(|_, _| ())], &[]);
+    let (ended, _) = run(pair(), 1, 0, vec![bad, toy(|_, _| ())]);
     let broken = ended.broken.unwrap();
     assert!(
         broken.starts_with("a/vcenter-0 panicked at 00:00:05.000 over timer 12"),
@@ -297,7 +296,7 @@ fn a_timer_taken_back_does_not_fire_and_the_clock_is_the_machines_own() {
     };
     let mut spec = pair();
     spec.machines[0].clock_skew = 1_000;
-    run(spec, 1, 0, vec![actor, toy(|_, _| ())], &[]);
+    run(spec, 1, 0, vec![actor, toy(|_, _| ())]);
     assert_eq!(*notes.borrow(), [(20, "2 1020".to_owned())]);
 }
 

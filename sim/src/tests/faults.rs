@@ -9,12 +9,13 @@ use actors::ports::{Input, MachineId, NetEvent, Token};
 use datapath::disk::Operation;
 use datapath::{Blob, SimTime};
 
-use crate::faults::{FaultKind, FaultSpec, Left, Nth, Rotten};
+use crate::faults::{Dark, FaultKind, FaultSpec, Left, Nth, Rotten};
 use crate::link::LinkChange;
 use crate::run::run_with;
 use crate::spec::{NetworkKind, WorldSpec};
 use crate::testing::{Facts, Notes, link, note, options, pair, toy, toys};
 
+mod ends;
 mod time;
 
 const SECOND: u64 = 1_000_000_000;
@@ -23,11 +24,8 @@ const PORT: u16 = 443;
 /// A fault from second 10 to second 20.
 fn fault(kind: FaultKind) -> FaultSpec {
     FaultSpec {
-        name: "fault".to_owned(),
-        kind,
         after: vec![0],
-        wait: 4 * SECOND,
-        lasts: Some(10 * SECOND),
+        ..FaultSpec::timed("fault", kind, 4 * SECOND, Some(10 * SECOND))
     }
 }
 
@@ -64,7 +62,7 @@ fn seconds_answered(spec: WorldSpec, network: NetworkKind) -> (Vec<u64>, usize, 
     let mut facts = Facts::default();
     let mut options = options();
     options.network = network;
-    let ended = run_with(spec, &options, &mut facts, toys(vec![caller, answerer]), &[]).expect("the machine holds");
+    let ended = run_with(spec, &options, &mut facts, toys(vec![caller, answerer])).expect("the machine holds");
     assert_eq!(ended.broken, None);
     let notes = notes.borrow();
     let of = |text: &str| {
@@ -131,8 +129,10 @@ fn a_machine_without_power_says_nothing_and_starts_again() {
     let volumes = Vec::new();
     stops(
         &FaultKind::Power {
-            machine: MachineId(1),
-            volumes,
+            machines: vec![Dark {
+                volumes,
+                ..Dark::new(MachineId(1))
+            }],
         },
         2,
     );
@@ -223,14 +223,7 @@ fn a_slow_link_is_slow_while_the_fault_lasts() {
             env.listen(PORT);
         }
     });
-    run_with(
-        spec,
-        &options(),
-        &mut Facts::default(),
-        toys(vec![caller, listener]),
-        &[],
-    )
-    .expect("the machine holds");
+    run_with(spec, &options(), &mut Facts::default(), toys(vec![caller, listener])).expect("the machine holds");
     for (second, after) in took.borrow().iter() {
         let expected = match second {
             10..20 => 600_000_000..700_000_000,
@@ -270,7 +263,6 @@ fn a_slow_disk_flushes_slower() {
         &options(),
         &mut Facts::default(),
         toys(vec![writer, toy(|_, _| ())]),
-        &[],
     )
     .expect("the machine holds");
     let plain = 50_500_000;
@@ -303,7 +295,7 @@ fn on_disk(
     let mut facts = Facts::default();
     let mut options = options();
     options.network = network;
-    let ended = run_with(spec, &options, &mut facts, toys(vec![writer, toy(|_, _| ())]), &[]);
+    let ended = run_with(spec, &options, &mut facts, toys(vec![writer, toy(|_, _| ())]));
     assert_eq!(ended.expect("the machine holds").broken, None);
     let notes = notes
         .borrow()
@@ -411,8 +403,7 @@ fn a_flush_that_fails_says_so_and_can_be_asked_for_again() {
 /// A power cut of `a` in second 15, for a second.
 fn blackout() -> FaultSpec {
     let power = FaultKind::Power {
-        machine: MachineId(0),
-        volumes: Vec::new(),
+        machines: vec![Dark::new(MachineId(0))],
     };
     FaultSpec {
         wait: 9 * SECOND + SECOND / 2,
@@ -531,6 +522,7 @@ fn one_bit_of_one_file_rots() {
                 prefix: prefix.to_owned(),
                 part: String::new(),
                 index: 1,
+                exact: false,
             };
             let machines = vec![MachineId(1), MachineId(0)];
             let kind = FaultKind::DiskRot {

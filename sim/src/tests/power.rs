@@ -6,17 +6,20 @@ use std::rc::Rc;
 use actors::facts::Fact;
 use actors::ports::{Input, Job, MachineId, Token, Work};
 use bytes::Bytes;
-use datapath::{Blob, Content, DiskId, Extent, Run, SimTime, VmId};
+use datapath::{Blob, Content, DiskId, Extent, Run, VmId};
 
-use crate::run::{Change, run_with};
-use crate::spec::{VolumeSpec, VolumeStart};
+use crate::faults::{Dark, FaultKind, FaultSpec};
+use crate::run::run_with;
+use crate::spec::{VolumeSpec, VolumeStart, WorldSpec};
 use crate::testing::{Facts, Maker, options, pair, toy, toys};
 
-fn cut(at: u64) -> [(SimTime, Change); 2] {
-    [
-        (SimTime(at), Change::Power(MachineId(0), false)),
-        (SimTime(at + 1_000_000_000), Change::Power(MachineId(0), true)),
-    ]
+/// Two machines, of which the first has no power for a second.
+fn cut(at: u64) -> WorldSpec {
+    let mut spec = pair();
+    let machines = vec![Dark::new(MachineId(0))];
+    let kind = FaultKind::Power { machines };
+    spec.faults = vec![FaultSpec::timed("cut", kind, at, Some(1_000_000_000))];
+    spec
 }
 
 #[test]
@@ -41,14 +44,7 @@ fn what_was_flushed_survives_a_power_cut_and_what_was_not_may_be_gone() {
         let mut options = options();
         options.seed = seed;
         let makers = vec![actor, toy(|_, _| ())];
-        let ended = run_with(
-            pair(),
-            &options,
-            &mut Facts::default(),
-            toys(makers),
-            &cut(1_000_000_000),
-        )
-        .unwrap();
+        let ended = run_with(cut(1_000_000_000), &options, &mut Facts::default(), toys(makers)).unwrap();
         assert_eq!(ended.broken, None);
         let found: Bytes = found.take().unwrap();
         let whole: Vec<u8> = (1..=4u8).flat_map(|n| [n; 100]).collect();
@@ -98,7 +94,7 @@ fn a_volume_keeps_what_was_flushed_and_a_prefix_of_the_writes_after_it() {
             }
             _ => {}
         });
-        let mut spec = pair();
+        let mut spec = cut(1_000_000_000);
         spec.volumes = vec![VolumeSpec {
             name: "d".to_owned(),
             disk: DiskId { vm: VmId(0), index: 0 },
@@ -110,7 +106,7 @@ fn a_volume_keeps_what_was_flushed_and_a_prefix_of_the_writes_after_it() {
         let mut options = options();
         options.seed = seed;
         let makers = vec![actor, toy(|_, _| ())];
-        let ended = run_with(spec, &options, &mut Facts::default(), toys(makers), &cut(1_000_000_000)).unwrap();
+        let ended = run_with(spec, &options, &mut Facts::default(), toys(makers)).unwrap();
         assert_eq!(ended.broken, None);
         let possible: [[u8; 4]; 5] = [[1, 1, 1, 1], [1, 2, 1, 1], [1, 2, 2, 1], [1, 2, 3, 1], [1, 2, 3, 3]];
         let found = found.take();
@@ -148,7 +144,7 @@ fn nothing_that_was_asked_for_in_one_life_arrives_in_the_next() {
             }
         }),
     ];
-    let ended = run_with(pair(), &options(), &mut facts, toys(makers), &cut(1_000)).unwrap();
+    let ended = run_with(cut(1_000), &options(), &mut facts, toys(makers)).unwrap();
     assert_eq!(ended.broken, None);
     let power: Vec<(u64, bool)> = facts
         .0

@@ -91,7 +91,7 @@ impl Row {
         spec.until = SimTime(self.times.last().unwrap() * 3);
         let mut options = options();
         (options.network, options.tick) = (network, tick);
-        let ended = run_with(spec, &options, &mut Facts::default(), toys(vec![sender, receiver]), &[]).unwrap();
+        let ended = run_with(spec, &options, &mut Facts::default(), toys(vec![sender, receiver])).unwrap();
         assert_eq!(ended.broken, None);
         let notes = notes.borrow();
         notes.first().expect("the transfer ends within thrice its time").0

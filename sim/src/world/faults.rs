@@ -6,7 +6,7 @@ use datapath::SimTime;
 use datapath::disk::DiskError;
 
 use super::{Engine, Entry};
-use crate::faults::FaultKind;
+use crate::faults::{FaultKind, Until};
 use crate::link::{LinkChange, LinkEvent};
 use crate::network::Packet;
 use crate::random;
@@ -28,31 +28,49 @@ impl Engine {
         self.schedule(&mut self.core.borrow_mut(), host, at, Entry::Fault(fault, begins));
     }
 
+    /// What a fault's end waited for has happened: it ends when it has lasted so long as it does then.
+    pub(super) fn await_end(&self, fault: u32) {
+        let lasts = self.faults.spec(fault).lasts.unwrap_or(0);
+        self.put_fault(fault, false, self.now.get().after(lasts));
+    }
+
     pub(super) fn begin_fault(&self, fault: u32) {
-        self.faults.begin(fault, self.now.get());
+        let lasts = self.faults.begin(fault, self.now.get());
         self.log_fact(None, Fact::FaultBegan { fault }, None);
         let spec = self.faults.spec(fault);
         match &spec.kind {
-            FaultKind::Power { machine, .. } => {
-                if self.core.borrow().machines[machine.0 as usize].on {
-                    self.faults.strike(fault);
-                    self.set_power(*machine, false);
+            FaultKind::Power { machines } => {
+                for dark in machines {
+                    if self.core.borrow().machines[dark.machine.0 as usize].on {
+                        self.faults.strike(fault);
+                        self.faults.darken(dark.machine);
+                        self.set_power(dark.machine, false);
+                    }
+                }
+                if !self.faults.has_struck(fault) {
+                    self.miss(fault, "there was no power on any machine of it".to_owned());
                 }
             }
             FaultKind::Process { machine, component } => {
                 if self.end_process(*machine, *component) {
                     self.faults.strike(fault);
                     self.tear_files_of(*machine, *component);
+                } else {
+                    self.miss(fault, "that component did not run".to_owned());
                 }
             }
             FaultKind::Link { link, change } => self.tell_link(*link, LinkEvent::Change(*change)),
             FaultKind::DiskRot { machines, file, byte } => {
                 let rots = |machine: &MachineId| {
                     let files = self.files_of(*machine);
-                    files.rot(&file.prefix, &file.part, file.index, *byte)
+                    files.rot(file, *byte)
                 };
                 if machines.iter().any(rots) {
                     self.faults.strike(fault);
+                } else {
+                    let of = |machine: &MachineId| self.files_of(*machine).rotting(file).len();
+                    let there: usize = machines.iter().map(of).sum();
+                    self.miss(fault, file.is_none_of(there));
                 }
             }
             // The engine asks for these where they can change something.
@@ -72,20 +90,31 @@ impl Engine {
         }
         // Rot is an instant, unless it says otherwise.
         let instant = matches!(spec.kind, FaultKind::DiskRot { .. }).then_some(0);
-        if let Some(lasts) = spec.lasts.or(instant) {
+        if let Some(lasts) = lasts.or(instant.filter(|_| spec.until == Until::Begun)) {
             self.put_fault(fault, false, self.now.get().after(lasts));
         }
     }
 
+    fn miss(&self, fault: u32, why: String) {
+        self.log_fact(None, Fact::FaultMissed { fault, why }, None);
+    }
+
     pub(super) fn end_fault(&self, fault: u32) {
         match &self.faults.spec(fault).kind {
-            FaultKind::Power { machine, volumes } => {
-                let elsewhere = |volume: &String| self.volumes.machine(volume).is_some_and(|at| at != *machine);
-                if self.faults.has_struck(fault) && !volumes.iter().any(elsewhere) {
-                    self.set_power(*machine, true);
+            FaultKind::Power { machines } => {
+                for dark in machines {
+                    let elsewhere = |volume: &String| self.volumes.machine(volume).is_some_and(|at| at != dark.machine);
+                    let back = self.faults.lighten(fault, dark.machine);
+                    if back && dark.starts && !dark.volumes.iter().any(elsewhere) {
+                        self.set_power(dark.machine, true);
+                    }
                 }
             }
             FaultKind::Process { machine, component } => self.start_process(*machine, *component),
+            FaultKind::Link {
+                link,
+                change: LinkChange::Cut,
+            } if self.faults.stays_cut(fault, *link) => {}
             FaultKind::Link { link, change } => {
                 let own = &self.spec.links[*link as usize];
                 let back = match change {

@@ -12,7 +12,7 @@ use actors::ports::{ActorId, Deliver, Env, Input, MachineId, Output, Receipt, To
 use actors::spec::ComponentSpec;
 use datapath::SimTime;
 
-use super::{Carrier, Change, Core, Engine, Entry, Given, Work};
+use super::{Carrier, Core, Engine, Entry, Given, Work};
 use crate::event_log::EventLog;
 use crate::link::door::AtDoor;
 use crate::link::{Link, LinkEvent, LinkMessage, flow};
@@ -168,11 +168,9 @@ impl Engine {
             Entry::Done(holder, token, work) => self.done(holder, token, work),
             Entry::Start(machine, incarnation) => self.start_components(machine, incarnation),
             Entry::Trigger(number) => self.fire(number),
-            Entry::Change(Change::Power(machine, on)) => self.set_power(machine, on),
             Entry::Cut(machine) => self.switch_off(machine),
             Entry::Fault(fault, true) => self.begin_fault(fault),
             Entry::Fault(fault, false) => self.end_fault(fault),
-            Entry::Change(Change::Link(link, change)) => self.tell_link(link, LinkEvent::Change(change)),
         }
         self.settle().await;
         for fault in self.faults.take_news() {

@@ -16,11 +16,10 @@ use datapath::volume::{Volume, VolumeError};
 use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Change, Engine, Entry, Flush, Work};
+use super::{Engine, Entry, Flush, Work};
 use crate::compute;
 use crate::disks::{self, faulty::failed};
 use crate::event_log::Address;
-use crate::link::LinkChange;
 use crate::network::Packet;
 use crate::network::connections::{end_id, of_end};
 use crate::queue::Handle;
@@ -286,16 +285,6 @@ impl World for Engine {
 
     fn power(&self, machine: MachineId, on: bool) {
         self.set_power(machine, on);
-    }
-
-    fn link(&self, link: u32, up: bool) {
-        if link as usize >= self.spec.links.len() {
-            return;
-        }
-        let change = if up { LinkChange::Restore } else { LinkChange::Cut };
-        let mut core = self.core.borrow_mut();
-        let entry = Entry::Change(Change::Link(link, change));
-        self.schedule(&mut core, self.link_host(link), self.now.get(), entry);
     }
 
     fn powered(&self, machine: MachineId) -> bool {

@@ -4,7 +4,6 @@ use datapath::seal::DiskKey;
 
 use super::*;
 use crate::ports::World;
-use crate::storage::stored_segments;
 
 /// Flips a bit of the byte at a share of a stored segment's length: 0 the first, 2 the last.
 fn tamper(s: &Setting, name: &str, place: usize) {
@@ -20,8 +19,11 @@ fn tamper(s: &Setting, name: &str, place: usize) {
     files.replace(name, changed).unwrap();
 }
 
+/// The files of the disk's stored segments, in order of name.
 fn stored(s: &Setting) -> Vec<String> {
-    stored_segments(&*s.bench.files(MachineId(STORAGE)), DISK)
+    let part = format!("/vm{}/disk{}/", DISK.vm.0, DISK.index);
+    let files = s.bench.files(MachineId(STORAGE)).list("segments/").into_iter();
+    files.filter(|name| name.contains(&part)).collect()
 }
 
 fn refused(s: &Setting) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! When a step begins.
+//! When a step or a fault begins, and when a fault ends.
 
 use super::select::select;
 use super::{Named, Plan};
@@ -16,15 +16,7 @@ impl Plan<'_> {
             begin.push(Located::new(Condition::At(at.value.0), at.at));
         }
         match table.node("after") {
-            Some(Node {
-                value: Value::Array(items),
-                ..
-            }) => {
-                for item in items {
-                    self.condition(table, item, &mut begin);
-                }
-            }
-            Some(node) => self.condition(table, node, &mut begin),
+            Some(_) => begin.extend(self.conditions(table, "after")),
             None if table.node("at").is_none() && !self.names.is_empty() => {
                 let before = Condition::Step(self.names.len() - 1, Which::These(Vec::new()));
                 begin.push(Located::new(before, table.at));
@@ -34,7 +26,23 @@ impl Plan<'_> {
         begin
     }
 
-    fn condition(&self, table: &Reader<'_>, node: &Node, begin: &mut Vec<Located<Condition>>) {
+    /// What a key waits for: one condition, or a list of them.
+    pub(super) fn conditions(&self, table: &Reader<'_>, key: &str) -> Vec<Located<Condition>> {
+        let mut found = Vec::new();
+        match table.node(key) {
+            Some(Node {
+                value: Value::Array(items),
+                ..
+            }) => items
+                .iter()
+                .for_each(|item| self.condition(table, key, item, &mut found)),
+            Some(node) => self.condition(table, key, node, &mut found),
+            None => {}
+        }
+        found
+    }
+
+    fn condition(&self, table: &Reader<'_>, key: &str, node: &Node, begin: &mut Vec<Located<Condition>>) {
         let diagnosis = self.context.diagnosis;
         match &node.value {
             Value::Text(name) => {
@@ -53,11 +61,11 @@ impl Plan<'_> {
             other => diagnosis.push(
                 Problem::new(
                     node.at,
-                    "wrong value for `after`",
+                    format!("wrong value for `{key}`"),
                     format!("this is {}", other.kind()),
                 )
                 .help("accepted: a step's name, a condition such as { vm = \"all\", state = \"protected\" }, or a list of them")
-                .help(if table.node("at").is_none() { "for a time of the run, use `at`" } else { "" }),
+                .help(if key == "after" && table.node("at").is_none() { "for a time of the run, use `at`" } else { "" }),
             ),
         }
     }
@@ -111,6 +119,14 @@ impl Plan<'_> {
             });
             begin.extend(registered.map(|condition| Located::new(condition, at)));
         }
+        for (key, is) in [
+            ("fault", Condition::FaultEnded as fn(usize) -> Condition),
+            ("began", Condition::FaultBegan),
+        ] {
+            let named = condition.get::<String>(key);
+            let found = named.and_then(|name| self.fault_named(&name));
+            begin.extend(found.map(|fault| Located::new(is(fault), at)));
+        }
         match begin.len() - before {
             1 => {}
             0 if diagnosis.count() > problems => {}
@@ -120,9 +136,18 @@ impl Plan<'_> {
                     "a condition waits for one thing",
                     if count == 0 { "for nothing" } else { "for several" },
                 )
-                .help("one of `step`, `state`, `points_stored`, `points_processed`, `workload_up`, `registered`; several conditions make a list: after = [{ … }, { … }]"),
+                .help("one of `step`, `state`, `points_stored`, `points_processed`, `workload_up`, `registered`, `fault`, `began`; several conditions make a list: after = [{ … }, { … }]"),
             ),
         }
+    }
+
+    fn fault_named(&self, name: &Located<String>) -> Option<usize> {
+        let named = (0..).zip(&self.faults);
+        let known: Vec<(usize, &str)> = named
+            .filter_map(|(place, known)| Some((place, known.as_ref()?.value.as_str())))
+            .collect();
+        let names: Vec<&str> = known.iter().map(|(_, name)| *name).collect();
+        self.context.find("fault", name, &names).map(|place| known[place].0)
     }
 
     fn step_named(&self, name: &Located<String>) -> Option<usize> {
@@ -142,6 +167,12 @@ impl Plan<'_> {
                 None => Problem::new(name.at, format!("no step is called `{}`", name.value), "named here")
                     .help(did_you_mean(&name.value, earlier.iter().copied())),
             };
+            if self.faults.iter().flatten().any(|fault| fault.value == name.value) {
+                problem = problem.help(format!(
+                    "a fault is called so: after = {{ fault = \"{}\" }}",
+                    name.value
+                ));
+            }
             if !earlier.is_empty() {
                 problem = problem.help(format!("steps before this one: {}", list(earlier)));
             }

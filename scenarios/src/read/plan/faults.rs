@@ -6,12 +6,21 @@ use sim::faults::{Left, Nth, Off};
 use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
-use crate::diagnose::{Located, Problem};
-use crate::model::{Always, Aside, Direction, Fault, Happens, Host, Process, Rot};
+use crate::diagnose::{At, Located, Problem};
+use crate::model::{Always, Aside, Condition, Direction, Fault, Happens, Host, Process, Rot};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
 use crate::tree::Node;
 use crate::units::Rate;
+
+/// A fault, and where what it says is written.
+pub(crate) struct PlacedFault {
+    pub(crate) fault: Fault,
+    /// Its table.
+    pub(crate) at: At,
+    /// Each of the conditions of its beginning, then of its end, in their order.
+    pub(crate) conditions: Vec<At>,
+}
 
 /// Reads the faults; `steps` are the names of the plan's steps, which a fault may wait for.
 pub(crate) fn faults(
@@ -20,7 +29,7 @@ pub(crate) fn faults(
     estate: &Estate,
     vms: &Vms,
     steps: Vec<Option<Located<String>>>,
-) -> Vec<Fault> {
+) -> Vec<PlacedFault> {
     let tables = file.tables("fault");
     if !has_room(context, "faults", &tables) {
         return Vec::new();
@@ -31,6 +40,7 @@ pub(crate) fn faults(
         vms,
         all_names: steps.iter().flatten().cloned().collect(),
         names: steps,
+        faults: super::names(&tables),
     };
     let names: Vec<Located<String>> = tables.iter().filter_map(|table| table.name("name")).collect();
     super::super::unique(context.diagnosis, "faults", &names);
@@ -38,30 +48,42 @@ pub(crate) fn faults(
 }
 
 impl Plan<'_> {
-    fn fault(&self, table: &Reader<'_>) -> Option<Fault> {
+    fn fault(&self, table: &Reader<'_>) -> Option<PlacedFault> {
         let variant = table.need_variant();
         let begin = match (table.node("at"), table.node("after")) {
             (None, None) => Vec::new(),
-            _ => self.begin(table).into_iter().map(|condition| condition.value).collect(),
+            _ => self.begin(table),
         };
+        let until = self.conditions(table, "until");
+        let may_miss = table.value("may_miss");
         let (wait, lasts) = (table.value::<Nanos>("wait").0, table.get::<Nanos>("lasts"));
         let name = table.get::<String>("name");
         let word = variant?.word;
         let what = self.happens(table, word)?;
-        Some(Fault {
+        let conditions = begin.iter().chain(&until).map(|condition| condition.at).collect();
+        let values = |conditions: Vec<Located<Condition>>| conditions.into_iter().map(|found| found.value).collect();
+        let fault = Fault {
             name: name?.value,
             word,
             what,
-            begin,
+            begin: values(begin),
             wait,
+            until: values(until),
             lasts: lasts.map(|lasts| lasts.value.0),
+            may_miss,
             line: Aside(self.context.line(table.at)),
+        };
+        Some(PlacedFault {
+            fault,
+            at: table.at,
+            conditions,
         })
     }
 
     fn happens(&self, table: &Reader<'_>, word: &str) -> Option<Happens> {
         Some(match word {
-            "power-loss" => Happens::PowerLoss(self.host(table)?),
+            "power-loss" => self.power_loss(table)?,
+            "segment-tampered" => self.tampered(table)?,
             "process-crash" => {
                 let host = self.host(table);
                 table.need("component");
@@ -193,6 +215,55 @@ impl Plan<'_> {
         })
     }
 
+    fn power_loss(&self, table: &Reader<'_>) -> Option<Happens> {
+        let (machines, sites) = (
+            table.one_or_more::<String>("machine"),
+            table.one_or_more::<String>("site"),
+        );
+        let hosts: Vec<Host> = machines.iter().filter_map(|name| self.any_host(name)).collect();
+        let known = self.estate.site_names();
+        let places = sites.iter().filter_map(|site| self.context.find("site", site, &known));
+        let places: Vec<usize> = places.collect();
+        if (hosts.len(), places.len()) != (machines.len(), sites.len()) {
+            return None;
+        }
+        if hosts.is_empty() && places.is_empty() {
+            let absent = |key| table.node(key).is_none() && !table.misspelt(key);
+            if absent("machine") && absent("site") {
+                let title = "a power cut needs a `machine` or a `site`";
+                let problem = Problem::new(table.at, title, "neither is here");
+                self.context.diagnosis.push(problem);
+            }
+            for key in ["machine", "site"].into_iter().filter(|key| table.is_empty_list(key)) {
+                let problem = Problem::new(table.key_at(key), "a power cut of nothing", "an empty list");
+                self.context.diagnosis.push(problem);
+            }
+            return None;
+        }
+        Some(Happens::PowerLoss { hosts, sites: places })
+    }
+
+    fn tampered(&self, table: &Reader<'_>) -> Option<Happens> {
+        let vm = table.required::<String>("vm");
+        let vm = vm.and_then(|name| self.context.find("machine", &name, &self.vms.names()));
+        let (segment, byte) = (table.value("segment"), table.value("byte"));
+        let (disk, vm) = (table.get::<String>("disk"), vm?);
+        Some(Happens::SegmentTampered {
+            vm,
+            disk: self.disk(vm, disk)?,
+            segment,
+            byte,
+        })
+    }
+
+    /// The place of a machine's disk; of the first where none is named.
+    fn disk(&self, vm: usize, name: Option<Located<String>>) -> Option<u16> {
+        let Some(name) = name else { return Some(0) };
+        let names: Vec<&str> = self.vms.vms[vm].disks.iter().map(|disk| disk.name.as_str()).collect();
+        let place = self.context.find("disk of this machine", &name, &names)?;
+        u16::try_from(place).ok()
+    }
+
     fn rot(&self, table: &Reader<'_>) -> Option<Happens> {
         let vm = table.required::<String>("vm");
         let vm = vm.and_then(|name| self.context.find("machine", &name, &self.vms.names()));
@@ -201,19 +272,14 @@ impl Plan<'_> {
         let disk = table.get::<String>("disk");
         let (file, byte) = (table.value("file"), table.value("byte"));
         let (vm, of) = (vm?, of?);
-        let mut place = 0;
-        if let Some(name) = disk {
-            if of.value != Rot::StoredSegment {
-                let title = "only stored segments are of one disk".to_owned();
-                self.context.diagnosis.push(Problem::new(name.at, title, "of no disk"));
-            }
-            let names: Vec<&str> = self.vms.vms[vm].disks.iter().map(|disk| disk.name.as_str()).collect();
-            place = self.context.find("disk of this machine", &name, &names)?;
+        if let Some(name) = disk.as_ref().filter(|_| of.value != Rot::StoredSegment) {
+            let title = "only stored segments are of one disk".to_owned();
+            self.context.diagnosis.push(Problem::new(name.at, title, "of no disk"));
         }
         Some(Happens::DiskRot {
             vm,
             of: of.value,
-            disk: u16::try_from(place).unwrap_or(u16::MAX),
+            disk: self.disk(vm, disk)?,
             file,
             byte,
         })

@@ -4,7 +4,7 @@ use actors::facts::{ItemState, Place};
 use sim::spec::Zone;
 
 use crate::keys::word_of;
-use crate::model::{Condition, Do};
+use crate::model::{Condition, Do, Happens};
 use crate::read::estate::Estate;
 
 /// A step that changes what a condition looks at.
@@ -75,7 +75,11 @@ pub(super) fn needed(condition: &Condition, estate: &Estate) -> Vec<Vec<Cause>> 
                 Vec::new()
             };
         }
-        Condition::WorkloadUp(_, Place::OnPremises) | Condition::At(_) | Condition::Step(..) => &[],
+        Condition::WorkloadUp(_, Place::OnPremises)
+        | Condition::At(_)
+        | Condition::Step(..)
+        | Condition::FaultEnded(_)
+        | Condition::FaultBegan(_) => &[],
     };
     causes.iter().map(|cause| vec![*cause]).collect()
 }
@@ -106,8 +110,17 @@ pub(super) fn words(condition: &Condition, estate: &Estate) -> String {
         Condition::WorkloadUp(_, place) => format!("workload_up = \"{}\"", word_of(*place).unwrap_or("?")),
         Condition::ServerRegistered(server) => format!("registered = \"{}\"", estate.servers[*server].name),
         Condition::AgentRegistered(_) => "registered".to_owned(),
-        Condition::At(_) | Condition::Step(..) => String::new(),
+        Condition::At(_) | Condition::Step(..) | Condition::FaultEnded(_) | Condition::FaultBegan(_) => String::new(),
     }
+}
+
+/// How many copies of a machine a fault leads to at the most, one at its beginning and one at its end; none where there is no telling.
+pub(super) fn copies_of(fault: &Happens) -> Option<u64> {
+    matches!(
+        fault,
+        Happens::PowerLoss { .. } | Happens::LinkCut { .. } | Happens::SegmentTampered { .. }
+    )
+    .then_some(2)
 }
 
 /// Whether a step may lead to a copy of a machine, or to a last mark: each costs one recovery point more.

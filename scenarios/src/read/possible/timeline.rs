@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::causes::Cause;
+use super::circles::{Event, Waits};
 use crate::model::{Condition, Ending, Which};
-use crate::read::plan::Placed;
+use crate::read::plan::{Placed, PlacedFault};
+
+/// Steps that something waits for, and for which machines.
+type Before<'a> = Vec<(usize, &'a Which)>;
 
 /// The steps in their order in time.
 pub(super) struct Timeline<'a> {
     steps: &'a [Placed],
-    /// Of each step, those that it waits for.
-    before: Vec<Vec<(usize, &'a Which)>>,
+    /// Of each step, those that it waits for, by itself or through faults.
+    before: Vec<Before<'a>>,
     earliest: Vec<u64>,
     /// Of each machine, the steps that are about it.
     of_vm: BTreeMap<usize, Vec<usize>>,
@@ -18,28 +22,21 @@ pub(super) struct Timeline<'a> {
     of_none: Vec<usize>,
 }
 
-/// A step waits for all of the one before it, where it says nothing else.
+/// A step waits for all of the one before it, where it says nothing else. A condition counts from a step's end.
 static WHOLE: Which = Which::These(Vec::new());
 
 impl<'a> Timeline<'a> {
-    pub(super) fn new(steps: &'a [Placed]) -> Timeline<'a> {
+    /// The steps of a plan in which nothing waits for itself.
+    pub(super) fn new(steps: &'a [Placed], faults: &'a [PlacedFault]) -> Timeline<'a> {
         let mut timeline = Timeline {
             steps,
-            before: Vec::new(),
-            earliest: Vec::new(),
+            before: vec![Vec::new(); steps.len()],
+            earliest: vec![0; steps.len()],
             of_vm: BTreeMap::new(),
             of_none: Vec::new(),
         };
+        timeline.place(&Waits { steps, faults });
         for (number, placed) in steps.iter().enumerate() {
-            let before = timeline.waits_for(number);
-            let begin = placed.step.begin.iter().map(|condition| match condition {
-                Condition::At(at) => *at,
-                _ => 0,
-            });
-            let ends = before.iter().map(|(step, _)| timeline.earliest[*step]);
-            let begin = begin.chain(ends).max().unwrap_or(0);
-            timeline.earliest.push(begin.saturating_add(placed.step.wait));
-            timeline.before.push(before);
             if placed.step.what.per_vm() {
                 for vm in &placed.step.vms {
                     timeline.of_vm.entry(*vm).or_default().push(number);
@@ -51,21 +48,50 @@ impl<'a> Timeline<'a> {
         timeline
     }
 
-    /// The steps that a step waits for. A condition counts from a step's end: where it names none, from that of the step before.
-    fn waits_for(&self, number: usize) -> Vec<(usize, &'a Which)> {
-        let begin = &self.steps[number].step.begin;
-        let mut before: Vec<(usize, &Which)> = begin
-            .iter()
-            .filter_map(|condition| match condition {
-                Condition::Step(step, which) => Some((*step, which)),
-                _ => None,
-            })
-            .collect();
-        let counts = |condition: &Condition| !matches!(condition, Condition::At(_) | Condition::Step(..));
-        if before.is_empty() && number > 0 && begin.iter().any(counts) {
-            before.push((number - 1, &WHOLE));
+    /// Finds for each step what it waits for, and when it can begin; what it waits for comes first.
+    fn place(&mut self, waits: &Waits<'a>) {
+        // By beginning and end of a fault: the steps before it, and the earliest time.
+        let mut known: BTreeMap<Event, (Before<'a>, u64)> = BTreeMap::new();
+        for event in waits.order().unwrap_or_default() {
+            let (conditions, wait) = match event {
+                Event::Step(step) => (&self.steps[step].step.begin, self.steps[step].step.wait),
+                Event::Begin(fault) => (&waits.faults[fault].fault.begin, waits.faults[fault].fault.wait),
+                Event::End(fault) => {
+                    let fault = &waits.faults[fault].fault;
+                    (&fault.until, fault.lasts.unwrap_or(0))
+                }
+            };
+            let (mut before, mut earliest): (Before<'a>, u64) = (Vec::new(), 0);
+            for condition in conditions {
+                match condition {
+                    Condition::Step(step, which) => before.push((*step, which)),
+                    Condition::At(at) => earliest = earliest.max(*at),
+                    _ => {}
+                }
+            }
+            for (_, other) in waits.of(event) {
+                match other {
+                    Event::Step(step) => {
+                        earliest = earliest.max(self.earliest[step]);
+                        if !before.iter().any(|(known, _)| *known == step) {
+                            before.push((step, &WHOLE));
+                        }
+                    }
+                    fault => {
+                        let (steps, at) = known.get(&fault).cloned().unwrap_or_default();
+                        earliest = earliest.max(at);
+                        before.extend(steps);
+                    }
+                }
+            }
+            let earliest = earliest.saturating_add(wait);
+            match event {
+                Event::Step(step) => (self.before[step], self.earliest[step]) = (before, earliest),
+                fault => {
+                    known.insert(fault, (before, earliest));
+                }
+            }
         }
-        before
     }
 
     /// When a step can begin at the earliest, in nanoseconds of the run: jobs are taken to need no time.

@@ -221,7 +221,6 @@ fn spec() -> WorldSpec {
         ComponentSpec::Storage(StorageSpec { vault: VAULT }),
         ComponentSpec::Operator(OperatorSpec {
             service: PROCESS_SERVER,
-            storage: PROCESS_SERVER,
             steps: plan(),
         }),
     ];

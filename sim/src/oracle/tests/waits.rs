@@ -142,7 +142,6 @@ fn ordered(told: &[(u64, StepOutcome)]) -> Story {
     };
     let operator = OperatorSpec {
         service: actors::ports::MachineId(3),
-        storage: actors::ports::MachineId(3),
         steps: vec![step],
     };
     let components = &mut story.spec.machines[3].components;

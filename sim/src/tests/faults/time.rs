@@ -27,7 +27,7 @@ fn talk(kind: Option<FaultKind>, network: NetworkKind) -> (Vec<u64>, Vec<u64>, u
     let mut options = options();
     options.network = network;
     let spec = world(kind);
-    let ended = run_with(spec, &options, &mut facts, toys(vec![caller, answerer]), &[]).expect("the machine holds");
+    let ended = run_with(spec, &options, &mut facts, toys(vec![caller, answerer])).expect("the machine holds");
     assert_eq!(ended.broken, None);
     let notes = notes.borrow();
     let of = |text: &str| {
