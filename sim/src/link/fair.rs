@@ -208,8 +208,8 @@ impl<T> Direction<T> {
         self.next_step().map(|(at, _)| at)
     }
 
-    /// Before this no frame is through, if nothing changes before; nothing, where none waits. It costs a look at each connection that
-    /// has frames waiting, where they are few.
+    /// Before this no frame is through, if nothing changes before; nothing, where none waits. Where one connection alone has frames waiting
+    /// it is the very time at which the first is. It costs a look at each connection that has frames waiting, where they are few.
     #[must_use]
     pub fn nothing_through_before(&self) -> Option<SimTime> {
         let next = self.next()?;
@@ -220,7 +220,43 @@ impl<T> Direction<T> {
         let keys = served
             .map(|Reverse((_, _, key))| key)
             .chain(self.resumes.iter().map(|Reverse((_, _, key))| key));
-        keys.map(|key| self.alone(*key)).min().map(|first| first.max(next))
+        let first = keys
+            .map(|key| self.only(*key).unwrap_or_else(|| self.alone(*key)))
+            .min();
+        first.map(|first| first.max(next))
+    }
+
+    /// When the first frame of a connection is through, if it alone has frames waiting: piece by piece, rounded as they will be.
+    fn only(&self, key: u64) -> Option<SimTime> {
+        if self.busy != 1 {
+            return None;
+        }
+        let flow = &self.flows[self.place(key)];
+        let (mut window, mut left) = (flow.window, flow.left);
+        let (mut at, mut lane) = (self.since, flow.lane);
+        if let Some(lane) = lane {
+            at = at.after(self.lanes[lane].nanoseconds_to(flow.piece_end));
+            window.pass(&self.pace, flow.piece);
+        }
+        while left > 0 {
+            let (room, stage) = (window.room(&self.pace), window.stage(&self.pace));
+            if room == 0 {
+                at = at.max(window.round_end(&self.pace));
+                window.next_round(&self.pace, at);
+                lane = None;
+                continue;
+            }
+            if lane == Some(stage) {
+                // Served on in the same stretch: its rounding is not begun anew.
+                return None;
+            }
+            let piece = left.min(room);
+            at = self.pace.has_passed(at, piece, stage);
+            window.pass(&self.pace, piece);
+            lane = Some(stage);
+            left -= piece;
+        }
+        Some(at)
     }
 
     /// When the first frame of a connection would be through if the link were its own from now on, or sooner.

@@ -89,6 +89,13 @@ impl Pace {
         let time = u128::from(bytes) * BIT_NANOSECONDS / u128::from(self.caps[stage]);
         from.after(u64::try_from(time).unwrap_or(u64::MAX))
     }
+
+    /// By then so many bytes of one connection, in a stage, have passed, where it has the link to itself from `from` on.
+    #[must_use]
+    pub fn has_passed(&self, from: SimTime, bytes: u64, stage: usize) -> SimTime {
+        let time = (u128::from(bytes) * BIT_NANOSECONDS).div_ceil(u128::from(self.caps[stage]));
+        from.after(u64::try_from(time).unwrap_or(u64::MAX))
+    }
 }
 
 fn per_mille(of: u64, share: u64) -> u64 {

@@ -149,6 +149,31 @@ fn windows_of_connections_that_have_been_silent_for_long_are_not_kept() {
     assert!(direction.flows.len() < 1_000, "{}", direction.flows.len());
 }
 
+#[test]
+fn of_a_connection_that_is_alone_it_is_known_when_its_frame_is_through() {
+    for (bits, latency) in [
+        (10_000_000_000, 5 * MS),
+        (9_999_999_967, 7 * MS + 1),
+        (100_000_000, 150 * MS),
+    ] {
+        for bytes in [100, 15_140, 1_000_003, 77_777_777] {
+            let mut direction = Direction::new(Pace::new(&TcpModel::default(), bits, latency, 0));
+            direction.offer(SimTime(12_345), 1, bytes, |_| ());
+            let known = direction.nothing_through_before().unwrap();
+            let mut through = Vec::new();
+            while let Some(next) = direction.next() {
+                direction.advance(next, &mut through);
+                let later = direction.nothing_through_before();
+                assert!(
+                    later.is_none_or(|later| later == known),
+                    "nor does it change on the way"
+                );
+            }
+            assert_eq!(through[0].at, known, "{bits} bit/s, {latency} ns, {bytes} bytes");
+        }
+    }
+}
+
 proptest! {
     /// Never more than the rate passes in any interval, nothing is lost, a connection's frames keep their order, a frame whose time
     /// was told takes it, and a link with work does not idle but for round trips.
@@ -196,8 +221,11 @@ proptest! {
         let connections = frames.iter().map(|f| f.1).collect::<std::collections::BTreeSet<_>>().len();
         while let Some(next) = direction.next() {
             let (bound, before) = (direction.nothing_through_before(), through.len());
+            let busy = direction.flows.iter().find(|(_, flow)| !flow.frames.is_empty());
+            let exact = busy.and_then(|(key, _)| direction.only(*key));
             direction.advance(next, &mut through);
             prop_assert!(through[before..].iter().all(|t| bound.is_some_and(|bound| bound <= t.at)));
+            prop_assert!(through[before..].iter().all(|t| exact.is_none_or(|exact| exact == t.at)));
             seen.push((next.0, direction.served(next)));
         }
         let end = seen.last().unwrap().0;
