@@ -34,7 +34,7 @@ use crate::facts::{BacklogPlace, Fact, Life, Severity};
 use crate::messages::{
     Body, Boot, Command, Component, CopyMode, Local, Notice, PORT_MANAGEMENT, Protection, Reply, Target,
 };
-use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::ports::{Env, Frame, Input, MachineId, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{AgentSpec, ComponentKind};
 use crate::start::actor;
@@ -106,8 +106,8 @@ pub struct Agent {
     beats: u64,
     /// Since when looks at what waits in its journal are due, on the monotonic clock.
     looks_since: Option<SimTime>,
-    /// The next of them is ordered.
-    look_due: bool,
+    /// The next of them, where it would see something new.
+    look: Option<TimerId>,
     logged_backlog: u64,
     /// The last write of the guest.
     last: WriteSeq,
@@ -143,7 +143,7 @@ impl Agent {
             registered: false,
             beats: 0,
             looks_since: None,
-            look_due: false,
+            look: None,
             logged_backlog: 0,
             last: WriteSeq::START,
             replication: None,
@@ -525,17 +525,20 @@ impl Agent {
     /// Looks are due at whole intervals; one that would see nothing new is left out.
     fn order_look(&mut self) {
         let Some(since) = self.looks_since else { return };
-        if self.look_due || (self.backlog() == self.logged_backlog && !self.unsaved.get()) {
-            return;
+        let nothing_new = self.backlog() == self.logged_backlog && !self.unsaved.get();
+        if nothing_new {
+            if let Some(look) = self.look.take() {
+                self.env.cancel(look);
+            }
+        } else if self.look.is_none() {
+            let every = self.env.model.agent.look_every;
+            let left = every - self.env.monotonic().since(since) % every;
+            self.look = Some(self.env.timer(left, Token { what: LOOK, key: 0 }));
         }
-        self.look_due = true;
-        let every = self.env.model.agent.look_every;
-        let left = every - self.env.monotonic().since(since) % every;
-        self.env.timer(left, Token { what: LOOK, key: 0 });
     }
 
     fn look(&mut self) {
-        self.look_due = false;
+        self.look = None;
         if self.unsaved.get() {
             self.save();
         }

@@ -73,8 +73,8 @@ model! {
     agent: Agent {
         start_time: Time = 30 * SECOND, SECOND => HOUR, "our model; facts §1.7 allow up to 15 min", "From power to its registration: so long, and up to as long again, drawn by machine";
         look_every: Time = 60 * SECOND, SECOND => HOUR, "our model", "Between two looks at what waits in its journal, while that changes";
-        heartbeat: Time = 3 * MINUTE, SECOND => HOUR, "our model: five that are missed are the 15 min of facts §1.7", "Between two signs of life to the configuration server";
-        answered_every: Count = 2, 1 => 1_000, "our model", "Every so many signs of life one is to be answered";
+        heartbeat: Time = 5 * MINUTE, SECOND => HOUR, "our model: three that are missed are the 15 min of facts §1.7", "Between two signs of life to the configuration server";
+        answered_every: Count = 1, 1 => 1_000, "our model", "Every so many signs of life one is to be answered";
         flush_after: Time = SECOND, MILLISECOND => MINUTE, "our model", "A change is durable in the journal after so long at the latest";
         cut_after: Time = 30 * SECOND, SECOND => HOUR, "our model", "What waits so long is cut into a batch; not in the aggregate grain";
         batch: Size = 64 * MIB, 64 * KIB => GIB, "our model", "A batch is cut when so much waits, and never more than a quarter of the journal";
