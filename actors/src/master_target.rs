@@ -355,7 +355,11 @@ impl MasterTarget {
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
         match body {
-            Body::PutSegments { protection, segments } => {
+            Body::PutSegments {
+                protection,
+                segments,
+                tag,
+            } => {
                 let known = |segment: &Packed| {
                     let keeper = self.keepers.get(&segment.header.disk.vm);
                     keeper.is_some_and(|k| k.protection().protection == protection)
@@ -371,10 +375,10 @@ impl MasterTarget {
                     return self.env.send(conn, answer);
                 }
                 self.store
-                    .put_segments(conn, protection, segments, payload.unwrap_or_default());
+                    .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
             Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
-            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
+            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
             Body::PutCopyEnd {
                 disk,
                 protection,

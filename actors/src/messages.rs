@@ -518,6 +518,9 @@ pub enum Body {
         protection: u32,
         /// What is in the payload.
         segments: Vec<Packed>,
+        /// The batch's tag, where no other batch is before it and no other segment is still to come: it is stored once these are durable,
+        /// as if it had been sent then, and its [`Body::TagPut`] answers for them. Where one of them is refused it is not taken in.
+        tag: Option<Tag>,
     },
     /// They are durable, or refused (fenced epoch, foreign vault). Each segment is answered once, perhaps not all together.
     SegmentsPut {
@@ -547,6 +550,8 @@ pub enum Body {
         protection: u32,
         /// The batch.
         batch: u64,
+        /// How many segments came with it, and are answered with it.
+        segments: u32,
     },
     /// Completes a copy whose segments are all stored.
     PutCopyEnd {

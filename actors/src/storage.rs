@@ -139,12 +139,16 @@ impl Storage {
         let payload = frame.payload;
         match frame.body {
             // From process servers.
-            Body::PutSegments { protection, segments } => {
+            Body::PutSegments {
+                protection,
+                segments,
+                tag,
+            } => {
                 self.store
-                    .put_segments(conn, protection, segments, payload.unwrap_or_default());
+                    .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
             Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
-            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, vm, protection, tag),
+            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
             Body::PutCopyEnd {
                 disk,
                 protection,

@@ -109,35 +109,59 @@ struct Stored {
     copy_ends: u32,
 }
 
+impl Stored {
+    /// Keeps a tag, once; returns its batch.
+    fn tag(&mut self, at: SimTime, tag: Tag) -> u64 {
+        let batch = tag.batch;
+        if self.tags.last().is_none_or(|(_, last)| last.batch < batch) {
+            self.tags.push((at, tag));
+        }
+        batch
+    }
+}
+
 impl Part for Account {
     fn input(&mut self, input: Input) {
         let mut seen = self.seen.borrow_mut();
         match input {
             Input::Started => self.env.listen(PORT_MANAGEMENT),
             Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
-                Body::PutSegments { protection, segments } => {
+                Body::PutSegments {
+                    protection,
+                    segments,
+                    tag,
+                } => {
+                    let (vm, count) = (segments[0].header.disk.vm, segments.len());
                     let kind = segments[0].header.kind;
                     let blobs = frame.payload.unwrap().split(segments.iter().map(|s| (s.bytes, s.size)));
                     let headers = segments.iter().map(|segment| &segment.header);
                     let disks = headers.map(|header| (header.disk, header.epoch.0)).collect();
                     let headers = segments.into_iter().map(|segment| segment.header);
                     seen.segments.extend(headers.zip(blobs.unwrap()));
-                    self.env.send(
-                        conn,
-                        Body::SegmentsPut {
+                    let answer = match tag {
+                        None => Body::SegmentsPut {
                             protection,
                             disks,
                             kind,
                             refused: None,
                         },
-                    );
+                        Some(tag) => Body::TagPut {
+                            vm,
+                            protection,
+                            batch: seen.tag(self.env.now(), tag),
+                            segments: count as u32,
+                        },
+                    };
+                    self.env.send(conn, answer);
                 }
                 Body::PutTag { vm, protection, tag } => {
-                    let batch = tag.batch;
-                    if seen.tags.last().is_none_or(|(_, last)| last.batch < batch) {
-                        seen.tags.push((self.env.now(), tag));
-                    }
-                    self.env.send(conn, Body::TagPut { vm, protection, batch });
+                    let answer = Body::TagPut {
+                        vm,
+                        protection,
+                        batch: seen.tag(self.env.now(), tag),
+                        segments: 0,
+                    };
+                    self.env.send(conn, answer);
                 }
                 Body::PutCopyEnd {
                     disk, protection, copy, ..

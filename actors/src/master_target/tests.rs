@@ -132,7 +132,12 @@ impl Setting {
         self.bench.run_seconds(1);
         let (packed, blob) = sealed(vm, epoch);
         let segments = vec![packed];
-        env.send_with(conn, Body::PutSegments { protection, segments }, blob);
+        let body = Body::PutSegments {
+            protection,
+            segments,
+            tag: None,
+        };
+        env.send_with(conn, body, blob);
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.sealer).into_iter();
         let answers = frames.filter_map(|(_, frame)| match frame.body {

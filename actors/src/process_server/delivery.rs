@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::plants::{Plant, planted};
+use datapath::replica::Tag;
 use datapath::segment::SegmentKind;
 use datapath::{Blob, DiskId, SimTime, VmId};
 
-use super::stream::{Sealing, Stream, Waiting};
+use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
 use crate::messages::group::SharedRecord;
@@ -179,7 +180,9 @@ impl ProcessServer {
             return;
         }
         let protection = stream.protection.protection;
-        let mut left = count;
+        let (mut left, mut with_tag) = (count, None);
+        // The oldest batch's tag goes with what is left of its segments, where nothing of them is on its way already.
+        let mut tag = stream.oldest_tag(|waiting| !waiting.is_empty() && waiting.iter().all(|w| !w.sent));
         for state in stream.next_states() {
             let Sealing::Sealed(outgoing) = state else { continue };
             let unsent = || outgoing.waiting.iter().filter(|w| !w.sent);
@@ -191,12 +194,17 @@ impl ProcessServer {
                 break;
             }
             left -= 1;
+            // The oldest batch is the first of all, and so is its tag's turn.
+            let tag = tag.take();
+            let tagged = tag.as_ref().map(|tag| tag.batch);
             let body = Body::PutSegments {
                 protection,
                 segments: unsent().map(Waiting::packed).collect(),
+                tag,
             };
             let blobs: Vec<Blob> = unsent().map(|w| w.sealed.blob.clone()).collect();
             if target.session.send_with(&self.env, body, Blob::join(&blobs)) {
+                with_tag = with_tag.or(tagged);
                 for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {
                     let size = waiting.sealed.blob.size;
                     target.session.owe_for(&self.env, size);
@@ -204,6 +212,9 @@ impl ProcessServer {
                     waiting.sent = true;
                 }
             }
+        }
+        if let Some(batch) = with_tag.and_then(|batch| stream.batches.get_mut(&batch)) {
+            batch.tag_sent = true;
         }
         self.deliver_tag(vm);
         self.deliver_copy_ends(vm);
@@ -215,30 +226,18 @@ impl ProcessServer {
             return;
         };
         let protection = stream.protection.protection;
-        let Some(batch) = stream.batches.values_mut().next().filter(|b| !b.tag_sent) else {
+        let Some(tag) = stream.oldest_tag(<[Waiting]>::is_empty) else {
             return;
-        };
-        let Sealing::Sealed(outgoing) = &batch.state else {
-            return;
-        };
-        if !outgoing.waiting.is_empty() {
-            return;
-        }
-        let ending = &batch.ending;
-        let tag = datapath::replica::Tag {
-            batch: ending.batch,
-            first: ending.first,
-            last: ending.last,
-            segments: outgoing.headers.as_slice().into(),
-            cut: ending.cut,
-            mark: ending.mark,
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
+        let number = tag.batch;
         if target.session.send(&self.env, Body::PutTag { vm, protection, tag }) {
             target.session.owe(&self.env);
-            batch.tag_sent = true;
+            if let Some(batch) = stream.batches.get_mut(&number) {
+                batch.tag_sent = true;
+            }
         }
     }
 
@@ -297,6 +296,8 @@ impl ProcessServer {
                     _ if !self.serves(vm, protection) => disks.iter().for_each(|_| self.settle(machine)),
                     None => self.on_segments_put(machine, vm, &disks, kind),
                     Some(why) => {
+                        // A tag that came with them was not taken in.
+                        self.untag(vm, kind);
                         for (disk, epoch) in disks {
                             self.on_segment_refused(machine, disk, epoch, kind, &why);
                         }
@@ -304,10 +305,19 @@ impl ProcessServer {
                 }
             }
             Body::SharedPut { point } => self.tell(point.coordinator, Body::SharedPut { point }),
-            Body::TagPut { vm, protection, batch } => {
-                self.settle(machine);
-                if self.serves(vm, protection) {
+            Body::TagPut {
+                vm,
+                protection,
+                batch,
+                segments,
+            } => {
+                if !self.serves(vm, protection) {
+                    (0..segments.max(1)).for_each(|_| self.settle(machine));
+                } else if segments == 0 {
+                    self.settle(machine);
                     self.on_tag_put(vm, batch);
+                } else {
+                    self.on_batch_put(machine, (vm, batch), segments);
                 }
             }
             Body::CopyEndPut { disk, protection, copy } => {
@@ -396,6 +406,17 @@ impl ProcessServer {
         }
     }
 
+    fn untag(&mut self, vm: VmId, kind: SegmentKind) {
+        if let SegmentKind::Changes { batch } = kind
+            && let Some(batch) = self
+                .streams
+                .get_mut(&vm)
+                .and_then(|stream| stream.batches.get_mut(&batch))
+        {
+            batch.tag_sent = false;
+        }
+    }
+
     fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &str) {
         if !why.contains(REFUSED_FENCED) {
             self.tell_of_refusal(machine, disk.vm, why);
@@ -463,6 +484,31 @@ impl ProcessServer {
         }
         self.unsend(machine);
         self.deliver_all(machine);
+    }
+
+    /// A batch is stored with its tag, which answers for the segments that came with it.
+    fn on_batch_put(&mut self, machine: MachineId, (vm, number): (VmId, u64), segments: u32) {
+        let batch = self
+            .streams
+            .get_mut(&vm)
+            .and_then(|stream| stream.batches.get_mut(&number));
+        let Some(Sealing::Sealed(outgoing)) = batch.map(|batch| &mut batch.state) else {
+            return (0..segments).for_each(|_| self.settle(machine));
+        };
+        let put = std::mem::take(&mut outgoing.waiting);
+        for waiting in put {
+            let size = waiting.sealed.blob.size;
+            self.in_flight -= size;
+            if let Some(target) = self.targets.get_mut(&machine) {
+                target.session.settled_for(&self.env, size);
+                target.unacknowledged = target.unacknowledged.saturating_sub(size);
+            }
+        }
+        self.on_tag_put(vm, number);
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.blocked.insert(vm);
+        }
+        self.deliver_blocked(machine);
     }
 
     fn on_tag_put(&mut self, vm: VmId, number: u64) {
@@ -550,6 +596,20 @@ impl Waiting {
 }
 
 impl Stream {
+    /// The tag of the oldest batch, if it is sealed, its tag was not sent, and what waits of it is so.
+    fn oldest_tag(&self, so: impl Fn(&[Waiting]) -> bool) -> Option<Tag> {
+        let Batch { ending, state, .. } = self.batches.values().next().filter(|batch| !batch.tag_sent)?;
+        let Sealing::Sealed(outgoing) = state else { return None };
+        so(&outgoing.waiting).then(|| Tag {
+            batch: ending.batch,
+            first: ending.first,
+            last: ending.last,
+            segments: outgoing.headers.as_slice().into(),
+            cut: ending.cut,
+            mark: ending.mark,
+        })
+    }
+
     fn states(&mut self) -> impl Iterator<Item = &mut Sealing> {
         let pieces = self
             .copies

@@ -295,6 +295,7 @@ impl Setting {
         let body = Body::PutSegments {
             protection: 1,
             segments: vec![packed],
+            tag: None,
         };
         self.sealer.1.send_with(self.sealer.2, body, Blob::real(bytes));
         self.run(1);

@@ -16,7 +16,7 @@ use datapath::disk::{DiskError, Files, read_if_there};
 use datapath::replica::Tag;
 use datapath::seal::Epoch;
 use datapath::segment::{self, Headers, SegmentHeader, SegmentKind};
-use datapath::{Blob, DiskId, VmId, WriteSeq};
+use datapath::{Blob, DiskId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
@@ -49,6 +49,8 @@ struct Owed {
     end: u64,
     /// What is to be completed.
     written: Option<Written>,
+    /// A tag that is to be taken in then: who sent it, and how many segments came with it.
+    tag: Option<(ConnId, ProtectionId, Tag, u32)>,
     /// A fence that stands once all that was taken in before it is durable.
     fence: Option<(DiskId, u32)>,
     /// All that was taken in before this is durable, and told.
@@ -194,11 +196,18 @@ impl SegmentStore {
         self.flush();
     }
 
-    /// Takes in the segments of a batch, or a piece of a copy.
-    pub fn put_segments(&mut self, conn: ConnId, protection: u32, segments: Vec<Packed>, payload: Blob) {
-        let Some(kind) = segments.first().map(|segment| segment.header.kind) else {
+    /// Takes in the segments of a batch, perhaps with its tag, or a piece of a copy.
+    pub fn put_segments(
+        &mut self,
+        conn: ConnId,
+        protection: u32,
+        (segments, payload): (Vec<Packed>, Blob),
+        tag: Option<Tag>,
+    ) {
+        let Some((vm, kind)) = segments.first().map(|first| (first.header.disk.vm, first.header.kind)) else {
             return;
         };
+        let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
         let refuse = |disk, epoch, why| Body::SegmentsPut {
             protection,
             disks: vec![(disk, epoch)],
@@ -245,7 +254,14 @@ impl SegmentStore {
                 Err(why) => self.env.send(conn, refuse(disk, epoch, why)),
             }
         }
-        if !disks.is_empty() {
+        if let Some(tag) = tag.filter(|_| disks.len() == count as usize) {
+            self.waiting.push(Owed {
+                facts,
+                tag: Some((conn, (vm, protection), tag, count)),
+                ..Owed::default()
+            });
+            self.flush();
+        } else if !disks.is_empty() {
             let answer = Body::SegmentsPut {
                 protection,
                 disks,
@@ -306,16 +322,23 @@ impl SegmentStore {
     }
 
     /// Takes in a tag, if all its segments are there.
-    pub fn put_tag(&mut self, conn: ConnId, vm: VmId, protection: u32, tag: Tag) {
-        let id = (vm, protection);
+    pub fn put_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag) {
+        self.take_tag(conn, id, tag, 0);
+        self.flush();
+    }
+
+    /// Takes in a tag with which so many segments came.
+    fn take_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag, segments: u32) {
+        let (vm, protection) = id;
         let known = self.kept.entry(id).or_default();
         let answer = Body::TagPut {
             vm,
             protection,
             batch: tag.batch,
+            segments,
         };
         if known.closed || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
-            self.owe(Some((conn, answer)), Vec::new(), None);
+            self.note_owed(Some((conn, answer)), Vec::new(), None);
             return;
         }
         let files = self.env.files();
@@ -350,7 +373,7 @@ impl SegmentStore {
             mark: tag.mark,
         };
         let entry = Some((id, Entry::Tag { tag, stored_bytes }));
-        self.owe(Some((conn, answer)), vec![fact], entry);
+        self.note_owed(Some((conn, answer)), vec![fact], entry);
     }
 
     /// Takes in the record of a shared recovery point, with what is stored of its coordinator.
@@ -558,7 +581,7 @@ impl SegmentStore {
             self.failed(&error);
             return Vec::new();
         }
-        let mut news = Vec::new();
+        let (mut news, mut tags) = (Vec::new(), Vec::new());
         for owed in done {
             if let Some((id, entry)) = owed.entry {
                 let known = self.kept.entry(id).or_default();
@@ -581,8 +604,13 @@ impl SegmentStore {
             }
             owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
             answer(&self.env, owed.answer);
+            tags.extend(owed.tag);
             self.fenced.extend(owed.fence);
             self.told.extend(owed.told);
+        }
+        // After all that was told: one flush makes the tags durable whose segments this one did.
+        for (conn, id, tag, segments) in tags {
+            self.take_tag(conn, id, tag, segments);
         }
         self.flush();
         news
@@ -681,8 +709,22 @@ impl SegmentStore {
         }
     }
 
-    /// False where the entry could not be written.
+    /// As `note_owed`, and asks for the flush that it waits for.
     fn owe(&mut self, answer: Option<(ConnId, Body)>, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) -> bool {
+        let noted = self.note_owed(answer, facts, entry);
+        if noted {
+            self.flush();
+        }
+        noted
+    }
+
+    /// What is to be done once all that was written is durable. False where the entry could not be written.
+    fn note_owed(
+        &mut self,
+        answer: Option<(ConnId, Body)>,
+        facts: Vec<Fact>,
+        entry: Option<(ProtectionId, Entry)>,
+    ) -> bool {
         let end = match &entry {
             Some((id, entry)) => match self.write(*id, entry) {
                 Some(end) => end,
@@ -698,7 +740,6 @@ impl SegmentStore {
             end,
             ..Owed::default()
         });
-        self.flush();
         true
     }
 

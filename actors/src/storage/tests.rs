@@ -62,6 +62,7 @@ fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, SegmentHeade
     let body = Body::PutSegments {
         protection: 1,
         segments: vec![packed],
+        tag: None,
     };
     (body, blob, header)
 }
@@ -137,6 +138,100 @@ fn a_tag_is_stored_only_after_all_its_segments() {
     assert_eq!(refused(&s.answers()), None);
     s.env.send(s.conn, tag(1, header));
     assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+}
+
+/// A batch's segment with its tag, as a frame.
+fn batch(vault: [u8; 16], number: u64, epoch: u32) -> (Body, Blob) {
+    let (body, blob, header) = segment(vault, number, epoch);
+    let (Body::PutSegments { segments, .. }, Body::PutTag { tag, protection, .. }) = (body, tag(number, header)) else {
+        unreachable!("a segment and its tag")
+    };
+    let body = Body::PutSegments {
+        protection,
+        segments,
+        tag: Some(tag),
+    };
+    (body, blob)
+}
+
+#[test]
+fn a_tag_that_comes_with_its_segments_is_stored_after_them_and_answers_for_them() {
+    let s = setting();
+    for _ in 0..2 {
+        let (body, blob) = batch(VAULT, 1, 1);
+        s.env.send_with(s.conn, body, blob);
+        let answers = s.answers();
+        let both = matches!(
+            answers[..],
+            [Body::TagPut {
+                batch: 1,
+                segments: 1,
+                ..
+            }]
+        );
+        assert!(both, "also the second time: {answers:?}");
+    }
+    let facts = s.bench.facts();
+    let stored: Vec<_> = facts
+        .iter()
+        .filter_map(|(at, fact)| match fact {
+            Fact::SegmentStored { .. } => Some((*at, "segment")),
+            Fact::TagStored { batch: 1, .. } => Some((*at, "tag")),
+            _ => None,
+        })
+        .collect();
+    let [(segment, "segment"), (tag, "tag")] = stored[..] else {
+        panic!("each once, the segment first: {stored:?}");
+    };
+    assert!(segment <= tag);
+}
+
+#[test]
+fn a_tag_that_comes_with_a_segment_that_is_refused_is_not_taken_in() {
+    let s = setting();
+    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    s.answers();
+    let (body, blob) = batch(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    let (body, blob) = batch(VAULT, 1, 2);
+    s.env.send_with(s.conn, body, blob);
+    assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+}
+
+#[test]
+fn a_power_cut_between_segments_and_tag_leaves_no_tag() {
+    for flushes in 0..3 {
+        let mut s = setting();
+        s.bench.flush_time.set(10_000_000);
+        let (body, blob) = batch(VAULT, 1, 1);
+        s.env.send_with(s.conn, body, blob);
+        // The frame arrives within a flush's time; then the segment's flush, then the tag's.
+        s.bench.run_until(s.env.now().after(5_000_000 + flushes * 10_000_000));
+        let acknowledged = s.bench.take_frames(s.sealer);
+        let acknowledged = acknowledged
+            .iter()
+            .any(|(_, frame)| matches!(frame.body, Body::TagPut { .. }));
+        s.restart();
+        s.env.send(
+            s.conn,
+            Body::Watch {
+                protection: protection(),
+            },
+        );
+        let told = s.answers().iter().any(|body| matches!(body, Body::TagStored { .. }));
+        assert!(
+            told || !acknowledged,
+            "what was acknowledged is there after {flushes} flushes"
+        );
+        let (body, blob) = batch(VAULT, 1, 1);
+        s.env.send_with(s.conn, body, blob);
+        let answers = s.answers();
+        assert!(
+            answers.iter().any(|body| matches!(body, Body::TagPut { batch: 1, .. })),
+            "{answers:?}"
+        );
+    }
 }
 
 #[test]
@@ -389,6 +484,7 @@ fn a_process_server_merges_nothing() {
     let body = Body::PutSegments {
         protection: 1,
         segments: vec![packed],
+        tag: None,
     };
     s.env.send_with(s.conn, body, blob);
     assert!(refused(&s.answers()).is_some_and(|why| why.contains("merges nothing")));
