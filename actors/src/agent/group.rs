@@ -134,7 +134,7 @@ impl Agent {
             attempt: None,
             unstored: BTreeMap::new(),
             retry: false,
-            next_app: (app > 0).then(|| self.env.now().after(app)),
+            next_app: (app > 0).then(|| self.env.monotonic().after(app)),
             failed: (0, false),
         });
         self.await_turn();
@@ -394,7 +394,7 @@ impl Agent {
             .replication
             .as_ref()
             .map_or(0, |replication| replication.protection().policy.app_consistent_every);
-        let (now, vm, incarnation) = (self.env.now(), self.spec.vm.vm, self.env.incarnation);
+        let (now, vm, incarnation) = (self.env.monotonic(), self.spec.vm.vm, self.env.incarnation);
         let protection = self
             .replication
             .as_ref()

@@ -115,7 +115,7 @@ pub(super) struct Replication {
     mark_timer: Option<TimerId>,
     /// The guest was asked for what it wrote up to now, for this.
     asked: Option<Asked>,
-    /// Nothing that waits to be cut was written before; none where nothing waits.
+    /// Nothing that waits to be cut was written before, by the machine's own count of time; none where nothing waits.
     uncut_since: Option<SimTime>,
     cut_timer: bool,
     /// Writes at which a batch was full and not yet durable.
@@ -239,7 +239,7 @@ impl Replication {
             replication.begin_copies();
         }
         if replication.last > replication.saved.last_cut().1 {
-            replication.wait_to_be_cut(env.now());
+            replication.wait_to_be_cut(env.monotonic());
         }
         replication.session.start(env);
         replication.set_mark_timer();
@@ -306,7 +306,7 @@ impl Replication {
             self.outcomes.push(Outcome::ResynchronizationNeeded(error));
             return;
         }
-        self.wait_to_be_cut(self.env.now());
+        self.wait_to_be_cut(self.env.monotonic());
         let ends = self.full_at.back().copied().unwrap_or_default();
         if self.journal.bytes_after(ends.max(self.saved.last_cut().1)) >= self.batch_bytes() {
             // What is made durable here is a full batch, however long the disk takes for it.
@@ -582,7 +582,7 @@ impl Replication {
 
     /// Whether something waits to be cut for so long that the network should have it. Fleets are not cut by time.
     fn is_late(&self) -> bool {
-        let waits = self.uncut_since.map_or(0, |since| self.env.now().since(since));
+        let waits = self.uncut_since.map_or(0, |since| self.env.monotonic().since(since));
         self.saved.copied && waits >= self.env.model.agent.cut_after && self.env.grain() != Grain::Aggregate
     }
 
@@ -596,7 +596,7 @@ impl Replication {
                 key: self.generation,
             };
             let due = since.after(self.env.model.agent.cut_after);
-            self.env.timer(due.since(self.env.now()), token);
+            self.env.timer(due.since(self.env.monotonic()), token);
         }
     }
 
@@ -604,7 +604,7 @@ impl Replication {
     pub fn cut_due(&mut self) {
         self.cut_timer = false;
         let Some(since) = self.uncut_since else { return };
-        if self.env.now().since(since) < self.env.model.agent.cut_after {
+        if self.env.monotonic().since(since) < self.env.model.agent.cut_after {
             self.wait_to_be_cut(since);
             return;
         }
@@ -627,7 +627,8 @@ impl Replication {
         self.saved.cuts.push(cut);
         self.uncut_since = None;
         if self.last > last {
-            self.wait_to_be_cut(time.at);
+            let ago = self.env.now().since(time.at);
+            self.wait_to_be_cut(SimTime(self.env.monotonic().0.saturating_sub(ago)));
         }
         self.env.fact(Fact::BatchCut {
             vm: self.spec.vm.vm,

@@ -31,7 +31,7 @@ pub(super) struct Running {
     /// The number of the stage that waits, for its timers.
     #[serde(skip)]
     stage: u64,
-    /// When its wait, or its patience, is over, by the service's clock.
+    /// When its wait, or its patience, is over, by the service's own count of time.
     ends: Option<SimTime>,
     /// What the source sent last before it went down.
     drained: Option<(WriteSeq, Option<Mark>)>,
@@ -304,12 +304,12 @@ impl Service {
     }
 
     fn wait_for(&mut self, job: u64, waiting: Waiting, patience: Option<(u64, bool)>) {
-        let clock = self.env.clock();
+        let now = self.env.monotonic();
         let Some(running) = self.jobs.get_mut(&job) else { return };
         running.waiting = waiting;
         if let Some((patience, soft)) = patience {
             running.soft = soft;
-            running.ends = Some(clock.after(patience));
+            running.ends = Some(now.after(patience));
         }
         self.arm(job);
     }
@@ -321,7 +321,7 @@ impl Service {
         running.stage = self.next_stage;
         self.waits.begin(job, running.stage, &running.waiting);
         let Some(ends) = running.ends else { return };
-        let (left, key) = (ends.since(self.env.clock()), running.stage);
+        let (left, key) = (ends.since(self.env.monotonic()), running.stage);
         if running.waiting == Waiting::Time {
             return self.env.wait(left, Token { what: WAITED, key });
         }
