@@ -363,7 +363,10 @@ fn failover_times(plan: &Plan, vm: VmId, result: &RunResult) -> Vec<u64> {
 /// Faults that the scenario declares, that changed nothing and of which it does not say that they may: whoever declared them wanted to see what they do.
 #[must_use]
 pub fn unstruck(result: &RunResult) -> Vec<Finding> {
-    let idle = result.faults.iter().filter(|fault| fault.struck == 0 && !fault.may_miss);
+    let idle = result
+        .faults
+        .iter()
+        .filter(|fault| fault.struck == 0 && !fault.may_miss);
     let finding = |of: &FaultResult| {
         let fault = of.name.clone();
         let broken = match (of.began, of.missed.clone()) {
