@@ -412,7 +412,7 @@ impl ConfigurationServer {
         self.env.send(conn, Body::Registered { refused: None });
         self.env.fact(Fact::Registered {
             machine,
-            component: component_name(component).to_owned(),
+            component: component.name().to_owned(),
         });
         if component != Component::MobilityService {
             // An agent tells of itself: only it knows its disks and its life.
@@ -448,7 +448,7 @@ impl ConfigurationServer {
             };
             let text = format!(
                 "nothing heard of the {} for {} min",
-                component_name(component),
+                component.name(),
                 lost_after / 60_000_000_000
             );
             self.alert(vm, severity, code, &text);
@@ -476,17 +476,6 @@ fn component_of(command: &Command) -> Component {
         | Command::HandOver { .. }
         | Command::Unserve { .. } => Component::ProcessServer,
         Command::Vcenter { .. } => Component::ConfigurationServer,
-    }
-}
-
-/// The component's name, as scenario files, facts and reports have it.
-#[must_use]
-pub fn component_name(component: Component) -> &'static str {
-    match component {
-        Component::MobilityService => "mobility-service",
-        Component::ProcessServer => "process-server",
-        Component::MasterTarget => "master-target",
-        Component::ConfigurationServer => "configuration-server",
     }
 }
 

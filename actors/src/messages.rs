@@ -38,8 +38,9 @@ pub const REFUSED_FENCED: &str = "is fenced";
 pub type FoundMachine = (MachineId, VmId, Vec<(DiskId, u64)>);
 
 /// What a component is, where it registers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Component {
     /// The Mobility service on a protected machine.
     MobilityService,
@@ -49,6 +50,14 @@ pub enum Component {
     MasterTarget,
     /// A configuration server, with its vault.
     ConfigurationServer,
+}
+
+impl Component {
+    /// As scenario files, facts and reports have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// How an agent copies disks before changes alone suffice.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use actors::Table;
 use actors::facts::{Fact, ItemState, Life, Place, StepOutcome};
-use actors::messages::{Component, Trigger};
+use actors::messages::Trigger;
 use actors::ports::MachineId;
 use datapath::{SimTime, VmId};
 
@@ -250,9 +250,9 @@ impl Watch {
                 let mut up = self.up.get(vm).into_iter().flatten();
                 up.any(|(_, at)| at == place)
             }
-            Trigger::Registered(machine, component) => self
-                .registered
-                .contains(&(*machine, component_name(*component).to_owned())),
+            Trigger::Registered(machine, component) => {
+                self.registered.contains(&(*machine, component.name().to_owned()))
+            }
             Trigger::FaultBegan(fault) => self.faults.0.contains(fault),
             Trigger::FaultEnded(fault) => self.faults.1.contains(fault),
             // What it waited for has held, or it would not be asked.
@@ -278,18 +278,10 @@ fn subject(trigger: &Trigger) -> Subject {
     }
 }
 
-/// A component's name as [`Fact::Registered`] has it.
-fn component_name(component: Component) -> &'static str {
-    match component {
-        Component::MobilityService => "mobility-service",
-        Component::ProcessServer => "process-server",
-        Component::MasterTarget => "master-target",
-        Component::ConfigurationServer => "configuration-server",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use actors::messages::Component;
+
     use super::*;
 
     fn fired(watch: &mut Watch, now: u64, fact: &Fact) -> Vec<u32> {
