@@ -10,7 +10,7 @@ use actors::model::Era;
 use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::words::{
-    bytes, consistency, count, duration, durations, failover, grain, how_compared, image_sizes, list, moment, network,
+    bytes, consistency, count, duration, durations, grain, how_compared, image_sizes, list, moment, network,
     not_processed,
 };
 
@@ -261,7 +261,7 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
             writeln!(
                 out,
                 "  {good} of {all} disks recovered by {}, {}",
-                failover(kind),
+                kind.words(),
                 bytes(size)
             )?;
         }
@@ -276,7 +276,7 @@ fn verified(account: &Account, out: &mut String) -> std::fmt::Result {
     for disk in hashed.iter().take(DISKS_SHOWN) {
         let hash = disk.blake3.as_deref().unwrap_or_default();
         let name = account.names.disk(disk.disk);
-        writeln!(out, "    {hash}\n      {name}, {}", failover(disk.kind))?;
+        writeln!(out, "    {hash}\n      {name}, {}", disk.kind.words())?;
     }
     if let Some(more) = hashed.len().checked_sub(DISKS_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "    and {more} more (in record.json)")?;
@@ -377,7 +377,7 @@ fn databases(account: &Account, out: &mut String) -> std::fmt::Result {
         for recovery in database.recoveries.iter().take(GROUPS_SHOWN) {
             let text = format!(
                 "{} to point {} ({}): back up to transaction {}, {} redone from the log; {} that were committed are not in it",
-                failover(recovery.kind),
+                recovery.kind.words(),
                 recovery.point,
                 consistency(recovery.consistency),
                 count(recovery.through),

@@ -1,6 +1,6 @@
 //! Figures in words: durations, sizes, rates.
 
-use actors::facts::{FailoverKind, ItemState};
+use actors::facts::ItemState;
 use datapath::replica::Consistency;
 use datapath::{Grain, SimTime};
 use sim::metrics::PointTotals;
@@ -108,16 +108,6 @@ pub fn not_processed(points: &PointTotals) -> Vec<String> {
 pub fn moment(at: SimTime) -> String {
     let text = at.to_string();
     text.split('.').next().unwrap_or(&text).to_owned()
-}
-
-/// A kind of failover.
-#[must_use]
-pub fn failover(kind: FailoverKind) -> &'static str {
-    match kind {
-        FailoverKind::Test => "test failover",
-        FailoverKind::Unplanned => "failover",
-        FailoverKind::Failback => "failback",
-    }
 }
 
 /// How consistent a recovery point is.

@@ -235,58 +235,48 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
     let machine = plan.vms.get(vm.vm.0 as usize).cloned().unwrap_or_default();
     let (at, line) = (result.ended, expect.line.0);
     match expect.what {
-        Bound::RpoBelow(bound) => match vm.rpo {
-            None => untested_of(vm, at, &rpo_below::Broken::NeverProtected { machine, line }),
-            Some(rpo) => {
-                let (reached, bound) = passed(rpo.max_ms, bound)?;
-                let broken = rpo_below::Broken::OverBound {
+        Bound::RpoBelow(bound) => within(vm, at, vm.rpo.map(|rpo| rpo.max_ms), bound, |passed| match passed {
+            None => rpo_below::Broken::NeverProtected { machine, line },
+            Some((reached, bound)) => rpo_below::Broken::OverBound {
+                machine,
+                reached,
+                bound,
+                line,
+            },
+        }),
+        Bound::RtoBelow(bound) => within(vm, at, vm.rto_ms(), bound, |passed| match passed {
+            None => rto_below::Broken::NeverAnswered { machine, line },
+            Some((reached, bound)) => rto_below::Broken::OverBound {
+                machine,
+                reached,
+                bound,
+                line,
+            },
+        }),
+        Bound::FailoverWithin(bound) => within(
+            vm,
+            at,
+            failover_times(plan, vm.vm, result).into_iter().max(),
+            bound,
+            |passed| match passed {
+                None => failover_within::Broken::NeverCompleted { machine, line },
+                Some((reached, bound)) => failover_within::Broken::OverBound {
                     machine,
                     reached,
                     bound,
                     line,
-                };
-                broken_of(vm, at, &broken)
-            }
-        },
-        Bound::RtoBelow(bound) => match vm.rto_ms() {
-            None => untested_of(vm, at, &rto_below::Broken::NeverAnswered { machine, line }),
-            Some(rto) => {
-                let (reached, bound) = passed(rto, bound)?;
-                let broken = rto_below::Broken::OverBound {
-                    machine,
-                    reached,
-                    bound,
-                    line,
-                };
-                broken_of(vm, at, &broken)
-            }
-        },
-        Bound::FailoverWithin(bound) => match failover_times(plan, vm.vm, result).into_iter().max() {
-            None => untested_of(vm, at, &failover_within::Broken::NeverCompleted { machine, line }),
-            Some(longest) => {
-                let (reached, bound) = passed(longest, bound)?;
-                let broken = failover_within::Broken::OverBound {
-                    machine,
-                    reached,
-                    bound,
-                    line,
-                };
-                broken_of(vm, at, &broken)
-            }
-        },
-        Bound::LostBelow(bound) => match vm.lost() {
-            None => untested_of(vm, at, &lost_below::Broken::NoLossKnown { machine, line }),
-            Some(lost) => {
-                let (reached, bound) = passed(lost.ms, bound)?;
-                let broken = lost_below::Broken::OverBound {
-                    machine,
-                    reached,
-                    bound,
-                    line,
-                };
-                broken_of(vm, at, &broken)
-            }
-        },
+                },
+            },
+        ),
+        Bound::LostBelow(bound) => within(vm, at, vm.lost().map(|lost| lost.ms), bound, |passed| match passed {
+            None => lost_below::Broken::NoLossKnown { machine, line },
+            Some((reached, bound)) => lost_below::Broken::OverBound {
+                machine,
+                reached,
+                bound,
+                line,
+            },
+        }),
         Bound::LostBytesBelow(bound) => match vm.lost() {
             None => untested_of(vm, at, &lost_bytes_below::Broken::NoLossKnown { machine, line }),
             Some(lost) if lost.bytes < bound => None,
@@ -340,10 +330,22 @@ fn untested_of(vm: &VmResult, at: SimTime, broken: &impl Violation) -> Option<Fi
     Some(Finding::new(FindingClass::Untested, at, vm.vm, broken))
 }
 
-/// What was reached and the bound, where the bound is passed.
-fn passed(milliseconds: u64, bound: u64) -> Option<(Nanoseconds, Nanoseconds)> {
+/// What is wrong with a time that is to be within a bound: it passed it (what was reached, and the bound), or nothing is known of it.
+fn within<B: Violation>(
+    vm: &VmResult,
+    at: SimTime,
+    milliseconds: Option<u64>,
+    bound: u64,
+    broken: impl FnOnce(Option<(Nanoseconds, Nanoseconds)>) -> B,
+) -> Option<Finding> {
+    let Some(milliseconds) = milliseconds else {
+        return untested_of(vm, at, &broken(None));
+    };
     let took = milliseconds.saturating_mul(1_000_000);
-    (took >= bound).then_some((Nanoseconds(took), Nanoseconds(bound)))
+    if took < bound {
+        return None;
+    }
+    broken_of(vm, at, &broken(Some((Nanoseconds(took), Nanoseconds(bound)))))
 }
 
 /// How long the unplanned failovers of a machine took, from the operator's start to the job's end, in milliseconds.

@@ -150,6 +150,12 @@ fn conditions_count_from_the_faults_that_stand_beside_them_and_an_end_from_its_o
     "#,
     );
     let trigger = |number: u32| &world.triggers[number as usize];
+    let since_of = |waits: &[u32]| {
+        waits.iter().find_map(|of| match trigger(*of) {
+            Trigger::Since(since, _) => Some(trigger(*since)),
+            _ => None,
+        })
+    };
     let cut = &world.faults[0];
     assert_eq!(
         cut.after.iter().map(|of| trigger(*of)).collect::<Vec<_>>(),
@@ -158,10 +164,7 @@ fn conditions_count_from_the_faults_that_stand_beside_them_and_an_end_from_its_o
     let Until::All(until) = &cut.until else {
         panic!("{:?}", cut.until)
     };
-    let since = until.iter().find_map(|of| match trigger(*of) {
-        Trigger::Since(since, _) => Some(trigger(*since)),
-        _ => None,
-    });
+    let since = since_of(until);
     assert_eq!(since, Some(&Trigger::FaultBegan(0)), "{until:?}");
     let FaultKind::Power { machines } = &cut.kind else {
         panic!("{:?}", cut.kind)
@@ -173,10 +176,7 @@ fn conditions_count_from_the_faults_that_stand_beside_them_and_an_end_from_its_o
         "servers start, the protected machine waits for a hand"
     );
     let after = &plan_of(&world)[1].after;
-    let since = after.iter().find_map(|of| match trigger(*of) {
-        Trigger::Since(since, _) => Some(trigger(*since)),
-        _ => None,
-    });
+    let since = since_of(after);
     let Some(Trigger::All(ends)) = since else {
         panic!("{since:?}")
     };

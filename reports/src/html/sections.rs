@@ -257,7 +257,7 @@ pub(super) fn recovered(out: &mut String, account: &Account) {
     let rows = disks.iter().take(ROWS_MAX).map(|disk| {
         vec![
             account.names.disk(disk.disk).to_string(),
-            words::failover(disk.kind).to_owned(),
+            disk.kind.words().to_owned(),
             words::moment(disk.at),
             format!("{}/{}", disk.protection, disk.point),
             words::bytes(disk.bytes),
@@ -399,7 +399,7 @@ pub(super) fn databases(out: &mut String, account: &Account) {
         vec![
             words::moment(recovery.at),
             database.name.clone(),
-            words::failover(recovery.kind).to_owned(),
+            recovery.kind.words().to_owned(),
             format!("{} ({})", recovery.point, words::consistency(recovery.consistency)),
             recovery.through.to_string(),
             recovery.redone.to_string(),
