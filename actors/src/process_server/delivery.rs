@@ -12,7 +12,7 @@ use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
 use crate::messages::group::SharedRecord;
 use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED, Target as TargetPlace};
-use crate::ports::{Frame, Input, MachineId, Token};
+use crate::ports::{Env, Frame, Input, MachineId, Token};
 use crate::session::{Session, SessionEvent};
 
 /// The batch from which on a process server that hangs by plan sends nothing more.
@@ -37,6 +37,14 @@ pub(super) struct Target {
 pub(super) fn machine_of(target: TargetPlace) -> MachineId {
     match target {
         TargetPlace::Storage(machine) | TargetPlace::MasterTarget(machine) => machine,
+    }
+}
+
+impl Target {
+    /// Segments of so many bytes are answered for.
+    fn put(&mut self, env: &Env, bytes: u64) {
+        self.session.settled_for(env, bytes);
+        self.unacknowledged = self.unacknowledged.saturating_sub(bytes);
     }
 }
 
@@ -132,6 +140,15 @@ impl ProcessServer {
             target.blocked.remove(&vm);
             self.deliver_next(vm, 1);
         }
+    }
+
+    /// A machine's segments were answered for. The room goes to whose turn it is, not to whoever was just answered: a large copy must not
+    /// starve the others.
+    fn share_room(&mut self, machine: MachineId, vm: VmId) {
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.blocked.insert(vm);
+        }
+        self.deliver_blocked(machine);
     }
 
     /// What was sent is not waited for any more.
@@ -376,11 +393,7 @@ impl ProcessServer {
         }
         self.deliver_tag(vm);
         self.deliver_copy_ends(vm);
-        // The room goes to whose turn it is, not to whoever was just answered: a large copy must not starve the others.
-        if let Some(target) = self.targets.get_mut(&machine) {
-            target.blocked.insert(vm);
-        }
-        self.deliver_blocked(machine);
+        self.share_room(machine, vm);
         self.seal_more();
         self.handed_over(vm);
         self.give_room();
@@ -389,8 +402,7 @@ impl ProcessServer {
     fn on_segment_put(&mut self, machine: MachineId, disk: DiskId, kind: SegmentKind) {
         let size = self.take_waiting(disk, kind);
         if let Some(target) = self.targets.get_mut(&machine) {
-            target.session.settled_for(&self.env, size.unwrap_or(0));
-            target.unacknowledged = target.unacknowledged.saturating_sub(size.unwrap_or(0));
+            target.put(&self.env, size.unwrap_or(0));
         }
         if let (Some(_), SegmentKind::Copy { copy, part }) = (size, kind)
             && let Some(stream) = self.streams.get_mut(&disk.vm)
@@ -500,15 +512,11 @@ impl ProcessServer {
             let size = waiting.sealed.blob.size;
             self.in_flight -= size;
             if let Some(target) = self.targets.get_mut(&machine) {
-                target.session.settled_for(&self.env, size);
-                target.unacknowledged = target.unacknowledged.saturating_sub(size);
+                target.put(&self.env, size);
             }
         }
+        self.share_room(machine, vm);
         self.on_tag_put(vm, number);
-        if let Some(target) = self.targets.get_mut(&machine) {
-            target.blocked.insert(vm);
-        }
-        self.deliver_blocked(machine);
     }
 
     fn on_tag_put(&mut self, vm: VmId, number: u64) {
