@@ -266,7 +266,7 @@ impl AzureCompute {
     }
 
     fn keep(&self) {
-        let bytes = postcard::to_stdvec(&self.machines).expect("plain data encodes");
+        let bytes = datapath::encoded::encode(&self.machines);
         if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
             self.disk_failed(KEEP, &error);
         }

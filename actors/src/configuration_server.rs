@@ -178,7 +178,7 @@ impl ConfigurationServer {
     }
 
     fn save(&self) {
-        let bytes = postcard::to_stdvec(&self.saved).expect("plain data encodes");
+        let bytes = datapath::encoded::encode(&self.saved);
         if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
             self.trouble.note(&self.env, None, &error);
         }

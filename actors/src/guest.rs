@@ -407,7 +407,7 @@ impl Guest {
                 parent: None,
                 ..boot.clone()
             };
-            let bytes = postcard::to_stdvec(&plain).expect("a boot always encodes");
+            let bytes = datapath::encoded::encode(&plain);
             if let Err(error) = self.env.files().replace(BOOT_FILE, Blob::real(bytes)) {
                 // The old file stays; the next boot then tells of the failover again, which is no harm.
                 self.trouble.note(&self.env, Some(vm), &error);

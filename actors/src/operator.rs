@@ -174,7 +174,7 @@ impl Operator {
     }
 
     fn write(&self, name: &str, what: &impl Serialize) -> bool {
-        let bytes = postcard::to_stdvec(what).expect("plain data encodes");
+        let bytes = datapath::encoded::encode(what);
         match self.env.files().replace(name, Blob::real(bytes)) {
             Ok(()) => true,
             Err(error) => {

@@ -204,7 +204,7 @@ impl Vcenter {
         }
         if vm.physical && !self.created.contains(&machine) {
             let created: Vec<MachineId> = self.created.iter().copied().chain([machine]).collect();
-            let bytes = postcard::to_stdvec(&created).expect("plain data encodes");
+            let bytes = datapath::encoded::encode(&created);
             if let Err(error) = self.env.files().replace(STATE, Blob::real(bytes)) {
                 self.trouble.note(&self.env, None, &error);
                 return Err(error.to_string());
@@ -247,7 +247,7 @@ impl Vcenter {
 /// # Errors
 /// Why the machine's disk did not take it.
 pub fn write_boot(env: &Env, machine: MachineId, boot: &Boot) -> Result<(), DiskError> {
-    let bytes = postcard::to_stdvec(boot).expect("plain data encodes");
+    let bytes = datapath::encoded::encode(boot);
     env.world().files(machine).replace("boot", Blob::real(bytes))
 }
 

@@ -1,34 +1,98 @@
-//! A list as it is written down, for lists that are written again and again and grow at their end: what was encoded stays encoded.
+//! Plain data as it is written down, and lists that are written again and again and change little in between: what was encoded stays
+//! encoded.
+
+use std::ops::Range;
 
 use bytes::Bytes;
+use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+/// Writes behind what there is, whole slices at a time: postcard's own way goes byte by byte.
+struct Behind(Vec<u8>);
+
+impl Flavor for Behind {
+    type Output = Vec<u8>;
+
+    #[inline]
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    #[inline]
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
+}
+
+/// A value as postcard encodes it, behind what there is already.
+///
+/// # Panics
+/// Where the value is no plain data: a sequence of unknown length.
+#[must_use]
+pub fn encode_behind(value: &(impl Serialize + ?Sized), before: Vec<u8>) -> Vec<u8> {
+    postcard::serialize_with_flavor(value, Behind(before)).expect("plain data encodes")
+}
+
+/// A value as postcard encodes it.
+///
+/// # Panics
+/// As [`encode_behind`].
+#[must_use]
+pub fn encode(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
+    encode_behind(value, Vec::with_capacity(64))
+}
 
 /// Plain values, one after the other.
 #[derive(Debug, Clone, Default)]
 pub struct Encoded {
     bytes: Vec<u8>,
-    values: usize,
+    /// Where each value ends.
+    ends: Vec<u32>,
 }
 
 impl Encoded {
     /// How many values it has.
     #[must_use]
     pub fn values(&self) -> usize {
-        self.values
+        self.ends.len()
     }
 
-    /// Adds a value.
+    fn begin(&self, value: usize) -> usize {
+        value.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+    }
+
+    /// Adds a value at the end.
     pub fn push(&mut self, value: &impl Serialize) {
-        let before = std::mem::take(&mut self.bytes);
-        self.bytes = postcard::to_extend(value, before).expect("plain data encodes");
-        self.values += 1;
+        self.bytes = encode_behind(value, std::mem::take(&mut self.bytes));
+        self.ends.push(self.bytes.len() as u32);
     }
 
-    /// Starts again with nothing.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.values = 0;
+    /// Puts a value before the one of that number.
+    pub fn insert(&mut self, at: usize, value: &impl Serialize) {
+        if at == self.values() {
+            return self.push(value);
+        }
+        let (begin, encoded) = (self.begin(at), encode(value));
+        let more = encoded.len() as u32;
+        self.bytes.splice(begin..begin, encoded);
+        self.ends.insert(at, begin as u32);
+        self.ends[at..].iter_mut().for_each(|end| *end += more);
+    }
+
+    /// Takes values out.
+    pub fn remove(&mut self, values: Range<usize>) {
+        let (begin, end) = (self.begin(values.start), self.begin(values.end));
+        self.bytes.drain(begin..end);
+        let less = (end - begin) as u32;
+        self.ends.drain(values.clone());
+        self.ends[values.start..].iter_mut().for_each(|end| *end -= less);
     }
 
     /// What [`Encoded::decode`] reads.
@@ -53,19 +117,45 @@ impl Encoded {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn what_is_read_is_what_was_added_since_the_last_start() {
-        let mut encoded = Encoded::default();
-        encoded.push(&(7u64, 8u32));
-        encoded.clear();
-        for value in 0..300u64 {
-            encoded.push(&(value, 1u32));
+    proptest! {
+        #[test]
+        fn what_is_read_is_the_list_as_it_was_changed(
+            steps in prop::collection::vec((0u8..4, any::<prop::sample::Index>(), any::<u64>()), 0..60),
+        ) {
+            let (mut encoded, mut list) = (Encoded::default(), Vec::new());
+            for (step, place, value) in steps {
+                // Of one byte to ten.
+                let value = value >> (value % 64);
+                let at = place.index(list.len() + 1);
+                match step {
+                    0..2 => {
+                        encoded.push(&value);
+                        list.push(value);
+                    }
+                    2 => {
+                        encoded.insert(at, &value);
+                        list.insert(at, value);
+                    }
+                    _ => {
+                        let end = (at + 3).min(list.len());
+                        encoded.remove(at..end);
+                        list.drain(at..end);
+                    }
+                }
+                prop_assert_eq!(encoded.values(), list.len());
+                prop_assert_eq!(Encoded::decode::<u64>(&encoded.bytes()), Some(list.clone()));
+            }
         }
-        let expected: Vec<(u64, u32)> = (0..300).map(|value| (value, 1)).collect();
-        assert_eq!(encoded.values(), 300);
-        assert_eq!(Encoded::decode(&encoded.bytes()), Some(expected));
+
+        #[test]
+        fn a_value_is_encoded_as_postcard_does(value in any::<(u64, String, Vec<u16>, Option<i32>)>()) {
+            prop_assert_eq!(encode(&value), postcard::to_stdvec(&value).expect("plain data"));
+            prop_assert_eq!(&encode_behind(&value, vec![7, 9])[2..], &encode(&value));
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use actors::facts::Fact;
 use actors::messages::Body;
 use actors::ports::{ActorId, ConnId, Evidence, MachineId};
 use datapath::SimTime;
+use datapath::encoded::encode_behind;
 
 use crate::run::Observer;
 
@@ -244,8 +245,7 @@ impl EventLog {
         self.block.extend_from_slice(&[0; 4]);
         self.body_at = self.block.len();
         let block = std::mem::take(&mut self.block);
-        self.block =
-            postcard::to_extend(value, block).expect("facts and bodies are plain data that postcard can encode");
+        self.block = encode_behind(value, block);
         let length = (self.block.len() - self.body_at) as u32;
         self.block[length_at..self.body_at].copy_from_slice(&length.to_le_bytes());
     }

@@ -112,7 +112,7 @@ impl Saved {
         if !clean {
             files.remove(CLEAN);
         }
-        let bytes = postcard::to_stdvec(self).expect("an agent's state always encodes");
+        let bytes = datapath::encoded::encode(self);
         files.replace(FILE, Blob::real(bytes))?;
         if clean {
             files.replace(CLEAN, Blob::default())?;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use datapath::disk::DiskError;
+use datapath::encoded::encode_behind;
 use datapath::segment::Headers;
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
@@ -75,7 +76,7 @@ impl Retained {
     /// Why it could not be written: what the last checkpoint needs stays, and the next one tries again.
     pub fn checkpoint(&mut self, env: &Env, keeper: &mut ReplicaKeeper) -> Result<Vec<Drop>, DiskError> {
         let file = Vec::with_capacity(self.file_bytes + 256);
-        let file = postcard::to_extend(&(keeper.protection(), &self.epochs), file).expect("plain data encodes");
+        let file = encode_behind(&(keeper.protection(), &self.epochs), file);
         let vm = keeper.vm();
         let mut checkpoint = keeper.checkpoint();
         let world = env.world();
@@ -93,7 +94,7 @@ impl Retained {
         }
         before.values().for_each(|gone| world.volume_remove(&gone.name));
         let volumes: Vec<Kept> = self.volumes.keys().copied().collect();
-        let file = postcard::to_extend(&volumes, file).expect("plain data encodes");
+        let file = encode_behind(&volumes, file);
         let file = checkpoint.encode_behind(file);
         self.file_bytes = file.len();
         env.files().replace(&self.file(vm), Blob::real(file))?;

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use datapath::encoded::encode_behind;
 use datapath::replica::{Holds, Replica, SavedReplica, Tag};
 use datapath::seal::{Epoch, Nonces, VaultKey};
 use datapath::volume::Volume;
@@ -31,7 +32,7 @@ impl Checkpoint<'_> {
     /// Puts behind what there is already what [`ReplicaKeeper::take_up`] reads.
     #[must_use]
     pub fn encode_behind(self, before: Vec<u8>) -> Vec<u8> {
-        postcard::to_extend(&self.saved, before).expect("plain data encodes")
+        encode_behind(&self.saved, before)
     }
 }
 

@@ -1,9 +1,7 @@
 //! What the batches of a replica come to, and the same as a checkpoint has it.
 //!
 //! A checkpoint is written with every point, and holds hundreds of batches of which one is new: what was encoded is kept, and only what
-//! is new is added to it.
-
-use std::collections::BTreeMap;
+//! has changed is encoded again.
 
 use bytes::Bytes;
 use datapath::encoded::Encoded;
@@ -23,61 +21,61 @@ pub(super) struct Size {
 /// By batch, those of the index.
 #[derive(Debug, Default)]
 pub(super) struct Sizes {
-    batches: BTreeMap<u64, Size>,
-    /// All of them up to `encoded_through`, in order.
+    /// In order of batches.
+    batches: Vec<(u64, Size)>,
+    /// The same, as a checkpoint has it.
     encoded: Encoded,
-    encoded_through: Option<u64>,
 }
 
 impl Sizes {
+    fn place(&self, batch: u64) -> Result<usize, usize> {
+        // Nearly always it is the one after the last.
+        match self.batches.last() {
+            Some((last, _)) if *last >= batch => self.batches.binary_search_by_key(&batch, |(batch, _)| *batch),
+            _ => Err(self.batches.len()),
+        }
+    }
+
     pub(super) fn get(&self, batch: u64) -> Option<Size> {
-        self.batches.get(&batch).copied()
+        self.place(batch).ok().map(|place| self.batches[place].1)
     }
 
     pub(super) fn contains(&self, batch: u64) -> bool {
-        self.batches.contains_key(&batch)
+        self.place(batch).is_ok()
     }
 
     pub(super) fn insert(&mut self, batch: u64, size: Size) {
-        if self.encoded_through.is_some_and(|through| batch <= through) {
-            self.forget_encoded();
-        }
-        self.batches.insert(batch, size);
+        self.remove(batch);
+        let (Ok(place) | Err(place)) = self.place(batch);
+        self.batches.insert(place, (batch, size));
+        self.encoded.insert(place, &(batch, size));
     }
 
     pub(super) fn remove(&mut self, batch: u64) -> Option<Size> {
-        self.forget_encoded();
-        self.batches.remove(&batch)
+        let place = self.place(batch).ok()?;
+        self.encoded.remove(place..place + 1);
+        Some(self.batches.remove(place).1)
     }
 
     /// Those up to a batch are not in the index any more.
     pub(super) fn remove_through(&mut self, batch: u64) {
-        self.forget_encoded();
-        self.batches = self.batches.split_off(&(batch + 1));
-    }
-
-    fn forget_encoded(&mut self) {
-        self.encoded.clear();
-        self.encoded_through = None;
+        let gone = self.batches.partition_point(|(of, _)| *of <= batch);
+        self.batches.drain(..gone);
+        self.encoded.remove(0..gone);
     }
 
     /// As a checkpoint has them: what [`Sizes::decode`] reads.
-    pub(super) fn encode(&mut self) -> Bytes {
-        let new = self.encoded_through.map_or(0, |through| through + 1);
-        for entry in self.batches.range(new..) {
-            self.encoded.push(&entry);
-            self.encoded_through = Some(*entry.0);
-        }
+    pub(super) fn encode(&self) -> Bytes {
         self.encoded.bytes()
     }
 
     /// None where it is not what was encoded.
     pub(super) fn decode(encoded: &[u8]) -> Option<Sizes> {
-        let batches = Encoded::decode::<(u64, Size)>(encoded)?.into_iter().collect();
-        Some(Sizes {
-            batches,
-            ..Sizes::default()
-        })
+        let mut sizes = Sizes::default();
+        for (batch, size) in Encoded::decode::<(u64, Size)>(encoded)? {
+            sizes.insert(batch, size);
+        }
+        Some(sizes)
     }
 }
 

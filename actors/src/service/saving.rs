@@ -160,7 +160,7 @@ impl Service {
     }
 
     fn write(&self, name: &str, what: &impl Serialize) -> bool {
-        let bytes = postcard::to_stdvec(what).expect("plain data encodes");
+        let bytes = datapath::encoded::encode(what);
         self.env.files().replace(name, Blob::real(bytes)).is_ok()
     }
 

@@ -566,7 +566,7 @@ impl SegmentStore {
     }
 
     fn save_fences(&self) -> Result<(), DiskError> {
-        let bytes = postcard::to_stdvec(&self.fences).expect("plain data encodes");
+        let bytes = datapath::encoded::encode(&self.fences);
         self.env.files().replace(FENCES, Blob::real(bytes))
     }
 

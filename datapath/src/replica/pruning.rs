@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Replica, ReplicaError, Tag};
+use super::{Point, Replica, ReplicaError, Tag};
 use crate::batch::DiskChanges;
 use crate::plants::{Plant, planted};
 use crate::units::SimTime;
@@ -157,9 +157,13 @@ impl Replica {
             return;
         }
         let newest = self.points.last().map(|point| point.mark.point);
-        self.saved_points.clear();
-        self.points
-            .retain(|point| Some(point.mark.point) == newest || !numbers.contains(&point.mark.point));
+        let gone = |point: &Point| Some(point.mark.point) != newest && numbers.contains(&point.mark.point);
+        for place in (0..self.saved_points.values()).rev() {
+            if gone(&self.points[place]) {
+                self.saved_points.remove(place..place + 1);
+            }
+        }
+        self.points.retain(|point| !gone(point));
     }
 
     /// Folds opened batches (those of [`PruningPlan::fold`]) and the layers among them into the base. Their segments are then no

@@ -19,7 +19,7 @@ use crate::testing::{Facts, Maker, Notes, note, options, pair, texts, toy, toys}
 /// Bytes of a heartbeat's encoding.
 fn heartbeat() -> (Body, u64) {
     let body = Body::HeartbeatSeen;
-    let bytes = postcard::to_stdvec(&body).unwrap().len() as u64;
+    let bytes = datapath::encoded::encode(&body).len() as u64;
     (body, bytes)
 }
 

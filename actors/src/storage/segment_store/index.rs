@@ -136,7 +136,7 @@ pub(super) fn id_of(name: &str) -> Option<ProtectionId> {
 }
 
 pub(super) fn encode(entry: &Entry) -> Vec<u8> {
-    let body = postcard::to_stdvec(entry).expect("plain data encodes");
+    let body = datapath::encoded::encode(entry);
     let mut out = Vec::with_capacity(ENTRY_HEAD + body.len());
     out.extend_from_slice(&(body.len() as u32).to_le_bytes());
     out.extend_from_slice(&blake3::hash(&body).as_bytes()[..8]);
