@@ -311,7 +311,7 @@ impl ProcessServer {
     /// Writes down that a machine is served: the served protections are a small database, durable at once.
     fn save_served(&mut self, vm: VmId) {
         let Some(stream) = self.streams.get(&vm) else { return };
-        let saved = postcard::to_stdvec(&stream.protection).expect("a protection always encodes");
+        let saved = datapath::encoded::encode(&stream.protection);
         if let Err(error) = self.env.files().replace(&served_file(vm), Blob::real(saved)) {
             self.undone.served.insert(vm);
             self.disk_failed(Some(vm), &error);

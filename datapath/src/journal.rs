@@ -442,9 +442,9 @@ impl Journal {
             self.backlog_bytes -= entry.size;
             self.records.pop_front();
         }
-        let mut low = through.0.to_le_bytes().to_vec();
-        low.extend_from_slice(&crc32fast::hash(&low).to_le_bytes());
-        files.replace(&format!("{}-low", self.prefix), Blob::real(low))?;
+        let low = through.0.to_le_bytes();
+        let low = [&low[..], &crc32fast::hash(&low).to_le_bytes()].concat();
+        files.replace(&low_water_file(&self.prefix), Blob::real(low))?;
         while self.files.len() > 1 && self.files[0].last <= through {
             let file = self.files.pop_front().expect("more than one");
             files.remove(&file.name);
@@ -487,8 +487,12 @@ impl Record {
     }
 }
 
+fn low_water_file(prefix: &str) -> String {
+    [prefix, "-low"].concat()
+}
+
 fn read_low_water(files: &dyn Files, prefix: &str) -> Result<WriteSeq, JournalError> {
-    let name = format!("{prefix}-low");
+    let name = low_water_file(prefix);
     if files.len(&name).is_none() {
         return Ok(WriteSeq::START);
     }

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
 use crate::content::{Blob, Content};
+use crate::encoded::encode_behind;
 use crate::seal::{Cipher, DiskKey, Epoch};
 use crate::units::{DiskId, WriteSeq};
 
@@ -112,16 +113,12 @@ pub fn push_name(name: &mut String, disk: DiskId, kind: SegmentKind) {
 }
 
 /// Appends a number with at least so many digits, of at most 20.
-pub fn push_number(out: &mut String, mut number: u64, digits: usize) {
-    let mut reversed = [b'0'; 20];
-    let mut len = 0;
-    while number > 0 {
-        reversed[len] = b'0' + (number % 10) as u8;
-        number /= 10;
-        len += 1;
-    }
-    let len = len.max(digits).min(reversed.len());
-    out.extend(reversed[..len].iter().rev().map(|digit| char::from(*digit)));
+pub fn push_number(out: &mut String, number: u64, digits: usize) {
+    const ZEROS: &str = "00000000000000000000";
+    let mut text = itoa::Buffer::new();
+    let text = text.format(number);
+    out.push_str(&ZEROS[..digits.min(ZEROS.len()).saturating_sub(text.len())]);
+    out.push_str(text);
 }
 
 /// How many nonces [`seal`] may need for these changes: one for the manifest, one per chunk at the worst cut.
@@ -262,11 +259,14 @@ fn cipher(key: &DiskKey, kind: SegmentKind) -> &Cipher {
 }
 
 /// The clear beginning that real and modelled segments share.
-fn beginning(magic: &[u8; 8], header: &SegmentHeader, out: &mut Vec<u8>) {
-    let header = postcard::to_stdvec(header).expect("a header always encodes");
+fn beginning(magic: &[u8; 8], header: &SegmentHeader, mut out: Vec<u8>) -> Vec<u8> {
     out.extend_from_slice(magic);
-    out.extend_from_slice(&(header.len() as u32).to_le_bytes());
-    out.extend_from_slice(&header);
+    out.extend_from_slice(&[0; 4]);
+    let begin = out.len();
+    let mut out = encode_behind(header, out);
+    let length = (out.len() - begin) as u32;
+    out[begin - 4..begin].copy_from_slice(&length.to_le_bytes());
+    out
 }
 
 #[cfg(test)]

@@ -543,7 +543,7 @@ impl ProcessServer {
     /// Writes down which batch was stored last.
     pub(super) fn save_done(&mut self, vm: VmId) {
         let Some(stream) = self.streams.get(&vm) else { return };
-        let done = postcard::to_stdvec(&stream.stored).expect("a number always encodes");
+        let done = datapath::encoded::encode(&stream.stored);
         if let Err(error) = self.env.files().replace(&stream.done_file(), Blob::real(done)) {
             self.undone.done.insert(vm);
             self.disk_failed(Some(vm), &error);

@@ -60,10 +60,8 @@ impl Caching {
 
 /// What is appended to a file's content to show that it is whole.
 fn tail_of(content: &Blob) -> Blob {
-    let mut tail = sum_of(&content.bytes).to_vec();
-    tail.extend_from_slice(&(content.bytes.len() as u32).to_le_bytes());
-    tail.extend_from_slice(WHOLE);
-    Blob::real(tail)
+    let length = (content.bytes.len() as u32).to_le_bytes();
+    Blob::real([&sum_of(&content.bytes)[..], &length, WHOLE].concat())
 }
 
 fn sum_of(records: &[u8]) -> [u8; 4] {
@@ -394,7 +392,7 @@ impl ProcessServer {
             stream.end_file(batch),
             stream.part_file(batch, ending.parts.saturating_sub(1)),
         );
-        let end = postcard::to_stdvec(&ending).expect("an ending always encodes");
+        let end = datapath::encoded::encode(&ending);
         let bytes = last_part.as_ref().map_or(0, |records| records.size);
         let wanted = bytes + end.len() as u64;
         let mut names = Vec::new();
@@ -732,10 +730,5 @@ impl Stream {
             self.cached_bytes += bytes;
         }
         Ok(())
-    }
-
-    /// The file that says which batch was stored last.
-    pub(super) fn done_file(&self) -> String {
-        format!("done/vm-{:06}-{:03}", self.vm().0, self.protection.protection)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datapath::disk::Files;
 use datapath::replica::{CutTime, Mark};
 use datapath::seal::{DiskKey, Nonces, VaultKey};
-use datapath::segment::Sealed;
+use datapath::segment::{Sealed, push_number};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
@@ -181,43 +181,76 @@ impl Stream {
 
     /// The folder of a batch in it.
     pub(super) fn batch_folder(&self, batch: u64) -> String {
-        batch_folder(&self.folder(), batch)
+        batch_folder(self.folder(), batch)
     }
 
     pub(super) fn part_file(&self, batch: u64, part: u32) -> String {
-        part_file(&self.batch_folder(batch), part)
+        part_file(self.batch_folder(batch), part)
     }
 
     pub(super) fn end_file(&self, batch: u64) -> String {
-        end_file(&self.batch_folder(batch))
+        end_file(self.batch_folder(batch))
     }
 
     pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {
-        format!("{}/copy-{copy:04}/disk-{:03}/part-{part:06}", self.folder(), disk.index)
+        let mut name = self.folder();
+        let places = [
+            ("/copy-", copy, 4),
+            ("/disk-", u32::from(disk.index), 3),
+            ("/part-", part, 6),
+        ];
+        for (text, number, digits) in places {
+            name.push_str(text);
+            push_number(&mut name, u64::from(number), digits);
+        }
+        name
+    }
+
+    /// The file that says which batch was stored last.
+    pub(super) fn done_file(&self) -> String {
+        let mut name = String::with_capacity(24);
+        name.push_str("done/vm-");
+        push_number(&mut name, u64::from(self.vm().0), 6);
+        name.push('-');
+        push_number(&mut name, u64::from(self.protection.protection), 3);
+        name
     }
 }
 
+// Names are put together by hand: there are dozens of them for each recovery point.
+
 pub(super) fn folder(vm: VmId, protection: u32) -> String {
-    format!("cache/vm-{:06}/protection-{protection:03}", vm.0)
+    let mut name = String::with_capacity(64);
+    name.push_str("cache/vm-");
+    push_number(&mut name, u64::from(vm.0), 6);
+    name.push_str("/protection-");
+    push_number(&mut name, u64::from(protection), 3);
+    name
 }
 
-fn batch_folder(folder: &str, batch: u64) -> String {
-    format!("{folder}/batch-{batch:08}/")
+fn batch_folder(mut folder: String, batch: u64) -> String {
+    folder.push_str("/batch-");
+    push_number(&mut folder, batch, 8);
+    folder.push('/');
+    folder
 }
 
-fn part_file(folder: &str, part: u32) -> String {
-    format!("{folder}part-{part:05}")
+fn part_file(mut folder: String, part: u32) -> String {
+    folder.push_str("part-");
+    push_number(&mut folder, u64::from(part), 5);
+    folder
 }
 
-fn end_file(folder: &str) -> String {
-    format!("{folder}end")
+fn end_file(mut folder: String) -> String {
+    folder.push_str("end");
+    folder
 }
 
 /// The files of a batch in a process server's cache: its parts, and its end.
 #[must_use]
 pub fn cached_files(files: &dyn Files, vm: VmId, protection: u32, batch: u64) -> Vec<String> {
-    let folder = batch_folder(&folder(vm, protection), batch);
-    let parts = (0..).map(|part| part_file(&folder, part));
+    let folder = batch_folder(folder(vm, protection), batch);
+    let parts = (0..).map(|part| part_file(folder.clone(), part));
     let there = parts.take_while(|file| files.len(file).is_some());
-    there.chain([end_file(&folder)]).collect()
+    there.chain([end_file(folder.clone())]).collect()
 }

@@ -74,7 +74,6 @@ fn stored_bytes(worker: &mut Worker, chunk: &[u8]) -> u64 {
     let key = VaultKey::public_test_key().disk_key(disk);
     let kind = SegmentKind::Changes { batch: 0 };
     let segment = super::seal(worker, &key, nonces, [0; 16], kind, &changes, &Calibration::default());
-    let mut clear = Vec::new();
-    super::beginning(sealed::MAGIC, &segment.header, &mut clear);
+    let clear = super::beginning(sealed::MAGIC, &segment.header, Vec::new());
     segment.blob.size - (clear.len() + 4 + sealed::ROW_BYTES + SEAL_BYTES) as u64
 }

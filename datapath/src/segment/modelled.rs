@@ -1,34 +1,33 @@
 //! Modelled content: a description that counts as what the described content would take.
 
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use serde::Deserialize;
 
 use super::{Calibration, SegmentHeader, beginning, sealed};
 use crate::batch::{DiskChanges, stretches};
 use crate::content::{Blob, Class, Content, Run, Summary};
+use crate::encoded::encode_behind;
 use crate::units::{CHUNK_EXTENTS, EXTENT_BYTES};
 
 pub(super) const MAGIC: &[u8; 8] = b"FDSEG\x00\x01m";
 const HASH_BYTES: usize = 16;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Description {
     runs: Vec<Run>,
     summary: Option<Summary>,
 }
 
 pub(super) fn describe(header: &SegmentHeader, changes: &DiskChanges, calibration: &Calibration) -> Blob {
-    let mut out = Vec::new();
-    beginning(MAGIC, header, &mut out);
+    let out = beginning(MAGIC, header, Vec::with_capacity(512));
     let around = (out.len() + sealed::AROUND_BYTES - 12) as u64;
-    let description = Description {
-        runs: changes.runs.clone(),
-        summary: changes.summary,
-    };
-    out.extend_from_slice(&postcard::to_stdvec(&description).expect("a description always encodes"));
+    // As a `Description` of its own is encoded.
+    let mut out = encode_behind(&(&changes.runs, &changes.summary), out);
     let size = around + runs_bytes(&changes.runs, calibration) + changes.summary.map_or(0, |s| sizes(&s, calibration));
     let hash = hash(&out, size);
     out.extend_from_slice(&hash);
-    Blob::modelled(out, size)
+    // Kept for days: no byte more than it has.
+    Blob::modelled(Bytes::copy_from_slice(&out), size)
 }
 
 /// What stands for the seals of real content: over the description, and the size that it counts as.
@@ -36,7 +35,7 @@ fn hash(description: &[u8], size: u64) -> [u8; HASH_BYTES] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(description).update(&size.to_le_bytes());
     let mut half = [0; HASH_BYTES];
-    hasher.finalize_xof().fill(&mut half);
+    half.copy_from_slice(&hasher.finalize().as_bytes()[..HASH_BYTES]);
     half
 }
 

@@ -44,8 +44,8 @@ pub(super) fn seal(
             }
         })
         .sum();
-    let mut out = Vec::with_capacity(256 + rows as usize * ROW_BYTES + (changes.plain_bytes() / 2) as usize);
-    beginning(MAGIC, header, &mut out);
+    let out = Vec::with_capacity(256 + rows as usize * ROW_BYTES + (changes.plain_bytes() / 2) as usize);
+    let mut out = beginning(MAGIC, header, out);
     out.extend_from_slice(&(rows as u32).to_le_bytes());
     let clear = out.len();
     let fingerprint = fingerprint(&out);
