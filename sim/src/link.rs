@@ -1,4 +1,4 @@
-//! A link: an actor that relays packets at its rate, with its latency, fairly between connections.
+//! A link: it relays packets at its rate, with its latency, fairly between connections.
 //!
 //! Each direction is a [`Direction`] of its own. A packet weighs what TCP and Ethernet make of its bytes ([`TcpModel::wire_bytes`]). It is
 //! through when its last byte has been served, and leaves after the latency. As long as a single connection has packets in a direction,
@@ -19,11 +19,8 @@ pub mod tcp_model;
 pub mod window;
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 
-use actix::{Actor, Context, Handler, Message};
 use actors::facts::Fact;
-use actors::ports::Receipt;
 use datapath::SimTime;
 use datapath::plants::{Plant, planted};
 
@@ -89,19 +86,6 @@ pub enum LinkChange {
     },
 }
 
-/// The message that carries it.
-#[derive(Debug)]
-pub struct LinkMessage {
-    /// What happens.
-    pub event: LinkEvent,
-    /// See [`Receipt`].
-    pub receipt: Receipt,
-}
-
-impl Message for LinkMessage {
-    type Result = ();
-}
-
 enum Cargo {
     /// The link wakes itself for it.
     Waiting(Packet),
@@ -122,9 +106,8 @@ struct Way {
     sampled_bytes: u64,
 }
 
-/// The actor.
+/// A link of a world.
 pub struct Link {
-    engine: Rc<Engine>,
     number: u32,
     tcp: TcpModel,
     latency: u64,
@@ -136,9 +119,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// A link of a world.
+    /// A link on which nothing is.
     #[must_use]
-    pub fn new(engine: Rc<Engine>, number: u32, spec: &LinkSpec, tcp: &TcpModel) -> Link {
+    pub fn new(number: u32, spec: &LinkSpec, tcp: &TcpModel) -> Link {
         let mut tcp = *tcp;
         if planted(Plant::LinkWithoutSlowStart) {
             tcp.initial_window_segments = tcp.maximum_window_segments;
@@ -155,7 +138,6 @@ impl Link {
             sampled_bytes: 0,
         };
         Link {
-            engine,
             number,
             tcp,
             latency: if planted(Plant::LinkWithoutLatency) {
@@ -170,8 +152,9 @@ impl Link {
         }
     }
 
-    fn handle_event(&mut self, event: LinkEvent) {
-        let now = self.engine.time();
+    /// Something happens to it.
+    pub(crate) fn handle(&mut self, engine: &Engine, event: LinkEvent) {
+        let now = engine.time();
         match event {
             LinkEvent::Offer {
                 back,
@@ -181,63 +164,63 @@ impl Link {
                 packet,
             } => {
                 if self.cut {
-                    self.engine.lose(self.number, connection);
+                    engine.lose(self.number, connection);
                     return;
                 }
-                self.advance(back, now);
-                self.offer(back, now, (connection, toward), bytes, packet);
-                self.watch_use(now);
-                self.wake(back);
+                self.advance(engine, back, now);
+                self.offer(engine, back, now, (connection, toward), bytes, packet);
+                self.watch_use(engine, now);
+                self.wake(engine, back);
             }
             LinkEvent::Work { back } => {
                 self.ways[usize::from(back)].wake = None;
-                self.advance_and(back, now, true);
-                self.wake(back);
+                self.advance_and(engine, back, now, true);
+                self.wake(engine, back);
             }
-            LinkEvent::Sample => self.sample(now),
+            LinkEvent::Sample => self.sample(engine, now),
             LinkEvent::Gone { ends } => {
                 for back in [false, true] {
-                    self.advance(back, now);
+                    self.advance(engine, back, now);
                     for (connection, toward) in &ends {
                         let gone = self.ways[usize::from(back)]
                             .direction
                             .remove(now, flow(*connection, *toward));
                         for cargo in gone {
-                            self.take_out(cargo);
+                            self.take_out(engine, cargo);
                         }
                     }
-                    self.wake(back);
+                    self.wake(engine, back);
                 }
             }
-            LinkEvent::Change(change) => self.change(change, now),
+            LinkEvent::Change(change) => self.change(engine, change, now),
         }
     }
 
     /// Lets depart what is through.
-    fn advance(&mut self, back: bool, now: SimTime) {
-        self.advance_and(back, now, false);
+    fn advance(&mut self, engine: &Engine, back: bool, now: SimTime) {
+        self.advance_and(engine, back, now, false);
     }
 
     /// Lets depart what is through; where the link woke for it, a single packet that leaves now does so without an entry of its own.
-    fn advance_and(&mut self, back: bool, now: SimTime, woken: bool) {
+    fn advance_and(&mut self, engine: &Engine, back: bool, now: SimTime, woken: bool) {
         let way = &mut self.ways[usize::from(back)];
         way.direction.advance(now, &mut self.through);
         while way.leaving.front().is_some_and(|(departure, ..)| *departure < now) {
             way.leaving.pop_front();
         }
-        let at_once = woken && self.through.len() == 1 && way.leaving.is_empty() && self.engine.keeps_time();
+        let at_once = woken && self.through.len() == 1 && way.leaving.is_empty() && engine.keeps_time();
         for Through { at, flow, cargo } in self.through.drain(..) {
             let departure = at.after(self.latency).max(way.floor);
             assert!(
-                departure >= now || !self.engine.keeps_time() || matches!(cargo, Cargo::Leaving(_)),
+                departure >= now || !engine.keeps_time() || matches!(cargo, Cargo::Leaving(_)),
                 "a link wakes before what is through leaves"
             );
             let handle = match cargo {
                 Cargo::Waiting(packet) if at_once && departure == now => {
-                    self.engine.leave(of_flow(flow), packet);
+                    engine.leave(of_flow(flow), packet);
                     continue;
                 }
-                Cargo::Waiting(packet) => self.engine.depart(self.number, departure, of_flow(flow), packet),
+                Cargo::Waiting(packet) => engine.depart(self.number, departure, of_flow(flow), packet),
                 Cargo::Leaving(handle) => handle,
             };
             way.leaving.push_back((departure, flow, handle));
@@ -247,16 +230,16 @@ impl Link {
         }
     }
 
-    fn offer(&mut self, back: bool, now: SimTime, end: (u32, Side), bytes: u64, packet: Packet) {
+    fn offer(&mut self, engine: &Engine, back: bool, now: SimTime, end: (u32, Side), bytes: u64, packet: Packet) {
         let way = &mut self.ways[usize::from(back)];
         let key = flow(end.0, end.1);
         let weight = self.tcp.wire_bytes(bytes);
         if !way.express || !way.direction.is_only(key) {
-            way.wait(&self.engine, self.number);
+            way.wait(engine, self.number);
             way.direction.offer(now, key, weight, |_| Cargo::Waiting(packet));
             return;
         }
-        let (engine, number, latency, floor) = (&self.engine, self.number, self.latency, way.floor);
+        let (number, latency, floor) = (self.number, self.latency, way.floor);
         let mut known = true;
         way.direction.offer(now, key, weight, |through| match through {
             Some(through) => {
@@ -269,12 +252,12 @@ impl Link {
             }
         });
         if !known {
-            way.wait(&self.engine, self.number);
+            way.wait(engine, self.number);
         }
     }
 
     /// Sees to it that the link wakes before the next packet that is through leaves.
-    fn wake(&mut self, back: bool) {
+    fn wake(&mut self, engine: &Engine, back: bool) {
         let way = &mut self.ways[usize::from(back)];
         let through = if way.express {
             None
@@ -282,30 +265,30 @@ impl Link {
             way.direction.nothing_through_before()
         };
         // On turmoil an entry comes with a tick, later than it is due: there the latency makes up for that.
-        let later = if self.engine.keeps_time() { self.latency } else { 0 };
+        let later = if engine.keeps_time() { self.latency } else { 0 };
         let due = through.map(|at| at.after(later));
         if due == way.wake.map(|(at, _)| at) {
             return;
         }
         if let Some((_, handle)) = way.wake.take() {
-            self.engine.cancel_link(self.number, handle);
+            engine.cancel_link(self.number, handle);
         }
         if let Some(at) = due {
             let entry = Entry::Link(self.number, LinkEvent::Work { back });
-            way.wake = Some((at, self.engine.schedule_link(self.number, at, entry)));
+            way.wake = Some((at, engine.schedule_link(self.number, at, entry)));
         }
     }
 
     /// Drops a packet that has not departed.
-    fn take_out(&self, cargo: Cargo) {
+    fn take_out(&self, engine: &Engine, cargo: Cargo) {
         if let Cargo::Leaving(handle) = cargo {
-            self.engine.stay(self.number, handle);
+            engine.stay(self.number, handle);
         }
     }
 
-    fn change(&mut self, change: LinkChange, now: SimTime) {
+    fn change(&mut self, engine: &Engine, change: LinkChange, now: SimTime) {
         for back in [false, true] {
-            self.advance(back, now);
+            self.advance(engine, back, now);
         }
         match change {
             LinkChange::Cut if planted(Plant::LinkOpenWhileCut) => {}
@@ -313,12 +296,12 @@ impl Link {
                 self.cut = true;
                 for back in [0, 1] {
                     for (flow, cargo) in self.ways[back].direction.clear(now) {
-                        self.take_out(cargo);
-                        self.engine.lose(self.number, of_flow(flow).0);
+                        self.take_out(engine, cargo);
+                        engine.lose(self.number, of_flow(flow).0);
                     }
                     for (_, flow, handle) in std::mem::take(&mut self.ways[back].leaving) {
-                        if self.engine.stay(self.number, handle).is_some() {
-                            self.engine.lose(self.number, of_flow(flow).0);
+                        if engine.stay(self.number, handle).is_some() {
+                            engine.lose(self.number, of_flow(flow).0);
                         }
                     }
                 }
@@ -334,18 +317,18 @@ impl Link {
                 let pace = Pace::new(&self.tcp, bits_per_second, latency, loss_per_million);
                 for way in &mut self.ways {
                     // What is under way goes on at the new rate: no departure is known any more.
-                    way.wait(&self.engine, self.number);
+                    way.wait(engine, self.number);
                     way.floor = way.floor.max(floor);
                     way.direction.set_pace(now, pace.clone());
                 }
             }
         }
-        self.wake(false);
-        self.wake(true);
+        self.wake(engine, false);
+        self.wake(engine, true);
     }
 
     /// Logs the use of the link at the end of this interval.
-    fn watch_use(&mut self, now: SimTime) {
+    fn watch_use(&mut self, engine: &Engine, now: SimTime) {
         if !self.sampling {
             self.sampling = true;
             let begin = SimTime(now.0 - now.0 % USE_INTERVAL);
@@ -353,20 +336,20 @@ impl Link {
                 way.sampled = way.sampled.max(begin);
             }
             let entry = Entry::Link(self.number, LinkEvent::Sample);
-            self.engine.schedule_link(self.number, begin.after(USE_INTERVAL), entry);
+            engine.schedule_link(self.number, begin.after(USE_INTERVAL), entry);
         }
     }
 
-    fn sample(&mut self, now: SimTime) {
+    fn sample(&mut self, engine: &Engine, now: SimTime) {
         for back in [false, true] {
-            self.advance(back, now);
+            self.advance(engine, back, now);
             let way = &mut self.ways[usize::from(back)];
             let served = way.direction.served(now);
             let bytes = served - way.sampled_bytes;
             let from = std::mem::replace(&mut way.sampled, now);
             way.sampled_bytes = served;
             if bytes > 0 {
-                self.engine.log_use(Fact::LinkUse {
+                engine.log_use(Fact::LinkUse {
                     link: self.number,
                     back,
                     from,
@@ -377,7 +360,7 @@ impl Link {
         }
         self.sampling = false;
         if self.ways.iter().any(|way| !way.direction.is_idle()) {
-            self.watch_use(now);
+            self.watch_use(engine, now);
         }
     }
 }
@@ -389,12 +372,12 @@ impl Way {
             return;
         }
         self.express = false;
-        for cargo in self.direction.waiting_mut() {
+        self.direction.each_waiting(|cargo| {
             if let Cargo::Leaving(handle) = cargo {
                 let packet = engine.stay(link, *handle);
                 *cargo = Cargo::Waiting(packet.expect("what is not through has not departed"));
             }
-        }
+        });
     }
 }
 
@@ -405,20 +388,4 @@ pub(crate) fn flow(connection: u32, toward: Side) -> u64 {
 
 fn of_flow(flow: u64) -> (u32, Side) {
     ((flow / 2) as u32, (flow % 2) as Side)
-}
-
-impl Actor for Link {
-    type Context = Context<Self>;
-}
-
-impl Handler<LinkMessage> for Link {
-    type Result = ();
-
-    fn handle(&mut self, message: LinkMessage, _: &mut Self::Context) {
-        let LinkMessage {
-            event,
-            receipt: _receipt,
-        } = message;
-        self.handle_event(event);
-    }
 }

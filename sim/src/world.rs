@@ -13,12 +13,12 @@ mod late;
 mod port;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use actix::{Addr, Recipient};
+use actix::Recipient;
 use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
 use actors::ports::ActorId;
@@ -133,7 +133,7 @@ impl Given {
 
 /// How packets get from machine to machine.
 pub(crate) enum Carrier {
-    /// As they are, through the link's actor.
+    /// As they are, through the link.
     Event,
     /// As bytes, through streams.
     Turmoil(Wires),
@@ -163,7 +163,9 @@ pub struct Engine {
     now: Cell<SimTime>,
     entries: Cell<u64>,
     core: RefCell<Core>,
-    links: RefCell<Vec<Option<Addr<Link>>>>,
+    links: RefCell<Vec<Link>>,
+    /// What happens to links, and they have still to take in.
+    offers: RefCell<VecDeque<(u32, LinkEvent)>>,
     log: RefCell<EventLog>,
     /// What was seen at the links' doors and the observer has still to see.
     doors: RefCell<Vec<Seen>>,
@@ -249,6 +251,11 @@ impl Engine {
             Carrier::Turmoil(_) => spec.machines.len() + spec.links.len(),
         };
         let pool = Pool::new(options.workers, options.compression_level)?;
+        let tcp = spec.tcp();
+        let links = (0..)
+            .zip(&spec.links)
+            .map(|(number, link)| Link::new(number, link, &tcp))
+            .collect();
         let engine = Rc::new_cyclic(|me| Engine {
             me: me.clone(),
             options: options.clone(),
@@ -267,7 +274,8 @@ impl Engine {
                 kept: late::KeptBack::default(),
                 given: (0, Given::NOTHING),
             }),
-            links: RefCell::new(spec.links.iter().map(|_| None).collect()),
+            links: RefCell::new(links),
+            offers: RefCell::default(),
             log: RefCell::new(EventLog::new(options.trace)),
             doors: RefCell::default(),
             storages,

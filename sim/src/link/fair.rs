@@ -382,6 +382,11 @@ impl<T> Direction<T> {
     /// A connection is not served any more; its end is out of its lane.
     fn leave(&mut self, now: SimTime, place: usize) {
         if let Some(lane) = self.flows[place].lane.take() {
+            if self.lanes.iter().map(|lane| lane.busy).sum::<u64>() == 1 {
+                // Nobody is served any more: a stretch begins with the next that is.
+                self.lanes[lane].busy = 0;
+                return;
+            }
             self.restart(now);
             self.lanes[lane].busy -= 1;
             self.share();
@@ -464,11 +469,17 @@ impl<T> Direction<T> {
         self.share();
     }
 
-    /// What waits, connection by connection, for a change of mind about it.
-    pub fn waiting_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.flows
-            .values_mut()
-            .flat_map(|flow| flow.frames.iter_mut().map(|frame| &mut frame.cargo))
+    /// Shows what waits, for a change of mind about it.
+    pub fn each_waiting(&mut self, mut see: impl FnMut(&mut T)) {
+        // Every connection with frames is served or waits for its round trip; there are many more that have none.
+        let served = self.lanes.iter().flat_map(|lane| &lane.ends);
+        let served = served.map(|Reverse((_, _, key))| key);
+        let all = served.chain(self.resumes.iter().map(|Reverse((_, _, key))| key));
+        for key in all {
+            if let Some(flow) = self.flows.get_mut(key) {
+                flow.frames.iter_mut().for_each(|frame| see(&mut frame.cargo));
+            }
+        }
     }
 
     /// Whole bytes that have passed so far, parts of frames included. [`Direction::advance`] comes first.

@@ -21,9 +21,6 @@ pub(crate) fn run(
     let local = LocalSet::new();
     let engine = Engine::new(spec, options, factory, Carrier::Event)?;
     local.block_on(&runtime, async {
-        for link in 0..engine.links() {
-            engine.start_link(link);
-        }
         engine.begin();
         let why = loop {
             // The loop proper is a task among the actors' tasks, so that the switch to and fro stays inside their ready queue. It

@@ -1,7 +1,7 @@
 //! The turmoil network: one host for each machine and each link; packets are bytes on simulated TCP streams.
 //!
 //! A connection over a link is two streams, from the machine that connects to the link's host and from there to the other machine; the
-//! link's actor relays between them. Each host has a queue of its own for timers, local messages, flushes and jobs, and a pump that
+//! link relays between them. Each host has a queue of its own for timers, local messages, flushes and jobs, and a pump that
 //! sleeps until the next is due. Hosts run one after the other within a tick, each with a clock of its own, so the world's present is the
 //! latest moment that any of them has reached: it never goes back, and no effect comes before its cause.
 //!
@@ -260,9 +260,6 @@ async fn host(engine: Rc<Engine>, host: usize) -> turmoil::Result {
         }
     });
     let wires = engine.wires();
-    if host >= wires.machines {
-        engine.start_link((host - wires.machines) as u32);
-    }
     let bell = Rc::clone(&wires.bells[host]);
     loop {
         engine.advance(elapsed());

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use actix::Actor;
 use actors::facts::Fact;
 use actors::ports::{ActorId, Deliver, Env, Input, MachineId, Output, Receipt, Token, World};
 use actors::spec::ComponentSpec;
@@ -15,7 +14,7 @@ use datapath::SimTime;
 use super::{Carrier, Core, Engine, Entry, Given, Work};
 use crate::event_log::EventLog;
 use crate::link::door::AtDoor;
-use crate::link::{Link, LinkEvent, LinkMessage, flow};
+use crate::link::{LinkEvent, flow};
 use crate::network::Packet;
 use crate::network::connections::{Holder, Side};
 use crate::network::topology::Route;
@@ -120,16 +119,9 @@ impl Engine {
         self.spec.links.len() as u32
     }
 
-    /// Starts a link's actor; must be called where it is to live.
-    pub(crate) fn start_link(&self, link: u32) {
-        let actor = Link::new(self.this(), link, &self.spec.links[link as usize], &self.spec.tcp());
-        self.links.borrow_mut()[link as usize] = Some(actor.start());
-    }
-
     /// Sums up.
     pub(crate) fn ended(&self, why: Why) -> Result<Ended, RunError> {
         // Actors hold the world, and the world holds their addresses.
-        self.links.borrow_mut().clear();
         for slot in &mut self.core.borrow_mut().actors {
             slot.mailbox = None;
         }
@@ -266,18 +258,25 @@ impl Engine {
             LinkEvent::Change(change) => self.see(link, AtDoor::Changed(*change)),
             LinkEvent::Work { .. } | LinkEvent::Sample => {}
         }
-        if let Some(Some(address)) = self.links.borrow().get(link as usize) {
-            self.sent.set(self.sent.get() + 1);
-            address.do_send(LinkMessage {
-                event,
-                receipt: Receipt::new(&self.handled),
-            });
+        self.offers.borrow_mut().push_back((link, event));
+    }
+
+    /// Lets the links take in what happens to them, in the order in which it did.
+    fn run_links(&self) {
+        loop {
+            // Not held while a link is told: what comes out of it can have an answer that goes into another.
+            let next = self.offers.borrow_mut().pop_front();
+            let Some((link, event)) = next else { return };
+            if let Some(link) = self.links.borrow_mut().get_mut(link as usize) {
+                link.handle(self, event);
+            }
         }
     }
 
-    /// Lets all mailboxes run empty.
+    /// Lets all mailboxes run empty, and the links with them.
     async fn settle(&self) {
         loop {
+            self.run_links();
             let handled = self.handled.load(Ordering::Relaxed);
             if handled & Receipt::PANICKED != 0 {
                 self.handled.fetch_and(!Receipt::PANICKED, Ordering::Relaxed);
