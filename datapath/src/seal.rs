@@ -5,6 +5,7 @@
 //! The cipher stands behind one type of this file alone, so that a faster implementation can take its place.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -50,10 +51,10 @@ impl VaultKey {
             let key = Zeroizing::new(blake3::derive_key(purpose, input.as_slice()));
             Cipher(Aes256Gcm::new(key.as_slice().try_into().expect("32 bytes")))
         };
-        DiskKey {
+        DiskKey(Arc::new(Ciphers {
             changes: derived("firedrill 2026 key of one disk"),
             merged: derived("firedrill 2026 key of one disk's merged segments"),
-        }
+        }))
     }
 }
 
@@ -63,17 +64,19 @@ impl fmt::Debug for VaultKey {
     }
 }
 
-/// The keys of one disk, ready to seal and open.
+/// The keys of one disk, ready to seal and open. A copy shares them: made ready they take kilobytes, and jobs come by the thousand.
 #[derive(Clone)]
-pub struct DiskKey {
-    /// For batches and pieces of copies, which process servers seal.
+pub struct DiskKey(pub(crate) Arc<Ciphers>);
+
+/// What a disk's segments are sealed with.
+pub(crate) struct Ciphers {
+    /// Batches and pieces of copies, which process servers seal.
     pub(crate) changes: Cipher,
-    /// For batches that became one.
+    /// Batches that became one.
     pub(crate) merged: Cipher,
 }
 
 /// One key, ready to seal and open.
-#[derive(Clone)]
 pub(crate) struct Cipher(Aes256Gcm);
 
 impl fmt::Debug for DiskKey {
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_only_with_everything_as_it_was() {
-        let key = VaultKey::public_test_key().disk_key(DISK).changes;
+        let key = &VaultKey::public_test_key().disk_key(DISK).0.changes;
         let nonce = SealNonce {
             epoch: Epoch(2),
             counter: 9,
@@ -208,7 +211,7 @@ mod tests {
         let sealed = bytes;
         key.open(nonce, b"header", &mut bytes, &seal).expect("as it was");
         assert_eq!(&bytes, b"plain text");
-        let other = VaultKey::new([1; 32]).disk_key(DISK).changes;
+        let other = &VaultKey::new([1; 32]).disk_key(DISK).0.changes;
         let next = SealNonce { counter: 10, ..nonce };
         assert_eq!(key.open(nonce, b"Header", &mut sealed.clone(), &seal), Err(Broken));
         assert_eq!(key.open(next, b"header", &mut sealed.clone(), &seal), Err(Broken));
@@ -228,7 +231,7 @@ mod tests {
             bytes
         };
         let (one, two) = (vault.disk_key(DISK), vault.disk_key(DiskId { index: 2, ..DISK }));
-        let all = [&one.changes, &one.merged, &two.changes, &two.merged].map(sealed);
+        let all = [&one.0.changes, &one.0.merged, &two.0.changes, &two.0.merged].map(sealed);
         let different: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), 4);
     }

@@ -253,8 +253,8 @@ pub fn open(
 /// Which of a disk's keys seals a segment of a kind.
 fn cipher(key: &DiskKey, kind: SegmentKind) -> &Cipher {
     match kind {
-        SegmentKind::Changes { .. } | SegmentKind::Copy { .. } => &key.changes,
-        SegmentKind::Merged { .. } => &key.merged,
+        SegmentKind::Changes { .. } | SegmentKind::Copy { .. } => &key.0.changes,
+        SegmentKind::Merged { .. } => &key.0.merged,
     }
 }
 
