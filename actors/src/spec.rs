@@ -12,7 +12,8 @@ use crate::ports::MachineId;
 use crate::workload::WorkloadSpec;
 
 /// Kinds of component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ComponentKind {
     /// The guest: operating system, workload, disks.
     Guest,
@@ -37,6 +38,12 @@ pub enum ComponentKind {
 }
 
 impl ComponentKind {
+    /// As names of actors have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
     /// How the names of its files begin that it appends to.
     #[must_use]
     pub fn folders(self) -> &'static [&'static str] {

@@ -11,6 +11,7 @@ pub mod machines;
 pub mod metrics;
 pub mod network;
 pub mod oracle;
+mod product;
 pub mod queue;
 pub mod random;
 pub mod run;
@@ -20,5 +21,4 @@ pub mod start;
 mod testing;
 #[cfg(test)]
 mod tests;
-pub mod watch;
 pub mod world;

@@ -12,6 +12,7 @@ use crate::disks::faulty::Faulty;
 use crate::disks::files::{MachineFiles, Removed};
 use crate::disks::spill::Spill;
 use crate::faults::Faults;
+use crate::product::WATCHED_FILES;
 use crate::spec::WorldSpec;
 
 /// A machine's state.
@@ -57,8 +58,8 @@ pub struct ActorSlot {
     pub mailbox: Option<Recipient<Deliver>>,
 }
 
-/// The machines of a world, all without power, and the places of their actors. Files of stored segments that are removed go into
-/// `removed`, by name.
+/// The machines of a world, all without power, and the places of their actors. Files that are removed
+/// and that somebody watches go into `removed`, by name.
 #[must_use]
 pub(crate) fn build(
     spec: &WorldSpec,
@@ -75,12 +76,12 @@ pub(crate) fn build(
             actors.push(ActorSlot {
                 machine: MachineId(number as u32),
                 kind,
-                name: format!("{}/{}-{place}", machine.name, kind_name(kind)),
+                name: format!("{}/{}-{place}", machine.name, kind.name()),
                 incarnation: 0,
                 mailbox: None,
             });
         }
-        let files = Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill)).watched("segments/", removed));
+        let files = Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill)).watched(WATCHED_FILES, removed));
         let id = MachineId(number as u32);
         machines.push(Machine {
             on: false,
@@ -94,19 +95,4 @@ pub(crate) fn build(
         });
     }
     (machines, actors)
-}
-
-fn kind_name(kind: ComponentKind) -> &'static str {
-    match kind {
-        ComponentKind::Guest => "guest",
-        ComponentKind::Agent => "agent",
-        ComponentKind::ProcessServer => "process-server",
-        ComponentKind::ConfigurationServer => "configuration-server",
-        ComponentKind::MasterTarget => "master-target",
-        ComponentKind::Vcenter => "vcenter",
-        ComponentKind::Storage => "storage",
-        ComponentKind::Service => "service",
-        ComponentKind::AzureCompute => "azure-compute",
-        ComponentKind::Operator => "operator",
-    }
 }

@@ -13,23 +13,19 @@ mod late;
 mod port;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use actix::Recipient;
-use actors::facts::{Fact, ItemState};
-use actors::messages::Local;
+use actors::facts::Fact;
 use actors::ports::ActorId;
 use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
-use actors::process_server::cached_files;
 use actors::spec::{ComponentKind, ComponentSpec};
-use actors::storage::fence_of;
-use datapath::disk::{DiskError, Files};
-use datapath::segment::SegmentKind;
+use datapath::SimTime;
+use datapath::disk::DiskError;
 use datapath::volume::{Budget, PageStore};
-use datapath::{Grain, SimTime, VmId};
 
 use crate::compute::Pool;
 use crate::disks::files::Removed;
@@ -46,12 +42,11 @@ use crate::network::connections::{Connections, Holder, Side};
 use crate::network::topology::{Route, Topology};
 use crate::network::turmoil::Wires;
 use crate::network::wire::Written;
-use crate::oracle::reader::{file_name, of_file};
+use crate::product::{News, Product, timed};
 use crate::queue::{Handle, Queue};
 use crate::random;
 use crate::run::RunError;
 use crate::spec::{RunOptions, WorldSpec};
-use crate::watch::Watch;
 
 /// Makes the actor of a component.
 pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env) -> Recipient<Deliver>>;
@@ -169,15 +164,9 @@ pub struct Engine {
     log: RefCell<EventLog>,
     /// What was seen at the links' doors and the observer has still to see.
     doors: RefCell<Vec<Seen>>,
-    /// Machines that are Azure storage.
-    storages: Vec<MachineId>,
-    /// Storage and master targets.
-    targets: Vec<MachineId>,
-    /// Files of stored segments that were removed and that the observer has still to hear of.
+    /// Files that were removed and that the observer has still to hear of.
     removed: Removed,
-    watch: RefCell<Watch>,
-    /// The operator's machine, and its actor.
-    operator: Option<(MachineId, u32)>,
+    product: Product,
     pool: RefCell<Pool>,
     volumes: Volumes,
     store: PageStore,
@@ -188,31 +177,6 @@ pub struct Engine {
     handled: Arc<AtomicU64>,
     broken: RefCell<Option<String>>,
     failed: RefCell<Option<String>>,
-    /// States that machines have been in, of those that a stream of writes begins after.
-    reached: RefCell<BTreeSet<(VmId, ItemState)>>,
-    /// When each trigger held that has.
-    held: RefCell<BTreeMap<u32, SimTime>>,
-    /// The copies of machines on which such a stream runs.
-    awaited: BTreeMap<(VmId, ItemState), BTreeSet<MachineId>>,
-}
-
-/// States that streams of writes begin after, and the machines that they run on.
-fn awaited(spec: &WorldSpec) -> BTreeMap<(VmId, ItemState), BTreeSet<MachineId>> {
-    let mut awaited: BTreeMap<_, BTreeSet<MachineId>> = BTreeMap::new();
-    for (machine, number) in spec.machines.iter().zip(0..) {
-        for component in &machine.components {
-            let ComponentSpec::Guest(guest) = component else {
-                continue;
-            };
-            for state in guest.workload.streams.iter().filter_map(|stream| stream.starts_after) {
-                awaited
-                    .entry((guest.vm.vm, state))
-                    .or_default()
-                    .insert(MachineId(number));
-            }
-        }
-    }
-    awaited
 }
 
 impl Engine {
@@ -231,21 +195,7 @@ impl Engine {
         let removed = Removed::default();
         let faults = Rc::new(Faults::new(&spec));
         let (machines, actors) = crate::machines::build(&spec, &spill, &removed, &faults);
-        let operator = actors
-            .iter()
-            .position(|actor| actor.kind == ComponentKind::Operator)
-            .map(|place| (actors[place].machine, place as u32));
-        let with = |kinds: &[ComponentKind]| -> Vec<MachineId> {
-            let has = |machine: &crate::spec::MachineSpec| {
-                let mut components = machine.components.iter();
-                components.any(|component| kinds.contains(&component.kind()))
-            };
-            let machines = (0..).map(MachineId).zip(&spec.machines);
-            let those = machines.filter(|(_, machine)| has(machine));
-            those.map(|(machine, _)| machine).collect()
-        };
-        let storages = with(&[ComponentKind::Storage]);
-        let targets = with(&[ComponentKind::Storage, ComponentKind::MasterTarget]);
+        let product = Product::new(&spec, &actors, options.grain);
         let queues = match carrier {
             Carrier::Event => 1,
             Carrier::Turmoil(_) => spec.machines.len() + spec.links.len(),
@@ -278,11 +228,8 @@ impl Engine {
             offers: RefCell::default(),
             log: RefCell::new(EventLog::new(options.trace)),
             doors: RefCell::default(),
-            storages,
-            targets,
             removed,
-            watch: RefCell::new(Watch::new(&spec)),
-            operator,
+            product,
             pool: RefCell::new(pool),
             volumes,
             store,
@@ -292,9 +239,6 @@ impl Engine {
             handled: Arc::new(AtomicU64::new(0)),
             broken: RefCell::new(None),
             failed: RefCell::new(None),
-            reached: RefCell::default(),
-            held: RefCell::default(),
-            awaited: awaited(&spec),
             spec,
         });
         Ok(engine)
@@ -302,11 +246,9 @@ impl Engine {
 
     /// Puts in what happens by itself: machines that have power, triggers with a time, faults that wait for nothing else.
     pub(crate) fn begin(&self) {
-        for (number, trigger) in self.spec.triggers.iter().enumerate() {
-            if let actors::messages::Trigger::At(at) = trigger {
-                let host = self.operator.map_or(0, |(machine, _)| self.host(machine));
-                self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Trigger(number as u32));
-            }
+        for (trigger, at) in timed(&self.spec) {
+            let host = self.product.told().map_or(0, |(machine, _)| self.host(machine));
+            self.schedule(&mut self.core.borrow_mut(), host, at, Entry::Trigger(trigger));
         }
         for fault in self.faults.at_start() {
             self.await_fault(fault);
@@ -488,126 +430,43 @@ impl Engine {
 
     fn log_fact(&self, actor: Option<ActorId>, fact: Fact, evidence: Option<Evidence>) {
         let now = self.now.get();
-        let evidence = evidence.or_else(|| self.seen_on_disk(actor, &fact));
-        let mut fired = Vec::new();
-        self.watch.borrow_mut().see(now, &fact, |number| fired.push(number));
-        let state = match &fact {
-            Fact::State { vm, state } => Some((*vm, *state)),
-            _ => None,
-        };
+        let evidence = evidence.or_else(|| self.product.evidence(self, actor, &fact));
+        let News { held, words } = self.product.saw(now, &fact);
         self.log.borrow_mut().fact(now, actor, fact, evidence);
-        for number in fired {
-            self.fire(number);
+        for trigger in held {
+            self.fire(trigger);
         }
-        if let Some((vm, state)) = state {
-            self.state_reached(vm, state);
-        }
-    }
-
-    /// Tells the machines whose writes begin after a state that it was reached, once.
-    fn state_reached(&self, vm: VmId, state: ItemState) {
-        let Some(machines) = self.awaited.get(&(vm, state)) else {
-            return;
-        };
-        if !self.reached.borrow_mut().insert((vm, state)) {
-            return;
-        }
-        let mut core = self.core.borrow_mut();
-        for machine in machines {
-            let (first, end) = core.machines[machine.0 as usize].actors;
-            let guest = (first..end).find(|actor| core.actors[*actor as usize].kind == ComponentKind::Guest);
-            if let Some(guest) = guest {
-                let holder = Engine::holder(&core, ActorId(guest));
-                let input = Input::Local(Local::Reached { state });
-                self.soon(&mut core, holder, self.now.get(), input);
+        for (machine, kind, input) in words {
+            let mut core = self.core.borrow_mut();
+            if let Some(holder) = Engine::of_kind(&core, machine, kind) {
+                self.soon(&mut core, holder, now, input);
             }
         }
     }
 
-    /// What lies on disks of what a fact says.
-    fn seen_on_disk(&self, actor: Option<ActorId>, fact: &Fact) -> Option<Evidence> {
-        match fact {
-            Fact::SegmentStored {
-                disk, protection, kind, ..
-            }
-            | Fact::SegmentFound {
-                disk, protection, kind, ..
-            } => {
-                let name = file_name(*protection, *disk, *kind);
-                let blob = self.keepers(actor).find_map(|files| files.read_all(&name).ok())?;
-                let files = vec![(name, blob)];
-                Some(Evidence::Stored { files })
-            }
-            Fact::BatchesMerged {
-                vm,
-                protection,
-                from,
-                to,
-                ..
-            } => {
-                let prefix = format!("segments/{protection:04}/vm{}/", vm.0);
-                let concerned = |name: &String| match of_file(name) {
-                    Some((.., SegmentKind::Changes { batch })) => (*from..=*to).contains(&batch),
-                    Some((.., SegmentKind::Merged { from: first, to: last })) => *from <= first && last <= *to,
-                    _ => false,
-                };
-                let all = self.keepers(actor).map(|keeper| (keeper.list(&prefix), keeper));
-                let (names, keeper) = all.into_iter().find(|(names, _)| !names.is_empty())?;
-                let names = names.into_iter().filter(concerned);
-                let files = names.filter_map(|name| keeper.read_all(&name).ok().map(|blob| (name, blob)));
-                let files = files.collect();
-                Some(Evidence::Stored { files })
-            }
-            Fact::BatchCached { vm, protection, batch } => {
-                let machine = self.machine_of(actor?);
-                let files = self.files_of(machine);
-                // A disk that lies says the same to everybody.
-                let lied = self.faults.has_lied(machine);
-                // What is not there at all is as good as a byte that is not durable.
-                let seen = |name: String| {
-                    let bytes = files.len(&name).unwrap_or(1);
-                    let durable = if lied { bytes } else { files.durable(&name).unwrap_or(0) };
-                    (name, bytes, durable)
-                };
-                let names = cached_files(&*files, *vm, *protection, *batch);
-                let files = names.into_iter().map(seen).collect();
-                Some(Evidence::Cached { files })
-            }
-            Fact::EpochGranted { disk, .. } => {
-                let fence = |machine: &MachineId| (*machine, fence_of(&*self.files_of(*machine), *disk));
-                let at = self.targets.iter().map(fence).collect();
-                Some(Evidence::Fences { at })
-            }
-            _ => None,
-        }
-    }
-
-    /// Disks on which an actor's segments can lie: its own machine's, then those of storage.
-    fn keepers(&self, actor: Option<ActorId>) -> impl Iterator<Item = Rc<files::MachineFiles>> + '_ {
-        let own = actor.map(|actor| self.machine_of(actor));
-        let machines = own.into_iter().chain(self.storages.iter().copied());
-        machines.map(|machine| self.files_of(machine))
-    }
-
-    fn machine_of(&self, actor: ActorId) -> MachineId {
+    pub(crate) fn machine_of(&self, actor: ActorId) -> MachineId {
         self.core.borrow().actors[actor.0 as usize].machine
     }
 
-    fn files_of(&self, machine: MachineId) -> Rc<files::MachineFiles> {
+    pub(crate) fn files_of(&self, machine: MachineId) -> Rc<files::MachineFiles> {
         Rc::clone(&self.core.borrow().machines[machine.0 as usize].files)
     }
 
-    /// A trigger holds: faults that waited for it may begin, and the operator is told.
+    /// Whether a machine's disk has told of a flush that never was.
+    pub(crate) fn has_lied(&self, machine: MachineId) -> bool {
+        self.faults.has_lied(machine)
+    }
+
+    /// A trigger holds: faults that waited for it may begin, and whoever is told of triggers is.
     fn fire(&self, number: u32) {
-        self.held.borrow_mut().insert(number, self.now.get());
+        let words = self.product.held(number, self.now.get());
         let (begin, end) = self.faults.held(number);
         begin.into_iter().for_each(|fault| self.await_fault(fault));
         end.into_iter().for_each(|fault| self.await_end(fault));
-        if let Some((_, actor)) = self.operator {
+        if let Some((_, actor)) = self.product.told() {
             let mut core = self.core.borrow_mut();
-            let holder = Engine::holder(&core, ActorId(actor));
-            let input = Input::Local(Local::Triggered { trigger: number });
-            self.soon(&mut core, holder, self.now.get(), input);
+            let holder = Engine::holder(&core, actor);
+            self.soon(&mut core, holder, self.now.get(), words);
         }
     }
 
@@ -636,9 +495,10 @@ impl Engine {
             return;
         }
         if !on {
-            if let Some(guest) = self.guest_to_be_heard(&core, machine) {
-                let words = Input::Local(Local::PowerGoes);
-                self.soon(&mut core, guest, self.now.get(), words);
+            if let Some((kind, words)) = self.product.before_dark()
+                && let Some(heard) = Engine::of_kind(&core, machine, kind)
+            {
+                self.soon(&mut core, heard, self.now.get(), words);
                 self.schedule(&mut core, self.host(machine), self.now.get(), Entry::Cut(machine));
                 return;
             }
@@ -656,15 +516,11 @@ impl Engine {
         self.log_fact(None, Fact::Power { machine, on }, None);
     }
 
-    /// In the aggregate grain a guest tells what it wrote every few minutes only. What it wrote since is no less written, so it is heard
-    /// once more before its power goes; whatever it then says reaches nobody on its machine.
-    fn guest_to_be_heard(&self, core: &Core, machine: MachineId) -> Option<Holder> {
-        if self.options.grain != Grain::Aggregate {
-            return None;
-        }
+    /// The actor of a kind on a machine.
+    fn of_kind(core: &Core, machine: MachineId, kind: ComponentKind) -> Option<Holder> {
         let (first, end) = core.machines[machine.0 as usize].actors;
-        let guest = (first..end).find(|actor| core.actors[*actor as usize].kind == ComponentKind::Guest)?;
-        Some(Engine::holder(core, ActorId(guest)))
+        let actor = (first..end).find(|actor| core.actors[*actor as usize].kind == kind)?;
+        Some(Engine::holder(core, ActorId(actor)))
     }
 
     /// The power is gone, at once.

@@ -95,7 +95,7 @@ impl Engine {
 
     /// When the run ends, and why, if nothing else ends it.
     pub(crate) fn end(&self) -> (SimTime, Why) {
-        let settled = self.watch.borrow().end();
+        let settled = self.product.end();
         if settled <= self.spec.until {
             (settled, Why::Finished)
         } else if self.spec.steps == 0 {
@@ -107,7 +107,7 @@ impl Engine {
 
     /// Why a run has ended whose queue is empty.
     pub(crate) fn end_of_queue(&self) -> Why {
-        if self.spec.steps == 0 || self.watch.borrow().end() != SimTime::NEVER {
+        if self.spec.steps == 0 || self.product.end() != SimTime::NEVER {
             Why::Finished
         } else {
             Why::TimeUp

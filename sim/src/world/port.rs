@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use actors::facts::{Fact, ItemState};
 use actors::messages::Local;
-use actors::messages::group::PORT_GROUP;
 use actors::model::Model;
 use actors::ports::{
     ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
@@ -22,6 +21,7 @@ use crate::disks::{self, faulty::failed};
 use crate::event_log::Address;
 use crate::network::Packet;
 use crate::network::connections::{end_id, of_end};
+use crate::product;
 use crate::queue::Handle;
 use crate::random;
 
@@ -94,11 +94,8 @@ impl World for Engine {
         let mut core = self.core.borrow_mut();
         let holder = Engine::holder(&core, actor);
         let machine = core.actors[actor.0 as usize].machine;
-        if port == PORT_GROUP {
-            let from = machine;
-            self.log
-                .borrow_mut()
-                .fact(self.now.get(), None, Fact::Connected { from, to, port }, None);
+        if let Some(fact) = product::of_connecting(machine, to, port) {
+            self.log.borrow_mut().fact(self.now.get(), None, fact, None);
         }
         match self.topology.route(machine, to) {
             Ok(route) => {
@@ -144,12 +141,10 @@ impl World for Engine {
     fn local(&self, from: ActorId, to: ActorId, message: Local) {
         let mut core = self.core.borrow_mut();
         let machine = core.actors[to.0 as usize].machine;
-        let (to, message) = match (&message, self.faults.quiesce_fails(machine)) {
-            // The operating system's service for snapshots says so, and the guest hears nothing of it.
-            (Local::Quiesce, Some(fault)) => {
+        let (to, message) = match (product::failed(&message), self.faults.quiesce_fails(machine)) {
+            (Some(answer), Some(fault)) => {
                 self.faults.strike(fault);
-                let seq = WriteSeq::START;
-                (from, Local::Quiesced { seq, ok: false })
+                (from, answer)
             }
             _ => (to, message),
         };
@@ -224,11 +219,11 @@ impl World for Engine {
     }
 
     fn held_at(&self, trigger: u32) -> Option<SimTime> {
-        self.held.borrow().get(&trigger).copied()
+        self.product.held_at(trigger)
     }
 
     fn has_reached(&self, vm: VmId, state: ItemState) -> bool {
-        self.reached.borrow().contains(&(vm, state))
+        self.product.has_reached(vm, state)
     }
 
     fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
@@ -320,9 +315,7 @@ impl World for Engine {
 
     fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
         let core = self.core.borrow();
-        let (first, end) = core.machines.get(machine.0 as usize)?.actors;
-        (first..end)
-            .find(|actor| core.actors[*actor as usize].kind == kind)
-            .map(ActorId)
+        core.machines.get(machine.0 as usize)?;
+        Engine::of_kind(&core, machine, kind).map(|holder| ActorId(holder.actor))
     }
 }

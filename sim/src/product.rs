@@ -1,0 +1,249 @@
+//! What the world has to know of the product that runs in it.
+//!
+//! The engine (queue, machines, links, disks, clocks, the mechanics of faults) moves what it is given and has no word for what that
+//! means. Where something that happens in it means something to the product, it asks here: what a fact sets going, what lies on disks of
+//! what a fact says, who is heard before the lights go out. Nothing in this file moves anything.
+
+pub mod watch;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use actors::facts::{Fact, ItemState};
+use actors::messages::group::PORT_GROUP;
+use actors::messages::{Local, Trigger};
+use actors::ports::{ActorId, Evidence, Input, MachineId};
+use actors::process_server::cached_files;
+use actors::spec::{ComponentKind, ComponentSpec};
+use actors::storage::fence_of;
+use datapath::disk::Files;
+use datapath::segment::SegmentKind;
+use datapath::{Grain, SimTime, VmId, WriteSeq};
+
+use crate::disks::files::MachineFiles;
+use crate::machines::ActorSlot;
+use crate::oracle::reader::{file_name, of_file};
+use crate::spec::{MachineSpec, WorldSpec};
+use crate::world::Engine;
+use watch::Watch;
+
+/// Files of which the observer hears when they are removed: stored segments.
+pub const WATCHED_FILES: &str = "segments/";
+
+/// What a fact sets going.
+#[derive(Default)]
+pub struct News {
+    /// Triggers that hold now and did not before.
+    pub held: Vec<u32>,
+    /// Who is to be told something: a machine, the component there, and what.
+    pub words: Vec<(MachineId, ComponentKind, Input)>,
+}
+
+/// What there is of the product.
+pub struct Product {
+    grain: Grain,
+    /// Machines that are Azure storage.
+    storages: Vec<MachineId>,
+    /// Storage and master targets.
+    targets: Vec<MachineId>,
+    /// The operator's machine, and its actor.
+    operator: Option<(MachineId, ActorId)>,
+    watch: RefCell<Watch>,
+    /// When each trigger held that has.
+    held: RefCell<BTreeMap<u32, SimTime>>,
+    /// The copies of machines on which a stream of writes runs that begins after a state.
+    awaited: BTreeMap<(VmId, ItemState), BTreeSet<MachineId>>,
+    /// States of that kind that machines have been in.
+    reached: RefCell<BTreeSet<(VmId, ItemState)>>,
+}
+
+/// Triggers of a world that hold at a time.
+pub fn timed(spec: &WorldSpec) -> impl Iterator<Item = (u32, SimTime)> {
+    let numbered = (0..).zip(&spec.triggers);
+    numbered.filter_map(|(number, trigger)| match trigger {
+        Trigger::At(at) => Some((number, *at)),
+        _ => None,
+    })
+}
+
+/// What is told of a connection that somebody asks for.
+#[must_use]
+pub fn of_connecting(from: MachineId, to: MachineId, port: u16) -> Option<Fact> {
+    (port == PORT_GROUP).then_some(Fact::Connected { from, to, port })
+}
+
+/// What whoever sent a local message hears where the operating system fails at it: its service for snapshots says that it could not
+/// quiesce, and the guest hears nothing of it.
+#[must_use]
+pub fn failed(message: &Local) -> Option<Local> {
+    let seq = WriteSeq::START;
+    matches!(message, Local::Quiesce).then_some(Local::Quiesced { seq, ok: false })
+}
+
+fn awaited(spec: &WorldSpec) -> BTreeMap<(VmId, ItemState), BTreeSet<MachineId>> {
+    let mut awaited: BTreeMap<_, BTreeSet<MachineId>> = BTreeMap::new();
+    for (machine, number) in spec.machines.iter().zip(0..) {
+        for component in &machine.components {
+            let ComponentSpec::Guest(guest) = component else {
+                continue;
+            };
+            for state in guest.workload.streams.iter().filter_map(|stream| stream.starts_after) {
+                let machines = awaited.entry((guest.vm.vm, state)).or_default();
+                machines.insert(MachineId(number));
+            }
+        }
+    }
+    awaited
+}
+
+impl Product {
+    /// Of a world in which nothing has happened.
+    #[must_use]
+    pub fn new(spec: &WorldSpec, actors: &[ActorSlot], grain: Grain) -> Product {
+        let with = |kinds: &[ComponentKind]| -> Vec<MachineId> {
+            let has = |machine: &MachineSpec| {
+                let mut components = machine.components.iter();
+                components.any(|component| kinds.contains(&component.kind()))
+            };
+            let machines = (0..).map(MachineId).zip(&spec.machines);
+            let those = machines.filter(|(_, machine)| has(machine));
+            those.map(|(machine, _)| machine).collect()
+        };
+        let mut numbered = (0..).map(ActorId).zip(actors);
+        let operator = numbered.find(|(_, actor)| actor.kind == ComponentKind::Operator);
+        Product {
+            grain,
+            storages: with(&[ComponentKind::Storage]),
+            targets: with(&[ComponentKind::Storage, ComponentKind::MasterTarget]),
+            operator: operator.map(|(number, actor)| (actor.machine, number)),
+            watch: RefCell::new(Watch::new(spec)),
+            held: RefCell::default(),
+            awaited: awaited(spec),
+            reached: RefCell::default(),
+        }
+    }
+
+    /// Who is told when triggers hold: the operator, and where.
+    #[must_use]
+    pub fn told(&self) -> Option<(MachineId, ActorId)> {
+        self.operator
+    }
+
+    /// A fact is about to be logged.
+    pub fn saw(&self, now: SimTime, fact: &Fact) -> News {
+        let mut news = News::default();
+        self.watch
+            .borrow_mut()
+            .see(now, fact, |trigger| news.held.push(trigger));
+        if let Fact::State { vm, state } = fact
+            && let Some(machines) = self.awaited.get(&(*vm, *state))
+            && self.reached.borrow_mut().insert((*vm, *state))
+        {
+            // Writes begin after it, once.
+            let words = || Input::Local(Local::Reached { state: *state });
+            let all = machines.iter().map(|machine| (*machine, ComponentKind::Guest, words()));
+            news.words = all.collect();
+        }
+        news
+    }
+
+    /// A trigger holds; what is said of it.
+    pub fn held(&self, trigger: u32, now: SimTime) -> Input {
+        self.held.borrow_mut().insert(trigger, now);
+        Input::Local(Local::Triggered { trigger })
+    }
+
+    /// When a trigger held, if it has.
+    #[must_use]
+    pub fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.held.borrow().get(&trigger).copied()
+    }
+
+    /// Whether a machine has been in a state that a stream of writes begins after.
+    #[must_use]
+    pub fn has_reached(&self, vm: VmId, state: ItemState) -> bool {
+        self.reached.borrow().contains(&(vm, state))
+    }
+
+    /// When the run ends because the plan is done; [`SimTime::NEVER`] while it is not.
+    #[must_use]
+    pub fn end(&self) -> SimTime {
+        self.watch.borrow().end()
+    }
+
+    /// Who is heard once more before a machine loses its power, and what is said to it. In the aggregate grain a guest tells what it
+    /// wrote every few minutes only. What it wrote since is no less written; whatever it then says reaches nobody on its machine.
+    #[must_use]
+    pub fn before_dark(&self) -> Option<(ComponentKind, Input)> {
+        (self.grain == Grain::Aggregate).then_some((ComponentKind::Guest, Input::Local(Local::PowerGoes)))
+    }
+
+    /// What lies on disks of what a fact says.
+    #[must_use]
+    pub fn evidence(&self, world: &Engine, actor: Option<ActorId>, fact: &Fact) -> Option<Evidence> {
+        match fact {
+            Fact::SegmentStored {
+                disk, protection, kind, ..
+            }
+            | Fact::SegmentFound {
+                disk, protection, kind, ..
+            } => {
+                let name = file_name(*protection, *disk, *kind);
+                let mut keepers = self.keepers(world, actor);
+                let blob = keepers.find_map(|files| files.read_all(&name).ok())?;
+                let files = vec![(name, blob)];
+                Some(Evidence::Stored { files })
+            }
+            Fact::BatchesMerged {
+                vm,
+                protection,
+                from,
+                to,
+                ..
+            } => {
+                let prefix = format!("{WATCHED_FILES}{protection:04}/vm{}/", vm.0);
+                let concerned = |name: &String| match of_file(name) {
+                    Some((.., SegmentKind::Changes { batch })) => (*from..=*to).contains(&batch),
+                    Some((.., SegmentKind::Merged { from: first, to: last })) => *from <= first && last <= *to,
+                    _ => false,
+                };
+                let all = self.keepers(world, actor);
+                let mut all = all.map(|keeper| (keeper.list(&prefix), keeper));
+                let (names, keeper) = all.find(|(names, _)| !names.is_empty())?;
+                let names = names.into_iter().filter(concerned);
+                let files = names.filter_map(|name| keeper.read_all(&name).ok().map(|blob| (name, blob)));
+                let files = files.collect();
+                Some(Evidence::Stored { files })
+            }
+            Fact::BatchCached { vm, protection, batch } => {
+                let machine = world.machine_of(actor?);
+                let files = world.files_of(machine);
+                // A disk that lies says the same to everybody.
+                let lied = world.has_lied(machine);
+                // What is not there at all is as good as a byte that is not durable.
+                let seen = |name: String| {
+                    let bytes = files.len(&name).unwrap_or(1);
+                    let durable = if lied { bytes } else { files.durable(&name).unwrap_or(0) };
+                    (name, bytes, durable)
+                };
+                let names = cached_files(&*files, *vm, *protection, *batch);
+                let files = names.into_iter().map(seen).collect();
+                Some(Evidence::Cached { files })
+            }
+            Fact::EpochGranted { disk, .. } => {
+                let fence = |machine: &MachineId| (*machine, fence_of(&*world.files_of(*machine), *disk));
+                let at = self.targets.iter().map(fence).collect();
+                Some(Evidence::Fences { at })
+            }
+            _ => None,
+        }
+    }
+
+    /// Disks on which an actor's segments can lie: its own machine's, then those of storage.
+    fn keepers(&self, world: &Engine, actor: Option<ActorId>) -> impl Iterator<Item = Rc<MachineFiles>> {
+        let own = actor.map(|actor| world.machine_of(actor));
+        let machines = own.into_iter().chain(self.storages.iter().copied());
+        machines.map(|machine| world.files_of(machine))
+    }
+}
