@@ -29,15 +29,14 @@ use datapath::journal::{JournalError, Record};
 use datapath::{Grain, SimTime, VmId, WriteSeq};
 use rand::Rng;
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::{BacklogPlace, Fact, Life, Severity};
-use crate::messages::{
-    Body, Boot, Command, Component, CopyMode, Local, Notice, PORT_MANAGEMENT, Protection, Reply, Target,
-};
-use crate::ports::{Env, Frame, Input, MachineId, TimerId, Token};
+use crate::facts::{BacklogPlace, Fact, Severity};
+use crate::messages::{Body, Command, Local, Notice, PORT_MANAGEMENT, Reply};
+use crate::nouns::{Boot, Component, ComponentKind, CopyMode, Life, MachineId, Protection, Target};
+use crate::ports::{Env, Frame, Input, TimerId, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{AgentSpec, ComponentKind};
-use crate::start::actor;
+use crate::spec::AgentSpec;
 
 use group::Group;
 use replication::{Outcome, Replication};

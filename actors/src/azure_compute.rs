@@ -13,12 +13,13 @@ use datapath::Blob;
 use datapath::disk::{DiskError, read_if_there};
 use serde::{Deserialize, Serialize};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
-use crate::messages::{Body, Boot, Local, PORT_MANAGEMENT};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
-use crate::spec::{AzureComputeSpec, ComponentKind};
-use crate::start::actor;
+use crate::messages::{Body, Local, PORT_MANAGEMENT};
+use crate::nouns::{Boot, ComponentKind, MachineId};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
+use crate::spec::AzureComputeSpec;
 use crate::vcenter::write_boot;
 
 /// Tokens; the key is the machine.

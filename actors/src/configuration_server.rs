@@ -16,13 +16,14 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Component, Local, Notice, PORT_MANAGEMENT, Reply};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::messages::{Body, Command, Local, Notice, PORT_MANAGEMENT, Reply};
+use crate::nouns::{Component, MachineId};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::ConfigurationServerSpec;
-use crate::start::actor;
 
 const STATE: &str = "configuration-server";
 

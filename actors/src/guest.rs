@@ -28,13 +28,14 @@ use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, Grain, WriteSeq};
 use rand::Rng;
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::{Fact, FailoverPhase, ItemState, Life, Place};
+use crate::facts::{Fact, FailoverPhase};
 use crate::messages::application::TierMessage;
-use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
-use crate::ports::{ActorId, ConnId, Env, Evidence, Input, NetEvent, TimerId, Token};
-use crate::spec::{ComponentKind, GuestSpec, Os};
-use crate::start::actor;
+use crate::messages::{Body, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
+use crate::nouns::{ActorId, Boot, ComponentKind, ItemState, Life, Place};
+use crate::ports::{ConnId, Env, Evidence, Input, NetEvent, TimerId, Token};
+use crate::spec::{GuestSpec, Os};
 use crate::workload::Stream;
 
 use database::Databases;

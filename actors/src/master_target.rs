@@ -17,14 +17,15 @@ use datapath::disk::DiskError;
 use datapath::segment::SegmentHeader;
 use datapath::{DiskId, VmId};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
+use crate::messages::{Body, Command, Notice, PORT_MANAGEMENT, Packed, Reply};
+use crate::nouns::{Component, PointChoice, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
-use crate::start::actor;
 use crate::storage::{Entry, ProtectionId, SegmentStore};
 
 use retention::PLACE;

@@ -12,12 +12,14 @@ use application::TierMessage;
 use datapath::lineage::Lineage;
 use datapath::replica::{CutTime, Mark, SharedPoint, Tag};
 use datapath::segment::{Headers, SegmentHeader, SegmentKind};
-use datapath::{DiskId, SimTime, VmId, WriteSeq};
-use group::{GroupMessage, ReplicationGroup, SharedRecord};
+use datapath::{DiskId, VmId, WriteSeq};
+use group::GroupMessage;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{FailoverKind, ItemState, Life, Place};
-use crate::ports::MachineId;
+use crate::nouns::{
+    Boot, Component, FoundMachine, ItemState, Life, MachineId, Operation, Outcome, PointChoice, Protection,
+    SharedRecord,
+};
 
 /// Management traffic.
 pub const PORT_MANAGEMENT: u16 = 443;
@@ -33,243 +35,6 @@ pub const PORT_PUSH_LINUX: u16 = 22;
 
 /// What a target says of a segment whose epoch is fenced; the sealer asks for a fresh one and seals again.
 pub const REFUSED_FENCED: &str = "is fenced";
-
-/// A machine that was discovered: its machine, what it is a copy of, its disks and their bytes.
-pub type FoundMachine = (MachineId, VmId, Vec<(DiskId, u64)>);
-
-/// What a component is, where it registers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Component {
-    /// The Mobility service on a protected machine.
-    MobilityService,
-    /// A process server.
-    ProcessServer,
-    /// A master target.
-    MasterTarget,
-    /// A configuration server, with its vault.
-    ConfigurationServer,
-}
-
-impl Component {
-    /// As scenario files, facts and reports have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-}
-
-/// How an agent copies disks before changes alone suffice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CopyMode {
-    /// Everything that is used; unused ranges are skipped and counted as done.
-    Used,
-    /// Checksums of whole disks are compared, what differs is sent.
-    Checksums,
-}
-
-/// Where the sealed data of a protection goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Target {
-    /// Azure storage (port 443).
-    Storage(MachineId),
-    /// A master target (port 9444).
-    MasterTarget(MachineId),
-}
-
-/// A replication policy (facts §2.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Policy {
-    /// Its name; the failback policy is called `NAME-failback`.
-    pub name: String,
-    /// Alert where the RPO passes it; nothing else depends on it.
-    pub rpo_threshold: u64,
-    /// How long points are kept, in nanoseconds.
-    pub retention: u64,
-    /// Between crash-consistent points, in nanoseconds.
-    pub crash_consistent_every: u64,
-    /// Between app-consistent points, in nanoseconds; 0 for none.
-    pub app_consistent_every: u64,
-}
-
-/// All that an agent and a process server need to know to replicate one machine in one direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Protection {
-    /// The machine.
-    pub vm: VmId,
-    /// Which protection of it, from 1.
-    pub protection: u32,
-    /// The machine's disks and their bytes.
-    pub disks: Vec<(DiskId, u64)>,
-    /// The life that is protected runs here.
-    pub source: MachineId,
-    /// The process server.
-    pub process_server: MachineId,
-    /// The replication port of that process server.
-    pub port: u16,
-    /// Where sealed data goes.
-    pub target: Target,
-    /// The policy in force (for the way back, the failback policy).
-    pub policy: Policy,
-    /// How the disks are copied.
-    pub copy: CopyMode,
-    /// The replication group that it shares recovery points with.
-    pub group: Option<ReplicationGroup>,
-}
-
-/// Which recovery point a failover takes (facts §2.5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PointChoice {
-    /// First processes everything uploaded, then takes the highest boundary of batches to which all disks are complete. A test failover,
-    /// which the protection outlives, and a failback take the newest point that was marked.
-    Latest,
-    /// The newest that is processed already.
-    LatestProcessed,
-    /// The newest processed that is app-consistent.
-    LatestAppConsistent,
-    /// The newest that all members of the machine's replication group have processed ("latest multi-VM processed").
-    LatestMultiVm,
-    /// The newest of those that is app-consistent ("latest multi-VM app-consistent").
-    LatestMultiVmAppConsistent,
-    /// A point by its number.
-    Custom(u64),
-}
-
-/// What the operator asks of the product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Operation {
-    /// Creates the vault and its registration key (which the operator then carries to the configuration server).
-    CreateVault,
-    /// Adds a vCenter to a configuration server; its process server discovers the machines.
-    AddVcenter {
-        /// The configuration server's machine.
-        configuration_server: MachineId,
-        /// The vCenter's machine.
-        vcenter: MachineId,
-    },
-    /// A process server pushes the Mobility service to a machine.
-    PushInstall {
-        /// The machine.
-        vm: VmId,
-        /// The process server.
-        process_server: MachineId,
-    },
-    /// Creates a policy, and its failback policy.
-    CreatePolicy(Policy),
-    /// Enables replication of a machine to Azure.
-    EnableReplication {
-        /// The machine.
-        vm: VmId,
-        /// The policy's name.
-        policy: String,
-        /// The process server.
-        process_server: MachineId,
-        /// The link that the scenario names for it, if it names one: a site-to-site VPN is refused.
-        over: Option<LinkKind>,
-    },
-    /// Fails over into an isolated network.
-    TestFailover {
-        /// The machine.
-        vm: VmId,
-        /// The point.
-        point: PointChoice,
-    },
-    /// Removes what a test failover made.
-    CleanupTestFailover {
-        /// The machine.
-        vm: VmId,
-    },
-    /// Unplanned failover to Azure.
-    Failover {
-        /// The machine.
-        vm: VmId,
-        /// The point.
-        point: PointChoice,
-        /// Whether to try to shut the source down first.
-        shutdown: bool,
-    },
-    /// Planned failover: always refused.
-    PlannedFailover {
-        /// The machine.
-        vm: VmId,
-    },
-    /// Commits a failover or failback.
-    Commit {
-        /// The machine.
-        vm: VmId,
-    },
-    /// Moves a machine's replication to another process server ("Load balance", "Switch": facts §1.6).
-    MoveToProcessServer {
-        /// The machine.
-        vm: VmId,
-        /// The process server that it is to use.
-        process_server: MachineId,
-    },
-    /// Creates the temporary process server in Azure.
-    AddProcessServer {
-        /// Its machine.
-        machine: MachineId,
-    },
-    /// Removes the temporary process server.
-    RemoveProcessServer {
-        /// Its machine.
-        machine: MachineId,
-    },
-    /// Replicates a machine that runs in Azure back to a master target; after a failback, to Azure again (`master_target` is then none).
-    Reprotect {
-        /// The machine.
-        vm: VmId,
-        /// The process server.
-        process_server: MachineId,
-        /// The master target, for the way back.
-        master_target: Option<MachineId>,
-    },
-    /// Fails back to a VMware VM.
-    Failback {
-        /// The machine.
-        vm: VmId,
-        /// The point: latest or latest app-consistent.
-        point: PointChoice,
-        /// The scenario names a physical machine as the place to go: refused.
-        to_physical: bool,
-    },
-    /// Removes a machine's replication.
-    DisableReplication {
-        /// The machine.
-        vm: VmId,
-    },
-}
-
-/// Kinds of link between sites.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LinkKind {
-    /// The internet.
-    Internet,
-    /// ExpressRoute.
-    Expressroute,
-    /// A site-to-site VPN.
-    Vpn,
-    /// A site's own network.
-    Lan,
-}
-
-/// How an operation ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is complete.
-    Done,
-    /// The product does not do this, or not now; with the reason and its source.
-    Refused(String),
-    /// It was tried and failed.
-    Failed(String),
-}
 
 /// A segment among others in a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -859,21 +624,6 @@ pub enum VcenterAction {
     },
 }
 
-/// What a machine needs to know when it starts from recovered disks; written to its file `boot` by who creates it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Boot {
-    /// The machine it is a copy of.
-    pub vm: VmId,
-    /// Where it runs.
-    pub place: Place,
-    /// The life and write that its disks hold.
-    pub parent: Option<(Life, WriteSeq)>,
-    /// The volumes, one per disk.
-    pub volumes: Vec<(DiskId, String)>,
-    /// Which failover made it, for the log.
-    pub failover: Option<FailoverKind>,
-}
-
 /// What the service tells a component, through its configuration server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -1180,33 +930,3 @@ pub enum Local {
 /// Journal records inside a local message; they cross no wire, so they are not serialised with the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Records(#[serde(skip)] pub Vec<datapath::journal::Record>);
-
-/// What a step of the operator waits for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Trigger {
-    /// A simulated time.
-    At(SimTime),
-    /// The end of another step (done, or refused where it was to be).
-    Step(u32),
-    /// A machine reached a state.
-    State(VmId, ItemState),
-    /// The machine's tag with this many marks (counted in its current protection) is stored.
-    PointsStored(VmId, u64),
-    /// That many points are processed in its current protection.
-    PointsProcessed(VmId, u64),
-    /// The workload of the machine answered at a place.
-    WorkloadUp(VmId, Place),
-    /// A component registered (machine, kind as in [`Component`]).
-    Registered(MachineId, Component),
-    /// A fault, by its number in the world's list, has begun.
-    FaultBegan(u32),
-    /// A fault has ended.
-    FaultEnded(u32),
-    /// Once another trigger (by its number in the world's list) has held: the trigger as things stand then, or later. A state counts
-    /// while the machine is in it, points count in its protection of that moment, a workload counts while that copy runs; a
-    /// registration counts whenever it was.
-    Since(u32, Box<Trigger>),
-    /// All of these, by their numbers in the world's list, have held; each at its own time.
-    All(Vec<u32>),
-}

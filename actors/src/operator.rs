@@ -15,12 +15,13 @@ use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, SimTime};
 use serde::{Deserialize, Serialize};
 
+use crate::actor::actor;
 use crate::facts::{Fact, Severity, StepOutcome};
-use crate::messages::{Body, Local, Outcome, PORT_MANAGEMENT};
-use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::messages::{Body, Local, PORT_MANAGEMENT};
+use crate::nouns::{ComponentKind, MachineId, Outcome};
+use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{Action, ComponentKind, OperatorSpec, StepSpec, SwitchedOn};
-use crate::start::actor;
+use crate::spec::{Action, OperatorSpec, StepSpec, SwitchedOn};
 
 const SESSION: u32 = 1;
 /// A step's delay is over; the key is the step.

@@ -16,24 +16,10 @@ use datapath::{Blob, DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Fact, ItemState};
+use crate::facts::Fact;
 use crate::messages::{Body, Local};
 use crate::model::Model;
-use crate::spec::ComponentKind;
-
-/// A machine: what one power cut takes down. Numbered in the order of the world's specification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MachineId(pub u32);
-
-impl std::fmt::Display for MachineId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "machine {}", self.0)
-    }
-}
-
-/// An actor: one component on one machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ActorId(pub u32);
+use crate::nouns::{ActorId, ComponentKind, ItemState, MachineId};
 
 /// One end of a connection; unique in a run, known to its owner only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

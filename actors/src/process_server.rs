@@ -27,13 +27,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use datapath::seal::{Epoch, Nonces};
 use datapath::{Blob, DiskId, SimTime, VmId};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::{Body, Command, Component, PORT_MANAGEMENT, Protection, Reply};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::messages::{Body, Command, PORT_MANAGEMENT, Reply};
+use crate::nouns::{Component, MachineId, Protection};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::ProcessServerSpec;
-use crate::start::actor;
 
 use delivery::Target;
 use disk::Undone;

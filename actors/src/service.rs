@@ -21,13 +21,14 @@ use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
-use crate::facts::{Fact, ItemState, Life, Severity};
-use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply, Target};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::actor::actor;
+use crate::facts::{Fact, Severity};
+use crate::messages::{Body, Command, Notice, PORT_MANAGEMENT, Reply};
+use crate::nouns::{Component, ItemState, Life, MachineId, Outcome, Policy, Protection, Target};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::replica_keeper::{JOB, ReplicaKeeper, Retained};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{ServiceSpec, VmSpec};
-use crate::start::actor;
 
 use stages::Condition;
 

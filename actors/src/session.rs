@@ -26,7 +26,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::messages::Body;
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, TimerId, Token};
+use crate::nouns::MachineId;
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, TimerId, Token};
 
 /// What an input meant to a session.
 #[derive(Debug)]

@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 use datapath::{Blob, DiskId};
 
 use crate::Table;
+use crate::actor::actor;
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::spec::StorageSpec;
-use crate::start::actor;
 
 pub mod segment_store;
 

@@ -17,14 +17,11 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSe
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::facts::{Fact, ItemState};
+use crate::facts::Fact;
 use crate::messages::{Body, Local, Packed};
 use crate::model::Model;
-use crate::ports::{
-    ActorId, ConnId, Env, Evidence, Frame, Input, Job, MachineId, NetEvent, Output, Purpose, TimerId, Token, Work,
-    World,
-};
-use crate::spec::ComponentKind;
+use crate::nouns::{ActorId, ComponentKind, ItemState, MachineId};
+use crate::ports::{ConnId, Env, Evidence, Frame, Input, Job, NetEvent, Output, Purpose, TimerId, Token, Work, World};
 
 /// A segment of one extent full of one byte: where, which byte, by which write; the sealer's epoch and its first counter.
 pub fn sealed(

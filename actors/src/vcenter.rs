@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, DiskId};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
-use crate::messages::{Body, Boot, FoundMachine, Local, PORT_MANAGEMENT, VcenterAction};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token, volume_name};
-use crate::spec::{ComponentKind, VcenterSpec};
-use crate::start::actor;
+use crate::messages::{Body, Local, PORT_MANAGEMENT, VcenterAction};
+use crate::nouns::{Boot, ComponentKind, FoundMachine, MachineId};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token, volume_name};
+use crate::spec::VcenterSpec;
 
 /// A guest's time to shut down is over; the key is the machine.
 const SHUTDOWN: u32 = 1;

@@ -101,8 +101,8 @@ impl<'a, S: Serializer> Serializer for Naming<'a, S> {
         let number = |value: &T| value.serialize(Number).ok().and_then(|n| u32::try_from(n).ok());
         let word = match name {
             "VmId" => number(value).map(|n| self.names.vm(datapath::VmId(n))),
-            "MachineId" => number(value).map(|n| self.names.machine(actors::ports::MachineId(n))),
-            "ActorId" => number(value).map(|n| self.names.actor(actors::ports::ActorId(n))),
+            "MachineId" => number(value).map(|n| self.names.machine(actors::nouns::MachineId(n))),
+            "ActorId" => number(value).map(|n| self.names.actor(actors::nouns::ActorId(n))),
             _ => None,
         };
         match word {
@@ -362,9 +362,9 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actors::facts::{Fact, Life};
-    use actors::messages::{Body, Component};
-    use actors::ports::MachineId;
+    use actors::facts::Fact;
+    use actors::messages::Body;
+    use actors::nouns::{Component, Life, MachineId};
     use datapath::{DiskId, Extent, VmId, WriteSeq};
 
     fn names() -> Names {

@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Context, Handler};
-use actors::facts::{Fact, Life, Place};
-use actors::messages::{Body, LinkKind, Local};
-use actors::ports::{ActorId, ConnId, Deliver, Env, Evidence, Input, MachineId, NetEvent, volume_name};
+use actors::facts::Fact;
+use actors::messages::{Body, Local};
+use actors::nouns::{ActorId, Life, LinkKind, MachineId, Place};
+use actors::ports::{ConnId, Deliver, Env, Evidence, Input, NetEvent, volume_name};
 use actors::spec::{ComponentSpec, Os, VcenterSpec, VmSpec};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use datapath::segment::Calibration;

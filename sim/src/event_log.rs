@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 
 use actors::facts::Fact;
 use actors::messages::Body;
-use actors::ports::{ActorId, ConnId, Evidence, MachineId};
+use actors::nouns::{ActorId, MachineId};
+use actors::ports::{ConnId, Evidence};
 use datapath::SimTime;
 use datapath::encoded::encode_behind;
 

@@ -19,12 +19,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use actix::Recipient;
-use actors::facts::{Fact, ItemState};
+use actors::facts::Fact;
 use actors::messages::Local;
-use actors::ports::ActorId;
-use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
+use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId};
+use actors::ports::{Deliver, Env, Evidence, Input, NetEvent, Token};
 use actors::process_server::cached_files;
-use actors::spec::{ComponentKind, ComponentSpec};
+use actors::spec::ComponentSpec;
 use actors::storage::fence_of;
 use datapath::disk::{DiskError, Files};
 use datapath::segment::SegmentKind;
@@ -303,7 +303,7 @@ impl Engine {
     /// Puts in what happens by itself: machines that have power, triggers with a time, faults that wait for nothing else.
     pub(crate) fn begin(&self) {
         for (number, trigger) in self.spec.triggers.iter().enumerate() {
-            if let actors::messages::Trigger::At(at) = trigger {
+            if let actors::nouns::Trigger::At(at) = trigger {
                 let host = self.operator.map_or(0, |(machine, _)| self.host(machine));
                 self.schedule(&mut self.core.borrow_mut(), host, *at, Entry::Trigger(number as u32));
             }

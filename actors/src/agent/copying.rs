@@ -14,8 +14,9 @@ use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Ex
 use super::CHECKED;
 use super::replication::Replication;
 use crate::facts::Fact;
-use crate::messages::{Body, CopyMode};
+use crate::messages::Body;
 use crate::model::Model;
+use crate::nouns::CopyMode;
 use crate::ports::{Job, Output, Token, Work};
 use crate::workload::Touched;
 

@@ -27,7 +27,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Agent, GROUP_ATTEMPT, GROUP_DUE, GROUP_HOLD, GROUP_MARK, GROUP_PEER, GROUP_RETRY};
 use crate::facts::{Fact, Severity};
 use crate::messages::Body;
-use crate::messages::group::{GroupMessage, MarkRefusal, PORT_GROUP, ReplicationGroup, SharedRecord};
+use crate::messages::group::{GroupMessage, MarkRefusal, PORT_GROUP};
+use crate::nouns::{ReplicationGroup, SharedRecord};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 

@@ -18,11 +18,11 @@ use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
-use crate::messages::group::SharedRecord;
-use crate::messages::{Body, Local, Protection};
+use crate::messages::{Body, Local};
+use crate::nouns::{ComponentKind, Protection, SharedRecord};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{AgentSpec, ComponentKind};
+use crate::spec::AgentSpec;
 
 /// What the agent has to tell the service.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,10 +17,11 @@ use datapath::{Blob, Class, Content, DiskId, Extent, Grain, SimTime};
 
 use super::*;
 use crate::guest::Guest;
-use crate::messages::{PORT_REPLICATION, Policy, Records};
-use crate::ports::{ActorId, ConnId, NetEvent, World, volume_name};
+use crate::messages::{PORT_REPLICATION, Records};
+use crate::nouns::{ActorId, ComponentKind, Policy};
+use crate::ports::{ConnId, NetEvent, World, volume_name};
 use crate::process_server::ProcessServer;
-use crate::spec::{ComponentKind, GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
+use crate::spec::{GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
 use crate::testing::{Bench, Component as Part};
 use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
 

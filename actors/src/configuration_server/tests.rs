@@ -6,8 +6,7 @@ use datapath::Grain;
 use datapath::disk::Operation;
 
 use super::*;
-use crate::ports::ActorId;
-use crate::spec::ComponentKind;
+use crate::nouns::{ActorId, ComponentKind};
 use crate::testing::Bench;
 
 const OWN: u32 = 0;

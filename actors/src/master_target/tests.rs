@@ -8,9 +8,9 @@ use datapath::segment::{Calibration, SegmentKind};
 use datapath::{Blob, Grain};
 
 use super::*;
-use crate::messages::{CopyMode, PORT_MASTER_TARGET, Policy, Target};
-use crate::ports::{ActorId, MachineId, World};
-use crate::spec::ComponentKind;
+use crate::messages::PORT_MASTER_TARGET;
+use crate::nouns::{ActorId, ComponentKind, CopyMode, MachineId, Policy, Target};
+use crate::ports::World;
 use crate::testing::{self, Bench};
 
 const OWN: u32 = 0;

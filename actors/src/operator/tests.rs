@@ -5,8 +5,8 @@ use std::rc::Rc;
 use datapath::Grain;
 
 use super::*;
-use crate::messages::Operation;
-use crate::ports::{ActorId, ConnId};
+use crate::nouns::{ActorId, Operation};
+use crate::ports::ConnId;
 use crate::testing::Bench;
 
 const CONSOLE: u32 = 0;

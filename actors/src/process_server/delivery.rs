@@ -10,9 +10,9 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
-use crate::messages::group::SharedRecord;
-use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED, Target as TargetPlace};
-use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED};
+use crate::nouns::{MachineId, SharedRecord, Target as TargetPlace};
+use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
 
 /// The batch from which on a process server that hangs by plan sends nothing more.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{DISCOVER, PUSH, ProcessServer, VCENTER};
 use crate::facts::Fact;
 use crate::messages::{Body, Notice, PORT_MANAGEMENT, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Reply};
-use crate::ports::{ConnId, Frame, Input, MachineId, NetEvent, TimerId, Token};
+use crate::nouns::MachineId;
+use crate::ports::{ConnId, Frame, Input, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 
 /// What is under way.

@@ -7,7 +7,8 @@ use datapath::{Blob, DiskId, VmId};
 
 use super::stream::{Arriving, Batch, BatchEnding, Copy, Piece, Refused, Sealing, Stream};
 use super::{CACHED, ProcessServer, served_file};
-use crate::messages::{Body, Protection};
+use crate::messages::Body;
+use crate::nouns::Protection;
 use crate::ports::{ConnId, Frame, Token};
 
 /// What ends every file of a part or piece: one that a power cut tore is told by it.

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::stages::{Action, Condition, Stage, Waiting, order, until};
 use super::{After, PATIENCE, Service, WAITED};
-use crate::facts::{Fact, Place};
-use crate::messages::{Body, Command, Operation, Outcome, Reply};
-use crate::ports::{ConnId, MachineId, Token};
+use crate::facts::Fact;
+use crate::messages::{Body, Command, Reply};
+use crate::nouns::{MachineId, Operation, Outcome, Place};
+use crate::ports::{ConnId, Token};
 
 /// A job that runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]

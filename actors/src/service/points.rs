@@ -8,8 +8,9 @@ use datapath::{DiskId, VmId};
 
 use super::stages::Condition;
 use super::{LOOK, Service};
-use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, Severity};
-use crate::messages::{Body, Outcome, Target};
+use crate::facts::{Fact, FailoverPhase, Severity};
+use crate::messages::Body;
+use crate::nouns::{FailoverKind, ItemState, Life, Outcome, Place, Target};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
 

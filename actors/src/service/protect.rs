@@ -7,9 +7,10 @@ use datapath::{VmId, WriteSeq};
 use super::returning::KEPT;
 use super::stages::{Action, Condition, Stage, Way, order, until};
 use super::{Item, Service};
-use crate::facts::{Fact, ItemState, Life};
-use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
-use crate::ports::{MachineId, volume_name};
+use crate::facts::Fact;
+use crate::messages::{Body, Command, PORT_REPLICATION};
+use crate::nouns::{Component, CopyMode, ItemState, Life, LinkKind, MachineId, Policy, Protection, Target};
+use crate::ports::volume_name;
 use crate::replica_keeper::Retained;
 use crate::spec::failback_policy;
 

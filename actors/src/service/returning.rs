@@ -10,7 +10,8 @@ use datapath::replica::Tag;
 
 use super::Service;
 use crate::facts::Severity;
-use crate::messages::{Body, Protection, Target};
+use crate::messages::Body;
+use crate::nouns::{Protection, Target};
 use crate::ports::{Frame, volume_name};
 use crate::replica_keeper::{Found, KeeperEvent, ReplicaKeeper, Retained, Sealing};
 

@@ -11,15 +11,13 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, SimTime, VmId, WriteSeq};
 
 use super::Service;
 use crate::azure_compute::AzureCompute;
-use crate::facts::{Fact, ItemState, Life, Severity};
-use crate::messages::{
-    Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, Packed, PointChoice, Reply,
-    VcenterAction,
+use crate::facts::{Fact, Severity};
+use crate::messages::{Body, Command, Local, Notice, PORT_MANAGEMENT, Packed, Reply, VcenterAction};
+use crate::nouns::{
+    ActorId, Component, ComponentKind, ItemState, Life, LinkKind, MachineId, Operation, Outcome, PointChoice,
 };
-use crate::ports::{ActorId, ConnId, Env, Input, MachineId, NetEvent};
-use crate::spec::{
-    AzureComputeSpec, ComponentKind, Os, ServiceSpec, ServiceTimes, StorageSpec, VmSpec, default_policy,
-};
+use crate::ports::{ConnId, Env, Input, NetEvent};
+use crate::spec::{AzureComputeSpec, Os, ServiceSpec, ServiceTimes, StorageSpec, VmSpec, default_policy};
 use crate::storage::Storage;
 use crate::testing::{Bench, sealed};
 

@@ -7,8 +7,8 @@ use datapath::{Grain, SimTime};
 
 use super::*;
 use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::ComponentKind;
 use crate::ports::{Env, Input};
-use crate::spec::ComponentKind;
 use crate::testing::{Bench, Component};
 
 struct Client {

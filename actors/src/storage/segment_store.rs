@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
-use crate::messages::group::SharedRecord;
 use crate::messages::{Body, MergedBatches, Packed};
+use crate::nouns::SharedRecord;
 use crate::ports::{ConnId, Env, Token};
 
 pub use index::{Entry, ProtectionId};

@@ -12,8 +12,9 @@ use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 use super::Storage;
 use crate::facts::Fact;
 use crate::messages::{Body, MergedBatches, PORT_MANAGEMENT, Packed, REFUSED_FENCED};
-use crate::ports::{ActorId, ConnId, Env, MachineId};
-use crate::spec::{ComponentKind, StorageSpec};
+use crate::nouns::{ActorId, ComponentKind, MachineId};
+use crate::ports::{ConnId, Env};
+use crate::spec::StorageSpec;
 use crate::testing::{self, Bench};
 
 const VAULT: [u8; 16] = [7; 16];
@@ -540,17 +541,17 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
     }
 }
 
-fn protection() -> crate::messages::Protection {
-    crate::messages::Protection {
+fn protection() -> crate::nouns::Protection {
+    crate::nouns::Protection {
         vm: VmId(0),
         protection: 1,
         disks: vec![(DISK, 1 << 20)],
         source: MachineId(5),
         process_server: MachineId(1),
         port: 9443,
-        target: crate::messages::Target::Storage(MachineId(0)),
+        target: crate::nouns::Target::Storage(MachineId(0)),
         policy: crate::spec::default_policy("p"),
-        copy: crate::messages::CopyMode::Used,
+        copy: crate::nouns::CopyMode::Used,
         group: None,
     }
 }

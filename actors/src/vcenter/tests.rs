@@ -6,8 +6,8 @@ use std::sync::Arc;
 use datapath::{Grain, VmId};
 
 use super::*;
-use crate::facts::Place;
-use crate::ports::{ActorId, World};
+use crate::nouns::{ActorId, Place};
+use crate::ports::World;
 use crate::spec::{Os, VmSpec};
 use crate::testing::Bench;
 

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use actors::messages::Body;
-use actors::ports::{Input, MachineId, NetEvent, Token};
+use actors::nouns::MachineId;
+use actors::ports::{Input, NetEvent, Token};
 use datapath::{Blob, SimTime, VmId};
 
 use crate::faults::{Dark, FaultKind, FaultSpec};

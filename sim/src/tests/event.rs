@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use actors::facts::Fact;
 use actors::messages::Body;
-use actors::ports::{Input, Job, MachineId, NetEvent, Token, Work};
+use actors::nouns::MachineId;
+use actors::ports::{Input, Job, NetEvent, Token, Work};
 use datapath::{Blob, SimTime};
 use rand::RngExt;
 

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use actors::facts::Fact;
-use actors::messages::{Body, Trigger};
-use actors::ports::{Input, MachineId, NetEvent, Token};
+use actors::messages::Body;
+use actors::nouns::{MachineId, Trigger};
+use actors::ports::{Input, NetEvent, Token};
 use datapath::disk::Operation;
 use datapath::{Blob, SimTime};
 

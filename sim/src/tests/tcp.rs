@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use actors::messages::Body;
-use actors::ports::{Input, MachineId, NetEvent};
+use actors::nouns::MachineId;
+use actors::ports::{Input, NetEvent};
 use datapath::{Blob, SimTime, VmId};
 
 use crate::run::run_with;
