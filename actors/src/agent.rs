@@ -32,7 +32,9 @@ use rand::Rng;
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact, Severity};
-use crate::messages::{Body, Command, Local, Notice, PORT_MANAGEMENT, Reply};
+use crate::messages::local::Local;
+use crate::messages::management::{Command, Notice, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT, management};
 use crate::nouns::{Boot, Component, ComponentKind, CopyMode, Life, MachineId, Protection, Target};
 use crate::ports::{Env, Frame, Input, TimerId, Token};
 use crate::session::{Session, SessionEvent};
@@ -424,7 +426,7 @@ impl Agent {
             why: why.clone(),
         };
         if let Some(cs) = self.cs.as_ref().filter(|_| self.registered) {
-            cs.send(&self.env, Body::Notice(notice));
+            cs.send(&self.env, management::Up::Notice(notice));
         }
     }
 
@@ -450,7 +452,7 @@ impl Agent {
             return;
         };
         let component = Component::MobilityService;
-        let register = Body::Register {
+        let register = management::Up::Register {
             component,
             machine: self.env.machine,
             vm: Some(self.spec.vm.vm),
@@ -462,12 +464,12 @@ impl Agent {
 
     fn cs_frame(&mut self, Frame { body, .. }: Frame) {
         match body {
-            Body::Registered { refused: None } => {
+            Body::ManagementDown(management::Down::Registered { refused: None }) => {
                 self.settle();
                 self.registered = true;
                 self.announce();
             }
-            Body::Registered { refused: Some(why) } => {
+            Body::ManagementDown(management::Down::Registered { refused: Some(why) }) => {
                 self.settle();
                 self.env.fact(Fact::Alert {
                     vm: Some(self.spec.vm.vm),
@@ -476,8 +478,8 @@ impl Agent {
                     text: format!("the configuration server refuses the Mobility service: {why}"),
                 });
             }
-            Body::HeartbeatSeen => self.settle(),
-            Body::Command { id, command, .. } => self.command(id, command),
+            Body::ManagementDown(management::Down::HeartbeatSeen) => self.settle(),
+            Body::ManagementDown(management::Down::Command { id, command, .. }) => self.command(id, command),
             _ => {}
         }
     }
@@ -498,7 +500,7 @@ impl Agent {
             disks: self.spec.vm.disks.clone(),
             life: up.life,
         };
-        cs.send(&self.env, Body::Notice(notice));
+        cs.send(&self.env, management::Up::Notice(notice));
         for (id, result) in std::mem::take(&mut self.unsent) {
             self.reply(id, result);
         }
@@ -510,7 +512,7 @@ impl Agent {
             && self.cs.as_ref().is_some_and(|cs| {
                 cs.send(
                     &self.env,
-                    Body::Reply {
+                    management::Up::Reply {
                         id,
                         result: result.clone(),
                     },
@@ -566,7 +568,7 @@ impl Agent {
         self.order_beat();
         let answer = self.beats.is_multiple_of(self.env.model.agent.answered_every);
         if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
-            && cs.send(&self.env, Body::Heartbeat { answer })
+            && cs.send(&self.env, management::Up::Heartbeat { answer })
             && answer
         {
             cs.owe(&self.env);

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
-use crate::messages::{Body, Local, PORT_MANAGEMENT};
+use crate::messages::local::Local;
+use crate::messages::{Body, PORT_MANAGEMENT, machines, management};
 use crate::nouns::{Boot, ComponentKind, MachineId};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::spec::AzureComputeSpec;
@@ -118,7 +119,7 @@ impl AzureCompute {
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
         match frame.body {
-            Body::CreateMachine { machine, boot, hydrate } => {
+            Body::MachinesToCompute(machines::ToCompute::CreateMachine { machine, boot, hydrate }) => {
                 self.askers.insert(machine, conn);
                 match self.machines.get(&machine).map(|m| m.stage) {
                     None => {
@@ -131,15 +132,17 @@ impl AzureCompute {
                             self.disks_ready(machine)
                         }
                     }
-                    Some(Stage::Up) => self.tell(machine, Body::MachineUp { machine }),
+                    Some(Stage::Up) => self.tell(machine, machines::ToService::MachineUp { machine }),
                     Some(_) => {}
                 }
             }
-            Body::DeleteMachine { machine, orderly } => {
+            Body::MachinesToCompute(machines::ToCompute::DeleteMachine { machine, orderly }) => {
                 self.askers.insert(machine, conn);
                 self.delete(machine, orderly);
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
             _ => {}
         }
     }
@@ -197,13 +200,13 @@ impl AzureCompute {
     fn is_up(&mut self, machine: MachineId) {
         if self.stage(machine) == Some(Stage::Booting) {
             self.set_stage(machine, Stage::Up);
-            self.tell(machine, Body::MachineUp { machine });
+            self.tell(machine, machines::ToService::MachineUp { machine });
         }
     }
 
     fn delete(&mut self, machine: MachineId, orderly: bool) {
         let Some(stage) = self.stage(machine) else {
-            self.tell(machine, Body::MachineGone { machine });
+            self.tell(machine, machines::ToService::MachineGone { machine });
             return;
         };
         if stage == Stage::Stopping {
@@ -239,7 +242,7 @@ impl AzureCompute {
             world.volume_remove(&volume);
         }
         self.keep();
-        self.tell(machine, Body::MachineGone { machine });
+        self.tell(machine, machines::ToService::MachineGone { machine });
     }
 
     fn stage(&self, machine: MachineId) -> Option<Stage> {

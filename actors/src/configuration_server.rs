@@ -19,7 +19,9 @@ use crate::Table;
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Local, Notice, PORT_MANAGEMENT, Reply};
+use crate::messages::local::Local;
+use crate::messages::management::{Command, Notice, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT, management, vcenter};
 use crate::nouns::{Component, MachineId};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
@@ -201,7 +203,7 @@ impl ConfigurationServer {
         let (component, machine) = (Component::ConfigurationServer, self.env.machine);
         self.service.send(
             &self.env,
-            Body::Register {
+            management::Up::Register {
                 component,
                 machine,
                 vm: None,
@@ -213,7 +215,7 @@ impl ConfigurationServer {
 
     fn on_service_frame(&mut self, body: Body) {
         match body {
-            Body::Registered { refused } => {
+            Body::ManagementDown(management::Down::Registered { refused }) => {
                 self.service.settled(&self.env);
                 match refused {
                     None => {
@@ -223,7 +225,7 @@ impl ConfigurationServer {
                         }
                         // Asked while the service could not be reached, or not answered since.
                         for (disk, sealer) in self.epochs.keys().copied() {
-                            self.service.send(&self.env, Body::EpochAsk { disk, sealer });
+                            self.service.send(&self.env, management::Up::EpochAsk { disk, sealer });
                         }
                     }
                     Some(why) => self.alert(
@@ -234,17 +236,17 @@ impl ConfigurationServer {
                     ),
                 }
             }
-            Body::HeartbeatSeen => {
+            Body::ManagementDown(management::Down::HeartbeatSeen) => {
                 self.service.settled(&self.env);
                 self.beating = false;
                 self.told.clear();
             }
-            Body::Command { id, to, command } => {
+            Body::ManagementDown(management::Down::Command { id, to, command }) => {
                 self.saved.commands.insert(id, (to, command));
                 self.save();
                 self.pass_on(id);
             }
-            Body::EpochGrant { disk, sealer, .. } => {
+            Body::ManagementDown(management::Down::EpochGrant { disk, sealer, .. }) => {
                 if let Some(conn) = self.epochs.remove(&(disk, sealer)) {
                     self.env.send(conn, body);
                 }
@@ -254,7 +256,7 @@ impl ConfigurationServer {
     }
 
     fn notify(&mut self, notice: Notice) {
-        if self.accepted && self.service.send(&self.env, Body::Notice(notice.clone())) {
+        if self.accepted && self.service.send(&self.env, management::Up::Notice(notice.clone())) {
             self.told_since.push(notice);
         } else {
             self.notices.push(notice);
@@ -279,7 +281,7 @@ impl ConfigurationServer {
         if !self.accepted || self.beating {
             return;
         }
-        let beat = Body::Heartbeat { answer: true };
+        let beat = management::Up::Heartbeat { answer: true };
         if self.service.send(&self.env, beat) {
             self.service.owe(&self.env);
             self.beating = true;
@@ -291,7 +293,7 @@ impl ConfigurationServer {
         if self.saved.commands.remove(&id).is_some() {
             self.save();
         }
-        self.service.send(&self.env, Body::Reply { id, result });
+        self.service.send(&self.env, management::Up::Reply { id, result });
     }
 
     /// Gives a command to whom it is for, if that is there.
@@ -310,14 +312,14 @@ impl ConfigurationServer {
                 .entry(vcenter)
                 .or_insert_with(|| Session::new(vcenter, PORT_MANAGEMENT, token));
             session.start(&env);
-            if session.send(&env, Body::Vcenter { id, action }) {
+            if session.send(&env, vcenter::ToVcenter::Act { id, action }) {
                 session.owe(&env);
             }
             return;
         }
         let component = component_of(&command);
         if let Some(conn) = self.known.get(&(to, component)).and_then(|known| known.conn) {
-            self.env.send(conn, Body::Command { id, to, command });
+            self.env.send(conn, management::Down::Command { id, to, command });
         }
     }
 
@@ -345,7 +347,7 @@ impl ConfigurationServer {
                     ids.into_iter().for_each(|id| self.pass_on(id));
                 }
                 SessionEvent::Received(Frame {
-                    body: Body::VcenterDone { id, refused },
+                    body: Body::FromVcenter(vcenter::ToAsker::Done { id, refused }),
                     ..
                 }) => {
                     session.settled(&self.env);
@@ -361,12 +363,12 @@ impl ConfigurationServer {
     // Components.
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, .. }: Frame) {
-        if let Body::Register {
+        if let Body::ManagementUp(management::Up::Register {
             component,
             machine,
             vm,
             key,
-        } = body
+        }) = body
         {
             return self.on_register(conn, component, machine, vm, key);
         }
@@ -378,12 +380,14 @@ impl ConfigurationServer {
             known.lost = false;
         }
         match body {
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            Body::Reply { id, result } => self.answer(id, result),
-            Body::Notice(notice) => self.notify(notice),
-            Body::EpochAsk { disk, sealer } => {
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
+            Body::ManagementUp(management::Up::Reply { id, result }) => self.answer(id, result),
+            Body::ManagementUp(management::Up::Notice(notice)) => self.notify(notice),
+            Body::ManagementUp(management::Up::EpochAsk { disk, sealer }) => {
                 self.epochs.insert((disk, sealer), conn);
-                self.service.send(&self.env, Body::EpochAsk { disk, sealer });
+                self.service.send(&self.env, management::Up::EpochAsk { disk, sealer });
             }
             _ => {}
         }
@@ -392,7 +396,7 @@ impl ConfigurationServer {
     fn on_register(&mut self, conn: ConnId, component: Component, machine: MachineId, vm: Option<VmId>, key: u64) {
         if key != self.spec.passphrase {
             let refused = Some("the passphrase is wrong".to_owned());
-            return self.env.send(conn, Body::Registered { refused });
+            return self.env.send(conn, management::Down::Registered { refused });
         }
         let id = (machine, component);
         let heard = self.env.monotonic();
@@ -410,7 +414,7 @@ impl ConfigurationServer {
             self.conns.swap_remove(&old);
         }
         self.conns.insert(conn, id);
-        self.env.send(conn, Body::Registered { refused: None });
+        self.env.send(conn, management::Down::Registered { refused: None });
         self.env.fact(Fact::Registered {
             machine,
             component: component.name().to_owned(),

@@ -32,7 +32,9 @@ use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
 use crate::messages::application::TierMessage;
-use crate::messages::{Body, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
+use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
+use crate::messages::local::Local;
+use crate::messages::{Body, installation};
 use crate::nouns::{ActorId, Boot, ComponentKind, ItemState, Life, Place};
 use crate::ports::{ConnId, Env, Evidence, Input, NetEvent, TimerId, Token};
 use crate::spec::{GuestSpec, Os};
@@ -267,10 +269,10 @@ impl Guest {
 
     fn received(&mut self, conn: ConnId, body: &Body) {
         match body {
-            Body::Install {
+            Body::Install(installation::ToMachine::Install {
                 configuration_server,
                 passphrase,
-            } => {
+            }) => {
                 let refused = match self.agent {
                     Some(agent) => {
                         self.env.local(
@@ -284,7 +286,8 @@ impl Guest {
                     }
                     None => Some("the machine does not take the Mobility service".to_owned()),
                 };
-                self.env.send(conn, Body::Installed { refused });
+                self.env
+                    .send(conn, installation::ToProcessServer::Installed { refused });
             }
             Body::Tier(TierMessage::Ask { application, asked }) => self.tier_asked(conn, *application, *asked),
             _ => {}

@@ -20,7 +20,9 @@ use datapath::{DiskId, VmId};
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Notice, PORT_MANAGEMENT, Packed, Reply};
+use crate::messages::management::{Command, Notice, Reply};
+use crate::messages::segments::Packed;
+use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, segments};
 use crate::nouns::{Component, PointChoice, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
@@ -132,7 +134,7 @@ impl MasterTarget {
                 let key = self.spec.passphrase;
                 self.cs.send(
                     &self.env,
-                    Body::Register {
+                    management::Up::Register {
                         component,
                         machine,
                         vm: None,
@@ -228,7 +230,7 @@ impl MasterTarget {
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(self.env.model.master_target.answered_every);
-        if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
+        if self.cs.send(&self.env, management::Up::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
@@ -240,18 +242,18 @@ impl MasterTarget {
 
     fn on_cs_frame(&mut self, body: Body) {
         match body {
-            Body::Registered { .. } => {
+            Body::ManagementDown(management::Down::Registered { .. }) => {
                 self.cs.settled(&self.env);
                 self.tell_again();
             }
-            Body::HeartbeatSeen => self.cs.settled(&self.env),
-            Body::Command { id, command, .. } => self.on_command(id, command),
+            Body::ManagementDown(management::Down::HeartbeatSeen) => self.cs.settled(&self.env),
+            Body::ManagementDown(management::Down::Command { id, command, .. }) => self.on_command(id, command),
             _ => {}
         }
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, Body::Reply { id, result });
+        self.cs.send(&self.env, management::Up::Reply { id, result });
     }
 
     fn on_command(&mut self, id: u64, command: Command) {
@@ -356,18 +358,18 @@ impl MasterTarget {
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
         match body {
-            Body::PutSegments {
+            Body::SegmentsToTarget(segments::ToTarget::PutSegments {
                 protection,
                 segments,
                 tag,
-            } => {
+            }) => {
                 let known = |segment: &Packed| {
                     let keeper = self.keepers.get(&segment.header.disk.vm);
                     keeper.is_some_and(|k| k.protection().protection == protection)
                 };
                 if let Some(first) = segments.first().filter(|_| !segments.iter().all(known)) {
                     let disks = segments.iter().map(|segment| &segment.header);
-                    let answer = Body::SegmentsPut {
+                    let answer = segments::ToProcessServer::SegmentsPut {
                         protection,
                         disks: disks.map(|header| (header.disk, header.epoch.0)).collect(),
                         kind: first.header.kind,
@@ -378,24 +380,28 @@ impl MasterTarget {
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
-            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
-            Body::PutCopyEnd {
+            Body::SegmentsToTarget(segments::ToTarget::PutShared { protection, record }) => {
+                self.store.put_shared(conn, protection, record)
+            }
+            Body::SegmentsToTarget(segments::ToTarget::PutTag { vm, protection, tag }) => {
+                self.store.put_tag(conn, (vm, protection), tag)
+            }
+            Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            } => {
+            }) => {
                 self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
             }
-            Body::ChecksumAsk {
+            Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
                 disk,
                 copy,
                 first_chunk,
                 count,
                 after,
-            } => {
+            })) => {
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
                     keeper.checksums(ChecksumAsk {
@@ -408,7 +414,9 @@ impl MasterTarget {
                     self.attend(disk.vm);
                 }
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
             _ => {}
         }
     }
@@ -530,14 +538,15 @@ impl MasterTarget {
                 lineage,
             } => {
                 if let Some(asker) = self.askers.get(&disk) {
-                    let body = Body::Checksums {
-                        disk,
-                        copy,
-                        first_chunk,
-                        sums,
-                        position,
-                        lineage,
-                    };
+                    let body =
+                        Body::SegmentsToProcessServer(segments::ToProcessServer::Checksums(checksums::Checksums {
+                            disk,
+                            copy,
+                            first_chunk,
+                            sums,
+                            position,
+                            lineage,
+                        }));
                     self.env.send(*asker, body);
                 }
             }
@@ -588,7 +597,7 @@ impl MasterTarget {
             Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
-        if !self.cs.send(&self.env, Body::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
+        if !self.cs.send(&self.env, management::Up::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
             self.env.fact(Fact::Alert {
                 vm: None,
                 severity: Severity::Warning,

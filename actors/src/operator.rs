@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::actor;
 use crate::facts::{Fact, Severity, StepOutcome};
-use crate::messages::{Body, Local, PORT_MANAGEMENT};
+use crate::messages::local::Local;
+use crate::messages::{Body, PORT_MANAGEMENT, management, portal};
 use crate::nouns::{ComponentKind, MachineId, Outcome};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
@@ -276,7 +277,7 @@ impl Operator {
             let operation = operation.clone();
             self.portal.send(
                 &self.env,
-                Body::Ask {
+                portal::ToService::Ask {
                     job: u64::from(number),
                     operation,
                 },
@@ -289,7 +290,7 @@ impl Operator {
         if self.asked.is_empty() || self.looking {
             return;
         }
-        if self.portal.send(&self.env, Body::Heartbeat { answer: true }) {
+        if self.portal.send(&self.env, management::Up::Heartbeat { answer: true }) {
             self.portal.owe(&self.env);
         }
         self.looking = true;
@@ -300,8 +301,8 @@ impl Operator {
 
     fn received(&mut self, frame: Frame) {
         match frame.body {
-            Body::HeartbeatSeen => self.portal.settled(&self.env),
-            Body::Answer { job, outcome, key } => {
+            Body::ManagementDown(management::Down::HeartbeatSeen) => self.portal.settled(&self.env),
+            Body::PortalToOperator(portal::ToOperator::Answer { job, outcome, key }) => {
                 if let Some(key) = key.filter(|key| self.key != Some(*key)) {
                     self.key = Some(key);
                     self.write(KEY, &key);

@@ -17,7 +17,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::Fact;
-use crate::messages::{Body, Local};
+use crate::messages::Body;
+use crate::messages::local::Local;
 use crate::model::Model;
 use crate::nouns::{ActorId, ComponentKind, ItemState, MachineId};
 
@@ -379,19 +380,14 @@ impl Env {
         self.world.connect(self.actor, to, port)
     }
     /// Sends a frame without payload.
-    pub fn send(&self, conn: ConnId, body: Body) {
-        self.world.send(self.actor, conn, Frame { body, payload: None });
+    pub fn send(&self, conn: ConnId, message: impl Into<Body>) {
+        let (body, payload) = (message.into(), None);
+        self.world.send(self.actor, conn, Frame { body, payload });
     }
     /// Sends a frame with payload.
-    pub fn send_with(&self, conn: ConnId, body: Body, payload: Blob) {
-        self.world.send(
-            self.actor,
-            conn,
-            Frame {
-                body,
-                payload: Some(payload),
-            },
-        );
+    pub fn send_with(&self, conn: ConnId, message: impl Into<Body>, payload: Blob) {
+        let (body, payload) = (message.into(), Some(payload));
+        self.world.send(self.actor, conn, Frame { body, payload });
     }
     /// See [`World::close`].
     pub fn close(&self, conn: ConnId) {

@@ -30,7 +30,8 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::{Body, Command, PORT_MANAGEMENT, Reply};
+use crate::messages::management::{Command, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT, management};
 use crate::nouns::{Component, MachineId, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
@@ -190,7 +191,7 @@ impl ProcessServer {
     // The configuration server.
 
     fn on_cs_opened(&mut self) {
-        let register = Body::Register {
+        let register = management::Up::Register {
             component: Component::ProcessServer,
             machine: self.env.machine,
             vm: None,
@@ -202,7 +203,7 @@ impl ProcessServer {
 
     fn on_cs_frame(&mut self, Frame { body, .. }: Frame) {
         match body {
-            Body::Registered { refused: None } => {
+            Body::ManagementDown(management::Down::Registered { refused: None }) => {
                 self.cs.settled(&self.env);
                 self.registered = true;
                 let vms: Vec<VmId> = self.streams.keys().copied().collect();
@@ -211,9 +212,14 @@ impl ProcessServer {
                 }
                 self.repeat_errands();
             }
-            Body::Registered { refused: Some(_) } | Body::HeartbeatSeen => self.cs.settled(&self.env),
-            Body::EpochGrant { disk, sealer, epoch } if sealer == self.env.machine => self.on_epoch(disk, epoch),
-            Body::Command { id, command, .. } => self.on_command(id, command),
+            Body::ManagementDown(management::Down::Registered { refused: Some(_) })
+            | Body::ManagementDown(management::Down::HeartbeatSeen) => self.cs.settled(&self.env),
+            Body::ManagementDown(management::Down::EpochGrant { disk, sealer, epoch })
+                if sealer == self.env.machine =>
+            {
+                self.on_epoch(disk, epoch)
+            }
+            Body::ManagementDown(management::Down::Command { id, command, .. }) => self.on_command(id, command),
             _ => {}
         }
     }
@@ -236,13 +242,13 @@ impl ProcessServer {
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, Body::Reply { id, result });
+        self.cs.send(&self.env, management::Up::Reply { id, result });
     }
 
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(self.env.model.process_server.answered_every);
-        if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
+        if self.cs.send(&self.env, management::Up::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         for stream in self.streams.values_mut().filter(|s| s.cached_bytes != s.logged_bytes) {
@@ -398,7 +404,7 @@ impl ProcessServer {
         for disk in stream.without_epoch() {
             self.cs.send(
                 &self.env,
-                Body::EpochAsk {
+                management::Up::EpochAsk {
                     disk,
                     sealer: self.env.machine,
                 },

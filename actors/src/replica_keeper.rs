@@ -32,7 +32,7 @@ use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::MergedBatches;
+use crate::messages::replica::MergedBatches;
 use crate::nouns::{PointChoice, Protection};
 use crate::ports::{Env, Output};
 

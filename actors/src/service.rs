@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use crate::Table;
 use crate::actor::actor;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Notice, PORT_MANAGEMENT, Reply};
+use crate::messages::management::{Command, Notice, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT, machines, management, portal, replica};
 use crate::nouns::{Component, ItemState, Life, MachineId, Outcome, Policy, Protection, Target};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::replica_keeper::{JOB, ReplicaKeeper, Retained};
@@ -255,19 +256,21 @@ impl Service {
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
         match frame.body {
-            Body::Ask { job, operation } => self.ask(conn, job, operation),
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            Body::Register {
+            Body::PortalToService(portal::ToService::Ask { job, operation }) => self.ask(conn, job, operation),
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
+            Body::ManagementUp(management::Up::Register {
                 component: Component::ConfigurationServer,
                 machine,
                 key,
                 ..
-            } => {
+            }) => {
                 self.admit(conn, machine, key);
             }
-            Body::Reply { id, result } => self.replied(id, result),
-            Body::Notice(notice) => self.noticed(notice),
-            Body::EpochAsk { disk, sealer } => {
+            Body::ManagementUp(management::Up::Reply { id, result }) => self.replied(id, result),
+            Body::ManagementUp(management::Up::Notice(notice)) => self.noticed(notice),
+            Body::ManagementUp(management::Up::EpochAsk { disk, sealer }) => {
                 let from = self.configuration_servers.iter().find(|(_, there)| **there == conn);
                 if let Some(machine) = from.map(|(machine, _)| *machine) {
                     self.grant(machine, disk, sealer);
@@ -280,12 +283,12 @@ impl Service {
     fn admit(&mut self, conn: ConnId, machine: MachineId, key: u64) {
         if !self.estate.vault || key != self.spec.registration_key {
             let refused = Some("the registration key is not this vault's".to_owned());
-            return self.env.send(conn, Body::Registered { refused });
+            return self.env.send(conn, management::Down::Registered { refused });
         }
         let new = self.estate.components.insert((machine, Component::ConfigurationServer));
         self.unsaved.estate |= new;
         self.configuration_servers.insert(machine, conn);
-        self.env.send(conn, Body::Registered { refused: None });
+        self.env.send(conn, management::Down::Registered { refused: None });
         if new {
             let component = "configuration-server".to_owned();
             self.env.fact(Fact::Registered { machine, component });
@@ -293,7 +296,7 @@ impl Service {
         for (id, sent) in &self.commands {
             if sent.configuration_server == machine {
                 let (to, command) = (sent.to, sent.command.clone());
-                self.env.send(conn, Body::Command { id: *id, to, command });
+                self.env.send(conn, management::Down::Command { id: *id, to, command });
             }
         }
         self.met(&Condition::Up(machine, Component::ConfigurationServer));
@@ -312,7 +315,7 @@ impl Service {
         if let Some(conn) = self.configuration_servers.get(&configuration_server) {
             self.env.send(
                 *conn,
-                Body::Command {
+                management::Down::Command {
                     id,
                     to,
                     command: command.clone(),
@@ -373,7 +376,7 @@ impl Service {
         match self.items.get(&disk.vm).and_then(|item| item.current.as_ref()) {
             Some(current) => match current.target {
                 Target::Storage(_) => {
-                    self.storage.send(&self.env, Body::Fence { disk, epoch });
+                    self.storage.send(&self.env, replica::ToStorage::Fence { disk, epoch });
                 }
                 Target::MasterTarget(machine) => {
                     self.command(machine, Command::Fence { disk, epoch }, None);
@@ -418,18 +421,24 @@ impl Service {
             self.unsaved.machines.insert(disk.vm);
             self.env.fact(Fact::EpochGranted { disk, epoch, sealer });
             if let Some(conn) = self.configuration_servers.get(&configuration_server) {
-                self.env.send(*conn, Body::EpochGrant { disk, sealer, epoch });
+                self.env
+                    .send(*conn, management::Down::EpochGrant { disk, sealer, epoch });
             }
         }
     }
 
     fn compute_said(&mut self, body: &Body) {
-        if let Body::HeartbeatSeen = body {
+        if let Body::ManagementDown(management::Down::HeartbeatSeen) = body {
             self.compute.settled(&self.env);
         }
-        if let Body::MachineUp { machine } | Body::MachineGone { machine } = body {
+        if let Body::MachinesToService(machines::ToService::MachineUp { machine })
+        | Body::MachinesToService(machines::ToService::MachineGone { machine }) = body
+        {
             let of_it = self.orders.get(machine).is_some_and(|order| {
-                matches!(order, Body::CreateMachine { .. }) == matches!(body, Body::MachineUp { .. })
+                matches!(
+                    order,
+                    Body::MachinesToCompute(machines::ToCompute::CreateMachine { .. })
+                ) == matches!(body, Body::MachinesToService(machines::ToService::MachineUp { .. }))
             });
             if of_it {
                 self.orders.remove(machine);

@@ -106,7 +106,7 @@ pub struct GuestSpec {
     pub summary_bytes: u64,
     /// The volumes that it boots from where there is no file `boot`; empty: it needs one.
     pub volumes: Vec<(DiskId, String)>,
-    /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::Local) messages); none for a physical server.
+    /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::local::Local) messages); none for a physical server.
     pub hypervisor: Option<MachineId>,
 }
 

@@ -14,7 +14,7 @@ use datapath::{Blob, DiskId};
 
 use crate::Table;
 use crate::actor::actor;
-use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, replica, segments};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::spec::StorageSpec;
 
@@ -113,12 +113,13 @@ impl Storage {
                 for id in self.store.take_told() {
                     if let Some(watcher) = self.watchers.get(&id) {
                         let (vm, protection) = id;
-                        self.env.send(*watcher, Body::StoredTold { vm, protection });
+                        self.env
+                            .send(*watcher, replica::ToService::StoredTold { vm, protection });
                     }
                 }
                 for (disk, epoch) in self.store.take_fenced() {
                     if let Some(service) = self.service {
-                        self.env.send(service, Body::Fenced { disk, epoch });
+                        self.env.send(service, replica::ToService::Fenced { disk, epoch });
                     }
                 }
             }
@@ -127,8 +128,9 @@ impl Storage {
                 self.watchers.retain(|_, watcher| *watcher != conn);
                 self.checksum_askers.retain(|_, asker| *asker != conn);
                 // That a protection has ended is true whoever says it.
-                self.unread
-                    .retain(|(asker, body)| *asker != conn || matches!(body, Body::Unwatch { .. }));
+                self.unread.retain(|(asker, body)| {
+                    *asker != conn || matches!(body, Body::ReplicaToStorage(replica::ToStorage::Unwatch { .. }))
+                });
                 self.service = self.service.filter(|service| *service != conn);
             }
             _ => {}
@@ -139,39 +141,45 @@ impl Storage {
         let payload = frame.payload;
         match frame.body {
             // From process servers.
-            Body::PutSegments {
+            Body::SegmentsToTarget(segments::ToTarget::PutSegments {
                 protection,
                 segments,
                 tag,
-            } => {
+            }) => {
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
-            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
-            Body::PutCopyEnd {
+            Body::SegmentsToTarget(segments::ToTarget::PutShared { protection, record }) => {
+                self.store.put_shared(conn, protection, record)
+            }
+            Body::SegmentsToTarget(segments::ToTarget::PutTag { vm, protection, tag }) => {
+                self.store.put_tag(conn, (vm, protection), tag)
+            }
+            Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            } => {
+            }) => {
                 self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
             }
-            Body::ChecksumAsk { disk, .. } => {
+            Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk { disk, .. })) => {
                 self.checksum_askers.insert(disk, conn);
                 if let Some(service) = self.service {
                     self.env.send(service, frame.body);
                 }
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
 
             // From the service.
-            Body::Watch { protection } => {
+            Body::ReplicaToStorage(replica::ToStorage::Watch { protection }) => {
                 self.service = Some(conn);
                 let id = (protection.vm, protection.protection);
                 let Ok(entries) = self.store.entries(id) else {
-                    return self.later(conn, Body::Watch { protection });
+                    return self.later(conn, replica::ToStorage::Watch { protection });
                 };
                 self.watchers.insert(id, conn);
                 for entry in entries {
@@ -183,24 +191,26 @@ impl Storage {
                     self.tell(id, entry);
                 }
             }
-            Body::Unwatch { vm, protection } => {
+            Body::ReplicaToStorage(replica::ToStorage::Unwatch { vm, protection }) => {
                 self.watchers.shift_remove(&(vm, protection));
                 if self.store.end((vm, protection)).is_err() {
-                    self.later(conn, Body::Unwatch { vm, protection });
+                    self.later(conn, replica::ToStorage::Unwatch { vm, protection });
                 }
             }
-            Body::StoredAsk { vm, protection, last } => self.store.ask_stored((vm, protection), last),
-            Body::Fence { disk, epoch } => {
+            Body::ReplicaToStorage(replica::ToStorage::StoredAsk { vm, protection, last }) => {
+                self.store.ask_stored((vm, protection), last)
+            }
+            Body::ReplicaToStorage(replica::ToStorage::Fence { disk, epoch }) => {
                 self.service = Some(conn);
                 self.store.fence(disk, epoch);
             }
-            Body::GetSegments { protection, headers } => {
+            Body::ReplicaToStorage(replica::ToStorage::GetSegments { protection, headers }) => {
                 let read = headers.iter().map(|header| self.store.read(protection, header));
                 let Ok(read) = read.collect::<Result<Vec<_>, _>>() else {
-                    return self.later(conn, Body::GetSegments { protection, headers });
+                    return self.later(conn, replica::ToStorage::GetSegments { protection, headers });
                 };
                 let lengths = |blob: &Blob| (blob.bytes.len() as u64, blob.size);
-                let answer = Body::Segments {
+                let answer = replica::ToService::Segments {
                     protection,
                     headers,
                     found: read.iter().map(|blob| blob.as_ref().map(lengths)).collect(),
@@ -208,13 +218,13 @@ impl Storage {
                 let blobs: Vec<Blob> = read.into_iter().flatten().collect();
                 self.env.send_with(conn, answer, Blob::join(&blobs));
             }
-            Body::DropSegments {
+            Body::ReplicaToStorage(replica::ToStorage::DropSegments {
                 vm,
                 protection,
                 headers,
                 through,
-            } => self.store.drop_segments((vm, protection), &headers, through),
-            Body::PutMerged { vm, protection, merged } => {
+            }) => self.store.drop_segments((vm, protection), &headers, through),
+            Body::ReplicaToStorage(replica::ToStorage::PutMerged { vm, protection, merged }) => {
                 let (id, from, to) = ((vm, protection), merged.from, merged.tag.batch);
                 let put = self.store.put_merged(id, merged, &payload.unwrap_or_default());
                 // What is new is told once it is durable.
@@ -222,7 +232,9 @@ impl Storage {
                     self.env.send(conn, merged_put(id, from, to, put.err()));
                 }
             }
-            Body::Checksums { disk, .. } => {
+            Body::SegmentsToProcessServer(segments::ToProcessServer::Checksums(checksums::Checksums {
+                disk, ..
+            })) => {
                 if let Some(asker) = self.checksum_askers.get(&disk) {
                     self.env.send(*asker, frame.body);
                 }
@@ -242,31 +254,33 @@ impl Storage {
             return;
         };
         let body = match entry {
-            Entry::CopySegment { header, stored_bytes } => Body::CopySegmentStored {
-                protection,
-                header,
-                stored_bytes,
-            },
+            Entry::CopySegment { header, stored_bytes } => {
+                Body::ReplicaToService(replica::ToService::CopySegmentStored {
+                    protection,
+                    header,
+                    stored_bytes,
+                })
+            }
             Entry::CopyEnd {
                 disk,
                 copy,
                 parts,
                 highest,
-            } => Body::CopyComplete {
+            } => Body::ReplicaToService(replica::ToService::CopyComplete {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            },
-            Entry::Tag { tag, stored_bytes } => Body::TagStored {
+            }),
+            Entry::Tag { tag, stored_bytes } => Body::ReplicaToService(replica::ToService::TagStored {
                 vm,
                 protection,
                 tag,
                 stored_bytes,
-            },
+            }),
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
-            Entry::Shared(record) => Body::SharedStored { record },
+            Entry::Shared(record) => Body::ReplicaToService(replica::ToService::SharedStored { record }),
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
         self.env.send(*watcher, body);
@@ -274,13 +288,13 @@ impl Storage {
 }
 
 fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) -> Body {
-    Body::MergedPut {
+    Body::ReplicaToService(replica::ToService::MergedPut {
         vm,
         protection,
         from,
         to,
         refused,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ use datapath::{Blob, DiskId};
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
-use crate::messages::{Body, Local, PORT_MANAGEMENT, VcenterAction};
+use crate::messages::local::Local;
+use crate::messages::vcenter::VcenterAction;
+use crate::messages::{Body, PORT_MANAGEMENT, management, vcenter};
 use crate::nouns::{Boot, ComponentKind, FoundMachine, MachineId};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token, volume_name};
 use crate::spec::VcenterSpec;
@@ -88,22 +90,25 @@ impl Vcenter {
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
         match frame.body {
-            Body::ListMachines => {
+            Body::ToVcenter(vcenter::ToVcenter::ListMachines) => {
                 let machines = self.machines();
-                self.env.send(conn, Body::Machines { machines });
+                self.env.send(conn, vcenter::ToAsker::Machines { machines });
             }
-            Body::Vcenter { id, action } => match self.act(Asker { conn, id }, action) {
+            Body::ToVcenter(vcenter::ToVcenter::Act { id, action }) => match self.act(Asker { conn, id }, action) {
                 Ok(true) => self.done(Asker { conn, id }, None),
                 Ok(false) => {}
                 Err(why) => self.done(Asker { conn, id }, Some(why)),
             },
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
             _ => {}
         }
     }
 
     fn done(&self, asker: Asker, refused: Option<String>) {
-        self.env.send(asker.conn, Body::VcenterDone { id: asker.id, refused });
+        self.env
+            .send(asker.conn, vcenter::ToAsker::Done { id: asker.id, refused });
     }
 
     /// What discovery sees: the virtual machines of the site; a physical server only once it came back as one.

@@ -363,7 +363,7 @@ pub fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use actors::facts::Fact;
-    use actors::messages::Body;
+    use actors::messages::{Body, management};
     use actors::nouns::{Component, Life, MachineId};
     use datapath::{DiskId, Extent, VmId, WriteSeq};
 
@@ -410,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_key_is_withheld() {
-        let body = Body::Register {
+        let body = management::Up::Register {
             component: Component::MobilityService,
             machine: MachineId(0),
             vm: None,

@@ -18,7 +18,8 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, Context, Handler};
 use actors::facts::Fact;
-use actors::messages::{Body, Local};
+use actors::messages::local::Local;
+use actors::messages::{Body, replication};
 use actors::nouns::{ActorId, Life, LinkKind, MachineId, Place};
 use actors::ports::{ConnId, Deliver, Env, Evidence, Input, NetEvent, volume_name};
 use actors::spec::{ComponentSpec, Os, VcenterSpec, VmSpec};
@@ -135,7 +136,7 @@ impl Handler<Deliver> for Talker {
 }
 
 fn numbered(n: u64) -> Body {
-    Body::BatchCached { vm: VmId(0), batch: n }
+    Body::ReplicationToAgent(replication::ToAgent::BatchCached { vm: VmId(0), batch: n })
 }
 
 fn life_started() -> Fact {

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use actors::facts::Fact;
-use actors::messages::Body;
+use actors::messages::{Body, management};
 use actors::nouns::{ActorId, MachineId};
 use actors::ports::{ConnId, Evidence};
 use datapath::SimTime;
@@ -333,7 +333,7 @@ mod tests {
         let mut observer = Count(Vec::new());
         for n in 0..count {
             let to = MachineId(if changed == Some(n) { 7 } else { 1 });
-            let body = Body::EpochAsk {
+            let body = management::Up::EpochAsk {
                 disk: datapath::DiskId {
                     vm: datapath::VmId(1),
                     index: 0,

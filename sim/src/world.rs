@@ -20,7 +20,7 @@ use std::sync::atomic::AtomicU64;
 
 use actix::Recipient;
 use actors::facts::Fact;
-use actors::messages::Local;
+use actors::messages::local::Local;
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId};
 use actors::ports::{Deliver, Env, Evidence, Input, NetEvent, Token};
 use actors::process_server::cached_files;

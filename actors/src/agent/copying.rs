@@ -14,7 +14,7 @@ use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Ex
 use super::CHECKED;
 use super::replication::Replication;
 use crate::facts::Fact;
-use crate::messages::Body;
+use crate::messages::{Body, checksums, replication};
 use crate::model::Model;
 use crate::nouns::CopyMode;
 use crate::ports::{Job, Output, Token, Work};
@@ -103,7 +103,7 @@ impl Replication {
         for (disk, copy) in self.copies.iter().filter(|(_, copy)| !copy.stored) {
             self.session.send(
                 &self.env,
-                Body::CopyAsk {
+                replication::ToProcessServer::CopyAsk {
                     disk: *disk,
                     copy: number,
                 },
@@ -112,7 +112,7 @@ impl Replication {
                 let (part, position) = (*part, *position);
                 self.session.owe_for(&self.env, blob.size);
                 self.unacknowledged += blob.size;
-                let body = Body::CopyData {
+                let body = replication::ToProcessServer::CopyData {
                     disk: *disk,
                     copy: number,
                     part,
@@ -122,13 +122,13 @@ impl Replication {
             }
             for (first_chunk, count) in &copy.asked {
                 self.session.owe(&self.env);
-                let body = Body::ChecksumAsk {
+                let body = replication::ToProcessServer::ChecksumAsk(checksums::ChecksumAsk {
                     disk: *disk,
                     copy: number,
                     first_chunk: *first_chunk,
                     count: *count,
                     after: self.before_copy,
-                };
+                });
                 self.session.send(&self.env, body);
             }
             if copy.ended {
@@ -140,19 +140,19 @@ impl Replication {
     pub(super) fn copy_frame(&mut self, body: Body) {
         let number = self.saved.copy;
         match body {
-            Body::CopyGranted { disk, copy } if copy == number => {
+            Body::ReplicationToAgent(replication::ToAgent::CopyGranted { disk, copy }) if copy == number => {
                 if let Some(copy) = self.copies.get_mut(&disk) {
                     copy.granted = true;
                 }
             }
-            Body::CopyCached { disk, copy, part } if copy == number => {
+            Body::ReplicationToAgent(replication::ToAgent::CopyCached { disk, copy, part }) if copy == number => {
                 let copy = self.copies.get_mut(&disk);
                 if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
                     self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
                     self.session.settled_for(&self.env, blob.size);
                 }
             }
-            Body::CopyStored { disk, copy } if copy == number => {
+            Body::ReplicationToAgent(replication::ToAgent::CopyStored { disk, copy }) if copy == number => {
                 if let Some(copy) = self.copies.get_mut(&disk) {
                     copy.stored = true;
                 }
@@ -160,14 +160,14 @@ impl Replication {
                     self.copied();
                 }
             }
-            Body::Checksums {
+            Body::ReplicationToAgent(replication::ToAgent::Checksums(checksums::Checksums {
                 disk,
                 copy,
                 first_chunk,
                 sums,
                 lineage,
                 ..
-            } if copy == number => {
+            })) if copy == number => {
                 self.checksums(disk, first_chunk, sums, lineage);
             }
             _ => {}
@@ -205,13 +205,13 @@ impl Replication {
                 self.session.owe(&self.env);
                 self.session.send(
                     &self.env,
-                    Body::ChecksumAsk {
+                    replication::ToProcessServer::ChecksumAsk(checksums::ChecksumAsk {
                         disk,
                         copy: self.saved.copy,
                         first_chunk,
                         count,
                         after: self.before_copy,
-                    },
+                    }),
                 );
             }
         } else if aggregate {
@@ -376,7 +376,7 @@ impl Replication {
         copy.sent_bytes += covered;
         copy.highest = copy.highest.max(position);
         copy.unacknowledged.insert(copy.part, (position, blob.clone()));
-        let body = Body::CopyData {
+        let body = replication::ToProcessServer::CopyData {
             disk,
             copy: self.saved.copy,
             part: copy.part,
@@ -451,10 +451,10 @@ fn bytes_of(start: u64, end: u64, disk_bytes: u64) -> u64 {
 }
 
 fn end_of(disk: DiskId, number: u32, copy: &DiskCopy) -> Body {
-    Body::CopyEnd {
+    Body::ReplicationToProcessServer(replication::ToProcessServer::CopyEnd {
         disk,
         copy: number,
         parts: copy.part,
         highest: copy.highest,
-    }
+    })
 }

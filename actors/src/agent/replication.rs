@@ -18,7 +18,8 @@ use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Local};
+use crate::messages::local::Local;
+use crate::messages::{Body, replication};
 use crate::nouns::{ComponentKind, Protection, SharedRecord};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
@@ -687,7 +688,10 @@ impl Replication {
     pub fn put_shared(&mut self, record: SharedRecord) {
         let protection = self.saved.protection.protection;
         if self.greeted {
-            self.session.send(&self.env, Body::PutShared { protection, record });
+            self.session.send(
+                &self.env,
+                replication::ToProcessServer::PutShared { protection, record },
+            );
         }
     }
 

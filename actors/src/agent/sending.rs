@@ -11,7 +11,7 @@ use datapath::{Grain, WriteSeq};
 
 use super::replication::{Outcome, Replication};
 use super::state::Cut;
-use crate::messages::Body;
+use crate::messages::{Body, replication};
 use crate::ports::Frame;
 use crate::session::SessionEvent;
 
@@ -34,7 +34,7 @@ impl Replication {
         match event {
             SessionEvent::Opened => {
                 self.disconnected();
-                let hello = Body::Hello {
+                let hello = replication::ToProcessServer::Hello {
                     protection: (*self.saved.protection).clone(),
                     copy: self.saved.copy,
                     cached: self.saved.cached.0,
@@ -58,25 +58,29 @@ impl Replication {
 
     fn received(&mut self, Frame { body, .. }: Frame) {
         match body {
-            Body::Welcome {
+            Body::ReplicationToAgent(replication::ToAgent::Welcome {
                 batch,
                 parts,
                 batch_bytes,
                 ..
-            } => {
+            }) => {
                 self.batch_room = batch_bytes;
                 self.welcomed(batch, parts);
             }
-            Body::CacheFull { capacity, wanted, .. } => self.cache_is_full(capacity, wanted),
-            Body::ChangesCached { batch, part, .. } => {
+            Body::ReplicationToAgent(replication::ToAgent::CacheFull { capacity, wanted, .. }) => {
+                self.cache_is_full(capacity, wanted)
+            }
+            Body::ReplicationToAgent(replication::ToAgent::ChangesCached { batch, part, .. }) => {
                 let sending = self.sending.as_mut().filter(|sending| sending.cut.batch == batch);
                 if let Some(size) = sending.and_then(|sending| sending.unacknowledged.remove(&part)) {
                     self.unacknowledged -= size;
                     self.session.settled_for(&self.env, size);
                 }
             }
-            Body::BatchCached { batch, .. } => self.batch_cached(batch),
-            Body::SharedPut { point } => self.outcomes.push(Outcome::SharedPut(point)),
+            Body::ReplicationToAgent(replication::ToAgent::BatchCached { batch, .. }) => self.batch_cached(batch),
+            Body::ReplicationToAgent(replication::ToAgent::SharedPut { point }) => {
+                self.outcomes.push(Outcome::SharedPut(point))
+            }
             other => self.copy_frame(other),
         }
         if self.refused.is_some() && self.session.owed() == 0 {
@@ -201,7 +205,7 @@ impl Replication {
             self.unacknowledged += size;
             if sending.ahead.is_some() {
                 let piece = piece.expect("what is read ahead follows something");
-                let body = Body::Changes {
+                let body = replication::ToProcessServer::Changes {
                     vm,
                     batch,
                     part: sending.part,
@@ -211,7 +215,7 @@ impl Replication {
                 self.session.send_with(&self.env, body, piece.blob);
             } else {
                 let parts = sending.part + u32::from(piece.is_some());
-                let body = Body::BatchEnd {
+                let body = replication::ToProcessServer::BatchEnd {
                     vm,
                     batch,
                     parts,

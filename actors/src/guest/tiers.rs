@@ -171,9 +171,7 @@ impl Guest {
                 self.heard(asked, false);
                 self.call(tier, Some((conn, asked)));
             }
-            None => self
-                .env
-                .send(conn, Body::Tier(TierMessage::Answer { asked, done: false })),
+            None => self.env.send(conn, TierMessage::Answer { asked, done: false }),
         }
     }
 
@@ -244,7 +242,7 @@ impl Guest {
         let application = tier.spec.application;
         let payload = Blob::real(vec![0; tier.spec.ask_bytes as usize]);
         session.owe(&self.env);
-        session.send_with(&self.env, Body::Tier(TierMessage::Ask { application, asked }), payload);
+        session.send_with(&self.env, TierMessage::Ask { application, asked }, payload);
         self.said(asked, false);
     }
 
@@ -280,7 +278,7 @@ impl Guest {
         match call.from {
             Some((conn, asked)) => {
                 let payload = Blob::real(vec![0; tier.spec.answer_bytes as usize]);
-                let answer = Body::Tier(TierMessage::Answer { asked, done });
+                let answer = TierMessage::Answer { asked, done };
                 if done {
                     self.said(asked, true);
                 }

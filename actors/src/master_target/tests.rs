@@ -8,7 +8,8 @@ use datapath::segment::{Calibration, SegmentKind};
 use datapath::{Blob, Grain};
 
 use super::*;
-use crate::messages::PORT_MASTER_TARGET;
+use crate::messages::segments::PORT_MASTER_TARGET;
+use crate::messages::{management, segments};
 use crate::nouns::{ActorId, ComponentKind, CopyMode, MachineId, Policy, Target};
 use crate::ports::World;
 use crate::testing::{self, Bench};
@@ -93,11 +94,13 @@ impl Setting {
     fn let_in(&mut self) -> ConnId {
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.server);
-        let asks = |(_, frame): &&(ConnId, Frame)| matches!(frame.body, Body::Register { key: 7, .. });
+        let asks = |(_, frame): &&(ConnId, Frame)| {
+            matches!(frame.body, Body::ManagementUp(management::Up::Register { key: 7, .. }))
+        };
         let (conn, _) = frames.iter().rfind(asks).expect("it registers");
         self.bench
             .env(self.server)
-            .send(*conn, Body::Registered { refused: None });
+            .send(*conn, management::Down::Registered { refused: None });
         self.bench.run_seconds(1);
         *conn
     }
@@ -115,11 +118,11 @@ impl Setting {
         let (id, to) = (self.command, MachineId(OWN));
         self.bench
             .env(self.server)
-            .send(conn, Body::Command { id, to, command });
+            .send(conn, management::Down::Command { id, to, command });
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.server).into_iter();
         let mut replies = frames.filter_map(|(_, frame)| match frame.body {
-            Body::Reply { id: of, result } if of == id => Some(result),
+            Body::ManagementUp(management::Up::Reply { id: of, result }) if of == id => Some(result),
             _ => None,
         });
         replies.next()
@@ -132,16 +135,16 @@ impl Setting {
         self.bench.run_seconds(1);
         let (packed, blob) = sealed(vm, epoch);
         let segments = vec![packed];
-        let body = Body::PutSegments {
+        let body = Body::SegmentsToTarget(segments::ToTarget::PutSegments {
             protection,
             segments,
             tag: None,
-        };
+        });
         env.send_with(conn, body, blob);
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.sealer).into_iter();
         let answers = frames.filter_map(|(_, frame)| match frame.body {
-            Body::SegmentsPut { refused, .. } => Some(refused),
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut { refused, .. }) => Some(refused),
             _ => None,
         });
         answers.collect()

@@ -10,7 +10,8 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
-use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED};
+use crate::messages::segments::{PORT_MASTER_TARGET, Packed, REFUSED_FENCED};
+use crate::messages::{Body, PORT_MANAGEMENT, checksums, replication, segments};
 use crate::nouns::{MachineId, SharedRecord, Target as TargetPlace};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
@@ -106,13 +107,13 @@ impl ProcessServer {
         for ((disk, first_chunk), (copy, count, after)) in target.asked.clone() {
             target.session.send(
                 &self.env,
-                Body::ChecksumAsk {
+                segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
                     disk,
                     copy,
                     first_chunk,
                     count,
                     after,
-                },
+                }),
             );
             target.session.owe(&self.env);
         }
@@ -214,7 +215,7 @@ impl ProcessServer {
             // The oldest batch is the first of all, and so is its tag's turn.
             let tag = tag.take();
             let tagged = tag.as_ref().map(|tag| tag.batch);
-            let body = Body::PutSegments {
+            let body = segments::ToTarget::PutSegments {
                 protection,
                 segments: unsent().map(Waiting::packed).collect(),
                 tag,
@@ -250,7 +251,10 @@ impl ProcessServer {
             return;
         };
         let number = tag.batch;
-        if target.session.send(&self.env, Body::PutTag { vm, protection, tag }) {
+        if target
+            .session
+            .send(&self.env, segments::ToTarget::PutTag { vm, protection, tag })
+        {
             target.session.owe(&self.env);
             if let Some(batch) = stream.batches.get_mut(&number) {
                 batch.tag_sent = true;
@@ -273,7 +277,7 @@ impl ProcessServer {
             .filter(|(_, c)| c.pieces.is_empty() && !c.end_sent)
         {
             let Some((parts, highest)) = copy.end else { continue };
-            let body = Body::PutCopyEnd {
+            let body = segments::ToTarget::PutCopyEnd {
                 disk: *disk,
                 protection,
                 copy: copy.number,
@@ -293,18 +297,20 @@ impl ProcessServer {
         let of_it = stream.filter(|stream| stream.protection.protection == protection);
         let target = of_it.and_then(|stream| self.targets.get(&machine_of(stream.protection.target)));
         if let Some(target) = target {
-            target.session.send(&self.env, Body::PutShared { protection, record });
+            target
+                .session
+                .send(&self.env, segments::ToTarget::PutShared { protection, record });
         }
     }
 
     fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
         match body {
-            Body::SegmentsPut {
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
                 protection,
                 disks,
                 kind,
                 refused,
-            } => {
+            }) => {
                 let Some(vm) = disks.first().map(|(disk, _)| disk.vm) else {
                     return;
                 };
@@ -321,13 +327,15 @@ impl ProcessServer {
                     }
                 }
             }
-            Body::SharedPut { point } => self.tell(point.coordinator, Body::SharedPut { point }),
-            Body::TagPut {
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SharedPut { point }) => {
+                self.tell(point.coordinator, segments::ToProcessServer::SharedPut { point })
+            }
+            Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
                 vm,
                 protection,
                 batch,
                 segments,
-            } => {
+            }) => {
                 if !self.serves(vm, protection) {
                     (0..segments.max(1)).for_each(|_| self.settle(machine));
                 } else if segments == 0 {
@@ -337,18 +345,18 @@ impl ProcessServer {
                     self.on_batch_put(machine, (vm, batch), segments);
                 }
             }
-            Body::CopyEndPut { disk, protection, copy } => {
+            Body::SegmentsToProcessServer(segments::ToProcessServer::CopyEndPut { disk, protection, copy }) => {
                 self.settle(machine);
                 if self.serves(disk.vm, protection) {
                     self.on_copy_end_put(disk, copy);
                 }
             }
-            Body::Checksums {
+            Body::SegmentsToProcessServer(segments::ToProcessServer::Checksums(checksums::Checksums {
                 disk,
                 copy,
                 first_chunk,
                 ..
-            } => {
+            })) => {
                 if let Some(target) = self.targets.get_mut(&machine)
                     && target
                         .asked
@@ -558,7 +566,7 @@ impl ProcessServer {
             stream.copies.remove(&disk);
         }
         self.copying.remove(&(disk, number));
-        self.tell(disk.vm, Body::CopyStored { disk, copy: number });
+        self.tell(disk.vm, replication::ToAgent::CopyStored { disk, copy: number });
         self.grant_copies();
     }
 
@@ -578,13 +586,13 @@ impl ProcessServer {
         if !repeated
             && target.session.send(
                 &self.env,
-                Body::ChecksumAsk {
+                segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
                     disk,
                     copy,
                     first_chunk,
                     count,
                     after,
-                },
+                }),
             )
         {
             target.session.owe(&self.env);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{DISCOVER, PUSH, ProcessServer, VCENTER};
 use crate::facts::Fact;
-use crate::messages::{Body, Notice, PORT_MANAGEMENT, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Reply};
+use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
+use crate::messages::management::{Notice, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT, installation, management, vcenter};
 use crate::nouns::MachineId;
 use crate::ports::{ConnId, Frame, Input, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
@@ -53,7 +55,7 @@ impl ProcessServer {
         let Some(vcenter) = self.errands.vcenters.get_mut(&machine) else {
             return;
         };
-        if !vcenter.asked && vcenter.session.send(&self.env, Body::ListMachines) {
+        if !vcenter.asked && vcenter.session.send(&self.env, vcenter::ToVcenter::ListMachines) {
             vcenter.session.owe(&self.env);
             vcenter.asked = true;
         }
@@ -133,7 +135,7 @@ impl ProcessServer {
                     self.list(machine);
                 }
                 SessionEvent::Received(Frame {
-                    body: Body::Machines { machines },
+                    body: Body::FromVcenter(vcenter::ToAsker::Machines { machines }),
                     ..
                 }) => {
                     vcenter.session.settled(&self.env);
@@ -148,7 +150,7 @@ impl ProcessServer {
                         by: self.env.machine,
                         machines: machines.clone(),
                     };
-                    self.cs.send(&self.env, Body::Notice(notice));
+                    self.cs.send(&self.env, management::Up::Notice(notice));
                     if let Some(command) = command {
                         self.reply(command, Ok(Reply::Machines(machines)));
                     }
@@ -171,14 +173,14 @@ impl ProcessServer {
     fn push_input(&mut self, command: u64, linux: bool, input: Input) {
         match input {
             Input::Network(NetEvent::Opened { conn }) => {
-                let body = Body::Install {
+                let body = installation::ToMachine::Install {
                     configuration_server: self.spec.configuration_server,
                     passphrase: self.spec.passphrase,
                 };
                 self.env.send(conn, body);
             }
             Input::Network(NetEvent::Received { frame, .. }) => {
-                if let Body::Installed { refused } = frame.body {
+                if let Body::Installed(installation::ToProcessServer::Installed { refused }) = frame.body {
                     self.push_ended(command, refused.map_or(Ok(Reply::Done), Err));
                 }
             }

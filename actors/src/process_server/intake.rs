@@ -7,7 +7,7 @@ use datapath::{Blob, DiskId, VmId};
 
 use super::stream::{Arriving, Batch, BatchEnding, Copy, Piece, Refused, Sealing, Stream};
 use super::{CACHED, ProcessServer, served_file};
-use crate::messages::Body;
+use crate::messages::{Body, checksums, management, replication};
 use crate::nouns::Protection;
 use crate::ports::{ConnId, Frame, Token};
 
@@ -136,11 +136,11 @@ impl ProcessServer {
     }
 
     pub(super) fn on_agent_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
-        if let Body::Hello {
+        if let Body::ReplicationToProcessServer(replication::ToProcessServer::Hello {
             protection,
             copy,
             cached,
-        } = body
+        }) = body
         {
             let greeting = Greeting {
                 protection,
@@ -157,12 +157,12 @@ impl ProcessServer {
             stream.heard = self.env.monotonic();
         }
         match body {
-            Body::Changes { batch, part, .. } => {
+            Body::ReplicationToProcessServer(replication::ToProcessServer::Changes { batch, part, .. }) => {
                 if let Some(records) = payload {
                     self.on_part(vm, batch, part, records);
                 }
             }
-            Body::BatchEnd {
+            Body::ReplicationToProcessServer(replication::ToProcessServer::BatchEnd {
                 batch,
                 parts,
                 first,
@@ -170,7 +170,7 @@ impl ProcessServer {
                 cut,
                 mark,
                 ..
-            } => {
+            }) => {
                 self.on_end(
                     vm,
                     BatchEnding {
@@ -184,21 +184,27 @@ impl ProcessServer {
                     payload,
                 );
             }
-            Body::PutShared { protection, record } if record.point.coordinator == vm => {
+            Body::ReplicationToProcessServer(replication::ToProcessServer::PutShared { protection, record })
+                if record.point.coordinator == vm =>
+            {
                 self.relay_shared(vm, protection, record);
             }
-            Body::CopyAsk { disk, copy } if disk.vm == vm => self.on_copy_ask(disk, copy),
-            Body::CopyData { disk, copy, part, .. } if disk.vm == vm => {
+            Body::ReplicationToProcessServer(replication::ToProcessServer::CopyAsk { disk, copy }) if disk.vm == vm => {
+                self.on_copy_ask(disk, copy)
+            }
+            Body::ReplicationToProcessServer(replication::ToProcessServer::CopyData { disk, copy, part, .. })
+                if disk.vm == vm =>
+            {
                 if let Some(records) = payload {
                     self.on_piece(disk, copy, part, records);
                 }
             }
-            Body::CopyEnd {
+            Body::ReplicationToProcessServer(replication::ToProcessServer::CopyEnd {
                 disk,
                 copy,
                 parts,
                 highest,
-            } if disk.vm == vm => {
+            }) if disk.vm == vm => {
                 let known = self
                     .streams
                     .get_mut(&vm)
@@ -221,16 +227,18 @@ impl ProcessServer {
                 }
                 self.deliver_copy_ends(vm);
             }
-            Body::ChecksumAsk {
+            Body::ReplicationToProcessServer(replication::ToProcessServer::ChecksumAsk(checksums::ChecksumAsk {
                 disk,
                 copy,
                 first_chunk,
                 count,
                 after,
-            } if disk.vm == vm => {
+            })) if disk.vm == vm => {
                 self.relay_checksum_ask((disk, first_chunk), (copy, count, after));
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                self.env.send(conn, management::Down::HeartbeatSeen)
+            }
             _ => {}
         }
     }
@@ -275,7 +283,7 @@ impl ProcessServer {
         };
         stream.refused = None;
         let (batch, parts) = (stream.whole, stream.arriving.parts.len() as u32);
-        let welcome = Body::Welcome {
+        let welcome = replication::ToAgent::Welcome {
             vm,
             batch,
             parts,
@@ -362,7 +370,7 @@ impl ProcessServer {
         let Some(stream) = self.streams.get(&vm) else { return };
         let next = batch == stream.whole + 1;
         if batch <= stream.whole || (next && (part as usize) < stream.arriving.parts.len()) {
-            return self.tell(vm, Body::ChangesCached { vm, batch, part });
+            return self.tell(vm, replication::ToAgent::ChangesCached { vm, batch, part });
         }
         // Out of turn: it comes behind something that was refused, or is on its way to the disk already.
         if stream.refused.is_some() || !next || part != stream.arriving.taken {
@@ -382,7 +390,7 @@ impl ProcessServer {
         let Some(stream) = self.streams.get(&vm) else { return };
         let batch = ending.batch;
         if batch <= stream.whole {
-            return self.tell(vm, Body::BatchCached { vm, batch });
+            return self.tell(vm, replication::ToAgent::BatchCached { vm, batch });
         }
         let arriving = &stream.arriving;
         let in_turn = batch == stream.whole + 1 && arriving.taken + u32::from(last_part.is_some()) == ending.parts;
@@ -433,7 +441,7 @@ impl ProcessServer {
             if piece.durable {
                 self.tell(
                     disk.vm,
-                    Body::CopyCached {
+                    replication::ToAgent::CopyCached {
                         disk,
                         copy: number,
                         part,
@@ -520,7 +528,7 @@ impl ProcessServer {
                 let known = stream.copies.get_mut(&disk).filter(|c| c.number == copy);
                 if let Some(piece) = known.and_then(|c| c.pieces.get_mut(&part)) {
                     piece.durable = true;
-                    self.tell(vm, Body::CopyCached { disk, copy, part });
+                    self.tell(vm, replication::ToAgent::CopyCached { disk, copy, part });
                 }
             }
         }
@@ -541,7 +549,7 @@ impl ProcessServer {
             let part = arriving.parts.len() as u32;
             arriving.parts.push(bytes);
             stream.cached_bytes += bytes;
-            told.push(Body::ChangesCached { vm, batch, part });
+            told.push(replication::ToAgent::ChangesCached { vm, batch, part });
         }
         let durable = arriving.parts.len() as u32 == arriving.taken;
         if let Some((ending, last_part)) = arriving.end.take_if(|_| durable) {
@@ -558,7 +566,7 @@ impl ProcessServer {
             stream.batches.insert(batch, whole);
             let protection = stream.protection.protection;
             self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
-            told.push(Body::BatchCached { vm, batch });
+            told.push(replication::ToAgent::BatchCached { vm, batch });
         }
         told.into_iter().for_each(|body| self.tell(vm, body));
     }
@@ -575,7 +583,7 @@ impl ProcessServer {
     fn on_copy_ask(&mut self, disk: DiskId, copy: u32) {
         let asked = (disk, copy);
         if self.copying.contains(&asked) {
-            return self.tell(disk.vm, Body::CopyGranted { disk, copy });
+            return self.tell(disk.vm, replication::ToAgent::CopyGranted { disk, copy });
         }
         if !self.copy_queue.contains(&asked) {
             self.copy_queue.push_back(asked);
@@ -588,7 +596,7 @@ impl ProcessServer {
             && let Some((disk, copy)) = self.copy_queue.pop_front()
         {
             self.copying.insert((disk, copy));
-            self.tell(disk.vm, Body::CopyGranted { disk, copy });
+            self.tell(disk.vm, replication::ToAgent::CopyGranted { disk, copy });
         }
     }
 

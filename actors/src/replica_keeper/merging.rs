@@ -20,7 +20,8 @@ use super::opening::batch_of;
 use super::sizes::Size;
 use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
 use crate::facts::{Fact, Severity};
-use crate::messages::{MergedBatches, Packed};
+use crate::messages::replica::MergedBatches;
+use crate::messages::segments::Packed;
 use crate::ports::{Job, Token, Work};
 
 const HOUR: u64 = 3_600_000_000_000;

@@ -9,7 +9,7 @@ use datapath::{DiskId, VmId};
 use super::stages::Condition;
 use super::{LOOK, Service};
 use crate::facts::{Fact, FailoverPhase, Severity};
-use crate::messages::Body;
+use crate::messages::{Body, checksums, management, replica};
 use crate::nouns::{FailoverKind, ItemState, Life, Outcome, Place, Target};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
 use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
@@ -29,19 +29,19 @@ impl Service {
             let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
             if current.is_some_and(|current| matches!(current.target, Target::Storage(_))) {
                 let (disk, epoch) = (*disk, grant.epoch);
-                self.storage.send(&self.env, Body::Fence { disk, epoch });
+                self.storage.send(&self.env, replica::ToStorage::Fence { disk, epoch });
             }
         }
         for returning in self.returning.values_mut() {
             let protection = returning.begin();
-            self.storage.send(&self.env, Body::Watch { protection });
+            self.storage.send(&self.env, replica::ToStorage::Watch { protection });
         }
         let mut vms = Vec::new();
         for (vm, keeper) in &mut self.keepers {
             keeper.ask_again();
             self.storage.send(
                 &self.env,
-                Body::Watch {
+                replica::ToStorage::Watch {
                     protection: keeper.protection().clone(),
                 },
             );
@@ -56,7 +56,8 @@ impl Service {
     pub(super) fn ask_stored(&mut self, vm: VmId) {
         if let Some(&(protection, last)) = self.asking.get(&vm) {
             self.storage.owe(&self.env);
-            self.storage.send(&self.env, Body::StoredAsk { vm, protection, last });
+            self.storage
+                .send(&self.env, replica::ToStorage::StoredAsk { vm, protection, last });
         }
     }
 
@@ -65,36 +66,36 @@ impl Service {
             return;
         };
         match frame.body {
-            Body::SharedStored { record } => self.shared_stored(record),
-            Body::CopySegmentStored {
+            Body::ReplicaToService(replica::ToService::SharedStored { record }) => self.shared_stored(record),
+            Body::ReplicaToService(replica::ToService::CopySegmentStored {
                 protection,
                 header,
                 stored_bytes,
-            } => {
+            }) => {
                 let vm = header.disk.vm;
                 if let Some(keeper) = self.keeper(vm, protection) {
                     keeper.copy_segment_stored(header, stored_bytes);
                     self.attend(vm);
                 }
             }
-            Body::CopyComplete {
+            Body::ReplicaToService(replica::ToService::CopyComplete {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            } => {
+            }) => {
                 if let Some(keeper) = self.keeper(disk.vm, protection) {
                     keeper.copy_complete(disk, copy, parts, highest);
                     self.attend(disk.vm);
                 }
             }
-            Body::TagStored {
+            Body::ReplicaToService(replica::ToService::TagStored {
                 vm,
                 protection,
                 tag,
                 stored_bytes,
-            } => {
+            }) => {
                 if self.keeper(vm, protection).is_none() {
                     return;
                 }
@@ -108,11 +109,11 @@ impl Service {
                 self.attend(vm);
                 self.met(&Condition::Drained(vm));
             }
-            Body::Segments {
+            Body::ReplicaToService(replica::ToService::Segments {
                 protection,
                 headers,
                 found,
-            } => {
+            }) => {
                 self.storage.settled(&self.env);
                 let Some(vm) = headers.first().map(|header| header.disk.vm) else {
                     return;
@@ -128,20 +129,20 @@ impl Service {
                     self.attend(vm);
                 }
             }
-            Body::MergedPut {
+            Body::ReplicaToService(replica::ToService::MergedPut {
                 vm,
                 protection,
                 from,
                 to,
                 refused,
-            } => {
+            }) => {
                 self.storage.settled(&self.env);
                 if let Some(keeper) = self.keeper(vm, protection) {
                     keeper.merged_put(from, to, refused);
                     self.attend(vm);
                 }
             }
-            Body::StoredTold { vm, protection } => {
+            Body::ReplicaToService(replica::ToService::StoredTold { vm, protection }) => {
                 self.storage.settled(&self.env);
                 if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
@@ -150,15 +151,15 @@ impl Service {
                     self.met(&Condition::Told(vm));
                 }
             }
-            Body::HeartbeatSeen => self.storage.settled(&self.env),
-            Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
-            Body::ChecksumAsk {
+            Body::ManagementDown(management::Down::HeartbeatSeen) => self.storage.settled(&self.env),
+            Body::ReplicaToService(replica::ToService::Fenced { disk, epoch }) => self.fenced(disk, epoch),
+            Body::ReplicaToService(replica::ToService::ChecksumAsk(checksums::ChecksumAsk {
                 disk,
                 copy,
                 first_chunk,
                 count,
                 after,
-            } => {
+            })) => {
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
                     keeper.checksums(ChecksumAsk {
                         disk,
@@ -198,7 +199,8 @@ impl Service {
             if self.storage.is_open() {
                 for headers in keeper.take_wanted() {
                     self.storage.owe(&self.env);
-                    self.storage.send(&self.env, Body::GetSegments { protection, headers });
+                    self.storage
+                        .send(&self.env, replica::ToStorage::GetSegments { protection, headers });
                 }
             }
             let events = keeper.take_events();
@@ -221,7 +223,7 @@ impl Service {
             // Once a checkpoint does without them.
             KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
-                let body = Body::PutMerged { vm, protection, merged };
+                let body = replica::ToStorage::PutMerged { vm, protection, merged };
                 self.storage.owe(&self.env);
                 self.storage.send_with(&self.env, body, payload);
             }
@@ -233,14 +235,14 @@ impl Service {
                 position,
                 lineage,
             } => {
-                let body = Body::Checksums {
+                let body = replica::ToStorage::Checksums(checksums::Checksums {
                     disk,
                     copy,
                     first_chunk,
                     sums,
                     position,
                     lineage,
-                };
+                });
                 self.storage.send(&self.env, body);
             }
             KeeperEvent::Materialised { ticket, result } => {
@@ -350,7 +352,7 @@ impl Service {
         }
         // A machine that loses its power says nothing, and who only listens never learns of it.
         let replicates = !self.keepers.is_empty() || !self.returning.is_empty();
-        let beat = Body::Heartbeat { answer: true };
+        let beat = management::Up::Heartbeat { answer: true };
         if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, beat.clone()) {
             self.storage.owe(&self.env);
         }

@@ -8,7 +8,9 @@ use super::returning::KEPT;
 use super::stages::{Action, Condition, Stage, Way, order, until};
 use super::{Item, Service};
 use crate::facts::Fact;
-use crate::messages::{Body, Command, PORT_REPLICATION};
+use crate::messages::management::Command;
+use crate::messages::replication::PORT_REPLICATION;
+use crate::messages::{Body, replica};
 use crate::nouns::{Component, CopyMode, ItemState, Life, LinkKind, MachineId, Policy, Protection, Target};
 use crate::ports::volume_name;
 use crate::replica_keeper::Retained;
@@ -185,7 +187,7 @@ impl Service {
             self.checkpoint(vm);
             self.storage.send(
                 &self.env,
-                Body::Watch {
+                replica::ToStorage::Watch {
                     protection: protection.clone(),
                 },
             );
@@ -225,7 +227,8 @@ impl Service {
         }
         match current.target {
             Target::Storage(_) => {
-                self.storage.send(&self.env, Body::Unwatch { vm, protection });
+                self.storage
+                    .send(&self.env, replica::ToStorage::Unwatch { vm, protection });
             }
             Target::MasterTarget(machine) => {
                 self.command(machine, Command::Release { vm, protection }, None);

@@ -11,7 +11,7 @@ use datapath::VmId;
 
 use super::{RESYNCHRONIZE, Service};
 use crate::facts::Severity;
-use crate::messages::Command;
+use crate::messages::management::Command;
 use crate::model::Azure;
 use crate::nouns::{CopyMode, ItemState};
 use crate::ports::Token;

@@ -10,7 +10,7 @@ use datapath::replica::Tag;
 
 use super::Service;
 use crate::facts::Severity;
-use crate::messages::Body;
+use crate::messages::{Body, checksums, replica};
 use crate::nouns::{Protection, Target};
 use crate::ports::{Frame, volume_name};
 use crate::replica_keeper::{Found, KeeperEvent, ReplicaKeeper, Retained, Sealing};
@@ -70,7 +70,7 @@ impl Service {
         match retained.checkpoint(&self.env, keeper) {
             Ok(drops) => {
                 for (headers, through) in drops {
-                    let body = Body::DropSegments {
+                    let body = replica::ToStorage::DropSegments {
                         vm,
                         protection,
                         headers,
@@ -142,9 +142,11 @@ impl Service {
             return Some(frame);
         }
         let vm = match &frame.body {
-            Body::CopySegmentStored { header, .. } => header.disk.vm,
-            Body::CopyComplete { disk, .. } | Body::ChecksumAsk { disk, .. } => disk.vm,
-            Body::TagStored { vm, .. } | Body::MergedPut { vm, .. } => *vm,
+            Body::ReplicaToService(replica::ToService::CopySegmentStored { header, .. }) => header.disk.vm,
+            Body::ReplicaToService(replica::ToService::CopyComplete { disk, .. })
+            | Body::ReplicaToService(replica::ToService::ChecksumAsk(checksums::ChecksumAsk { disk, .. })) => disk.vm,
+            Body::ReplicaToService(replica::ToService::TagStored { vm, .. })
+            | Body::ReplicaToService(replica::ToService::MergedPut { vm, .. }) => *vm,
             _ => return Some(frame),
         };
         let Some(returning) = self.returning.get_mut(&vm) else {
@@ -160,7 +162,7 @@ impl Service {
             return;
         };
         let tags = told.iter().filter_map(|frame| match &frame.body {
-            Body::TagStored { tag, .. } => Some(tag.clone()),
+            Body::ReplicaToService(replica::ToService::TagStored { tag, .. }) => Some(tag.clone()),
             _ => None,
         });
         let tags: Vec<Tag> = tags.collect();

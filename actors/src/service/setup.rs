@@ -3,7 +3,7 @@
 use super::Service;
 use super::stages::{Action, Condition, Stage, order, until};
 use crate::facts::Fact;
-use crate::messages::Command;
+use crate::messages::management::Command;
 use crate::nouns::{Component, ItemState, MachineId, Policy};
 use crate::spec::{Os, failback_policy};
 use datapath::VmId;

@@ -10,7 +10,7 @@ use datapath::VmId;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::FailoverPhase;
-use crate::messages::Command;
+use crate::messages::management::Command;
 use crate::nouns::{Boot, Component, CopyMode, FailoverKind, ItemState, MachineId, Place, PointChoice, Policy};
 
 /// What a stage waits for.

@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize};
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
-use crate::messages::{Body, MergedBatches, Packed};
+use crate::messages::replica::MergedBatches;
+use crate::messages::segments::Packed;
+use crate::messages::{Body, segments};
 use crate::nouns::SharedRecord;
 use crate::ports::{ConnId, Env, Token};
 
@@ -208,11 +210,13 @@ impl SegmentStore {
             return;
         };
         let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
-        let refuse = |disk, epoch, why| Body::SegmentsPut {
-            protection,
-            disks: vec![(disk, epoch)],
-            kind,
-            refused: Some(why),
+        let refuse = |disk, epoch, why| {
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
+                protection,
+                disks: vec![(disk, epoch)],
+                kind,
+                refused: Some(why),
+            })
         };
         let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size))) else {
             for segment in segments {
@@ -262,12 +266,12 @@ impl SegmentStore {
             });
             self.flush();
         } else if !disks.is_empty() {
-            let answer = Body::SegmentsPut {
+            let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
                 protection,
                 disks,
                 kind,
                 refused: None,
-            };
+            });
             self.owe(Some((conn, answer)), facts, entry);
         }
     }
@@ -331,12 +335,12 @@ impl SegmentStore {
     fn take_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag, segments: u32) {
         let (vm, protection) = id;
         let known = self.kept.entry(id).or_default();
-        let answer = Body::TagPut {
+        let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
             vm,
             protection,
             batch: tag.batch,
             segments,
-        };
+        });
         if known.closed || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
             self.note_owed(Some((conn, answer)), Vec::new(), None);
             return;
@@ -380,7 +384,10 @@ impl SegmentStore {
     pub fn put_shared(&mut self, conn: ConnId, protection: u32, record: SharedRecord) {
         let id = (record.point.coordinator, protection);
         let known = self.kept.entry(id).or_default();
-        let answer = Some((conn, Body::SharedPut { point: record.point }));
+        let answer = Some((
+            conn,
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SharedPut { point: record.point }),
+        ));
         if known.closed || known.shared.contains(&record.point) {
             self.owe(answer, Vec::new(), None);
             return;
@@ -510,7 +517,7 @@ impl SegmentStore {
         };
         let known = self.kept.entry(id).or_default();
         let again = known.closed || known.copies.contains(&(disk, copy));
-        let answer = Body::CopyEndPut { disk, protection, copy };
+        let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::CopyEndPut { disk, protection, copy });
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
 

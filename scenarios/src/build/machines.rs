@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
+use actors::messages::replication::PORT_REPLICATION;
+use actors::messages::segments::PORT_MASTER_TARGET;
 use actors::model::Model;
 use actors::nouns::MachineId;
 use actors::ports::volume_name;

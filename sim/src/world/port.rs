@@ -4,8 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actors::facts::Fact;
-use actors::messages::Local;
 use actors::messages::group::PORT_GROUP;
+use actors::messages::local::Local;
 use actors::model::Model;
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId};
 use actors::ports::{ConnId, Evidence, Frame, Input, Job, NetEvent, Purpose, TimerId, Token, Work as Kind, World};
