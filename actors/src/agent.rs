@@ -33,8 +33,8 @@ use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact, Severity};
 use crate::messages::local::Local;
-use crate::messages::management::{Command, Notice, Reply};
-use crate::messages::{Body, PORT_MANAGEMENT, management};
+use crate::messages::management::{self, Command, Down, Notice, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Boot, Component, ComponentKind, CopyMode, Life, MachineId, Protection, Target};
 use crate::ports::{Env, Frame, Input, TimerId, Token};
 use crate::session::{Session, SessionEvent};
@@ -463,13 +463,14 @@ impl Agent {
     }
 
     fn cs_frame(&mut self, Frame { body, .. }: Frame) {
-        match body {
-            Body::ManagementDown(management::Down::Registered { refused: None }) => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { refused: None } => {
                 self.settle();
                 self.registered = true;
                 self.announce();
             }
-            Body::ManagementDown(management::Down::Registered { refused: Some(why) }) => {
+            Down::Registered { refused: Some(why) } => {
                 self.settle();
                 self.env.fact(Fact::Alert {
                     vm: Some(self.spec.vm.vm),
@@ -478,9 +479,10 @@ impl Agent {
                     text: format!("the configuration server refuses the Mobility service: {why}"),
                 });
             }
-            Body::ManagementDown(management::Down::HeartbeatSeen) => self.settle(),
-            Body::ManagementDown(management::Down::Command { id, command, .. }) => self.command(id, command),
-            _ => {}
+            Down::HeartbeatSeen => self.settle(),
+            Down::Command { id, command, .. } => self.command(id, command),
+            // It seals nothing.
+            Down::EpochGrant { .. } => {}
         }
     }
 

@@ -20,12 +20,12 @@ use datapath::{DiskId, VmId};
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::management::{Command, Notice, Reply};
-use crate::messages::segments::Packed;
-use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, segments};
+use crate::messages::management::{Command, Down, Notice, Reply, Up};
+use crate::messages::segments::{Packed, ToProcessServer, ToTarget};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Component, PointChoice, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
+use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
 use crate::storage::{Entry, ProtectionId, SegmentStore};
@@ -134,7 +134,7 @@ impl MasterTarget {
                 let key = self.spec.passphrase;
                 self.cs.send(
                     &self.env,
-                    management::Up::Register {
+                    Up::Register {
                         component,
                         machine,
                         vm: None,
@@ -230,7 +230,7 @@ impl MasterTarget {
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(self.env.model.master_target.answered_every);
-        if self.cs.send(&self.env, management::Up::Heartbeat { answer }) && answer {
+        if self.cs.send(&self.env, Up::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
@@ -241,19 +241,21 @@ impl MasterTarget {
     // Commands.
 
     fn on_cs_frame(&mut self, body: Body) {
-        match body {
-            Body::ManagementDown(management::Down::Registered { .. }) => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { .. } => {
                 self.cs.settled(&self.env);
                 self.tell_again();
             }
-            Body::ManagementDown(management::Down::HeartbeatSeen) => self.cs.settled(&self.env),
-            Body::ManagementDown(management::Down::Command { id, command, .. }) => self.on_command(id, command),
-            _ => {}
+            Down::HeartbeatSeen => self.cs.settled(&self.env),
+            Down::Command { id, command, .. } => self.on_command(id, command),
+            // It seals in epochs that come with its commands.
+            Down::EpochGrant { .. } => {}
         }
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, management::Up::Reply { id, result });
+        self.cs.send(&self.env, Up::Reply { id, result });
     }
 
     fn on_command(&mut self, id: u64, command: Command) {
@@ -357,19 +359,20 @@ impl MasterTarget {
     // Process servers.
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
-        match body {
-            Body::SegmentsToTarget(segments::ToTarget::PutSegments {
+        let Body::SegmentsToTarget(message) = body else { return };
+        match message {
+            ToTarget::PutSegments {
                 protection,
                 segments,
                 tag,
-            }) => {
+            } => {
                 let known = |segment: &Packed| {
                     let keeper = self.keepers.get(&segment.header.disk.vm);
                     keeper.is_some_and(|k| k.protection().protection == protection)
                 };
                 if let Some(first) = segments.first().filter(|_| !segments.iter().all(known)) {
                     let disks = segments.iter().map(|segment| &segment.header);
-                    let answer = segments::ToProcessServer::SegmentsPut {
+                    let answer = ToProcessServer::SegmentsPut {
                         protection,
                         disks: disks.map(|header| (header.disk, header.epoch.0)).collect(),
                         kind: first.header.kind,
@@ -380,44 +383,25 @@ impl MasterTarget {
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            Body::SegmentsToTarget(segments::ToTarget::PutShared { protection, record }) => {
-                self.store.put_shared(conn, protection, record)
-            }
-            Body::SegmentsToTarget(segments::ToTarget::PutTag { vm, protection, tag }) => {
-                self.store.put_tag(conn, (vm, protection), tag)
-            }
-            Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
+            ToTarget::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
+            ToTarget::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
+            ToTarget::PutCopyEnd {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            }) => {
+            } => {
                 self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
             }
-            Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
-                disk,
-                copy,
-                first_chunk,
-                count,
-                after,
-            })) => {
+            ToTarget::ChecksumAsk(ask) => {
+                let disk = ask.disk;
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(ChecksumAsk {
-                        disk,
-                        copy,
-                        first_chunk,
-                        count,
-                        after,
-                    });
+                    keeper.checksums(ask);
                     self.attend(disk.vm);
                 }
             }
-            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
-                self.env.send(conn, management::Down::HeartbeatSeen)
-            }
-            _ => {}
         }
     }
 
@@ -529,25 +513,9 @@ impl MasterTarget {
                     self.merged_put(id, from, to, put.err());
                 }
             }
-            KeeperEvent::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                sums,
-                position,
-                lineage,
-            } => {
-                if let Some(asker) = self.askers.get(&disk) {
-                    let body =
-                        Body::SegmentsToProcessServer(segments::ToProcessServer::Checksums(checksums::Checksums {
-                            disk,
-                            copy,
-                            first_chunk,
-                            sums,
-                            position,
-                            lineage,
-                        }));
-                    self.env.send(*asker, body);
+            KeeperEvent::Checksums(sums) => {
+                if let Some(asker) = self.askers.get(&sums.disk) {
+                    self.env.send(*asker, ToProcessServer::Checksums(sums));
                 }
             }
             KeeperEvent::Materialised { ticket, result } => {
@@ -597,7 +565,7 @@ impl MasterTarget {
             Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
-        if !self.cs.send(&self.env, management::Up::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
+        if !self.cs.send(&self.env, Up::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
             self.env.fact(Fact::Alert {
                 vm: None,
                 severity: Severity::Warning,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::actor::actor;
 use crate::facts::{Fact, Severity, StepOutcome};
 use crate::messages::local::Local;
-use crate::messages::{Body, PORT_MANAGEMENT, management, portal};
+use crate::messages::{Body, PORT_MANAGEMENT, portal};
 use crate::nouns::{ComponentKind, MachineId, Outcome};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
@@ -290,7 +290,7 @@ impl Operator {
         if self.asked.is_empty() || self.looking {
             return;
         }
-        if self.portal.send(&self.env, management::Up::Heartbeat { answer: true }) {
+        if self.portal.send(&self.env, portal::ToService::Heartbeat) {
             self.portal.owe(&self.env);
         }
         self.looking = true;
@@ -300,9 +300,12 @@ impl Operator {
     }
 
     fn received(&mut self, frame: Frame) {
-        match frame.body {
-            Body::ManagementDown(management::Down::HeartbeatSeen) => self.portal.settled(&self.env),
-            Body::PortalToOperator(portal::ToOperator::Answer { job, outcome, key }) => {
+        let Body::PortalToOperator(message) = frame.body else {
+            return;
+        };
+        match message {
+            portal::ToOperator::HeartbeatSeen => self.portal.settled(&self.env),
+            portal::ToOperator::Answer { job, outcome, key } => {
                 if let Some(key) = key.filter(|key| self.key != Some(*key)) {
                     self.key = Some(key);
                     self.write(KEY, &key);
@@ -314,7 +317,6 @@ impl Operator {
                     self.end(number, outcome);
                 }
             }
-            _ => {}
         }
     }
 

@@ -30,8 +30,8 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::management::{Command, Reply};
-use crate::messages::{Body, PORT_MANAGEMENT, management};
+use crate::messages::management::{Command, Down, Reply, Up};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Component, MachineId, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
@@ -191,7 +191,7 @@ impl ProcessServer {
     // The configuration server.
 
     fn on_cs_opened(&mut self) {
-        let register = management::Up::Register {
+        let register = Up::Register {
             component: Component::ProcessServer,
             machine: self.env.machine,
             vm: None,
@@ -202,9 +202,13 @@ impl ProcessServer {
     }
 
     fn on_cs_frame(&mut self, Frame { body, .. }: Frame) {
-        match body {
-            Body::ManagementDown(management::Down::Registered { refused: None }) => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { refused } => {
                 self.cs.settled(&self.env);
+                if refused.is_some() {
+                    return;
+                }
                 self.registered = true;
                 let vms: Vec<VmId> = self.streams.keys().copied().collect();
                 for vm in vms {
@@ -212,15 +216,13 @@ impl ProcessServer {
                 }
                 self.repeat_errands();
             }
-            Body::ManagementDown(management::Down::Registered { refused: Some(_) })
-            | Body::ManagementDown(management::Down::HeartbeatSeen) => self.cs.settled(&self.env),
-            Body::ManagementDown(management::Down::EpochGrant { disk, sealer, epoch })
-                if sealer == self.env.machine =>
-            {
-                self.on_epoch(disk, epoch)
+            Down::HeartbeatSeen => self.cs.settled(&self.env),
+            Down::Command { id, command, .. } => self.on_command(id, command),
+            Down::EpochGrant { disk, sealer, epoch } => {
+                if sealer == self.env.machine {
+                    self.on_epoch(disk, epoch);
+                }
             }
-            Body::ManagementDown(management::Down::Command { id, command, .. }) => self.on_command(id, command),
-            _ => {}
         }
     }
 
@@ -242,13 +244,13 @@ impl ProcessServer {
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, management::Up::Reply { id, result });
+        self.cs.send(&self.env, Up::Reply { id, result });
     }
 
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(self.env.model.process_server.answered_every);
-        if self.cs.send(&self.env, management::Up::Heartbeat { answer }) && answer {
+        if self.cs.send(&self.env, Up::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         for stream in self.streams.values_mut().filter(|s| s.cached_bytes != s.logged_bytes) {
@@ -404,7 +406,7 @@ impl ProcessServer {
         for disk in stream.without_epoch() {
             self.cs.send(
                 &self.env,
-                management::Up::EpochAsk {
+                Up::EpochAsk {
                     disk,
                     sealer: self.env.machine,
                 },

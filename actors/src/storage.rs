@@ -14,7 +14,9 @@ use datapath::{Blob, DiskId};
 
 use crate::Table;
 use crate::actor::actor;
-use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, replica, segments};
+use crate::messages::replica::{ToService, ToStorage};
+use crate::messages::segments::{ToProcessServer, ToTarget};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::spec::StorageSpec;
 
@@ -37,7 +39,7 @@ pub struct Storage {
     /// Who asked last for checksums of a disk.
     checksum_askers: BTreeMap<DiskId, ConnId>,
     /// What the service asked for and the disk could not read.
-    unread: Vec<(ConnId, Body)>,
+    unread: Vec<(ConnId, ToStorage)>,
     /// It is not known yet what is stored.
     starting: bool,
     again: bool,
@@ -96,8 +98,8 @@ impl Storage {
                     return self.start();
                 }
                 self.store.again();
-                for (conn, body) in std::mem::take(&mut self.unread) {
-                    self.received(conn, Frame { body, payload: None });
+                for (conn, message) in std::mem::take(&mut self.unread) {
+                    self.service_said(conn, message, None);
                 }
             }
             Input::Flushed(_, result) => {
@@ -113,13 +115,12 @@ impl Storage {
                 for id in self.store.take_told() {
                     if let Some(watcher) = self.watchers.get(&id) {
                         let (vm, protection) = id;
-                        self.env
-                            .send(*watcher, replica::ToService::StoredTold { vm, protection });
+                        self.env.send(*watcher, ToService::StoredTold { vm, protection });
                     }
                 }
                 for (disk, epoch) in self.store.take_fenced() {
                     if let Some(service) = self.service {
-                        self.env.send(service, replica::ToService::Fenced { disk, epoch });
+                        self.env.send(service, ToService::Fenced { disk, epoch });
                     }
                 }
             }
@@ -128,9 +129,8 @@ impl Storage {
                 self.watchers.retain(|_, watcher| *watcher != conn);
                 self.checksum_askers.retain(|_, asker| *asker != conn);
                 // That a protection has ended is true whoever says it.
-                self.unread.retain(|(asker, body)| {
-                    *asker != conn || matches!(body, Body::ReplicaToStorage(replica::ToStorage::Unwatch { .. }))
-                });
+                self.unread
+                    .retain(|(asker, message)| *asker != conn || matches!(message, ToStorage::Unwatch { .. }));
                 self.service = self.service.filter(|service| *service != conn);
             }
             _ => {}
@@ -138,48 +138,48 @@ impl Storage {
     }
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
-        let payload = frame.payload;
         match frame.body {
-            // From process servers.
-            Body::SegmentsToTarget(segments::ToTarget::PutSegments {
+            Body::SegmentsToTarget(message) => self.process_server_said(conn, message, frame.payload),
+            Body::ReplicaToStorage(message) => self.service_said(conn, message, frame.payload),
+            _ => {}
+        }
+    }
+
+    fn process_server_said(&mut self, conn: ConnId, message: ToTarget, payload: Option<Blob>) {
+        match message {
+            ToTarget::PutSegments {
                 protection,
                 segments,
                 tag,
-            }) => {
+            } => {
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            Body::SegmentsToTarget(segments::ToTarget::PutShared { protection, record }) => {
-                self.store.put_shared(conn, protection, record)
-            }
-            Body::SegmentsToTarget(segments::ToTarget::PutTag { vm, protection, tag }) => {
-                self.store.put_tag(conn, (vm, protection), tag)
-            }
-            Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
+            ToTarget::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
+            ToTarget::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
+            ToTarget::PutCopyEnd {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            }) => {
-                self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
-            }
-            Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk { disk, .. })) => {
-                self.checksum_askers.insert(disk, conn);
+            } => self.store.put_copy_end(conn, protection, disk, copy, parts, highest),
+            ToTarget::ChecksumAsk(ask) => {
+                self.checksum_askers.insert(ask.disk, conn);
                 if let Some(service) = self.service {
-                    self.env.send(service, frame.body);
+                    self.env.send(service, ToService::ChecksumAsk(ask));
                 }
             }
-            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
-                self.env.send(conn, management::Down::HeartbeatSeen)
-            }
+        }
+    }
 
-            // From the service.
-            Body::ReplicaToStorage(replica::ToStorage::Watch { protection }) => {
+    fn service_said(&mut self, conn: ConnId, message: ToStorage, payload: Option<Blob>) {
+        match message {
+            ToStorage::Watch { protection } => {
                 self.service = Some(conn);
                 let id = (protection.vm, protection.protection);
                 let Ok(entries) = self.store.entries(id) else {
-                    return self.later(conn, replica::ToStorage::Watch { protection });
+                    return self.later(conn, ToStorage::Watch { protection });
                 };
                 self.watchers.insert(id, conn);
                 for entry in entries {
@@ -191,26 +191,24 @@ impl Storage {
                     self.tell(id, entry);
                 }
             }
-            Body::ReplicaToStorage(replica::ToStorage::Unwatch { vm, protection }) => {
+            ToStorage::Unwatch { vm, protection } => {
                 self.watchers.shift_remove(&(vm, protection));
                 if self.store.end((vm, protection)).is_err() {
-                    self.later(conn, replica::ToStorage::Unwatch { vm, protection });
+                    self.later(conn, ToStorage::Unwatch { vm, protection });
                 }
             }
-            Body::ReplicaToStorage(replica::ToStorage::StoredAsk { vm, protection, last }) => {
-                self.store.ask_stored((vm, protection), last)
-            }
-            Body::ReplicaToStorage(replica::ToStorage::Fence { disk, epoch }) => {
+            ToStorage::StoredAsk { vm, protection, last } => self.store.ask_stored((vm, protection), last),
+            ToStorage::Fence { disk, epoch } => {
                 self.service = Some(conn);
                 self.store.fence(disk, epoch);
             }
-            Body::ReplicaToStorage(replica::ToStorage::GetSegments { protection, headers }) => {
+            ToStorage::GetSegments { protection, headers } => {
                 let read = headers.iter().map(|header| self.store.read(protection, header));
                 let Ok(read) = read.collect::<Result<Vec<_>, _>>() else {
-                    return self.later(conn, replica::ToStorage::GetSegments { protection, headers });
+                    return self.later(conn, ToStorage::GetSegments { protection, headers });
                 };
                 let lengths = |blob: &Blob| (blob.bytes.len() as u64, blob.size);
-                let answer = replica::ToService::Segments {
+                let answer = ToService::Segments {
                     protection,
                     headers,
                     found: read.iter().map(|blob| blob.as_ref().map(lengths)).collect(),
@@ -218,13 +216,13 @@ impl Storage {
                 let blobs: Vec<Blob> = read.into_iter().flatten().collect();
                 self.env.send_with(conn, answer, Blob::join(&blobs));
             }
-            Body::ReplicaToStorage(replica::ToStorage::DropSegments {
+            ToStorage::DropSegments {
                 vm,
                 protection,
                 headers,
                 through,
-            }) => self.store.drop_segments((vm, protection), &headers, through),
-            Body::ReplicaToStorage(replica::ToStorage::PutMerged { vm, protection, merged }) => {
+            } => self.store.drop_segments((vm, protection), &headers, through),
+            ToStorage::PutMerged { vm, protection, merged } => {
                 let (id, from, to) = ((vm, protection), merged.from, merged.tag.batch);
                 let put = self.store.put_merged(id, merged, &payload.unwrap_or_default());
                 // What is new is told once it is durable.
@@ -232,20 +230,18 @@ impl Storage {
                     self.env.send(conn, merged_put(id, from, to, put.err()));
                 }
             }
-            Body::SegmentsToProcessServer(segments::ToProcessServer::Checksums(checksums::Checksums {
-                disk, ..
-            })) => {
-                if let Some(asker) = self.checksum_askers.get(&disk) {
-                    self.env.send(*asker, frame.body);
+            ToStorage::Checksums(sums) => {
+                if let Some(asker) = self.checksum_askers.get(&sums.disk) {
+                    self.env.send(*asker, ToProcessServer::Checksums(sums));
                 }
             }
-            _ => {}
+            ToStorage::Heartbeat => self.env.send(conn, ToService::HeartbeatSeen),
         }
     }
 
     /// The disk cannot read what is asked for: it is asked again after a pause.
-    fn later(&mut self, conn: ConnId, body: Body) {
-        self.unread.push((conn, body));
+    fn later(&mut self, conn: ConnId, message: ToStorage) {
+        self.unread.push((conn, message));
         self.ask_disk_again();
     }
 
@@ -253,48 +249,46 @@ impl Storage {
         let Some(watcher) = self.watchers.get(&(vm, protection)) else {
             return;
         };
-        let body = match entry {
-            Entry::CopySegment { header, stored_bytes } => {
-                Body::ReplicaToService(replica::ToService::CopySegmentStored {
-                    protection,
-                    header,
-                    stored_bytes,
-                })
-            }
+        let news = match entry {
+            Entry::CopySegment { header, stored_bytes } => ToService::CopySegmentStored {
+                protection,
+                header,
+                stored_bytes,
+            },
             Entry::CopyEnd {
                 disk,
                 copy,
                 parts,
                 highest,
-            } => Body::ReplicaToService(replica::ToService::CopyComplete {
+            } => ToService::CopyComplete {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            }),
-            Entry::Tag { tag, stored_bytes } => Body::ReplicaToService(replica::ToService::TagStored {
+            },
+            Entry::Tag { tag, stored_bytes } => ToService::TagStored {
                 vm,
                 protection,
                 tag,
                 stored_bytes,
-            }),
+            },
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
-            Entry::Shared(record) => Body::ReplicaToService(replica::ToService::SharedStored { record }),
+            Entry::Shared(record) => ToService::SharedStored { record },
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
-        self.env.send(*watcher, body);
+        self.env.send(*watcher, news);
     }
 }
 
-fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) -> Body {
-    Body::ReplicaToService(replica::ToService::MergedPut {
+fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) -> ToService {
+    ToService::MergedPut {
         vm,
         protection,
         from,
         to,
         refused,
-    })
+    }
 }
 
 #[cfg(test)]

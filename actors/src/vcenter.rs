@@ -16,8 +16,8 @@ use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
 use crate::messages::local::Local;
-use crate::messages::vcenter::VcenterAction;
-use crate::messages::{Body, PORT_MANAGEMENT, management, vcenter};
+use crate::messages::vcenter::{ToAsker, ToVcenter, VcenterAction};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Boot, ComponentKind, FoundMachine, MachineId};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token, volume_name};
 use crate::spec::VcenterSpec;
@@ -89,26 +89,22 @@ impl Vcenter {
     }
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
-        match frame.body {
-            Body::ToVcenter(vcenter::ToVcenter::ListMachines) => {
+        let Body::ToVcenter(message) = frame.body else { return };
+        match message {
+            ToVcenter::ListMachines => {
                 let machines = self.machines();
-                self.env.send(conn, vcenter::ToAsker::Machines { machines });
+                self.env.send(conn, ToAsker::Machines { machines });
             }
-            Body::ToVcenter(vcenter::ToVcenter::Act { id, action }) => match self.act(Asker { conn, id }, action) {
+            ToVcenter::Act { id, action } => match self.act(Asker { conn, id }, action) {
                 Ok(true) => self.done(Asker { conn, id }, None),
                 Ok(false) => {}
                 Err(why) => self.done(Asker { conn, id }, Some(why)),
             },
-            Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
-                self.env.send(conn, management::Down::HeartbeatSeen)
-            }
-            _ => {}
         }
     }
 
     fn done(&self, asker: Asker, refused: Option<String>) {
-        self.env
-            .send(asker.conn, vcenter::ToAsker::Done { id: asker.id, refused });
+        self.env.send(asker.conn, ToAsker::Done { id: asker.id, refused });
     }
 
     /// What discovery sees: the virtual machines of the site; a physical server only once it came back as one.

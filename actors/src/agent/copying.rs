@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use datapath::journal::{Record, encode, encode_copy};
-use datapath::lineage::Lineage;
 use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
 
 use super::CHECKED;
 use super::replication::Replication;
 use crate::facts::Fact;
-use crate::messages::{Body, checksums, replication};
+use crate::messages::checksums::{ChecksumAsk, Checksums};
+use crate::messages::replication::ToProcessServer;
 use crate::model::Model;
 use crate::nouns::CopyMode;
 use crate::ports::{Job, Output, Token, Work};
@@ -103,7 +103,7 @@ impl Replication {
         for (disk, copy) in self.copies.iter().filter(|(_, copy)| !copy.stored) {
             self.session.send(
                 &self.env,
-                replication::ToProcessServer::CopyAsk {
+                ToProcessServer::CopyAsk {
                     disk: *disk,
                     copy: number,
                 },
@@ -112,7 +112,7 @@ impl Replication {
                 let (part, position) = (*part, *position);
                 self.session.owe_for(&self.env, blob.size);
                 self.unacknowledged += blob.size;
-                let body = replication::ToProcessServer::CopyData {
+                let body = ToProcessServer::CopyData {
                     disk: *disk,
                     copy: number,
                     part,
@@ -122,7 +122,7 @@ impl Replication {
             }
             for (first_chunk, count) in &copy.asked {
                 self.session.owe(&self.env);
-                let body = replication::ToProcessServer::ChecksumAsk(checksums::ChecksumAsk {
+                let body = ToProcessServer::ChecksumAsk(ChecksumAsk {
                     disk: *disk,
                     copy: number,
                     first_chunk: *first_chunk,
@@ -137,41 +137,35 @@ impl Replication {
         }
     }
 
-    pub(super) fn copy_frame(&mut self, body: Body) {
-        let number = self.saved.copy;
-        match body {
-            Body::ReplicationToAgent(replication::ToAgent::CopyGranted { disk, copy }) if copy == number => {
-                if let Some(copy) = self.copies.get_mut(&disk) {
-                    copy.granted = true;
-                }
-            }
-            Body::ReplicationToAgent(replication::ToAgent::CopyCached { disk, copy, part }) if copy == number => {
-                let copy = self.copies.get_mut(&disk);
-                if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
-                    self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
-                    self.session.settled_for(&self.env, blob.size);
-                }
-            }
-            Body::ReplicationToAgent(replication::ToAgent::CopyStored { disk, copy }) if copy == number => {
-                if let Some(copy) = self.copies.get_mut(&disk) {
-                    copy.stored = true;
-                }
-                if !self.saved.copied && self.copies.values().all(|copy| copy.stored) {
-                    self.copied();
-                }
-            }
-            Body::ReplicationToAgent(replication::ToAgent::Checksums(checksums::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                sums,
-                lineage,
-                ..
-            })) if copy == number => {
-                self.checksums(disk, first_chunk, sums, lineage);
-            }
-            _ => {}
+    pub(super) fn copy_granted(&mut self, disk: DiskId, number: u32) {
+        if let Some(copy) = self.copy_of(disk, number) {
+            copy.granted = true;
         }
+    }
+
+    pub(super) fn copy_cached(&mut self, disk: DiskId, number: u32, part: u32) {
+        let copy = self.copy_of(disk, number);
+        if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
+            self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
+            self.session.settled_for(&self.env, blob.size);
+        }
+    }
+
+    pub(super) fn copy_stored(&mut self, disk: DiskId, number: u32) {
+        if number != self.saved.copy {
+            return;
+        }
+        if let Some(copy) = self.copies.get_mut(&disk) {
+            copy.stored = true;
+        }
+        if !self.saved.copied && self.copies.values().all(|copy| copy.stored) {
+            self.copied();
+        }
+    }
+
+    /// The copy of a disk, if it is the one that is spoken of: answers to an earlier one mean nothing.
+    fn copy_of(&mut self, disk: DiskId, number: u32) -> Option<&mut DiskCopy> {
+        self.copies.get_mut(&disk).filter(|_| number == self.saved.copy)
     }
 
     // What to send.
@@ -205,7 +199,7 @@ impl Replication {
                 self.session.owe(&self.env);
                 self.session.send(
                     &self.env,
-                    replication::ToProcessServer::ChecksumAsk(checksums::ChecksumAsk {
+                    ToProcessServer::ChecksumAsk(ChecksumAsk {
                         disk,
                         copy: self.saved.copy,
                         first_chunk,
@@ -234,7 +228,18 @@ impl Replication {
     }
 
     /// The target's checksums are there: a job compares them with the source's.
-    fn checksums(&mut self, disk: DiskId, first_chunk: u64, sums: Vec<[u8; 16]>, lineage: Option<Lineage>) {
+    pub(super) fn checksums(&mut self, told: Checksums) {
+        let Checksums {
+            disk,
+            copy,
+            first_chunk,
+            sums,
+            lineage,
+            ..
+        } = told;
+        if copy != self.saved.copy {
+            return;
+        }
         let key = self.key();
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         let Some(count) = copy.asked.remove(&first_chunk) else {
@@ -376,7 +381,7 @@ impl Replication {
         copy.sent_bytes += covered;
         copy.highest = copy.highest.max(position);
         copy.unacknowledged.insert(copy.part, (position, blob.clone()));
-        let body = replication::ToProcessServer::CopyData {
+        let body = ToProcessServer::CopyData {
             disk,
             copy: self.saved.copy,
             part: copy.part,
@@ -450,11 +455,11 @@ fn bytes_of(start: u64, end: u64, disk_bytes: u64) -> u64 {
         .saturating_sub(start * EXTENT_BYTES)
 }
 
-fn end_of(disk: DiskId, number: u32, copy: &DiskCopy) -> Body {
-    Body::ReplicationToProcessServer(replication::ToProcessServer::CopyEnd {
+fn end_of(disk: DiskId, number: u32, copy: &DiskCopy) -> ToProcessServer {
+    ToProcessServer::CopyEnd {
         disk,
         copy: number,
         parts: copy.part,
         highest: copy.highest,
-    })
+    }
 }

@@ -19,7 +19,7 @@ use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
 use crate::messages::local::Local;
-use crate::messages::{Body, replication};
+use crate::messages::replication;
 use crate::nouns::{ComponentKind, Protection, SharedRecord};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};

@@ -247,8 +247,11 @@ impl Guest {
     }
 
     fn next_tier_said(&mut self, frame: &Frame) {
-        let Body::Tier(TierMessage::Answer { asked, done }) = frame.body else {
-            return;
+        let Body::Tier(message) = frame.body else { return };
+        let (asked, done) = match message {
+            TierMessage::Answer { asked, done } => (asked, done),
+            // Comes on a connection from the tier before.
+            TierMessage::Ask { .. } => return,
         };
         let waits = self.tiers.calls.get_mut(&asked.request);
         let Some(call) = waits.filter(|call| call.stage == Stage::Asking) else {

@@ -6,7 +6,7 @@ use datapath::{DiskId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 /// Asks for checksums of `count` chunks from `first_chunk` on (a chunk is 16 extents).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChecksumAsk {
     /// The disk.
     pub disk: DiskId,

@@ -89,6 +89,22 @@ pub enum ToProcessServer {
     },
 }
 
+impl ToProcessServer {
+    /// The machine that it is about.
+    #[must_use]
+    pub fn vm(&self) -> VmId {
+        match self {
+            ToProcessServer::Hello { protection, .. } => protection.vm,
+            ToProcessServer::Changes { vm, .. } | ToProcessServer::BatchEnd { vm, .. } => *vm,
+            ToProcessServer::CopyAsk { disk, .. }
+            | ToProcessServer::CopyData { disk, .. }
+            | ToProcessServer::CopyEnd { disk, .. }
+            | ToProcessServer::ChecksumAsk(ChecksumAsk { disk, .. }) => disk.vm,
+            ToProcessServer::PutShared { record, .. } => record.point.coordinator,
+        }
+    }
+}
+
 /// What the process server answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {

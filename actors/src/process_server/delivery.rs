@@ -10,8 +10,10 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
-use crate::messages::segments::{PORT_MASTER_TARGET, Packed, REFUSED_FENCED};
-use crate::messages::{Body, PORT_MANAGEMENT, checksums, replication, segments};
+use crate::messages::checksums::ChecksumAsk;
+use crate::messages::replication::ToAgent;
+use crate::messages::segments::{PORT_MASTER_TARGET, Packed, REFUSED_FENCED, ToProcessServer, ToTarget};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{MachineId, SharedRecord, Target as TargetPlace};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
@@ -24,8 +26,8 @@ pub(super) struct Target {
     session: Session,
     /// Bytes sent and not acknowledged.
     unacknowledged: u64,
-    /// Checksums asked for and not answered: by disk and first chunk, for which copy, how many, and the batch that they have to show.
-    asked: BTreeMap<(DiskId, u64), (u32, u32, u64)>,
+    /// Checksums asked for and not answered, by disk and first chunk.
+    asked: BTreeMap<(DiskId, u64), ChecksumAsk>,
     retry_set: bool,
     /// What was told of its refusals last, by machine.
     told: BTreeMap<VmId, (SimTime, String)>,
@@ -104,17 +106,8 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
         };
-        for ((disk, first_chunk), (copy, count, after)) in target.asked.clone() {
-            target.session.send(
-                &self.env,
-                segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
-                    disk,
-                    copy,
-                    first_chunk,
-                    count,
-                    after,
-                }),
-            );
+        for ask in target.asked.values() {
+            target.session.send(&self.env, ToTarget::ChecksumAsk(*ask));
             target.session.owe(&self.env);
         }
         self.deliver_all(machine);
@@ -215,7 +208,7 @@ impl ProcessServer {
             // The oldest batch is the first of all, and so is its tag's turn.
             let tag = tag.take();
             let tagged = tag.as_ref().map(|tag| tag.batch);
-            let body = segments::ToTarget::PutSegments {
+            let body = ToTarget::PutSegments {
                 protection,
                 segments: unsent().map(Waiting::packed).collect(),
                 tag,
@@ -251,10 +244,7 @@ impl ProcessServer {
             return;
         };
         let number = tag.batch;
-        if target
-            .session
-            .send(&self.env, segments::ToTarget::PutTag { vm, protection, tag })
-        {
+        if target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag }) {
             target.session.owe(&self.env);
             if let Some(batch) = stream.batches.get_mut(&number) {
                 batch.tag_sent = true;
@@ -277,7 +267,7 @@ impl ProcessServer {
             .filter(|(_, c)| c.pieces.is_empty() && !c.end_sent)
         {
             let Some((parts, highest)) = copy.end else { continue };
-            let body = segments::ToTarget::PutCopyEnd {
+            let body = ToTarget::PutCopyEnd {
                 disk: *disk,
                 protection,
                 copy: copy.number,
@@ -299,18 +289,21 @@ impl ProcessServer {
         if let Some(target) = target {
             target
                 .session
-                .send(&self.env, segments::ToTarget::PutShared { protection, record });
+                .send(&self.env, ToTarget::PutShared { protection, record });
         }
     }
 
     fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
-        match body {
-            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
+        let Body::SegmentsToProcessServer(message) = body else {
+            return;
+        };
+        match message {
+            ToProcessServer::SegmentsPut {
                 protection,
                 disks,
                 kind,
                 refused,
-            }) => {
+            } => {
                 let Some(vm) = disks.first().map(|(disk, _)| disk.vm) else {
                     return;
                 };
@@ -327,15 +320,13 @@ impl ProcessServer {
                     }
                 }
             }
-            Body::SegmentsToProcessServer(segments::ToProcessServer::SharedPut { point }) => {
-                self.tell(point.coordinator, segments::ToProcessServer::SharedPut { point })
-            }
-            Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
+            ToProcessServer::SharedPut { point } => self.tell(point.coordinator, ToAgent::SharedPut { point }),
+            ToProcessServer::TagPut {
                 vm,
                 protection,
                 batch,
                 segments,
-            }) => {
+            } => {
                 if !self.serves(vm, protection) {
                     (0..segments.max(1)).for_each(|_| self.settle(machine));
                 } else if segments == 0 {
@@ -345,30 +336,22 @@ impl ProcessServer {
                     self.on_batch_put(machine, (vm, batch), segments);
                 }
             }
-            Body::SegmentsToProcessServer(segments::ToProcessServer::CopyEndPut { disk, protection, copy }) => {
+            ToProcessServer::CopyEndPut { disk, protection, copy } => {
                 self.settle(machine);
                 if self.serves(disk.vm, protection) {
                     self.on_copy_end_put(disk, copy);
                 }
             }
-            Body::SegmentsToProcessServer(segments::ToProcessServer::Checksums(checksums::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                ..
-            })) => {
+            ToProcessServer::Checksums(sums) => {
+                let chunks = (sums.disk, sums.first_chunk);
                 if let Some(target) = self.targets.get_mut(&machine)
-                    && target
-                        .asked
-                        .get(&(disk, first_chunk))
-                        .is_some_and(|asked| asked.0 == copy)
+                    && target.asked.get(&chunks).is_some_and(|asked| asked.copy == sums.copy)
                 {
-                    target.asked.remove(&(disk, first_chunk));
+                    target.asked.remove(&chunks);
                     target.session.settled(&self.env);
                 }
-                self.tell(disk.vm, body);
+                self.tell(sums.disk.vm, ToAgent::Checksums(sums));
             }
-            _ => {}
         }
     }
 
@@ -566,35 +549,19 @@ impl ProcessServer {
             stream.copies.remove(&disk);
         }
         self.copying.remove(&(disk, number));
-        self.tell(disk.vm, replication::ToAgent::CopyStored { disk, copy: number });
+        self.tell(disk.vm, ToAgent::CopyStored { disk, copy: number });
         self.grant_copies();
     }
 
-    pub(super) fn relay_checksum_ask(
-        &mut self,
-        (disk, first_chunk): (DiskId, u64),
-        (copy, count, after): (u32, u32, u64),
-    ) {
-        let Some(stream) = self.streams.get(&disk.vm) else {
+    pub(super) fn relay_checksum_ask(&mut self, ask: ChecksumAsk) {
+        let Some(stream) = self.streams.get(&ask.disk.vm) else {
             return;
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
-        let asked = (copy, count, after);
-        let repeated = target.asked.insert((disk, first_chunk), asked) == Some(asked);
-        if !repeated
-            && target.session.send(
-                &self.env,
-                segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
-                    disk,
-                    copy,
-                    first_chunk,
-                    count,
-                    after,
-                }),
-            )
-        {
+        let repeated = target.asked.insert((ask.disk, ask.first_chunk), ask) == Some(ask);
+        if !repeated && target.session.send(&self.env, ToTarget::ChecksumAsk(ask)) {
             target.session.owe(&self.env);
         }
     }

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use datapath::replica::Mark;
 use datapath::volume::Volume;
-use datapath::{DiskId, VmId};
+use datapath::{Blob, DiskId, VmId};
 
 use super::stages::Condition;
 use super::{LOOK, Service};
 use crate::facts::{Fact, FailoverPhase, Severity};
-use crate::messages::{Body, checksums, management, replica};
+use crate::messages::Body;
+use crate::messages::machines::ToCompute;
+use crate::messages::replica::{ToService, ToStorage};
 use crate::nouns::{FailoverKind, ItemState, Life, Outcome, Place, Target};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
-use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{KeeperEvent, ReplicaKeeper, job_owner};
 
 /// The failover that puts a machine at a place, and the name of its volumes there.
 pub(super) fn failover_to(place: Place) -> (&'static str, FailoverKind) {
@@ -29,19 +31,19 @@ impl Service {
             let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
             if current.is_some_and(|current| matches!(current.target, Target::Storage(_))) {
                 let (disk, epoch) = (*disk, grant.epoch);
-                self.storage.send(&self.env, replica::ToStorage::Fence { disk, epoch });
+                self.storage.send(&self.env, ToStorage::Fence { disk, epoch });
             }
         }
         for returning in self.returning.values_mut() {
             let protection = returning.begin();
-            self.storage.send(&self.env, replica::ToStorage::Watch { protection });
+            self.storage.send(&self.env, ToStorage::Watch { protection });
         }
         let mut vms = Vec::new();
         for (vm, keeper) in &mut self.keepers {
             keeper.ask_again();
             self.storage.send(
                 &self.env,
-                replica::ToStorage::Watch {
+                ToStorage::Watch {
                     protection: keeper.protection().clone(),
                 },
             );
@@ -57,45 +59,52 @@ impl Service {
         if let Some(&(protection, last)) = self.asking.get(&vm) {
             self.storage.owe(&self.env);
             self.storage
-                .send(&self.env, replica::ToStorage::StoredAsk { vm, protection, last });
+                .send(&self.env, ToStorage::StoredAsk { vm, protection, last });
         }
     }
 
     pub(super) fn storage_said(&mut self, frame: Frame) {
-        let Some(frame) = self.keep_for_returning(frame) else {
+        let Body::ReplicaToService(message) = frame.body else {
             return;
         };
-        match frame.body {
-            Body::ReplicaToService(replica::ToService::SharedStored { record }) => self.shared_stored(record),
-            Body::ReplicaToService(replica::ToService::CopySegmentStored {
+        if let Some(message) = self.keep_for_returning(message) {
+            self.told(message, frame.payload);
+        }
+    }
+
+    /// What storage told is acted on.
+    pub(super) fn told(&mut self, message: ToService, payload: Option<Blob>) {
+        match message {
+            ToService::SharedStored { record } => self.shared_stored(record),
+            ToService::CopySegmentStored {
                 protection,
                 header,
                 stored_bytes,
-            }) => {
+            } => {
                 let vm = header.disk.vm;
                 if let Some(keeper) = self.keeper(vm, protection) {
                     keeper.copy_segment_stored(header, stored_bytes);
                     self.attend(vm);
                 }
             }
-            Body::ReplicaToService(replica::ToService::CopyComplete {
+            ToService::CopyComplete {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            }) => {
+            } => {
                 if let Some(keeper) = self.keeper(disk.vm, protection) {
                     keeper.copy_complete(disk, copy, parts, highest);
                     self.attend(disk.vm);
                 }
             }
-            Body::ReplicaToService(replica::ToService::TagStored {
+            ToService::TagStored {
                 vm,
                 protection,
                 tag,
                 stored_bytes,
-            }) => {
+            } => {
                 if self.keeper(vm, protection).is_none() {
                     return;
                 }
@@ -109,18 +118,18 @@ impl Service {
                 self.attend(vm);
                 self.met(&Condition::Drained(vm));
             }
-            Body::ReplicaToService(replica::ToService::Segments {
+            ToService::Segments {
                 protection,
                 headers,
                 found,
-            }) => {
+            } => {
                 self.storage.settled(&self.env);
                 let Some(vm) = headers.first().map(|header| header.disk.vm) else {
                     return;
                 };
                 let lengths = found.iter().copied().flatten();
                 // A payload that does not hold what the frame names holds nothing.
-                let blobs = frame.payload.unwrap_or_default().split(lengths).unwrap_or_default();
+                let blobs = payload.unwrap_or_default().split(lengths).unwrap_or_default();
                 let mut blobs = blobs.into_iter();
                 let segments = found.iter().map(|lengths| lengths.and_then(|_| blobs.next()));
                 let segments = segments.collect();
@@ -129,20 +138,20 @@ impl Service {
                     self.attend(vm);
                 }
             }
-            Body::ReplicaToService(replica::ToService::MergedPut {
+            ToService::MergedPut {
                 vm,
                 protection,
                 from,
                 to,
                 refused,
-            }) => {
+            } => {
                 self.storage.settled(&self.env);
                 if let Some(keeper) = self.keeper(vm, protection) {
                     keeper.merged_put(from, to, refused);
                     self.attend(vm);
                 }
             }
-            Body::ReplicaToService(replica::ToService::StoredTold { vm, protection }) => {
+            ToService::StoredTold { vm, protection } => {
                 self.storage.settled(&self.env);
                 if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
@@ -151,27 +160,15 @@ impl Service {
                     self.met(&Condition::Told(vm));
                 }
             }
-            Body::ManagementDown(management::Down::HeartbeatSeen) => self.storage.settled(&self.env),
-            Body::ReplicaToService(replica::ToService::Fenced { disk, epoch }) => self.fenced(disk, epoch),
-            Body::ReplicaToService(replica::ToService::ChecksumAsk(checksums::ChecksumAsk {
-                disk,
-                copy,
-                first_chunk,
-                count,
-                after,
-            })) => {
-                if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(ChecksumAsk {
-                        disk,
-                        copy,
-                        first_chunk,
-                        count,
-                        after,
-                    });
-                    self.attend(disk.vm);
+            ToService::HeartbeatSeen => self.storage.settled(&self.env),
+            ToService::Fenced { disk, epoch } => self.fenced(disk, epoch),
+            ToService::ChecksumAsk(ask) => {
+                let vm = ask.disk.vm;
+                if let Some(keeper) = self.keepers.get_mut(&vm) {
+                    keeper.checksums(ask);
+                    self.attend(vm);
                 }
             }
-            _ => {}
         }
     }
 
@@ -200,7 +197,7 @@ impl Service {
                 for headers in keeper.take_wanted() {
                     self.storage.owe(&self.env);
                     self.storage
-                        .send(&self.env, replica::ToStorage::GetSegments { protection, headers });
+                        .send(&self.env, ToStorage::GetSegments { protection, headers });
                 }
             }
             let events = keeper.take_events();
@@ -223,27 +220,12 @@ impl Service {
             // Once a checkpoint does without them.
             KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
-                let body = replica::ToStorage::PutMerged { vm, protection, merged };
+                let body = ToStorage::PutMerged { vm, protection, merged };
                 self.storage.owe(&self.env);
                 self.storage.send_with(&self.env, body, payload);
             }
-            KeeperEvent::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                sums,
-                position,
-                lineage,
-            } => {
-                let body = replica::ToStorage::Checksums(checksums::Checksums {
-                    disk,
-                    copy,
-                    first_chunk,
-                    sums,
-                    position,
-                    lineage,
-                });
-                self.storage.send(&self.env, body);
+            KeeperEvent::Checksums(sums) => {
+                self.storage.send(&self.env, ToStorage::Checksums(sums));
             }
             KeeperEvent::Materialised { ticket, result } => {
                 let Some((job, place)) = self.job_with_ticket(vm, ticket) else {
@@ -352,11 +334,10 @@ impl Service {
         }
         // A machine that loses its power says nothing, and who only listens never learns of it.
         let replicates = !self.keepers.is_empty() || !self.returning.is_empty();
-        let beat = management::Up::Heartbeat { answer: true };
-        if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, beat.clone()) {
+        if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, ToStorage::Heartbeat) {
             self.storage.owe(&self.env);
         }
-        if !self.orders.is_empty() && self.compute.send(&self.env, beat) {
+        if !self.orders.is_empty() && self.compute.send(&self.env, ToCompute::Heartbeat) {
             self.compute.owe(&self.env);
         }
         if replicates || !self.orders.is_empty() {

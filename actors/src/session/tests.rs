@@ -6,7 +6,7 @@ use std::rc::Rc;
 use datapath::{Grain, SimTime};
 
 use super::*;
-use crate::messages::{Body, PORT_MANAGEMENT, management, vcenter};
+use crate::messages::{PORT_MANAGEMENT, management, vcenter};
 use crate::nouns::ComponentKind;
 use crate::ports::{Env, Input};
 use crate::testing::{Bench, Component};

@@ -23,8 +23,7 @@ use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
 use crate::messages::replica::MergedBatches;
-use crate::messages::segments::Packed;
-use crate::messages::{Body, segments};
+use crate::messages::segments::{Packed, ToProcessServer};
 use crate::nouns::SharedRecord;
 use crate::ports::{ConnId, Env, Token};
 
@@ -44,7 +43,7 @@ struct Written {
 /// Who is to be answered, and how, once what was written is durable.
 #[derive(Default)]
 struct Owed {
-    answer: Option<(ConnId, Body)>,
+    answer: Option<(ConnId, ToProcessServer)>,
     facts: Vec<Fact>,
     entry: Option<(ProtectionId, Entry)>,
     /// Where the entry ends in its file.
@@ -210,13 +209,11 @@ impl SegmentStore {
             return;
         };
         let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
-        let refuse = |disk, epoch, why| {
-            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
-                protection,
-                disks: vec![(disk, epoch)],
-                kind,
-                refused: Some(why),
-            })
+        let refuse = |disk, epoch, why| ToProcessServer::SegmentsPut {
+            protection,
+            disks: vec![(disk, epoch)],
+            kind,
+            refused: Some(why),
         };
         let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size))) else {
             for segment in segments {
@@ -266,12 +263,12 @@ impl SegmentStore {
             });
             self.flush();
         } else if !disks.is_empty() {
-            let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
+            let answer = ToProcessServer::SegmentsPut {
                 protection,
                 disks,
                 kind,
                 refused: None,
-            });
+            };
             self.owe(Some((conn, answer)), facts, entry);
         }
     }
@@ -335,12 +332,12 @@ impl SegmentStore {
     fn take_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag, segments: u32) {
         let (vm, protection) = id;
         let known = self.kept.entry(id).or_default();
-        let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
+        let answer = ToProcessServer::TagPut {
             vm,
             protection,
             batch: tag.batch,
             segments,
-        });
+        };
         if known.closed || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
             self.note_owed(Some((conn, answer)), Vec::new(), None);
             return;
@@ -384,10 +381,7 @@ impl SegmentStore {
     pub fn put_shared(&mut self, conn: ConnId, protection: u32, record: SharedRecord) {
         let id = (record.point.coordinator, protection);
         let known = self.kept.entry(id).or_default();
-        let answer = Some((
-            conn,
-            Body::SegmentsToProcessServer(segments::ToProcessServer::SharedPut { point: record.point }),
-        ));
+        let answer = Some((conn, ToProcessServer::SharedPut { point: record.point }));
         if known.closed || known.shared.contains(&record.point) {
             self.owe(answer, Vec::new(), None);
             return;
@@ -517,7 +511,7 @@ impl SegmentStore {
         };
         let known = self.kept.entry(id).or_default();
         let again = known.closed || known.copies.contains(&(disk, copy));
-        let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::CopyEndPut { disk, protection, copy });
+        let answer = ToProcessServer::CopyEndPut { disk, protection, copy };
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
 
@@ -717,7 +711,12 @@ impl SegmentStore {
     }
 
     /// As `note_owed`, and asks for the flush that it waits for.
-    fn owe(&mut self, answer: Option<(ConnId, Body)>, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) -> bool {
+    fn owe(
+        &mut self,
+        answer: Option<(ConnId, ToProcessServer)>,
+        facts: Vec<Fact>,
+        entry: Option<(ProtectionId, Entry)>,
+    ) -> bool {
         let noted = self.note_owed(answer, facts, entry);
         if noted {
             self.flush();
@@ -728,7 +727,7 @@ impl SegmentStore {
     /// What is to be done once all that was written is durable. False where the entry could not be written.
     fn note_owed(
         &mut self,
-        answer: Option<(ConnId, Body)>,
+        answer: Option<(ConnId, ToProcessServer)>,
         facts: Vec<Fact>,
         entry: Option<(ProtectionId, Entry)>,
     ) -> bool {
@@ -821,7 +820,7 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
     }
 }
 
-fn answer(env: &Env, owed: Option<(ConnId, Body)>) {
+fn answer(env: &Env, owed: Option<(ConnId, ToProcessServer)>) {
     if let Some((conn, answer)) = owed {
         env.send(conn, answer);
     }
