@@ -21,6 +21,7 @@ use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
 use crate::messages::management::{Command, Down, Notice, Reply, Up};
+use crate::messages::refusal::Refusal;
 use crate::messages::segments::{Packed, ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Component, PointChoice, Protection};
@@ -376,7 +377,7 @@ impl MasterTarget {
                         protection,
                         disks: disks.map(|header| (header.disk, header.epoch.0)).collect(),
                         kind: first.header.kind,
-                        refused: Some("the master target was not told of this protection".to_owned()),
+                        refused: Some(Refusal::UnknownProtection),
                     };
                     return self.env.send(conn, answer);
                 }
@@ -430,7 +431,7 @@ impl MasterTarget {
     }
 
     /// What was merged is stored, or was refused for a reason.
-    fn merged_put(&mut self, (vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) {
+    fn merged_put(&mut self, (vm, protection): ProtectionId, from: u64, to: u64, refused: Option<Refusal>) {
         let keeper = self.keepers.get_mut(&vm);
         if let Some(keeper) = keeper.filter(|keeper| keeper.protection().protection == protection) {
             keeper.merged_put(from, to, refused);

@@ -17,6 +17,7 @@ pub mod local;
 pub mod machines;
 pub mod management;
 pub mod portal;
+pub mod refusal;
 pub mod replica;
 pub mod replication;
 pub mod segments;

@@ -14,6 +14,7 @@ use datapath::{Blob, DiskId};
 
 use crate::Table;
 use crate::actor::actor;
+use crate::messages::refusal::Refusal;
 use crate::messages::replica::{ToService, ToStorage};
 use crate::messages::segments::{ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
@@ -281,7 +282,7 @@ impl Storage {
     }
 }
 
-fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) -> ToService {
+fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<Refusal>) -> ToService {
     ToService::MergedPut {
         vm,
         protection,

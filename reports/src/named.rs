@@ -410,15 +410,15 @@ mod tests {
 
     #[test]
     fn a_key_is_withheld() {
-        let body = management::Up::Register {
+        let body = Body::from(management::Up::Register {
             component: Component::MobilityService,
             machine: MachineId(0),
             vm: None,
             key: 0x5ec2e7,
-        };
+        });
         let shown = json(&body);
-        assert_eq!(shown["Register"]["key"], "withheld");
-        assert_eq!(shown["Register"]["machine"], "esx-web");
+        assert_eq!(shown["ManagementUp"]["Register"]["key"], "withheld");
+        assert_eq!(shown["ManagementUp"]["Register"]["machine"], "esx-web");
     }
 
     #[test]

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use actors::facts::Fact;
-use actors::messages::{Body, management};
+use actors::messages::Body;
 use actors::nouns::{ActorId, MachineId};
 use actors::ports::{ConnId, Evidence};
 use datapath::SimTime;
@@ -308,6 +308,7 @@ fn frames_of(block: &[u8], events: &mut Vec<(u64, String)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actors::messages::management;
     use std::cell::RefCell;
 
     struct Count(Vec<u64>);
@@ -333,13 +334,13 @@ mod tests {
         let mut observer = Count(Vec::new());
         for n in 0..count {
             let to = MachineId(if changed == Some(n) { 7 } else { 1 });
-            let body = management::Up::EpochAsk {
+            let body = Body::from(management::Up::EpochAsk {
                 disk: datapath::DiskId {
                     vm: datapath::VmId(1),
                     index: 0,
                 },
                 sealer: to,
-            };
+            });
             let bytes = log
                 .borrow_mut()
                 .frame(SimTime(n), ActorId(2), address(), &body, Some(5));

@@ -175,23 +175,16 @@ impl Part for Account {
                     self.env
                         .send(conn, segments::ToProcessServer::CopyEndPut { disk, protection, copy });
                 }
-                Body::ReplicationToProcessServer(replication::ToProcessServer::ChecksumAsk(
-                    checksums::ChecksumAsk {
-                        disk,
-                        copy,
-                        first_chunk,
-                        ..
-                    },
-                )) => {
-                    let body = Body::ReplicationToAgent(replication::ToAgent::Checksums(checksums::Checksums {
-                        disk,
-                        copy,
-                        first_chunk,
+                Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(ask)) => {
+                    let sums = checksums::Checksums {
+                        disk: ask.disk,
+                        copy: ask.copy,
+                        first_chunk: ask.first_chunk,
                         sums: vec![],
                         position: WriteSeq(0),
                         lineage: None,
-                    }));
-                    self.env.send(conn, body);
+                    };
+                    self.env.send(conn, segments::ToProcessServer::Checksums(sums));
                 }
                 _ => {}
             },

@@ -8,6 +8,7 @@ use datapath::segment::{Calibration, SegmentKind};
 use datapath::{Blob, Grain};
 
 use super::*;
+use crate::messages::refusal::Refusal;
 use crate::messages::segments::PORT_MASTER_TARGET;
 use crate::messages::{management, segments};
 use crate::nouns::{ActorId, ComponentKind, CopyMode, MachineId, Policy, Target};
@@ -129,7 +130,7 @@ impl Setting {
     }
 
     /// What it answers to a segment of a machine's first disk.
-    fn put(&self, vm: u32, protection: u32, epoch: u32) -> Vec<Option<String>> {
+    fn put(&self, vm: u32, protection: u32, epoch: u32) -> Vec<Option<Refusal>> {
         let env = self.bench.env(self.sealer);
         let conn = env.connect(MachineId(OWN), PORT_MASTER_TARGET);
         self.bench.run_seconds(1);
@@ -190,9 +191,9 @@ fn what_it_receives_it_knows_after_a_power_cut_until_it_is_released() {
     let mut s = setting();
     let conn = s.power_cycle();
     s.attach(1, 1);
-    let not_told = |answers: Vec<Option<String>>| {
+    let not_told = |answers: Vec<Option<Refusal>>| {
         let refused = answers[0].clone().expect("refused");
-        assert!(refused.contains("was not told of this protection"), "{refused}");
+        assert_eq!(refused, Refusal::UnknownProtection);
     };
     not_told(s.put(1, 1, 1));
     assert_eq!(s.order(conn, receive(1, 1, 1)), Some(Ok(Reply::Done)));
@@ -221,9 +222,9 @@ fn a_fence_stands_before_it_is_told_and_after_a_power_cut() {
         epoch: 3,
     };
     assert_eq!(s.order(conn, fence), Some(Ok(Reply::Done)));
-    let fenced = |answers: Vec<Option<String>>| {
+    let fenced = |answers: Vec<Option<Refusal>>| {
         let refused = answers[0].clone().expect("refused");
-        assert!(refused.contains("fenced"), "{refused}");
+        assert!(matches!(refused, Refusal::Fenced { .. }), "{refused}");
     };
     fenced(s.put(1, 1, 2));
     s.power_cycle();

@@ -6,6 +6,7 @@ use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use super::checksums::{ChecksumAsk, Checksums};
+use super::refusal::Refusal;
 use super::segments::Packed;
 use crate::nouns::{Protection, SharedRecord};
 
@@ -160,7 +161,7 @@ pub enum ToService {
         /// The last.
         to: u64,
         /// Why not, if not.
-        refused: Option<String>,
+        refused: Option<Refusal>,
     },
     /// Checksums are asked for.
     ChecksumAsk(ChecksumAsk),

@@ -6,14 +6,12 @@ use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use super::checksums::{ChecksumAsk, Checksums};
+use super::refusal::Refusal;
 use crate::nouns::SharedRecord;
 
 /// Replication data into a master target. The documentation gives the number in a picture only; one beside the process server's lets
 /// both live on a management server (our model).
 pub const PORT_MASTER_TARGET: u16 = 9444;
-
-/// What a target says of a segment whose epoch is fenced; the sealer asks for a fresh one and seals again.
-pub const REFUSED_FENCED: &str = "is fenced";
 
 /// A segment among others in a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,8 +83,8 @@ pub enum ToProcessServer {
         disks: Vec<(DiskId, u32)>,
         /// What they are.
         kind: SegmentKind,
-        /// Why not, if not; [`REFUSED_FENCED`] where only the epoch is at fault.
-        refused: Option<String>,
+        /// Why not, if not.
+        refused: Option<Refusal>,
     },
     /// It is durable.
     TagPut {

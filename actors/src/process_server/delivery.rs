@@ -11,8 +11,9 @@ use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
 use crate::messages::checksums::ChecksumAsk;
+use crate::messages::refusal::Refusal;
 use crate::messages::replication::ToAgent;
-use crate::messages::segments::{PORT_MASTER_TARGET, Packed, REFUSED_FENCED, ToProcessServer, ToTarget};
+use crate::messages::segments::{PORT_MASTER_TARGET, Packed, ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{MachineId, SharedRecord, Target as TargetPlace};
 use crate::ports::{Env, Frame, Input, Token};
@@ -30,7 +31,7 @@ pub(super) struct Target {
     asked: BTreeMap<(DiskId, u64), ChecksumAsk>,
     retry_set: bool,
     /// What was told of its refusals last, by machine.
-    told: BTreeMap<VmId, (SimTime, String)>,
+    told: BTreeMap<VmId, (SimTime, Refusal)>,
     /// Machines with something sealed that waits for the window.
     blocked: BTreeSet<VmId>,
     /// The machine that the window opens for next.
@@ -420,8 +421,8 @@ impl ProcessServer {
         }
     }
 
-    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &str) {
-        if !why.contains(REFUSED_FENCED) {
+    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &Refusal) {
+        if !matches!(why, Refusal::Fenced { .. }) {
             self.tell_of_refusal(machine, disk.vm, why);
             // Perhaps the target was not told of the protection yet.
             if let Some(target) = self.targets.get_mut(&machine) {
@@ -465,7 +466,7 @@ impl ProcessServer {
     }
 
     /// What a target refuses is told at once, and the same again only after a while.
-    fn tell_of_refusal(&mut self, machine: MachineId, vm: VmId, why: &str) {
+    fn tell_of_refusal(&mut self, machine: MachineId, vm: VmId, why: &Refusal) {
         let now = self.env.monotonic();
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
@@ -476,7 +477,7 @@ impl ProcessServer {
             .get(&vm)
             .is_some_and(|(at, told)| told == why && now.since(*at) < every);
         if !said {
-            target.told.insert(vm, (now, why.to_owned()));
+            target.told.insert(vm, (now, why.clone()));
             self.alert(vm, Severity::Critical, format!("the target refuses a segment: {why}"));
         }
     }

@@ -20,6 +20,7 @@ use super::opening::batch_of;
 use super::sizes::Size;
 use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
 use crate::facts::{Fact, Severity};
+use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
 use crate::messages::segments::Packed;
 use crate::ports::{Job, Token, Work};
@@ -276,7 +277,7 @@ impl ReplicaKeeper {
     }
 
     /// What was merged is stored, or was refused for a reason.
-    pub fn merged_put(&mut self, from: u64, to: u64, refused: Option<String>) {
+    pub fn merged_put(&mut self, from: u64, to: u64, refused: Option<Refusal>) {
         let Some(merge) = &mut self.merging.now else { return };
         if merge.range != (from, to) {
             return;

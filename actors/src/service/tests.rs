@@ -16,7 +16,7 @@ use crate::messages::local::Local;
 use crate::messages::management::{Command, Notice, Reply};
 use crate::messages::segments::Packed;
 use crate::messages::vcenter::VcenterAction;
-use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, portal, replica, segments};
+use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, portal, segments};
 use crate::nouns::{
     ActorId, Component, ComponentKind, ItemState, Life, LinkKind, MachineId, Operation, Outcome, PointChoice,
 };
@@ -552,7 +552,7 @@ fn needed(s: &mut Setting, copy: u32) {
 
 /// A resynchronization that asks for checksums, sends one piece, and ends.
 fn resynchronize(s: &mut Setting, copy: u32, after: u64, seq: u64) {
-    let ask = Body::ReplicaToService(replica::ToService::ChecksumAsk(checksums::ChecksumAsk {
+    let ask = Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
         disk: DISK,
         copy,
         first_chunk: 0,

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
+use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
 use crate::messages::segments::{Packed, ToProcessServer};
 use crate::nouns::SharedRecord;
@@ -88,7 +89,7 @@ pub struct SegmentStore {
     /// The disk failed, and is to be asked again after a pause.
     failing: bool,
     /// Merges whose entry could not be written: protection, first and last batch, why.
-    refused: Vec<(ProtectionId, u64, u64, String)>,
+    refused: Vec<(ProtectionId, u64, u64, Refusal)>,
     /// Fences that stand, and of which nobody was told.
     fenced: Vec<(DiskId, u32)>,
     /// Protections of which all was told that was asked for.
@@ -217,9 +218,8 @@ impl SegmentStore {
         };
         let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size))) else {
             for segment in segments {
-                let why = "the frame does not hold the segments that it names".to_owned();
                 let SegmentHeader { disk, epoch, .. } = segment.header;
-                self.env.send(conn, refuse(disk, epoch.0, why));
+                self.env.send(conn, refuse(disk, epoch.0, Refusal::BadFrame));
             }
             return;
         };
@@ -274,14 +274,14 @@ impl SegmentStore {
     }
 
     /// Whether it is new.
-    fn store_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
+    fn store_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, Refusal> {
         if header.vault != self.vault {
-            return Err("the segment belongs to another vault".into());
+            return Err(Refusal::ForeignVault);
         }
         below(&self.fences.changes, header)?;
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
         if known.ended {
-            return Err("the protection has ended".into());
+            return Err(Refusal::ProtectionEnded);
         }
         if known.closed {
             // Too late for the failover that the protection ends with, and nobody needs it any more: answered, and not stored.
@@ -290,7 +290,7 @@ impl SegmentStore {
         let complete = match header.kind {
             SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
             SegmentKind::Copy { copy, part } => known.pieces.contains(&(header.disk, copy, part)),
-            SegmentKind::Merged { .. } => return Err("a process server merges nothing".into()),
+            SegmentKind::Merged { .. } => return Err(Refusal::Merged),
         };
         if complete {
             return Ok(false);
@@ -299,9 +299,9 @@ impl SegmentStore {
     }
 
     /// Writes a segment's file; whether it is new.
-    fn write_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
+    fn write_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, Refusal> {
         let (files, name) = (self.env.files(), segment_file(protection, header));
-        let text = |error: DiskError| error.to_string();
+        let text = |error: DiskError| Refusal::Disk(error.to_string());
         let old = self.read_if_there(&name).map_err(text)?;
         let note = |error: &DiskError| self.trouble.note(&self.env, Some(header.disk.vm), error);
         match &old {
@@ -404,15 +404,15 @@ impl SegmentStore {
         (vm, protection): ProtectionId,
         merged: MergedBatches,
         payload: &Blob,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Refusal> {
         let MergedBatches { from, tag, segments } = merged;
         let id = (vm, protection);
         let known = self.kept.entry(id).or_default();
         if known.ended {
-            return Err("the protection has ended".into());
+            return Err(Refusal::ProtectionEnded);
         }
         if tag.batch <= known.dropped {
-            return Err("the batches are not needed any more".into());
+            return Err(Refusal::BatchesDropped);
         }
         if known.merged.get(&tag.batch) == Some(&from) {
             return Ok(false);
@@ -420,22 +420,21 @@ impl SegmentStore {
         let kind = SegmentKind::Merged { from, to: tag.batch };
         let listed = segments.iter().map(|segment| &segment.header);
         if !listed.eq(tag.segments.iter()) || tag.segments.iter().any(|header| header.kind != kind) {
-            return Err("the tag does not list the segments that came with it".into());
+            return Err(Refusal::OtherSegments);
         }
         let blobs = payload
             .split(segments.iter().map(|segment| (segment.bytes, segment.size)))
-            .ok_or("the frame does not hold the segments that it names")?;
+            .ok_or(Refusal::BadFrame)?;
         for header in tag.segments.iter() {
             if header.vault != self.vault {
-                return Err("the segment belongs to another vault".into());
+                return Err(Refusal::ForeignVault);
             }
             below(&self.fences.merged, header)?;
         }
         // The vault granted the epoch; from its first segment on, earlier ones are fenced.
         for header in tag.segments.iter() {
             if raise(&mut self.fences.merged, header.disk, header.epoch.0) {
-                self.save_fences()
-                    .map_err(|error| format!("a fence could not be written: {error}"))?;
+                self.save_fences().map_err(|error| Refusal::Fence(error.to_string()))?;
             }
         }
         let mut facts = Vec::new();
@@ -473,8 +472,7 @@ impl SegmentStore {
         }
         if to <= known.dropped {
             self.drop_segments(id, &tag.segments, None);
-            let why = "the batches are not needed any more".to_owned();
-            return self.refused.push((id, from, to, why));
+            return self.refused.push((id, from, to, Refusal::BatchesDropped));
         }
         for header in tag.segments.iter() {
             known.loose.remove(&(header.disk, header.kind));
@@ -482,13 +480,12 @@ impl SegmentStore {
         let headers = tag.segments.clone();
         if !self.owe(None, facts, Some((id, Entry::Merged { from, tag }))) {
             self.drop_segments(id, &headers, None);
-            let why = "the index could not be written".to_owned();
-            self.refused.push((id, from, to, why));
+            self.refused.push((id, from, to, Refusal::Index));
         }
     }
 
     /// Merges that were taken in and then could not be completed: protection, first and last batch, why.
-    pub fn take_refused(&mut self) -> Vec<(ProtectionId, u64, u64, String)> {
+    pub fn take_refused(&mut self) -> Vec<(ProtectionId, u64, u64, Refusal)> {
         std::mem::take(&mut self.refused)
     }
 
@@ -827,12 +824,12 @@ fn answer(env: &Env, owed: Option<(ConnId, ToProcessServer)>) {
 }
 
 /// Refuses a segment of an epoch that is fenced.
-fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), String> {
-    let (epoch, fence) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
-    if epoch < fence {
-        return Err(format!("epoch {epoch} is fenced: the lowest allowed is {fence}"));
+fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
+    let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
+    match epoch < lowest {
+        true => Err(Refusal::Fenced { epoch, lowest }),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether the fence was lower.

@@ -11,8 +11,9 @@ use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
 use super::Storage;
 use crate::facts::Fact;
+use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
-use crate::messages::segments::{Packed, REFUSED_FENCED};
+use crate::messages::segments::Packed;
 use crate::messages::{Body, PORT_MANAGEMENT, replica, segments};
 use crate::nouns::{ActorId, ComponentKind, MachineId};
 use crate::ports::{ConnId, Env};
@@ -124,7 +125,7 @@ impl Setting {
     }
 }
 
-fn refused(answers: &[Body]) -> Option<String> {
+fn refused(answers: &[Body]) -> Option<Refusal> {
     match answers {
         [Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut { refused, .. })] => refused.clone(),
         other => panic!("one answer to one segment: {other:?}"),
@@ -206,7 +207,7 @@ fn a_tag_that_comes_with_a_segment_that_is_refused_is_not_taken_in() {
     s.answers();
     let (body, blob) = batch(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(refused(&s.answers()).is_some_and(|why| matches!(why, Refusal::Fenced { .. })));
     let (body, blob) = batch(VAULT, 1, 2);
     s.env.send_with(s.conn, body, blob);
     assert!(matches!(
@@ -324,7 +325,7 @@ fn an_epoch_below_the_fence_is_refused_for_that_reason() {
     ));
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(refused(&s.answers()).is_some_and(|why| matches!(why, Refusal::Fenced { .. })));
 }
 
 #[test]
@@ -381,7 +382,7 @@ fn a_segment_of_another_vault_is_refused() {
     let s = setting();
     let (body, blob, _) = segment([8; 16], 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains("another vault")));
+    assert!(refused(&s.answers()).is_some_and(|why| why == Refusal::ForeignVault));
 }
 
 #[test]
@@ -423,7 +424,7 @@ impl Setting {
 }
 
 impl Setting {
-    fn put_merged(&self, body: Body, blob: Blob) -> Option<String> {
+    fn put_merged(&self, body: Body, blob: Blob) -> Option<Refusal> {
         self.env.send_with(self.conn, body, blob);
         match &self.answers()[..] {
             [Body::ReplicaToService(replica::ToService::MergedPut { refused, .. })] => refused.clone(),
@@ -458,21 +459,18 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
 
     let (body, blob, _) = merged([8; 16], 1, 2, 1);
     let refused = s.put_merged(body, blob);
-    assert!(refused.is_some_and(|why| why.contains("another vault")));
+    assert!(refused.is_some_and(|why| why == Refusal::ForeignVault));
     let (mut body, blob, _) = merged(VAULT, 1, 2, 1);
     if let Body::ReplicaToStorage(replica::ToStorage::PutMerged { merged, .. }) = &mut body {
         merged.from = 2;
     }
     assert!(
         s.put_merged(body, blob)
-            .is_some_and(|why| why.contains("does not list"))
+            .is_some_and(|why| why == Refusal::OtherSegments)
     );
     let (body, blob, _) = merged(VAULT, 1, 2, 1);
     let short = Blob::real(blob.bytes.slice(1..));
-    assert!(
-        s.put_merged(body, short)
-            .is_some_and(|why| why.contains("does not hold"))
-    );
+    assert!(s.put_merged(body, short).is_some_and(|why| why == Refusal::BadFrame));
     assert_eq!(s.files().len(), 3, "nothing of what was refused is stored");
 
     // The first, and another that takes its place with the epoch after it; the one before is fenced then.
@@ -483,7 +481,10 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
     let (body, blob, _) = merged(VAULT, 1, 3, 4);
     assert_eq!(s.put_merged(body, blob), None);
     let (body, blob, _) = merged(VAULT, 4, 5, 3);
-    assert!(s.put_merged(body, blob).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(
+        s.put_merged(body, blob)
+            .is_some_and(|why| matches!(why, Refusal::Fenced { .. }))
+    );
     assert_eq!(s.files().len(), 5);
 
     for restart in [false, true] {
@@ -524,7 +525,10 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
     s.bench.run_seconds(1);
     assert_eq!(s.files(), Vec::<String>::new());
     let (body, blob, _) = merged(VAULT, 1, 3, 9);
-    assert!(s.put_merged(body, blob).is_some_and(|why| why.contains("has ended")));
+    assert!(
+        s.put_merged(body, blob)
+            .is_some_and(|why| why == Refusal::ProtectionEnded)
+    );
 }
 
 #[test]
@@ -537,7 +541,7 @@ fn a_process_server_merges_nothing() {
         tag: None,
     });
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains("merges nothing")));
+    assert!(refused(&s.answers()).is_some_and(|why| why == Refusal::Merged));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use actors::facts::Fact;
-use actors::messages::{Body, management};
+use actors::messages::management;
 use actors::nouns::{MachineId, Trigger};
 use actors::ports::{Input, NetEvent, Token};
 use datapath::disk::Operation;

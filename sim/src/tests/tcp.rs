@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use actors::messages::{Body, replication};
+use actors::messages::replication;
 use actors::nouns::MachineId;
 use actors::ports::{Input, NetEvent};
 use datapath::{Blob, SimTime, VmId};
