@@ -29,15 +29,16 @@ use datapath::journal::{JournalError, Record};
 use datapath::{Grain, SimTime, VmId, WriteSeq};
 use rand::Rng;
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::{BacklogPlace, Fact, Life, Severity};
-use crate::messages::{
-    Body, Boot, Command, Component, CopyMode, Local, Notice, PORT_MANAGEMENT, Protection, Reply, Target,
-};
-use crate::ports::{Env, Frame, Input, MachineId, TimerId, Token};
+use crate::facts::{BacklogPlace, Fact, Severity};
+use crate::messages::local::Local;
+use crate::messages::management::{self, Command, Down, Notice, Reply};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{Boot, Component, ComponentKind, CopyMode, Life, MachineId, Protection, Target};
+use crate::ports::{Env, Frame, Input, TimerId, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{AgentSpec, ComponentKind};
-use crate::start::actor;
+use crate::spec::AgentSpec;
 
 use group::Group;
 use replication::{Outcome, Replication};
@@ -425,7 +426,7 @@ impl Agent {
             why: why.clone(),
         };
         if let Some(cs) = self.cs.as_ref().filter(|_| self.registered) {
-            cs.send(&self.env, Body::Notice(notice));
+            cs.send(&self.env, management::Up::Notice(notice));
         }
     }
 
@@ -451,7 +452,7 @@ impl Agent {
             return;
         };
         let component = Component::MobilityService;
-        let register = Body::Register {
+        let register = management::Up::Register {
             component,
             machine: self.env.machine,
             vm: Some(self.spec.vm.vm),
@@ -462,13 +463,14 @@ impl Agent {
     }
 
     fn cs_frame(&mut self, Frame { body, .. }: Frame) {
-        match body {
-            Body::Registered { refused: None } => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { refused: None } => {
                 self.settle();
                 self.registered = true;
                 self.announce();
             }
-            Body::Registered { refused: Some(why) } => {
+            Down::Registered { refused: Some(why) } => {
                 self.settle();
                 self.env.fact(Fact::Alert {
                     vm: Some(self.spec.vm.vm),
@@ -477,9 +479,10 @@ impl Agent {
                     text: format!("the configuration server refuses the Mobility service: {why}"),
                 });
             }
-            Body::HeartbeatSeen => self.settle(),
-            Body::Command { id, command, .. } => self.command(id, command),
-            _ => {}
+            Down::HeartbeatSeen => self.settle(),
+            Down::Command { id, command, .. } => self.command(id, command),
+            // It seals nothing.
+            Down::EpochGrant { .. } => {}
         }
     }
 
@@ -499,7 +502,7 @@ impl Agent {
             disks: self.spec.vm.disks.clone(),
             life: up.life,
         };
-        cs.send(&self.env, Body::Notice(notice));
+        cs.send(&self.env, management::Up::Notice(notice));
         for (id, result) in std::mem::take(&mut self.unsent) {
             self.reply(id, result);
         }
@@ -511,7 +514,7 @@ impl Agent {
             && self.cs.as_ref().is_some_and(|cs| {
                 cs.send(
                     &self.env,
-                    Body::Reply {
+                    management::Up::Reply {
                         id,
                         result: result.clone(),
                     },
@@ -567,7 +570,7 @@ impl Agent {
         self.order_beat();
         let answer = self.beats.is_multiple_of(self.env.model.agent.answered_every);
         if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
-            && cs.send(&self.env, Body::Heartbeat { answer })
+            && cs.send(&self.env, management::Up::Heartbeat { answer })
             && answer
         {
             cs.owe(&self.env);

@@ -13,12 +13,15 @@ use datapath::Blob;
 use datapath::disk::{DiskError, read_if_there};
 use serde::{Deserialize, Serialize};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
-use crate::messages::{Body, Boot, Local, PORT_MANAGEMENT};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
-use crate::spec::{AzureComputeSpec, ComponentKind};
-use crate::start::actor;
+use crate::messages::local::Local;
+use crate::messages::machines::{ToCompute, ToService};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{Boot, ComponentKind, MachineId};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
+use crate::spec::AzureComputeSpec;
 use crate::vcenter::write_boot;
 
 /// Tokens; the key is the machine.
@@ -116,8 +119,11 @@ impl AzureCompute {
     }
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
-        match frame.body {
-            Body::CreateMachine { machine, boot, hydrate } => {
+        let Body::MachinesToCompute(message) = frame.body else {
+            return;
+        };
+        match message {
+            ToCompute::CreateMachine { machine, boot, hydrate } => {
                 self.askers.insert(machine, conn);
                 match self.machines.get(&machine).map(|m| m.stage) {
                     None => {
@@ -130,16 +136,15 @@ impl AzureCompute {
                             self.disks_ready(machine)
                         }
                     }
-                    Some(Stage::Up) => self.tell(machine, Body::MachineUp { machine }),
+                    Some(Stage::Up) => self.tell(machine, ToService::MachineUp { machine }),
                     Some(_) => {}
                 }
             }
-            Body::DeleteMachine { machine, orderly } => {
+            ToCompute::DeleteMachine { machine, orderly } => {
                 self.askers.insert(machine, conn);
                 self.delete(machine, orderly);
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            _ => {}
+            ToCompute::Heartbeat => self.env.send(conn, ToService::HeartbeatSeen),
         }
     }
 
@@ -196,13 +201,13 @@ impl AzureCompute {
     fn is_up(&mut self, machine: MachineId) {
         if self.stage(machine) == Some(Stage::Booting) {
             self.set_stage(machine, Stage::Up);
-            self.tell(machine, Body::MachineUp { machine });
+            self.tell(machine, ToService::MachineUp { machine });
         }
     }
 
     fn delete(&mut self, machine: MachineId, orderly: bool) {
         let Some(stage) = self.stage(machine) else {
-            self.tell(machine, Body::MachineGone { machine });
+            self.tell(machine, ToService::MachineGone { machine });
             return;
         };
         if stage == Stage::Stopping {
@@ -238,7 +243,7 @@ impl AzureCompute {
             world.volume_remove(&volume);
         }
         self.keep();
-        self.tell(machine, Body::MachineGone { machine });
+        self.tell(machine, ToService::MachineGone { machine });
     }
 
     fn stage(&self, machine: MachineId) -> Option<Stage> {
@@ -259,9 +264,9 @@ impl AzureCompute {
         }
     }
 
-    fn tell(&self, machine: MachineId, body: Body) {
+    fn tell(&self, machine: MachineId, message: ToService) {
         if let Some(conn) = self.askers.get(&machine) {
-            self.env.send(*conn, body);
+            self.env.send(*conn, message);
         }
     }
 

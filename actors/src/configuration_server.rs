@@ -16,13 +16,17 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Component, Local, Notice, PORT_MANAGEMENT, Reply};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::messages::local::Local;
+use crate::messages::management::{Command, Down, Notice, Reply, Up};
+use crate::messages::vcenter::{ToAsker, ToVcenter};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{Component, MachineId};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::ConfigurationServerSpec;
-use crate::start::actor;
 
 const STATE: &str = "configuration-server";
 
@@ -200,7 +204,7 @@ impl ConfigurationServer {
         let (component, machine) = (Component::ConfigurationServer, self.env.machine);
         self.service.send(
             &self.env,
-            Body::Register {
+            Up::Register {
                 component,
                 machine,
                 vm: None,
@@ -211,8 +215,9 @@ impl ConfigurationServer {
     }
 
     fn on_service_frame(&mut self, body: Body) {
-        match body {
-            Body::Registered { refused } => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { refused } => {
                 self.service.settled(&self.env);
                 match refused {
                     None => {
@@ -222,7 +227,7 @@ impl ConfigurationServer {
                         }
                         // Asked while the service could not be reached, or not answered since.
                         for (disk, sealer) in self.epochs.keys().copied() {
-                            self.service.send(&self.env, Body::EpochAsk { disk, sealer });
+                            self.service.send(&self.env, Up::EpochAsk { disk, sealer });
                         }
                     }
                     Some(why) => self.alert(
@@ -233,27 +238,26 @@ impl ConfigurationServer {
                     ),
                 }
             }
-            Body::HeartbeatSeen => {
+            Down::HeartbeatSeen => {
                 self.service.settled(&self.env);
                 self.beating = false;
                 self.told.clear();
             }
-            Body::Command { id, to, command } => {
+            Down::Command { id, to, command } => {
                 self.saved.commands.insert(id, (to, command));
                 self.save();
                 self.pass_on(id);
             }
-            Body::EpochGrant { disk, sealer, .. } => {
+            Down::EpochGrant { disk, sealer, epoch } => {
                 if let Some(conn) = self.epochs.remove(&(disk, sealer)) {
-                    self.env.send(conn, body);
+                    self.env.send(conn, Down::EpochGrant { disk, sealer, epoch });
                 }
             }
-            _ => {}
         }
     }
 
     fn notify(&mut self, notice: Notice) {
-        if self.accepted && self.service.send(&self.env, Body::Notice(notice.clone())) {
+        if self.accepted && self.service.send(&self.env, Up::Notice(notice.clone())) {
             self.told_since.push(notice);
         } else {
             self.notices.push(notice);
@@ -278,7 +282,7 @@ impl ConfigurationServer {
         if !self.accepted || self.beating {
             return;
         }
-        let beat = Body::Heartbeat { answer: true };
+        let beat = Up::Heartbeat { answer: true };
         if self.service.send(&self.env, beat) {
             self.service.owe(&self.env);
             self.beating = true;
@@ -290,7 +294,7 @@ impl ConfigurationServer {
         if self.saved.commands.remove(&id).is_some() {
             self.save();
         }
-        self.service.send(&self.env, Body::Reply { id, result });
+        self.service.send(&self.env, Up::Reply { id, result });
     }
 
     /// Gives a command to whom it is for, if that is there.
@@ -309,14 +313,14 @@ impl ConfigurationServer {
                 .entry(vcenter)
                 .or_insert_with(|| Session::new(vcenter, PORT_MANAGEMENT, token));
             session.start(&env);
-            if session.send(&env, Body::Vcenter { id, action }) {
+            if session.send(&env, ToVcenter::Act { id, action }) {
                 session.owe(&env);
             }
             return;
         }
         let component = component_of(&command);
         if let Some(conn) = self.known.get(&(to, component)).and_then(|known| known.conn) {
-            self.env.send(conn, Body::Command { id, to, command });
+            self.env.send(conn, Down::Command { id, to, command });
         }
     }
 
@@ -343,14 +347,18 @@ impl ConfigurationServer {
                         .collect();
                     ids.into_iter().for_each(|id| self.pass_on(id));
                 }
-                SessionEvent::Received(Frame {
-                    body: Body::VcenterDone { id, refused },
-                    ..
-                }) => {
-                    session.settled(&self.env);
-                    self.answer(id, refused.map_or(Ok(Reply::Done), Err));
+                SessionEvent::Received(Frame { body, .. }) => {
+                    let Body::FromVcenter(message) = body else { return None };
+                    match message {
+                        ToAsker::Done { id, refused } => {
+                            session.settled(&self.env);
+                            self.answer(id, refused.map_or(Ok(Reply::Done), Err));
+                        }
+                        // Its process server asks for these.
+                        ToAsker::Machines { .. } => {}
+                    }
                 }
-                SessionEvent::Received(_) | SessionEvent::Lost | SessionEvent::Nothing => {}
+                SessionEvent::Lost | SessionEvent::Nothing => {}
             }
             return None;
         }
@@ -360,38 +368,39 @@ impl ConfigurationServer {
     // Components.
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, .. }: Frame) {
-        if let Body::Register {
-            component,
-            machine,
-            vm,
-            key,
-        } = body
-        {
-            return self.on_register(conn, component, machine, vm, key);
-        }
-        let Some(id) = self.conns.get(&conn).copied() else {
-            return;
-        };
-        if let Some(known) = self.known.get_mut(&id) {
-            known.heard = self.env.monotonic();
-            known.lost = false;
-        }
-        match body {
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            Body::Reply { id, result } => self.answer(id, result),
-            Body::Notice(notice) => self.notify(notice),
-            Body::EpochAsk { disk, sealer } => {
-                self.epochs.insert((disk, sealer), conn);
-                self.service.send(&self.env, Body::EpochAsk { disk, sealer });
+        let Body::ManagementUp(message) = body else { return };
+        if !matches!(message, Up::Register { .. }) {
+            // Only who has registered is listened to.
+            let Some(id) = self.conns.get(&conn).copied() else {
+                return;
+            };
+            if let Some(known) = self.known.get_mut(&id) {
+                known.heard = self.env.monotonic();
+                known.lost = false;
             }
-            _ => {}
+        }
+        match message {
+            Up::Register {
+                component,
+                machine,
+                vm,
+                key,
+            } => self.on_register(conn, component, machine, vm, key),
+            Up::Heartbeat { answer: true } => self.env.send(conn, Down::HeartbeatSeen),
+            Up::Heartbeat { answer: false } => {}
+            Up::Reply { id, result } => self.answer(id, result),
+            Up::Notice(notice) => self.notify(notice),
+            Up::EpochAsk { disk, sealer } => {
+                self.epochs.insert((disk, sealer), conn);
+                self.service.send(&self.env, Up::EpochAsk { disk, sealer });
+            }
         }
     }
 
     fn on_register(&mut self, conn: ConnId, component: Component, machine: MachineId, vm: Option<VmId>, key: u64) {
         if key != self.spec.passphrase {
             let refused = Some("the passphrase is wrong".to_owned());
-            return self.env.send(conn, Body::Registered { refused });
+            return self.env.send(conn, Down::Registered { refused });
         }
         let id = (machine, component);
         let heard = self.env.monotonic();
@@ -409,7 +418,7 @@ impl ConfigurationServer {
             self.conns.swap_remove(&old);
         }
         self.conns.insert(conn, id);
-        self.env.send(conn, Body::Registered { refused: None });
+        self.env.send(conn, Down::Registered { refused: None });
         self.env.fact(Fact::Registered {
             machine,
             component: component.name().to_owned(),

@@ -28,13 +28,16 @@ use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, Grain, WriteSeq};
 use rand::Rng;
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::{Fact, FailoverPhase, ItemState, Life, Place};
+use crate::facts::{Fact, FailoverPhase};
+use crate::messages::Body;
 use crate::messages::application::TierMessage;
-use crate::messages::{Body, Boot, Local, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
-use crate::ports::{ActorId, ConnId, Env, Evidence, Input, NetEvent, TimerId, Token};
-use crate::spec::{ComponentKind, GuestSpec, Os};
-use crate::start::actor;
+use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, ToMachine, ToProcessServer};
+use crate::messages::local::Local;
+use crate::nouns::{ActorId, Boot, ComponentKind, ItemState, Life, MachineId, Place};
+use crate::ports::{ConnId, Env, Evidence, Input, NetEvent, TimerId, Token};
+use crate::spec::{GuestSpec, Os};
 use crate::workload::Stream;
 
 use database::Databases;
@@ -266,28 +269,34 @@ impl Guest {
 
     fn received(&mut self, conn: ConnId, body: &Body) {
         match body {
-            Body::Install {
-                configuration_server,
-                passphrase,
-            } => {
-                let refused = match self.agent {
-                    Some(agent) => {
-                        self.env.local(
-                            agent,
-                            Local::InstallByHand {
-                                configuration_server: *configuration_server,
-                                passphrase: *passphrase,
-                            },
-                        );
-                        None
-                    }
-                    None => Some("the machine does not take the Mobility service".to_owned()),
-                };
-                self.env.send(conn, Body::Installed { refused });
-            }
-            Body::Tier(TierMessage::Ask { application, asked }) => self.tier_asked(conn, *application, *asked),
+            Body::Install(message) => match message {
+                ToMachine::Install {
+                    configuration_server,
+                    passphrase,
+                } => self.install(conn, *configuration_server, *passphrase),
+            },
+            Body::Tier(message) => match message {
+                TierMessage::Ask { application, asked } => self.tier_asked(conn, *application, *asked),
+                // Comes on the session with the next tier.
+                TierMessage::Answer { .. } => {}
+            },
             _ => {}
         }
+    }
+
+    fn install(&mut self, conn: ConnId, configuration_server: MachineId, passphrase: u64) {
+        let refused = match self.agent {
+            Some(agent) => {
+                let message = Local::InstallByHand {
+                    configuration_server,
+                    passphrase,
+                };
+                self.env.local(agent, message);
+                None
+            }
+            None => Some("the machine does not take the Mobility service".to_owned()),
+        };
+        self.env.send(conn, ToProcessServer::Installed { refused });
     }
 
     fn disk(&self, index: u16) -> Option<&Disk> {

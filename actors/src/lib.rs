@@ -4,6 +4,7 @@
 //! message; everything it does goes through its [`Env`](ports::Env). It keeps no clock, no socket and no file of its own, so the
 //! same actor runs on every network and, later, on real machines.
 
+mod actor;
 pub mod agent;
 pub mod azure_compute;
 pub mod configuration_server;
@@ -13,6 +14,7 @@ pub mod guest;
 pub mod master_target;
 pub mod messages;
 pub mod model;
+pub mod nouns;
 pub mod operator;
 pub mod ports;
 pub mod process_server;

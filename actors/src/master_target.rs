@@ -17,14 +17,18 @@ use datapath::disk::DiskError;
 use datapath::segment::SegmentHeader;
 use datapath::{DiskId, VmId};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::{Body, Command, Component, Notice, PORT_MANAGEMENT, Packed, PointChoice, Protection, Reply};
+use crate::messages::management::{Command, Down, Notice, Reply, Up};
+use crate::messages::refusal::Refusal;
+use crate::messages::segments::{Packed, ToProcessServer, ToTarget};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{Component, PointChoice, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
-use crate::replica_keeper::{ChecksumAsk, JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
+use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
 use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
-use crate::start::actor;
 use crate::storage::{Entry, ProtectionId, SegmentStore};
 
 use retention::PLACE;
@@ -131,7 +135,7 @@ impl MasterTarget {
                 let key = self.spec.passphrase;
                 self.cs.send(
                     &self.env,
-                    Body::Register {
+                    Up::Register {
                         component,
                         machine,
                         vm: None,
@@ -227,7 +231,7 @@ impl MasterTarget {
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(self.env.model.master_target.answered_every);
-        if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
+        if self.cs.send(&self.env, Up::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
@@ -238,19 +242,21 @@ impl MasterTarget {
     // Commands.
 
     fn on_cs_frame(&mut self, body: Body) {
-        match body {
-            Body::Registered { .. } => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { .. } => {
                 self.cs.settled(&self.env);
                 self.tell_again();
             }
-            Body::HeartbeatSeen => self.cs.settled(&self.env),
-            Body::Command { id, command, .. } => self.on_command(id, command),
-            _ => {}
+            Down::HeartbeatSeen => self.cs.settled(&self.env),
+            Down::Command { id, command, .. } => self.on_command(id, command),
+            // It seals in epochs that come with its commands.
+            Down::EpochGrant { .. } => {}
         }
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, Body::Reply { id, result });
+        self.cs.send(&self.env, Up::Reply { id, result });
     }
 
     fn on_command(&mut self, id: u64, command: Command) {
@@ -354,8 +360,9 @@ impl MasterTarget {
     // Process servers.
 
     fn on_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
-        match body {
-            Body::PutSegments {
+        let Body::SegmentsToTarget(message) = body else { return };
+        match message {
+            ToTarget::PutSegments {
                 protection,
                 segments,
                 tag,
@@ -366,20 +373,20 @@ impl MasterTarget {
                 };
                 if let Some(first) = segments.first().filter(|_| !segments.iter().all(known)) {
                     let disks = segments.iter().map(|segment| &segment.header);
-                    let answer = Body::SegmentsPut {
+                    let answer = ToProcessServer::SegmentsPut {
                         protection,
                         disks: disks.map(|header| (header.disk, header.epoch.0)).collect(),
                         kind: first.header.kind,
-                        refused: Some("the master target was not told of this protection".to_owned()),
+                        refused: Some(Refusal::UnknownProtection),
                     };
                     return self.env.send(conn, answer);
                 }
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
-            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
-            Body::PutCopyEnd {
+            ToTarget::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
+            ToTarget::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
+            ToTarget::PutCopyEnd {
                 disk,
                 protection,
                 copy,
@@ -388,27 +395,14 @@ impl MasterTarget {
             } => {
                 self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
             }
-            Body::ChecksumAsk {
-                disk,
-                copy,
-                first_chunk,
-                count,
-                after,
-            } => {
+            ToTarget::ChecksumAsk(ask) => {
+                let disk = ask.disk;
                 self.askers.insert(disk, conn);
                 if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(ChecksumAsk {
-                        disk,
-                        copy,
-                        first_chunk,
-                        count,
-                        after,
-                    });
+                    keeper.checksums(ask);
                     self.attend(disk.vm);
                 }
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            _ => {}
         }
     }
 
@@ -437,7 +431,7 @@ impl MasterTarget {
     }
 
     /// What was merged is stored, or was refused for a reason.
-    fn merged_put(&mut self, (vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) {
+    fn merged_put(&mut self, (vm, protection): ProtectionId, from: u64, to: u64, refused: Option<Refusal>) {
         let keeper = self.keepers.get_mut(&vm);
         if let Some(keeper) = keeper.filter(|keeper| keeper.protection().protection == protection) {
             keeper.merged_put(from, to, refused);
@@ -520,24 +514,9 @@ impl MasterTarget {
                     self.merged_put(id, from, to, put.err());
                 }
             }
-            KeeperEvent::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                sums,
-                position,
-                lineage,
-            } => {
-                if let Some(asker) = self.askers.get(&disk) {
-                    let body = Body::Checksums {
-                        disk,
-                        copy,
-                        first_chunk,
-                        sums,
-                        position,
-                        lineage,
-                    };
-                    self.env.send(*asker, body);
+            KeeperEvent::Checksums(sums) => {
+                if let Some(asker) = self.askers.get(&sums.disk) {
+                    self.env.send(*asker, ToProcessServer::Checksums(sums));
                 }
             }
             KeeperEvent::Materialised { ticket, result } => {
@@ -587,7 +566,7 @@ impl MasterTarget {
             Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
-        if !self.cs.send(&self.env, Body::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
+        if !self.cs.send(&self.env, Up::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
             self.env.fact(Fact::Alert {
                 vm: None,
                 severity: Severity::Warning,

@@ -15,12 +15,14 @@ use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, SimTime};
 use serde::{Deserialize, Serialize};
 
+use crate::actor::actor;
 use crate::facts::{Fact, Severity, StepOutcome};
-use crate::messages::{Body, Local, Outcome, PORT_MANAGEMENT};
-use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::messages::local::Local;
+use crate::messages::{Body, PORT_MANAGEMENT, portal};
+use crate::nouns::{ComponentKind, MachineId, Outcome};
+use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{Action, ComponentKind, OperatorSpec, StepSpec, SwitchedOn};
-use crate::start::actor;
+use crate::spec::{Action, OperatorSpec, StepSpec, SwitchedOn};
 
 const SESSION: u32 = 1;
 /// A step's delay is over; the key is the step.
@@ -275,7 +277,7 @@ impl Operator {
             let operation = operation.clone();
             self.portal.send(
                 &self.env,
-                Body::Ask {
+                portal::ToService::Ask {
                     job: u64::from(number),
                     operation,
                 },
@@ -288,7 +290,7 @@ impl Operator {
         if self.asked.is_empty() || self.looking {
             return;
         }
-        if self.portal.send(&self.env, Body::Heartbeat { answer: true }) {
+        if self.portal.send(&self.env, portal::ToService::Heartbeat) {
             self.portal.owe(&self.env);
         }
         self.looking = true;
@@ -298,9 +300,12 @@ impl Operator {
     }
 
     fn received(&mut self, frame: Frame) {
-        match frame.body {
-            Body::HeartbeatSeen => self.portal.settled(&self.env),
-            Body::Answer { job, outcome, key } => {
+        let Body::PortalToOperator(message) = frame.body else {
+            return;
+        };
+        match message {
+            portal::ToOperator::HeartbeatSeen => self.portal.settled(&self.env),
+            portal::ToOperator::Answer { job, outcome, key } => {
                 if let Some(key) = key.filter(|key| self.key != Some(*key)) {
                     self.key = Some(key);
                     self.write(KEY, &key);
@@ -312,7 +317,6 @@ impl Operator {
                     self.end(number, outcome);
                 }
             }
-            _ => {}
         }
     }
 

@@ -16,24 +16,11 @@ use datapath::{Blob, DiskId, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Fact, ItemState};
-use crate::messages::{Body, Local};
+use crate::facts::Fact;
+use crate::messages::Body;
+use crate::messages::local::Local;
 use crate::model::Model;
-use crate::spec::ComponentKind;
-
-/// A machine: what one power cut takes down. Numbered in the order of the world's specification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct MachineId(pub u32);
-
-impl std::fmt::Display for MachineId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "machine {}", self.0)
-    }
-}
-
-/// An actor: one component on one machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ActorId(pub u32);
+use crate::nouns::{ActorId, ComponentKind, ItemState, MachineId};
 
 /// One end of a connection; unique in a run, known to its owner only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -393,19 +380,14 @@ impl Env {
         self.world.connect(self.actor, to, port)
     }
     /// Sends a frame without payload.
-    pub fn send(&self, conn: ConnId, body: Body) {
-        self.world.send(self.actor, conn, Frame { body, payload: None });
+    pub fn send(&self, conn: ConnId, message: impl Into<Body>) {
+        let (body, payload) = (message.into(), None);
+        self.world.send(self.actor, conn, Frame { body, payload });
     }
     /// Sends a frame with payload.
-    pub fn send_with(&self, conn: ConnId, body: Body, payload: Blob) {
-        self.world.send(
-            self.actor,
-            conn,
-            Frame {
-                body,
-                payload: Some(payload),
-            },
-        );
+    pub fn send_with(&self, conn: ConnId, message: impl Into<Body>, payload: Blob) {
+        let (body, payload) = (message.into(), Some(payload));
+        self.world.send(self.actor, conn, Frame { body, payload });
     }
     /// See [`World::close`].
     pub fn close(&self, conn: ConnId) {

@@ -27,13 +27,15 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use datapath::seal::{Epoch, Nonces};
 use datapath::{Blob, DiskId, SimTime, VmId};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::{Body, Command, Component, PORT_MANAGEMENT, Protection, Reply};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::messages::management::{Command, Down, Reply, Up};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{Component, MachineId, Protection};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::ProcessServerSpec;
-use crate::start::actor;
 
 use delivery::Target;
 use disk::Undone;
@@ -189,7 +191,7 @@ impl ProcessServer {
     // The configuration server.
 
     fn on_cs_opened(&mut self) {
-        let register = Body::Register {
+        let register = Up::Register {
             component: Component::ProcessServer,
             machine: self.env.machine,
             vm: None,
@@ -200,9 +202,13 @@ impl ProcessServer {
     }
 
     fn on_cs_frame(&mut self, Frame { body, .. }: Frame) {
-        match body {
-            Body::Registered { refused: None } => {
+        let Body::ManagementDown(message) = body else { return };
+        match message {
+            Down::Registered { refused } => {
                 self.cs.settled(&self.env);
+                if refused.is_some() {
+                    return;
+                }
                 self.registered = true;
                 let vms: Vec<VmId> = self.streams.keys().copied().collect();
                 for vm in vms {
@@ -210,10 +216,13 @@ impl ProcessServer {
                 }
                 self.repeat_errands();
             }
-            Body::Registered { refused: Some(_) } | Body::HeartbeatSeen => self.cs.settled(&self.env),
-            Body::EpochGrant { disk, sealer, epoch } if sealer == self.env.machine => self.on_epoch(disk, epoch),
-            Body::Command { id, command, .. } => self.on_command(id, command),
-            _ => {}
+            Down::HeartbeatSeen => self.cs.settled(&self.env),
+            Down::Command { id, command, .. } => self.on_command(id, command),
+            Down::EpochGrant { disk, sealer, epoch } => {
+                if sealer == self.env.machine {
+                    self.on_epoch(disk, epoch);
+                }
+            }
         }
     }
 
@@ -235,13 +244,13 @@ impl ProcessServer {
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, Body::Reply { id, result });
+        self.cs.send(&self.env, Up::Reply { id, result });
     }
 
     fn on_beat(&mut self) {
         self.beats += 1;
         let answer = self.beats.is_multiple_of(self.env.model.process_server.answered_every);
-        if self.cs.send(&self.env, Body::Heartbeat { answer }) && answer {
+        if self.cs.send(&self.env, Up::Heartbeat { answer }) && answer {
             self.cs.owe(&self.env);
         }
         for stream in self.streams.values_mut().filter(|s| s.cached_bytes != s.logged_bytes) {
@@ -397,7 +406,7 @@ impl ProcessServer {
         for disk in stream.without_epoch() {
             self.cs.send(
                 &self.env,
-                Body::EpochAsk {
+                Up::EpochAsk {
                     disk,
                     sealer: self.env.machine,
                 },

@@ -24,7 +24,6 @@ mod sizes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::batch::DiskChanges;
-use datapath::lineage::Lineage;
 use datapath::replica::{Mark, Replica, Tag};
 use datapath::seal::{DiskKey, VaultKey};
 use datapath::segment::{Headers, SegmentHeader, SegmentKind, SegmentRefused};
@@ -32,7 +31,9 @@ use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::{MergedBatches, PointChoice, Protection};
+use crate::messages::checksums::{ChecksumAsk, Checksums};
+use crate::messages::replica::MergedBatches;
+use crate::nouns::{PointChoice, Protection};
 use crate::ports::{Env, Output};
 
 pub use merging::Sealing;
@@ -91,35 +92,7 @@ pub enum KeeperEvent {
         result: Result<(Mark, BTreeMap<DiskId, Volume>), String>,
     },
     /// Checksums that were asked for.
-    Checksums {
-        /// The disk.
-        disk: DiskId,
-        /// The copy that they were asked for.
-        copy: u32,
-        /// The first chunk.
-        first_chunk: u64,
-        /// The checksums.
-        sums: Vec<[u8; 16]>,
-        /// The replica's position when they were taken.
-        position: WriteSeq,
-        /// In the aggregate grain, in place of checksums: which writes the disk holds.
-        lineage: Option<Lineage>,
-    },
-}
-
-/// A question for checksums of chunks of a disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChecksumAsk {
-    /// The disk.
-    pub disk: DiskId,
-    /// The copy that it is for.
-    pub copy: u32,
-    /// The first chunk.
-    pub first_chunk: u64,
-    /// How many.
-    pub count: u32,
-    /// The batch that the answer has to show: the last that was acknowledged when the copy began.
-    pub after: u64,
+    Checksums(Checksums),
 }
 
 /// Why a segment is wanted.
@@ -507,14 +480,14 @@ impl ReplicaKeeper {
             }) => {
                 let sums = output.take::<Vec<[u8; 16]>>();
                 let aggregate = self.env.grain() == Grain::Aggregate;
-                self.events.push(KeeperEvent::Checksums {
+                self.events.push(KeeperEvent::Checksums(Checksums {
                     disk,
                     copy,
                     first_chunk,
                     sums,
                     position,
                     lineage: aggregate.then(|| self.replica.lineage(disk)),
-                });
+                }));
             }
             None => {}
         }

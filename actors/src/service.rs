@@ -21,13 +21,17 @@ use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
-use crate::facts::{Fact, ItemState, Life, Severity};
-use crate::messages::{Body, Command, Component, Notice, Outcome, PORT_MANAGEMENT, Policy, Protection, Reply, Target};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token};
+use crate::actor::actor;
+use crate::facts::{Fact, Severity};
+use crate::messages::machines::ToCompute;
+use crate::messages::management::{Command, Down, Notice, Reply, Up};
+use crate::messages::replica::ToStorage;
+use crate::messages::{Body, PORT_MANAGEMENT, machines, portal};
+use crate::nouns::{Component, ItemState, Life, MachineId, Outcome, Policy, Protection, Target};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::replica_keeper::{JOB, ReplicaKeeper, Retained};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{ServiceSpec, VmSpec};
-use crate::start::actor;
 
 use stages::Condition;
 
@@ -117,7 +121,7 @@ struct Estate {
 
 /// What is done only once all is written down that it follows from.
 enum After {
-    Answer(ConnId, Box<Body>),
+    Answer(ConnId, Box<portal::ToOperator>),
     Fence(DiskId, u32),
 }
 
@@ -146,7 +150,7 @@ pub struct Service {
     answered: BTreeMap<u64, (Outcome, Option<u64>)>,
     commands: BTreeMap<u64, Sent>,
     /// What compute was asked and did not answer, by machine.
-    orders: BTreeMap<MachineId, Body>,
+    orders: BTreeMap<MachineId, ToCompute>,
     epochs: BTreeMap<DiskId, u32>,
     /// Of the key for merged segments.
     merging_epochs: BTreeMap<DiskId, u32>,
@@ -213,8 +217,8 @@ impl Service {
         let input = match self.compute.input(&self.env, input) {
             SessionEvent::NotMine(input) => input,
             SessionEvent::Opened => {
-                for body in self.orders.values() {
-                    self.compute.send(&self.env, body.clone());
+                for order in self.orders.values() {
+                    self.compute.send(&self.env, order.clone());
                 }
                 return;
             }
@@ -254,37 +258,49 @@ impl Service {
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
         match frame.body {
-            Body::Ask { job, operation } => self.ask(conn, job, operation),
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            Body::Register {
-                component: Component::ConfigurationServer,
+            Body::PortalToService(message) => match message {
+                portal::ToService::Ask { job, operation } => self.ask(conn, job, operation),
+                portal::ToService::Heartbeat => self.env.send(conn, portal::ToOperator::HeartbeatSeen),
+            },
+            Body::ManagementUp(message) => self.configuration_server_said(conn, message),
+            _ => {}
+        }
+    }
+
+    fn configuration_server_said(&mut self, conn: ConnId, message: Up) {
+        match message {
+            Up::Register {
+                component,
                 machine,
                 key,
                 ..
             } => {
-                self.admit(conn, machine, key);
+                if component == Component::ConfigurationServer {
+                    self.admit(conn, machine, key);
+                }
             }
-            Body::Reply { id, result } => self.replied(id, result),
-            Body::Notice(notice) => self.noticed(notice),
-            Body::EpochAsk { disk, sealer } => {
+            Up::Heartbeat { answer: true } => self.env.send(conn, Down::HeartbeatSeen),
+            Up::Heartbeat { answer: false } => {}
+            Up::Reply { id, result } => self.replied(id, result),
+            Up::Notice(notice) => self.noticed(notice),
+            Up::EpochAsk { disk, sealer } => {
                 let from = self.configuration_servers.iter().find(|(_, there)| **there == conn);
                 if let Some(machine) = from.map(|(machine, _)| *machine) {
                     self.grant(machine, disk, sealer);
                 }
             }
-            _ => {}
         }
     }
 
     fn admit(&mut self, conn: ConnId, machine: MachineId, key: u64) {
         if !self.estate.vault || key != self.spec.registration_key {
             let refused = Some("the registration key is not this vault's".to_owned());
-            return self.env.send(conn, Body::Registered { refused });
+            return self.env.send(conn, Down::Registered { refused });
         }
         let new = self.estate.components.insert((machine, Component::ConfigurationServer));
         self.unsaved.estate |= new;
         self.configuration_servers.insert(machine, conn);
-        self.env.send(conn, Body::Registered { refused: None });
+        self.env.send(conn, Down::Registered { refused: None });
         if new {
             let component = "configuration-server".to_owned();
             self.env.fact(Fact::Registered { machine, component });
@@ -292,7 +308,7 @@ impl Service {
         for (id, sent) in &self.commands {
             if sent.configuration_server == machine {
                 let (to, command) = (sent.to, sent.command.clone());
-                self.env.send(conn, Body::Command { id: *id, to, command });
+                self.env.send(conn, Down::Command { id: *id, to, command });
             }
         }
         self.met(&Condition::Up(machine, Component::ConfigurationServer));
@@ -311,7 +327,7 @@ impl Service {
         if let Some(conn) = self.configuration_servers.get(&configuration_server) {
             self.env.send(
                 *conn,
-                Body::Command {
+                Down::Command {
                     id,
                     to,
                     command: command.clone(),
@@ -372,7 +388,7 @@ impl Service {
         match self.items.get(&disk.vm).and_then(|item| item.current.as_ref()) {
             Some(current) => match current.target {
                 Target::Storage(_) => {
-                    self.storage.send(&self.env, Body::Fence { disk, epoch });
+                    self.storage.send(&self.env, ToStorage::Fence { disk, epoch });
                 }
                 Target::MasterTarget(machine) => {
                     self.command(machine, Command::Fence { disk, epoch }, None);
@@ -417,29 +433,35 @@ impl Service {
             self.unsaved.machines.insert(disk.vm);
             self.env.fact(Fact::EpochGranted { disk, epoch, sealer });
             if let Some(conn) = self.configuration_servers.get(&configuration_server) {
-                self.env.send(*conn, Body::EpochGrant { disk, sealer, epoch });
+                self.env.send(*conn, Down::EpochGrant { disk, sealer, epoch });
             }
         }
     }
 
     fn compute_said(&mut self, body: &Body) {
-        if let Body::HeartbeatSeen = body {
-            self.compute.settled(&self.env);
-        }
-        if let Body::MachineUp { machine } | Body::MachineGone { machine } = body {
-            let of_it = self.orders.get(machine).is_some_and(|order| {
-                matches!(order, Body::CreateMachine { .. }) == matches!(body, Body::MachineUp { .. })
-            });
-            if of_it {
-                self.orders.remove(machine);
-                self.machine_order_ended(*machine);
+        let Body::MachinesToService(message) = body else { return };
+        match message {
+            machines::ToService::HeartbeatSeen => self.compute.settled(&self.env),
+            machines::ToService::MachineUp { machine } => {
+                self.carried_out(*machine, |order| matches!(order, ToCompute::CreateMachine { .. }));
+            }
+            machines::ToService::MachineGone { machine } => {
+                self.carried_out(*machine, |order| matches!(order, ToCompute::DeleteMachine { .. }));
             }
         }
     }
 
-    fn order(&mut self, machine: MachineId, body: Body) {
-        self.compute.send(&self.env, body.clone());
-        self.orders.insert(machine, body);
+    /// An order about a machine is carried out, if it is the one that stands.
+    fn carried_out(&mut self, machine: MachineId, is_it: impl Fn(&ToCompute) -> bool) {
+        if self.orders.get(&machine).is_some_and(is_it) {
+            self.orders.remove(&machine);
+            self.machine_order_ended(machine);
+        }
+    }
+
+    fn order(&mut self, machine: MachineId, order: ToCompute) {
+        self.compute.send(&self.env, order.clone());
+        self.orders.insert(machine, order);
         self.look_soon();
     }
 

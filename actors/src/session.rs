@@ -26,7 +26,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::messages::Body;
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, TimerId, Token};
+use crate::nouns::MachineId;
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, TimerId, Token};
 
 /// What an input meant to a session.
 #[derive(Debug)]
@@ -132,16 +133,16 @@ impl Session {
     }
 
     /// Sends; false if the connection is not up (the frame is then gone: send it after [`SessionEvent::Opened`]).
-    pub fn send(&self, env: &Env, body: Body) -> bool {
+    pub fn send(&self, env: &Env, message: impl Into<Body>) -> bool {
         let State::Open { conn } = self.state else { return false };
-        env.send(conn, body);
+        env.send(conn, message);
         true
     }
 
     /// Sends with a payload; false as for [`Session::send`].
-    pub fn send_with(&self, env: &Env, body: Body, payload: Blob) -> bool {
+    pub fn send_with(&self, env: &Env, message: impl Into<Body>, payload: Blob) -> bool {
         let State::Open { conn } = self.state else { return false };
-        env.send_with(conn, body, payload);
+        env.send_with(conn, message, payload);
         true
     }
 

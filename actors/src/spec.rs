@@ -6,61 +6,9 @@ use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, VmId};
 
-use crate::messages::{LinkKind, Operation, Policy};
 use crate::model::FailbackPolicy;
-use crate::ports::MachineId;
+use crate::nouns::{ComponentKind, LinkKind, MachineId, Operation, Policy};
 use crate::workload::WorkloadSpec;
-
-/// Kinds of component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case")]
-pub enum ComponentKind {
-    /// The guest: operating system, workload, disks.
-    Guest,
-    /// The Mobility service.
-    Agent,
-    /// A process server.
-    ProcessServer,
-    /// A configuration server.
-    ConfigurationServer,
-    /// A master target.
-    MasterTarget,
-    /// vCenter with its ESXi hosts.
-    Vcenter,
-    /// Azure storage.
-    Storage,
-    /// The Site Recovery service: vault, jobs, recovery points.
-    Service,
-    /// Azure compute and its virtual networks.
-    AzureCompute,
-    /// The operator who runs the plan.
-    Operator,
-}
-
-impl ComponentKind {
-    /// As names of actors have it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// How the names of its files begin that it appends to.
-    #[must_use]
-    pub fn folders(self) -> &'static [&'static str] {
-        match self {
-            ComponentKind::Agent => &["journal/"],
-            ComponentKind::ProcessServer => &["cache/"],
-            ComponentKind::MasterTarget | ComponentKind::Storage => &["segments/", "index/"],
-            // They replace whole files, which are durable at once.
-            ComponentKind::Guest
-            | ComponentKind::ConfigurationServer
-            | ComponentKind::Vcenter
-            | ComponentKind::Service
-            | ComponentKind::AzureCompute
-            | ComponentKind::Operator => &[],
-        }
-    }
-}
 
 /// A component and what it is told.
 #[derive(Clone)]
@@ -158,7 +106,7 @@ pub struct GuestSpec {
     pub summary_bytes: u64,
     /// The volumes that it boots from where there is no file `boot`; empty: it needs one.
     pub volumes: Vec<(DiskId, String)>,
-    /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::Local) messages); none for a physical server.
+    /// Who is told of boots and shutdowns: vCenter's machine or Azure compute's (their actors hear [`Local`](crate::messages::local::Local) messages); none for a physical server.
     pub hypervisor: Option<MachineId>,
 }
 

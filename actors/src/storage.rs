@@ -13,10 +13,13 @@ use std::collections::BTreeMap;
 use datapath::{Blob, DiskId};
 
 use crate::Table;
+use crate::actor::actor;
+use crate::messages::refusal::Refusal;
+use crate::messages::replica::{ToService, ToStorage};
+use crate::messages::segments::{ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
 use crate::spec::StorageSpec;
-use crate::start::actor;
 
 pub mod segment_store;
 
@@ -37,7 +40,7 @@ pub struct Storage {
     /// Who asked last for checksums of a disk.
     checksum_askers: BTreeMap<DiskId, ConnId>,
     /// What the service asked for and the disk could not read.
-    unread: Vec<(ConnId, Body)>,
+    unread: Vec<(ConnId, ToStorage)>,
     /// It is not known yet what is stored.
     starting: bool,
     again: bool,
@@ -96,8 +99,8 @@ impl Storage {
                     return self.start();
                 }
                 self.store.again();
-                for (conn, body) in std::mem::take(&mut self.unread) {
-                    self.received(conn, Frame { body, payload: None });
+                for (conn, message) in std::mem::take(&mut self.unread) {
+                    self.service_said(conn, message, None);
                 }
             }
             Input::Flushed(_, result) => {
@@ -113,12 +116,12 @@ impl Storage {
                 for id in self.store.take_told() {
                     if let Some(watcher) = self.watchers.get(&id) {
                         let (vm, protection) = id;
-                        self.env.send(*watcher, Body::StoredTold { vm, protection });
+                        self.env.send(*watcher, ToService::StoredTold { vm, protection });
                     }
                 }
                 for (disk, epoch) in self.store.take_fenced() {
                     if let Some(service) = self.service {
-                        self.env.send(service, Body::Fenced { disk, epoch });
+                        self.env.send(service, ToService::Fenced { disk, epoch });
                     }
                 }
             }
@@ -128,7 +131,7 @@ impl Storage {
                 self.checksum_askers.retain(|_, asker| *asker != conn);
                 // That a protection has ended is true whoever says it.
                 self.unread
-                    .retain(|(asker, body)| *asker != conn || matches!(body, Body::Unwatch { .. }));
+                    .retain(|(asker, message)| *asker != conn || matches!(message, ToStorage::Unwatch { .. }));
                 self.service = self.service.filter(|service| *service != conn);
             }
             _ => {}
@@ -136,10 +139,16 @@ impl Storage {
     }
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
-        let payload = frame.payload;
         match frame.body {
-            // From process servers.
-            Body::PutSegments {
+            Body::SegmentsToTarget(message) => self.process_server_said(conn, message, frame.payload),
+            Body::ReplicaToStorage(message) => self.service_said(conn, message, frame.payload),
+            _ => {}
+        }
+    }
+
+    fn process_server_said(&mut self, conn: ConnId, message: ToTarget, payload: Option<Blob>) {
+        match message {
+            ToTarget::PutSegments {
                 protection,
                 segments,
                 tag,
@@ -147,31 +156,31 @@ impl Storage {
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            Body::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
-            Body::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
-            Body::PutCopyEnd {
+            ToTarget::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
+            ToTarget::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
+            ToTarget::PutCopyEnd {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
-            } => {
-                self.store.put_copy_end(conn, protection, disk, copy, parts, highest);
-            }
-            Body::ChecksumAsk { disk, .. } => {
-                self.checksum_askers.insert(disk, conn);
+            } => self.store.put_copy_end(conn, protection, disk, copy, parts, highest),
+            ToTarget::ChecksumAsk(ask) => {
+                self.checksum_askers.insert(ask.disk, conn);
                 if let Some(service) = self.service {
-                    self.env.send(service, frame.body);
+                    self.env.send(service, ToService::ChecksumAsk(ask));
                 }
             }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+        }
+    }
 
-            // From the service.
-            Body::Watch { protection } => {
+    fn service_said(&mut self, conn: ConnId, message: ToStorage, payload: Option<Blob>) {
+        match message {
+            ToStorage::Watch { protection } => {
                 self.service = Some(conn);
                 let id = (protection.vm, protection.protection);
                 let Ok(entries) = self.store.entries(id) else {
-                    return self.later(conn, Body::Watch { protection });
+                    return self.later(conn, ToStorage::Watch { protection });
                 };
                 self.watchers.insert(id, conn);
                 for entry in entries {
@@ -183,24 +192,24 @@ impl Storage {
                     self.tell(id, entry);
                 }
             }
-            Body::Unwatch { vm, protection } => {
+            ToStorage::Unwatch { vm, protection } => {
                 self.watchers.shift_remove(&(vm, protection));
                 if self.store.end((vm, protection)).is_err() {
-                    self.later(conn, Body::Unwatch { vm, protection });
+                    self.later(conn, ToStorage::Unwatch { vm, protection });
                 }
             }
-            Body::StoredAsk { vm, protection, last } => self.store.ask_stored((vm, protection), last),
-            Body::Fence { disk, epoch } => {
+            ToStorage::StoredAsk { vm, protection, last } => self.store.ask_stored((vm, protection), last),
+            ToStorage::Fence { disk, epoch } => {
                 self.service = Some(conn);
                 self.store.fence(disk, epoch);
             }
-            Body::GetSegments { protection, headers } => {
+            ToStorage::GetSegments { protection, headers } => {
                 let read = headers.iter().map(|header| self.store.read(protection, header));
                 let Ok(read) = read.collect::<Result<Vec<_>, _>>() else {
-                    return self.later(conn, Body::GetSegments { protection, headers });
+                    return self.later(conn, ToStorage::GetSegments { protection, headers });
                 };
                 let lengths = |blob: &Blob| (blob.bytes.len() as u64, blob.size);
-                let answer = Body::Segments {
+                let answer = ToService::Segments {
                     protection,
                     headers,
                     found: read.iter().map(|blob| blob.as_ref().map(lengths)).collect(),
@@ -208,13 +217,13 @@ impl Storage {
                 let blobs: Vec<Blob> = read.into_iter().flatten().collect();
                 self.env.send_with(conn, answer, Blob::join(&blobs));
             }
-            Body::DropSegments {
+            ToStorage::DropSegments {
                 vm,
                 protection,
                 headers,
                 through,
             } => self.store.drop_segments((vm, protection), &headers, through),
-            Body::PutMerged { vm, protection, merged } => {
+            ToStorage::PutMerged { vm, protection, merged } => {
                 let (id, from, to) = ((vm, protection), merged.from, merged.tag.batch);
                 let put = self.store.put_merged(id, merged, &payload.unwrap_or_default());
                 // What is new is told once it is durable.
@@ -222,18 +231,18 @@ impl Storage {
                     self.env.send(conn, merged_put(id, from, to, put.err()));
                 }
             }
-            Body::Checksums { disk, .. } => {
-                if let Some(asker) = self.checksum_askers.get(&disk) {
-                    self.env.send(*asker, frame.body);
+            ToStorage::Checksums(sums) => {
+                if let Some(asker) = self.checksum_askers.get(&sums.disk) {
+                    self.env.send(*asker, ToProcessServer::Checksums(sums));
                 }
             }
-            _ => {}
+            ToStorage::Heartbeat => self.env.send(conn, ToService::HeartbeatSeen),
         }
     }
 
     /// The disk cannot read what is asked for: it is asked again after a pause.
-    fn later(&mut self, conn: ConnId, body: Body) {
-        self.unread.push((conn, body));
+    fn later(&mut self, conn: ConnId, message: ToStorage) {
+        self.unread.push((conn, message));
         self.ask_disk_again();
     }
 
@@ -241,8 +250,8 @@ impl Storage {
         let Some(watcher) = self.watchers.get(&(vm, protection)) else {
             return;
         };
-        let body = match entry {
-            Entry::CopySegment { header, stored_bytes } => Body::CopySegmentStored {
+        let news = match entry {
+            Entry::CopySegment { header, stored_bytes } => ToService::CopySegmentStored {
                 protection,
                 header,
                 stored_bytes,
@@ -252,29 +261,29 @@ impl Storage {
                 copy,
                 parts,
                 highest,
-            } => Body::CopyComplete {
+            } => ToService::CopyComplete {
                 disk,
                 protection,
                 copy,
                 parts,
                 highest,
             },
-            Entry::Tag { tag, stored_bytes } => Body::TagStored {
+            Entry::Tag { tag, stored_bytes } => ToService::TagStored {
                 vm,
                 protection,
                 tag,
                 stored_bytes,
             },
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
-            Entry::Shared(record) => Body::SharedStored { record },
+            Entry::Shared(record) => ToService::SharedStored { record },
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
-        self.env.send(*watcher, body);
+        self.env.send(*watcher, news);
     }
 }
 
-fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<String>) -> Body {
-    Body::MergedPut {
+fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<Refusal>) -> ToService {
+    ToService::MergedPut {
         vm,
         protection,
         from,

@@ -17,14 +17,13 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSe
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::facts::{Fact, ItemState};
-use crate::messages::{Body, Local, Packed};
+use crate::facts::Fact;
+use crate::messages::local::Local;
+use crate::messages::segments::Packed;
+use crate::messages::{Body, segments};
 use crate::model::Model;
-use crate::ports::{
-    ActorId, ConnId, Env, Evidence, Frame, Input, Job, MachineId, NetEvent, Output, Purpose, TimerId, Token, Work,
-    World,
-};
-use crate::spec::ComponentKind;
+use crate::nouns::{ActorId, ComponentKind, ItemState, MachineId};
+use crate::ports::{ConnId, Env, Evidence, Frame, Input, Job, NetEvent, Output, Purpose, TimerId, Token, Work, World};
 
 /// A segment of one extent full of one byte: where, which byte, by which write; the sealer's epoch and its first counter.
 pub fn sealed(
@@ -475,7 +474,8 @@ impl World for Bench {
             .borrow_mut()
             .frames
             .push((now, actor, frame.body.clone(), size));
-        if let (Body::PutSegments { segments, .. }, Some(payload)) = (&frame.body, &frame.payload)
+        if let (Body::SegmentsToTarget(segments::ToTarget::PutSegments { segments, .. }), Some(payload)) =
+            (&frame.body, &frame.payload)
             && let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size)))
         {
             let headers = segments.iter().map(|segment| segment.header.clone());

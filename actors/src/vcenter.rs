@@ -12,12 +12,15 @@ use std::collections::BTreeMap;
 use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, DiskId};
 
+use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, FailoverPhase};
-use crate::messages::{Body, Boot, FoundMachine, Local, PORT_MANAGEMENT, VcenterAction};
-use crate::ports::{ConnId, Env, Frame, Input, MachineId, NetEvent, Token, volume_name};
-use crate::spec::{ComponentKind, VcenterSpec};
-use crate::start::actor;
+use crate::messages::local::Local;
+use crate::messages::vcenter::{ToAsker, ToVcenter, VcenterAction};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{Boot, ComponentKind, FoundMachine, MachineId};
+use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token, volume_name};
+use crate::spec::VcenterSpec;
 
 /// A guest's time to shut down is over; the key is the machine.
 const SHUTDOWN: u32 = 1;
@@ -86,23 +89,22 @@ impl Vcenter {
     }
 
     fn received(&mut self, conn: ConnId, frame: Frame) {
-        match frame.body {
-            Body::ListMachines => {
+        let Body::ToVcenter(message) = frame.body else { return };
+        match message {
+            ToVcenter::ListMachines => {
                 let machines = self.machines();
-                self.env.send(conn, Body::Machines { machines });
+                self.env.send(conn, ToAsker::Machines { machines });
             }
-            Body::Vcenter { id, action } => match self.act(Asker { conn, id }, action) {
+            ToVcenter::Act { id, action } => match self.act(Asker { conn, id }, action) {
                 Ok(true) => self.done(Asker { conn, id }, None),
                 Ok(false) => {}
                 Err(why) => self.done(Asker { conn, id }, Some(why)),
             },
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            _ => {}
         }
     }
 
     fn done(&self, asker: Asker, refused: Option<String>) {
-        self.env.send(asker.conn, Body::VcenterDone { id: asker.id, refused });
+        self.env.send(asker.conn, ToAsker::Done { id: asker.id, refused });
     }
 
     /// What discovery sees: the virtual machines of the site; a physical server only once it came back as one.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use datapath::{CHUNK_BYTES, Class, EXTENT_BYTES};
 
-use crate::facts::ItemState;
+use crate::nouns::ItemState;
 
 pub use stream::{Amount, Folded, Op, Stream};
 

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, Evidence};
+use actors::nouns::ActorId;
+use actors::ports::Evidence;
 use datapath::{Grain, SimTime};
 use scenarios::build::Built;
 use sim::run::Observer;

@@ -29,7 +29,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, Evidence};
+use actors::nouns::ActorId;
+use actors::ports::Evidence;
 use actors::spec::ComponentSpec;
 use aes_gcm::aead::AeadInOut;
 use aes_gcm::{Aes256Gcm, KeyInit};

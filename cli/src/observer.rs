@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use actors::facts::{Fact, FailoverKind, StepOutcome};
+use actors::facts::{Fact, StepOutcome};
 use actors::messages::Body;
-use actors::ports::{ActorId, Evidence};
+use actors::nouns::{ActorId, FailoverKind};
+use actors::ports::Evidence;
 use datapath::image::{ImageError, write_raw, write_vhd};
 use datapath::segment::SegmentKind;
 use datapath::volume::Volume;

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use actors::facts::{FailoverKind, Severity, StepOutcome};
+use actors::facts::{Severity, StepOutcome};
 use actors::model::{Differs, Era};
+use actors::nouns::FailoverKind;
 use datapath::{DiskId, SimTime};
 use scenarios::expect::Outcome;
 use serde::Serialize;

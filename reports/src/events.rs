@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use actors::facts::Fact;
 use actors::messages::Body;
-use actors::ports::ActorId;
+use actors::nouns::ActorId;
 use datapath::SimTime;
 use serde::{Serialize, Serializer};
 
@@ -329,7 +329,7 @@ impl EventWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actors::facts::ItemState;
+    use actors::nouns::ItemState;
     use datapath::VmId;
 
     fn write(folder: &Path, max: u64) -> PathBuf {

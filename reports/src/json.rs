@@ -3,7 +3,7 @@
 //!
 //! Durations are seconds with milliseconds; a figure that a machine does not have is null.
 
-use actors::facts::FailoverKind;
+use actors::nouns::FailoverKind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sim::findings::{Figure, Finding};

@@ -101,8 +101,8 @@ impl<'a, S: Serializer> Serializer for Naming<'a, S> {
         let number = |value: &T| value.serialize(Number).ok().and_then(|n| u32::try_from(n).ok());
         let word = match name {
             "VmId" => number(value).map(|n| self.names.vm(datapath::VmId(n))),
-            "MachineId" => number(value).map(|n| self.names.machine(actors::ports::MachineId(n))),
-            "ActorId" => number(value).map(|n| self.names.actor(actors::ports::ActorId(n))),
+            "MachineId" => number(value).map(|n| self.names.machine(actors::nouns::MachineId(n))),
+            "ActorId" => number(value).map(|n| self.names.actor(actors::nouns::ActorId(n))),
             _ => None,
         };
         match word {
@@ -362,9 +362,9 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actors::facts::{Fact, Life};
-    use actors::messages::{Body, Component};
-    use actors::ports::MachineId;
+    use actors::facts::Fact;
+    use actors::messages::{Body, management};
+    use actors::nouns::{Component, Life, MachineId};
     use datapath::{DiskId, Extent, VmId, WriteSeq};
 
     fn names() -> Names {
@@ -410,15 +410,15 @@ mod tests {
 
     #[test]
     fn a_key_is_withheld() {
-        let body = Body::Register {
+        let body = Body::from(management::Up::Register {
             component: Component::MobilityService,
             machine: MachineId(0),
             vm: None,
             key: 0x5ec2e7,
-        };
+        });
         let shown = json(&body);
-        assert_eq!(shown["Register"]["key"], "withheld");
-        assert_eq!(shown["Register"]["machine"], "esx-web");
+        assert_eq!(shown["ManagementUp"]["Register"]["key"], "withheld");
+        assert_eq!(shown["ManagementUp"]["Register"]["machine"], "esx-web");
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::fmt::Write as _;
 
-use actors::ports::{ActorId, MachineId};
-use actors::spec::ComponentKind;
+use actors::nouns::{ActorId, ComponentKind, MachineId};
 use datapath::{DiskId, VmId};
 use scenarios::model::Expected;
 use sim::findings::Component;

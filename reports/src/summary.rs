@@ -4,8 +4,9 @@
 
 use std::fmt::Write;
 
-use actors::facts::{FailoverKind, StepOutcome};
+use actors::facts::StepOutcome;
 use actors::model::Era;
+use actors::nouns::FailoverKind;
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;

@@ -1,7 +1,8 @@
 //! An account made up for tests: two machines, a failover, a test, a missed expectation.
 
-use actors::facts::{FailoverKind, ItemState, Severity, StepOutcome};
+use actors::facts::{Severity, StepOutcome};
 use actors::model::Era;
+use actors::nouns::{FailoverKind, ItemState};
 use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use sim::findings::{Finding, FindingClass, Nanoseconds};

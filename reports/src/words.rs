@@ -1,6 +1,6 @@
 //! Figures in words: durations, sizes, rates.
 
-use actors::facts::ItemState;
+use actors::nouns::ItemState;
 use datapath::replica::Consistency;
 use datapath::{Grain, SimTime};
 use sim::metrics::PointTotals;

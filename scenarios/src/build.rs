@@ -15,9 +15,9 @@ mod steps;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actors::messages::{LinkKind, Trigger};
 use actors::model::{Differs, Era};
-use actors::ports::{MachineId, volume_name};
+use actors::nouns::{LinkKind, MachineId, Trigger};
+use actors::ports::volume_name;
 use actors::spec::{GroupSpec, VmSpec};
 use datapath::seal::VaultKey;
 use datapath::{DiskId, Grain, SimTime, VmId};

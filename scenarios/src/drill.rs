@@ -1,7 +1,8 @@
 //! Runs a scenario's world under the oracle's eyes and gives the verdict.
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, Evidence};
+use actors::nouns::ActorId;
+use actors::ports::Evidence;
 use datapath::SimTime;
 use sim::findings::{Finding, FindingClass};
 use sim::link::door::Seen;

@@ -1,6 +1,7 @@
 //! What the scenario expects, held against the result of a run: each that does not hold becomes a finding that names its margin.
 
-use actors::facts::{FailoverKind, StepOutcome};
+use actors::facts::StepOutcome;
+use actors::nouns::FailoverKind;
 use datapath::{Grain, SimTime, VmId};
 use sim::findings::{Bytes, Component, Finding, FindingClass, Nanoseconds, Violation};
 use sim::metrics::{FaultResult, RunResult, StepResult, VmResult};

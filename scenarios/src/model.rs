@@ -8,9 +8,8 @@ mod plan;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actors::facts::{FailoverKind, ItemState};
-use actors::messages::{LinkKind, Policy};
 use actors::model::{Era, Model};
+use actors::nouns::{FailoverKind, ItemState, LinkKind, Policy};
 use actors::spec::{Os, ServiceTimes};
 use actors::workload::StreamKind;
 use datapath::Grain;

@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use actors::messages::Policy;
 use actors::model::Model;
+use actors::nouns::Policy;
 use actors::spec::ServiceTimes;
 use datapath::Grain;
 use datapath::image::Watched;

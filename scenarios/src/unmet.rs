@@ -3,8 +3,7 @@
 //! A machine that a law of liveness names is stuck, and that is the protocol's fault; where no law speaks, the plan asks for what does not
 //! come. Workloads and registrations are not in a run's result: where only those are left, they are named.
 
-use actors::messages::Trigger;
-use actors::ports::MachineId;
+use actors::nouns::{MachineId, Trigger};
 use datapath::{SimTime, VmId};
 use sim::findings::{Finding, FindingClass, Law};
 use sim::invariants::{
@@ -218,7 +217,7 @@ fn simple(plan: &Plan, result: &RunResult, trigger: &Trigger, since: SimTime) ->
     Some(Unmet { text, vm, known })
 }
 
-fn registers(plan: &Plan, machine: MachineId, component: actors::messages::Component) -> String {
+fn registers(plan: &Plan, machine: MachineId, component: actors::nouns::Component) -> String {
     let machine = plan.machines.get(machine.0 as usize).map_or("?", String::as_str);
     format!("it may wait for {component:?} on {machine} to register")
 }

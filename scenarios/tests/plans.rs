@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use actors::messages::Trigger;
+use actors::nouns::Trigger;
 use actors::spec::{ComponentSpec, StepSpec};
 use scenarios::{Options, build, load_text};
 use sim::faults::{FaultKind, Until};

@@ -11,7 +11,7 @@ mod written {
 
 use std::path::Path;
 
-use actors::facts::FailoverKind;
+use actors::nouns::FailoverKind;
 use proptest::prelude::*;
 use scenarios::model::{Condition, Which};
 use scenarios::{Options, Scenario, load, load_text, write};

@@ -17,9 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, Context, Handler};
-use actors::facts::{Fact, Life, Place};
-use actors::messages::{Body, LinkKind, Local};
-use actors::ports::{ActorId, ConnId, Deliver, Env, Evidence, Input, MachineId, NetEvent, volume_name};
+use actors::facts::Fact;
+use actors::messages::local::Local;
+use actors::messages::{Body, replication};
+use actors::nouns::{ActorId, Life, LinkKind, MachineId, Place};
+use actors::ports::{ConnId, Deliver, Env, Evidence, Input, NetEvent, volume_name};
 use actors::spec::{ComponentSpec, Os, VcenterSpec, VmSpec};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use datapath::segment::Calibration;
@@ -134,7 +136,7 @@ impl Handler<Deliver> for Talker {
 }
 
 fn numbered(n: u64) -> Body {
-    Body::BatchCached { vm: VmId(0), batch: n }
+    Body::ReplicationToAgent(replication::ToAgent::BatchCached { vm: VmId(0), batch: n })
 }
 
 fn life_started() -> Fact {

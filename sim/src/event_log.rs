@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 
 use actors::facts::Fact;
 use actors::messages::Body;
-use actors::ports::{ActorId, ConnId, Evidence, MachineId};
+use actors::nouns::{ActorId, MachineId};
+use actors::ports::{ConnId, Evidence};
 use datapath::SimTime;
 use datapath::encoded::encode_behind;
 
@@ -307,6 +308,7 @@ fn frames_of(block: &[u8], events: &mut Vec<(u64, String)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actors::messages::management;
     use std::cell::RefCell;
 
     struct Count(Vec<u64>);
@@ -332,13 +334,13 @@ mod tests {
         let mut observer = Count(Vec::new());
         for n in 0..count {
             let to = MachineId(if changed == Some(n) { 7 } else { 1 });
-            let body = Body::EpochAsk {
+            let body = Body::from(management::Up::EpochAsk {
                 disk: datapath::DiskId {
                     vm: datapath::VmId(1),
                     index: 0,
                 },
                 sealer: to,
-            };
+            });
             let bytes = log
                 .borrow_mut()
                 .frame(SimTime(n), ActorId(2), address(), &body, Some(5));

@@ -13,7 +13,7 @@ mod spec;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::SimTime;
 use datapath::disk::Operation;
 

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use actix::Recipient;
-use actors::ports::{Deliver, MachineId};
-use actors::spec::ComponentKind;
+use actors::nouns::{ComponentKind, MachineId};
+use actors::ports::Deliver;
 use datapath::SimTime;
 
 use crate::compute::Cores;

@@ -40,9 +40,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::Table;
-use actors::facts::{Fact, ItemState};
+use actors::facts::Fact;
 use actors::model::Model;
-use actors::ports::{ActorId, Evidence, MachineId};
+use actors::nouns::{ActorId, ItemState, MachineId};
+use actors::ports::Evidence;
 use actors::spec::VmSpec;
 use datapath::{DiskId, Grain, SimTime, VmId};
 

@@ -10,12 +10,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use actors::facts::{Fact, ItemState};
+use actors::facts::Fact;
 use actors::messages::group::PORT_GROUP;
-use actors::messages::{Local, Trigger};
-use actors::ports::{ActorId, Evidence, Input, MachineId};
+use actors::messages::local::Local;
+use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId, Trigger};
+use actors::ports::{Evidence, Input};
 use actors::process_server::cached_files;
-use actors::spec::{ComponentKind, ComponentSpec};
+use actors::spec::ComponentSpec;
 use actors::storage::fence_of;
 use datapath::disk::Files;
 use datapath::segment::SegmentKind;

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, Evidence};
+use actors::nouns::ActorId;
+use actors::ports::Evidence;
 use datapath::volume::Volume;
 use datapath::{DiskId, SimTime};
 

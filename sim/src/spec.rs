@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actors::messages::{LinkKind, Trigger};
 use actors::model::Model;
+use actors::nouns::{LinkKind, Trigger};
 use actors::spec::{ComponentSpec, GroupSpec, VmSpec};
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};

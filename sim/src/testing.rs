@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, Context, Handler as Handle};
-use actors::messages::LinkKind;
+use actors::nouns::LinkKind;
 use actors::ports::{Deliver, Env, Input};
 use actors::spec::{ComponentSpec, VcenterSpec};
 use datapath::segment::Calibration;
@@ -83,7 +83,7 @@ impl Observer for Facts {
         &mut self,
         at: SimTime,
         _: u64,
-        _: Option<actors::ports::ActorId>,
+        _: Option<actors::nouns::ActorId>,
         fact: &actors::facts::Fact,
         _: Option<actors::ports::Evidence>,
     ) {

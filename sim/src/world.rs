@@ -20,9 +20,9 @@ use std::sync::atomic::AtomicU64;
 
 use actix::Recipient;
 use actors::facts::Fact;
-use actors::ports::ActorId;
-use actors::ports::{Deliver, Env, Evidence, Input, MachineId, NetEvent, Token};
-use actors::spec::{ComponentKind, ComponentSpec};
+use actors::nouns::{ActorId, ComponentKind, MachineId};
+use actors::ports::{Deliver, Env, Evidence, Input, NetEvent, Token};
+use actors::spec::ComponentSpec;
 use datapath::SimTime;
 use datapath::disk::DiskError;
 use datapath::volume::{Budget, PageStore};

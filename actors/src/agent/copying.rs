@@ -8,14 +8,15 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use datapath::journal::{Record, encode, encode_copy};
-use datapath::lineage::Lineage;
 use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
 
 use super::CHECKED;
 use super::replication::Replication;
 use crate::facts::Fact;
-use crate::messages::{Body, CopyMode};
+use crate::messages::checksums::{ChecksumAsk, Checksums};
+use crate::messages::replication::ToProcessServer;
 use crate::model::Model;
+use crate::nouns::CopyMode;
 use crate::ports::{Job, Output, Token, Work};
 use crate::workload::Touched;
 
@@ -102,7 +103,7 @@ impl Replication {
         for (disk, copy) in self.copies.iter().filter(|(_, copy)| !copy.stored) {
             self.session.send(
                 &self.env,
-                Body::CopyAsk {
+                ToProcessServer::CopyAsk {
                     disk: *disk,
                     copy: number,
                 },
@@ -111,7 +112,7 @@ impl Replication {
                 let (part, position) = (*part, *position);
                 self.session.owe_for(&self.env, blob.size);
                 self.unacknowledged += blob.size;
-                let body = Body::CopyData {
+                let body = ToProcessServer::CopyData {
                     disk: *disk,
                     copy: number,
                     part,
@@ -121,13 +122,13 @@ impl Replication {
             }
             for (first_chunk, count) in &copy.asked {
                 self.session.owe(&self.env);
-                let body = Body::ChecksumAsk {
+                let body = ToProcessServer::ChecksumAsk(ChecksumAsk {
                     disk: *disk,
                     copy: number,
                     first_chunk: *first_chunk,
                     count: *count,
                     after: self.before_copy,
-                };
+                });
                 self.session.send(&self.env, body);
             }
             if copy.ended {
@@ -136,41 +137,35 @@ impl Replication {
         }
     }
 
-    pub(super) fn copy_frame(&mut self, body: Body) {
-        let number = self.saved.copy;
-        match body {
-            Body::CopyGranted { disk, copy } if copy == number => {
-                if let Some(copy) = self.copies.get_mut(&disk) {
-                    copy.granted = true;
-                }
-            }
-            Body::CopyCached { disk, copy, part } if copy == number => {
-                let copy = self.copies.get_mut(&disk);
-                if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
-                    self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
-                    self.session.settled_for(&self.env, blob.size);
-                }
-            }
-            Body::CopyStored { disk, copy } if copy == number => {
-                if let Some(copy) = self.copies.get_mut(&disk) {
-                    copy.stored = true;
-                }
-                if !self.saved.copied && self.copies.values().all(|copy| copy.stored) {
-                    self.copied();
-                }
-            }
-            Body::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                sums,
-                lineage,
-                ..
-            } if copy == number => {
-                self.checksums(disk, first_chunk, sums, lineage);
-            }
-            _ => {}
+    pub(super) fn copy_granted(&mut self, disk: DiskId, number: u32) {
+        if let Some(copy) = self.copy_of(disk, number) {
+            copy.granted = true;
         }
+    }
+
+    pub(super) fn copy_cached(&mut self, disk: DiskId, number: u32, part: u32) {
+        let copy = self.copy_of(disk, number);
+        if let Some((_, blob)) = copy.and_then(|copy| copy.unacknowledged.remove(&part)) {
+            self.unacknowledged = self.unacknowledged.saturating_sub(blob.size);
+            self.session.settled_for(&self.env, blob.size);
+        }
+    }
+
+    pub(super) fn copy_stored(&mut self, disk: DiskId, number: u32) {
+        if number != self.saved.copy {
+            return;
+        }
+        if let Some(copy) = self.copies.get_mut(&disk) {
+            copy.stored = true;
+        }
+        if !self.saved.copied && self.copies.values().all(|copy| copy.stored) {
+            self.copied();
+        }
+    }
+
+    /// The copy of a disk, if it is the one that is spoken of: answers to an earlier one mean nothing.
+    fn copy_of(&mut self, disk: DiskId, number: u32) -> Option<&mut DiskCopy> {
+        self.copies.get_mut(&disk).filter(|_| number == self.saved.copy)
     }
 
     // What to send.
@@ -204,13 +199,13 @@ impl Replication {
                 self.session.owe(&self.env);
                 self.session.send(
                     &self.env,
-                    Body::ChecksumAsk {
+                    ToProcessServer::ChecksumAsk(ChecksumAsk {
                         disk,
                         copy: self.saved.copy,
                         first_chunk,
                         count,
                         after: self.before_copy,
-                    },
+                    }),
                 );
             }
         } else if aggregate {
@@ -233,7 +228,18 @@ impl Replication {
     }
 
     /// The target's checksums are there: a job compares them with the source's.
-    fn checksums(&mut self, disk: DiskId, first_chunk: u64, sums: Vec<[u8; 16]>, lineage: Option<Lineage>) {
+    pub(super) fn checksums(&mut self, told: Checksums) {
+        let Checksums {
+            disk,
+            copy,
+            first_chunk,
+            sums,
+            lineage,
+            ..
+        } = told;
+        if copy != self.saved.copy {
+            return;
+        }
         let key = self.key();
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         let Some(count) = copy.asked.remove(&first_chunk) else {
@@ -375,7 +381,7 @@ impl Replication {
         copy.sent_bytes += covered;
         copy.highest = copy.highest.max(position);
         copy.unacknowledged.insert(copy.part, (position, blob.clone()));
-        let body = Body::CopyData {
+        let body = ToProcessServer::CopyData {
             disk,
             copy: self.saved.copy,
             part: copy.part,
@@ -449,8 +455,8 @@ fn bytes_of(start: u64, end: u64, disk_bytes: u64) -> u64 {
         .saturating_sub(start * EXTENT_BYTES)
 }
 
-fn end_of(disk: DiskId, number: u32, copy: &DiskCopy) -> Body {
-    Body::CopyEnd {
+fn end_of(disk: DiskId, number: u32, copy: &DiskCopy) -> ToProcessServer {
+    ToProcessServer::CopyEnd {
         disk,
         copy: number,
         parts: copy.part,

@@ -27,7 +27,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Agent, GROUP_ATTEMPT, GROUP_DUE, GROUP_HOLD, GROUP_MARK, GROUP_PEER, GROUP_RETRY};
 use crate::facts::{Fact, Severity};
 use crate::messages::Body;
-use crate::messages::group::{GroupMessage, MarkRefusal, PORT_GROUP, ReplicationGroup, SharedRecord};
+use crate::messages::group::{GroupMessage, MarkRefusal, PORT_GROUP};
+use crate::nouns::{ReplicationGroup, SharedRecord};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 
@@ -173,7 +174,7 @@ impl Agent {
             match session.input(&self.env, input) {
                 SessionEvent::NotMine(back) => input = back,
                 SessionEvent::Opened => {
-                    session.send(&self.env, Body::Group(GroupMessage::Member { vm: own }));
+                    session.send(&self.env, GroupMessage::Member { vm: own });
                     return None;
                 }
                 SessionEvent::Received(frame) => {
@@ -212,7 +213,7 @@ impl Agent {
 
     fn tell_member(&self, vm: VmId, message: GroupMessage) -> bool {
         let Some(group) = &self.group else { return false };
-        let body = Body::Group(message);
+        let body = message;
         if let Some(session) = group.before.get(&vm) {
             return session.send(&self.env, body);
         }
@@ -379,7 +380,7 @@ impl Agent {
         self.await_turn();
         // One before it that has lost its power says nothing, and is found out by that.
         for session in self.group.iter_mut().flat_map(|group| group.before.values_mut()) {
-            if session.send(&self.env, Body::Group(GroupMessage::Ask)) {
+            if session.send(&self.env, GroupMessage::Ask) {
                 session.owe(&self.env);
             }
         }

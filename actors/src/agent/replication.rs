@@ -18,11 +18,12 @@ use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
-use crate::messages::group::SharedRecord;
-use crate::messages::{Body, Local, Protection};
+use crate::messages::local::Local;
+use crate::messages::replication;
+use crate::nouns::{ComponentKind, Protection, SharedRecord};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
-use crate::spec::{AgentSpec, ComponentKind};
+use crate::spec::AgentSpec;
 
 /// What the agent has to tell the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -687,7 +688,10 @@ impl Replication {
     pub fn put_shared(&mut self, record: SharedRecord) {
         let protection = self.saved.protection.protection;
         if self.greeted {
-            self.session.send(&self.env, Body::PutShared { protection, record });
+            self.session.send(
+                &self.env,
+                replication::ToProcessServer::PutShared { protection, record },
+            );
         }
     }
 

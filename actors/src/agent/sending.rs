@@ -12,6 +12,7 @@ use datapath::{Grain, WriteSeq};
 use super::replication::{Outcome, Replication};
 use super::state::Cut;
 use crate::messages::Body;
+use crate::messages::replication::{ToAgent, ToProcessServer};
 use crate::ports::Frame;
 use crate::session::SessionEvent;
 
@@ -34,7 +35,7 @@ impl Replication {
         match event {
             SessionEvent::Opened => {
                 self.disconnected();
-                let hello = Body::Hello {
+                let hello = ToProcessServer::Hello {
                     protection: (*self.saved.protection).clone(),
                     copy: self.saved.copy,
                     cached: self.saved.cached.0,
@@ -57,8 +58,19 @@ impl Replication {
     }
 
     fn received(&mut self, Frame { body, .. }: Frame) {
-        match body {
-            Body::Welcome {
+        if let Body::ReplicationToAgent(message) = body {
+            self.heard(message);
+        }
+        if self.refused.is_some() && self.session.owed() == 0 {
+            // What was taken in before is acknowledged still; the word that there is room is owed all the same.
+            self.session.owe(&self.env);
+        }
+        self.pump();
+    }
+
+    fn heard(&mut self, message: ToAgent) {
+        match message {
+            ToAgent::Welcome {
                 batch,
                 parts,
                 batch_bytes,
@@ -67,23 +79,21 @@ impl Replication {
                 self.batch_room = batch_bytes;
                 self.welcomed(batch, parts);
             }
-            Body::CacheFull { capacity, wanted, .. } => self.cache_is_full(capacity, wanted),
-            Body::ChangesCached { batch, part, .. } => {
+            ToAgent::CacheFull { capacity, wanted, .. } => self.cache_is_full(capacity, wanted),
+            ToAgent::ChangesCached { batch, part, .. } => {
                 let sending = self.sending.as_mut().filter(|sending| sending.cut.batch == batch);
                 if let Some(size) = sending.and_then(|sending| sending.unacknowledged.remove(&part)) {
                     self.unacknowledged -= size;
                     self.session.settled_for(&self.env, size);
                 }
             }
-            Body::BatchCached { batch, .. } => self.batch_cached(batch),
-            Body::SharedPut { point } => self.outcomes.push(Outcome::SharedPut(point)),
-            other => self.copy_frame(other),
+            ToAgent::BatchCached { batch, .. } => self.batch_cached(batch),
+            ToAgent::CopyGranted { disk, copy } => self.copy_granted(disk, copy),
+            ToAgent::CopyCached { disk, copy, part } => self.copy_cached(disk, copy, part),
+            ToAgent::CopyStored { disk, copy } => self.copy_stored(disk, copy),
+            ToAgent::Checksums(sums) => self.checksums(sums),
+            ToAgent::SharedPut { point } => self.outcomes.push(Outcome::SharedPut(point)),
         }
-        if self.refused.is_some() && self.session.owed() == 0 {
-            // What was taken in before is acknowledged still; the word that there is room is owed all the same.
-            self.session.owe(&self.env);
-        }
-        self.pump();
     }
 
     /// What is not acknowledged was refused, or comes behind what was: all of it is sent again once there is room. Should the word of
@@ -201,7 +211,7 @@ impl Replication {
             self.unacknowledged += size;
             if sending.ahead.is_some() {
                 let piece = piece.expect("what is read ahead follows something");
-                let body = Body::Changes {
+                let body = ToProcessServer::Changes {
                     vm,
                     batch,
                     part: sending.part,
@@ -211,7 +221,7 @@ impl Replication {
                 self.session.send_with(&self.env, body, piece.blob);
             } else {
                 let parts = sending.part + u32::from(piece.is_some());
-                let body = Body::BatchEnd {
+                let body = ToProcessServer::BatchEnd {
                     vm,
                     batch,
                     parts,

@@ -7,8 +7,8 @@ use datapath::replica::{CutTime, Mark};
 use datapath::{Blob, WriteSeq};
 use serde::{Deserialize, Serialize};
 
-use crate::messages::Protection;
-use crate::ports::{Env, MachineId};
+use crate::nouns::{MachineId, Protection};
+use crate::ports::Env;
 
 const FILE: &str = "agent/state";
 /// There while the machine is down after an orderly stop.

@@ -17,10 +17,13 @@ use datapath::{Blob, Class, Content, DiskId, Extent, Grain, SimTime};
 
 use super::*;
 use crate::guest::Guest;
-use crate::messages::{PORT_REPLICATION, Policy, Records};
-use crate::ports::{ActorId, ConnId, NetEvent, World, volume_name};
+use crate::messages::local::Records;
+use crate::messages::replication::PORT_REPLICATION;
+use crate::messages::{checksums, management, replication, segments};
+use crate::nouns::{ActorId, ComponentKind, Policy};
+use crate::ports::{ConnId, NetEvent, World, volume_name};
 use crate::process_server::ProcessServer;
-use crate::spec::{ComponentKind, GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
+use crate::spec::{GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
 use crate::testing::{Bench, Component as Part};
 use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
 
@@ -56,15 +59,15 @@ impl Part for Hub {
         match input {
             Input::Started => self.env.listen(PORT_MANAGEMENT),
             Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
-                Body::Register { component, .. } => {
-                    self.env.send(conn, Body::Registered { refused: None });
+                Body::ManagementUp(management::Up::Register { component, .. }) => {
+                    self.env.send(conn, management::Down::Registered { refused: None });
                     if component == Component::ProcessServer {
                         seen.process_server = Some(conn);
                         if let Some(protection) = seen.serve.clone() {
                             let command = Command::Serve(protection);
                             self.env.send(
                                 conn,
-                                Body::Command {
+                                management::Down::Command {
                                     id: 1,
                                     to: PROCESS_SERVER,
                                     command,
@@ -75,20 +78,22 @@ impl Part for Hub {
                         seen.agent = Some(conn);
                     }
                 }
-                Body::EpochAsk { disk, sealer } => {
+                Body::ManagementUp(management::Up::EpochAsk { disk, sealer }) => {
                     seen.epoch += 1;
                     self.env.send(
                         conn,
-                        Body::EpochGrant {
+                        management::Down::EpochGrant {
                             disk,
                             sealer,
                             epoch: seen.epoch,
                         },
                     );
                 }
-                Body::Notice(notice) => seen.notices.push(notice),
-                Body::Reply { id, result } => seen.replies.push((id, result)),
-                Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
+                Body::ManagementUp(management::Up::Notice(notice)) => seen.notices.push(notice),
+                Body::ManagementUp(management::Up::Reply { id, result }) => seen.replies.push((id, result)),
+                Body::ManagementUp(management::Up::Heartbeat { answer: true, .. }) => {
+                    self.env.send(conn, management::Down::HeartbeatSeen)
+                }
                 _ => {}
             },
             _ => {}
@@ -126,11 +131,11 @@ impl Part for Account {
         match input {
             Input::Started => self.env.listen(PORT_MANAGEMENT),
             Input::Network(NetEvent::Received { conn, frame }) => match frame.body {
-                Body::PutSegments {
+                Body::SegmentsToTarget(segments::ToTarget::PutSegments {
                     protection,
                     segments,
                     tag,
-                } => {
+                }) => {
                     let (vm, count) = (segments[0].header.disk.vm, segments.len());
                     let kind = segments[0].header.kind;
                     let blobs = frame.payload.unwrap().split(segments.iter().map(|s| (s.bytes, s.size)));
@@ -139,51 +144,47 @@ impl Part for Account {
                     let headers = segments.into_iter().map(|segment| segment.header);
                     seen.segments.extend(headers.zip(blobs.unwrap()));
                     let answer = match tag {
-                        None => Body::SegmentsPut {
+                        None => Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
                             protection,
                             disks,
                             kind,
                             refused: None,
-                        },
-                        Some(tag) => Body::TagPut {
+                        }),
+                        Some(tag) => Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
                             vm,
                             protection,
                             batch: seen.tag(self.env.now(), tag),
                             segments: count as u32,
-                        },
+                        }),
                     };
                     self.env.send(conn, answer);
                 }
-                Body::PutTag { vm, protection, tag } => {
-                    let answer = Body::TagPut {
+                Body::SegmentsToTarget(segments::ToTarget::PutTag { vm, protection, tag }) => {
+                    let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
                         vm,
                         protection,
                         batch: seen.tag(self.env.now(), tag),
                         segments: 0,
-                    };
+                    });
                     self.env.send(conn, answer);
                 }
-                Body::PutCopyEnd {
+                Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
                     disk, protection, copy, ..
-                } => {
+                }) => {
                     seen.copy_ends += 1;
-                    self.env.send(conn, Body::CopyEndPut { disk, protection, copy });
+                    self.env
+                        .send(conn, segments::ToProcessServer::CopyEndPut { disk, protection, copy });
                 }
-                Body::ChecksumAsk {
-                    disk,
-                    copy,
-                    first_chunk,
-                    ..
-                } => {
-                    let body = Body::Checksums {
-                        disk,
-                        copy,
-                        first_chunk,
+                Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(ask)) => {
+                    let sums = checksums::Checksums {
+                        disk: ask.disk,
+                        copy: ask.copy,
+                        first_chunk: ask.first_chunk,
                         sums: vec![],
                         position: WriteSeq(0),
                         lineage: None,
                     };
-                    self.env.send(conn, body);
+                    self.env.send(conn, segments::ToProcessServer::Checksums(sums));
                 }
                 _ => {}
             },
@@ -361,7 +362,7 @@ impl Estate {
         let conn = self.hub.borrow().agent.expect("the agent is registered");
         self.hub_env.send(
             conn,
-            Body::Command {
+            management::Down::Command {
                 id,
                 to: SOURCE,
                 command,
@@ -382,7 +383,7 @@ impl Estate {
         let command = Command::Serve(protection.clone());
         self.hub_env.send(
             conn,
-            Body::Command {
+            management::Down::Command {
                 id: 1,
                 to: PROCESS_SERVER,
                 command,
@@ -758,8 +759,12 @@ fn what_leaves_the_agent_was_durable_in_its_journal_and_nothing_exceeds_the_wind
     let mut sizes = BTreeMap::new();
     for (_, actor, body, size) in estate.bench.frames() {
         let key = match body {
-            Body::Changes { batch, part, .. } => Some((true, batch, part)),
-            Body::CopyData { part, .. } => Some((false, 0, part)),
+            Body::ReplicationToProcessServer(replication::ToProcessServer::Changes { batch, part, .. }) => {
+                Some((true, batch, part))
+            }
+            Body::ReplicationToProcessServer(replication::ToProcessServer::CopyData { part, .. }) => {
+                Some((false, 0, part))
+            }
             _ => None,
         };
         if let Some(key) = key.filter(|_| actor == estate.agent) {
@@ -767,8 +772,10 @@ fn what_leaves_the_agent_was_durable_in_its_journal_and_nothing_exceeds_the_wind
             unacknowledged += size as i64;
         }
         let acknowledged = match body {
-            Body::ChangesCached { batch, part, .. } => sizes.remove(&(true, batch, part)),
-            Body::CopyCached { part, .. } => sizes.remove(&(false, 0, part)),
+            Body::ReplicationToAgent(replication::ToAgent::ChangesCached { batch, part, .. }) => {
+                sizes.remove(&(true, batch, part))
+            }
+            Body::ReplicationToAgent(replication::ToAgent::CopyCached { part, .. }) => sizes.remove(&(false, 0, part)),
             _ => None,
         };
         unacknowledged -= acknowledged.unwrap_or(0) as i64;

@@ -6,8 +6,8 @@ use datapath::Grain;
 use datapath::disk::Operation;
 
 use super::*;
-use crate::ports::ActorId;
-use crate::spec::ComponentKind;
+use crate::messages::management;
+use crate::nouns::{ActorId, ComponentKind};
 use crate::testing::Bench;
 
 const OWN: u32 = 0;
@@ -64,9 +64,18 @@ impl Setting {
     fn let_in(&self) -> ConnId {
         for _ in 0..600 {
             let frames = self.bench.take_frames(self.service);
-            let asks = |(_, frame): &&(ConnId, Frame)| matches!(frame.body, Body::Register { key: KEY, .. });
+            let asks = |(_, frame): &&(ConnId, Frame)| {
+                matches!(
+                    frame.body,
+                    Body::ManagementUp(management::Up::Register { key: KEY, .. })
+                )
+            };
             if let Some((conn, _)) = frames.iter().rfind(asks) {
-                self.tell(self.service, *conn, Body::Registered { refused: None });
+                self.tell(
+                    self.service,
+                    *conn,
+                    Body::ManagementDown(management::Down::Registered { refused: None }),
+                );
                 return *conn;
             }
             self.bench.run_seconds(1);
@@ -84,12 +93,12 @@ impl Setting {
         let env = self.bench.env(self.component);
         let conn = env.connect(MachineId(OWN), PORT_MANAGEMENT);
         self.bench.run_seconds(1);
-        let register = Body::Register {
+        let register = Body::ManagementUp(management::Up::Register {
             component: Component::ProcessServer,
             machine: MachineId(PROCESS_SERVER),
             vm: None,
             key: passphrase,
-        };
+        });
         self.tell(self.component, conn, register);
         conn
     }
@@ -103,7 +112,7 @@ impl Setting {
     fn commands(&self) -> Vec<u64> {
         let heard = self.heard(self.component).into_iter();
         let numbers = heard.filter_map(|body| match body {
-            Body::Command { id, .. } => Some(id),
+            Body::ManagementDown(management::Down::Command { id, .. }) => Some(id),
             _ => None,
         });
         numbers.collect()
@@ -112,7 +121,7 @@ impl Setting {
     fn notices(&self) -> Vec<Notice> {
         let heard = self.heard(self.service).into_iter();
         let notices = heard.filter_map(|body| match body {
-            Body::Notice(notice) => Some(notice),
+            Body::ManagementUp(management::Up::Notice(notice)) => Some(notice),
             _ => None,
         });
         notices.collect()
@@ -120,14 +129,14 @@ impl Setting {
 }
 
 fn command(id: u64) -> Body {
-    Body::Command {
+    Body::ManagementDown(management::Down::Command {
         id,
         to: MachineId(PROCESS_SERVER),
         command: Command::Unserve {
             vm: VmId(1),
             protection: 1,
         },
-    }
+    })
 }
 
 #[test]
@@ -136,7 +145,10 @@ fn a_component_with_another_passphrase_is_refused() {
     s.connect(PASSPHRASE + 1);
     let heard = s.heard(s.component);
     assert!(
-        matches!(&heard[..], [Body::Registered { refused: Some(_) }]),
+        matches!(
+            &heard[..],
+            [Body::ManagementDown(management::Down::Registered { refused: Some(_) })]
+        ),
         "{heard:?}"
     );
     let registered = |(_, fact): &(SimTime, Fact)| matches!(fact, Fact::Registered { .. });
@@ -156,16 +168,16 @@ fn a_command_waits_for_its_component_and_is_given_again_until_it_is_answered() {
     let service = s.let_in();
     let conn = s.connect(PASSPHRASE);
     assert_eq!(s.commands(), [9]);
-    let reply = Body::Reply {
+    let reply = Body::ManagementUp(management::Up::Reply {
         id: 9,
         result: Ok(Reply::Done),
-    };
+    });
     s.heard(s.service);
     s.tell(s.component, conn, reply);
     assert!(
         s.heard(s.service)
             .iter()
-            .any(|body| matches!(body, Body::Reply { id: 9, .. }))
+            .any(|body| matches!(body, Body::ManagementUp(management::Up::Reply { id: 9, .. })))
     );
     s.connect(PASSPHRASE);
     assert_eq!(s.commands(), Vec::<u64>::new(), "it was answered");
@@ -193,9 +205,9 @@ fn a_notice_that_the_service_did_not_confirm_is_told_again() {
     assert!(
         s.heard(s.service)
             .iter()
-            .any(|body| matches!(body, Body::Heartbeat { .. }))
+            .any(|body| matches!(body, Body::ManagementUp(management::Up::Heartbeat { .. })))
     );
-    s.tell(s.service, conn, Body::HeartbeatSeen);
+    s.tell(s.service, conn, Body::ManagementDown(management::Down::HeartbeatSeen));
     s.bench.cut(SERVICE);
     s.bench.env(s.service).listen(PORT_MANAGEMENT);
     s.let_in();
@@ -210,14 +222,22 @@ fn who_is_silent_is_lost_once_and_found_again_when_heard() {
     let answered = |seconds: u64| {
         for _ in 0..seconds / 60 {
             s.bench.run_seconds(60);
-            s.tell(s.service, service, Body::HeartbeatSeen);
+            s.tell(
+                s.service,
+                service,
+                Body::ManagementDown(management::Down::HeartbeatSeen),
+            );
         }
     };
     answered(14 * 60);
     assert_eq!(s.bench.alerts("nothing heard of the process-server"), 0);
     answered(30 * 60);
     assert_eq!(s.bench.alerts("nothing heard of the process-server for 15 min"), 1);
-    s.tell(s.component, conn, Body::Heartbeat { answer: false });
+    s.tell(
+        s.component,
+        conn,
+        Body::ManagementUp(management::Up::Heartbeat { answer: false }),
+    );
     answered(30 * 60);
     assert_eq!(s.bench.alerts("nothing heard of the process-server"), 2);
 }

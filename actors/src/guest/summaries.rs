@@ -5,7 +5,7 @@ use datapath::journal::Record;
 
 use super::{Guest, Phase, SUMMARY};
 use crate::facts::Fact;
-use crate::messages::{Local, Records};
+use crate::messages::local::{Local, Records};
 use crate::ports::Token;
 use crate::workload::Folded;
 

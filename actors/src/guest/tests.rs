@@ -8,7 +8,8 @@ use datapath::volume::{PageStore, Volume};
 use datapath::{Class, Content, DiskId, EXTENT_BYTES, Extent, Run, SimTime, VmId};
 
 use super::*;
-use crate::ports::{MachineId, World, volume_name};
+use crate::nouns::MachineId;
+use crate::ports::{World, volume_name};
 use crate::spec::VmSpec;
 use crate::testing::Bench;
 use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
@@ -230,7 +231,7 @@ fn a_failover_is_told_of_at_the_first_boot_only() {
             WriteSeq(1000),
         )),
         volumes: vec![(DISK, volume_name(DISK, "source"))],
-        failover: Some(crate::facts::FailoverKind::Unplanned),
+        failover: Some(crate::nouns::FailoverKind::Unplanned),
     };
     let bytes = postcard::to_stdvec(&boot).unwrap();
     env.files().replace(BOOT_FILE, Blob::real(bytes)).unwrap();

@@ -17,8 +17,9 @@ use super::writing::{Owner, What};
 use super::{CLIENT, Guest, NEXT_TIER, Phase};
 use crate::facts::Fact;
 use crate::messages::Body;
-use crate::messages::application::{Asked, PORT_APPLICATION, TierMessage};
-use crate::ports::{ConnId, Frame, Input, MachineId, Token};
+use crate::messages::application::{PORT_APPLICATION, TierMessage};
+use crate::nouns::{Asked, MachineId};
+use crate::ports::{ConnId, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{TierSpec, VmSpec};
 use crate::workload::Op;
@@ -170,9 +171,7 @@ impl Guest {
                 self.heard(asked, false);
                 self.call(tier, Some((conn, asked)));
             }
-            None => self
-                .env
-                .send(conn, Body::Tier(TierMessage::Answer { asked, done: false })),
+            None => self.env.send(conn, TierMessage::Answer { asked, done: false }),
         }
     }
 
@@ -243,13 +242,16 @@ impl Guest {
         let application = tier.spec.application;
         let payload = Blob::real(vec![0; tier.spec.ask_bytes as usize]);
         session.owe(&self.env);
-        session.send_with(&self.env, Body::Tier(TierMessage::Ask { application, asked }), payload);
+        session.send_with(&self.env, TierMessage::Ask { application, asked }, payload);
         self.said(asked, false);
     }
 
     fn next_tier_said(&mut self, frame: &Frame) {
-        let Body::Tier(TierMessage::Answer { asked, done }) = frame.body else {
-            return;
+        let Body::Tier(message) = frame.body else { return };
+        let (asked, done) = match message {
+            TierMessage::Answer { asked, done } => (asked, done),
+            // Comes on a connection from the tier before.
+            TierMessage::Ask { .. } => return,
         };
         let waits = self.tiers.calls.get_mut(&asked.request);
         let Some(call) = waits.filter(|call| call.stage == Stage::Asking) else {
@@ -279,7 +281,7 @@ impl Guest {
         match call.from {
             Some((conn, asked)) => {
                 let payload = Blob::real(vec![0; tier.spec.answer_bytes as usize]);
-                let answer = Body::Tier(TierMessage::Answer { asked, done });
+                let answer = TierMessage::Answer { asked, done };
                 if done {
                     self.said(asked, true);
                 }

@@ -17,8 +17,9 @@ use rand::Rng;
 use super::database::Part;
 use super::disks::{Disk, Look};
 use super::{FlushFor, Guest, Phase, RESERVE, SEQUENCE_FILE, STREAM, THINK, WRITE_BACK, WRITTEN};
-use crate::facts::{Fact, ItemState};
-use crate::messages::{Local, Records};
+use crate::facts::Fact;
+use crate::messages::local::{Local, Records};
+use crate::nouns::ItemState;
 use crate::ports::{Evidence, Token};
 use crate::workload::{Op, Stream};
 

@@ -8,7 +8,7 @@ use datapath::replica::Tag;
 use datapath::{DiskId, VmId};
 
 use super::MasterTarget;
-use crate::messages::Notice;
+use crate::messages::management::Notice;
 use crate::replica_keeper::{Found, KeeperEvent, ReplicaKeeper, Retained, Sealing};
 use crate::storage::Entry;
 

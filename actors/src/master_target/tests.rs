@@ -8,9 +8,11 @@ use datapath::segment::{Calibration, SegmentKind};
 use datapath::{Blob, Grain};
 
 use super::*;
-use crate::messages::{CopyMode, PORT_MASTER_TARGET, Policy, Target};
-use crate::ports::{ActorId, MachineId, World};
-use crate::spec::ComponentKind;
+use crate::messages::refusal::Refusal;
+use crate::messages::segments::PORT_MASTER_TARGET;
+use crate::messages::{management, segments};
+use crate::nouns::{ActorId, ComponentKind, CopyMode, MachineId, Policy, Target};
+use crate::ports::World;
 use crate::testing::{self, Bench};
 
 const OWN: u32 = 0;
@@ -93,11 +95,13 @@ impl Setting {
     fn let_in(&mut self) -> ConnId {
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.server);
-        let asks = |(_, frame): &&(ConnId, Frame)| matches!(frame.body, Body::Register { key: 7, .. });
+        let asks = |(_, frame): &&(ConnId, Frame)| {
+            matches!(frame.body, Body::ManagementUp(management::Up::Register { key: 7, .. }))
+        };
         let (conn, _) = frames.iter().rfind(asks).expect("it registers");
         self.bench
             .env(self.server)
-            .send(*conn, Body::Registered { refused: None });
+            .send(*conn, management::Down::Registered { refused: None });
         self.bench.run_seconds(1);
         *conn
     }
@@ -115,33 +119,33 @@ impl Setting {
         let (id, to) = (self.command, MachineId(OWN));
         self.bench
             .env(self.server)
-            .send(conn, Body::Command { id, to, command });
+            .send(conn, management::Down::Command { id, to, command });
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.server).into_iter();
         let mut replies = frames.filter_map(|(_, frame)| match frame.body {
-            Body::Reply { id: of, result } if of == id => Some(result),
+            Body::ManagementUp(management::Up::Reply { id: of, result }) if of == id => Some(result),
             _ => None,
         });
         replies.next()
     }
 
     /// What it answers to a segment of a machine's first disk.
-    fn put(&self, vm: u32, protection: u32, epoch: u32) -> Vec<Option<String>> {
+    fn put(&self, vm: u32, protection: u32, epoch: u32) -> Vec<Option<Refusal>> {
         let env = self.bench.env(self.sealer);
         let conn = env.connect(MachineId(OWN), PORT_MASTER_TARGET);
         self.bench.run_seconds(1);
         let (packed, blob) = sealed(vm, epoch);
         let segments = vec![packed];
-        let body = Body::PutSegments {
+        let body = Body::SegmentsToTarget(segments::ToTarget::PutSegments {
             protection,
             segments,
             tag: None,
-        };
+        });
         env.send_with(conn, body, blob);
         self.bench.run_seconds(1);
         let frames = self.bench.take_frames(self.sealer).into_iter();
         let answers = frames.filter_map(|(_, frame)| match frame.body {
-            Body::SegmentsPut { refused, .. } => Some(refused),
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut { refused, .. }) => Some(refused),
             _ => None,
         });
         answers.collect()
@@ -187,9 +191,9 @@ fn what_it_receives_it_knows_after_a_power_cut_until_it_is_released() {
     let mut s = setting();
     let conn = s.power_cycle();
     s.attach(1, 1);
-    let not_told = |answers: Vec<Option<String>>| {
+    let not_told = |answers: Vec<Option<Refusal>>| {
         let refused = answers[0].clone().expect("refused");
-        assert!(refused.contains("was not told of this protection"), "{refused}");
+        assert_eq!(refused, Refusal::UnknownProtection);
     };
     not_told(s.put(1, 1, 1));
     assert_eq!(s.order(conn, receive(1, 1, 1)), Some(Ok(Reply::Done)));
@@ -218,9 +222,9 @@ fn a_fence_stands_before_it_is_told_and_after_a_power_cut() {
         epoch: 3,
     };
     assert_eq!(s.order(conn, fence), Some(Ok(Reply::Done)));
-    let fenced = |answers: Vec<Option<String>>| {
+    let fenced = |answers: Vec<Option<Refusal>>| {
         let refused = answers[0].clone().expect("refused");
-        assert!(refused.contains("fenced"), "{refused}");
+        assert!(matches!(refused, Refusal::Fenced { .. }), "{refused}");
     };
     fenced(s.put(1, 1, 2));
     s.power_cycle();

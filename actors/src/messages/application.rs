@@ -2,19 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Life;
+use crate::nouns::Asked;
 
 /// Where the tiers of an application listen (our model; the product has no part in it).
 pub const PORT_APPLICATION: u16 = 8080;
-
-/// A request between two tiers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Asked {
-    /// The life that asks.
-    pub by: Life,
-    /// Which of its requests.
-    pub request: u64,
-}
 
 /// What two tiers say to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

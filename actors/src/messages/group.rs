@@ -5,25 +5,12 @@
 //! all hold still, and if they do the point is shared: nobody was told of a write after one member's mark before the last one had marked. It
 //! then tells them to go on, and puts a record of the point into storage.
 
+use datapath::VmId;
 use datapath::replica::{Consistency, SharedPoint};
-use datapath::{SimTime, VmId};
 use serde::{Deserialize, Serialize};
-
-use crate::ports::MachineId;
 
 /// Where members of a group listen to each other.
 pub const PORT_GROUP: u16 = 20004;
-
-/// Machines that share recovery points.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplicationGroup {
-    /// Its number in the scenario.
-    pub group: u32,
-    /// Its name.
-    pub name: String,
-    /// Its members, in order, and the machines that they are protected on.
-    pub members: Vec<(VmId, String, MachineId)>,
-}
 
 /// Why a member does not mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,19 +83,4 @@ pub enum GroupMessage {
         /// The point.
         point: SharedPoint,
     },
-}
-
-/// What makes a point a shared one, in storage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SharedRecord {
-    /// The point.
-    pub point: SharedPoint,
-    /// The group.
-    pub group: u32,
-    /// Its members.
-    pub members: Vec<VmId>,
-    /// Its consistency.
-    pub consistency: Consistency,
-    /// When the coordinator knew, by its clock.
-    pub decided: SimTime,
 }

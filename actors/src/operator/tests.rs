@@ -5,8 +5,9 @@ use std::rc::Rc;
 use datapath::Grain;
 
 use super::*;
-use crate::messages::Operation;
-use crate::ports::{ActorId, ConnId};
+use crate::messages::portal;
+use crate::nouns::{ActorId, Operation};
+use crate::ports::ConnId;
 use crate::testing::Bench;
 
 const CONSOLE: u32 = 0;
@@ -66,7 +67,7 @@ impl Setting {
     fn asked(&self) -> Vec<(ConnId, u64)> {
         let frames = self.bench.take_frames(self.service).into_iter();
         let asks = frames.filter_map(|(conn, frame)| match frame.body {
-            Body::Ask { job, .. } => Some((conn, job)),
+            Body::PortalToService(portal::ToService::Ask { job, .. }) => Some((conn, job)),
             _ => None,
         });
         asks.collect()
@@ -74,7 +75,7 @@ impl Setting {
 
     fn answer(&self, conn: ConnId, job: u64, outcome: Outcome, key: Option<u64>) {
         let env = self.bench.env(self.service);
-        env.send(conn, Body::Answer { job, outcome, key });
+        env.send(conn, portal::ToOperator::Answer { job, outcome, key });
         self.bench.run_seconds(1);
     }
 

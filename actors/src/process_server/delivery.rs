@@ -10,9 +10,13 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
-use crate::messages::group::SharedRecord;
-use crate::messages::{Body, PORT_MANAGEMENT, PORT_MASTER_TARGET, Packed, REFUSED_FENCED, Target as TargetPlace};
-use crate::ports::{Env, Frame, Input, MachineId, Token};
+use crate::messages::checksums::ChecksumAsk;
+use crate::messages::refusal::Refusal;
+use crate::messages::replication::ToAgent;
+use crate::messages::segments::{PORT_MASTER_TARGET, Packed, ToProcessServer, ToTarget};
+use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::nouns::{MachineId, SharedRecord, Target as TargetPlace};
+use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
 
 /// The batch from which on a process server that hangs by plan sends nothing more.
@@ -23,11 +27,11 @@ pub(super) struct Target {
     session: Session,
     /// Bytes sent and not acknowledged.
     unacknowledged: u64,
-    /// Checksums asked for and not answered: by disk and first chunk, for which copy, how many, and the batch that they have to show.
-    asked: BTreeMap<(DiskId, u64), (u32, u32, u64)>,
+    /// Checksums asked for and not answered, by disk and first chunk.
+    asked: BTreeMap<(DiskId, u64), ChecksumAsk>,
     retry_set: bool,
     /// What was told of its refusals last, by machine.
-    told: BTreeMap<VmId, (SimTime, String)>,
+    told: BTreeMap<VmId, (SimTime, Refusal)>,
     /// Machines with something sealed that waits for the window.
     blocked: BTreeSet<VmId>,
     /// The machine that the window opens for next.
@@ -103,17 +107,8 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
         };
-        for ((disk, first_chunk), (copy, count, after)) in target.asked.clone() {
-            target.session.send(
-                &self.env,
-                Body::ChecksumAsk {
-                    disk,
-                    copy,
-                    first_chunk,
-                    count,
-                    after,
-                },
-            );
+        for ask in target.asked.values() {
+            target.session.send(&self.env, ToTarget::ChecksumAsk(*ask));
             target.session.owe(&self.env);
         }
         self.deliver_all(machine);
@@ -214,7 +209,7 @@ impl ProcessServer {
             // The oldest batch is the first of all, and so is its tag's turn.
             let tag = tag.take();
             let tagged = tag.as_ref().map(|tag| tag.batch);
-            let body = Body::PutSegments {
+            let body = ToTarget::PutSegments {
                 protection,
                 segments: unsent().map(Waiting::packed).collect(),
                 tag,
@@ -250,7 +245,7 @@ impl ProcessServer {
             return;
         };
         let number = tag.batch;
-        if target.session.send(&self.env, Body::PutTag { vm, protection, tag }) {
+        if target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag }) {
             target.session.owe(&self.env);
             if let Some(batch) = stream.batches.get_mut(&number) {
                 batch.tag_sent = true;
@@ -273,7 +268,7 @@ impl ProcessServer {
             .filter(|(_, c)| c.pieces.is_empty() && !c.end_sent)
         {
             let Some((parts, highest)) = copy.end else { continue };
-            let body = Body::PutCopyEnd {
+            let body = ToTarget::PutCopyEnd {
                 disk: *disk,
                 protection,
                 copy: copy.number,
@@ -293,13 +288,18 @@ impl ProcessServer {
         let of_it = stream.filter(|stream| stream.protection.protection == protection);
         let target = of_it.and_then(|stream| self.targets.get(&machine_of(stream.protection.target)));
         if let Some(target) = target {
-            target.session.send(&self.env, Body::PutShared { protection, record });
+            target
+                .session
+                .send(&self.env, ToTarget::PutShared { protection, record });
         }
     }
 
     fn on_target_frame(&mut self, machine: MachineId, Frame { body, .. }: Frame) {
-        match body {
-            Body::SegmentsPut {
+        let Body::SegmentsToProcessServer(message) = body else {
+            return;
+        };
+        match message {
+            ToProcessServer::SegmentsPut {
                 protection,
                 disks,
                 kind,
@@ -321,8 +321,8 @@ impl ProcessServer {
                     }
                 }
             }
-            Body::SharedPut { point } => self.tell(point.coordinator, Body::SharedPut { point }),
-            Body::TagPut {
+            ToProcessServer::SharedPut { point } => self.tell(point.coordinator, ToAgent::SharedPut { point }),
+            ToProcessServer::TagPut {
                 vm,
                 protection,
                 batch,
@@ -337,30 +337,22 @@ impl ProcessServer {
                     self.on_batch_put(machine, (vm, batch), segments);
                 }
             }
-            Body::CopyEndPut { disk, protection, copy } => {
+            ToProcessServer::CopyEndPut { disk, protection, copy } => {
                 self.settle(machine);
                 if self.serves(disk.vm, protection) {
                     self.on_copy_end_put(disk, copy);
                 }
             }
-            Body::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                ..
-            } => {
+            ToProcessServer::Checksums(sums) => {
+                let chunks = (sums.disk, sums.first_chunk);
                 if let Some(target) = self.targets.get_mut(&machine)
-                    && target
-                        .asked
-                        .get(&(disk, first_chunk))
-                        .is_some_and(|asked| asked.0 == copy)
+                    && target.asked.get(&chunks).is_some_and(|asked| asked.copy == sums.copy)
                 {
-                    target.asked.remove(&(disk, first_chunk));
+                    target.asked.remove(&chunks);
                     target.session.settled(&self.env);
                 }
-                self.tell(disk.vm, body);
+                self.tell(sums.disk.vm, ToAgent::Checksums(sums));
             }
-            _ => {}
         }
     }
 
@@ -429,8 +421,8 @@ impl ProcessServer {
         }
     }
 
-    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &str) {
-        if !why.contains(REFUSED_FENCED) {
+    fn on_segment_refused(&mut self, machine: MachineId, disk: DiskId, epoch: u32, kind: SegmentKind, why: &Refusal) {
+        if !matches!(why, Refusal::Fenced { .. }) {
             self.tell_of_refusal(machine, disk.vm, why);
             // Perhaps the target was not told of the protection yet.
             if let Some(target) = self.targets.get_mut(&machine) {
@@ -474,7 +466,7 @@ impl ProcessServer {
     }
 
     /// What a target refuses is told at once, and the same again only after a while.
-    fn tell_of_refusal(&mut self, machine: MachineId, vm: VmId, why: &str) {
+    fn tell_of_refusal(&mut self, machine: MachineId, vm: VmId, why: &Refusal) {
         let now = self.env.monotonic();
         let Some(target) = self.targets.get_mut(&machine) else {
             return;
@@ -485,7 +477,7 @@ impl ProcessServer {
             .get(&vm)
             .is_some_and(|(at, told)| told == why && now.since(*at) < every);
         if !said {
-            target.told.insert(vm, (now, why.to_owned()));
+            target.told.insert(vm, (now, why.clone()));
             self.alert(vm, Severity::Critical, format!("the target refuses a segment: {why}"));
         }
     }
@@ -558,35 +550,19 @@ impl ProcessServer {
             stream.copies.remove(&disk);
         }
         self.copying.remove(&(disk, number));
-        self.tell(disk.vm, Body::CopyStored { disk, copy: number });
+        self.tell(disk.vm, ToAgent::CopyStored { disk, copy: number });
         self.grant_copies();
     }
 
-    pub(super) fn relay_checksum_ask(
-        &mut self,
-        (disk, first_chunk): (DiskId, u64),
-        (copy, count, after): (u32, u32, u64),
-    ) {
-        let Some(stream) = self.streams.get(&disk.vm) else {
+    pub(super) fn relay_checksum_ask(&mut self, ask: ChecksumAsk) {
+        let Some(stream) = self.streams.get(&ask.disk.vm) else {
             return;
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
-        let asked = (copy, count, after);
-        let repeated = target.asked.insert((disk, first_chunk), asked) == Some(asked);
-        if !repeated
-            && target.session.send(
-                &self.env,
-                Body::ChecksumAsk {
-                    disk,
-                    copy,
-                    first_chunk,
-                    count,
-                    after,
-                },
-            )
-        {
+        let repeated = target.asked.insert((ask.disk, ask.first_chunk), ask) == Some(ask);
+        if !repeated && target.session.send(&self.env, ToTarget::ChecksumAsk(ask)) {
             target.session.owe(&self.env);
         }
     }

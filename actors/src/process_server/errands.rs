@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 
 use super::{DISCOVER, PUSH, ProcessServer, VCENTER};
 use crate::facts::Fact;
-use crate::messages::{Body, Notice, PORT_MANAGEMENT, PORT_PUSH_LINUX, PORT_PUSH_WINDOWS, Reply};
-use crate::ports::{ConnId, Frame, Input, MachineId, NetEvent, TimerId, Token};
+use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
+use crate::messages::management::{Notice, Reply};
+use crate::messages::vcenter::ToAsker;
+use crate::messages::{Body, PORT_MANAGEMENT, installation, management, vcenter};
+use crate::nouns::{FoundMachine, MachineId};
+use crate::ports::{ConnId, Frame, Input, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
 
 /// What is under way.
@@ -52,7 +56,7 @@ impl ProcessServer {
         let Some(vcenter) = self.errands.vcenters.get_mut(&machine) else {
             return;
         };
-        if !vcenter.asked && vcenter.session.send(&self.env, Body::ListMachines) {
+        if !vcenter.asked && vcenter.session.send(&self.env, vcenter::ToVcenter::ListMachines) {
             vcenter.session.owe(&self.env);
             vcenter.asked = true;
         }
@@ -131,54 +135,66 @@ impl ProcessServer {
                     vcenter.asked = false;
                     self.list(machine);
                 }
-                SessionEvent::Received(Frame {
-                    body: Body::Machines { machines },
-                    ..
-                }) => {
-                    vcenter.session.settled(&self.env);
-                    vcenter.asked = false;
-                    let command = vcenter.command.take();
-                    let vms = machines.iter().map(|(_, vm, _)| *vm).collect();
-                    self.env.fact(Fact::Discovered {
-                        by: self.env.machine,
-                        vms,
-                    });
-                    let notice = Notice::Discovered {
-                        by: self.env.machine,
-                        machines: machines.clone(),
-                    };
-                    self.cs.send(&self.env, Body::Notice(notice));
-                    if let Some(command) = command {
-                        self.reply(command, Ok(Reply::Machines(machines)));
+                SessionEvent::Received(Frame { body, .. }) => {
+                    let Body::FromVcenter(message) = body else { return None };
+                    match message {
+                        ToAsker::Machines { machines } => self.listed(machine, machines),
+                        // A configuration server asks for what this answers.
+                        ToAsker::Done { .. } => {}
                     }
-                    self.env.timer(
-                        self.env.model.process_server.discovery_every,
-                        Token {
-                            what: DISCOVER,
-                            key: u64::from(machine.0),
-                        },
-                    );
                 }
                 SessionEvent::Lost => vcenter.asked = false,
-                SessionEvent::Received(_) | SessionEvent::Nothing => {}
+                SessionEvent::Nothing => {}
             }
             return None;
         }
         Some(input)
     }
 
+    fn listed(&mut self, vcenter: MachineId, machines: Vec<FoundMachine>) {
+        let Some(asked) = self.errands.vcenters.get_mut(&vcenter) else {
+            return;
+        };
+        asked.session.settled(&self.env);
+        asked.asked = false;
+        let command = asked.command.take();
+        let vms = machines.iter().map(|(_, vm, _)| *vm).collect();
+        self.env.fact(Fact::Discovered {
+            by: self.env.machine,
+            vms,
+        });
+        let notice = Notice::Discovered {
+            by: self.env.machine,
+            machines: machines.clone(),
+        };
+        self.cs.send(&self.env, management::Up::Notice(notice));
+        if let Some(command) = command {
+            self.reply(command, Ok(Reply::Machines(machines)));
+        }
+        self.env.timer(
+            self.env.model.process_server.discovery_every,
+            Token {
+                what: DISCOVER,
+                key: u64::from(vcenter.0),
+            },
+        );
+    }
+
     fn push_input(&mut self, command: u64, linux: bool, input: Input) {
         match input {
             Input::Network(NetEvent::Opened { conn }) => {
-                let body = Body::Install {
+                let body = installation::ToMachine::Install {
                     configuration_server: self.spec.configuration_server,
                     passphrase: self.spec.passphrase,
                 };
                 self.env.send(conn, body);
             }
             Input::Network(NetEvent::Received { frame, .. }) => {
-                if let Body::Installed { refused } = frame.body {
-                    self.push_ended(command, refused.map_or(Ok(Reply::Done), Err));
+                let Body::Installed(message) = frame.body else { return };
+                match message {
+                    installation::ToProcessServer::Installed { refused } => {
+                        self.push_ended(command, refused.map_or(Ok(Reply::Done), Err));
+                    }
                 }
             }
             Input::Network(NetEvent::Refused { why, .. }) => {

@@ -3,11 +3,13 @@
 use bytes::Bytes;
 use datapath::disk::{DiskError, Files, read_if_there};
 use datapath::plants::{Plant, planted};
-use datapath::{Blob, DiskId, VmId};
+use datapath::{Blob, DiskId, VmId, WriteSeq};
 
 use super::stream::{Arriving, Batch, BatchEnding, Copy, Piece, Refused, Sealing, Stream};
 use super::{CACHED, ProcessServer, served_file};
-use crate::messages::{Body, Protection};
+use crate::messages::Body;
+use crate::messages::replication::{ToAgent, ToProcessServer};
+use crate::nouns::Protection;
 use crate::ports::{ConnId, Frame, Token};
 
 /// What ends every file of a part or piece: one that a power cut tore is told by it.
@@ -135,33 +137,38 @@ impl ProcessServer {
     }
 
     pub(super) fn on_agent_frame(&mut self, conn: ConnId, Frame { body, payload }: Frame) {
-        if let Body::Hello {
-            protection,
-            copy,
-            cached,
-        } = body
-        {
-            let greeting = Greeting {
+        let Body::ReplicationToProcessServer(message) = body else {
+            return;
+        };
+        let vm = message.vm();
+        if !matches!(message, ToProcessServer::Hello { .. }) {
+            // Only who has greeted for a machine speaks for it.
+            if self.agents.get(&conn).copied().flatten() != Some(vm) {
+                return;
+            }
+            if let Some(stream) = self.streams.get_mut(&vm) {
+                stream.heard = self.env.monotonic();
+            }
+        }
+        match message {
+            ToProcessServer::Hello {
                 protection,
                 copy,
                 cached,
-            };
-            return self.on_hello(conn, greeting);
-        }
-        // Only who has greeted for a machine speaks for it.
-        let Some(Some(vm)) = self.agents.get(&conn).copied() else {
-            return;
-        };
-        if let Some(stream) = self.streams.get_mut(&vm) {
-            stream.heard = self.env.monotonic();
-        }
-        match body {
-            Body::Changes { batch, part, .. } => {
+            } => {
+                let greeting = Greeting {
+                    protection,
+                    copy,
+                    cached,
+                };
+                self.on_hello(conn, greeting);
+            }
+            ToProcessServer::Changes { batch, part, .. } => {
                 if let Some(records) = payload {
                     self.on_part(vm, batch, part, records);
                 }
             }
-            Body::BatchEnd {
+            ToProcessServer::BatchEnd {
                 batch,
                 parts,
                 first,
@@ -170,68 +177,54 @@ impl ProcessServer {
                 mark,
                 ..
             } => {
-                self.on_end(
-                    vm,
-                    BatchEnding {
-                        batch,
-                        parts,
-                        first,
-                        last,
-                        cut,
-                        mark,
-                    },
-                    payload,
-                );
+                let ending = BatchEnding {
+                    batch,
+                    parts,
+                    first,
+                    last,
+                    cut,
+                    mark,
+                };
+                self.on_end(vm, ending, payload);
             }
-            Body::PutShared { protection, record } if record.point.coordinator == vm => {
-                self.relay_shared(vm, protection, record);
-            }
-            Body::CopyAsk { disk, copy } if disk.vm == vm => self.on_copy_ask(disk, copy),
-            Body::CopyData { disk, copy, part, .. } if disk.vm == vm => {
+            ToProcessServer::PutShared { protection, record } => self.relay_shared(vm, protection, record),
+            ToProcessServer::CopyAsk { disk, copy } => self.on_copy_ask(disk, copy),
+            ToProcessServer::CopyData { disk, copy, part, .. } => {
                 if let Some(records) = payload {
                     self.on_piece(disk, copy, part, records);
                 }
             }
-            Body::CopyEnd {
+            ToProcessServer::CopyEnd {
                 disk,
                 copy,
                 parts,
                 highest,
-            } if disk.vm == vm => {
-                let known = self
-                    .streams
-                    .get_mut(&vm)
-                    .and_then(|s| s.copies.get_mut(&disk))
-                    .filter(|c| c.number == copy);
-                match known {
-                    Some(known) => known.end = Some((parts, highest)),
-                    // A copy without pieces, or one that was stored before the agent came back.
-                    None => {
-                        if let Some(stream) = self.streams.get_mut(&vm) {
-                            let ended = Copy {
-                                number: copy,
-                                pieces: Default::default(),
-                                end: Some((parts, highest)),
-                                end_sent: false,
-                            };
-                            stream.copies.insert(disk, ended);
-                        }
-                    }
-                }
-                self.deliver_copy_ends(vm);
-            }
-            Body::ChecksumAsk {
-                disk,
-                copy,
-                first_chunk,
-                count,
-                after,
-            } if disk.vm == vm => {
-                self.relay_checksum_ask((disk, first_chunk), (copy, count, after));
-            }
-            Body::Heartbeat { answer: true, .. } => self.env.send(conn, Body::HeartbeatSeen),
-            _ => {}
+            } => self.on_copy_end(disk, copy, (parts, highest)),
+            ToProcessServer::ChecksumAsk(ask) => self.relay_checksum_ask(ask),
         }
+    }
+
+    fn on_copy_end(&mut self, disk: DiskId, copy: u32, end: (u32, WriteSeq)) {
+        let stream = self.streams.get_mut(&disk.vm);
+        let known = stream
+            .and_then(|s| s.copies.get_mut(&disk))
+            .filter(|c| c.number == copy);
+        match known {
+            Some(known) => known.end = Some(end),
+            // A copy without pieces, or one that was stored before the agent came back.
+            None => {
+                if let Some(stream) = self.streams.get_mut(&disk.vm) {
+                    let ended = Copy {
+                        number: copy,
+                        pieces: Default::default(),
+                        end: Some(end),
+                        end_sent: false,
+                    };
+                    stream.copies.insert(disk, ended);
+                }
+            }
+        }
+        self.deliver_copy_ends(disk.vm);
     }
 
     pub(super) fn on_hello(&mut self, conn: ConnId, greeting: Greeting) {
@@ -274,7 +267,7 @@ impl ProcessServer {
         };
         stream.refused = None;
         let (batch, parts) = (stream.whole, stream.arriving.parts.len() as u32);
-        let welcome = Body::Welcome {
+        let welcome = ToAgent::Welcome {
             vm,
             batch,
             parts,
@@ -361,7 +354,7 @@ impl ProcessServer {
         let Some(stream) = self.streams.get(&vm) else { return };
         let next = batch == stream.whole + 1;
         if batch <= stream.whole || (next && (part as usize) < stream.arriving.parts.len()) {
-            return self.tell(vm, Body::ChangesCached { vm, batch, part });
+            return self.tell(vm, ToAgent::ChangesCached { vm, batch, part });
         }
         // Out of turn: it comes behind something that was refused, or is on its way to the disk already.
         if stream.refused.is_some() || !next || part != stream.arriving.taken {
@@ -381,7 +374,7 @@ impl ProcessServer {
         let Some(stream) = self.streams.get(&vm) else { return };
         let batch = ending.batch;
         if batch <= stream.whole {
-            return self.tell(vm, Body::BatchCached { vm, batch });
+            return self.tell(vm, ToAgent::BatchCached { vm, batch });
         }
         let arriving = &stream.arriving;
         let in_turn = batch == stream.whole + 1 && arriving.taken + u32::from(last_part.is_some()) == ending.parts;
@@ -432,7 +425,7 @@ impl ProcessServer {
             if piece.durable {
                 self.tell(
                     disk.vm,
-                    Body::CopyCached {
+                    ToAgent::CopyCached {
                         disk,
                         copy: number,
                         part,
@@ -519,7 +512,7 @@ impl ProcessServer {
                 let known = stream.copies.get_mut(&disk).filter(|c| c.number == copy);
                 if let Some(piece) = known.and_then(|c| c.pieces.get_mut(&part)) {
                     piece.durable = true;
-                    self.tell(vm, Body::CopyCached { disk, copy, part });
+                    self.tell(vm, ToAgent::CopyCached { disk, copy, part });
                 }
             }
         }
@@ -540,7 +533,7 @@ impl ProcessServer {
             let part = arriving.parts.len() as u32;
             arriving.parts.push(bytes);
             stream.cached_bytes += bytes;
-            told.push(Body::ChangesCached { vm, batch, part });
+            told.push(ToAgent::ChangesCached { vm, batch, part });
         }
         let durable = arriving.parts.len() as u32 == arriving.taken;
         if let Some((ending, last_part)) = arriving.end.take_if(|_| durable) {
@@ -557,15 +550,15 @@ impl ProcessServer {
             stream.batches.insert(batch, whole);
             let protection = stream.protection.protection;
             self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
-            told.push(Body::BatchCached { vm, batch });
+            told.push(ToAgent::BatchCached { vm, batch });
         }
-        told.into_iter().for_each(|body| self.tell(vm, body));
+        told.into_iter().for_each(|message| self.tell(vm, message));
     }
 
     /// Says something to the machine's agent, if it is there; what it misses it asks for when it comes back.
-    pub(super) fn tell(&self, vm: VmId, body: Body) {
+    pub(super) fn tell(&self, vm: VmId, message: ToAgent) {
         if let Some(conn) = self.streams.get(&vm).and_then(|s| s.agent) {
-            self.env.send(conn, body);
+            self.env.send(conn, message);
         }
     }
 
@@ -574,7 +567,7 @@ impl ProcessServer {
     fn on_copy_ask(&mut self, disk: DiskId, copy: u32) {
         let asked = (disk, copy);
         if self.copying.contains(&asked) {
-            return self.tell(disk.vm, Body::CopyGranted { disk, copy });
+            return self.tell(disk.vm, ToAgent::CopyGranted { disk, copy });
         }
         if !self.copy_queue.contains(&asked) {
             self.copy_queue.push_back(asked);
@@ -587,7 +580,7 @@ impl ProcessServer {
             && let Some((disk, copy)) = self.copy_queue.pop_front()
         {
             self.copying.insert((disk, copy));
-            self.tell(disk.vm, Body::CopyGranted { disk, copy });
+            self.tell(disk.vm, ToAgent::CopyGranted { disk, copy });
         }
     }
 

@@ -12,7 +12,7 @@ use datapath::VmId;
 use super::ProcessServer;
 use super::stream::Refused;
 use crate::facts::{Fact, Severity};
-use crate::messages::Body;
+use crate::messages::replication::ToAgent;
 
 /// So many parts per million of bytes.
 fn share(bytes: u64, per_million: u64) -> u64 {
@@ -71,7 +71,7 @@ impl ProcessServer {
         self.refused.insert(vm);
         let (used, capacity) = self.env.files().usage();
         let wanted = refused.bytes();
-        self.tell(vm, Body::CacheFull { vm, capacity, wanted });
+        self.tell(vm, ToAgent::CacheFull { vm, capacity, wanted });
         let now = self.env.monotonic();
         if self
             .said_full

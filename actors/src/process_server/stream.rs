@@ -9,7 +9,7 @@ use datapath::segment::{Sealed, push_number};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
-use crate::messages::Protection;
+use crate::nouns::Protection;
 use crate::ports::ConnId;
 
 /// The machine's protection and all that is under way for it.

@@ -20,7 +20,9 @@ use super::opening::batch_of;
 use super::sizes::Size;
 use super::{JOB, KeeperEvent, ReplicaKeeper, Running, Wanted, Why};
 use crate::facts::{Fact, Severity};
-use crate::messages::{MergedBatches, Packed};
+use crate::messages::refusal::Refusal;
+use crate::messages::replica::MergedBatches;
+use crate::messages::segments::Packed;
 use crate::ports::{Job, Token, Work};
 
 const HOUR: u64 = 3_600_000_000_000;
@@ -275,7 +277,7 @@ impl ReplicaKeeper {
     }
 
     /// What was merged is stored, or was refused for a reason.
-    pub fn merged_put(&mut self, from: u64, to: u64, refused: Option<String>) {
+    pub fn merged_put(&mut self, from: u64, to: u64, refused: Option<Refusal>) {
         let Some(merge) = &mut self.merging.now else { return };
         if merge.range != (from, to) {
             return;

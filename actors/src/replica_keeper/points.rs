@@ -11,7 +11,7 @@ use datapath::{CHUNK_EXTENTS, Extent, Grain};
 use super::opening::batch_of;
 use super::{ChecksumAsk, Fold, JOB, KeeperEvent, Pending, ReplicaKeeper, Running, Ticket, Why, want};
 use crate::facts::{Fact, Severity};
-use crate::messages::PointChoice;
+use crate::nouns::PointChoice;
 use crate::ports::{Job, Token, Work};
 
 impl ReplicaKeeper {

@@ -15,7 +15,7 @@ use datapath::{Blob, DiskId, VmId};
 
 use super::saving::{Kept, volume_of};
 use super::{KeeperEvent, ReplicaKeeper};
-use crate::messages::Protection;
+use crate::nouns::Protection;
 use crate::ports::Env;
 
 /// Segments that are let go: their headers, and the batch up to which nothing is needed.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sizes::Sizes;
 use super::{Copy, ReplicaKeeper, Sealing};
-use crate::messages::Protection;
+use crate::nouns::Protection;
 use crate::ports::{Env, volume_name};
 
 /// What survives: plain data, and volumes.

@@ -7,9 +7,11 @@ use datapath::VmId;
 
 use super::Service;
 use super::stages::{Action, Condition, Stage, Way, order, until};
-use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Place};
-use crate::messages::{Command, Component, CopyMode, PointChoice, VcenterAction};
-use crate::ports::{MachineId, volume_name};
+use crate::facts::{Fact, FailoverPhase};
+use crate::messages::management::Command;
+use crate::messages::vcenter::VcenterAction;
+use crate::nouns::{Component, CopyMode, FailoverKind, ItemState, MachineId, Place, PointChoice};
+use crate::ports::volume_name;
 use crate::spec::VmSpec;
 use crate::vcenter::place_on_premises;
 
@@ -113,7 +115,7 @@ impl Service {
             .get(&vm)
             .and_then(|item| item.current.clone())
             .ok_or("the machine is not replicated")?;
-        let crate::messages::Target::MasterTarget(master_target) = current.target else {
+        let crate::nouns::Target::MasterTarget(master_target) = current.target else {
             return Err("the machine is not replicated to a master target".to_owned());
         };
         let to = self.configuration_server_of(master_target);

@@ -5,9 +5,11 @@ use datapath::VmId;
 use super::points::failover_to;
 use super::stages::{Action, Condition, Stage, until};
 use super::{Service, Test};
-use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
-use crate::messages::{Boot, Command, PointChoice, VcenterAction};
-use crate::ports::{MachineId, volume_name};
+use crate::facts::{Fact, FailoverPhase};
+use crate::messages::management::Command;
+use crate::messages::vcenter::VcenterAction;
+use crate::nouns::{Boot, FailoverKind, ItemState, Life, MachineId, Place, PointChoice};
+use crate::ports::volume_name;
 use crate::spec::{Os, VmSpec};
 
 /// What could not boot in Azure as it is (facts §2.6): physical servers and VMware Linux.

@@ -13,10 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Service;
 use super::stages::{Condition, Stage, until};
-use crate::facts::{FailoverKind, ItemState};
-use crate::messages::PointChoice;
-use crate::messages::group::{ReplicationGroup, SharedRecord};
-use crate::ports::MachineId;
+use crate::nouns::{FailoverKind, ItemState, MachineId, PointChoice, ReplicationGroup, SharedRecord};
 use crate::spec::GroupSpec;
 
 /// Records that are kept of a group: those of a day, and what pruning leaves beyond (a bound of memory).

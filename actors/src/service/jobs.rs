@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::stages::{Action, Condition, Stage, Waiting, order, until};
 use super::{After, PATIENCE, Service, WAITED};
-use crate::facts::{Fact, Place};
-use crate::messages::{Body, Command, Operation, Outcome, Reply};
-use crate::ports::{ConnId, MachineId, Token};
+use crate::facts::Fact;
+use crate::messages::machines::ToCompute;
+use crate::messages::management::{Command, Reply};
+use crate::messages::portal::ToOperator;
+use crate::nouns::{MachineId, Operation, Outcome, Place};
+use crate::ports::{ConnId, Token};
 
 /// A job that runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,7 +47,7 @@ impl Service {
     /// An operation is asked for, perhaps once more.
     pub(super) fn ask(&mut self, conn: ConnId, job: u64, operation: Operation) {
         if let Some((outcome, key)) = self.answered.get(&job).cloned() {
-            let body = Body::Answer { job, outcome, key };
+            let body = ToOperator::Answer { job, outcome, key };
             if self.unsaved.jobs.contains(&job) {
                 return self.after.push(After::Answer(conn, Box::new(body)));
             }
@@ -290,12 +293,12 @@ impl Service {
             }
             Stage::Create { machine, boot, hydrate } => {
                 self.wait_for(job, Waiting::Machine(machine), Some((2 * usual, false)));
-                self.order(machine, Body::CreateMachine { machine, boot, hydrate });
+                self.order(machine, ToCompute::CreateMachine { machine, boot, hydrate });
                 return Ok(false);
             }
             Stage::Delete { machine, orderly } => {
                 self.wait_for(job, Waiting::Machine(machine), Some((usual, false)));
-                self.order(machine, Body::DeleteMachine { machine, orderly });
+                self.order(machine, ToCompute::DeleteMachine { machine, orderly });
                 return Ok(false);
             }
             Stage::Do(action) => self.act(job, action)?,
@@ -336,11 +339,12 @@ impl Service {
             (Waiting::Machine(machine), Some(Stage::Create { boot, hydrate, .. })) => {
                 let (machine, boot, hydrate) = (*machine, boot.clone(), *hydrate);
                 self.orders
-                    .insert(machine, Body::CreateMachine { machine, boot, hydrate });
+                    .insert(machine, ToCompute::CreateMachine { machine, boot, hydrate });
             }
             (Waiting::Machine(machine), Some(Stage::Delete { orderly, .. })) => {
                 let (machine, orderly) = (*machine, *orderly);
-                self.orders.insert(machine, Body::DeleteMachine { machine, orderly });
+                self.orders
+                    .insert(machine, ToCompute::DeleteMachine { machine, orderly });
             }
             (Waiting::Ticket(_), _) => {
                 // The keeper forgot who waited for its disks; it is taken up once storage has told what it holds.
@@ -476,7 +480,7 @@ impl Service {
     fn answer(&mut self, conn: Option<ConnId>, job: u64, outcome: Outcome, key: Option<u64>) {
         self.answered.insert(job, (outcome.clone(), key));
         self.unsaved.jobs.insert(job);
-        let body = Body::Answer { job, outcome, key };
+        let body = ToOperator::Answer { job, outcome, key };
         self.after.extend(conn.map(|conn| After::Answer(conn, Box::new(body))));
     }
 }

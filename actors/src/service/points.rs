@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 
 use datapath::replica::Mark;
 use datapath::volume::Volume;
-use datapath::{DiskId, VmId};
+use datapath::{Blob, DiskId, VmId};
 
 use super::stages::Condition;
 use super::{LOOK, Service};
-use crate::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, Severity};
-use crate::messages::{Body, Outcome, Target};
+use crate::facts::{Fact, FailoverPhase, Severity};
+use crate::messages::Body;
+use crate::messages::machines::ToCompute;
+use crate::messages::replica::{ToService, ToStorage};
+use crate::nouns::{FailoverKind, ItemState, Life, Outcome, Place, Target};
 use crate::ports::{Evidence, Frame, Output, Token, volume_name};
-use crate::replica_keeper::{ChecksumAsk, KeeperEvent, ReplicaKeeper, job_owner};
+use crate::replica_keeper::{KeeperEvent, ReplicaKeeper, job_owner};
 
 /// The failover that puts a machine at a place, and the name of its volumes there.
 pub(super) fn failover_to(place: Place) -> (&'static str, FailoverKind) {
@@ -28,19 +31,19 @@ impl Service {
             let current = self.items.get(&disk.vm).and_then(|item| item.current.as_ref());
             if current.is_some_and(|current| matches!(current.target, Target::Storage(_))) {
                 let (disk, epoch) = (*disk, grant.epoch);
-                self.storage.send(&self.env, Body::Fence { disk, epoch });
+                self.storage.send(&self.env, ToStorage::Fence { disk, epoch });
             }
         }
         for returning in self.returning.values_mut() {
             let protection = returning.begin();
-            self.storage.send(&self.env, Body::Watch { protection });
+            self.storage.send(&self.env, ToStorage::Watch { protection });
         }
         let mut vms = Vec::new();
         for (vm, keeper) in &mut self.keepers {
             keeper.ask_again();
             self.storage.send(
                 &self.env,
-                Body::Watch {
+                ToStorage::Watch {
                     protection: keeper.protection().clone(),
                 },
             );
@@ -55,17 +58,25 @@ impl Service {
     pub(super) fn ask_stored(&mut self, vm: VmId) {
         if let Some(&(protection, last)) = self.asking.get(&vm) {
             self.storage.owe(&self.env);
-            self.storage.send(&self.env, Body::StoredAsk { vm, protection, last });
+            self.storage
+                .send(&self.env, ToStorage::StoredAsk { vm, protection, last });
         }
     }
 
     pub(super) fn storage_said(&mut self, frame: Frame) {
-        let Some(frame) = self.keep_for_returning(frame) else {
+        let Body::ReplicaToService(message) = frame.body else {
             return;
         };
-        match frame.body {
-            Body::SharedStored { record } => self.shared_stored(record),
-            Body::CopySegmentStored {
+        if let Some(message) = self.keep_for_returning(message) {
+            self.told(message, frame.payload);
+        }
+    }
+
+    /// What storage told is acted on.
+    pub(super) fn told(&mut self, message: ToService, payload: Option<Blob>) {
+        match message {
+            ToService::SharedStored { record } => self.shared_stored(record),
+            ToService::CopySegmentStored {
                 protection,
                 header,
                 stored_bytes,
@@ -76,7 +87,7 @@ impl Service {
                     self.attend(vm);
                 }
             }
-            Body::CopyComplete {
+            ToService::CopyComplete {
                 disk,
                 protection,
                 copy,
@@ -88,7 +99,7 @@ impl Service {
                     self.attend(disk.vm);
                 }
             }
-            Body::TagStored {
+            ToService::TagStored {
                 vm,
                 protection,
                 tag,
@@ -107,7 +118,7 @@ impl Service {
                 self.attend(vm);
                 self.met(&Condition::Drained(vm));
             }
-            Body::Segments {
+            ToService::Segments {
                 protection,
                 headers,
                 found,
@@ -118,7 +129,7 @@ impl Service {
                 };
                 let lengths = found.iter().copied().flatten();
                 // A payload that does not hold what the frame names holds nothing.
-                let blobs = frame.payload.unwrap_or_default().split(lengths).unwrap_or_default();
+                let blobs = payload.unwrap_or_default().split(lengths).unwrap_or_default();
                 let mut blobs = blobs.into_iter();
                 let segments = found.iter().map(|lengths| lengths.and_then(|_| blobs.next()));
                 let segments = segments.collect();
@@ -127,7 +138,7 @@ impl Service {
                     self.attend(vm);
                 }
             }
-            Body::MergedPut {
+            ToService::MergedPut {
                 vm,
                 protection,
                 from,
@@ -140,7 +151,7 @@ impl Service {
                     self.attend(vm);
                 }
             }
-            Body::StoredTold { vm, protection } => {
+            ToService::StoredTold { vm, protection } => {
                 self.storage.settled(&self.env);
                 if self.asking.get(&vm).is_some_and(|(of, _)| *of == protection) {
                     self.asking.remove(&vm);
@@ -149,27 +160,15 @@ impl Service {
                     self.met(&Condition::Told(vm));
                 }
             }
-            Body::HeartbeatSeen => self.storage.settled(&self.env),
-            Body::Fenced { disk, epoch } => self.fenced(disk, epoch),
-            Body::ChecksumAsk {
-                disk,
-                copy,
-                first_chunk,
-                count,
-                after,
-            } => {
-                if let Some(keeper) = self.keepers.get_mut(&disk.vm) {
-                    keeper.checksums(ChecksumAsk {
-                        disk,
-                        copy,
-                        first_chunk,
-                        count,
-                        after,
-                    });
-                    self.attend(disk.vm);
+            ToService::HeartbeatSeen => self.storage.settled(&self.env),
+            ToService::Fenced { disk, epoch } => self.fenced(disk, epoch),
+            ToService::ChecksumAsk(ask) => {
+                let vm = ask.disk.vm;
+                if let Some(keeper) = self.keepers.get_mut(&vm) {
+                    keeper.checksums(ask);
+                    self.attend(vm);
                 }
             }
-            _ => {}
         }
     }
 
@@ -197,7 +196,8 @@ impl Service {
             if self.storage.is_open() {
                 for headers in keeper.take_wanted() {
                     self.storage.owe(&self.env);
-                    self.storage.send(&self.env, Body::GetSegments { protection, headers });
+                    self.storage
+                        .send(&self.env, ToStorage::GetSegments { protection, headers });
                 }
             }
             let events = keeper.take_events();
@@ -220,27 +220,12 @@ impl Service {
             // Once a checkpoint does without them.
             KeeperEvent::Drop { .. } => {}
             KeeperEvent::Merged { merged, payload } => {
-                let body = Body::PutMerged { vm, protection, merged };
+                let body = ToStorage::PutMerged { vm, protection, merged };
                 self.storage.owe(&self.env);
                 self.storage.send_with(&self.env, body, payload);
             }
-            KeeperEvent::Checksums {
-                disk,
-                copy,
-                first_chunk,
-                sums,
-                position,
-                lineage,
-            } => {
-                let body = Body::Checksums {
-                    disk,
-                    copy,
-                    first_chunk,
-                    sums,
-                    position,
-                    lineage,
-                };
-                self.storage.send(&self.env, body);
+            KeeperEvent::Checksums(sums) => {
+                self.storage.send(&self.env, ToStorage::Checksums(sums));
             }
             KeeperEvent::Materialised { ticket, result } => {
                 let Some((job, place)) = self.job_with_ticket(vm, ticket) else {
@@ -349,11 +334,10 @@ impl Service {
         }
         // A machine that loses its power says nothing, and who only listens never learns of it.
         let replicates = !self.keepers.is_empty() || !self.returning.is_empty();
-        let beat = Body::Heartbeat { answer: true };
-        if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, beat.clone()) {
+        if (replicates || !self.grants.is_empty()) && self.storage.send(&self.env, ToStorage::Heartbeat) {
             self.storage.owe(&self.env);
         }
-        if !self.orders.is_empty() && self.compute.send(&self.env, beat) {
+        if !self.orders.is_empty() && self.compute.send(&self.env, ToCompute::Heartbeat) {
             self.compute.owe(&self.env);
         }
         if replicates || !self.orders.is_empty() {

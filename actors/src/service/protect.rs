@@ -7,9 +7,12 @@ use datapath::{VmId, WriteSeq};
 use super::returning::KEPT;
 use super::stages::{Action, Condition, Stage, Way, order, until};
 use super::{Item, Service};
-use crate::facts::{Fact, ItemState, Life};
-use crate::messages::{Body, Command, Component, CopyMode, LinkKind, PORT_REPLICATION, Policy, Protection, Target};
-use crate::ports::{MachineId, volume_name};
+use crate::facts::Fact;
+use crate::messages::management::Command;
+use crate::messages::replica;
+use crate::messages::replication::PORT_REPLICATION;
+use crate::nouns::{Component, CopyMode, ItemState, Life, LinkKind, MachineId, Policy, Protection, Target};
+use crate::ports::volume_name;
 use crate::replica_keeper::Retained;
 use crate::spec::failback_policy;
 
@@ -184,7 +187,7 @@ impl Service {
             self.checkpoint(vm);
             self.storage.send(
                 &self.env,
-                Body::Watch {
+                replica::ToStorage::Watch {
                     protection: protection.clone(),
                 },
             );
@@ -224,7 +227,8 @@ impl Service {
         }
         match current.target {
             Target::Storage(_) => {
-                self.storage.send(&self.env, Body::Unwatch { vm, protection });
+                self.storage
+                    .send(&self.env, replica::ToStorage::Unwatch { vm, protection });
             }
             Target::MasterTarget(machine) => {
                 self.command(machine, Command::Release { vm, protection }, None);

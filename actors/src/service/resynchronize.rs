@@ -10,9 +10,10 @@
 use datapath::VmId;
 
 use super::{RESYNCHRONIZE, Service};
-use crate::facts::{ItemState, Severity};
-use crate::messages::{Command, CopyMode};
+use crate::facts::Severity;
+use crate::messages::management::Command;
 use crate::model::Azure;
+use crate::nouns::{CopyMode, ItemState};
 use crate::ports::Token;
 
 /// How long attempt number `tries` (from 0) waits.

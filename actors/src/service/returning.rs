@@ -10,8 +10,11 @@ use datapath::replica::Tag;
 
 use super::Service;
 use crate::facts::Severity;
-use crate::messages::{Body, Protection, Target};
-use crate::ports::{Frame, volume_name};
+use crate::messages::checksums::ChecksumAsk;
+use crate::messages::replica;
+use crate::messages::replica::ToService;
+use crate::nouns::{Protection, Target};
+use crate::ports::volume_name;
 use crate::replica_keeper::{Found, KeeperEvent, ReplicaKeeper, Retained, Sealing};
 
 /// Files and volumes of checkpoints go by this name.
@@ -21,7 +24,7 @@ pub(super) const KEPT: &str = "kept";
 pub(super) struct Returning {
     found: Found,
     /// What storage told of it, in order.
-    told: Vec<Frame>,
+    told: Vec<ToService>,
 }
 
 impl Returning {
@@ -69,7 +72,7 @@ impl Service {
         match retained.checkpoint(&self.env, keeper) {
             Ok(drops) => {
                 for (headers, through) in drops {
-                    let body = Body::DropSegments {
+                    let body = replica::ToStorage::DropSegments {
                         vm,
                         protection,
                         headers,
@@ -136,20 +139,24 @@ impl Service {
     }
 
     /// Keeps what storage tells of a machine whose keeper is not there yet; gives back what is not of that kind.
-    pub(super) fn keep_for_returning(&mut self, frame: Frame) -> Option<Frame> {
+    pub(super) fn keep_for_returning(&mut self, message: ToService) -> Option<ToService> {
         if self.returning.is_empty() {
-            return Some(frame);
+            return Some(message);
         }
-        let vm = match &frame.body {
-            Body::CopySegmentStored { header, .. } => header.disk.vm,
-            Body::CopyComplete { disk, .. } | Body::ChecksumAsk { disk, .. } => disk.vm,
-            Body::TagStored { vm, .. } | Body::MergedPut { vm, .. } => *vm,
-            _ => return Some(frame),
+        let vm = match &message {
+            ToService::CopySegmentStored { header, .. } => header.disk.vm,
+            ToService::CopyComplete { disk, .. } | ToService::ChecksumAsk(ChecksumAsk { disk, .. }) => disk.vm,
+            ToService::TagStored { vm, .. } | ToService::MergedPut { vm, .. } => *vm,
+            ToService::SharedStored { .. }
+            | ToService::Fenced { .. }
+            | ToService::StoredTold { .. }
+            | ToService::Segments { .. }
+            | ToService::HeartbeatSeen => return Some(message),
         };
         let Some(returning) = self.returning.get_mut(&vm) else {
-            return Some(frame);
+            return Some(message);
         };
-        returning.told.push(frame);
+        returning.told.push(message);
         None
     }
 
@@ -158,8 +165,8 @@ impl Service {
         let Some(Returning { found, told }) = self.returning.shift_remove(&vm) else {
             return;
         };
-        let tags = told.iter().filter_map(|frame| match &frame.body {
-            Body::TagStored { tag, .. } => Some(tag.clone()),
+        let tags = told.iter().filter_map(|message| match message {
+            ToService::TagStored { tag, .. } => Some(tag.clone()),
             _ => None,
         });
         let tags: Vec<Tag> = tags.collect();
@@ -182,8 +189,8 @@ impl Service {
         }
         self.keepers.insert(vm, keeper);
         self.retained.insert(vm, found.retained);
-        for frame in told {
-            self.storage_said(frame);
+        for message in told {
+            self.told(message, None);
         }
         self.attend(vm);
         self.look_soon();

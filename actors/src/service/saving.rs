@@ -14,9 +14,9 @@ use super::groups::Group;
 use super::jobs::Running;
 use super::returning::KEPT;
 use super::{After, Grant, Item, SAVE, Sent, Service};
-use crate::facts::{Fact, Life, Severity};
-use crate::messages::Outcome;
-use crate::ports::{MachineId, Token};
+use crate::facts::{Fact, Severity};
+use crate::nouns::{Life, MachineId, Outcome};
+use crate::ports::Token;
 use crate::replica_keeper::Retained;
 
 const ESTATE: &str = "service/estate";

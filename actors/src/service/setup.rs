@@ -2,9 +2,9 @@
 
 use super::Service;
 use super::stages::{Action, Condition, Stage, order, until};
-use crate::facts::{Fact, ItemState};
-use crate::messages::{Command, Component, Policy};
-use crate::ports::MachineId;
+use crate::facts::Fact;
+use crate::messages::management::Command;
+use crate::nouns::{Component, ItemState, MachineId, Policy};
 use crate::spec::{Os, failback_policy};
 use datapath::VmId;
 

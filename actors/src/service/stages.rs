@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use datapath::VmId;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{FailoverKind, FailoverPhase, ItemState, Place};
-use crate::messages::{Boot, Command, Component, CopyMode, PointChoice, Policy};
-use crate::ports::MachineId;
+use crate::facts::FailoverPhase;
+use crate::messages::management::Command;
+use crate::nouns::{Boot, Component, CopyMode, FailoverKind, ItemState, MachineId, Place, PointChoice, Policy};
 
 /// What a stage waits for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

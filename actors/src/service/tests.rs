@@ -11,15 +11,17 @@ use datapath::{Blob, Content, DiskId, Extent, Grain, SimTime, VmId, WriteSeq};
 
 use super::Service;
 use crate::azure_compute::AzureCompute;
-use crate::facts::{Fact, ItemState, Life, Severity};
-use crate::messages::{
-    Body, Command, Component, LinkKind, Local, Notice, Operation, Outcome, PORT_MANAGEMENT, Packed, PointChoice, Reply,
-    VcenterAction,
+use crate::facts::{Fact, Severity};
+use crate::messages::local::Local;
+use crate::messages::management::{Command, Notice, Reply};
+use crate::messages::segments::Packed;
+use crate::messages::vcenter::VcenterAction;
+use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, portal, segments};
+use crate::nouns::{
+    ActorId, Component, ComponentKind, ItemState, Life, LinkKind, MachineId, Operation, Outcome, PointChoice,
 };
-use crate::ports::{ActorId, ConnId, Env, Input, MachineId, NetEvent};
-use crate::spec::{
-    AzureComputeSpec, ComponentKind, Os, ServiceSpec, ServiceTimes, StorageSpec, VmSpec, default_policy,
-};
+use crate::ports::{ConnId, Env, Input, NetEvent};
+use crate::spec::{AzureComputeSpec, Os, ServiceSpec, ServiceTimes, StorageSpec, VmSpec, default_policy};
 use crate::storage::Storage;
 use crate::testing::{Bench, sealed};
 
@@ -156,11 +158,11 @@ impl Setting {
                 let Input::Network(NetEvent::Received { frame, .. }) = input else {
                     continue;
                 };
-                if let Body::Command { id, to, command } = frame.body {
+                if let Body::ManagementDown(management::Down::Command { id, to, command }) = frame.body {
                     if self.answering {
                         self.management.1.send(
                             self.management.2,
-                            Body::Reply {
+                            management::Up::Reply {
                                 id,
                                 result: Ok(Reply::Done),
                             },
@@ -170,7 +172,7 @@ impl Setting {
                 }
             }
             for (_, frame) in self.bench.take_frames(self.portal.0) {
-                if let Body::Answer { job, outcome, .. } = frame.body {
+                if let Body::PortalToOperator(portal::ToOperator::Answer { job, outcome, .. }) = frame.body {
                     self.answers.insert(job, outcome);
                 }
             }
@@ -181,7 +183,9 @@ impl Setting {
         self.jobs += 1;
         let job = self.jobs;
         self.asked.insert(job, operation.clone());
-        self.portal.1.send(self.portal.2, Body::Ask { job, operation });
+        self.portal
+            .1
+            .send(self.portal.2, portal::ToService::Ask { job, operation });
         self.run(2);
         self.jobs
     }
@@ -195,7 +199,9 @@ impl Setting {
     }
 
     fn notice(&mut self, notice: Notice) {
-        self.management.1.send(self.management.2, Body::Notice(notice));
+        self.management
+            .1
+            .send(self.management.2, management::Up::Notice(notice));
         self.run(1);
     }
 
@@ -227,12 +233,12 @@ impl Setting {
 
     /// The configuration server registers.
     fn register(&mut self) {
-        let body = Body::Register {
+        let body = Body::ManagementUp(management::Up::Register {
             component: Component::ConfigurationServer,
             machine: MachineId(MANAGEMENT),
             vm: None,
             key: 99,
-        };
+        });
         self.management.1.send(self.management.2, body);
         self.run(1);
     }
@@ -292,11 +298,11 @@ impl Setting {
             bytes: bytes.len() as u64,
             size: bytes.len() as u64,
         };
-        let body = Body::PutSegments {
+        let body = Body::SegmentsToTarget(segments::ToTarget::PutSegments {
             protection: 1,
             segments: vec![packed],
             tag: None,
-        };
+        });
         self.sealer.1.send_with(self.sealer.2, body, Blob::real(bytes));
         self.run(1);
         header
@@ -330,7 +336,7 @@ impl Setting {
         };
         self.sealer.1.send(
             self.sealer.2,
-            Body::PutTag {
+            segments::ToTarget::PutTag {
                 vm: VM,
                 protection: 1,
                 tag,
@@ -342,13 +348,13 @@ impl Setting {
     /// A copy of one piece, then three points.
     fn replicate(&mut self) -> Vec<SegmentHeader> {
         self.put(SegmentKind::Copy { copy: 1, part: 0 }, 0, 0xaa, 1);
-        let end = Body::PutCopyEnd {
+        let end = Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
             disk: DISK,
             protection: 1,
             copy: 1,
             parts: 1,
             highest: WriteSeq(1),
-        };
+        });
         self.sealer.1.send(self.sealer.2, end);
         self.run(1);
         (1..=3).map(|batch| self.batch(batch)).collect()
@@ -546,23 +552,23 @@ fn needed(s: &mut Setting, copy: u32) {
 
 /// A resynchronization that asks for checksums, sends one piece, and ends.
 fn resynchronize(s: &mut Setting, copy: u32, after: u64, seq: u64) {
-    let ask = Body::ChecksumAsk {
+    let ask = Body::SegmentsToTarget(segments::ToTarget::ChecksumAsk(checksums::ChecksumAsk {
         disk: DISK,
         copy,
         first_chunk: 0,
         count: 1,
         after,
-    };
+    }));
     s.sealer.1.send(s.sealer.2, ask);
     s.run(2);
     s.put(SegmentKind::Copy { copy, part: 0 }, 0, 0xbb, seq);
-    let end = Body::PutCopyEnd {
+    let end = Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
         disk: DISK,
         protection: 1,
         copy,
         parts: 1,
         highest: WriteSeq(seq),
-    };
+    });
     s.sealer.1.send(s.sealer.2, end);
     s.run(2);
 }
@@ -641,13 +647,13 @@ fn a_batch_that_is_missing_refuses_the_latest_point_until_a_copy_that_began_late
 fn a_piece_that_is_missing_at_the_end_of_a_copy_asks_for_another_copy() {
     let mut s = Setting::protected();
     needed(&mut s, 1);
-    let end = Body::PutCopyEnd {
+    let end = Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
         disk: DISK,
         protection: 1,
         copy: 2,
         parts: 3,
         highest: WriteSeq(5),
-    };
+    });
     s.sealer.1.send(s.sealer.2, end);
     s.run(60);
     assert_eq!(copies_ordered(&s), [1, 2, 3]);
@@ -797,7 +803,7 @@ fn an_epoch_is_granted_once_and_only_to_the_process_server_in_charge() {
     for sealer in [MANAGEMENT, MANAGEMENT, AZURE] {
         s.management.1.send(
             s.management.2,
-            Body::EpochAsk {
+            management::Up::EpochAsk {
                 disk: DISK,
                 sealer: MachineId(sealer),
             },
@@ -830,10 +836,10 @@ fn on_the_way_back_an_epoch_is_granted_once_the_master_target_has_fenced_those_b
     };
     let before = granted(&s);
     s.answering = false;
-    let ask = Body::EpochAsk {
+    let ask = Body::ManagementUp(management::Up::EpochAsk {
         disk: DISK,
         sealer: MachineId(MANAGEMENT),
-    };
+    });
     s.management.1.send(s.management.2, ask);
     s.run(2);
     let Some(&(id, MachineId(MANAGEMENT), Command::Fence { disk: DISK, epoch })) = s.commands.last() else {
@@ -841,7 +847,9 @@ fn on_the_way_back_an_epoch_is_granted_once_the_master_target_has_fenced_those_b
     };
     assert_eq!((epoch as usize, granted(&s)), (before + 1, before), "no grant yet");
     let result = Ok(Reply::Done);
-    s.management.1.send(s.management.2, Body::Reply { id, result });
+    s.management
+        .1
+        .send(s.management.2, management::Up::Reply { id, result });
     s.run(1);
     assert_eq!(granted(&s), before + 1);
 }
@@ -885,7 +893,7 @@ fn a_command_waits_for_its_configuration_server() {
     let (component, machine) = (Component::ConfigurationServer, MachineId(MANAGEMENT));
     s.management.1.send(
         s.management.2,
-        Body::Register {
+        management::Up::Register {
             component,
             machine,
             vm: None,

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use datapath::{Grain, SimTime};
 
 use super::*;
-use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::messages::{PORT_MANAGEMENT, management, vcenter};
+use crate::nouns::ComponentKind;
 use crate::ports::{Env, Input};
-use crate::spec::ComponentKind;
 use crate::testing::{Bench, Component};
 
 struct Client {
@@ -30,7 +30,7 @@ impl Component for Client {
             SessionEvent::NotMine(_) => "not mine",
             SessionEvent::Opened => {
                 if self.asks {
-                    assert!(self.session.send(&self.env, Body::ListMachines));
+                    assert!(self.session.send(&self.env, vcenter::ToVcenter::ListMachines));
                     self.session.owe(&self.env);
                 }
                 "opened"
@@ -101,7 +101,7 @@ fn an_answer_that_came_in_time_keeps_the_connection() {
     let seen = client(&bench, true);
     bench.run_seconds(20);
     let frames = bench.take_frames(server_id);
-    server.send(frames[0].0, Body::HeartbeatSeen);
+    server.send(frames[0].0, management::Down::HeartbeatSeen);
     bench.run_seconds(300);
     assert_eq!(words(&seen), ["opened", "received"]);
     assert_eq!(bench.waiting(), 0);

@@ -22,8 +22,10 @@ use serde::{Deserialize, Serialize};
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
-use crate::messages::group::SharedRecord;
-use crate::messages::{Body, MergedBatches, Packed};
+use crate::messages::refusal::Refusal;
+use crate::messages::replica::MergedBatches;
+use crate::messages::segments::{Packed, ToProcessServer};
+use crate::nouns::SharedRecord;
 use crate::ports::{ConnId, Env, Token};
 
 pub use index::{Entry, ProtectionId};
@@ -42,7 +44,7 @@ struct Written {
 /// Who is to be answered, and how, once what was written is durable.
 #[derive(Default)]
 struct Owed {
-    answer: Option<(ConnId, Body)>,
+    answer: Option<(ConnId, ToProcessServer)>,
     facts: Vec<Fact>,
     entry: Option<(ProtectionId, Entry)>,
     /// Where the entry ends in its file.
@@ -87,7 +89,7 @@ pub struct SegmentStore {
     /// The disk failed, and is to be asked again after a pause.
     failing: bool,
     /// Merges whose entry could not be written: protection, first and last batch, why.
-    refused: Vec<(ProtectionId, u64, u64, String)>,
+    refused: Vec<(ProtectionId, u64, u64, Refusal)>,
     /// Fences that stand, and of which nobody was told.
     fenced: Vec<(DiskId, u32)>,
     /// Protections of which all was told that was asked for.
@@ -208,7 +210,7 @@ impl SegmentStore {
             return;
         };
         let count = u32::try_from(segments.len()).unwrap_or(u32::MAX);
-        let refuse = |disk, epoch, why| Body::SegmentsPut {
+        let refuse = |disk, epoch, why| ToProcessServer::SegmentsPut {
             protection,
             disks: vec![(disk, epoch)],
             kind,
@@ -216,9 +218,8 @@ impl SegmentStore {
         };
         let Some(blobs) = payload.split(segments.iter().map(|segment| (segment.bytes, segment.size))) else {
             for segment in segments {
-                let why = "the frame does not hold the segments that it names".to_owned();
                 let SegmentHeader { disk, epoch, .. } = segment.header;
-                self.env.send(conn, refuse(disk, epoch.0, why));
+                self.env.send(conn, refuse(disk, epoch.0, Refusal::BadFrame));
             }
             return;
         };
@@ -262,7 +263,7 @@ impl SegmentStore {
             });
             self.flush();
         } else if !disks.is_empty() {
-            let answer = Body::SegmentsPut {
+            let answer = ToProcessServer::SegmentsPut {
                 protection,
                 disks,
                 kind,
@@ -273,14 +274,14 @@ impl SegmentStore {
     }
 
     /// Whether it is new.
-    fn store_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
+    fn store_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, Refusal> {
         if header.vault != self.vault {
-            return Err("the segment belongs to another vault".into());
+            return Err(Refusal::ForeignVault);
         }
         below(&self.fences.changes, header)?;
         let known = self.kept.entry((header.disk.vm, protection)).or_default();
         if known.ended {
-            return Err("the protection has ended".into());
+            return Err(Refusal::ProtectionEnded);
         }
         if known.closed {
             // Too late for the failover that the protection ends with, and nobody needs it any more: answered, and not stored.
@@ -289,7 +290,7 @@ impl SegmentStore {
         let complete = match header.kind {
             SegmentKind::Changes { batch } => batch <= known.dropped || known.tags.contains(&batch),
             SegmentKind::Copy { copy, part } => known.pieces.contains(&(header.disk, copy, part)),
-            SegmentKind::Merged { .. } => return Err("a process server merges nothing".into()),
+            SegmentKind::Merged { .. } => return Err(Refusal::Merged),
         };
         if complete {
             return Ok(false);
@@ -298,9 +299,9 @@ impl SegmentStore {
     }
 
     /// Writes a segment's file; whether it is new.
-    fn write_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, String> {
+    fn write_segment(&mut self, protection: u32, header: &SegmentHeader, blob: &Blob) -> Result<bool, Refusal> {
         let (files, name) = (self.env.files(), segment_file(protection, header));
-        let text = |error: DiskError| error.to_string();
+        let text = |error: DiskError| Refusal::Disk(error.to_string());
         let old = self.read_if_there(&name).map_err(text)?;
         let note = |error: &DiskError| self.trouble.note(&self.env, Some(header.disk.vm), error);
         match &old {
@@ -331,7 +332,7 @@ impl SegmentStore {
     fn take_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag, segments: u32) {
         let (vm, protection) = id;
         let known = self.kept.entry(id).or_default();
-        let answer = Body::TagPut {
+        let answer = ToProcessServer::TagPut {
             vm,
             protection,
             batch: tag.batch,
@@ -380,7 +381,7 @@ impl SegmentStore {
     pub fn put_shared(&mut self, conn: ConnId, protection: u32, record: SharedRecord) {
         let id = (record.point.coordinator, protection);
         let known = self.kept.entry(id).or_default();
-        let answer = Some((conn, Body::SharedPut { point: record.point }));
+        let answer = Some((conn, ToProcessServer::SharedPut { point: record.point }));
         if known.closed || known.shared.contains(&record.point) {
             self.owe(answer, Vec::new(), None);
             return;
@@ -403,15 +404,15 @@ impl SegmentStore {
         (vm, protection): ProtectionId,
         merged: MergedBatches,
         payload: &Blob,
-    ) -> Result<bool, String> {
+    ) -> Result<bool, Refusal> {
         let MergedBatches { from, tag, segments } = merged;
         let id = (vm, protection);
         let known = self.kept.entry(id).or_default();
         if known.ended {
-            return Err("the protection has ended".into());
+            return Err(Refusal::ProtectionEnded);
         }
         if tag.batch <= known.dropped {
-            return Err("the batches are not needed any more".into());
+            return Err(Refusal::BatchesDropped);
         }
         if known.merged.get(&tag.batch) == Some(&from) {
             return Ok(false);
@@ -419,22 +420,21 @@ impl SegmentStore {
         let kind = SegmentKind::Merged { from, to: tag.batch };
         let listed = segments.iter().map(|segment| &segment.header);
         if !listed.eq(tag.segments.iter()) || tag.segments.iter().any(|header| header.kind != kind) {
-            return Err("the tag does not list the segments that came with it".into());
+            return Err(Refusal::OtherSegments);
         }
         let blobs = payload
             .split(segments.iter().map(|segment| (segment.bytes, segment.size)))
-            .ok_or("the frame does not hold the segments that it names")?;
+            .ok_or(Refusal::BadFrame)?;
         for header in tag.segments.iter() {
             if header.vault != self.vault {
-                return Err("the segment belongs to another vault".into());
+                return Err(Refusal::ForeignVault);
             }
             below(&self.fences.merged, header)?;
         }
         // The vault granted the epoch; from its first segment on, earlier ones are fenced.
         for header in tag.segments.iter() {
             if raise(&mut self.fences.merged, header.disk, header.epoch.0) {
-                self.save_fences()
-                    .map_err(|error| format!("a fence could not be written: {error}"))?;
+                self.save_fences().map_err(|error| Refusal::Fence(error.to_string()))?;
             }
         }
         let mut facts = Vec::new();
@@ -472,8 +472,7 @@ impl SegmentStore {
         }
         if to <= known.dropped {
             self.drop_segments(id, &tag.segments, None);
-            let why = "the batches are not needed any more".to_owned();
-            return self.refused.push((id, from, to, why));
+            return self.refused.push((id, from, to, Refusal::BatchesDropped));
         }
         for header in tag.segments.iter() {
             known.loose.remove(&(header.disk, header.kind));
@@ -481,13 +480,12 @@ impl SegmentStore {
         let headers = tag.segments.clone();
         if !self.owe(None, facts, Some((id, Entry::Merged { from, tag }))) {
             self.drop_segments(id, &headers, None);
-            let why = "the index could not be written".to_owned();
-            self.refused.push((id, from, to, why));
+            self.refused.push((id, from, to, Refusal::Index));
         }
     }
 
     /// Merges that were taken in and then could not be completed: protection, first and last batch, why.
-    pub fn take_refused(&mut self) -> Vec<(ProtectionId, u64, u64, String)> {
+    pub fn take_refused(&mut self) -> Vec<(ProtectionId, u64, u64, Refusal)> {
         std::mem::take(&mut self.refused)
     }
 
@@ -510,7 +508,7 @@ impl SegmentStore {
         };
         let known = self.kept.entry(id).or_default();
         let again = known.closed || known.copies.contains(&(disk, copy));
-        let answer = Body::CopyEndPut { disk, protection, copy };
+        let answer = ToProcessServer::CopyEndPut { disk, protection, copy };
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
     }
 
@@ -710,7 +708,12 @@ impl SegmentStore {
     }
 
     /// As `note_owed`, and asks for the flush that it waits for.
-    fn owe(&mut self, answer: Option<(ConnId, Body)>, facts: Vec<Fact>, entry: Option<(ProtectionId, Entry)>) -> bool {
+    fn owe(
+        &mut self,
+        answer: Option<(ConnId, ToProcessServer)>,
+        facts: Vec<Fact>,
+        entry: Option<(ProtectionId, Entry)>,
+    ) -> bool {
         let noted = self.note_owed(answer, facts, entry);
         if noted {
             self.flush();
@@ -721,7 +724,7 @@ impl SegmentStore {
     /// What is to be done once all that was written is durable. False where the entry could not be written.
     fn note_owed(
         &mut self,
-        answer: Option<(ConnId, Body)>,
+        answer: Option<(ConnId, ToProcessServer)>,
         facts: Vec<Fact>,
         entry: Option<(ProtectionId, Entry)>,
     ) -> bool {
@@ -814,19 +817,19 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
     }
 }
 
-fn answer(env: &Env, owed: Option<(ConnId, Body)>) {
+fn answer(env: &Env, owed: Option<(ConnId, ToProcessServer)>) {
     if let Some((conn, answer)) = owed {
         env.send(conn, answer);
     }
 }
 
 /// Refuses a segment of an epoch that is fenced.
-fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), String> {
-    let (epoch, fence) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
-    if epoch < fence {
-        return Err(format!("epoch {epoch} is fenced: the lowest allowed is {fence}"));
+fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
+    let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
+    match epoch < lowest {
+        true => Err(Refusal::Fenced { epoch, lowest }),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether the fence was lower.

@@ -11,9 +11,13 @@ use datapath::{Blob, DiskId, Grain, VmId, WriteSeq};
 
 use super::Storage;
 use crate::facts::Fact;
-use crate::messages::{Body, MergedBatches, PORT_MANAGEMENT, Packed, REFUSED_FENCED};
-use crate::ports::{ActorId, ConnId, Env, MachineId};
-use crate::spec::{ComponentKind, StorageSpec};
+use crate::messages::refusal::Refusal;
+use crate::messages::replica::MergedBatches;
+use crate::messages::segments::Packed;
+use crate::messages::{Body, PORT_MANAGEMENT, replica, segments};
+use crate::nouns::{ActorId, ComponentKind, MachineId};
+use crate::ports::{ConnId, Env};
+use crate::spec::StorageSpec;
 use crate::testing::{self, Bench};
 
 const VAULT: [u8; 16] = [7; 16];
@@ -59,21 +63,21 @@ fn sealed(vault: [u8; 16], kind: SegmentKind, number: u64, epoch: u32) -> (Packe
 fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, SegmentHeader) {
     let (packed, blob) = sealed(vault, SegmentKind::Changes { batch }, batch, epoch);
     let header = packed.header.clone();
-    let body = Body::PutSegments {
+    let body = Body::SegmentsToTarget(segments::ToTarget::PutSegments {
         protection: 1,
         segments: vec![packed],
         tag: None,
-    };
+    });
     (body, blob, header)
 }
 
 /// What batches came to, as a frame.
 fn merged(vault: [u8; 16], from: u64, to: u64, epoch: u32) -> (Body, Blob, Tag) {
     let (packed, blob) = sealed(vault, SegmentKind::Merged { from, to }, to, epoch);
-    let Body::PutTag { tag, .. } = tag(to, packed.header.clone()) else {
+    let Body::SegmentsToTarget(segments::ToTarget::PutTag { tag, .. }) = tag(to, packed.header.clone()) else {
         unreachable!("a tag")
     };
-    let body = Body::PutMerged {
+    let body = Body::ReplicaToStorage(replica::ToStorage::PutMerged {
         vm: VmId(0),
         protection: 1,
         merged: MergedBatches {
@@ -81,7 +85,7 @@ fn merged(vault: [u8; 16], from: u64, to: u64, epoch: u32) -> (Body, Blob, Tag) 
             tag: tag.clone(),
             segments: vec![packed],
         },
-    };
+    });
     (body, blob, tag)
 }
 
@@ -95,11 +99,11 @@ fn tag(batch: u64, header: SegmentHeader) -> Body {
         cut: Default::default(),
         mark: None,
     };
-    Body::PutTag {
+    Body::SegmentsToTarget(segments::ToTarget::PutTag {
         vm: VmId(0),
         protection: 1,
         tag,
-    }
+    })
 }
 
 impl Setting {
@@ -121,9 +125,9 @@ impl Setting {
     }
 }
 
-fn refused(answers: &[Body]) -> Option<String> {
+fn refused(answers: &[Body]) -> Option<Refusal> {
     match answers {
-        [Body::SegmentsPut { refused, .. }] => refused.clone(),
+        [Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut { refused, .. })] => refused.clone(),
         other => panic!("one answer to one segment: {other:?}"),
     }
 }
@@ -137,20 +141,30 @@ fn a_tag_is_stored_only_after_all_its_segments() {
     s.env.send_with(s.conn, body, blob);
     assert_eq!(refused(&s.answers()), None);
     s.env.send(s.conn, tag(1, header));
-    assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+    assert!(matches!(
+        s.answers()[..],
+        [Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
+            batch: 1,
+            ..
+        })]
+    ));
 }
 
 /// A batch's segment with its tag, as a frame.
 fn batch(vault: [u8; 16], number: u64, epoch: u32) -> (Body, Blob) {
     let (body, blob, header) = segment(vault, number, epoch);
-    let (Body::PutSegments { segments, .. }, Body::PutTag { tag, protection, .. }) = (body, tag(number, header)) else {
+    let (
+        Body::SegmentsToTarget(segments::ToTarget::PutSegments { segments, .. }),
+        Body::SegmentsToTarget(segments::ToTarget::PutTag { tag, protection, .. }),
+    ) = (body, tag(number, header))
+    else {
         unreachable!("a segment and its tag")
     };
-    let body = Body::PutSegments {
+    let body = Body::SegmentsToTarget(segments::ToTarget::PutSegments {
         protection,
         segments,
         tag: Some(tag),
-    };
+    });
     (body, blob)
 }
 
@@ -163,11 +177,11 @@ fn a_tag_that_comes_with_its_segments_is_stored_after_them_and_answers_for_them(
         let answers = s.answers();
         let both = matches!(
             answers[..],
-            [Body::TagPut {
+            [Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
                 batch: 1,
                 segments: 1,
                 ..
-            }]
+            })]
         );
         assert!(both, "also the second time: {answers:?}");
     }
@@ -189,14 +203,20 @@ fn a_tag_that_comes_with_its_segments_is_stored_after_them_and_answers_for_them(
 #[test]
 fn a_tag_that_comes_with_a_segment_that_is_refused_is_not_taken_in() {
     let s = setting();
-    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    s.env.send(s.conn, replica::ToStorage::Fence { disk: DISK, epoch: 2 });
     s.answers();
     let (body, blob) = batch(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(refused(&s.answers()).is_some_and(|why| matches!(why, Refusal::Fenced { .. })));
     let (body, blob) = batch(VAULT, 1, 2);
     s.env.send_with(s.conn, body, blob);
-    assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+    assert!(matches!(
+        s.answers()[..],
+        [Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
+            batch: 1,
+            ..
+        })]
+    ));
 }
 
 #[test]
@@ -209,17 +229,23 @@ fn a_power_cut_between_segments_and_tag_leaves_no_tag() {
         // The frame arrives within a flush's time; then the segment's flush, then the tag's.
         s.bench.run_until(s.env.now().after(5_000_000 + flushes * 10_000_000));
         let acknowledged = s.bench.take_frames(s.sealer);
-        let acknowledged = acknowledged
-            .iter()
-            .any(|(_, frame)| matches!(frame.body, Body::TagPut { .. }));
+        let acknowledged = acknowledged.iter().any(|(_, frame)| {
+            matches!(
+                frame.body,
+                Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut { .. })
+            )
+        });
         s.restart();
         s.env.send(
             s.conn,
-            Body::Watch {
+            replica::ToStorage::Watch {
                 protection: protection(),
             },
         );
-        let told = s.answers().iter().any(|body| matches!(body, Body::TagStored { .. }));
+        let told = s
+            .answers()
+            .iter()
+            .any(|body| matches!(body, Body::ReplicaToService(replica::ToService::TagStored { .. })));
         assert!(
             told || !acknowledged,
             "what was acknowledged is there after {flushes} flushes"
@@ -228,7 +254,10 @@ fn a_power_cut_between_segments_and_tag_leaves_no_tag() {
         s.env.send_with(s.conn, body, blob);
         let answers = s.answers();
         assert!(
-            answers.iter().any(|body| matches!(body, Body::TagPut { batch: 1, .. })),
+            answers.iter().any(|body| matches!(
+                body,
+                Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut { batch: 1, .. })
+            )),
             "{answers:?}"
         );
     }
@@ -251,7 +280,7 @@ fn what_is_asked_for_is_told_before_the_answer_and_after_the_last_of_it_nothing_
         let mut s = setting();
         s.env.send(
             s.conn,
-            Body::Watch {
+            replica::ToStorage::Watch {
                 protection: protection(),
             },
         );
@@ -262,11 +291,16 @@ fn what_is_asked_for_is_told_before_the_answer_and_after_the_last_of_it_nothing_
         s.bench.flush_time.set(100_000_000);
         s.env.send(s.conn, tag(1, header));
         let (vm, protection) = (VmId(0), 1);
-        s.env.send(s.conn, Body::StoredAsk { vm, protection, last });
+        s.env
+            .send(s.conn, replica::ToStorage::StoredAsk { vm, protection, last });
         let answers = s.answers();
         let told = |answers: &[Body]| {
-            let tag = answers.iter().position(|body| matches!(body, Body::TagStored { .. }));
-            let end = answers.iter().position(|body| matches!(body, Body::StoredTold { .. }));
+            let tag = answers
+                .iter()
+                .position(|body| matches!(body, Body::ReplicaToService(replica::ToService::TagStored { .. })));
+            let end = answers
+                .iter()
+                .position(|body| matches!(body, Body::ReplicaToService(replica::ToService::StoredTold { .. })));
             tag < end && tag.is_some()
         };
         assert!(told(&answers), "{answers:?}");
@@ -284,11 +318,14 @@ fn what_is_asked_for_is_told_before_the_answer_and_after_the_last_of_it_nothing_
 #[test]
 fn an_epoch_below_the_fence_is_refused_for_that_reason() {
     let s = setting();
-    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
-    assert!(matches!(s.answers()[..], [Body::Fenced { epoch: 2, .. }]));
+    s.env.send(s.conn, replica::ToStorage::Fence { disk: DISK, epoch: 2 });
+    assert!(matches!(
+        s.answers()[..],
+        [Body::ReplicaToService(replica::ToService::Fenced { epoch: 2, .. })]
+    ));
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(refused(&s.answers()).is_some_and(|why| matches!(why, Refusal::Fenced { .. })));
 }
 
 #[test]
@@ -297,11 +334,14 @@ fn a_fence_stands_only_once_what_was_taken_in_before_it_is_durable() {
     s.bench.flush_time.set(100_000_000);
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    s.env.send(s.conn, replica::ToStorage::Fence { disk: DISK, epoch: 2 });
     let answers = s.answers();
     let in_order = matches!(
         answers[..],
-        [Body::SegmentsPut { refused: None, .. }, Body::Fenced { epoch: 2, .. }]
+        [
+            Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut { refused: None, .. }),
+            Body::ReplicaToService(replica::ToService::Fenced { epoch: 2, .. })
+        ]
     );
     assert!(in_order, "{answers:?}");
 }
@@ -317,13 +357,19 @@ fn a_tag_that_lists_what_a_newer_sealer_replaced_is_not_taken_in() {
     s.env.send(s.conn, tag(1, old));
     assert!(s.answers().is_empty(), "its segment is gone");
     s.env.send(s.conn, tag(1, new));
-    assert!(matches!(s.answers()[..], [Body::TagPut { batch: 1, .. }]));
+    assert!(matches!(
+        s.answers()[..],
+        [Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
+            batch: 1,
+            ..
+        })]
+    ));
 }
 
 #[test]
 fn a_fence_stands_after_a_power_cut() {
     let mut s = setting();
-    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    s.env.send(s.conn, replica::ToStorage::Fence { disk: DISK, epoch: 2 });
     s.answers();
     s.restart();
     let (body, blob, _) = segment(VAULT, 1, 1);
@@ -336,7 +382,7 @@ fn a_segment_of_another_vault_is_refused() {
     let s = setting();
     let (body, blob, _) = segment([8; 16], 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains("another vault")));
+    assert!(refused(&s.answers()).is_some_and(|why| why == Refusal::ForeignVault));
 }
 
 #[test]
@@ -354,7 +400,7 @@ fn a_newer_sealer_replaces_a_batch_until_its_tag_is_stored_and_never_after() {
     assert_eq!(refused(&s.answers()), None, "what is complete is acknowledged");
     s.env.send(
         s.conn,
-        Body::GetSegments {
+        replica::ToStorage::GetSegments {
             protection: 1,
             headers: [header].into(),
         },
@@ -378,10 +424,10 @@ impl Setting {
 }
 
 impl Setting {
-    fn put_merged(&self, body: Body, blob: Blob) -> Option<String> {
+    fn put_merged(&self, body: Body, blob: Blob) -> Option<Refusal> {
         self.env.send_with(self.conn, body, blob);
         match &self.answers()[..] {
-            [Body::MergedPut { refused, .. }] => refused.clone(),
+            [Body::ReplicaToService(replica::ToService::MergedPut { refused, .. })] => refused.clone(),
             other => panic!("one answer: {other:?}"),
         }
     }
@@ -389,7 +435,7 @@ impl Setting {
     /// What is told of the protection to whoever looks after it.
     fn told(&self) -> Vec<Body> {
         let protection = protection();
-        self.env.send(self.conn, Body::Watch { protection });
+        self.env.send(self.conn, replica::ToStorage::Watch { protection });
         self.answers()
     }
 
@@ -413,21 +459,18 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
 
     let (body, blob, _) = merged([8; 16], 1, 2, 1);
     let refused = s.put_merged(body, blob);
-    assert!(refused.is_some_and(|why| why.contains("another vault")));
+    assert!(refused.is_some_and(|why| why == Refusal::ForeignVault));
     let (mut body, blob, _) = merged(VAULT, 1, 2, 1);
-    if let Body::PutMerged { merged, .. } = &mut body {
+    if let Body::ReplicaToStorage(replica::ToStorage::PutMerged { merged, .. }) = &mut body {
         merged.from = 2;
     }
     assert!(
         s.put_merged(body, blob)
-            .is_some_and(|why| why.contains("does not list"))
+            .is_some_and(|why| why == Refusal::OtherSegments)
     );
     let (body, blob, _) = merged(VAULT, 1, 2, 1);
     let short = Blob::real(blob.bytes.slice(1..));
-    assert!(
-        s.put_merged(body, short)
-            .is_some_and(|why| why.contains("does not hold"))
-    );
+    assert!(s.put_merged(body, short).is_some_and(|why| why == Refusal::BadFrame));
     assert_eq!(s.files().len(), 3, "nothing of what was refused is stored");
 
     // The first, and another that takes its place with the epoch after it; the one before is fenced then.
@@ -438,7 +481,10 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
     let (body, blob, _) = merged(VAULT, 1, 3, 4);
     assert_eq!(s.put_merged(body, blob), None);
     let (body, blob, _) = merged(VAULT, 4, 5, 3);
-    assert!(s.put_merged(body, blob).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(
+        s.put_merged(body, blob)
+            .is_some_and(|why| matches!(why, Refusal::Fenced { .. }))
+    );
     assert_eq!(s.files().len(), 5);
 
     for restart in [false, true] {
@@ -448,15 +494,20 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
         let told = s.told();
         let shown = matches!(
             told[..],
-            [Body::TagStored { .. }, Body::MergedPut { from: 1, to: 3, .. }]
+            [
+                Body::ReplicaToService(replica::ToService::TagStored { .. }),
+                Body::ReplicaToService(replica::ToService::MergedPut { from: 1, to: 3, .. })
+            ]
         );
         assert!(shown, "{told:?}");
     }
-    let drop = |headers, through| Body::DropSegments {
-        vm: VmId(0),
-        protection: 1,
-        headers,
-        through,
+    let drop = |headers, through| {
+        Body::ReplicaToStorage(replica::ToStorage::DropSegments {
+            vm: VmId(0),
+            protection: 1,
+            headers,
+            through,
+        })
     };
     s.env.send(s.conn, drop(headers.into(), None));
     s.bench.run_seconds(1);
@@ -466,7 +517,7 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
     // The end takes all, also what nobody dropped.
     s.env.send(
         s.conn,
-        Body::Unwatch {
+        replica::ToStorage::Unwatch {
             vm: VmId(0),
             protection: 1,
         },
@@ -474,20 +525,23 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
     s.bench.run_seconds(1);
     assert_eq!(s.files(), Vec::<String>::new());
     let (body, blob, _) = merged(VAULT, 1, 3, 9);
-    assert!(s.put_merged(body, blob).is_some_and(|why| why.contains("has ended")));
+    assert!(
+        s.put_merged(body, blob)
+            .is_some_and(|why| why == Refusal::ProtectionEnded)
+    );
 }
 
 #[test]
 fn a_process_server_merges_nothing() {
     let s = setting();
     let (packed, blob) = sealed(VAULT, SegmentKind::Merged { from: 1, to: 2 }, 2, 1);
-    let body = Body::PutSegments {
+    let body = Body::SegmentsToTarget(segments::ToTarget::PutSegments {
         protection: 1,
         segments: vec![packed],
         tag: None,
-    };
+    });
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains("merges nothing")));
+    assert!(refused(&s.answers()).is_some_and(|why| why == Refusal::Merged));
 }
 
 #[test]
@@ -508,23 +562,34 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
             .map(|(_, frame)| frame.body)
             .collect();
         s.restart();
-        if acknowledged.iter().any(|body| matches!(body, Body::TagPut { .. })) {
+        if acknowledged.iter().any(|body| {
+            matches!(
+                body,
+                Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut { .. })
+            )
+        }) {
             s.env.send(
                 s.conn,
-                Body::Watch {
+                replica::ToStorage::Watch {
                     protection: protection(),
                 },
             );
             let told = s.answers();
             assert!(
-                told.iter().any(|body| matches!(body, Body::TagStored { .. })),
+                told.iter()
+                    .any(|body| matches!(body, Body::ReplicaToService(replica::ToService::TagStored { .. }))),
                 "{told:?}"
             );
         }
-        if acknowledged.iter().any(|body| matches!(body, Body::SegmentsPut { .. })) {
+        if acknowledged.iter().any(|body| {
+            matches!(
+                body,
+                Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut { .. })
+            )
+        }) {
             s.env.send(
                 s.conn,
-                Body::GetSegments {
+                replica::ToStorage::GetSegments {
                     protection: 1,
                     headers: [header].into(),
                 },
@@ -534,23 +599,23 @@ fn nothing_is_acknowledged_that_a_power_cut_can_take() {
                 s.bench
                     .take_frames(s.sealer)
                     .pop()
-                    .is_some_and(|(_, frame)| matches!(frame.body, Body::Segments { found, .. } if found[0].is_some()))
+                    .is_some_and(|(_, frame)| matches!(frame.body, Body::ReplicaToService(replica::ToService::Segments { found, .. }) if found[0].is_some()))
             );
         }
     }
 }
 
-fn protection() -> crate::messages::Protection {
-    crate::messages::Protection {
+fn protection() -> crate::nouns::Protection {
+    crate::nouns::Protection {
         vm: VmId(0),
         protection: 1,
         disks: vec![(DISK, 1 << 20)],
         source: MachineId(5),
         process_server: MachineId(1),
         port: 9443,
-        target: crate::messages::Target::Storage(MachineId(0)),
+        target: crate::nouns::Target::Storage(MachineId(0)),
         policy: crate::spec::default_policy("p"),
-        copy: crate::messages::CopyMode::Used,
+        copy: crate::nouns::CopyMode::Used,
         group: None,
     }
 }

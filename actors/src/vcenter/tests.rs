@@ -6,8 +6,9 @@ use std::sync::Arc;
 use datapath::{Grain, VmId};
 
 use super::*;
-use crate::facts::Place;
-use crate::ports::{ActorId, World};
+use crate::messages::vcenter;
+use crate::nouns::{ActorId, Place};
+use crate::ports::World;
 use crate::spec::{Os, VmSpec};
 use crate::testing::Bench;
 
@@ -79,24 +80,24 @@ impl Setting {
     }
 
     fn order(&self, id: u64, action: VcenterAction) {
-        self.say(Body::Vcenter { id, action });
+        self.say(Body::ToVcenter(vcenter::ToVcenter::Act { id, action }));
     }
 
     /// Orders that were answered since the last call, and what was refused.
     fn done(&self) -> Vec<(u64, Option<String>)> {
         let frames = self.bench.take_frames(self.asker).into_iter();
         let done = frames.filter_map(|(_, frame)| match frame.body {
-            Body::VcenterDone { id, refused } => Some((id, refused)),
+            Body::FromVcenter(vcenter::ToAsker::Done { id, refused }) => Some((id, refused)),
             _ => None,
         });
         done.collect()
     }
 
     fn inventory(&self) -> Vec<MachineId> {
-        self.say(Body::ListMachines);
+        self.say(Body::ToVcenter(vcenter::ToVcenter::ListMachines));
         let frames = self.bench.take_frames(self.asker).into_iter();
         let lists = frames.filter_map(|(_, frame)| match frame.body {
-            Body::Machines { machines } => Some(machines),
+            Body::FromVcenter(vcenter::ToAsker::Machines { machines }) => Some(machines),
             _ => None,
         });
         let listed = lists.last().expect("an answer");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::facts::ItemState;
+use actors::nouns::ItemState;
 use datapath::SimTime;
 use sim::metrics::{BacklogSample, LinkResult, LinkSample, VmResult, milliseconds};
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use actors::facts::{FailoverKind, StepOutcome};
+use actors::facts::StepOutcome;
+use actors::nouns::FailoverKind;
 use sim::metrics::milliseconds;
 
 use super::{VMS_ALL_MAX, worst};

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use actors::ports::{MachineId, volume_name};
-use actors::spec::{ComponentKind, VmSpec};
+use actors::nouns::{ComponentKind, MachineId};
+use actors::ports::volume_name;
+use actors::spec::VmSpec;
 use sim::faults::{Dark, FaultKind, FaultSpec, Rotten, Until};
 use sim::link::LinkChange;
 use sim::spec::{LinkSpec, MachineSpec, Zone};

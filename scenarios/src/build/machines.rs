@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actors::messages::{PORT_MASTER_TARGET, PORT_REPLICATION};
+use actors::messages::replication::PORT_REPLICATION;
+use actors::messages::segments::PORT_MASTER_TARGET;
 use actors::model::Model;
-use actors::ports::{MachineId, volume_name};
+use actors::nouns::MachineId;
+use actors::ports::volume_name;
 use actors::spec::{
     AgentSpec, AzureComputeSpec, Clients, ComponentSpec, ConfigurationServerSpec, DatabaseSpec, GuestSpec,
     MasterTargetSpec, OperatorSpec, ProcessServerSpec, ServiceSpec, StepSpec, StorageSpec, TierSpec, VcenterSpec,

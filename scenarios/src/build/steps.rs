@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::messages::{Component, Operation, Trigger};
+use actors::nouns::{Component, Operation, Trigger};
 use actors::ports::volume_name;
 use actors::spec::{Action, StepSpec, SwitchedOn};
 use datapath::{DiskId, SimTime, VmId};

@@ -1,6 +1,6 @@
 //! Sites, links and the product's servers.
 
-use actors::messages::LinkKind;
+use actors::nouns::LinkKind;
 
 use super::{Key, Kind, NameRule, Range, Section, words_of};
 

@@ -1,6 +1,6 @@
 //! The file, and the tables about the run as a whole.
 
-use actors::facts::FailoverKind;
+use actors::nouns::FailoverKind;
 use datapath::Grain;
 
 use super::{

@@ -1,6 +1,6 @@
 //! What the operator does, and what steps wait for.
 
-use actors::facts::{ItemState, Place};
+use actors::nouns::{ItemState, Place};
 
 use super::{Choice, Key, Kind, Over, PointWord, Range, Section, Variant, Variants, Way, words_of};
 use crate::model::Ending;

@@ -1,8 +1,7 @@
 //! The words of a scenario file and what they stand for, each pair once.
 
-use actors::facts::{FailoverKind, ItemState, Place};
-use actors::messages::{LinkKind, PointChoice};
 use actors::model::Era;
+use actors::nouns::{FailoverKind, ItemState, LinkKind, Place, PointChoice};
 use actors::spec::Os;
 use datapath::Grain;
 use datapath::disk::Operation;

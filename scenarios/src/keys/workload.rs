@@ -1,6 +1,6 @@
 //! What machines write.
 
-use actors::facts::ItemState;
+use actors::nouns::ItemState;
 
 use super::{Choice, Day, Key, Kind, Range, Section, Variant, Variants, Writes, words_of};
 use crate::model::Compressibility;

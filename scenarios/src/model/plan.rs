@@ -1,7 +1,6 @@
 //! The plan of a scenario: the operator's steps, what they wait for, what has to hold.
 
-use actors::facts::{ItemState, Place};
-use actors::messages::{LinkKind, PointChoice};
+use actors::nouns::{ItemState, LinkKind, Place, PointChoice};
 
 use super::Aside;
 

@@ -1,6 +1,6 @@
 //! Sites, links and the product's servers.
 
-use actors::messages::LinkKind;
+use actors::nouns::LinkKind;
 use sim::spec::Zone;
 
 use super::{Context, unique, unique_in_any_case};

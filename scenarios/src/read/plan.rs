@@ -7,7 +7,7 @@ mod expects;
 mod faults;
 mod select;
 
-use actors::messages::PointChoice;
+use actors::nouns::PointChoice;
 use sim::spec::Zone;
 
 use super::Context;

@@ -11,7 +11,7 @@ mod timeline;
 
 use std::collections::BTreeMap;
 
-use actors::messages::Policy;
+use actors::nouns::Policy;
 
 use super::Context;
 use super::estate::Estate;

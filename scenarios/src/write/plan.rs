@@ -1,6 +1,6 @@
 //! Steps and expectations.
 
-use actors::messages::PointChoice;
+use actors::nouns::PointChoice;
 use sim::spec::Zone;
 
 use super::page::{Entries, Page, array, quoted};

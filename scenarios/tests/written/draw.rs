@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use actors::facts::FailoverKind;
 use actors::model::{CONSTANTS, Era, Model};
+use actors::nouns::FailoverKind;
 use datapath::Grain;
 use scenarios::Scenario;
 use scenarios::keys::Words;
@@ -154,7 +154,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
             disks: (0..draw.below(3)).map(|_| draw.word::<FailoverKind>()).collect(),
             format: draw.word::<ImageFormat>(),
         },
-        policy: actors::messages::Policy {
+        policy: actors::nouns::Policy {
             name: draw.of(&["policy", "gold", "a b"]).to_owned(),
             rpo_threshold: draw.duration(),
             retention: draw.below(3 * DAY),

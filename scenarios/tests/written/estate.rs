@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use actors::facts::ItemState;
-use actors::messages::LinkKind;
 use actors::model::Model;
+use actors::nouns::{ItemState, LinkKind};
 use actors::spec::Os;
 use actors::workload::{StreamKind, Synthetic};
 use scenarios::model::{Disk, Group, Link, Roles, Server, Start, Stream, Vm, Workload};

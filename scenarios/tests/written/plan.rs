@@ -1,7 +1,6 @@
 //! What happens in a drawn scenario, and what has to hold.
 
-use actors::facts::{ItemState, Place};
-use actors::messages::PointChoice;
+use actors::nouns::{ItemState, Place, PointChoice};
 use scenarios::Scenario;
 use scenarios::keys::STEP;
 use scenarios::model::{Aside, Bound, Condition, Do, Ending, Expect, Expected, Server, Step, Which};

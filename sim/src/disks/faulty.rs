@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use bytes::Bytes;
 use datapath::Blob;
 use datapath::disk::{DiskError, Files, Operation};

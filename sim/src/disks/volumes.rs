@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actors::Table;
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::image::Generated;
 use datapath::volume::{PageStore, Saved, Volume, VolumeError};
 use datapath::{Extent, Grain, Run, WriteSeq};

@@ -1,6 +1,6 @@
 //! What a fault is: plain data, part of the world's specification.
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::disk::Operation;
 
 use crate::link::LinkChange;

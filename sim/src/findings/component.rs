@@ -1,6 +1,6 @@
 //! What a finding is about.
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::{DiskId, VmId};
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use actors::facts::{FailoverKind, ItemState, Life};
-use actors::ports::MachineId;
+use actors::nouns::{FailoverKind, ItemState, Life, MachineId};
 use datapath::replica::{Consistency, Mark};
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};

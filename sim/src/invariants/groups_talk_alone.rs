@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 
 crate::law! {
     "groups-talk-alone", "only members of one replication group connect to each other on port 20004";

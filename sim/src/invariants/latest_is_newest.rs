@@ -6,7 +6,7 @@
 //! newest batch, marked or not, unless a copy is under way, which makes a point of nothing but what was marked before. What is stored
 //! while the failover is at work may be in it or not. Reference: facts §2.5; ARCHITECTURE, "Latest".
 
-use actors::facts::FailoverKind;
+use actors::nouns::FailoverKind;
 use datapath::WriteSeq;
 
 crate::law! {

@@ -4,7 +4,7 @@
 //! Why it holds: a disk keeps what was flushed; what was not may be lost or torn, extent by extent (an extent of 4 KiB is written whole or
 //! not at all: our model of a sector). Its first write follows all that its disks hold. Reference: design §3, "The disk port".
 
-use actors::facts::Life;
+use actors::nouns::Life;
 use datapath::{DiskId, WriteSeq};
 
 use crate::oracle::compare::{Comparison, Differs, Expect, Held, compare_disk};

@@ -10,7 +10,7 @@
 use std::collections::VecDeque;
 
 use actors::Table;
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::DiskId;
 use datapath::segment::SegmentKind;
 use datapath::units::CHUNK_BYTES;

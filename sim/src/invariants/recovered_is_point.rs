@@ -3,7 +3,7 @@
 //! Why it holds: the point is a prefix, and what is stored is opened again, in order, on top of the base. This is what the product is for; it is
 //! judged on whole disks, every extent, whatever was judged before. Reference: design §3, "The oracle".
 
-use actors::facts::Life;
+use actors::nouns::Life;
 use datapath::{DiskId, WriteSeq};
 
 use crate::oracle::compare::{Comparison, Differs, Expect, Held, compare_and_hash_disk};

@@ -2,7 +2,7 @@
 //!
 //! Why it holds: the world shows the evidence with each fact that the oracle has to judge. A run in which nothing was judged is no proof.
 
-use actors::facts::FailoverKind;
+use actors::nouns::FailoverKind;
 use datapath::SimTime;
 
 crate::law! {

@@ -4,7 +4,7 @@
 //! Reference: design §2, "one order of writes per VM". All that is said of prefixes rests on it. The hash that the fact carries
 //! is the bytes' own: reports and the oracle speak of the same write.
 
-use actors::facts::Life;
+use actors::nouns::Life;
 use datapath::{Run, WriteSeq};
 
 use crate::findings::Bytes;

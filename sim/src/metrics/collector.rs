@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use actors::Table;
-use actors::facts::{Fact, FailoverKind, Severity, StepOutcome};
-use actors::ports::MachineId;
+use actors::facts::{Fact, Severity, StepOutcome};
+use actors::nouns::{FailoverKind, MachineId};
 use datapath::plants::{Plant, planted};
 use datapath::{Grain, SimTime, VmId};
 use hdrhistogram::Histogram;

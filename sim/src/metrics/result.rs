@@ -3,7 +3,8 @@
 //! Times are simulated; durations are whole milliseconds (rounded up, so that no limit is met by rounding), sizes are bytes. Nothing
 //! in here says how the run was carried out (network, seed, wall time): who ran it knows that.
 
-use actors::facts::{FailoverKind, ItemState, Severity, StepOutcome};
+use actors::facts::{Severity, StepOutcome};
+use actors::nouns::{FailoverKind, ItemState};
 use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actors::facts::{BacklogPlace, Fact, FailoverKind, FailoverPhase, ItemState, Place};
-use actors::ports::MachineId;
+use actors::facts::{BacklogPlace, Fact, FailoverPhase};
+use actors::nouns::{FailoverKind, ItemState, MachineId, Place};
 use datapath::replica::Mark;
 use datapath::{SimTime, VmId, WriteSeq};
 

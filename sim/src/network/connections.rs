@@ -4,7 +4,8 @@
 //! deadlines. A machine that has come back knows nothing of the connections it had: whoever still sends on one is told so with a reset,
 //! as by a real TCP stack, and hears that the connection is closed.
 
-use actors::ports::{ConnId, Input, MachineId, NetEvent};
+use actors::nouns::MachineId;
+use actors::ports::{ConnId, Input, NetEvent};
 
 use super::Packet;
 use super::topology::Route;

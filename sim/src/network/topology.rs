@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 
 use crate::spec::{WorldSpec, Zone};
 

@@ -107,7 +107,7 @@ pub fn read(frame: &Bytes) -> Result<Written, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actors::messages::Body;
+    use actors::messages::{Body, management};
     use actors::ports::Frame;
 
     fn round(packet: Packet, body: &[u8]) -> Written {
@@ -138,7 +138,7 @@ mod tests {
             Some(Blob::modelled(vec![1, 2, 3], u64::MAX)),
         ] {
             let frame = Frame {
-                body: Body::HeartbeatSeen,
+                body: Body::ManagementDown(management::Down::HeartbeatSeen),
                 payload: payload.clone(),
             };
             let Packet::Encoded(body, again) = round(Packet::Data(Box::new(frame)), b"body").packet else {

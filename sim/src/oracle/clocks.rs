@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::SimTime;
 
 use crate::faults::{FaultKind, Off};

@@ -4,7 +4,8 @@ mod reading;
 
 use std::collections::BTreeMap;
 
-use actors::facts::{Fact, FailoverKind, Life};
+use actors::facts::Fact;
+use actors::nouns::{FailoverKind, Life};
 use actors::spec::{ComponentSpec, DatabaseSpec};
 use datapath::replica::Consistency;
 use datapath::volume::Volume;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors::facts::{Fact, FailoverKind, FailoverPhase, StepOutcome};
-use actors::messages::{Operation, PointChoice};
+use actors::facts::{Fact, FailoverPhase, StepOutcome};
+use actors::nouns::{FailoverKind, Operation, PointChoice};
 use actors::spec::{Action, ComponentSpec};
 use datapath::replica::Consistency;
 use datapath::{SimTime, VmId, WriteSeq};

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place};
-use actors::ports::MachineId;
+use actors::facts::{Fact, FailoverPhase};
+use actors::nouns::{FailoverKind, ItemState, Life, MachineId, Place};
 use datapath::{SimTime, VmId, WriteSeq};
 
 use crate::invariants::figures_agree::{self, Figure, Kind};

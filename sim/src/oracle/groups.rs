@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use actors::facts::{Fact, FailoverKind, ItemState, Life, StepOutcome};
-use actors::messages::PointChoice;
-use actors::messages::application::Asked;
+use actors::facts::{Fact, StepOutcome};
 use actors::messages::group::PORT_GROUP;
-use actors::ports::MachineId;
+use actors::nouns::{Asked, FailoverKind, ItemState, Life, MachineId, PointChoice};
 use actors::spec::GroupSpec;
 use datapath::replica::{Mark, SharedPoint};
 use datapath::{SimTime, VmId, WriteSeq};

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use actors::facts::{Life, Place};
-use actors::ports::MachineId;
+use actors::nouns::{Life, MachineId, Place};
 use datapath::{SimTime, WriteSeq};
 
 use super::history::History;

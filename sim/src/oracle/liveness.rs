@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use actors::Table;
-use actors::facts::{Fact, FailoverKind, ItemState, StepOutcome};
-use actors::messages::{Operation, Policy};
-use actors::ports::MachineId;
+use actors::facts::{Fact, StepOutcome};
+use actors::nouns::{FailoverKind, ItemState, MachineId, Operation, Policy};
 use actors::spec::{Action, ComponentSpec};
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use datapath::SimTime;
 
 use crate::faults::FaultKind;

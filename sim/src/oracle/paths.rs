@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use actors::Table;
 use actors::model::Model;
-use actors::ports::{MachineId, Work};
+use actors::nouns::MachineId;
+use actors::ports::Work;
 use actors::spec::ComponentSpec;
 use datapath::VmId;
 

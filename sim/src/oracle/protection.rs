@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use actors::facts::Life;
-use actors::ports::MachineId;
+use actors::nouns::{Life, MachineId};
 use datapath::replica::{CutTime, Mark};
 use datapath::{DiskId, SimTime, WriteSeq};
 

@@ -1,7 +1,8 @@
 //! Failovers: recovered disks are judged, and what they do not hold is counted.
 
-use actors::facts::{Fact, FailoverKind, Life};
-use actors::ports::{Evidence, MachineId};
+use actors::facts::Fact;
+use actors::nouns::{FailoverKind, Life, MachineId};
+use actors::ports::Evidence;
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 

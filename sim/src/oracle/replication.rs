@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actors::facts::{Fact, Life};
+use actors::facts::Fact;
+use actors::nouns::Life;
 use actors::ports::Evidence;
 use datapath::replica::{Consistency, CutTime, Mark};
 use datapath::volume::Volume;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::facts::ItemState;
-use actors::messages::Operation;
+use actors::nouns::{ItemState, Operation};
 use actors::spec::{Action, ComponentSpec};
 use datapath::{SimTime, VmId};
 

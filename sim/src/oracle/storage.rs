@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use actors::ports::{Evidence, MachineId};
+use actors::nouns::MachineId;
+use actors::ports::Evidence;
 use actors::spec::ComponentSpec;
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, EXTENT_BYTES, Grain, Run, SimTime, VmId, WriteSeq};

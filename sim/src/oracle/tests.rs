@@ -8,8 +8,8 @@ mod story;
 mod untold;
 mod waits;
 
-use actors::facts::{Fact, FailoverKind, ItemState, StepOutcome};
-use actors::messages::{Operation, PointChoice};
+use actors::facts::{Fact, StepOutcome};
+use actors::nouns::{FailoverKind, ItemState, Operation, PointChoice};
 use actors::spec::{Action, ComponentSpec, OperatorSpec, StepSpec};
 use datapath::batch::DiskChanges;
 use datapath::replica::Mark;

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use actors::facts::{Fact, Life, Place};
+use actors::facts::Fact;
+use actors::nouns::{Life, Place};
 use actors::ports::Evidence;
 use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmId, WriteSeq};
 

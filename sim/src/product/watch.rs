@@ -8,9 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use actors::Table;
-use actors::facts::{Fact, ItemState, Life, Place, StepOutcome};
-use actors::messages::Trigger;
-use actors::ports::MachineId;
+use actors::facts::{Fact, StepOutcome};
+use actors::nouns::{ItemState, Life, MachineId, Place, Trigger};
 use datapath::{SimTime, VmId};
 
 use crate::spec::WorldSpec;
@@ -280,7 +279,7 @@ fn subject(trigger: &Trigger) -> Subject {
 
 #[cfg(test)]
 mod tests {
-    use actors::messages::Component;
+    use actors::nouns::Component;
 
     use super::*;
 

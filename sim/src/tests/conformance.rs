@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use actors::messages::Body;
-use actors::ports::{Input, MachineId, NetEvent, Token};
+use actors::messages::{Body, replication};
+use actors::nouns::MachineId;
+use actors::ports::{Input, NetEvent, Token};
 use datapath::{Blob, SimTime, VmId};
 
 use crate::faults::{Dark, FaultKind, FaultSpec};
@@ -37,7 +38,7 @@ fn on_each(spec: &WorldSpec, makers: impl Fn(&Notes) -> Vec<Maker>, check: impl 
 const NETWORKS: &[NetworkKind] = &[NetworkKind::Event, NetworkKind::Turmoil];
 
 fn body(n: u64) -> Body {
-    Body::BatchCached { vm: VmId(0), batch: n }
+    Body::ReplicationToAgent(replication::ToAgent::BatchCached { vm: VmId(0), batch: n })
 }
 
 /// Notes all that happens on connections, with payloads by their bytes and size.
@@ -52,7 +53,7 @@ fn hears(notes: &Notes, listens: bool) -> Maker {
             let payload = frame
                 .payload
                 .map(|p| (p.bytes.iter().map(|b| u64::from(*b)).sum::<u64>(), p.size));
-            let Body::BatchCached { batch, .. } = frame.body else {
+            let Body::ReplicationToAgent(replication::ToAgent::BatchCached { batch, .. }) = frame.body else {
                 panic!("{:?}", frame.body)
             };
             note(&notes, env, format!("received {batch} {payload:?}"));

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use actors::facts::Fact;
-use actors::messages::Body;
-use actors::ports::{Input, Job, MachineId, NetEvent, Token, Work};
+use actors::messages::{Body, management};
+use actors::nouns::MachineId;
+use actors::ports::{Input, Job, NetEvent, Token, Work};
 use datapath::{Blob, SimTime};
 use rand::RngExt;
 
@@ -18,7 +19,7 @@ use crate::testing::{Facts, Maker, Notes, note, options, pair, texts, toy, toys}
 
 /// Bytes of a heartbeat's encoding.
 fn heartbeat() -> (Body, u64) {
-    let body = Body::HeartbeatSeen;
+    let body = Body::ManagementDown(management::Down::HeartbeatSeen);
     let bytes = datapath::encoded::encode(&body).len() as u64;
     (body, bytes)
 }

@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use actors::facts::Fact;
-use actors::messages::{Body, Trigger};
-use actors::ports::{Input, MachineId, NetEvent, Token};
+use actors::messages::management;
+use actors::nouns::{MachineId, Trigger};
+use actors::ports::{Input, NetEvent, Token};
 use datapath::disk::Operation;
 use datapath::{Blob, SimTime};
 
@@ -47,7 +48,7 @@ fn seconds_answered(spec: WorldSpec, network: NetworkKind) -> (Vec<u64>, usize, 
             let _ = env.connect(MachineId(1), PORT);
             let _ = env.timer(SECOND, Token::default());
         }
-        Input::Network(NetEvent::Opened { conn }) => env.send(conn, Body::Heartbeat { answer: true }),
+        Input::Network(NetEvent::Opened { conn }) => env.send(conn, management::Up::Heartbeat { answer: true }),
         Input::Network(NetEvent::Received { .. }) => note(&asks, env, "answer"),
         _ => {}
     });
@@ -56,7 +57,7 @@ fn seconds_answered(spec: WorldSpec, network: NetworkKind) -> (Vec<u64>, usize, 
             env.listen(PORT);
             note(&answers, env, "start");
         }
-        Input::Network(NetEvent::Received { conn, .. }) => env.send(conn, Body::HeartbeatSeen),
+        Input::Network(NetEvent::Received { conn, .. }) => env.send(conn, management::Down::HeartbeatSeen),
         _ => {}
     });
     let mut facts = Facts::default();

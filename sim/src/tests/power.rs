@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use actors::facts::Fact;
-use actors::ports::{Input, Job, MachineId, Token, Work};
+use actors::nouns::MachineId;
+use actors::ports::{Input, Job, Token, Work};
 use bytes::Bytes;
 use datapath::{Blob, Content, DiskId, Extent, Run, VmId};
 

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use actors::messages::Body;
-use actors::ports::{Input, MachineId, NetEvent};
+use actors::messages::replication;
+use actors::nouns::MachineId;
+use actors::ports::{Input, NetEvent};
 use datapath::{Blob, SimTime, VmId};
 
 use crate::run::run_with;
@@ -70,7 +71,7 @@ impl Row {
             Input::Network(NetEvent::Opened { conn }) => {
                 env.send_with(
                     conn,
-                    Body::BatchCached { vm: VmId(0), batch: 0 },
+                    replication::ToAgent::BatchCached { vm: VmId(0), batch: 0 },
                     Blob::modelled(vec![], bytes),
                 );
             }

@@ -1,7 +1,8 @@
 //! Faults begin and end here.
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, Input, MachineId};
+use actors::nouns::{ActorId, MachineId};
+use actors::ports::Input;
 use datapath::SimTime;
 use datapath::disk::DiskError;
 

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use actors::facts::Fact;
-use actors::ports::{ActorId, Deliver, Env, Input, MachineId, Output, Receipt, Token, World};
+use actors::nouns::{ActorId, MachineId};
+use actors::ports::{Deliver, Env, Input, Output, Receipt, Token, World};
 use actors::spec::ComponentSpec;
 use datapath::SimTime;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::ports::MachineId;
+use actors::nouns::MachineId;
 use bytes::Bytes;
 use datapath::SimTime;
 

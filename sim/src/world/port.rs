@@ -3,13 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actors::facts::{Fact, ItemState};
-use actors::messages::Local;
+use actors::facts::Fact;
+use actors::messages::local::Local;
 use actors::model::Model;
-use actors::ports::{
-    ActorId, ConnId, Evidence, Frame, Input, Job, MachineId, NetEvent, Purpose, TimerId, Token, Work as Kind, World,
-};
-use actors::spec::ComponentKind;
+use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId};
+use actors::ports::{ConnId, Evidence, Frame, Input, Job, NetEvent, Purpose, TimerId, Token, Work as Kind, World};
 use datapath::disk::{Files, Operation};
 use datapath::volume::{Volume, VolumeError};
 use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, VmId, WriteSeq};

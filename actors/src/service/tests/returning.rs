@@ -1,6 +1,7 @@
 //! The service's machine loses its power: what it was at goes on, and nothing is done twice that must be done once.
 
 use super::*;
+use crate::messages::{management, portal};
 
 impl Setting {
     /// Cuts the service's power; it has it back after some seconds, and those who talk to it come back.
@@ -16,7 +17,9 @@ impl Setting {
         self.register();
         for (job, operation) in self.asked.clone() {
             if !self.answers.contains_key(&job) {
-                self.portal.1.send(self.portal.2, Body::Ask { job, operation });
+                self.portal
+                    .1
+                    .send(self.portal.2, portal::ToService::Ask { job, operation });
             }
         }
         self.run(5);
@@ -151,7 +154,7 @@ fn a_failover_that_was_cut_anywhere_ends_as_one_that_was_not() {
             },
         );
         s.asked.insert(job, operation.clone());
-        s.portal.1.send(s.portal.2, Body::Ask { job, operation });
+        s.portal.1.send(s.portal.2, portal::ToService::Ask { job, operation });
         s.bench.run_until(s.portal.1.now().after(moment * SECOND / 2));
         s.cut(3);
         s.run(100);
@@ -198,10 +201,10 @@ fn a_test_failover_keeps_its_point_pinned_and_can_be_cleaned_up() {
 #[test]
 fn an_epoch_is_never_granted_again() {
     let mut s = Setting::protected();
-    let ask = Body::EpochAsk {
+    let ask = Body::ManagementUp(management::Up::EpochAsk {
         disk: DISK,
         sealer: MachineId(MANAGEMENT),
-    };
+    });
     for _ in 0..3 {
         s.management.1.send(s.management.2, ask.clone());
         s.run(2);
@@ -231,10 +234,10 @@ fn a_disk_that_is_full_grants_nothing_and_answers_nothing_until_it_takes_what_ha
     let mut s = Setting::protected();
     s.bench
         .fail_disk(MachineId(SERVICE), datapath::disk::Operation::Write, true);
-    let ask = Body::EpochAsk {
+    let ask = Body::ManagementUp(management::Up::EpochAsk {
         disk: DISK,
         sealer: MachineId(MANAGEMENT),
-    };
+    });
     s.management.1.send(s.management.2, ask);
     let job = s.ask(Operation::PlannedFailover { vm: VM });
     s.run(20);

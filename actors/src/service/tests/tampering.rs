@@ -3,6 +3,7 @@
 use datapath::seal::DiskKey;
 
 use super::*;
+use crate::messages::segments;
 use crate::ports::World;
 
 /// Flips a bit of the byte at a share of a stored segment's length: 0 the first, 2 the last.
@@ -97,13 +98,13 @@ fn a_changed_piece_of_a_copy_is_named_and_its_machine_never_protected() {
             let at = (bytes.len() - 1) * place / 2;
             bytes[at] ^= 1;
         });
-        let end = Body::PutCopyEnd {
+        let end = Body::SegmentsToTarget(segments::ToTarget::PutCopyEnd {
             disk: DISK,
             protection: 1,
             copy: 1,
             parts: 1,
             highest: WriteSeq(1),
-        };
+        });
         s.sealer.1.send(s.sealer.2, end);
         s.batch(1);
         assert_eq!(refused(&s), ["vm0/disk0/copy-0001-000000"]);

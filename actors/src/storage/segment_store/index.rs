@@ -7,7 +7,7 @@ use datapath::segment::{SegmentHeader, SegmentKind};
 use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
-use crate::messages::group::SharedRecord;
+use crate::nouns::SharedRecord;
 
 /// Bytes before an entry's body: its length and its checksum.
 const ENTRY_HEAD: usize = 12;

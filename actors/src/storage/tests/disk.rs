@@ -3,6 +3,7 @@
 use datapath::disk::Operation;
 
 use super::*;
+use crate::messages::replica;
 
 const MACHINE: MachineId = MachineId(0);
 const DISK_OF_STORE: &str = "disk of the segment store";
@@ -34,7 +35,10 @@ fn a_segment_that_cannot_be_written_is_refused_and_can_come_again() {
     s.bench.fail_disk(MACHINE, Operation::Append, true);
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains("input/output error")));
+    assert!(
+        refused(&s.answers())
+            .is_some_and(|why| matches!(why, Refusal::Disk(error) if error.contains("input/output error")))
+    );
     s.bench.fail_disk(MACHINE, Operation::Append, false);
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
@@ -46,20 +50,23 @@ fn a_segment_that_cannot_be_written_is_refused_and_can_come_again() {
 fn a_fence_that_cannot_be_written_stands_later_and_nothing_below_it_is_taken_in_meanwhile() {
     let mut s = setting();
     s.bench.fail_disk(MACHINE, Operation::Write, true);
-    s.env.send(s.conn, Body::Fence { disk: DISK, epoch: 2 });
+    s.env.send(s.conn, replica::ToStorage::Fence { disk: DISK, epoch: 2 });
     assert!(
         later(&s).is_empty(),
         "nobody is told of a fence that a power cut would take"
     );
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(refused(&s.answers()).is_some_and(|why| matches!(why, Refusal::Fenced { .. })));
     s.bench.fail_disk(MACHINE, Operation::Write, false);
-    assert!(matches!(later(&s)[..], [Body::Fenced { epoch: 2, .. }]));
+    assert!(matches!(
+        later(&s)[..],
+        [Body::ReplicaToService(replica::ToService::Fenced { epoch: 2, .. })]
+    ));
     s.restart();
     let (body, blob, _) = segment(VAULT, 1, 1);
     s.env.send_with(s.conn, body, blob);
-    assert!(refused(&s.answers()).is_some_and(|why| why.contains(REFUSED_FENCED)));
+    assert!(refused(&s.answers()).is_some_and(|why| matches!(why, Refusal::Fenced { .. })));
 }
 
 #[test]
@@ -72,7 +79,7 @@ fn what_cannot_be_read_is_given_once_it_can_and_is_never_said_to_be_missing() {
     let headers = vec![header];
     s.env.send(
         s.conn,
-        Body::GetSegments {
+        replica::ToStorage::GetSegments {
             protection: 1,
             headers: headers.into(),
         },
@@ -82,7 +89,7 @@ fn what_cannot_be_read_is_given_once_it_can_and_is_never_said_to_be_missing() {
     s.bench.fail_disk(MACHINE, Operation::Read, false);
     let answers = later(&s);
     assert!(
-        matches!(&answers[..], [Body::Segments { found, .. }] if found.iter().all(Option::is_some)),
+        matches!(&answers[..], [Body::ReplicaToService(replica::ToService::Segments { found, .. })] if found.iter().all(Option::is_some)),
         "{answers:?}"
     );
 }
@@ -102,6 +109,9 @@ fn an_account_that_cannot_read_its_index_waits_with_its_start() {
     s.conn = s.env.connect(MACHINE, PORT_MANAGEMENT);
     s.answers();
     let protection = protection();
-    s.env.send(s.conn, Body::Watch { protection });
-    assert!(matches!(s.answers()[..], [Body::TagStored { .. }]));
+    s.env.send(s.conn, replica::ToStorage::Watch { protection });
+    assert!(matches!(
+        s.answers()[..],
+        [Body::ReplicaToService(replica::ToService::TagStored { .. })]
+    ));
 }

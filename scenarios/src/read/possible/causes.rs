@@ -1,6 +1,6 @@
 //! What brings a condition about: the operator's steps behind each state of a machine (facts §4.1).
 
-use actors::facts::{ItemState, Place};
+use actors::nouns::{ItemState, Place};
 use sim::spec::Zone;
 
 use crate::keys::word_of;

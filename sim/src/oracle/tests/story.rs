@@ -1,8 +1,8 @@
 //! Tells synthetic runs: what a world would log, without a world.
 
-use actors::facts::{Fact, FailoverKind, FailoverPhase, ItemState, Life, Place, StepOutcome};
-use actors::messages::{Operation, PointChoice};
-use actors::ports::{Evidence, MachineId, volume_name};
+use actors::facts::{Fact, FailoverPhase, StepOutcome};
+use actors::nouns::{FailoverKind, ItemState, Life, MachineId, Operation, Place, PointChoice};
+use actors::ports::{Evidence, volume_name};
 use actors::spec::{
     Action, ComponentSpec, OperatorSpec, Os, ProcessServerSpec, StepSpec, StorageSpec, VmSpec, default_policy,
 };

@@ -22,7 +22,7 @@ fn pass_time(story: &mut Story, at: SimTime) {
 }
 
 /// A machine of a story has no power from a fact's time on.
-fn dark_from(story: &mut Story, from: usize, machine: actors::ports::MachineId) {
+fn dark_from(story: &mut Story, from: usize, machine: actors::nouns::MachineId) {
     let at = story.told[from].at;
     let fact = Fact::Power { machine, on: false };
     let shown = Shown::Nothing;
@@ -42,7 +42,7 @@ fn a_batch_that_never_gets_its_tag_is_found_at_the_end() {
     assert_eq!(broken(&elsewhere), Vec::<String>::new(), "the process server is dark");
     let mut elsewhere = Story::protected(Grain::Extent, 3);
     elsewhere.told = story.told.clone();
-    dark_from(&mut elsewhere, cached, actors::ports::MachineId(2));
+    dark_from(&mut elsewhere, cached, actors::nouns::MachineId(2));
     assert_found(
         "who is not on its way excuses nothing",
         &elsewhere,
@@ -141,7 +141,7 @@ fn ordered(told: &[(u64, StepOutcome)]) -> Story {
         expect_refusal: false,
     };
     let operator = OperatorSpec {
-        service: actors::ports::MachineId(3),
+        service: actors::nouns::MachineId(3),
         steps: vec![step],
     };
     let components = &mut story.spec.machines[3].components;

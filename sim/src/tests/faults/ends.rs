@@ -1,8 +1,7 @@
 //! What ends a fault, and what several that are about the same thing leave.
 
 use actors::facts::Fact;
-use actors::messages::Trigger;
-use actors::ports::MachineId;
+use actors::nouns::{MachineId, Trigger};
 use datapath::SimTime;
 
 use super::{PORT, SECOND, fault, seconds_answered, world};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::faults::Off;
+use actors::messages::management;
 
 /// `a` connects to `b` each second and says hello; `b` answers. Returns in which seconds `b` accepted, and when answers arrived, in
 /// nanoseconds, and how often the fault struck.
@@ -13,14 +14,14 @@ fn talk(kind: Option<FaultKind>, network: NetworkKind) -> (Vec<u64>, Vec<u64>, u
             let _ = env.connect(MachineId(1), PORT);
             let _ = env.timer(SECOND, Token::default());
         }
-        Input::Network(NetEvent::Opened { conn }) => env.send(conn, Body::Heartbeat { answer: true }),
+        Input::Network(NetEvent::Opened { conn }) => env.send(conn, management::Up::Heartbeat { answer: true }),
         Input::Network(NetEvent::Received { .. }) => note(&asks, env, "answer"),
         _ => {}
     });
     let answerer = toy(move |env, input| match input {
         Input::Started => env.listen(PORT),
         Input::Network(NetEvent::Accepted { .. }) => note(&answers, env, "accepted"),
-        Input::Network(NetEvent::Received { conn, .. }) => env.send(conn, Body::HeartbeatSeen),
+        Input::Network(NetEvent::Received { conn, .. }) => env.send(conn, management::Down::HeartbeatSeen),
         _ => {}
     });
     let mut facts = Facts::default();

@@ -1,0 +1,13 @@
+//! What everything else speaks of: machines and components, lives, protections, operations.
+//!
+//! Facts, messages, specifications and ports all need these and need nothing of each other for them, so they have a home below all four.
+
+mod components;
+mod life;
+mod operation;
+mod protection;
+
+pub use components::{ActorId, Component, ComponentKind, MachineId};
+pub use life::{Asked, Boot, FailoverKind, ItemState, Life, Place};
+pub use operation::{LinkKind, Operation, Outcome, PointChoice, Trigger};
+pub use protection::{CopyMode, FoundMachine, Policy, Protection, ReplicationGroup, SharedRecord, Target};
