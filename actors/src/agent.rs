@@ -603,7 +603,18 @@ impl Agent {
                     self.reply(id, Err("the machine is not replicating".to_owned()));
                 }
             }
-            other => self.reply(id, Err(format!("the Mobility service cannot do this: {other:?}"))),
+            other @ (Command::Discover { .. }
+            | Command::PushInstall { .. }
+            | Command::Serve(_)
+            | Command::HandOver { .. }
+            | Command::Unserve { .. }
+            | Command::Receive { .. }
+            | Command::Fence { .. }
+            | Command::Finish { .. }
+            | Command::Release { .. }
+            | Command::Vcenter { .. }) => {
+                self.reply(id, Err(format!("the Mobility service cannot do this: {other:?}")));
+            }
         }
     }
 

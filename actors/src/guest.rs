@@ -269,7 +269,7 @@ impl Guest {
 
     fn received(&mut self, conn: ConnId, body: &Body) {
         match body {
-            Body::Install(message) => match message {
+            Body::InstallationToMachine(message) => match message {
                 ToMachine::Install {
                     configuration_server,
                     passphrase,

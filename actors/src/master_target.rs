@@ -280,7 +280,17 @@ impl MasterTarget {
                 }
                 self.reply(id, Ok(Reply::Done));
             }
-            other => self.reply(id, Err(format!("a master target cannot do this: {other:?}"))),
+            other @ (Command::Protect { .. }
+            | Command::Unprotect { .. }
+            | Command::ShutdownAndDrain { .. }
+            | Command::Discover { .. }
+            | Command::PushInstall { .. }
+            | Command::Serve(_)
+            | Command::HandOver { .. }
+            | Command::Unserve { .. }
+            | Command::Vcenter { .. }) => {
+                self.reply(id, Err(format!("a master target cannot do this: {other:?}")));
+            }
         }
     }
 

@@ -75,9 +75,9 @@ flows! {
     /// See [`vcenter::ToAsker`].
     FromVcenter(vcenter::ToAsker),
     /// See [`installation::ToMachine`].
-    Install(installation::ToMachine),
+    InstallationToMachine(installation::ToMachine),
     /// See [`installation::ToProcessServer`].
-    Installed(installation::ToProcessServer),
+    InstallationToProcessServer(installation::ToProcessServer),
     /// See [`group::GroupMessage`].
     Group(group::GroupMessage),
     /// See [`application::TierMessage`].

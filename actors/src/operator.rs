@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::actor::actor;
 use crate::facts::{Fact, Severity, StepOutcome};
 use crate::messages::local::Local;
-use crate::messages::{Body, PORT_MANAGEMENT, portal};
+use crate::messages::portal::{ToOperator, ToService};
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{ComponentKind, MachineId, Outcome};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
@@ -277,7 +278,7 @@ impl Operator {
             let operation = operation.clone();
             self.portal.send(
                 &self.env,
-                portal::ToService::Ask {
+                ToService::Ask {
                     job: u64::from(number),
                     operation,
                 },
@@ -290,7 +291,7 @@ impl Operator {
         if self.asked.is_empty() || self.looking {
             return;
         }
-        if self.portal.send(&self.env, portal::ToService::Heartbeat) {
+        if self.portal.send(&self.env, ToService::Heartbeat) {
             self.portal.owe(&self.env);
         }
         self.looking = true;
@@ -304,8 +305,8 @@ impl Operator {
             return;
         };
         match message {
-            portal::ToOperator::HeartbeatSeen => self.portal.settled(&self.env),
-            portal::ToOperator::Answer { job, outcome, key } => {
+            ToOperator::HeartbeatSeen => self.portal.settled(&self.env),
+            ToOperator::Answer { job, outcome, key } => {
                 if let Some(key) = key.filter(|key| self.key != Some(*key)) {
                     self.key = Some(key);
                     self.write(KEY, &key);

@@ -239,7 +239,16 @@ impl ProcessServer {
             }
             Command::Discover { vcenter } => self.discover(id, vcenter),
             Command::PushInstall { machine, linux } => self.push(id, machine, linux),
-            other => self.reply(id, Err(format!("a process server cannot do this: {other:?}"))),
+            other @ (Command::Protect { .. }
+            | Command::Unprotect { .. }
+            | Command::ShutdownAndDrain { .. }
+            | Command::Receive { .. }
+            | Command::Fence { .. }
+            | Command::Finish { .. }
+            | Command::Release { .. }
+            | Command::Vcenter { .. }) => {
+                self.reply(id, Err(format!("a process server cannot do this: {other:?}")));
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
 use crate::messages::local::Local;
-use crate::messages::replication;
+use crate::messages::replication::ToProcessServer;
 use crate::nouns::{ComponentKind, Protection, SharedRecord};
 use crate::ports::{Env, TimerId, Token};
 use crate::session::{Session, SessionEvent};
@@ -688,10 +688,8 @@ impl Replication {
     pub fn put_shared(&mut self, record: SharedRecord) {
         let protection = self.saved.protection.protection;
         if self.greeted {
-            self.session.send(
-                &self.env,
-                replication::ToProcessServer::PutShared { protection, record },
-            );
+            self.session
+                .send(&self.env, ToProcessServer::PutShared { protection, record });
         }
     }
 

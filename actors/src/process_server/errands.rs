@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use super::{DISCOVER, PUSH, ProcessServer, VCENTER};
 use crate::facts::Fact;
 use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
-use crate::messages::management::{Notice, Reply};
-use crate::messages::vcenter::ToAsker;
-use crate::messages::{Body, PORT_MANAGEMENT, installation, management, vcenter};
+use crate::messages::management::{Notice, Reply, Up};
+use crate::messages::vcenter::{ToAsker, ToVcenter};
+use crate::messages::{Body, PORT_MANAGEMENT, installation};
 use crate::nouns::{FoundMachine, MachineId};
 use crate::ports::{ConnId, Frame, Input, NetEvent, TimerId, Token};
 use crate::session::{Session, SessionEvent};
@@ -56,7 +56,7 @@ impl ProcessServer {
         let Some(vcenter) = self.errands.vcenters.get_mut(&machine) else {
             return;
         };
-        if !vcenter.asked && vcenter.session.send(&self.env, vcenter::ToVcenter::ListMachines) {
+        if !vcenter.asked && vcenter.session.send(&self.env, ToVcenter::ListMachines) {
             vcenter.session.owe(&self.env);
             vcenter.asked = true;
         }
@@ -167,7 +167,7 @@ impl ProcessServer {
             by: self.env.machine,
             machines: machines.clone(),
         };
-        self.cs.send(&self.env, management::Up::Notice(notice));
+        self.cs.send(&self.env, Up::Notice(notice));
         if let Some(command) = command {
             self.reply(command, Ok(Reply::Machines(machines)));
         }
@@ -190,7 +190,9 @@ impl ProcessServer {
                 self.env.send(conn, body);
             }
             Input::Network(NetEvent::Received { frame, .. }) => {
-                let Body::Installed(message) = frame.body else { return };
+                let Body::InstallationToProcessServer(message) = frame.body else {
+                    return;
+                };
                 match message {
                     installation::ToProcessServer::Installed { refused } => {
                         self.push_ended(command, refused.map_or(Ok(Reply::Done), Err));

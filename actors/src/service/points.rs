@@ -72,7 +72,7 @@ impl Service {
         }
     }
 
-    /// What storage told is acted on.
+    /// Acts on what storage tells.
     pub(super) fn told(&mut self, message: ToService, payload: Option<Blob>) {
         match message {
             ToService::SharedStored { record } => self.shared_stored(record),

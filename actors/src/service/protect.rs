@@ -9,7 +9,7 @@ use super::stages::{Action, Condition, Stage, Way, order, until};
 use super::{Item, Service};
 use crate::facts::Fact;
 use crate::messages::management::Command;
-use crate::messages::replica;
+use crate::messages::replica::ToStorage;
 use crate::messages::replication::PORT_REPLICATION;
 use crate::nouns::{Component, CopyMode, ItemState, Life, LinkKind, MachineId, Policy, Protection, Target};
 use crate::ports::volume_name;
@@ -187,7 +187,7 @@ impl Service {
             self.checkpoint(vm);
             self.storage.send(
                 &self.env,
-                replica::ToStorage::Watch {
+                ToStorage::Watch {
                     protection: protection.clone(),
                 },
             );
@@ -227,8 +227,7 @@ impl Service {
         }
         match current.target {
             Target::Storage(_) => {
-                self.storage
-                    .send(&self.env, replica::ToStorage::Unwatch { vm, protection });
+                self.storage.send(&self.env, ToStorage::Unwatch { vm, protection });
             }
             Target::MasterTarget(machine) => {
                 self.command(machine, Command::Release { vm, protection }, None);

@@ -11,8 +11,7 @@ use datapath::replica::Tag;
 use super::Service;
 use crate::facts::Severity;
 use crate::messages::checksums::ChecksumAsk;
-use crate::messages::replica;
-use crate::messages::replica::ToService;
+use crate::messages::replica::{ToService, ToStorage};
 use crate::nouns::{Protection, Target};
 use crate::ports::volume_name;
 use crate::replica_keeper::{Found, KeeperEvent, ReplicaKeeper, Retained, Sealing};
@@ -72,7 +71,7 @@ impl Service {
         match retained.checkpoint(&self.env, keeper) {
             Ok(drops) => {
                 for (headers, through) in drops {
-                    let body = replica::ToStorage::DropSegments {
+                    let body = ToStorage::DropSegments {
                         vm,
                         protection,
                         headers,
