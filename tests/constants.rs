@@ -16,15 +16,12 @@ const PORT: &str = "a port, as the table of flows names it (facts §1.2)";
 
 /// File, constants in it, and what they are.
 const ELSEWHERE: &[(&str, &[&str], &str)] = &[
+    ("actors/src/messages.rs", &["PORT_MANAGEMENT"], PORT),
+    ("actors/src/messages/replication.rs", &["PORT_REPLICATION"], PORT),
+    ("actors/src/messages/segments.rs", &["PORT_MASTER_TARGET"], PORT),
     (
-        "actors/src/messages.rs",
-        &[
-            "PORT_MANAGEMENT",
-            "PORT_REPLICATION",
-            "PORT_MASTER_TARGET",
-            "PORT_PUSH_WINDOWS",
-            "PORT_PUSH_LINUX",
-        ],
+        "actors/src/messages/installation.rs",
+        &["PORT_PUSH_WINDOWS", "PORT_PUSH_LINUX"],
         PORT,
     ),
     ("actors/src/messages/application.rs", &["PORT_APPLICATION"], PORT),

@@ -375,7 +375,7 @@ mod tests {
         let events = log.borrow().last_events();
         assert_eq!(events.len(), LAST_EVENTS);
         assert!(
-            events[198].contains("#5998 actor 2 -> machine 3 port 443 connection 9: EpochAsk"),
+            events[198].contains("#5998 actor 2 -> machine 3 port 443 connection 9: ManagementUp(EpochAsk"),
             "{}",
             events[198]
         );

@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use actors::messages::replication;
+use actors::messages::management;
 use actors::nouns::MachineId;
 use actors::ports::{Input, NetEvent};
-use datapath::{Blob, SimTime, VmId};
+use datapath::{Blob, SimTime};
 
 use crate::run::run_with;
 use crate::spec::NetworkKind;
@@ -71,7 +71,7 @@ impl Row {
             Input::Network(NetEvent::Opened { conn }) => {
                 env.send_with(
                     conn,
-                    replication::ToAgent::BatchCached { vm: VmId(0), batch: 0 },
+                    management::Up::Heartbeat { answer: false },
                     Blob::modelled(vec![], bytes),
                 );
             }
