@@ -31,7 +31,7 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 22] = [
+const PLANTED: [Planted; 23] = [
     planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
     planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
@@ -54,6 +54,7 @@ const PLANTED: [Planted; 22] = [
     planted("link-without-latency", "journey", &[], &["links-take-their-time"]),
     planted("link-without-slow-start", "journey", &[], &["links-start-slowly"]),
     planted("link-open-while-cut", "rough-day", &[], &["cut-links-carry-nothing"]),
+    planted("link-panics", "journey", &[], &["the-world-holds"]),
     planted(
         "retention-halved",
         "old-points",

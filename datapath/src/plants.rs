@@ -32,6 +32,8 @@ pub enum Plant {
     LinkWithoutSlowStart,
     /// A link that is cut goes on.
     LinkOpenWhileCut,
+    /// A link's code panics when it is to say what it carried.
+    LinkPanics,
     /// Recovery points are kept for half of their retention.
     RetentionHalved,
     /// Every seal uses the same nonce.
@@ -56,7 +58,7 @@ pub enum Plant {
 
 impl Plant {
     /// All of them: name, and what it does.
-    pub const ALL: [(Plant, &'static str, &'static str); 22] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 23] = [
         (
             Plant::AckBeforeDurable,
             "ack-before-durable",
@@ -112,6 +114,11 @@ impl Plant {
             Plant::LinkOpenWhileCut,
             "link-open-while-cut",
             "a link that is cut goes on",
+        ),
+        (
+            Plant::LinkPanics,
+            "link-panics",
+            "a link's code panics when it is to say what it carried",
         ),
         (
             Plant::RetentionHalved,

@@ -154,7 +154,7 @@ impl Pool {
     pub fn finish(&mut self, number: u64) -> Result<Output, String> {
         let state = self.jobs.remove(&number).expect("a job completes once");
         let done = match state {
-            State::Waiting(run) => caught(run, &mut self.own),
+            State::Waiting(run) => done(run, &mut self.own),
             State::Begun(receiver) => {
                 self.begun -= 1;
                 self.begin_next();
@@ -207,20 +207,22 @@ impl Threads {
             let index = rayon::current_thread_index().unwrap_or(0);
             let mut worker = workers[index].lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             // Nobody waits where the machine lost its power meanwhile.
-            let _ = sender.send(caught(run, &mut worker));
+            let _ = sender.send(done(run, &mut worker));
         });
         receiver
     }
 }
 
-fn caught(run: Task, worker: &mut Worker) -> Result<Done, String> {
-    catch_unwind(AssertUnwindSafe(|| run(worker))).map_err(|panic| {
+fn done(run: Task, worker: &mut Worker) -> Result<Done, String> {
+    caught(|| run(worker)).map_err(|why| format!("a job panicked: {why}"))
+}
+
+/// What came of it, or the words of its panic.
+pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        format!(
-            "a job panicked: {}",
-            text.unwrap_or_else(|| "without a message".to_owned())
-        )
+        text.unwrap_or_else(|| "without a message".to_owned())
     })
 }
 

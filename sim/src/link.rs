@@ -177,7 +177,10 @@ impl Link {
                 self.advance_and(engine, back, now, true);
                 self.wake(engine, back);
             }
-            LinkEvent::Sample => self.sample(engine, now),
+            LinkEvent::Sample => {
+                assert!(!planted(Plant::LinkPanics), "it cannot say what it carried");
+                self.sample(engine, now);
+            }
             LinkEvent::Gone { ends } => {
                 for back in [false, true] {
                     self.advance(engine, back, now);

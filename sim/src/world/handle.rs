@@ -13,6 +13,7 @@ use actors::spec::ComponentSpec;
 use datapath::SimTime;
 
 use super::{Carrier, Core, Engine, Entry, Given, Work};
+use crate::compute::caught;
 use crate::event_log::EventLog;
 use crate::link::door::AtDoor;
 use crate::link::{LinkEvent, flow};
@@ -268,8 +269,14 @@ impl Engine {
             // Not held while a link is told: what comes out of it can have an answer that goes into another.
             let next = self.offers.borrow_mut().pop_front();
             let Some((link, event)) = next else { return };
-            if let Some(link) = self.links.borrow_mut().get_mut(link as usize) {
-                link.handle(self, event);
+            let taken_in = caught(|| {
+                if let Some(link) = self.links.borrow_mut().get_mut(link as usize) {
+                    link.handle(self, event);
+                }
+            });
+            if let Err(why) = taken_in {
+                let name = &self.spec.links[link as usize].name;
+                self.note_broken(format!("link {name} panicked at {}: {why}", self.now.get()));
             }
         }
     }
