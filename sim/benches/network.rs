@@ -5,7 +5,7 @@
 //!
 //! - `local message`: from component to component of a machine, which is not logged: queue and mailbox alone.
 //! - `frame`: over a connection between two components of a machine: the same and the log with its digest.
-//! - `frame through a link`: between two machines, relayed by the link's actor.
+//! - `frame through a link`: between two machines, relayed by the link.
 //! - `log alone`: the log and its digest, without any message. A frame without it is what a frame would cost without digest.
 //! - `frame and a write`: a frame, and a guest's write is logged as a fact; with and without oracle, invariants and metrics watching.
 

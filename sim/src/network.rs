@@ -2,7 +2,7 @@
 //!
 //! A connection has two ends. What travels between them are [`Packet`]s; what happens when one lands is decided in
 //! `network/connections.rs` and is the same on every network. The adapters differ in how a packet gets there: `event` hands it to the
-//! link's actor as it is; `turmoil` writes it to a stream, byte by byte.
+//! link as it is; `turmoil` writes it to a stream, byte by byte.
 //!
 //! A packet's bytes are the encoding of its body and the size of its payload: the same figure on both networks. What they weigh on the
 //! wire is the link's to say.

@@ -4,8 +4,7 @@
 //! operations). A failed enable or reprotect falls back to where it came from; replication can be disabled wherever it is set up; a
 //! failover that was begun stopped replication and cannot go back.
 
-use actors::nouns::ItemState::*;
-use actors::nouns::ItemState::{self};
+use actors::nouns::ItemState::{self, *};
 
 crate::law! {
     "states-follow-table", "a protected machine's states follow each other as the table of states and operations allows";

@@ -4,8 +4,7 @@
 //! each is a number of rounds and a number of bytes. A state whose operation failed is the operator's to leave: the operation can be
 //! asked for again.
 
-use actors::nouns::ItemState::*;
-use actors::nouns::ItemState::{self};
+use actors::nouns::ItemState::{self, *};
 
 use super::bound::Waited;
 
