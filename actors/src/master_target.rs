@@ -394,7 +394,7 @@ impl MasterTarget {
                 self.store
                     .put_segments(conn, protection, (segments, payload.unwrap_or_default()), tag);
             }
-            ToTarget::PutShared { protection, record } => self.store.put_shared(conn, protection, record),
+            ToTarget::PutShared(put) => self.store.put_shared(conn, put),
             ToTarget::PutTag { vm, protection, tag } => self.store.put_tag(conn, (vm, protection), tag),
             ToTarget::PutCopyEnd {
                 disk,

@@ -93,10 +93,7 @@ pub fn name(disk: DiskId, kind: SegmentKind) -> String {
 
 /// Appends the name in storage of a disk's segment of a kind. A fleet asks for millions: no formatting machinery.
 pub fn push_name(name: &mut String, disk: DiskId, kind: SegmentKind) {
-    let mut push = |word: &str, number: u64, digits: usize| {
-        name.push_str(word);
-        push_number(name, number, digits);
-    };
+    let mut push = |word: &str, number: u64, digits: usize| push_part(name, word, number, digits);
     push("vm", u64::from(disk.vm.0), 1);
     push("/disk", u64::from(disk.index), 1);
     match kind {
@@ -110,6 +107,12 @@ pub fn push_name(name: &mut String, disk: DiskId, kind: SegmentKind) {
             push("-", u64::from(part), 6);
         }
     }
+}
+
+/// Appends a word, and a number with at least so many digits, of at most 20.
+pub fn push_part(out: &mut String, word: &str, number: u64, digits: usize) {
+    out.push_str(word);
+    push_number(out, number, digits);
 }
 
 /// Appends a number with at least so many digits, of at most 20.

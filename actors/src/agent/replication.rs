@@ -18,6 +18,7 @@ use super::sending::Sending;
 use super::state::{Cut, SavedReplication};
 use super::{APP_MARK, CUT_DUE, FLUSH, FLUSH_DUE, MARK, PS, Up};
 use crate::facts::{Fact, Severity};
+use crate::messages::group::PutShared;
 use crate::messages::local::Local;
 use crate::messages::replication::ToProcessServer;
 use crate::nouns::{ComponentKind, Protection, SharedRecord};
@@ -689,7 +690,7 @@ impl Replication {
         let protection = self.saved.protection.protection;
         if self.greeted {
             self.session
-                .send(&self.env, ToProcessServer::PutShared { protection, record });
+                .send(&self.env, ToProcessServer::PutShared(PutShared { protection, record }));
         }
     }
 

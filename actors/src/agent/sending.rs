@@ -12,7 +12,7 @@ use datapath::{Grain, WriteSeq};
 use super::replication::{Outcome, Replication};
 use super::state::Cut;
 use crate::messages::Body;
-use crate::messages::replication::{ToAgent, ToProcessServer};
+use crate::messages::replication::{BatchEnding, ToAgent, ToProcessServer};
 use crate::ports::Frame;
 use crate::session::SessionEvent;
 
@@ -221,8 +221,7 @@ impl Replication {
                 self.session.send_with(&self.env, body, piece.blob);
             } else {
                 let parts = sending.part + u32::from(piece.is_some());
-                let body = ToProcessServer::BatchEnd {
-                    vm,
+                let ending = BatchEnding {
                     batch,
                     parts,
                     first,
@@ -230,6 +229,7 @@ impl Replication {
                     cut: time,
                     mark,
                 };
+                let body = ToProcessServer::BatchEnd { vm, ending };
                 sending.ended = Some(size);
                 match piece {
                     Some(piece) => self.session.send_with(&self.env, body, piece.blob),

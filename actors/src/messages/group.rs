@@ -9,6 +9,8 @@ use datapath::VmId;
 use datapath::replica::{Consistency, SharedPoint};
 use serde::{Deserialize, Serialize};
 
+use crate::nouns::SharedRecord;
+
 /// Where members of a group listen to each other.
 pub const PORT_GROUP: u16 = 20004;
 
@@ -83,4 +85,14 @@ pub enum GroupMessage {
         /// The point.
         point: SharedPoint,
     },
+}
+
+/// A shared recovery point was made; its record is to be stored with what is stored of its coordinator. It passes from the coordinator's
+/// agent through its process server to the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutShared {
+    /// The coordinator's protection.
+    pub protection: u32,
+    /// What makes it one.
+    pub record: SharedRecord,
 }

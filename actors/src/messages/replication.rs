@@ -5,10 +5,28 @@ use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use super::checksums::{ChecksumAsk, Checksums};
-use crate::nouns::{Protection, SharedRecord};
+use super::group::PutShared;
+use crate::nouns::Protection;
 
 /// Replication data, unless the installation chose another port.
 pub const PORT_REPLICATION: u16 = 9443;
+
+/// How a batch ends; a process server keeps it beside the batch's parts in its cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchEnding {
+    /// The batch.
+    pub batch: u64,
+    /// How many parts it has, the one in the frame that says so included.
+    pub parts: u32,
+    /// Its first write: the one after the last of the batch before.
+    pub first: WriteSeq,
+    /// Its last.
+    pub last: WriteSeq,
+    /// When it ends.
+    pub cut: CutTime,
+    /// The recovery point that ends it.
+    pub mark: Option<Mark>,
+}
 
 /// What the agent says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,18 +54,8 @@ pub enum ToProcessServer {
     BatchEnd {
         /// The machine.
         vm: VmId,
-        /// The batch.
-        batch: u64,
-        /// How many parts it has, the one in this frame included.
-        parts: u32,
-        /// Its first write: the one after the last of the batch before.
-        first: WriteSeq,
-        /// Its last.
-        last: WriteSeq,
-        /// When it ends.
-        cut: CutTime,
-        /// The recovery point that ends it.
-        mark: Option<Mark>,
+        /// How.
+        ending: BatchEnding,
     },
     /// The agent asks for one of the process server's places for copies (three disks at a time).
     CopyAsk {
@@ -80,13 +88,8 @@ pub enum ToProcessServer {
     },
     /// Checksums are asked for.
     ChecksumAsk(ChecksumAsk),
-    /// A shared recovery point was made; its record is to be stored with what is stored of its coordinator.
-    PutShared {
-        /// The coordinator's protection.
-        protection: u32,
-        /// What makes it one.
-        record: SharedRecord,
-    },
+    /// A shared recovery point was made.
+    PutShared(PutShared),
 }
 
 impl ToProcessServer {
@@ -100,7 +103,7 @@ impl ToProcessServer {
             | ToProcessServer::CopyData { disk, .. }
             | ToProcessServer::CopyEnd { disk, .. }
             | ToProcessServer::ChecksumAsk(ChecksumAsk { disk, .. }) => disk.vm,
-            ToProcessServer::PutShared { record, .. } => record.point.coordinator,
+            ToProcessServer::PutShared(put) => put.record.point.coordinator,
         }
     }
 }

@@ -6,8 +6,8 @@ use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use super::checksums::{ChecksumAsk, Checksums};
+use super::group::PutShared;
 use super::refusal::Refusal;
-use crate::nouns::SharedRecord;
 
 /// Replication data into a master target. The documentation gives the number in a picture only; one beside the process server's lets
 /// both live on a management server (our model).
@@ -63,13 +63,8 @@ pub enum ToTarget {
     },
     /// Checksums are asked for.
     ChecksumAsk(ChecksumAsk),
-    /// A shared recovery point was made; its record is to be stored with what is stored of its coordinator.
-    PutShared {
-        /// The coordinator's protection.
-        protection: u32,
-        /// What makes it one.
-        record: SharedRecord,
-    },
+    /// A shared recovery point was made.
+    PutShared(PutShared),
 }
 
 /// What the target answers.

@@ -11,11 +11,12 @@ use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
 use crate::facts::Severity;
 use crate::messages::checksums::ChecksumAsk;
+use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
 use crate::messages::replication::ToAgent;
 use crate::messages::segments::{PORT_MASTER_TARGET, Packed, ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
-use crate::nouns::{MachineId, SharedRecord, Target as TargetPlace};
+use crate::nouns::{MachineId, Target as TargetPlace};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
 
@@ -283,14 +284,12 @@ impl ProcessServer {
     }
 
     /// The record of a shared recovery point goes on to the target; its coordinator sends it again until it is stored.
-    pub(super) fn relay_shared(&mut self, vm: VmId, protection: u32, record: SharedRecord) {
+    pub(super) fn relay_shared(&mut self, vm: VmId, put: PutShared) {
         let stream = self.streams.get(&vm);
-        let of_it = stream.filter(|stream| stream.protection.protection == protection);
+        let of_it = stream.filter(|stream| stream.protection.protection == put.protection);
         let target = of_it.and_then(|stream| self.targets.get(&machine_of(stream.protection.target)));
         if let Some(target) = target {
-            target
-                .session
-                .send(&self.env, ToTarget::PutShared { protection, record });
+            target.session.send(&self.env, ToTarget::PutShared(put));
         }
     }
 

@@ -5,10 +5,10 @@ use datapath::disk::{DiskError, Files, read_if_there};
 use datapath::plants::{Plant, planted};
 use datapath::{Blob, DiskId, VmId, WriteSeq};
 
-use super::stream::{Arriving, Batch, BatchEnding, Copy, Piece, Refused, Sealing, Stream};
+use super::stream::{Arriving, Batch, Copy, Piece, Refused, Sealing, Stream};
 use super::{CACHED, ProcessServer, served_file};
 use crate::messages::Body;
-use crate::messages::replication::{ToAgent, ToProcessServer};
+use crate::messages::replication::{BatchEnding, ToAgent, ToProcessServer};
 use crate::nouns::Protection;
 use crate::ports::{ConnId, Frame, Token};
 
@@ -168,26 +168,8 @@ impl ProcessServer {
                     self.on_part(vm, batch, part, records);
                 }
             }
-            ToProcessServer::BatchEnd {
-                batch,
-                parts,
-                first,
-                last,
-                cut,
-                mark,
-                ..
-            } => {
-                let ending = BatchEnding {
-                    batch,
-                    parts,
-                    first,
-                    last,
-                    cut,
-                    mark,
-                };
-                self.on_end(vm, ending, payload);
-            }
-            ToProcessServer::PutShared { protection, record } => self.relay_shared(vm, protection, record),
+            ToProcessServer::BatchEnd { ending, .. } => self.on_end(vm, ending, payload),
+            ToProcessServer::PutShared(put) => self.relay_shared(vm, put),
             ToProcessServer::CopyAsk { disk, copy } => self.on_copy_ask(disk, copy),
             ToProcessServer::CopyData { disk, copy, part, .. } => {
                 if let Some(records) = payload {

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use datapath::disk::Files;
-use datapath::replica::{CutTime, Mark};
 use datapath::seal::{DiskKey, Nonces, VaultKey};
-use datapath::segment::{Sealed, push_number};
+use datapath::segment::{Sealed, push_part};
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
-use serde::{Deserialize, Serialize};
 
+use crate::messages::replication::BatchEnding;
 use crate::nouns::Protection;
 use crate::ports::ConnId;
 
@@ -76,17 +75,6 @@ pub(super) struct Arriving {
     pub(super) end_taken: bool,
     /// The end, once it is durable, with the size of the part that came in its frame.
     pub(super) end: Option<(BatchEnding, u64)>,
-}
-
-/// How a batch ends; kept beside its parts in the cache.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct BatchEnding {
-    pub(super) batch: u64,
-    pub(super) parts: u32,
-    pub(super) first: WriteSeq,
-    pub(super) last: WriteSeq,
-    pub(super) cut: CutTime,
-    pub(super) mark: Option<Mark>,
 }
 
 /// A whole batch on its way to the target.
@@ -194,25 +182,17 @@ impl Stream {
 
     pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {
         let mut name = self.folder();
-        let places = [
-            ("/copy-", copy, 4),
-            ("/disk-", u32::from(disk.index), 3),
-            ("/part-", part, 6),
-        ];
-        for (text, number, digits) in places {
-            name.push_str(text);
-            push_number(&mut name, u64::from(number), digits);
-        }
+        push_part(&mut name, "/copy-", u64::from(copy), 4);
+        push_part(&mut name, "/disk-", u64::from(disk.index), 3);
+        push_part(&mut name, "/part-", u64::from(part), 6);
         name
     }
 
     /// The file that says which batch was stored last.
     pub(super) fn done_file(&self) -> String {
         let mut name = String::with_capacity(24);
-        name.push_str("done/vm-");
-        push_number(&mut name, u64::from(self.vm().0), 6);
-        name.push('-');
-        push_number(&mut name, u64::from(self.protection.protection), 3);
+        push_part(&mut name, "done/vm-", u64::from(self.vm().0), 6);
+        push_part(&mut name, "-", u64::from(self.protection.protection), 3);
         name
     }
 }
@@ -221,23 +201,19 @@ impl Stream {
 
 pub(super) fn folder(vm: VmId, protection: u32) -> String {
     let mut name = String::with_capacity(64);
-    name.push_str("cache/vm-");
-    push_number(&mut name, u64::from(vm.0), 6);
-    name.push_str("/protection-");
-    push_number(&mut name, u64::from(protection), 3);
+    push_part(&mut name, "cache/vm-", u64::from(vm.0), 6);
+    push_part(&mut name, "/protection-", u64::from(protection), 3);
     name
 }
 
 fn batch_folder(mut folder: String, batch: u64) -> String {
-    folder.push_str("/batch-");
-    push_number(&mut folder, batch, 8);
+    push_part(&mut folder, "/batch-", batch, 8);
     folder.push('/');
     folder
 }
 
 fn part_file(mut folder: String, part: u32) -> String {
-    folder.push_str("part-");
-    push_number(&mut folder, u64::from(part), 5);
+    push_part(&mut folder, "part-", u64::from(part), 5);
     folder
 }
 

@@ -22,10 +22,10 @@ use serde::{Deserialize, Serialize};
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::Fact;
+use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
 use crate::messages::segments::{Packed, ToProcessServer};
-use crate::nouns::SharedRecord;
 use crate::ports::{ConnId, Env, Token};
 
 pub use index::{Entry, ProtectionId};
@@ -378,7 +378,7 @@ impl SegmentStore {
     }
 
     /// Takes in the record of a shared recovery point, with what is stored of its coordinator.
-    pub fn put_shared(&mut self, conn: ConnId, protection: u32, record: SharedRecord) {
+    pub fn put_shared(&mut self, conn: ConnId, PutShared { protection, record }: PutShared) {
         let id = (record.point.coordinator, protection);
         let known = self.kept.entry(id).or_default();
         let answer = Some((conn, ToProcessServer::SharedPut { point: record.point }));
@@ -848,8 +848,7 @@ pub fn segment_file(protection: u32, header: &SegmentHeader) -> String {
 
 fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
     let mut file = String::with_capacity(64);
-    file.push_str("segments/");
-    segment::push_number(&mut file, u64::from(protection), 4);
+    segment::push_part(&mut file, "segments/", u64::from(protection), 4);
     file.push('/');
     segment::push_name(&mut file, disk, kind);
     file
