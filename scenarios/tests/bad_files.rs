@@ -51,6 +51,7 @@ bad! {
     a_fault_and_a_step_that_wait_for_each_other_are_shown: "fault-and-step-wait-for-each-other.toml"
     faults_that_wait_for_each_other_are_shown: "fault-waits-for-itself.toml"
     a_step_that_a_fault_keeps_past_the_end_is_shown: "step-waits-through-a-fault.toml"
+    faults_that_begin_after_the_end_are_shown: "faults-past-the-end.toml"
     a_power_loss_of_nothing_is_shown: "power-loss-of-nothing.toml"
     a_power_loss_of_no_site_is_shown: "power-loss-of-no-site.toml"
     a_changed_segment_of_no_disk_is_shown: "segment-of-no-disk.toml"

@@ -1,4 +1,4 @@
-//! What can never happen is refused before anything runs: a step after the run's end, a condition that nothing brings about or that waits
+//! What can never happen is refused before anything runs: a step or a fault after the run's end, a condition that nothing brings about or that waits
 //! for the step's own doing, steps and faults that wait for each other, recovery points that the policy does not make in time, an expectation that has nothing to look at, and a
 //! plan that protects no machine, so that nothing would be tested.
 //!
@@ -22,6 +22,7 @@ use crate::reader::Reader;
 use crate::units::show_duration;
 
 use causes::Cause;
+use circles::{Event, Waits};
 use timeline::Timeline;
 
 /// A scenario that was read without a problem.
@@ -46,12 +47,19 @@ pub(super) fn check(whole: &Whole<'_>) {
         return;
     }
     let timeline = Timeline::new(whole.steps, whole.faults);
+    let waits = Waits {
+        steps: whole.steps,
+        faults: whole.faults,
+    };
     let kinds = Kinds::new(whole);
     for (number, placed) in whole.steps.iter().enumerate() {
-        begins_in_time(whole, &timeline, number, placed);
+        begins_in_time(whole, &timeline, &waits, number, placed);
         for (condition, at) in placed.step.begin.iter().zip(&placed.conditions) {
             comes_true(whole, &timeline, &kinds, number, condition, *at);
         }
+    }
+    for (number, placed) in whole.faults.iter().enumerate() {
+        fault_begins_in_time(whole, &timeline, &waits, number, placed);
     }
     for expect in whole.expects {
         has_something_to_look_at(whole, &timeline, &kinds, expect);
@@ -88,47 +96,80 @@ fn nothing_is_protected(whole: &Whole<'_>) -> bool {
     true
 }
 
+/// Notes something that comes after the run's end.
+fn too_late(whole: &Whole<'_>, problem: Problem) {
+    whole.context.diagnosis.push(
+        problem
+            .also(whole.duration.at, "the run ends here at the latest")
+            .help(format!(
+                "accepted: what is over within the {} of `duration`",
+                show_duration(whole.duration.value)
+            )),
+    );
+}
+
+/// The first of these conditions that is a time after the run's end.
+fn time_past_the_end(conditions: &[Condition], placed: &[At], end: u64) -> Option<(u64, At)> {
+    conditions
+        .iter()
+        .zip(placed)
+        .find_map(|(condition, at)| match condition {
+            Condition::At(time) if *time > end => Some((*time, *at)),
+            _ => None,
+        })
+}
+
 /// A step that cannot begin before the run's end.
-fn begins_in_time(whole: &Whole<'_>, timeline: &Timeline<'_>, number: usize, placed: &Placed) {
+fn begins_in_time(whole: &Whole<'_>, timeline: &Timeline<'_>, waits: &Waits<'_>, number: usize, placed: &Placed) {
     let end = whole.duration.value;
-    let ends = |problem: Problem| {
-        whole.context.diagnosis.push(
-            problem
-                .also(whole.duration.at, "the run ends here at the latest")
-                .help(format!(
-                    "accepted: what is over within the {} of `duration`",
-                    show_duration(end)
-                )),
-        );
-    };
-    // A step that waits for one that comes too late is no second problem.
-    if timeline.before(number).any(|before| timeline.earliest(before) > end) {
+    // A step that waits for what comes too late is no second problem.
+    if timeline.before(number).any(|before| timeline.earliest(before) > end)
+        || timeline.waits_past(waits, Event::Step(number), end)
+    {
         return;
     }
-    for (condition, at) in placed.step.begin.iter().zip(&placed.conditions) {
-        if let Condition::At(time) = condition
-            && *time > end
-        {
-            let title = "a step that begins after the run's end";
-            return ends(Problem::new(
-                *at,
-                title,
-                format!("{} is too late", show_duration(*time)),
-            ));
-        }
+    if let Some((time, at)) = time_past_the_end(&placed.step.begin, &placed.conditions, end) {
+        let title = "a step that begins after the run's end";
+        let label = format!("{} is too late", show_duration(time));
+        return too_late(whole, Problem::new(at, title, label));
     }
     let earliest = timeline.earliest(number);
     if earliest > end {
         let title = "a step that cannot begin before the run's end";
         let label = format!("it begins after {} at the earliest", show_duration(earliest));
-        return ends(Problem::new(placed.wait, title, label));
+        return too_late(whole, Problem::new(placed.wait, title, label));
     }
     let others = (placed.step.vms.len() as u64).saturating_sub(1);
     let last = earliest.saturating_add(placed.step.stagger.saturating_mul(others));
     if last > end {
         let title = "a step whose last machine cannot begin before the run's end";
         let label = format!("it begins after {} at the earliest", show_duration(last));
-        ends(Problem::new(placed.at, title, label));
+        too_late(whole, Problem::new(placed.at, title, label));
+    }
+}
+
+/// A fault that cannot begin before the run's end, unless it may change nothing.
+fn fault_begins_in_time(
+    whole: &Whole<'_>,
+    timeline: &Timeline<'_>,
+    waits: &Waits<'_>,
+    number: usize,
+    placed: &PlacedFault,
+) {
+    let end = whole.duration.value;
+    if placed.fault.may_miss || timeline.waits_past(waits, Event::Begin(number), end) {
+        return;
+    }
+    if let Some((time, at)) = time_past_the_end(&placed.fault.begin, &placed.conditions, end) {
+        let title = "a fault that begins after the run's end";
+        let label = format!("{} is too late", show_duration(time));
+        return too_late(whole, Problem::new(at, title, label));
+    }
+    let earliest = timeline.fault(number);
+    if earliest > end {
+        let title = "a fault that cannot begin before the run's end";
+        let label = format!("it begins after {} at the earliest", show_duration(earliest));
+        too_late(whole, Problem::new(placed.wait, title, label));
     }
 }
 

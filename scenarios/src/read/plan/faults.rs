@@ -18,6 +18,8 @@ pub(crate) struct PlacedFault {
     pub(crate) fault: Fault,
     /// Its table.
     pub(crate) at: At,
+    /// What it waits for beside its conditions.
+    pub(crate) wait: At,
     /// Each of the conditions of its beginning, then of its end, in their order.
     pub(crate) conditions: Vec<At>,
 }
@@ -76,6 +78,7 @@ impl Plan<'_> {
         Some(PlacedFault {
             fault,
             at: table.at,
+            wait: table.key_at("wait"),
             conditions,
         })
     }

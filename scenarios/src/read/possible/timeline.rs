@@ -16,6 +16,8 @@ pub(super) struct Timeline<'a> {
     /// Of each step, those that it waits for, by itself or through faults.
     before: Vec<Before<'a>>,
     earliest: Vec<u64>,
+    /// Of each fault, when it can begin at the earliest.
+    faults: Vec<u64>,
     /// Of each machine, the steps that are about it.
     of_vm: BTreeMap<usize, Vec<usize>>,
     /// The steps that are about none.
@@ -32,6 +34,7 @@ impl<'a> Timeline<'a> {
             steps,
             before: vec![Vec::new(); steps.len()],
             earliest: vec![0; steps.len()],
+            faults: vec![0; faults.len()],
             of_vm: BTreeMap::new(),
             of_none: Vec::new(),
         };
@@ -88,10 +91,26 @@ impl<'a> Timeline<'a> {
             match event {
                 Event::Step(step) => (self.before[step], self.earliest[step]) = (before, earliest),
                 fault => {
+                    if let Event::Begin(number) = fault {
+                        self.faults[number] = earliest;
+                    }
                     known.insert(fault, (before, earliest));
                 }
             }
         }
+    }
+
+    /// When a fault can begin at the earliest, in nanoseconds of the run.
+    pub(super) fn fault(&self, fault: usize) -> u64 {
+        self.faults[fault]
+    }
+
+    /// Whether what an event waits for, or the beginning of the fault whose end it waits for, comes after this time: that is told of by itself.
+    pub(super) fn waits_past(&self, waits: &Waits<'_>, event: Event, end: u64) -> bool {
+        waits.of(event).into_iter().any(|(_, before)| match before {
+            Event::Step(step) => self.earliest[step] > end,
+            Event::Begin(fault) | Event::End(fault) => self.faults[fault] > end,
+        })
     }
 
     /// When a step can begin at the earliest, in nanoseconds of the run: jobs are taken to need no time.
