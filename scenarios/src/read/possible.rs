@@ -38,6 +38,16 @@ pub(super) struct Whole<'a> {
     pub(super) expects: &'a [Located<Expect>],
 }
 
+impl<'a> Whole<'a> {
+    /// What waits for what in it.
+    fn waits(&self) -> Waits<'a> {
+        Waits {
+            steps: self.steps,
+            faults: self.faults,
+        }
+    }
+}
+
 /// Notes what can never happen.
 pub(super) fn check(whole: &Whole<'_>) {
     if nothing_is_protected(whole) {
@@ -46,20 +56,16 @@ pub(super) fn check(whole: &Whole<'_>) {
     if circles::found(whole) {
         return;
     }
-    let timeline = Timeline::new(whole.steps, whole.faults);
-    let waits = Waits {
-        steps: whole.steps,
-        faults: whole.faults,
-    };
+    let timeline = Timeline::new(whole.waits());
     let kinds = Kinds::new(whole);
     for (number, placed) in whole.steps.iter().enumerate() {
-        begins_in_time(whole, &timeline, &waits, number, placed);
+        begins_in_time(whole, &timeline, number, placed);
         for (condition, at) in placed.step.begin.iter().zip(&placed.conditions) {
             comes_true(whole, &timeline, &kinds, number, condition, *at);
         }
     }
     for (number, placed) in whole.faults.iter().enumerate() {
-        fault_begins_in_time(whole, &timeline, &waits, number, placed);
+        fault_begins_in_time(whole, &timeline, number, placed);
     }
     for expect in whole.expects {
         has_something_to_look_at(whole, &timeline, &kinds, expect);
@@ -108,36 +114,56 @@ fn too_late(whole: &Whole<'_>, problem: Problem) {
     );
 }
 
-/// The first of these conditions that is a time after the run's end.
-fn time_past_the_end(conditions: &[Condition], placed: &[At], end: u64) -> Option<(u64, At)> {
-    conditions
-        .iter()
-        .zip(placed)
-        .find_map(|(condition, at)| match condition {
-            Condition::At(time) if *time > end => Some((*time, *at)),
-            _ => None,
-        })
+/// When a step or a fault begins, and where it says so.
+struct Beginning<'a> {
+    /// A step or a fault.
+    what: &'static str,
+    conditions: &'a [Condition],
+    placed: &'a [At],
+    wait: At,
+    /// In nanoseconds of the run.
+    earliest: u64,
+}
+
+impl Beginning<'_> {
+    /// Notes that it comes after the run's end: at the time that says so, or else at what it waits for.
+    fn too_late(&self, whole: &Whole<'_>) {
+        let Beginning { what, earliest, .. } = self;
+        let end = whole.duration.value;
+        for (condition, at) in self.conditions.iter().zip(self.placed) {
+            if let Condition::At(time) = condition
+                && *time > end
+            {
+                let title = format!("a {what} that begins after the run's end");
+                let label = format!("{} is too late", show_duration(*time));
+                return too_late(whole, Problem::new(*at, title, label));
+            }
+        }
+        let title = format!("a {what} that cannot begin before the run's end");
+        let label = format!("it begins after {} at the earliest", show_duration(*earliest));
+        too_late(whole, Problem::new(self.wait, title, label));
+    }
 }
 
 /// A step that cannot begin before the run's end.
-fn begins_in_time(whole: &Whole<'_>, timeline: &Timeline<'_>, waits: &Waits<'_>, number: usize, placed: &Placed) {
+fn begins_in_time(whole: &Whole<'_>, timeline: &Timeline<'_>, number: usize, placed: &Placed) {
     let end = whole.duration.value;
     // A step that waits for what comes too late is no second problem.
     if timeline.before(number).any(|before| timeline.earliest(before) > end)
-        || timeline.waits_past(waits, Event::Step(number), end)
+        || timeline.waits_past(Event::Step(number), end)
     {
         return;
     }
-    if let Some((time, at)) = time_past_the_end(&placed.step.begin, &placed.conditions, end) {
-        let title = "a step that begins after the run's end";
-        let label = format!("{} is too late", show_duration(time));
-        return too_late(whole, Problem::new(at, title, label));
-    }
     let earliest = timeline.earliest(number);
     if earliest > end {
-        let title = "a step that cannot begin before the run's end";
-        let label = format!("it begins after {} at the earliest", show_duration(earliest));
-        return too_late(whole, Problem::new(placed.wait, title, label));
+        return Beginning {
+            what: "step",
+            conditions: &placed.step.begin,
+            placed: &placed.conditions,
+            wait: placed.wait,
+            earliest,
+        }
+        .too_late(whole);
     }
     let others = (placed.step.vms.len() as u64).saturating_sub(1);
     let last = earliest.saturating_add(placed.step.stagger.saturating_mul(others));
@@ -149,28 +175,19 @@ fn begins_in_time(whole: &Whole<'_>, timeline: &Timeline<'_>, waits: &Waits<'_>,
 }
 
 /// A fault that cannot begin before the run's end, unless it may change nothing.
-fn fault_begins_in_time(
-    whole: &Whole<'_>,
-    timeline: &Timeline<'_>,
-    waits: &Waits<'_>,
-    number: usize,
-    placed: &PlacedFault,
-) {
-    let end = whole.duration.value;
-    if placed.fault.may_miss || timeline.waits_past(waits, Event::Begin(number), end) {
+fn fault_begins_in_time(whole: &Whole<'_>, timeline: &Timeline<'_>, number: usize, placed: &PlacedFault) {
+    let (end, earliest) = (whole.duration.value, timeline.fault(number));
+    if placed.fault.may_miss || earliest <= end || timeline.waits_past(Event::Begin(number), end) {
         return;
     }
-    if let Some((time, at)) = time_past_the_end(&placed.fault.begin, &placed.conditions, end) {
-        let title = "a fault that begins after the run's end";
-        let label = format!("{} is too late", show_duration(time));
-        return too_late(whole, Problem::new(at, title, label));
+    Beginning {
+        what: "fault",
+        conditions: &placed.fault.begin,
+        placed: &placed.conditions,
+        wait: placed.wait,
+        earliest,
     }
-    let earliest = timeline.fault(number);
-    if earliest > end {
-        let title = "a fault that cannot begin before the run's end";
-        let label = format!("it begins after {} at the earliest", show_duration(earliest));
-        too_late(whole, Problem::new(placed.wait, title, label));
-    }
+    .too_late(whole);
 }
 
 /// Machines that the same steps are about, and that differ in nothing else that counts here: one of each kind is looked at.

@@ -152,10 +152,7 @@ const SHOWN: usize = 4;
 
 /// Notes a circle of steps and faults that wait for each other; false where there is none.
 pub(super) fn found(whole: &Whole<'_>) -> bool {
-    let waits = Waits {
-        steps: whole.steps,
-        faults: whole.faults,
-    };
+    let waits = whole.waits();
     let Err(circle) = waits.order() else { return false };
     // That a fault ends after it began is written nowhere.
     let written = circle

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use super::causes::Cause;
 use super::circles::{Event, Waits};
 use crate::model::{Condition, Ending, Which};
-use crate::read::plan::{Placed, PlacedFault};
 
 /// Steps that something waits for, and for which machines.
 type Before<'a> = Vec<(usize, &'a Which)>;
 
 /// The steps in their order in time.
 pub(super) struct Timeline<'a> {
-    steps: &'a [Placed],
+    waits: Waits<'a>,
     /// Of each step, those that it waits for, by itself or through faults.
     before: Vec<Before<'a>>,
     earliest: Vec<u64>,
@@ -29,16 +28,17 @@ static WHOLE: Which = Which::These(Vec::new());
 
 impl<'a> Timeline<'a> {
     /// The steps of a plan in which nothing waits for itself.
-    pub(super) fn new(steps: &'a [Placed], faults: &'a [PlacedFault]) -> Timeline<'a> {
+    pub(super) fn new(waits: Waits<'a>) -> Timeline<'a> {
+        let Waits { steps, faults } = waits;
         let mut timeline = Timeline {
-            steps,
+            waits,
             before: vec![Vec::new(); steps.len()],
             earliest: vec![0; steps.len()],
             faults: vec![0; faults.len()],
             of_vm: BTreeMap::new(),
             of_none: Vec::new(),
         };
-        timeline.place(&Waits { steps, faults });
+        timeline.place();
         for (number, placed) in steps.iter().enumerate() {
             if placed.step.what.per_vm() {
                 for vm in &placed.step.vms {
@@ -52,12 +52,13 @@ impl<'a> Timeline<'a> {
     }
 
     /// Finds for each step what it waits for, and when it can begin; what it waits for comes first.
-    fn place(&mut self, waits: &Waits<'a>) {
+    fn place(&mut self) {
+        let waits = self.waits;
         // By beginning and end of a fault: the steps before it, and the earliest time.
         let mut known: BTreeMap<Event, (Before<'a>, u64)> = BTreeMap::new();
         for event in waits.order().unwrap_or_default() {
             let (conditions, wait) = match event {
-                Event::Step(step) => (&self.steps[step].step.begin, self.steps[step].step.wait),
+                Event::Step(step) => (&waits.steps[step].step.begin, waits.steps[step].step.wait),
                 Event::Begin(fault) => (&waits.faults[fault].fault.begin, waits.faults[fault].fault.wait),
                 Event::End(fault) => {
                     let fault = &waits.faults[fault].fault;
@@ -105,9 +106,10 @@ impl<'a> Timeline<'a> {
         self.faults[fault]
     }
 
-    /// Whether what an event waits for, or the beginning of the fault whose end it waits for, comes after this time: that is told of by itself.
-    pub(super) fn waits_past(&self, waits: &Waits<'_>, event: Event, end: u64) -> bool {
-        waits.of(event).into_iter().any(|(_, before)| match before {
+    /// Whether what an event waits for, or the beginning of the fault whose end it waits for, comes after this time: that is told of by
+    /// itself.
+    pub(super) fn waits_past(&self, event: Event, end: u64) -> bool {
+        self.waits.of(event).into_iter().any(|(_, before)| match before {
             Event::Step(step) => self.earliest[step] > end,
             Event::Begin(fault) | Event::End(fault) => self.faults[fault] > end,
         })
@@ -128,7 +130,7 @@ impl<'a> Timeline<'a> {
     pub(super) fn causes(&self, group: &[Cause], vm: Option<usize>) -> Vec<usize> {
         let own = vm.and_then(|vm| self.of_vm.get(&vm)).map_or(&[][..], Vec::as_slice);
         let is = |step: &&usize| {
-            let step = &self.steps[**step].step;
+            let step = &self.waits.steps[**step].step;
             step.expected.ending != Ending::Refused && group.iter().any(|cause| cause.is(&step.what))
         };
         let mut causes: Vec<usize> = own.iter().chain(&self.of_none).filter(is).copied().collect();
@@ -139,7 +141,7 @@ impl<'a> Timeline<'a> {
     /// Whether `step` begins only after `other` has ended, or is that step. With `vm`, `other` waits for each machine by itself: then only
     /// what that machine's own part is waited for counts.
     pub(super) fn comes_after(&self, step: usize, other: usize, vm: Option<usize>) -> bool {
-        let mut seen = vec![false; self.steps.len()];
+        let mut seen = vec![false; self.waits.steps.len()];
         let mut next = vec![step];
         while let Some(step) = next.pop() {
             if step == other {
@@ -149,7 +151,7 @@ impl<'a> Timeline<'a> {
                 continue;
             }
             for (before, which) in &self.before[step] {
-                let before_step = &self.steps[*before].step;
+                let before_step = &self.waits.steps[*before].step;
                 let counts = vm.is_none_or(|vm| {
                     let named = match which {
                         Which::These(vms) => vms.is_empty() || vms.contains(&vm),
