@@ -31,13 +31,13 @@ use rand::Rng;
 
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::{BacklogPlace, Fact, Severity};
+use crate::facts::{BacklogPlace, Fact};
 use crate::messages::local::Local;
-use crate::messages::management::{self, Command, Down, Notice, Reply};
-use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::messages::management::{Command, Notice, Reply};
 use crate::nouns::{Boot, Component, ComponentKind, CopyMode, Life, MachineId, Protection, Target};
-use crate::ports::{Env, Frame, Input, TimerId, Token};
-use crate::session::{Session, SessionEvent};
+use crate::ports::{Env, Input, TimerId, Token};
+use crate::registration::{Heard, Registrant, Registration};
+use crate::session::SessionEvent;
 use crate::spec::AgentSpec;
 
 use group::Group;
@@ -64,6 +64,10 @@ const CUT_DUE: u32 = 10;
 const FLUSH: u32 = 8;
 /// Checksums are compared; the key is the job's.
 const CHECKED: u32 = 9;
+/// The disk has read a piece of a copy; the key is that of the reading.
+const PIECE: u32 = 19;
+/// Time to ask the disk again for a piece that it did not give.
+const PIECE_AGAIN: u32 = 20;
 /// A connection to a member of the group; the key is the member.
 const GROUP_PEER: u32 = 11;
 /// Time for the group's next point.
@@ -102,9 +106,7 @@ pub struct Agent {
     /// What the guest said when it came up and the state was not read.
     came_up: Option<(Boot, Life, WriteSeq)>,
     up: Option<Up>,
-    cs: Option<Session>,
-    registered: bool,
-    beats: u64,
+    cs: Option<Registration>,
     /// Since when looks at what waits in its journal are due, on the monotonic clock.
     looks_since: Option<SimTime>,
     /// The next of them, where it would see something new.
@@ -141,8 +143,6 @@ impl Agent {
             came_up: None,
             up: None,
             cs: None,
-            registered: false,
-            beats: 0,
             looks_since: None,
             look: None,
             logged_backlog: 0,
@@ -168,7 +168,6 @@ impl Agent {
             Input::Started | Input::Timer(Token { what: READ, .. }) => self.read_state(),
             Input::Local(message) => self.local(message),
             Input::Timer(Token { what: REGISTER, .. }) => self.connect(),
-            Input::Timer(Token { what: BEAT, .. }) => self.beat(),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
             Input::Timer(Token { what: MARK, key }) if key == self.generation => self.with(Replication::mark_due),
             Input::Timer(Token { what: APP_MARK, key }) if key == self.generation => {
@@ -191,8 +190,17 @@ impl Agent {
                 self.with(|replication| replication.flushed(key, result.is_ok()));
             }
             Input::Done(Token { what: CHECKED, key }, output) => {
-                self.with(|replication| replication.checked(key, output));
+                self.with(|replication| replication.checked(key, Some(output)));
             }
+            Input::Failed(Token { what: CHECKED, key }, error) => {
+                self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);
+                self.with(|replication| replication.checked(key, None));
+            }
+            Input::Done(Token { what: PIECE, key }, _) => self.with(|replication| replication.piece_read(key, Ok(()))),
+            Input::Failed(Token { what: PIECE, key }, error) => {
+                self.with(|replication| replication.piece_read(key, Err(error)));
+            }
+            Input::Timer(Token { what: PIECE_AGAIN, key }) if key == self.generation => self.with(Replication::pump),
             _ => {}
         }
     }
@@ -211,11 +219,11 @@ impl Agent {
         let input = self.group_input(input)?;
         let Some(cs) = &mut self.cs else { return Some(input) };
         match cs.input(&self.env, input) {
-            SessionEvent::NotMine(back) => return Some(back),
-            SessionEvent::Opened => self.register(),
-            SessionEvent::Received(frame) => self.cs_frame(frame),
-            SessionEvent::Lost => self.registered = false,
-            SessionEvent::Nothing => {}
+            Heard::NotMine(back) => return Some(back),
+            Heard::Registered => self.announce(),
+            Heard::Command(id, command) => self.command(id, command),
+            // It seals nothing.
+            Heard::Epoch { .. } | Heard::Lost | Heard::Beat | Heard::Nothing => {}
         }
         None
     }
@@ -274,7 +282,7 @@ impl Agent {
             return self.guest_up(boot, life, seq.max(self.last));
         }
         // Its process alone may have ended, and the guest says once that it is up.
-        if let Some(guest) = self.env.world().find(self.env.machine, ComponentKind::Guest) {
+        if let Some(guest) = self.env.beside(ComponentKind::Guest) {
             self.env.local(guest, Local::AgentStarted);
         }
     }
@@ -318,7 +326,7 @@ impl Agent {
                     return;
                 }
                 self.save();
-                if let Some(mut old) = self.cs.take() {
+                if let Some(old) = self.cs.take() {
                     old.stop(&self.env);
                 }
                 self.connect();
@@ -425,70 +433,31 @@ impl Agent {
             copy: saved.copy,
             why: why.clone(),
         };
-        if let Some(cs) = self.cs.as_ref().filter(|_| self.registered) {
-            cs.send(&self.env, management::Up::Notice(notice));
+        if let Some(cs) = &self.cs {
+            cs.notify(&self.env, notice);
         }
     }
 
     // The configuration server.
 
     fn connect(&mut self) {
-        let (Some((machine, _)), Some(_)) = (self.saved.installed, &self.up) else {
+        let (Some((machine, key)), Some(_)) = (self.saved.installed, &self.up) else {
             return;
         };
         if self.cs.is_none() {
-            let mut session = Session::new(machine, PORT_MANAGEMENT, Token { what: CS, key: 0 });
-            session.start(&self.env);
-            self.cs = Some(session);
-            if self.looks_since.is_none() {
-                self.looks_since = Some(self.env.monotonic());
-                self.order_beat();
-            }
-        }
-    }
-
-    fn register(&mut self) {
-        let (Some(cs), Some((_, key))) = (&mut self.cs, self.saved.installed) else {
-            return;
-        };
-        let component = Component::MobilityService;
-        let register = management::Up::Register {
-            component,
-            machine: self.env.machine,
-            vm: Some(self.spec.vm.vm),
-            key,
-        };
-        cs.send(&self.env, register);
-        cs.owe(&self.env);
-    }
-
-    fn cs_frame(&mut self, Frame { body, .. }: Frame) {
-        let Body::ManagementDown(message) = body else { return };
-        match message {
-            Down::Registered { refused: None } => {
-                self.settle();
-                self.registered = true;
-                self.announce();
-            }
-            Down::Registered { refused: Some(why) } => {
-                self.settle();
-                self.env.fact(Fact::Alert {
-                    vm: Some(self.spec.vm.vm),
-                    severity: Severity::Critical,
-                    code: String::new(),
-                    text: format!("the configuration server refuses the Mobility service: {why}"),
-                });
-            }
-            Down::HeartbeatSeen => self.settle(),
-            Down::Command { id, command, .. } => self.command(id, command),
-            // It seals nothing.
-            Down::EpochGrant { .. } => {}
-        }
-    }
-
-    fn settle(&mut self) {
-        if let Some(cs) = &mut self.cs {
-            cs.settled(&self.env);
+            let model = &self.env.model.agent;
+            let who = Registrant {
+                component: Component::MobilityService,
+                vm: Some(self.spec.vm.vm),
+                key,
+                heartbeat: model.heartbeat,
+                answered_every: model.answered_every,
+            };
+            let token = |what| Token { what, key: 0 };
+            let mut cs = Registration::new(who, machine, token(CS), token(BEAT));
+            cs.start(&self.env);
+            self.cs = Some(cs);
+            self.looks_since.get_or_insert(self.env.monotonic());
         }
     }
 
@@ -502,7 +471,7 @@ impl Agent {
             disks: self.spec.vm.disks.clone(),
             life: up.life,
         };
-        cs.send(&self.env, management::Up::Notice(notice));
+        cs.notify(&self.env, notice);
         for (id, result) in std::mem::take(&mut self.unsent) {
             self.reply(id, result);
         }
@@ -510,17 +479,8 @@ impl Agent {
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        let sent = self.registered
-            && self.cs.as_ref().is_some_and(|cs| {
-                cs.send(
-                    &self.env,
-                    management::Up::Reply {
-                        id,
-                        result: result.clone(),
-                    },
-                )
-            });
-        if !sent {
+        let sent = |cs: &Registration| cs.reply(&self.env, id, result.clone());
+        if !self.cs.as_ref().is_some_and(sent) {
             self.unsent.insert(id, result);
         }
     }
@@ -558,23 +518,6 @@ impl Agent {
         self.replication
             .as_ref()
             .map_or(0, |replication| replication.journal.backlog_bytes())
-    }
-
-    fn order_beat(&self) {
-        let token = Token { what: BEAT, key: 0 };
-        self.env.timer(self.env.model.agent.heartbeat, token);
-    }
-
-    fn beat(&mut self) {
-        self.beats += 1;
-        self.order_beat();
-        let answer = self.beats.is_multiple_of(self.env.model.agent.answered_every);
-        if let Some(cs) = self.cs.as_mut().filter(|_| self.registered)
-            && cs.send(&self.env, management::Up::Heartbeat { answer })
-            && answer
-        {
-            cs.owe(&self.env);
-        }
     }
 
     // Commands. Each may come twice.

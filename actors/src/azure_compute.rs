@@ -8,6 +8,7 @@
 //! An order may be given twice (the service repeats what was not answered); it is carried out once.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use datapath::Blob;
 use datapath::disk::{DiskError, read_if_there};
@@ -20,7 +21,7 @@ use crate::messages::local::Local;
 use crate::messages::machines::{ToCompute, ToService};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Boot, ComponentKind, MachineId};
-use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
+use crate::ports::{ConnId, Env, Fabric, Frame, Input, NetEvent, Token};
 use crate::spec::AzureComputeSpec;
 use crate::vcenter::write_boot;
 
@@ -53,6 +54,7 @@ struct Machine {
 pub struct AzureCompute {
     spec: AzureComputeSpec,
     env: Env,
+    fabric: Rc<dyn Fabric>,
     machines: BTreeMap<MachineId, Machine>,
     /// Who is to hear of a machine.
     askers: BTreeMap<MachineId, ConnId>,
@@ -62,12 +64,13 @@ pub struct AzureCompute {
 actor!(AzureCompute);
 
 impl AzureCompute {
-    /// Azure compute.
+    /// Azure compute, with its right to reach its machines.
     #[must_use]
-    pub fn new(spec: AzureComputeSpec, env: Env) -> AzureCompute {
+    pub fn new(spec: AzureComputeSpec, env: Env, fabric: Rc<dyn Fabric>) -> AzureCompute {
         AzureCompute {
             spec,
             env,
+            fabric,
             machines: BTreeMap::new(),
             askers: BTreeMap::new(),
             trouble: DiskTrouble::of("disk of Azure's fabric"),
@@ -108,8 +111,8 @@ impl AzureCompute {
                 Stage::Stopping => self.remove(machine),
                 // It may have answered while nobody listened.
                 Stage::Booting => {
-                    if let Some(guest) = self.env.world().find(machine, ComponentKind::Guest) {
-                        self.env.local(guest, Local::HypervisorStarted);
+                    if let Some(guest) = self.fabric.component(machine, ComponentKind::Guest) {
+                        self.fabric.tell(self.env.actor, guest, Local::HypervisorStarted);
                     }
                 }
                 Stage::Up => {}
@@ -173,24 +176,24 @@ impl AzureCompute {
         if self.stage(machine) != Some(Stage::Creating) {
             return;
         }
-        let world = self.env.world();
-        let files = world.files(machine);
+        let fabric = &self.fabric;
+        let files = fabric.machine_files(machine);
         for file in files.list("") {
             files.remove(&file);
         }
         let boot = self.machines.get(&machine).and_then(|m| m.boot.clone());
         if let Some(boot) = &boot {
             for (_, volume) in &boot.volumes {
-                world.volume_attach(volume, machine);
+                fabric.volume_attach(volume, machine);
             }
-            if let Err(error) = write_boot(&self.env, machine, boot) {
+            if let Err(error) = write_boot(&**fabric, machine, boot) {
                 self.trouble.note(&self.env, Some(boot.vm), &error);
                 let after = self.env.model.disk.retry_after;
                 return self.env.wait(after, token(CREATED, machine));
             }
         }
         self.log(machine, FailoverPhase::PoweredOn);
-        world.power(machine, true);
+        fabric.power(machine, true);
         self.set_stage(machine, Stage::Booting);
         if boot.is_none() {
             // Nothing but its components runs on it; they register by themselves.
@@ -214,10 +217,10 @@ impl AzureCompute {
             return;
         }
         self.set_stage(machine, Stage::Stopping);
-        let world = self.env.world();
-        match world.find(machine, ComponentKind::Guest) {
-            Some(guest) if orderly && world.powered(machine) => {
-                self.env.local(guest, Local::Shutdown);
+        let fabric = &self.fabric;
+        match fabric.component(machine, ComponentKind::Guest) {
+            Some(guest) if orderly && fabric.powered(machine) => {
+                fabric.tell(self.env.actor, guest, Local::Shutdown);
                 let _ = self
                     .env
                     .timer(self.env.model.hypervisor.shutdown_patience, token(SHUTDOWN, machine));
@@ -234,13 +237,13 @@ impl AzureCompute {
     }
 
     fn remove(&mut self, machine: MachineId) {
-        let world = self.env.world();
-        if world.powered(machine) {
-            world.power(machine, false);
+        let fabric = &self.fabric;
+        if fabric.powered(machine) {
+            fabric.power(machine, false);
         }
         let gone = self.machines.remove(&machine);
         for (_, volume) in gone.and_then(|m| m.boot).into_iter().flat_map(|boot| boot.volumes) {
-            world.volume_remove(&volume);
+            self.fabric.disk_remove(&volume);
         }
         self.keep();
         self.tell(machine, ToService::MachineGone { machine });

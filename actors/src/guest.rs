@@ -76,6 +76,8 @@ const FLUSH_AGAIN: u32 = 13;
 const TRANSACTION: u32 = 14;
 /// Time for its next checkpoint; the key likewise.
 const CHECKPOINT: u32 = 15;
+/// What databases have on their disks was read, or is to be read again.
+const DATABASES: u32 = 16;
 
 /// Sequence numbers reserved at a time.
 const RESERVE: u64 = 1 << 16;
@@ -155,6 +157,8 @@ pub struct Guest {
     agent: Option<ActorId>,
     /// Its process runs: it takes copies, and acknowledges.
     agent_runs: bool,
+    /// Whether its workload has answered a request.
+    answered: bool,
     /// When it tells of its writes unasked.
     summary: Option<TimerId>,
     trouble: DiskTrouble,
@@ -190,6 +194,7 @@ impl Guest {
             next_flush: 0,
             agent: None,
             agent_runs: false,
+            answered: false,
             summary: None,
             trouble: DiskTrouble::of("disk of the machine"),
         }
@@ -201,6 +206,8 @@ impl Guest {
         match input {
             Input::Started => self.started(),
             Input::Done(Token { what: BOOTED, .. }, _) => self.booted(),
+            Input::Done(Token { what: DATABASES, .. }, _) => self.open_databases(),
+            Input::Failed(Token { what: DATABASES, .. }, error) => self.databases_not_read(&error),
             Input::Timer(token) => self.timer(token),
             Input::Flushed(Token { what: FLUSH, key }, Ok(())) => self.flushed(key),
             Input::Flushed(Token { what: FLUSH, key }, Err(error)) => self.not_flushed(key, &error),
@@ -223,6 +230,7 @@ impl Guest {
             CLIENT => self.client_due(key as usize),
             TRANSACTION => self.transaction_due(key as usize),
             CHECKPOINT => self.checkpoint_due(key as usize),
+            DATABASES => self.start_databases(),
             SUMMARY => self.summary_due(),
             WRITE_BACK => {
                 self.write_back = false;
@@ -246,7 +254,7 @@ impl Guest {
 
     fn local(&mut self, message: Local) {
         match message {
-            Local::HypervisorStarted if self.phase == Phase::Running => self.tell_hypervisor(Local::WorkloadUp {
+            Local::HypervisorStarted if self.answered => self.tell_hypervisor(Local::WorkloadUp {
                 machine: self.env.machine,
             }),
             Local::Shutdown => self.stop(true),
@@ -341,14 +349,14 @@ impl Guest {
                     .map_or(0, |(_, bytes)| *bytes),
             })
             .collect();
-        self.agent = self.env.world().find(self.env.machine, ComponentKind::Agent);
+        self.agent = self.env.beside(ComponentKind::Agent);
         self.seed = self.env.random("content").next_u64();
         self.seq = WriteSeq(used.max(boot.parent.map_or(0, |(_, seq)| seq.0)));
         self.reserved = self.seq.0;
         self.began = self.seq;
         if self.env.grain() == Grain::Aggregate {
             for disk in &self.disks {
-                self.env.world().volume_wrote(&disk.volume, self.number(), self.seq);
+                self.env.volume_wrote(&disk.volume, self.number(), self.seq);
             }
         }
         self.phase = Phase::Booting;
@@ -359,11 +367,10 @@ impl Guest {
             parent: boot.parent,
             seq: self.seq,
         };
-        let world = self.env.world();
         let volumes = self
             .disks
             .iter()
-            .filter_map(|disk| world.volume(&disk.volume).map(|volume| (disk.id, volume)))
+            .filter_map(|disk| self.env.volume(&disk.volume).map(|volume| (disk.id, volume)))
             .collect();
         self.env.evidence(fact, Evidence::Disks { volumes });
         // What has power when the run begins is running already.
@@ -401,6 +408,27 @@ impl Guest {
             Os::Windows => PORT_PUSH_WINDOWS,
             Os::Linux => PORT_PUSH_LINUX,
         });
+        let databases = self.has_databases();
+        if !databases {
+            self.answers();
+        }
+        if let Some(agent) = self.agent {
+            let boot = self.boot.clone().expect("a guest that boots knows what it boots as");
+            let (life, seq) = (self.life(), self.seq);
+            self.env.local(agent, Local::GuestUp { boot, life, seq });
+        }
+        self.start_workload();
+        if self.env.grain() != Grain::Aggregate {
+            self.start_tiers();
+        }
+        if databases {
+            self.start_databases();
+        }
+    }
+
+    /// The first request is answered: at once, or once databases are open.
+    fn answers(&mut self) {
+        self.answered = true;
         let vm = self.spec.vm.vm;
         self.env.fact(Fact::WorkloadUp { vm, life: self.life() });
         let boot = self.boot.clone().expect("a guest that boots knows what it boots as");
@@ -414,7 +442,7 @@ impl Guest {
             let plain = Boot {
                 failover: None,
                 parent: None,
-                ..boot.clone()
+                ..boot
             };
             let bytes = datapath::encoded::encode(&plain);
             if let Err(error) = self.env.files().replace(BOOT_FILE, Blob::real(bytes)) {
@@ -425,21 +453,6 @@ impl Guest {
         self.tell_hypervisor(Local::WorkloadUp {
             machine: self.env.machine,
         });
-        if let Some(agent) = self.agent {
-            self.env.local(
-                agent,
-                Local::GuestUp {
-                    boot,
-                    life: self.life(),
-                    seq: self.seq,
-                },
-            );
-        }
-        self.start_workload();
-        if self.env.grain() != Grain::Aggregate {
-            self.start_tiers();
-            self.start_databases();
-        }
     }
 
     /// The Mobility service was started again while the guest runs; what it boots as is an old story.
@@ -456,13 +469,8 @@ impl Guest {
     }
 
     fn tell_hypervisor(&self, message: Local) {
-        let Some(machine) = self.spec.hypervisor else { return };
-        let world = self.env.world();
-        let actor = world
-            .find(machine, ComponentKind::Vcenter)
-            .or_else(|| world.find(machine, ComponentKind::AzureCompute));
-        if let Some(actor) = actor {
-            self.env.local(actor, message);
+        if let Some(hypervisor) = self.spec.hypervisor {
+            self.env.show_hypervisor(hypervisor, message);
         }
     }
 

@@ -18,6 +18,7 @@ pub mod nouns;
 pub mod operator;
 pub mod ports;
 pub mod process_server;
+pub mod registration;
 pub mod replica_keeper;
 pub mod service;
 pub mod session;

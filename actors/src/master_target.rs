@@ -13,23 +13,23 @@ mod retention;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use datapath::disk::DiskError;
+use datapath::disk::{DiskError, size_of};
 use datapath::segment::SegmentHeader;
 use datapath::{DiskId, VmId};
 
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
-use crate::messages::management::{Command, Down, Notice, Reply, Up};
+use crate::messages::Body;
+use crate::messages::management::{Command, Notice, Reply};
 use crate::messages::refusal::Refusal;
 use crate::messages::segments::{Packed, ToProcessServer, ToTarget};
-use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Component, PointChoice, Protection};
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Output, Token, volume_name};
+use crate::registration::{Heard, Registrant, Registration};
 use crate::replica_keeper::{JOB, KeeperEvent, ReplicaKeeper, Retained, job_owner};
-use crate::session::{Session, SessionEvent};
 use crate::spec::MasterTargetSpec;
-use crate::storage::{Entry, ProtectionId, SegmentStore};
+use crate::storage::{Entry, INDEX, ProtectionId, SegmentStore};
 
 use retention::PLACE;
 
@@ -40,6 +40,8 @@ const FLUSH: u32 = 3;
 const LEFT: u32 = 4;
 /// Time to ask again of the disk what it failed to do.
 const AGAIN: u32 = 5;
+/// What there is was read.
+const TAKEN_UP: u32 = 6;
 
 /// A failback that waits for its point.
 struct Finishing {
@@ -72,8 +74,7 @@ struct Undone {
 pub struct MasterTarget {
     spec: MasterTargetSpec,
     env: Env,
-    cs: Session,
-    beats: u64,
+    cs: Registration,
     store: SegmentStore,
     keepers: BTreeMap<VmId, ReplicaKeeper>,
     /// Who asked for checksums of a disk.
@@ -98,13 +99,21 @@ impl MasterTarget {
     /// A master target.
     #[must_use]
     pub fn new(spec: MasterTargetSpec, env: Env) -> MasterTarget {
-        let cs = Session::new(spec.configuration_server, PORT_MANAGEMENT, Token { what: CS, key: 0 });
+        let model = &env.model.master_target;
+        let who = Registrant {
+            component: Component::MasterTarget,
+            vm: None,
+            key: spec.passphrase,
+            heartbeat: model.heartbeat,
+            answered_every: model.answered_every,
+        };
+        let token = |what| Token { what, key: 0 };
+        let cs = Registration::new(who, spec.configuration_server, token(CS), token(BEAT));
         let store = SegmentStore::new(env.clone(), spec.vault, Token { what: FLUSH, key: 0 });
         MasterTarget {
             spec,
             env,
             cs,
-            beats: 0,
             store,
             keepers: BTreeMap::new(),
             askers: BTreeMap::new(),
@@ -129,28 +138,19 @@ impl MasterTarget {
 
     fn handle(&mut self, input: Input) {
         let input = match self.cs.input(&self.env, input) {
-            SessionEvent::NotMine(input) => input,
-            SessionEvent::Opened => {
-                let (component, machine) = (Component::MasterTarget, self.env.machine);
-                let key = self.spec.passphrase;
-                self.cs.send(
-                    &self.env,
-                    Up::Register {
-                        component,
-                        machine,
-                        vm: None,
-                        key,
-                    },
-                );
-                return self.cs.owe(&self.env);
-            }
-            SessionEvent::Received(frame) => return self.on_cs_frame(frame.body),
-            SessionEvent::Lost | SessionEvent::Nothing => return,
+            Heard::NotMine(input) => input,
+            Heard::Nothing => return,
+            Heard::Registered => return self.tell_again(),
+            // What was told last may not have arrived.
+            Heard::Lost => return self.untold.extend(self.keepers.keys()),
+            Heard::Beat => return self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog),
+            Heard::Command(id, command) => return self.on_command(id, command),
+            // It seals in epochs that come with its commands.
+            Heard::Epoch { .. } => return,
         };
         match input {
             Input::Started => self.start(),
             Input::Timer(Token { what: AGAIN, .. }) => self.on_disk_again(),
-            Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Flushed(Token { what: FLUSH, .. }, result) => {
                 for (id, entry) in self.store.flushed(result) {
                     self.on_stored(id, entry);
@@ -172,23 +172,34 @@ impl MasterTarget {
                 self.disk_failed(vm, &error);
             }
             Input::Done(Token { what: JOB, key }, output) => self.on_job(key, output),
+            Input::Failed(Token { what: JOB, key }, error) => self.on_not_read(key, &error),
+            Input::Done(Token { what: TAKEN_UP, .. }, _) => self.take_up_all(),
+            Input::Failed(Token { what: TAKEN_UP, .. }, error) => self.on_not_taken_up(&error),
             Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
             Input::Network(NetEvent::Closed { conn }) => self.askers.retain(|_, asker| *asker != conn),
             _ => {}
         }
     }
 
+    /// Reads from its retention drive what there is; nobody is listened to before that is known.
     fn start(&mut self) {
+        let files = self.env.files();
+        let bytes = size_of(&*files, INDEX) + size_of(&*files, &format!("{PLACE}/"));
+        self.env.read(bytes, Token { what: TAKEN_UP, key: 0 });
+    }
+
+    fn on_not_taken_up(&mut self, error: &DiskError) {
+        self.undone.start = true;
+        self.disk_failed(None, error);
+    }
+
+    fn take_up_all(&mut self) {
         let taken_up = self.store.recover().and_then(|()| self.take_up());
         if let Err(error) = taken_up {
-            // Nobody is listened to before it is known what there is.
-            self.undone.start = true;
-            return self.disk_failed(None, &error);
+            return self.on_not_taken_up(&error);
         }
         self.env.listen(self.spec.port);
         self.cs.start(&self.env);
-        self.env
-            .timer(self.env.model.master_target.heartbeat, Token { what: BEAT, key: 0 });
     }
 
     /// The disk failed: it is told of, and asked again after a pause.
@@ -228,35 +239,10 @@ impl MasterTarget {
         }
     }
 
-    fn on_beat(&mut self) {
-        self.beats += 1;
-        let answer = self.beats.is_multiple_of(self.env.model.master_target.answered_every);
-        if self.cs.send(&self.env, Up::Heartbeat { answer }) && answer {
-            self.cs.owe(&self.env);
-        }
-        self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
-        self.env
-            .timer(self.env.model.master_target.heartbeat, Token { what: BEAT, key: 0 });
-    }
-
     // Commands.
 
-    fn on_cs_frame(&mut self, body: Body) {
-        let Body::ManagementDown(message) = body else { return };
-        match message {
-            Down::Registered { .. } => {
-                self.cs.settled(&self.env);
-                self.tell_again();
-            }
-            Down::HeartbeatSeen => self.cs.settled(&self.env),
-            Down::Command { id, command, .. } => self.on_command(id, command),
-            // It seals in epochs that come with its commands.
-            Down::EpochGrant { .. } => {}
-        }
-    }
-
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, Up::Reply { id, result });
+        self.cs.reply(&self.env, id, result);
     }
 
     fn on_command(&mut self, id: u64, command: Command) {
@@ -309,11 +295,11 @@ impl MasterTarget {
                 "a master target carries {most} disks at the most, its own included; {attached} are attached (facts §3.3, REP)"
             ));
         }
-        let world = self.env.world();
         let mut disks = Vec::new();
         for (disk, _) in &protection.disks {
             let name = self.volume_of(*disk);
-            let volume = world
+            let volume = self
+                .env
                 .volume(&name)
                 .ok_or_else(|| format!("disk {name} is not attached"))?;
             disks.push((*disk, volume));
@@ -329,7 +315,7 @@ impl MasterTarget {
     /// The disk that is attached for a machine's disk: that of a stand-in where there is one.
     fn volume_of(&self, disk: DiskId) -> String {
         let stand_in = volume_name(disk, "failback");
-        match self.env.world().volume(&stand_in) {
+        match self.env.volume(&stand_in) {
             Some(_) => stand_in,
             None => volume_name(disk, "source"),
         }
@@ -456,6 +442,15 @@ impl MasterTarget {
         }
     }
 
+    fn on_not_read(&mut self, key: u64, error: &DiskError) {
+        let vm = job_owner(key);
+        self.trouble.note(&self.env, Some(vm), error);
+        if let Some(keeper) = self.keepers.get_mut(&vm) {
+            keeper.failed_to_read(key);
+            self.attend(vm);
+        }
+    }
+
     /// Gives a keeper the segments that it wants and carries out what came of it, until neither is left.
     fn attend(&mut self, vm: VmId) {
         loop {
@@ -538,7 +533,7 @@ impl MasterTarget {
                         let mut names = Vec::new();
                         for (disk, volume) in disks {
                             let name = self.volume_of(disk);
-                            self.env.world().volume_put(&name, volume);
+                            self.env.volume_put(&name, volume);
                             names.push(format!("volume:{name}"));
                         }
                         finishing.mark = Some(mark);
@@ -576,7 +571,7 @@ impl MasterTarget {
             Notice::SharedStored { record } => Some(record.point.coordinator),
             _ => None,
         };
-        if !self.cs.send(&self.env, Up::Notice(notice)) && about.is_some_and(|vm| self.untold.insert(vm)) {
+        if !self.cs.notify(&self.env, notice) && about.is_some_and(|vm| self.untold.insert(vm)) {
             self.env.fact(Fact::Alert {
                 vm: None,
                 severity: Severity::Warning,

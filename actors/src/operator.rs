@@ -10,6 +10,7 @@
 //! that was begun is done: it is one movement, which no cut divides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, SimTime};
@@ -21,7 +22,7 @@ use crate::messages::local::Local;
 use crate::messages::portal::{ToOperator, ToService};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{ComponentKind, MachineId, Outcome};
-use crate::ports::{Env, Frame, Input, Token};
+use crate::ports::{Env, Fabric, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
 use crate::spec::{Action, OperatorSpec, StepSpec, SwitchedOn};
 
@@ -50,6 +51,7 @@ enum Progress {
 pub struct Operator {
     spec: OperatorSpec,
     env: Env,
+    fabric: Rc<dyn Fabric>,
     portal: Session,
     /// Steps that wait for a trigger, by trigger; it leaves when it has held.
     waiting: BTreeMap<u32, Vec<u32>>,
@@ -67,13 +69,14 @@ pub struct Operator {
 actor!(Operator);
 
 impl Operator {
-    /// An operator with a plan.
+    /// An operator with a plan, and with hands.
     #[must_use]
-    pub fn new(spec: OperatorSpec, env: Env) -> Operator {
+    pub fn new(spec: OperatorSpec, env: Env, fabric: Rc<dyn Fabric>) -> Operator {
         let portal = Session::new(spec.service, PORT_MANAGEMENT, Token { what: SESSION, key: 0 });
         Operator {
             spec,
             env,
+            fabric,
             portal,
             waiting: BTreeMap::new(),
             left: Vec::new(),
@@ -136,7 +139,7 @@ impl Operator {
                 }
                 None => {
                     for trigger in self.step(number).after.clone() {
-                        match self.env.world().held_at(trigger) {
+                        match self.env.held_at(trigger) {
                             Some(at) => self.held(number, at),
                             None => self.waiting.entry(trigger).or_default().push(number),
                         }
@@ -237,9 +240,7 @@ impl Operator {
                 },
             ),
             Action::PowerOff(machines) => {
-                machines
-                    .iter()
-                    .for_each(|machine| self.env.world().power(*machine, false));
+                machines.iter().for_each(|machine| self.fabric.power(*machine, false));
                 Ok(())
             }
             Action::PowerOn(machines) => {
@@ -248,7 +249,7 @@ impl Operator {
                 for switched in &machines {
                     match self.must_stay_off(switched) {
                         Some(why) => refused = refused.or(Some(why)),
-                        None => self.env.world().power(switched.machine, true),
+                        None => self.fabric.power(switched.machine, true),
                     }
                 }
                 if let Some(why) = refused {
@@ -263,8 +264,8 @@ impl Operator {
 
     /// Why a machine cannot be given power: its disks are attached to another one.
     fn must_stay_off(&self, SwitchedOn { machine, name, volumes }: &SwitchedOn) -> Option<String> {
-        let world = self.env.world();
-        let elsewhere = |volume: &String| world.volume_machine(volume).is_some_and(|there| there != *machine);
+        let fabric = &self.fabric;
+        let elsewhere = |volume: &String| fabric.volume_machine(volume).is_some_and(|there| there != *machine);
         volumes.iter().any(elsewhere).then(|| {
             format!(
                 "the disks of {name} are attached to a master target: the on-premises machine stays off from its reprotection until it \
@@ -347,17 +348,17 @@ impl Operator {
     }
 
     fn say(&self, machine: MachineId, kind: ComponentKind, message: Local) -> Result<(), String> {
-        let world = self.env.world();
-        let actor = world
-            .find(machine, kind)
+        let fabric = &self.fabric;
+        let actor = fabric
+            .component(machine, kind)
             .ok_or("there is no such component on that machine")?;
-        if !world.powered(machine) {
+        if !fabric.powered(machine) {
             return Err("that machine has no power".into());
         }
-        if !world.runs(actor) {
+        if !fabric.runs(actor) {
             return Err("that component does not run".into());
         }
-        self.env.local(actor, message);
+        fabric.tell(self.env.actor, actor, message);
         Ok(())
     }
 }

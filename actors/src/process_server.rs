@@ -24,17 +24,17 @@ pub use stream::cached_files;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use datapath::disk::{DiskError, size_of};
 use datapath::seal::{Epoch, Nonces};
 use datapath::{Blob, DiskId, SimTime, VmId};
 
 use crate::actor::actor;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{BacklogPlace, Fact};
-use crate::messages::management::{Command, Down, Reply, Up};
-use crate::messages::{Body, PORT_MANAGEMENT};
+use crate::messages::management::{Command, Reply, Up};
 use crate::nouns::{Component, MachineId, Protection};
-use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token};
-use crate::session::{Session, SessionEvent};
+use crate::ports::{ConnId, Env, Input, NetEvent, Token};
+use crate::registration::{Heard, Registrant, Registration};
 use crate::spec::ProcessServerSpec;
 
 use delivery::Target;
@@ -63,14 +63,16 @@ const PUSH: u32 = 8;
 const RETRY: u32 = 9;
 /// Time to ask again of the cache's disk what it failed to do.
 const DISK: u32 = 10;
+/// What the cache holds was read.
+const RECOVERED: u32 = 11;
+/// How the names of its files begin.
+const CACHE: &str = "cache/";
 
 /// The actor.
 pub struct ProcessServer {
     spec: ProcessServerSpec,
     env: Env,
-    cs: Session,
-    registered: bool,
-    beats: u64,
+    cs: Registration,
     streams: BTreeMap<VmId, Stream>,
     /// Connections of agents, and the machine each has greeted for.
     agents: BTreeMap<ConnId, Option<VmId>>,
@@ -105,13 +107,20 @@ impl ProcessServer {
     /// A process server.
     #[must_use]
     pub fn new(spec: ProcessServerSpec, env: Env) -> ProcessServer {
-        let cs = Session::new(spec.configuration_server, PORT_MANAGEMENT, Token { what: CS, key: 0 });
+        let model = &env.model.process_server;
+        let who = Registrant {
+            component: Component::ProcessServer,
+            vm: None,
+            key: spec.passphrase,
+            heartbeat: model.heartbeat,
+            answered_every: model.answered_every,
+        };
+        let token = |what| Token { what, key: 0 };
+        let cs = Registration::new(who, spec.configuration_server, token(CS), token(BEAT));
         ProcessServer {
             spec,
             env,
             cs,
-            registered: false,
-            beats: 0,
             streams: BTreeMap::new(),
             agents: BTreeMap::new(),
             early: Vec::new(),
@@ -135,25 +144,24 @@ impl ProcessServer {
     /// Handles one input.
     pub fn input(&mut self, input: Input) {
         let input = match self.cs.input(&self.env, input) {
-            SessionEvent::NotMine(input) => input,
-            SessionEvent::Opened => return self.on_cs_opened(),
-            SessionEvent::Received(frame) => return self.on_cs_frame(frame),
-            SessionEvent::Lost => {
-                self.registered = false;
-                return;
-            }
-            SessionEvent::Nothing => return,
+            Heard::NotMine(input) => input,
+            Heard::Nothing | Heard::Lost => return,
+            Heard::Registered => return self.on_registered(),
+            Heard::Beat => return self.on_beat(),
+            Heard::Command(id, command) => return self.on_command(id, command),
+            Heard::Epoch { disk, sealer, epoch } => return self.on_epoch(disk, sealer, epoch),
         };
         let Some(input) = self.target_input(input) else { return };
         let Some(input) = self.errand_input(input) else { return };
         match input {
             Input::Started => self.on_started(),
-            Input::Timer(Token { what: BEAT, .. }) => self.on_beat(),
             Input::Timer(Token { what: RETRY, key }) => self.on_retry(MachineId(key as u32)),
             Input::Timer(Token { what: DISK, .. }) => self.on_disk_again(),
             Input::Flushed(Token { what: CACHED, key }, Ok(())) => self.on_cached(key),
             Input::Flushed(Token { what: CACHED, key }, Err(error)) => self.on_not_cached(key, &error),
             Input::Done(Token { what: SEALED, key }, output) => self.on_sealed(key, output),
+            Input::Done(Token { what: RECOVERED, .. }, _) => self.on_recovered(),
+            Input::Failed(_, error) => self.on_not_recovered(&error),
             Input::Network(event) => self.on_network(event),
             Input::Timer(_) | Input::Flushed(..) | Input::Done(..) | Input::Ended(_) | Input::Local(_) => {}
         }
@@ -164,17 +172,30 @@ impl ProcessServer {
         self.next_key
     }
 
+    /// Reads its cache; nobody is welcomed before it is known what there is.
     fn on_started(&mut self) {
+        let bytes = size_of(&*self.env.files(), CACHE);
+        self.env.read(
+            bytes,
+            Token {
+                what: RECOVERED,
+                key: 0,
+            },
+        );
+    }
+
+    fn on_not_recovered(&mut self, error: &DiskError) {
+        self.streams.clear();
+        self.undone.start = true;
+        self.disk_failed(None, error);
+    }
+
+    fn on_recovered(&mut self) {
         if let Err(error) = self.recover() {
-            // Nobody is welcomed before it is known what there is.
-            self.streams.clear();
-            self.undone.start = true;
-            return self.disk_failed(None, &error);
+            return self.on_not_recovered(&error);
         }
         self.env.listen(self.spec.port);
         self.cs.start(&self.env);
-        self.env
-            .timer(self.env.model.process_server.heartbeat, Token { what: BEAT, key: 0 });
     }
 
     fn on_network(&mut self, event: NetEvent) {
@@ -190,40 +211,12 @@ impl ProcessServer {
 
     // The configuration server.
 
-    fn on_cs_opened(&mut self) {
-        let register = Up::Register {
-            component: Component::ProcessServer,
-            machine: self.env.machine,
-            vm: None,
-            key: self.spec.passphrase,
-        };
-        self.cs.send(&self.env, register);
-        self.cs.owe(&self.env);
-    }
-
-    fn on_cs_frame(&mut self, Frame { body, .. }: Frame) {
-        let Body::ManagementDown(message) = body else { return };
-        match message {
-            Down::Registered { refused } => {
-                self.cs.settled(&self.env);
-                if refused.is_some() {
-                    return;
-                }
-                self.registered = true;
-                let vms: Vec<VmId> = self.streams.keys().copied().collect();
-                for vm in vms {
-                    self.ask_epochs(vm);
-                }
-                self.repeat_errands();
-            }
-            Down::HeartbeatSeen => self.cs.settled(&self.env),
-            Down::Command { id, command, .. } => self.on_command(id, command),
-            Down::EpochGrant { disk, sealer, epoch } => {
-                if sealer == self.env.machine {
-                    self.on_epoch(disk, epoch);
-                }
-            }
+    fn on_registered(&mut self) {
+        let vms: Vec<VmId> = self.streams.keys().copied().collect();
+        for vm in vms {
+            self.ask_epochs(vm);
         }
+        self.repeat_errands();
     }
 
     fn on_command(&mut self, id: u64, command: Command) {
@@ -253,15 +246,10 @@ impl ProcessServer {
     }
 
     fn reply(&mut self, id: u64, result: Result<Reply, String>) {
-        self.cs.send(&self.env, Up::Reply { id, result });
+        self.cs.reply(&self.env, id, result);
     }
 
     fn on_beat(&mut self) {
-        self.beats += 1;
-        let answer = self.beats.is_multiple_of(self.env.model.process_server.answered_every);
-        if self.cs.send(&self.env, Up::Heartbeat { answer }) && answer {
-            self.cs.owe(&self.env);
-        }
         for stream in self.streams.values_mut().filter(|s| s.cached_bytes != s.logged_bytes) {
             stream.logged_bytes = stream.cached_bytes;
             let (vm, bytes) = (stream.vm(), stream.cached_bytes);
@@ -271,8 +259,6 @@ impl ProcessServer {
                 bytes,
             });
         }
-        self.env
-            .timer(self.env.model.process_server.heartbeat, Token { what: BEAT, key: 0 });
         self.release_places();
     }
 
@@ -409,7 +395,7 @@ impl ProcessServer {
 
     fn ask_epochs(&mut self, vm: VmId) {
         let Some(stream) = self.streams.get(&vm) else { return };
-        if !self.registered {
+        if !self.cs.is_registered() {
             return;
         }
         for disk in stream.without_epoch() {
@@ -423,7 +409,10 @@ impl ProcessServer {
         }
     }
 
-    fn on_epoch(&mut self, disk: DiskId, epoch: u32) {
+    fn on_epoch(&mut self, disk: DiskId, sealer: MachineId, epoch: u32) {
+        if sealer != self.env.machine {
+            return;
+        }
         let Some(stream) = self.streams.get_mut(&disk.vm) else {
             return;
         };

@@ -151,12 +151,15 @@ type Opened = Vec<Result<DiskChanges, SegmentRefused>>;
 enum Running {
     Open(Wanted),
     Merge,
-    Checksum {
-        disk: DiskId,
-        copy: u32,
-        first_chunk: u64,
-        position: WriteSeq,
-    },
+    Checksum(Summing),
+}
+
+/// What checksums are taken of, and the position that they show.
+struct Summing {
+    disk: DiskId,
+    copy: u32,
+    first_chunk: u64,
+    position: WriteSeq,
 }
 
 struct Ticket {
@@ -472,25 +475,34 @@ impl ReplicaKeeper {
                 }
             }
             Some(Running::Merge) => self.merge_sealed(output.take::<Merged>()),
-            Some(Running::Checksum {
-                disk,
-                copy,
-                first_chunk,
-                position,
-            }) => {
-                let sums = output.take::<Vec<[u8; 16]>>();
-                let aggregate = self.env.grain() == Grain::Aggregate;
-                self.events.push(KeeperEvent::Checksums(Checksums {
-                    disk,
-                    copy,
-                    first_chunk,
-                    sums,
-                    position,
-                    lineage: aggregate.then(|| self.replica.lineage(disk)),
-                }));
-            }
+            Some(Running::Checksum(asked)) => self.summed(asked, output.take::<Vec<[u8; 16]>>()),
             None => {}
         }
+    }
+
+    /// The disk did not give what a job with [`job_owner`] this machine was to read: what has no checksum counts as different, and is sent.
+    pub fn failed_to_read(&mut self, key: u64) {
+        if let Some(Running::Checksum(asked)) = self.running.remove(&key) {
+            self.summed(asked, Vec::new());
+        }
+    }
+
+    fn summed(&mut self, asked: Summing, sums: Vec<[u8; 16]>) {
+        let Summing {
+            disk,
+            copy,
+            first_chunk,
+            position,
+        } = asked;
+        let aggregate = self.env.grain() == Grain::Aggregate;
+        self.events.push(KeeperEvent::Checksums(Checksums {
+            disk,
+            copy,
+            first_chunk,
+            sums,
+            position,
+            lineage: aggregate.then(|| self.replica.lineage(disk)),
+        }));
     }
 
     /// Logs what waits to be processed, where it changed; to be called once a minute.

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use datapath::disk::size_of;
 use datapath::{Blob, DiskId};
 
 use crate::Table;
@@ -23,11 +24,13 @@ use crate::spec::StorageSpec;
 
 pub mod segment_store;
 
-pub use segment_store::{Entry, ProtectionId, SegmentStore, fence_of};
+pub use segment_store::{Entry, INDEX, ProtectionId, SegmentStore, fence_of};
 
 const FLUSH: u32 = 1;
 /// Time to ask again of the disk what it failed to do.
 const AGAIN: u32 = 2;
+/// What it holds was read.
+const RECOVERED: u32 = 3;
 
 /// The actor.
 pub struct Storage {
@@ -81,7 +84,19 @@ impl Storage {
         }
     }
 
+    /// Reads what it holds; nobody is listened to before that is known.
     fn start(&mut self) {
+        let bytes = size_of(&*self.env.files(), INDEX);
+        self.env.read(
+            bytes,
+            Token {
+                what: RECOVERED,
+                key: 0,
+            },
+        );
+    }
+
+    fn recover(&mut self) {
         self.starting = self.store.recover().is_err();
         if self.starting {
             self.ask_disk_again();
@@ -93,6 +108,8 @@ impl Storage {
     fn handle(&mut self, input: Input) {
         match input {
             Input::Started => self.start(),
+            Input::Done(Token { what: RECOVERED, .. }, _) => self.recover(),
+            Input::Failed(..) => self.ask_disk_again(),
             Input::Timer(Token { what: AGAIN, .. }) => {
                 self.again = false;
                 if self.starting {

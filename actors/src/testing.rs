@@ -23,7 +23,10 @@ use crate::messages::segments::Packed;
 use crate::messages::{Body, segments};
 use crate::model::Model;
 use crate::nouns::{ActorId, ComponentKind, ItemState, MachineId};
-use crate::ports::{ConnId, Env, Evidence, Frame, Input, Job, NetEvent, Output, Purpose, TimerId, Token, Work, World};
+use crate::ports::{
+    Clock, Compute, ConnId, Env, Evidence, Fabric, Frame, Input, Job, Log, NetEvent, Network, Output, Plan, Purpose,
+    Randomness, Storage, TimerId, Token, Work, World,
+};
 
 /// A segment of one extent full of one byte: where, which byte, by which write; the sealer's epoch and its first counter.
 pub fn sealed(
@@ -316,6 +319,22 @@ impl Bench {
         self.inner.borrow().queue.len()
     }
 
+    /// What a volume holds now.
+    pub fn content(&self, volume: &str) -> Option<Volume> {
+        self.inner.borrow().volumes.get(volume).map(|entry| entry.0.clone())
+    }
+
+    /// Puts a volume in place.
+    pub fn place(&self, volume: &str, content: Volume) {
+        let entry = (content.clone(), content, None);
+        self.inner.borrow_mut().volumes.insert(volume.to_owned(), entry);
+    }
+
+    /// The right to reach across machines.
+    pub fn fabric(self: &Rc<Self>) -> Rc<dyn Fabric> {
+        Rc::clone(self) as Rc<dyn Fabric>
+    }
+
     fn push(&self, after: u64, event: Event) -> (SimTime, u64) {
         let mut inner = self.inner.borrow_mut();
         inner.next += 1;
@@ -429,7 +448,7 @@ impl Bench {
     }
 }
 
-impl World for Bench {
+impl Clock for Bench {
     fn now(&self) -> SimTime {
         self.now.get()
     }
@@ -451,6 +470,9 @@ impl World for Bench {
             inner.queue.remove(&(at, timer.0));
         }
     }
+}
+
+impl Network for Bench {
     fn listen(&self, actor: ActorId, port: u16) {
         let mut inner = self.inner.borrow_mut();
         let machine = inner.actors[actor.0 as usize].machine;
@@ -524,9 +546,9 @@ impl World for Bench {
             self.post(self.latency.get(), owner, Input::Network(NetEvent::Closed { conn }));
         }
     }
-    fn local(&self, _: ActorId, to: ActorId, message: Local) {
-        self.post(0, to, Input::Local(message));
-    }
+}
+
+impl Storage for Bench {
     fn files(&self, machine: MachineId) -> Rc<dyn Files> {
         Rc::clone(self.inner.borrow_mut().files.entry(machine).or_default()) as Rc<dyn Files>
     }
@@ -538,7 +560,7 @@ impl World for Bench {
             .iter()
             .filter(|_| result.is_ok())
             .map(|name| match name.strip_prefix("volume:") {
-                Some(volume) => (volume.to_owned(), self.volume(volume).map(Saved::Volume)),
+                Some(volume) => (volume.to_owned(), self.content(volume).map(Saved::Volume)),
                 None => (name.clone(), files.mark(name).map(Saved::File)),
             })
             .collect();
@@ -554,63 +576,60 @@ impl World for Bench {
             },
         );
     }
-    fn volume_read(&self, volume: &str, start: Extent, extents: u32) -> Vec<Run> {
+    fn volume_read(&self, _: MachineId, volume: &str, start: Extent, extents: u32) -> Vec<Run> {
         let inner = self.inner.borrow();
         inner.volumes[volume]
             .0
             .read(start, extents)
             .expect("a test reads inside its volumes")
     }
-    fn volume_read_to(&self, volume: &str, start: Extent, extents: u32, out: &mut Vec<u8>) {
+    fn volume_read_to(&self, _: MachineId, volume: &str, start: Extent, extents: u32, out: &mut Vec<u8>) {
         let inner = self.inner.borrow();
         inner.volumes[volume]
             .0
             .read_to(start, extents, out)
             .expect("a test reads inside its volumes");
     }
-    fn volume_write(&self, volume: &str, run: &Run) {
+    fn volume_write(&self, machine: MachineId, volume: &str, run: &Run) -> Result<(), DiskError> {
         let mut inner = self.inner.borrow_mut();
+        if let Some(files) = inner.files.get(&machine) {
+            files.ask(Operation::Write, volume)?;
+        }
         let entry = inner.volumes.get_mut(volume).expect("a test writes to its volumes");
         entry.0.write(run).expect("a test writes inside its volumes");
+        Ok(())
     }
-    fn held_at(&self, trigger: u32) -> Option<SimTime> {
-        self.inner.borrow().held.get(&trigger).copied()
-    }
-    fn has_reached(&self, _: VmId, _: ItemState) -> bool {
-        false
-    }
-    fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
+    fn volume_wrote(&self, _: MachineId, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
         if let Some(entry) = self.inner.borrow_mut().volumes.get_mut(volume) {
             entry.0.lineage_mut().wrote(life, began, through);
         }
     }
-    fn volume(&self, volume: &str) -> Option<Volume> {
-        self.inner.borrow().volumes.get(volume).map(|entry| entry.0.clone())
+    fn volume(&self, _: MachineId, volume: &str) -> Option<Volume> {
+        self.content(volume)
     }
     fn volume_create(&self, volume: &str, bytes: u64) {
-        if self.volume(volume).is_none() {
+        if self.content(volume).is_none() {
             let store = PageStore::new(64 << 20);
-            self.volume_put(volume, Volume::new(&store, self.grain, bytes));
+            self.place(volume, Volume::new(&store, self.grain, bytes));
         }
     }
-    fn volume_put(&self, volume: &str, content: Volume) {
-        self.inner
-            .borrow_mut()
-            .volumes
-            .insert(volume.to_owned(), (content.clone(), content, None));
+    fn volume_put(&self, _: MachineId, volume: &str, content: Volume) {
+        self.place(volume, content);
     }
-    fn volume_attach(&self, volume: &str, machine: MachineId) {
-        if let Some(entry) = self.inner.borrow_mut().volumes.get_mut(volume) {
-            entry.2 = Some(machine);
-        }
+    fn volume_remove(&self, _: MachineId, volume: &str) {
+        self.disk_remove(volume);
     }
-    fn volume_machine(&self, volume: &str) -> Option<MachineId> {
-        self.inner.borrow().volumes.get(volume).and_then(|entry| entry.2)
-    }
-    fn volume_remove(&self, volume: &str) {
-        self.inner.borrow_mut().volumes.remove(volume);
-    }
+}
+
+impl Compute for Bench {
     fn compute(&self, actor: ActorId, job: Job, token: Token) {
+        let machine = self.inner.borrow().actors[actor.0 as usize].machine;
+        let files = Rc::clone(self.inner.borrow_mut().files.entry(machine).or_default());
+        if job.reads > 0
+            && let Err(error) = files.ask(Operation::Read, "its disks")
+        {
+            return self.post(0, actor, Input::Failed(token, error));
+        }
         let after = if job.work == Work::Wait { job.input_bytes } else { 1000 };
         let output = match job.work {
             Work::Wait => Box::new(()),
@@ -618,6 +637,59 @@ impl World for Bench {
         };
         self.post(after, actor, Input::Done(token, Output(output)));
     }
+    fn beside(&self, actor: ActorId, kind: ComponentKind) -> Option<ActorId> {
+        let machine = self.inner.borrow().actors[actor.0 as usize].machine;
+        self.component(machine, kind)
+    }
+    fn local(&self, from: ActorId, to: ActorId, message: Local) {
+        let machine = |actor: ActorId| self.inner.borrow().actors[actor.0 as usize].machine;
+        assert_eq!(machine(from), machine(to), "a local message stays on its machine");
+        self.post(0, to, Input::Local(message));
+    }
+    fn show_hypervisor(&self, _: ActorId, hypervisor: MachineId, message: Local) {
+        let vcenter = self.component(hypervisor, ComponentKind::Vcenter);
+        let to = vcenter.or_else(|| self.component(hypervisor, ComponentKind::AzureCompute));
+        to.into_iter()
+            .for_each(|to| self.post(0, to, Input::Local(message.clone())));
+    }
+}
+
+impl Randomness for Bench {
+    fn random(&self, actor: ActorId, purpose: Purpose) -> ChaCha8Rng {
+        let name = format!("{}/{}/{purpose}", actor.0, self.incarnation(actor));
+        ChaCha8Rng::from_seed(*blake3::hash(name.as_bytes()).as_bytes())
+    }
+}
+
+impl Log for Bench {
+    fn fact(&self, _: ActorId, fact: Fact) {
+        let now = self.now.get();
+        self.inner.borrow_mut().facts.push((now, fact));
+    }
+    fn evidence(&self, actor: ActorId, fact: Fact, _: Evidence) {
+        self.fact(actor, fact);
+    }
+}
+
+impl Plan for Bench {
+    fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.inner.borrow().held.get(&trigger).copied()
+    }
+    fn has_reached(&self, _: VmId, _: ItemState) -> bool {
+        false
+    }
+}
+
+impl World for Bench {
+    fn model(&self) -> std::sync::Arc<Model> {
+        std::sync::Arc::default()
+    }
+    fn grain(&self) -> Grain {
+        self.grain
+    }
+}
+
+impl Fabric for Bench {
     fn power(&self, machine: MachineId, on: bool) {
         let mut inner = self.inner.borrow_mut();
         inner.power_calls.push((machine, on));
@@ -630,30 +702,36 @@ impl World for Bench {
     fn powered(&self, machine: MachineId) -> bool {
         !self.inner.borrow().off.contains(&machine)
     }
-    fn random(&self, actor: ActorId, purpose: Purpose) -> ChaCha8Rng {
-        let name = format!("{}/{}/{purpose}", actor.0, self.incarnation(actor));
-        ChaCha8Rng::from_seed(*blake3::hash(name.as_bytes()).as_bytes())
-    }
-    fn fact(&self, _: ActorId, fact: Fact) {
-        let now = self.now.get();
-        self.inner.borrow_mut().facts.push((now, fact));
-    }
-    fn evidence(&self, actor: ActorId, fact: Fact, _: Evidence) {
-        self.fact(actor, fact);
-    }
-    fn model(&self) -> std::sync::Arc<Model> {
-        std::sync::Arc::default()
-    }
-    fn grain(&self) -> Grain {
-        self.grain
+    fn component(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
+        let inner = self.inner.borrow();
+        let found = inner.actors.iter().position(|a| a.machine == machine && a.kind == kind);
+        found.map(|at| ActorId(at as u32))
     }
     fn runs(&self, actor: ActorId) -> bool {
         self.powered(self.inner.borrow().actors[actor.0 as usize].machine)
     }
-    fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
-        let inner = self.inner.borrow();
-        let found = inner.actors.iter().position(|a| a.machine == machine && a.kind == kind);
-        found.map(|at| ActorId(at as u32))
+    fn tell(&self, _: ActorId, to: ActorId, message: Local) {
+        self.post(0, to, Input::Local(message));
+    }
+    fn machine_files(&self, machine: MachineId) -> Rc<dyn Files> {
+        self.files(machine)
+    }
+    fn volume_exists(&self, volume: &str) -> bool {
+        self.content(volume).is_some()
+    }
+    fn disk_create(&self, volume: &str, bytes: u64) {
+        self.volume_create(volume, bytes);
+    }
+    fn volume_attach(&self, volume: &str, machine: MachineId) {
+        if let Some(entry) = self.inner.borrow_mut().volumes.get_mut(volume) {
+            entry.2 = Some(machine);
+        }
+    }
+    fn volume_machine(&self, volume: &str) -> Option<MachineId> {
+        self.inner.borrow().volumes.get(volume).and_then(|entry| entry.2)
+    }
+    fn disk_remove(&self, volume: &str) {
+        self.inner.borrow_mut().volumes.remove(volume);
     }
 }
 

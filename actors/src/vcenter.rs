@@ -8,6 +8,7 @@
 //! An order may be given twice (a configuration server repeats what was not answered); each is done only where it is not done.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use datapath::disk::{DiskError, read_if_there};
 use datapath::{Blob, DiskId};
@@ -19,7 +20,7 @@ use crate::messages::local::Local;
 use crate::messages::vcenter::{ToAsker, ToVcenter, VcenterAction};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{Boot, ComponentKind, FoundMachine, MachineId};
-use crate::ports::{ConnId, Env, Frame, Input, NetEvent, Token, volume_name};
+use crate::ports::{ConnId, Env, Fabric, Frame, Input, NetEvent, Token, volume_name};
 use crate::spec::VcenterSpec;
 
 /// A guest's time to shut down is over; the key is the machine.
@@ -40,6 +41,7 @@ struct Asker {
 pub struct Vcenter {
     spec: VcenterSpec,
     env: Env,
+    fabric: Rc<dyn Fabric>,
     /// Machines that are shutting down, and who is to hear of it.
     stopping: BTreeMap<MachineId, Vec<Asker>>,
     /// Machines made for a failback to an alternate location.
@@ -50,12 +52,13 @@ pub struct Vcenter {
 actor!(Vcenter);
 
 impl Vcenter {
-    /// A vCenter.
+    /// A vCenter, with its right to reach its machines.
     #[must_use]
-    pub fn new(spec: VcenterSpec, env: Env) -> Vcenter {
+    pub fn new(spec: VcenterSpec, env: Env, fabric: Rc<dyn Fabric>) -> Vcenter {
         Vcenter {
             spec,
             env,
+            fabric,
             stopping: BTreeMap::new(),
             created: Vec::new(),
             trouble: DiskTrouble::of("disk of vCenter"),
@@ -132,10 +135,10 @@ impl Vcenter {
             VcenterAction::Detach { machine, disks } => {
                 let vm = self.spec.vms.iter().find(|vm| vm.failback == machine);
                 let place = place_on_premises(vm.is_some_and(|vm| vm.physical));
-                let world = self.env.world();
+                let fabric = &self.fabric;
                 disks
                     .iter()
-                    .for_each(|(disk, _)| world.volume_attach(&volume_name(*disk, place), machine));
+                    .for_each(|(disk, _)| fabric.volume_attach(&volume_name(*disk, place), machine));
                 Ok(true)
             }
             VcenterAction::AttachAndBoot { machine, boot } => {
@@ -147,18 +150,18 @@ impl Vcenter {
 
     /// In order where the guest can, else as holding the power button.
     fn power_off(&mut self, asker: Asker, machine: MachineId) -> bool {
-        let world = self.env.world();
-        if !world.powered(machine) {
+        let fabric = &self.fabric;
+        if !fabric.powered(machine) {
             return true;
         }
-        let Some(guest) = world.find(machine, ComponentKind::Guest) else {
-            world.power(machine, false);
+        let Some(guest) = fabric.component(machine, ComponentKind::Guest) else {
+            fabric.power(machine, false);
             return true;
         };
         let askers = self.stopping.entry(machine).or_default();
         askers.push(asker);
         if askers.len() == 1 {
-            self.env.local(guest, Local::Shutdown);
+            fabric.tell(self.env.actor, guest, Local::Shutdown);
             let token = Token {
                 what: SHUTDOWN,
                 key: u64::from(machine.0),
@@ -173,9 +176,9 @@ impl Vcenter {
         let Some(askers) = self.stopping.remove(&machine) else {
             return;
         };
-        let world = self.env.world();
-        if world.powered(machine) {
-            world.power(machine, false);
+        let fabric = &self.fabric;
+        if fabric.powered(machine) {
+            fabric.power(machine, false);
         }
         for asker in askers {
             self.done(asker, None);
@@ -188,12 +191,12 @@ impl Vcenter {
         master_target: MachineId,
         disks: &[(DiskId, u64)],
     ) -> Result<(), String> {
-        let world = self.env.world();
+        let fabric = &self.fabric;
         let vm = self.spec.vms.iter().find(|vm| vm.failback == machine);
         let vm = vm
             .ok_or_else(|| format!("vCenter knows no place for machine {}", machine.0))?
             .clone();
-        if !vm.physical && world.powered(machine) {
+        if !vm.physical && fabric.powered(machine) {
             return Err(
                 "the on-premises machine is on: it must be off, and stay off, during reprotection (facts §4.3, REP)"
                     .into(),
@@ -201,8 +204,8 @@ impl Vcenter {
         }
         for (disk, bytes) in disks {
             let name = volume_name(*disk, place_on_premises(vm.physical));
-            world.volume_create(&name, *bytes);
-            world.volume_attach(&name, master_target);
+            fabric.disk_create(&name, *bytes);
+            fabric.volume_attach(&name, master_target);
         }
         if vm.physical && !self.created.contains(&machine) {
             let created: Vec<MachineId> = self.created.iter().copied().chain([machine]).collect();
@@ -217,17 +220,17 @@ impl Vcenter {
     }
 
     fn attach_and_boot(&self, machine: MachineId, boot: &Boot) -> Result<(), String> {
-        let world = self.env.world();
-        if world.powered(machine) {
+        let fabric = &self.fabric;
+        if fabric.powered(machine) {
             return Ok(());
         }
         for (_, volume) in &boot.volumes {
-            if world.volume(volume).is_none() {
+            if !fabric.volume_exists(volume) {
                 return Err(format!("there is no disk {volume} to attach"));
             }
-            world.volume_attach(volume, machine);
+            fabric.volume_attach(volume, machine);
         }
-        if let Err(error) = write_boot(&self.env, machine, boot) {
+        if let Err(error) = write_boot(&**fabric, machine, boot) {
             self.trouble.note(&self.env, Some(boot.vm), &error);
             return Err(error.to_string());
         }
@@ -239,7 +242,7 @@ impl Vcenter {
                 phase,
             });
         }
-        world.power(machine, true);
+        fabric.power(machine, true);
         Ok(())
     }
 }
@@ -248,9 +251,9 @@ impl Vcenter {
 ///
 /// # Errors
 /// Why the machine's disk did not take it.
-pub fn write_boot(env: &Env, machine: MachineId, boot: &Boot) -> Result<(), DiskError> {
+pub fn write_boot(fabric: &dyn Fabric, machine: MachineId, boot: &Boot) -> Result<(), DiskError> {
     let bytes = datapath::encoded::encode(boot);
-    env.world().files(machine).replace("boot", Blob::real(bytes))
+    fabric.machine_files(machine).replace("boot", Blob::real(bytes))
 }
 
 /// Where the on-premises disks of a failback are: the source's own, or those of the virtual machine that stands in for a server.

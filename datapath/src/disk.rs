@@ -108,6 +108,13 @@ pub trait Files {
     fn usage(&self) -> (u64, u64);
 }
 
+/// Real bytes in all files whose names begin with `prefix`.
+#[must_use]
+pub fn size_of(files: &dyn Files, prefix: &str) -> u64 {
+    let names = files.list(prefix);
+    names.iter().filter_map(|name| files.len(name)).sum()
+}
+
 /// Files in memory, all durable at once: for tests of what is built on the disk port.
 #[derive(Debug, Default)]
 pub struct MemoryFiles(std::cell::RefCell<std::collections::BTreeMap<String, (Vec<u8>, u64)>>);

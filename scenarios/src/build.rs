@@ -21,10 +21,10 @@ use actors::ports::volume_name;
 use actors::spec::{GroupSpec, VmSpec};
 use datapath::seal::VaultKey;
 use datapath::{DiskId, Grain, SimTime, VmId};
-use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec, Zone};
+use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec};
 
 use crate::diagnose::{Blame, ScenarioError};
-use crate::model::{Expect, Expected, Output, Scenario, Start};
+use crate::model::{Expect, Expected, Output, Scenario, Start, Zone};
 use crate::read::Options;
 
 use classes::Classes;
@@ -219,6 +219,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
     let by_step = plan_of_steps.by_step.into_iter().map(|of| faulty.by_step(of));
     let faults = faults.chain(by_step).collect();
     let world = WorldSpec {
+        zones: Zone::names(&scenario.sites),
         machines,
         links,
         volumes: volumes(scenario, &places, &classes),
@@ -327,7 +328,7 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
         .map(|link| LinkSpec {
             name: link.name.clone(),
             kind: link.kind,
-            joins: link.joins.clone(),
+            joins: joins_of(&link.joins),
             bits_per_second: link.bits_per_second,
             latency: link.latency,
             loss_per_million: link.loss_per_million,
@@ -340,7 +341,7 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
         links.push(LinkSpec {
             name,
             kind: LinkKind::Lan,
-            joins,
+            joins: joins_of(&joins),
             bits_per_second,
             latency,
             loss_per_million: 0,
@@ -363,6 +364,11 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
         fabric,
     );
     links
+}
+
+/// Pairs of zones, as the world numbers them.
+fn joins_of(joins: &[(Zone, Zone)]) -> Vec<(sim::spec::Zone, sim::spec::Zone)> {
+    joins.iter().map(|(from, to)| ((*from).into(), (*to).into())).collect()
 }
 
 /// Kinds of link from the sites to Azure's public endpoints; only where there is none other, the VPN that cannot be used.

@@ -4,6 +4,7 @@ mod applications;
 mod compressibility;
 mod faults;
 mod plan;
+mod zone;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use actors::spec::{Os, ServiceTimes};
 use actors::workload::StreamKind;
 use datapath::Grain;
 use datapath::image::{Format as ImageForm, Source};
-use sim::spec::Zone;
 
 use crate::traces::{Fit, Format};
 
@@ -22,6 +22,7 @@ pub use applications::{Application, Database, ReplicationGroup, Tier};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
+pub use zone::Zone;
 
 /// Known beside what a scenario says, and no part of it: two of them are always equal.
 #[derive(Debug, Clone, Default)]

@@ -21,7 +21,7 @@ use actors::facts::Fact;
 use actors::messages::local::Local;
 use actors::messages::{Body, replication};
 use actors::nouns::{ActorId, Life, LinkKind, MachineId, Place};
-use actors::ports::{ConnId, Deliver, Env, Evidence, Input, NetEvent, volume_name};
+use actors::ports::{ConnId, Deliver, Env, Evidence, Fabric, Input, NetEvent, volume_name};
 use actors::spec::{ComponentSpec, Os, VcenterSpec, VmSpec};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use datapath::segment::Calibration;
@@ -161,7 +161,7 @@ fn world(linked: bool) -> WorldSpec {
     let component = || ComponentSpec::Vcenter(VcenterSpec { vms: Vec::new() });
     let machine = |name: &str, site: u32, components: usize| MachineSpec {
         name: name.to_owned(),
-        zone: Zone::Site(site),
+        zone: Zone(site),
         speed_per_mille: 1000,
         cores: 1,
         disk_bytes: 1 << 30,
@@ -178,7 +178,7 @@ fn world(linked: bool) -> WorldSpec {
     let link = LinkSpec {
         name: "wan".to_owned(),
         kind: LinkKind::Internet,
-        joins: vec![(Zone::Site(0), Zone::Site(1))],
+        joins: vec![(Zone(0), Zone(1))],
         bits_per_second: 1_000_000_000,
         latency: 1_000_000,
         loss_per_million: 0,
@@ -205,6 +205,7 @@ fn world(linked: bool) -> WorldSpec {
         class: Class(0),
     };
     WorldSpec {
+        zones: Vec::new(),
         model: Arc::default(),
         faults: Vec::new(),
         machines,
@@ -235,7 +236,7 @@ fn talk(messages: u64, talk: Talk, linked: bool, watched: bool) -> Duration {
         tick: 10_000_000,
     };
     let other = MachineId(u32::from(linked));
-    let factory = Rc::new(move |_: &ComponentSpec, env: Env| {
+    let factory = Rc::new(move |_: &ComponentSpec, env: Env, _: Rc<dyn Fabric>| {
         let first = env.actor.0 == 0;
         let talker = Talker {
             env,

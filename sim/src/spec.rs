@@ -12,18 +12,9 @@ use datapath::{Class, DiskId, Grain, SimTime};
 use crate::faults::FaultSpec;
 use crate::link::tcp_model::TcpModel;
 
-/// Where machines are: what lies between two of them is the topology's knowledge.
+/// Where machines are, by its number in [`WorldSpec::zones`]: what lies between two of them is the topology's knowledge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Zone {
-    /// A site of the estate, by its number in the scenario file.
-    Site(u32),
-    /// Azure's public endpoints: storage, the Site Recovery service, the portal.
-    AzurePublic,
-    /// The virtual network in Azure.
-    AzureVnet,
-    /// The isolated network of test failovers: no link leads out of it.
-    AzureIsolated,
-}
+pub struct Zone(pub u32);
 
 /// A machine.
 #[derive(Clone)]
@@ -101,6 +92,8 @@ pub enum VolumeStart {
 /// Everything a run needs.
 #[derive(Clone)]
 pub struct WorldSpec {
+    /// The names of the zones, for messages.
+    pub zones: Vec<String>,
     /// The machines; a machine's number is its place here.
     pub machines: Vec<MachineSpec>,
     /// The links.

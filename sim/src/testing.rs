@@ -17,6 +17,7 @@ use crate::spec::{LinkSpec, MachineSpec, NetworkKind, RunOptions, WorldSpec, Zon
 /// An empty world that lasts a simulated hour.
 pub fn world() -> WorldSpec {
     WorldSpec {
+        zones: Vec::new(),
         model: Arc::default(),
         faults: Vec::new(),
         machines: Vec::new(),
@@ -118,7 +119,7 @@ pub type Maker = Rc<dyn Fn(&Env) -> Handler>;
 
 /// A factory that has one maker for each machine.
 pub fn toys(makers: Vec<Maker>) -> ActorFactory {
-    Rc::new(move |_, env| {
+    Rc::new(move |_, env, _| {
         let handler = makers[env.machine.0 as usize](&env);
         Toy { env, handler }.start().recipient()
     })
@@ -136,8 +137,8 @@ pub fn toy(handler: impl Fn(&Env, Input) + 'static) -> Maker {
 /// Two machines at two sites, joined by one link: `a` and `b`.
 pub fn pair() -> WorldSpec {
     let mut spec = world();
-    spec.machines = vec![machine("a", Zone::Site(0)), machine("b", Zone::Site(1))];
-    spec.links = vec![link("wan", &[(Zone::Site(0), Zone::Site(1))])];
+    spec.machines = vec![machine("a", Zone(0)), machine("b", Zone(1))];
+    spec.links = vec![link("wan", &[(Zone(0), Zone(1))])];
     spec
 }
 

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicU64;
 use actix::Recipient;
 use actors::facts::Fact;
 use actors::nouns::{ActorId, ComponentKind, MachineId};
-use actors::ports::{Deliver, Env, Evidence, Input, NetEvent, Token};
+use actors::ports::{Deliver, Env, Evidence, Fabric, Input, NetEvent, Token};
 use actors::spec::ComponentSpec;
 use datapath::SimTime;
 use datapath::disk::DiskError;
@@ -49,7 +49,7 @@ use crate::run::RunError;
 use crate::spec::{RunOptions, WorldSpec};
 
 /// Makes the actor of a component.
-pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env) -> Recipient<Deliver>>;
+pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env, Rc<dyn Fabric>) -> Recipient<Deliver>>;
 
 /// What waits in the queue.
 pub(crate) enum Entry {
@@ -119,6 +119,7 @@ impl Given {
             Input::Network(NetEvent::Closed { conn }) => ("the end of connection", conn.0),
             Input::Flushed(token, _) => ("flush", u64::from(token.what)),
             Input::Done(token, _) => ("job", u64::from(token.what)),
+            Input::Failed(token, _) => ("the failure of job", u64::from(token.what)),
             Input::Ended(actor) => ("the end of the process", u64::from(actor.0)),
             Input::Local(_) => ("a local message", 0),
         };

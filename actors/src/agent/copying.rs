@@ -1,4 +1,5 @@
-//! Copies of whole disks: pieces of at most 1 MiB, each read in one instant and sent with the position of that instant.
+//! Copies of whole disks: pieces of at most 1 MiB, each read in one instant and sent with the position of that instant. The disk takes its
+//! time before that instant; a piece that it does not give is tried again after a pause.
 //!
 //! Initially what is used is copied, and what is not is skipped and counted as done (facts §1.3). A resynchronization and a
 //! reprotect compare checksums of the whole disk on both sides, and send what differs (facts §1.5). The journal runs on meanwhile: the
@@ -7,11 +8,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use datapath::disk::DiskError;
 use datapath::journal::{Record, encode, encode_copy};
+use datapath::lineage::Lineage;
 use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
 
-use super::CHECKED;
-use super::replication::Replication;
+use super::replication::{Outcome, Replication};
+use super::{CHECKED, PIECE, PIECE_AGAIN};
 use crate::facts::Fact;
 use crate::messages::checksums::{ChecksumAsk, Checksums};
 use crate::messages::replication::ToProcessServer;
@@ -57,6 +60,10 @@ pub(super) struct DiskCopy {
     /// Questions for checksums: first chunk and how many; answered ones are compared by the job with that key.
     asked: BTreeMap<u64, u32>,
     checking: BTreeMap<u64, (u64, Vec<[u8; 16]>)>,
+    /// In the aggregate grain: what the target says that its disk holds. It is compared once the source's own is read.
+    theirs: Option<Option<Lineage>>,
+    /// The piece that the disk reads, by the key of that.
+    reading: Option<(u64, Piece)>,
     part: u32,
     /// Pieces sent and not acknowledged.
     unacknowledged: BTreeMap<u32, (WriteSeq, Blob)>,
@@ -67,6 +74,15 @@ pub(super) struct DiskCopy {
     logged_bytes: u64,
     ended: bool,
     stored: bool,
+}
+
+/// What is sent at a time.
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    /// Extents: the first and how many.
+    Extents(u64, u64),
+    /// So many bytes, in the aggregate grain.
+    Bytes(u64),
 }
 
 /// Extents that are read at a time.
@@ -173,13 +189,14 @@ impl Replication {
     /// Looks for more to send on a disk.
     fn search(&mut self, disk: DiskId) {
         let Some(name) = self.volumes.get(&disk) else { return };
-        let Some(volume) = self.env.world().volume(name) else {
+        let Some(volume) = self.env.volume(name) else {
             return;
         };
         let aggregate = self.env.grain() == Grain::Aggregate;
         let by_checksum = self.saved.protection.copy == CopyMode::Checksums;
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         let extents = volume.extents();
+        let mut whole = Vec::new();
         if by_checksum {
             let chunks = extents.div_ceil(CHUNK_EXTENTS);
             let model = &self.env.model.agent;
@@ -196,6 +213,10 @@ impl Replication {
                 let count = (chunks - first_chunk).min(at_a_time) as u32;
                 copy.next = ((first_chunk + u64::from(count)) * CHUNK_EXTENTS).min(extents);
                 copy.asked.insert(first_chunk, count);
+                if aggregate {
+                    // There is one question for the whole disk, and both sides read at once.
+                    whole.push((first_chunk, count));
+                }
                 self.session.owe(&self.env);
                 self.session.send(
                     &self.env,
@@ -225,6 +246,9 @@ impl Replication {
                 copy.ranges.push_back((start, end - start));
             }
         }
+        for (first_chunk, count) in whole {
+            self.check(disk, (first_chunk, count), Vec::new());
+        }
     }
 
     /// The target's checksums are there: a job compares them with the source's.
@@ -240,36 +264,28 @@ impl Replication {
         if copy != self.saved.copy {
             return;
         }
-        let key = self.key();
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         let Some(count) = copy.asked.remove(&first_chunk) else {
             return;
         };
         self.session.settled(&self.env);
         if self.env.grain() == Grain::Aggregate {
-            let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.world().volume(name)) else {
-                return;
-            };
-            // Disks without a life in common have nothing in common that is known of.
-            let writes = lineage.and_then(|theirs| volume.lineage().differs(&theirs));
-            let used = volume.used_bytes().min(copy.bytes);
-            copy.class = volume.class();
-            (copy.aggregate_bytes, copy.content_per_million) = match writes {
-                Some(writes) => {
-                    let touched = |writes| self.spec.workload.touched(disk.index, copy.bytes, writes);
-                    let before = touched(volume.lineage().writes().saturating_sub(writes)).extent_bytes;
-                    differing(copy.bytes, used, before, touched(writes))
-                }
-                None => (used, MILLION),
-            };
-            copy.matched_bytes = copy.bytes - copy.aggregate_bytes;
-            return;
+            copy.theirs = Some(lineage);
+            return self.compare_whole(disk);
         }
-        let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.world().volume(name)) else {
+        self.check(disk, (first_chunk, count), sums);
+    }
+
+    /// A job reads chunks of the source, and compares them with the target's checksums.
+    fn check(&mut self, disk: DiskId, (first_chunk, count): (u64, u32), sums: Vec<[u8; 16]>) {
+        let key = self.key();
+        let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.volume(name)) else {
             return;
         };
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
         copy.checking.insert(key, (first_chunk, sums));
         let extents = volume.extents();
+        let real = self.env.grain() != Grain::Aggregate;
         let run = move || -> Vec<Option<[u8; 16]>> {
             let chunk = |chunk: u64| {
                 let start = chunk * CHUNK_EXTENTS;
@@ -277,26 +293,65 @@ impl Replication {
                 // What cannot be read counts as different; reading it to send it then says why.
                 volume.checksum(Extent(start), len).ok()
             };
-            (first_chunk..first_chunk + u64::from(count)).map(chunk).collect()
+            let chunks = first_chunk..first_chunk + u64::from(count);
+            chunks.filter(|_| real).map(chunk).collect()
         };
+        let bytes = u64::from(count) * CHUNK_BYTES;
         let job = Job {
             work: Work::Checksum,
-            input_bytes: u64::from(count) * CHUNK_EXTENTS * EXTENT_BYTES,
+            input_bytes: bytes,
+            reads: bytes,
             run: Box::new(move |_| Box::new(run())),
         };
         self.env.compute(job, Token { what: CHECKED, key });
     }
 
-    /// A comparison is done.
-    pub(super) fn checked(&mut self, key: u64, output: Output) {
-        let mine: Vec<Option<[u8; 16]>> = output.take();
-        for copy in self.copies.values_mut() {
+    /// In the aggregate grain: both disks are read, and what their writes were is known.
+    fn compare_whole(&mut self, disk: DiskId) {
+        let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.volume(name)) else {
+            return;
+        };
+        let Some(copy) = self.copies.get_mut(&disk).filter(|copy| copy.checking.is_empty()) else {
+            return;
+        };
+        let Some(theirs) = copy.theirs.take() else { return };
+        // Disks without a life in common have nothing in common that is known of.
+        let writes = theirs.and_then(|theirs| volume.lineage().differs(&theirs));
+        let used = volume.used_bytes().min(copy.bytes);
+        copy.class = volume.class();
+        (copy.aggregate_bytes, copy.content_per_million) = match writes {
+            Some(writes) => {
+                let touched = |writes| self.spec.workload.touched(disk.index, copy.bytes, writes);
+                let before = touched(volume.lineage().writes().saturating_sub(writes)).extent_bytes;
+                differing(copy.bytes, used, before, touched(writes))
+            }
+            None => (used, MILLION),
+        };
+        copy.matched_bytes = copy.bytes - copy.aggregate_bytes;
+    }
+
+    /// A comparison is done; without an output the disk did not give what was to be compared, and all of it counts as different.
+    pub(super) fn checked(&mut self, key: u64, output: Option<Output>) {
+        let mine: Option<Vec<Option<[u8; 16]>>> = output.map(Output::take);
+        let at_a_time = (self.env.model.agent.check / CHUNK_BYTES).max(1);
+        let aggregate = self.env.grain() == Grain::Aggregate;
+        let mut whole = None;
+        for (disk, copy) in &mut self.copies {
             let Some((first_chunk, theirs)) = copy.checking.remove(&key) else {
                 continue;
             };
-            for (n, sum) in mine.iter().enumerate() {
+            if aggregate {
+                whole = Some(*disk);
+                continue;
+            }
+            let chunks = mine.as_ref().map_or(at_a_time, |mine| mine.len() as u64);
+            for n in 0..chunks as usize {
                 let start = (first_chunk + n as u64) * CHUNK_EXTENTS;
                 let end = (start + CHUNK_EXTENTS).min(copy.bytes.div_ceil(EXTENT_BYTES));
+                if start >= end {
+                    continue;
+                }
+                let sum = mine.as_ref().and_then(|mine| mine[n]);
                 if sum.is_some() && theirs.get(n) == sum.as_ref() {
                     copy.matched_bytes += bytes_of(start, end, copy.bytes);
                     continue;
@@ -307,73 +362,112 @@ impl Replication {
                 }
             }
         }
+        if let Some(disk) = whole {
+            self.compare_whole(disk);
+        }
         self.pump();
     }
 
     // Sending.
 
-    /// Sends the next piece of some disk; false where there is none to send.
-    pub(super) fn send_copy_piece(&mut self) -> bool {
+    /// Takes up the next piece of some disk; false where there is none. What is taken up is sent once the disk has read it.
+    pub(super) fn take_up_piece(&mut self) -> bool {
         // The disk with the fewest bytes done goes first, so that all advance alike.
         let mut disks: Vec<(u64, DiskId)> = self
             .copies
             .iter()
-            .filter(|(_, copy)| copy.granted && !copy.ended)
+            .filter(|(_, copy)| copy.granted && !copy.ended && copy.reading.is_none())
             .map(|(disk, copy)| (copy.processed(), *disk))
             .collect();
         disks.sort_unstable();
-        disks.into_iter().any(|(_, disk)| self.send_piece_of(disk))
+        disks.into_iter().any(|(_, disk)| self.take_up_piece_of(disk))
     }
 
-    fn send_piece_of(&mut self, disk: DiskId) -> bool {
+    fn take_up_piece_of(&mut self, disk: DiskId) -> bool {
         self.search(disk);
-        let position = self.last;
+        let key = self.key();
         let Some(copy) = self.copies.get_mut(&disk) else {
             return false;
         };
-        let mut bytes = Vec::new();
-        let mut size = 0;
-        let covered;
-        if copy.aggregate_bytes > 0 {
-            covered = copy
-                .aggregate_bytes
-                .min(self.env.model.agent.aggregate_piece.min(self.batch_room));
-            copy.aggregate_bytes -= covered;
-            let content = u128::from(covered) * u128::from(copy.content_per_million) / u128::from(MILLION);
-            let content = (content as u64).next_multiple_of(EXTENT_BYTES).min(covered);
-            let summary = Summary {
-                disk,
-                first: position,
-                last: position,
-                bytes: covered,
-                distinct_bytes: content,
-                chunks: covered.div_ceil(CHUNK_BYTES),
-                class: copy.class,
-                life: self.life,
-            };
-            size += encode(&Record::CopySummary { position, summary }, &mut bytes);
+        let (piece, bytes) = if copy.aggregate_bytes > 0 {
+            let most = self.env.model.agent.aggregate_piece.min(self.batch_room);
+            let bytes = copy.aggregate_bytes.min(most);
+            copy.aggregate_bytes -= bytes;
+            (Piece::Bytes(bytes), bytes)
         } else if let Some((start, len)) = copy.ranges.pop_front() {
             let extents = len.min(u64::from(piece_extents(&self.env.model)));
             if len > extents {
                 copy.ranges.push_front((start + extents, len - extents));
             }
-            covered = bytes_of(start, start + extents, copy.bytes);
-            let Some(name) = self.volumes.get(&disk) else {
-                return false;
-            };
-            let (start, extents) = (Extent(start), extents as u32);
-            if self.env.grain() == Grain::Real {
-                let read = |out: &mut Vec<u8>| self.env.world().volume_read_to(name, start, extents, out);
-                size += encode_copy(position, disk, start, extents, &mut bytes, read);
-            } else {
-                for run in self.env.world().volume_read(name, start, extents) {
-                    size += encode(&Record::Copy { position, disk, run }, &mut bytes);
-                }
-            }
+            (Piece::Extents(start, extents), extents * EXTENT_BYTES)
         } else {
             self.log_progress(disk);
             return self.end_if_done(disk);
+        };
+        copy.reading = Some((key, piece));
+        self.env.read(bytes, Token { what: PIECE, key });
+        true
+    }
+
+    /// The disk has read a piece, or has not: then it is asked again after a pause.
+    pub(super) fn piece_read(&mut self, key: u64, read: Result<(), DiskError>) {
+        let is_it = |copy: &DiskCopy| copy.reading.is_some_and(|(reading, _)| reading == key);
+        let Some(disk) = self.copies.iter().find_map(|(disk, copy)| is_it(copy).then_some(*disk)) else {
+            return;
+        };
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
+        let Some((_, piece)) = copy.reading.take() else { return };
+        let can_be_sent = self.greeted && !self.stopped && self.refused.is_none() && copy.granted;
+        if let (Ok(()), true) = (&read, can_be_sent) {
+            self.send_piece(disk, piece);
+            return self.pump();
         }
+        match piece {
+            Piece::Extents(start, extents) => copy.ranges.push_front((start, extents)),
+            Piece::Bytes(bytes) => copy.aggregate_bytes += bytes,
+        }
+        if let Err(error) = read {
+            self.outcomes.push(Outcome::DiskFailed(error));
+            let (after, key) = (self.env.model.disk.retry_after, self.generation);
+            self.env.timer(after, Token { what: PIECE_AGAIN, key });
+        }
+    }
+
+    fn send_piece(&mut self, disk: DiskId, piece: Piece) {
+        let position = self.last;
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
+        let (mut bytes, mut size) = (Vec::new(), 0);
+        let covered = match piece {
+            Piece::Bytes(covered) => {
+                let content = u128::from(covered) * u128::from(copy.content_per_million) / u128::from(MILLION);
+                let content = (content as u64).next_multiple_of(EXTENT_BYTES).min(covered);
+                let summary = Summary {
+                    disk,
+                    first: position,
+                    last: position,
+                    bytes: covered,
+                    distinct_bytes: content,
+                    chunks: covered.div_ceil(CHUNK_BYTES),
+                    class: copy.class,
+                    life: self.life,
+                };
+                size += encode(&Record::CopySummary { position, summary }, &mut bytes);
+                covered
+            }
+            Piece::Extents(first, extents) => {
+                let Some(name) = self.volumes.get(&disk) else { return };
+                let (start, count) = (Extent(first), extents as u32);
+                if self.env.grain() == Grain::Real {
+                    let read = |out: &mut Vec<u8>| self.env.volume_read_to(name, start, count, out);
+                    size += encode_copy(position, disk, start, count, &mut bytes, read);
+                } else {
+                    for run in self.env.volume_read(name, start, count) {
+                        size += encode(&Record::Copy { position, disk, run }, &mut bytes);
+                    }
+                }
+                bytes_of(first, first + extents, copy.bytes)
+            }
+        };
         let blob = Blob {
             bytes: bytes.into(),
             size,
@@ -392,7 +486,6 @@ impl Replication {
         self.unacknowledged += size;
         self.session.send_with(&self.env, body, blob);
         self.log_progress(disk);
-        true
     }
 
     /// Ends the copy of a disk where nothing is left to look for or to send.
@@ -406,7 +499,11 @@ impl Replication {
             return self.saved.protection.copy == CopyMode::Used;
         }
         // A piece that is not acknowledged may have been refused: it is sent again, and the copy ends after it.
-        if !copy.asked.is_empty() || !copy.checking.is_empty() || !copy.unacknowledged.is_empty() {
+        if !copy.asked.is_empty()
+            || !copy.checking.is_empty()
+            || !copy.unacknowledged.is_empty()
+            || copy.theirs.is_some()
+        {
             return false;
         }
         copy.highest = copy.highest.max(self.last);

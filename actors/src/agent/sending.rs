@@ -184,7 +184,7 @@ impl Replication {
             self.begin_batch(cut, 0);
         }
         while self.window_is_open() && self.send_part() {}
-        while self.window_is_open() && self.send_copy_piece() {}
+        while self.window_is_open() && self.take_up_piece() {}
     }
 
     /// Sends the next part of the batch; false where there is none to send.

@@ -19,9 +19,10 @@ use super::*;
 use crate::guest::Guest;
 use crate::messages::local::Records;
 use crate::messages::replication::PORT_REPLICATION;
+use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::messages::{checksums, management, replication, segments};
 use crate::nouns::{ActorId, ComponentKind, Policy};
-use crate::ports::{ConnId, NetEvent, World, volume_name};
+use crate::ports::{Clock, ConnId, Fabric, NetEvent, Storage, World, volume_name};
 use crate::process_server::ProcessServer;
 use crate::spec::{GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
 use crate::testing::{Bench, Component as Part};
@@ -112,6 +113,8 @@ struct Stored {
     segments: Vec<(SegmentHeader, Blob)>,
     tags: Vec<(SimTime, Tag)>,
     copy_ends: u32,
+    /// What it answers where checksums of the disk are asked for.
+    sums: Vec<[u8; 16]>,
 }
 
 impl Stored {
@@ -180,7 +183,7 @@ impl Part for Account {
                         disk: ask.disk,
                         copy: ask.copy,
                         first_chunk: ask.first_chunk,
-                        sums: vec![],
+                        sums: seen.sums.clone(),
                         position: WriteSeq(0),
                         lineage: None,
                     };
@@ -225,7 +228,7 @@ fn estate(grain: Grain, requests: Vec<Request>, journal_cap: u64) -> Estate {
             content,
         })
         .unwrap();
-    bench.volume_put(&name, volume);
+    bench.place(&name, volume);
     bench.volume_attach(&name, SOURCE);
     let vm = Arc::new(VmSpec {
         vm: VmId(0),
@@ -428,7 +431,7 @@ impl Estate {
         let last = self.stored.borrow().tags.last().expect("a tag").1.batch;
         let (mine, theirs) = (
             self.rebuilt(last),
-            self.bench.volume(&volume_name(DISK, "source")).unwrap(),
+            self.bench.content(&volume_name(DISK, "source")).unwrap(),
         );
         for extent in 0..mine.extents() {
             let (a, b) = (
@@ -611,7 +614,10 @@ fn what_has_waited_for_30_s_is_cut_though_the_guest_is_quiet() {
         let seq = WriteSeq(2);
         let run = estate
             .bench
-            .volume_read(&volume_name(DISK, "source"), Extent(0), 1)
+            .content(&volume_name(DISK, "source"))
+            .unwrap()
+            .read(Extent(0), 1)
+            .unwrap()
             .remove(0);
         let records = vec![Record::Change { seq, disk: DISK, run }];
         let wrote = estate.bench.now();

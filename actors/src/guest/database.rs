@@ -11,7 +11,7 @@
 //! 4. Quiesced for an app-consistent point, or stopped in order, it begins no transaction, commits those that it has and makes a
 //!    checkpoint: nothing has to be done again.
 //!
-//! Left out: transactions that read, that fail or that are rolled back; reading takes no time. In the extent grain there are no bytes to
+//! Left out: transactions that read, that fail or that are rolled back. In the extent grain there are no bytes to
 //! read, so a database begins anew at each boot. It is not there in the aggregate grain. `format` has its blocks.
 
 mod format;
@@ -20,13 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use datapath::content::generated;
+use datapath::disk::DiskError;
 use datapath::plants::{Plant, planted};
 use datapath::{EXTENT_BYTES, Extent, Grain, WriteSeq};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::writing::{Owner, What};
-use super::{CHECKPOINT, FlushFor, Guest, Phase, TRANSACTION};
+use super::{CHECKPOINT, DATABASES, FlushFor, Guest, Phase, TRANSACTION};
 use crate::facts::{Fact, Severity};
 use crate::ports::Token;
 use crate::spec::DatabaseSpec;
@@ -231,7 +232,39 @@ impl Database {
 }
 
 impl Guest {
-    pub(super) fn start_databases(&mut self) {
+    pub(super) fn has_databases(&self) -> bool {
+        !self.spec.databases.is_empty() && self.env.grain() != Grain::Aggregate
+    }
+
+    /// What they have on their disks is read first.
+    pub(super) fn start_databases(&self) {
+        let extents = |spec: &DatabaseSpec| DatabaseSpec::SUPERBLOCKS + spec.pages + spec.log_extents;
+        let extents: u64 = self.spec.databases.iter().map(extents).sum();
+        self.env.read(
+            extents * EXTENT_BYTES,
+            Token {
+                what: DATABASES,
+                key: 0,
+            },
+        );
+    }
+
+    /// The disk did not give it: it is asked again.
+    pub(super) fn databases_not_read(&self, error: &DiskError) {
+        let (vm, token) = (
+            Some(self.spec.vm.vm),
+            Token {
+                what: DATABASES,
+                key: 0,
+            },
+        );
+        self.trouble.note_and_retry(&self.env, vm, error, token);
+    }
+
+    pub(super) fn open_databases(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
         let random = self.env.random("database");
         for (number, spec) in self.spec.databases.clone().into_iter().enumerate() {
             let mut own = random.clone();
@@ -254,6 +287,7 @@ impl Guest {
             self.await_checkpoint(number);
             self.database_goes_on(number);
         }
+        self.answers();
     }
 
     /// Reads a database from its disks; how many transactions had to be done again.
@@ -286,8 +320,8 @@ impl Guest {
     fn blocks(&self, disk: u16, first: u64, count: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
         if let Some(disk) = self.disk(disk) {
-            let world = self.env.world();
-            world.volume_read_to(&disk.volume, Extent(first), count as u32, &mut bytes);
+            self.env
+                .volume_read_to(&disk.volume, Extent(first), count as u32, &mut bytes);
         }
         bytes
     }

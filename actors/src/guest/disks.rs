@@ -87,7 +87,7 @@ impl Disk {
 
     fn extent(&self, env: &Env, extent: Extent) -> Vec<u8> {
         let mut page = vec![0; EXTENT_BYTES as usize];
-        for run in env.world().volume_read(&self.volume, extent, 1) {
+        for run in env.volume_read(&self.volume, extent, 1) {
             if let Content::Bytes(bytes) = &run.content {
                 page.copy_from_slice(bytes);
             }

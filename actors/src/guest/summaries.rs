@@ -70,7 +70,7 @@ impl Guest {
                 continue;
             }
             let first = self.take_sequence(amount.writes);
-            self.env.world().volume_wrote(&disk.volume, self.number(), self.seq);
+            self.env.volume_wrote(&disk.volume, self.number(), self.seq);
             let summary = Summary {
                 disk: disk.id,
                 first,

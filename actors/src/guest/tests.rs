@@ -3,13 +3,14 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use datapath::disk::Operation;
 use datapath::journal::Record;
 use datapath::volume::{PageStore, Volume};
 use datapath::{Class, Content, DiskId, EXTENT_BYTES, Extent, Run, SimTime, VmId};
 
 use super::*;
 use crate::nouns::MachineId;
-use crate::ports::{World, volume_name};
+use crate::ports::{Fabric, volume_name};
 use crate::spec::VmSpec;
 use crate::testing::Bench;
 use crate::workload::{Recorded, Request, StreamKind, StreamSpec, WorkloadSpec};
@@ -62,7 +63,7 @@ fn guest_spec(bytes: u64, requests: Vec<Request>) -> GuestSpec {
 fn world(grain: Grain, bytes: u64) -> Rc<Bench> {
     let bench = Bench::new(grain);
     let name = volume_name(DISK, "source");
-    bench.volume_put(&name, Volume::new(&PageStore::new(1 << 20), grain, bytes));
+    bench.place(&name, Volume::new(&PageStore::new(1 << 20), grain, bytes));
     bench.volume_attach(&name, MachineId(0));
     bench
 }
@@ -165,7 +166,7 @@ fn what_was_not_flushed_is_gone_after_a_power_cut() {
     );
     bench.run_seconds(21);
     bench.cut(0);
-    let volume = bench.volume(&volume_name(DISK, "source")).unwrap();
+    let volume = bench.content(&volume_name(DISK, "source")).unwrap();
     assert_ne!(volume.read(Extent(0), 1).unwrap()[0].content, Content::Zero);
     assert_eq!(volume.read(Extent(1), 1).unwrap()[0].content, Content::Zero);
 }
@@ -301,4 +302,27 @@ fn summaries_follow_each_other_without_gap_or_overlap() {
         last = summary.last.0;
     }
     assert_eq!(last, 10_000);
+}
+
+#[test]
+fn a_write_that_the_disk_refuses_is_tried_again_and_those_behind_it_wait() {
+    let bench = world(Grain::Real, 1 << 20);
+    let (agent, _) = bench.actor(0, ComponentKind::Agent);
+    let (id, env) = bench.actor(0, ComponentKind::Guest);
+    let writes = vec![write(0, 8, 8), write(SECOND, 16, 8)];
+    bench.put(id, Guest::new(guest_spec(1 << 20, writes), env));
+    bench.fail_disk(MachineId(0), Operation::Write, true);
+    bench.run_seconds(60);
+    assert!(records(bench.take_inbox(agent)).is_empty(), "nothing is written");
+    assert_eq!(bench.alerts("disk of the machine"), 1);
+    bench.fail_disk(MachineId(0), Operation::Write, false);
+    bench.run_seconds(60);
+    let written: Vec<Extent> = records(bench.take_inbox(agent))
+        .iter()
+        .map(|record| match record {
+            Record::Change { run, .. } => run.start,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(written, [Extent(1), Extent(2)], "in their order");
 }

@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use datapath::disk::DiskError;
 use datapath::journal::Record;
 use datapath::{Blob, Class, Content, Grain, Run, SimTime, WriteSeq};
 use rand::Rng;
@@ -96,7 +97,7 @@ impl Guest {
                 .push((share(self.spec.summary_bytes), share(self.spec.folded_bytes)));
             let waits = spec
                 .starts_after
-                .filter(|state| !self.env.world().has_reached(self.spec.vm.vm, *state));
+                .filter(|state| !self.env.has_reached(self.spec.vm.vm, *state));
             if let Some(state) = waits {
                 self.waiting.push((self.streams.len(), state));
             }
@@ -263,7 +264,9 @@ impl Guest {
         });
         match (disk, run) {
             (Some(disk), Some(run)) => {
-                self.write(&disk, run);
+                if let Err(error) = self.write(&disk, run) {
+                    return self.not_written(request, &error);
+                }
                 self.writes.unacknowledged.push_back((self.seq, request.owner));
                 if !self.agent_runs {
                     self.acknowledged(self.seq);
@@ -278,6 +281,14 @@ impl Guest {
             self.flush(FlushFor::Workload);
         }
         self.look_if_idle();
+    }
+
+    /// The disk did not carry out a write: the operating system tries again after a pause, and what comes after it waits.
+    fn not_written(&mut self, request: Request, error: &DiskError) {
+        self.trouble.note(&self.env, Some(self.spec.vm.vm), error);
+        self.writes.at_disk.push_front(request);
+        let after = self.env.model.disk.retry_after;
+        self.env.timer(after, Token { what: WRITTEN, key: 0 });
     }
 
     /// Everything up to a write is acknowledged.
@@ -361,9 +372,9 @@ impl Guest {
         first
     }
 
-    fn write(&mut self, disk: &Disk, run: Run) {
+    fn write(&mut self, disk: &Disk, run: Run) -> Result<(), DiskError> {
+        self.env.volume_write(&disk.volume, &run)?;
         let seq = self.take_sequence(1);
-        self.env.world().volume_write(&disk.volume, &run);
         let mut hash = [0; 16];
         if let Content::Bytes(bytes) = &run.content {
             hash.copy_from_slice(&blake3::hash(bytes).as_bytes()[..16]);
@@ -394,6 +405,7 @@ impl Guest {
                 },
             );
         }
+        Ok(())
     }
 
     pub(super) fn tell_agent(&self, records: Vec<Record>) {

@@ -8,11 +8,12 @@ use datapath::segment::{Calibration, SegmentKind};
 use datapath::{Blob, Grain};
 
 use super::*;
+use crate::messages::PORT_MANAGEMENT;
 use crate::messages::refusal::Refusal;
 use crate::messages::segments::PORT_MASTER_TARGET;
 use crate::messages::{management, segments};
 use crate::nouns::{ActorId, ComponentKind, CopyMode, MachineId, Policy, Target};
-use crate::ports::World;
+use crate::ports::Storage;
 use crate::testing::{self, Bench};
 
 const OWN: u32 = 0;

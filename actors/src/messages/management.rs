@@ -24,10 +24,9 @@ pub enum Up {
         /// The key or fingerprint that proves that it may.
         key: u64,
     },
-    /// Still there; every 60 s from agents and process servers.
+    /// Still there, now and then (see [`crate::registration`]).
     Heartbeat {
         /// The sender wants a [`Down::HeartbeatSeen`]: an end that only sends would never learn that the other lost its power.
-        /// Set in every fifth.
         answer: bool,
     },
     /// What became of it.

@@ -152,6 +152,7 @@ model! {
     #[doc = "Any machine's disk."]
     disk: Disk {
         flush: Time = 500_000, 1 => SECOND, "our model: a controller with a cache", "What a flush takes beside writing what is unflushed";
+        read: Time = 500_000, 1 => SECOND, "our model", "What a read of what is not in memory takes beside the reading";
         cache: Size = 64 * MIB, 4 * KIB => TIB, "our model", "Unflushed bytes that a virtual disk holds; what is older has reached it";
         retry_after: Time = 5 * SECOND, MILLISECOND => HOUR, "our model", "What a disk failed to do is asked of it again after so long";
         alert_every: Time = 15 * MINUTE, SECOND => DAY, "our model", "A disk that fails is told of again after so long";

@@ -88,4 +88,15 @@ impl Component {
     pub fn name(self) -> &'static str {
         self.into()
     }
+
+    /// As a sentence has it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Component::MobilityService => "Mobility service",
+            Component::ProcessServer => "process server",
+            Component::MasterTarget => "master target",
+            Component::ConfigurationServer => "configuration server",
+        }
+    }
 }

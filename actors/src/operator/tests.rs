@@ -42,7 +42,7 @@ fn setting(steps: Vec<StepSpec>) -> Setting {
         service: MachineId(SERVICE),
         steps,
     };
-    bench.put(operator, Operator::new(spec.clone(), env));
+    bench.put(operator, Operator::new(spec.clone(), env, bench.fabric()));
     bench.run_seconds(1);
     Setting {
         bench,
@@ -59,7 +59,10 @@ impl Setting {
         self.bench.cut(CONSOLE);
         self.bench.run_seconds(seconds);
         let env = self.bench.env(self.operator);
-        self.bench.put(self.operator, Operator::new(self.spec.clone(), env));
+        self.bench.put(
+            self.operator,
+            Operator::new(self.spec.clone(), env, self.bench.fabric()),
+        );
         self.bench.run_seconds(1);
     }
 
@@ -181,7 +184,7 @@ fn a_machine_without_power_cannot_be_told_anything() {
     s.bench.run_seconds(1);
     let (conn, job) = s.asked()[0];
     s.answer(conn, job, Outcome::Done, Some(9));
-    s.bench.env(s.operator).world().power(MachineId(MANAGEMENT), false);
+    s.bench.fabric().power(MachineId(MANAGEMENT), false);
     s.bench.hold(4, s.operator);
     s.bench.run_seconds(1);
     assert!(matches!(s.outcomes().last(), Some((1, StepOutcome::Failed(why))) if why.contains("no power")));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{DISCOVER, PUSH, ProcessServer, VCENTER};
 use crate::facts::Fact;
 use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
-use crate::messages::management::{Notice, Reply, Up};
+use crate::messages::management::{Notice, Reply};
 use crate::messages::vcenter::{ToAsker, ToVcenter};
 use crate::messages::{Body, PORT_MANAGEMENT, installation};
 use crate::nouns::{FoundMachine, MachineId};
@@ -167,7 +167,7 @@ impl ProcessServer {
             by: self.env.machine,
             machines: machines.clone(),
         };
-        self.cs.send(&self.env, Up::Notice(notice));
+        self.cs.notify(&self.env, notice);
         if let Some(command) = command {
             self.reply(command, Ok(Reply::Machines(machines)));
         }

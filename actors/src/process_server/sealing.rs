@@ -215,6 +215,7 @@ impl ProcessServer {
             Work {
                 work: Kind::CompressAndSeal,
                 input_bytes,
+                reads: 0,
                 run,
             },
             Token { what: SEALED, key },

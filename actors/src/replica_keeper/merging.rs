@@ -110,7 +110,7 @@ impl ReplicaKeeper {
             return;
         }
         // Looking through all points takes time, and where nothing was found, an hour brings something new.
-        let now = self.env.now();
+        let now = self.env.clock();
         let hour = Some(now.0 / HOUR);
         if self.merging.exhausted == hour {
             return;
@@ -217,6 +217,7 @@ impl ReplicaKeeper {
         let job = Job {
             work: Work::CompressAndSeal,
             input_bytes,
+            reads: 0,
             run,
         };
         self.env.compute(job, Token { what: JOB, key });

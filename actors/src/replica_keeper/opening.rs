@@ -31,6 +31,7 @@ impl ReplicaKeeper {
             Job {
                 work: Work::OpenAndDecompress,
                 input_bytes,
+                reads: 0,
                 run,
             },
             Token { what: JOB, key },

@@ -9,7 +9,7 @@ use datapath::segment::{Headers, SegmentHeader, Worker};
 use datapath::{CHUNK_EXTENTS, Extent, Grain};
 
 use super::opening::batch_of;
-use super::{ChecksumAsk, Fold, JOB, KeeperEvent, Pending, ReplicaKeeper, Running, Ticket, Why, want};
+use super::{ChecksumAsk, Fold, JOB, KeeperEvent, Pending, ReplicaKeeper, Running, Summing, Ticket, Why, want};
 use crate::facts::{Fact, Severity};
 use crate::nouns::PointChoice;
 use crate::ports::{Job, Token, Work};
@@ -231,7 +231,7 @@ impl ReplicaKeeper {
     pub(super) fn prune(&mut self) {
         let plan = self
             .replica
-            .plan_pruning(self.env.now(), self.protection.policy.retention, &self.grid());
+            .plan_pruning(self.env.clock(), self.protection.policy.retention, &self.grid());
         if plan.points.is_empty() {
             return self.merge_more();
         }
@@ -363,17 +363,18 @@ impl ReplicaKeeper {
         });
         self.running.insert(
             key,
-            Running::Checksum {
+            Running::Checksum(Summing {
                 disk,
                 copy,
                 first_chunk,
                 position,
-            },
+            }),
         );
         self.env.compute(
             Job {
                 work: Work::Checksum,
                 input_bytes,
+                reads: input_bytes,
                 run,
             },
             Token { what: JOB, key },

@@ -79,7 +79,6 @@ impl Retained {
         let file = encode_behind(&(keeper.protection(), &self.epochs), file);
         let vm = keeper.vm();
         let mut checkpoint = keeper.checkpoint();
-        let world = env.world();
         let mut before = std::mem::take(&mut self.volumes);
         for (kept, volume) in std::mem::take(&mut checkpoint.volumes) {
             let mut written = before.remove(&kept).unwrap_or_else(|| Written {
@@ -87,12 +86,12 @@ impl Retained {
                 volume: None,
             });
             if !written.volume.as_ref().is_some_and(|there| there.is_clone_of(&volume)) {
-                world.volume_put(&written.name, volume.clone());
+                env.volume_put(&written.name, volume.clone());
                 written.volume = Some(volume);
             }
             self.volumes.insert(kept, written);
         }
-        before.values().for_each(|gone| world.volume_remove(&gone.name));
+        before.values().for_each(|gone| env.volume_remove(&gone.name));
         let volumes: Vec<Kept> = self.volumes.keys().copied().collect();
         let file = encode_behind(&volumes, file);
         let file = checkpoint.encode_behind(file);
@@ -117,10 +116,9 @@ impl Retained {
 
     /// Nothing of it is needed any more.
     pub fn forget(self, env: &Env, vm: VmId) {
-        let world = env.world();
         self.volumes
             .values()
-            .for_each(|written| world.volume_remove(&written.name));
+            .for_each(|written| env.volume_remove(&written.name));
         env.files().remove(&self.file(vm));
     }
 

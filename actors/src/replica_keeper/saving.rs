@@ -146,7 +146,7 @@ impl ReplicaKeeper {
         let saved: Saved = postcard::from_bytes(index).ok()?;
         let sizes = Sizes::decode(&saved.sizes)?;
         let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
-        let volume = |disk, holds| env.world().volume(&volume_of(place, (disk, holds)));
+        let volume = |disk, holds| env.volume(&volume_of(place, (disk, holds)));
         let replica = Replica::restore(
             protection.vm,
             protection.protection,

@@ -11,7 +11,7 @@ use crate::facts::{Fact, FailoverPhase};
 use crate::messages::management::Command;
 use crate::messages::vcenter::VcenterAction;
 use crate::nouns::{Component, CopyMode, FailoverKind, ItemState, MachineId, Place, PointChoice};
-use crate::ports::volume_name;
+use crate::ports::{Evidence, volume_name};
 use crate::spec::VmSpec;
 use crate::vcenter::place_on_premises;
 
@@ -168,13 +168,9 @@ impl Service {
         let mark = mark.ok_or("no recovery point was taken")?;
         let phase = FailoverPhase::PointChosen;
         self.env.fact(Fact::Failover { vm, kind, phase });
-        let world = self.env.world();
-        let named = spec
-            .disks
-            .iter()
-            .map(|(disk, _)| (*disk, world.volume(&volume_name(*disk, place))));
-        let volumes = named.filter_map(|(disk, volume)| Some((disk, volume?))).collect();
-        self.log_recovered(vm, kind, mark, volumes);
+        let named = spec.disks.iter().map(|(disk, _)| (*disk, volume_name(*disk, place)));
+        let volumes = named.collect();
+        self.log_recovered(vm, kind, mark, Evidence::InPlace { volumes });
         let phase = FailoverPhase::DisksReady;
         self.env.fact(Fact::Failover { vm, kind, phase });
         self.end_protection(vm);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use datapath::disk::DiskError;
 use datapath::replica::Mark;
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
@@ -186,6 +187,20 @@ impl Service {
         }
     }
 
+    /// The service's disk did not give what a keeper's job was to read.
+    pub(super) fn keeper_read_failed(&mut self, key: u64, error: &DiskError) {
+        let vm = job_owner(key);
+        self.alert(
+            vm,
+            Severity::Critical,
+            format!("disk of the Site Recovery service: {error}"),
+        );
+        if let Some(keeper) = self.keepers.get_mut(&vm) {
+            keeper.failed_to_read(key);
+            self.attend(vm);
+        }
+    }
+
     /// Fetches what a keeper wants and carries out what came of it.
     pub(super) fn attend(&mut self, vm: VmId) {
         loop {
@@ -284,14 +299,14 @@ impl Service {
         });
         let mut volumes = Vec::new();
         for (disk, volume) in disks {
-            self.env.world().volume_put(&volume_name(disk, name), volume.clone());
+            self.env.volume_put(&volume_name(disk, name), volume.clone());
             volumes.push((disk, volume));
         }
-        self.log_recovered(vm, kind, mark, volumes);
+        self.log_recovered(vm, kind, mark, Evidence::Disks { volumes });
         self.advance(job);
     }
 
-    pub(super) fn log_recovered(&self, vm: VmId, kind: FailoverKind, mark: Mark, volumes: Vec<(DiskId, Volume)>) {
+    pub(super) fn log_recovered(&self, vm: VmId, kind: FailoverKind, mark: Mark, disks: Evidence) {
         let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
         let Some(current) = current else { return };
         let fact = Fact::Recovered {
@@ -305,7 +320,7 @@ impl Service {
             marked: mark.marked,
             disks: current.disks.clone(),
         };
-        self.env.evidence(fact, Evidence::Disks { volumes });
+        self.env.evidence(fact, disks);
     }
 
     /// Once a minute, while there is a replica: backlogs, and machines whose RPO passed the policy's threshold (an alert, and

@@ -214,7 +214,7 @@ impl Service {
         self.unsaved.machines.insert(vm);
         if let Some(keeper) = self.keepers.shift_remove(&vm) {
             for (disk, volume) in keeper.into_base() {
-                self.env.world().volume_put(&volume_name(disk, "replica"), volume);
+                self.env.volume_put(&volume_name(disk, "replica"), volume);
             }
         }
         if let Some(retained) = self.retained.shift_remove(&vm) {
@@ -253,7 +253,7 @@ impl Service {
         self.stop_replication(vm);
         self.end_protection(vm);
         for (disk, _) in &spec.disks {
-            self.env.world().volume_remove(&volume_name(*disk, "replica"));
+            self.env.volume_remove(&volume_name(*disk, "replica"));
         }
         self.enter(vm, ItemState::Unprotected);
         Ok(())

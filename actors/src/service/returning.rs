@@ -45,12 +45,11 @@ impl Service {
 
     /// A keeper over the disks of a machine's replica, for a protection that begins.
     pub(super) fn new_keeper(&mut self, protection: Protection) -> Result<ReplicaKeeper, String> {
-        let world = self.env.world();
         let mut disks = Vec::new();
         for (disk, bytes) in &protection.disks {
             let name = volume_name(*disk, "replica");
-            world.volume_create(&name, *bytes);
-            let volume = world.volume(&name).ok_or("the replica's disk could not be made")?;
+            self.env.volume_create(&name, *bytes);
+            let volume = self.env.volume(&name).ok_or("the replica's disk could not be made")?;
             disks.push((*disk, volume));
         }
         let epochs = self.grant_merging(&protection, self.env.machine);

@@ -112,6 +112,7 @@ fn setting() -> Setting {
                 times,
             },
             compute_env,
+            bench.fabric(),
         ),
     );
     bench.put(service, Service::new(spec.clone(), env));
@@ -371,7 +372,7 @@ impl Setting {
     }
 
     fn content(&self, name: &str, extent: u64) -> Option<u8> {
-        let volume = crate::ports::World::volume(&*self.bench, name)?;
+        let volume = self.bench.content(name)?;
         match &volume.read(Extent(extent), 1).unwrap()[0].content {
             Content::Bytes(bytes) => Some(bytes[0]),
             _ => Some(0),

@@ -28,7 +28,7 @@ use crate::messages::replica::MergedBatches;
 use crate::messages::segments::{Packed, ToProcessServer};
 use crate::ports::{ConnId, Env, Token};
 
-pub use index::{Entry, ProtectionId};
+pub use index::{Entry, INDEX, ProtectionId};
 use index::{Kept, decode, encode, id_of, index_file};
 
 const FENCES: &str = "fences";
@@ -132,7 +132,7 @@ impl SegmentStore {
             self.fences = postcard::from_bytes(&blob.bytes).unwrap_or_default();
         }
         let mut facts = Vec::new();
-        for name in files.list("index/") {
+        for name in files.list(INDEX) {
             let Some(id) = id_of(&name) else { continue };
             let blob = self.read_file(&name)?;
             let (entries, good) = decode(&blob.bytes);

@@ -440,7 +440,7 @@ impl Setting {
     }
 
     fn files(&self) -> Vec<String> {
-        self.env.world().files(MachineId(0)).list("segments/")
+        self.bench.fabric().machine_files(MachineId(0)).list("segments/")
     }
 }
 

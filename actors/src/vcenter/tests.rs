@@ -8,7 +8,7 @@ use datapath::{Grain, VmId};
 use super::*;
 use crate::messages::vcenter;
 use crate::nouns::{ActorId, Place};
-use crate::ports::World;
+use crate::ports::Storage;
 use crate::spec::{Os, VmSpec};
 use crate::testing::Bench;
 
@@ -60,7 +60,7 @@ fn setting() -> Setting {
     let (own, env) = bench.actor(OWN, ComponentKind::Vcenter);
     let (asker, asker_env) = bench.actor(ASKER, ComponentKind::ConfigurationServer);
     let (guest, _) = bench.actor(VM, ComponentKind::Guest);
-    bench.put(own, Vcenter::new(spec(), env));
+    bench.put(own, Vcenter::new(spec(), env, bench.fabric()));
     bench.run_seconds(1);
     let conn = asker_env.connect(MachineId(OWN), PORT_MANAGEMENT);
     bench.run_seconds(1);
@@ -178,7 +178,7 @@ fn a_server_is_in_the_inventory_once_a_virtual_machine_stands_in_for_it() {
     assert_eq!(s.inventory(), [MachineId(VM), MachineId(STAND_IN)]);
     s.bench.cut(OWN);
     let env = s.bench.env(s.own);
-    s.bench.put(s.own, Vcenter::new(spec(), env));
+    s.bench.put(s.own, Vcenter::new(spec(), env, s.bench.fabric()));
     s.bench.run_seconds(1);
     let conn = s.bench.env(s.asker).connect(MachineId(OWN), PORT_MANAGEMENT);
     s.bench.run_seconds(1);

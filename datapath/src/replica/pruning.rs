@@ -59,7 +59,8 @@ pub struct PruningPlan {
 }
 
 impl Replica {
-    /// What pruning would do at `now`, with points kept for `retention` nanoseconds.
+    /// What pruning would do at `now` by the keeper's clock, with points kept for `retention` nanoseconds from their marks, which bear the
+    /// time of their source's clock.
     #[must_use]
     pub fn plan_pruning(&self, now: SimTime, retention: u64, grid: &Grid) -> PruningPlan {
         let retention = if planted(Plant::RetentionHalved) {
@@ -74,10 +75,10 @@ impl Replica {
         // The batch that ends at the oldest kept point: the last one seen, for the walk is from the newest.
         let mut oldest = None;
         for point in self.points.iter().rev() {
-            let age = now.since(point.mark.marked);
+            let age = now.since(point.mark.marked_source);
             let place = grid
                 .interval(age, retention)
-                .map(|interval| (interval, point.mark.marked.0 / interval));
+                .map(|interval| (interval, point.mark.marked_source.0 / interval));
             let why = if point.pins > 0 || Some(point.mark.point) == newest {
                 None
             } else if age > retention {
@@ -105,7 +106,7 @@ impl Replica {
         plan
     }
 
-    /// The next batches that may become one ([`Replica::merged`]) at `now`, with points kept for `retention` nanoseconds: neighbours
+    /// The next batches that may become one ([`Replica::merged`]) at `now` by the keeper's clock, with points kept for `retention` nanoseconds: neighbours
     /// between two kept points that no later pruning brings closer to others (but for the one after 7 days, which lets merged batches
     /// become one once more). `size` tells how large a batch is, or nothing where it is to stay as it is; together they are no larger
     /// than `most`. None where there are no two such.
@@ -122,7 +123,7 @@ impl Replica {
         let interval = grid.interval(grid.all.saturating_add(1), retention)?;
         let current = now.0.checked_sub(grid.all)? / interval;
         for pair in self.points.windows(2) {
-            if pair[1].mark.marked.0 / interval >= current {
+            if pair[1].mark.marked_source.0 / interval >= current {
                 return None;
             }
             let between = pair[0].batch + 1..=pair[1].batch;

@@ -8,11 +8,11 @@ use actors::ports::volume_name;
 use actors::spec::VmSpec;
 use sim::faults::{Dark, FaultKind, FaultSpec, Rotten, Until};
 use sim::link::LinkChange;
-use sim::spec::{LinkSpec, MachineSpec, Zone};
+use sim::spec::{LinkSpec, MachineSpec};
 
 use super::Places;
 use super::steps::ByStep;
-use crate::model::{Always, Direction, Fault, Happens, Host, Process, Rot, Scenario};
+use crate::model::{Always, Direction, Fault, Happens, Host, Process, Rot, Scenario, Zone};
 
 pub(super) struct World<'a> {
     pub(super) scenario: &'a Scenario,

@@ -18,11 +18,11 @@ use datapath::Grain;
 use datapath::seal::VaultKey;
 use datapath::segment::Calibration;
 use datapath::units::extents_of;
-use sim::spec::{MachineSpec, Zone};
+use sim::spec::MachineSpec;
 
 use super::classes::Classes;
 use super::{Places, fingerprint, forward_links};
-use crate::model::{Always, Database, Scenario, Server, Vm};
+use crate::model::{Always, Database, Scenario, Server, Vm, Zone};
 
 /// An account or a service of Azure has room for whatever an estate holds.
 const AZURE_DISK_BYTES: u64 = 1 << 60;
@@ -77,7 +77,7 @@ impl Machines<'_> {
         let model = &self.scenario.model;
         MachineSpec {
             name: machine.name().to_owned(),
-            zone: Zone::AzurePublic,
+            zone: Zone::AzurePublic.into(),
             speed_per_mille: SPEED,
             cores: count(model.azure.cores),
             disk_bytes: AZURE_DISK_BYTES,
@@ -186,7 +186,7 @@ impl Machines<'_> {
         }
         MachineSpec {
             name: server.name.clone(),
-            zone: server.zone,
+            zone: server.zone.into(),
             speed_per_mille: server.speed,
             cores: server.cores,
             disk_bytes: server.disk_bytes,
@@ -217,7 +217,7 @@ impl Machines<'_> {
         };
         let mut machine = self.guest_machine(vm, spec, None, guest);
         machine.name.clone_from(&vm.name);
-        machine.zone = Zone::Site(vm.site);
+        machine.zone = Zone::Site(vm.site).into();
         machine.on = true;
         machine
     }
@@ -244,7 +244,7 @@ impl Machines<'_> {
         let owner = self.places.servers[vm.configuration_server];
         let mut machine = self.guest_machine(vm, spec, Some(owner), guest);
         machine.name = format!("{}-{suffix}", vm.name);
-        machine.zone = zone;
+        machine.zone = zone.into();
         machine
     }
 
@@ -328,7 +328,7 @@ impl Machines<'_> {
         };
         MachineSpec {
             name: String::new(),
-            zone: Zone::AzureVnet,
+            zone: Zone::AzureVnet.into(),
             speed_per_mille: SPEED,
             cores: count(model.guest.cores),
             disk_bytes: vm.journal.saturating_add(model.agent.files),

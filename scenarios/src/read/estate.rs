@@ -1,7 +1,7 @@
 //! Sites, links and the product's servers.
 
+use crate::model::Zone;
 use actors::nouns::LinkKind;
-use sim::spec::Zone;
 
 use super::{Context, unique, unique_in_any_case};
 use crate::diagnose::{At, Located, Problem};

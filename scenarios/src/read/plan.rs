@@ -7,8 +7,8 @@ mod expects;
 mod faults;
 mod select;
 
+use crate::model::Zone;
 use actors::nouns::PointChoice;
-use sim::spec::Zone;
 
 use super::Context;
 use super::estate::Estate;

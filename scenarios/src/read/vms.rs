@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sim::spec::Zone;
+use crate::model::Zone;
 
 use super::estate::{Estate, numbered, site_of};
 use super::own_disks::OwnDisks;

@@ -1,6 +1,6 @@
 //! Sites, links, servers.
 
-use sim::spec::Zone;
+use crate::model::Zone;
 
 use super::page::{Entries, Page};
 use super::{Unwritable, Writer};

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::model::Zone;
 use datapath::image::Format;
-use sim::spec::Zone;
 
 use super::page::{Entries, Page};
 use super::workload::weights;

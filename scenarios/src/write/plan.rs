@@ -1,7 +1,7 @@
 //! Steps and expectations.
 
+use crate::model::Zone;
 use actors::nouns::PointChoice;
-use sim::spec::Zone;
 
 use super::page::{Entries, Page, array, quoted};
 use super::{Unwritable, Writer};

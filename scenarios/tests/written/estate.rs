@@ -7,9 +7,8 @@ use actors::model::Model;
 use actors::nouns::{ItemState, LinkKind};
 use actors::spec::Os;
 use actors::workload::{StreamKind, Synthetic};
-use scenarios::model::{Disk, Group, Link, Roles, Server, Start, Stream, Vm, Workload};
+use scenarios::model::{Disk, Group, Link, Roles, Server, Start, Stream, Vm, Workload, Zone};
 use scenarios::{Options, load_text};
-use sim::spec::Zone;
 
 use super::draw::{Draw, SECOND};
 

@@ -3,8 +3,8 @@
 use actors::nouns::{ItemState, Place, PointChoice};
 use scenarios::Scenario;
 use scenarios::keys::STEP;
+use scenarios::model::Zone;
 use scenarios::model::{Aside, Bound, Condition, Do, Ending, Expect, Expected, Server, Step, Which};
-use sim::spec::Zone;
 
 use super::draw::Draw;
 

@@ -3,7 +3,8 @@
 //!
 //! The grid (facts §2.3; documented for a later generation): of the newest 2 hours every point; beyond them one an hour where points are
 //! kept up to a day, one in two hours where longer, and one in four hours of those older than 7 days. The newest point stays whatever its
-//! age: where no new one can be made, the old one is kept. A commit lets all go. A stored batch may be removed only where the oldest kept
+//! age: where no new one can be made, the old one is kept. A point's age is what its keeper's clock says, less what the clock of its source
+//! said when it was marked: the product has nothing else to go by. A commit lets all go. A stored batch may be removed only where the oldest kept
 //! point includes it, where a merge that is stored holds it, or where a resynchronization took it in. Removals are seen by the world at
 //! the disk of whoever stores them. The rules are written here anew; nothing is taken from the code that prunes.
 
@@ -42,7 +43,7 @@ const HOUR: u64 = 3_600_000_000_000;
 pub struct Pruned<'a> {
     /// Its number.
     pub point: u64,
-    /// When it was marked.
+    /// When it was marked, by its source's clock.
     pub marked: SimTime,
     /// Why it was removed, as the log has it.
     pub why: &'a str,
@@ -52,7 +53,7 @@ pub struct Pruned<'a> {
     pub newer: bool,
     /// Whether a failover is being committed.
     pub commit: bool,
-    /// When the points that stay were marked.
+    /// When the points that stay were marked, likewise.
     pub others: &'a [SimTime],
 }
 
@@ -68,11 +69,11 @@ fn apart(age: u64, retention: u64, grid: &Retention) -> Option<u64> {
     })
 }
 
-/// Checks a removal.
+/// Checks a removal, at a time of the keeper's clock (the earliest and the latest that it can have shown).
 #[must_use]
-pub fn check_pruned(pruned: &Pruned<'_>, grid: &Retention, now: SimTime) -> Vec<Broken> {
+pub fn check_pruned(pruned: &Pruned<'_>, grid: &Retention, now: (SimTime, SimTime)) -> Vec<Broken> {
     let Pruned { point, marked, .. } = *pruned;
-    let old = now.since(marked);
+    let old = now.1.since(marked);
     let (age, retention) = (Nanoseconds(old), Nanoseconds(pruned.retention));
     let broken = match pruned.why {
         "commit" if pruned.commit => return Vec::new(),
@@ -102,7 +103,7 @@ fn seconds(duration: Nanoseconds) -> u64 {
     duration.0 / 1_000_000_000
 }
 
-/// Checks a point that stays although the last pruning, at `pruned_at`, should have removed it.
+/// Checks a point that stays although the last pruning, at `pruned_at` by the keeper's clock, should have removed it.
 #[must_use]
 pub fn check_kept(point: u64, marked: SimTime, retention: u64, pruned_at: SimTime) -> Vec<Broken> {
     let age = pruned_at.since(marked);
@@ -138,6 +139,10 @@ mod tests {
         SimTime(minutes * 60_000_000_000)
     }
 
+    fn now(minutes: u64) -> (SimTime, SimTime) {
+        (at(minutes), at(minutes))
+    }
+
     fn pruned<'a>(why: &'a str, marked: u64, retention_hours: u64, others: &'a [SimTime]) -> Pruned<'a> {
         Pruned {
             point: 1,
@@ -152,15 +157,22 @@ mod tests {
 
     #[test]
     fn what_retention_and_grid_let_go_passes() {
-        assert!(check_pruned(&pruned("retention", 0, 24, &[]), &Retention::default(), at(24 * 60 + 1)).is_empty());
-        assert!(check_pruned(&pruned("grid", 5, 24, &[at(59)]), &Retention::default(), at(126)).is_empty());
-        assert!(check_pruned(&pruned("grid", 5, 72, &[at(119)]), &Retention::default(), at(260)).is_empty());
+        assert!(
+            check_pruned(
+                &pruned("retention", 0, 24, &[]),
+                &Retention::default(),
+                now(24 * 60 + 1)
+            )
+            .is_empty()
+        );
+        assert!(check_pruned(&pruned("grid", 5, 24, &[at(59)]), &Retention::default(), now(126)).is_empty());
+        assert!(check_pruned(&pruned("grid", 5, 72, &[at(119)]), &Retention::default(), now(260)).is_empty());
         let commit = Pruned {
             commit: true,
             newer: false,
             ..pruned("commit", 5, 24, &[])
         };
-        assert!(check_pruned(&commit, &Retention::default(), at(6)).is_empty());
+        assert!(check_pruned(&commit, &Retention::default(), now(6)).is_empty());
         assert!(check_kept(1, at(0), HOUR, at(60)).is_empty());
         assert!(check_removed("f", (3, 3), Some((3, 9)), false).is_empty());
         assert!(check_removed("f", (4, 4), Some((3, 9)), true).is_empty());
@@ -192,7 +204,7 @@ mod tests {
         ];
         for (pruned, now) in broken {
             assert_eq!(
-                check_pruned(&pruned, &Retention::default(), at(now)).len(),
+                check_pruned(&pruned, &Retention::default(), (at(now), at(now))).len(),
                 1,
                 "{pruned:?}"
             );

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_clock_is_off_by_its_skew_and_by_its_faults_while_they_last() {
         let mut spec = world();
-        spec.machines = vec![machine("a", Zone::AzurePublic), machine("b", Zone::AzurePublic)];
+        spec.machines = vec![machine("a", Zone(10)), machine("b", Zone(10))];
         spec.machines[0].clock_skew = 7;
         let own = MachineId(0);
         let fault = |off| {

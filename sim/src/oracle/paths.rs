@@ -311,16 +311,16 @@ mod tests {
     fn paths() -> Paths {
         let mut spec = world();
         spec.machines = vec![
-            machine("source", Zone::Site(0)),
-            machine("process-server", Zone::Site(0)),
-            machine("target", Zone::AzureVnet),
-            machine("elsewhere", Zone::Site(1)),
-            machine("other", Zone::Site(0)),
+            machine("source", Zone(0)),
+            machine("process-server", Zone(0)),
+            machine("target", Zone(11)),
+            machine("elsewhere", Zone(1)),
+            machine("other", Zone(0)),
         ];
         spec.links = vec![
-            link("lan", &[(Zone::Site(0), Zone::Site(0))]),
-            link("vpn", &[(Zone::Site(0), Zone::AzureVnet)]),
-            link("elsewhere", &[(Zone::Site(1), Zone::AzureVnet)]),
+            link("lan", &[(Zone(0), Zone(0))]),
+            link("vpn", &[(Zone(0), Zone(11))]),
+            link("elsewhere", &[(Zone(1), Zone(11))]),
         ];
         Paths::new(&spec, BTreeMap::from([(VmId(0), 1_000_000), (VmId(1), 0)]))
     }

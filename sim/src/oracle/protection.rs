@@ -133,6 +133,8 @@ pub(super) struct Protection {
     pub layers: Vec<(u64, u64)>,
     /// A failback took its disks: its points are gone with them.
     pub over: bool,
+    /// Its points are kept on the way back, by a master target.
+    pub reverse: bool,
     /// How long points are kept, where that is known.
     pub retention: Option<u64>,
     /// When points were last pruned.
@@ -164,7 +166,7 @@ impl Batch {
 }
 
 impl Protection {
-    pub fn new(life: Life, began: WriteSeq, wrote: u64, retention: Option<u64>) -> Protection {
+    pub fn new(life: Life, began: WriteSeq, wrote: u64, (reverse, retention): (bool, Option<u64>)) -> Protection {
         Protection {
             machine: life.machine,
             newest_cut: None,
@@ -183,6 +185,7 @@ impl Protection {
             announced: BTreeSet::new(),
             layers: Vec::new(),
             over: false,
+            reverse,
             retention,
             pruned_at: None,
             copied_since_cut: BTreeSet::new(),

@@ -188,7 +188,7 @@ impl Oracle {
         let wrote = track.guests.logs.get(&life.machine).map_or(0, |log| log.total().1);
         track
             .protections
-            .insert(protection, Protection::new(life, began, wrote, retention));
+            .insert(protection, Protection::new(life, began, wrote, (reverse, retention)));
     }
 
     fn copy_started(&mut self, at: SimTime, disk: DiskId, protection: u32, bytes: u64) {

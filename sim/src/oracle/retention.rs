@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::nouns::{ItemState, Operation};
+use actors::nouns::{ComponentKind, ItemState, MachineId, Operation};
 use actors::spec::{Action, ComponentSpec};
 use datapath::{SimTime, VmId};
 
@@ -18,6 +18,8 @@ pub(super) struct Retentions {
     planned: bool,
     /// Of the failback policy, which cannot be edited (facts §2.1).
     failback: u64,
+    /// The machines that keep points, and prune them by their clocks: on the way out, and on the way back.
+    keepers: [Vec<MachineId>; 2],
 }
 
 impl Retentions {
@@ -52,10 +54,16 @@ impl Retentions {
             }
         }
         let planned = !operations.is_empty();
+        let with = |kind| {
+            let machines = (0..).map(MachineId).zip(&spec.machines);
+            let has_it = machines.filter(|(_, machine)| machine.components.iter().any(|of| of.kind() == kind));
+            has_it.map(|(machine, _)| machine).collect()
+        };
         Retentions {
             out,
             planned,
             failback: spec.model.failback_policy.retention,
+            keepers: [with(ComponentKind::Service), with(ComponentKind::MasterTarget)],
         }
     }
 
@@ -64,6 +72,23 @@ impl Retentions {
         match reverse {
             true => self.planned.then_some(self.failback),
             false => self.out.get(&vm).copied(),
+        }
+    }
+}
+
+impl Oracle {
+    /// What the clock of whoever keeps a protection's points showed at a time: the earliest and the latest.
+    fn keepers_clock(&self, reverse: bool, at: SimTime) -> (SimTime, SimTime) {
+        let keepers = self.retentions.keepers[usize::from(reverse)].iter();
+        let offs = keepers.map(|machine| self.clocks.off(*machine, at, at));
+        let (least, most) = offs.fold((i64::MAX, i64::MIN), |(least, most), off| {
+            (least.min(*off.start()), most.max(*off.end()))
+        });
+        let shown = |off: i64| SimTime(at.0.saturating_add_signed(off));
+        if least > most {
+            (at, at)
+        } else {
+            (shown(least), shown(most))
         }
     }
 }
@@ -99,11 +124,11 @@ impl Oracle {
         let others: Vec<SimTime> = older
             .into_iter()
             .chain(newer)
-            .map(|(_, other)| other.mark.marked)
+            .map(|(_, other)| other.mark.marked_source)
             .collect();
         let pruned = points_are_kept::Pruned {
             point,
-            marked: known.mark.marked,
+            marked: known.mark.marked_source,
             why,
             retention,
             newer: newer.is_some(),
@@ -113,7 +138,8 @@ impl Oracle {
             ),
             others: &others,
         };
-        let violations = points_are_kept::check_pruned(&pruned, &self.model.retention, at);
+        let violations =
+            points_are_kept::check_pruned(&pruned, &self.model.retention, self.keepers_clock(of.reverse, at));
         self.ledger.check(at, vm, violations);
     }
 
@@ -122,18 +148,25 @@ impl Oracle {
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
+        let reverse = of.reverse;
         let (Some(retention), Some(pruned_at)) = (of.retention, of.pruned_at.replace(at)) else {
             return;
         };
+        let (pruned_at, _) = self.keepers_clock(reverse, pruned_at);
+        let Some((_, of)) = self.protection(vm, protection) else {
+            return;
+        };
         let newest = of.newest_processed.map(|mark| mark.point);
-        // Marks are in order of time: those within their retention need not be looked at.
-        let old = |point: &&Point| pruned_at.since(point.mark.marked) > retention;
+        // Marks are in order of time, unless a clock jumped: those within their retention need not be looked at.
+        let old = |point: &&Point| pruned_at.since(point.mark.marked_source) > retention;
         let stays = of.points.values().take_while(old).filter(|point| {
             let pinned = of.pinned.contains(&point.mark.seq);
             point.processed && !point.pruned && !pinned && Some(point.mark.point) != newest
         });
         let violations: Vec<points_are_kept::Broken> = stays
-            .flat_map(|point| points_are_kept::check_kept(point.mark.point, point.mark.marked, retention, pruned_at))
+            .flat_map(|point| {
+                points_are_kept::check_kept(point.mark.point, point.mark.marked_source, retention, pruned_at)
+            })
             .collect();
         self.ledger.check(at, vm, violations);
     }

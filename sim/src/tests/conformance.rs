@@ -132,7 +132,7 @@ fn nobody_listening_refuses_and_no_link_refuses_but_no_power_is_silent() {
         &cut_off,
         |notes| vec![tries(notes, 1), toy(|_, _| ())],
         |notes| {
-            assert_eq!(texts(notes), ["no route to host: no link joins Site(0) with Site(1)"]);
+            assert_eq!(texts(notes), ["no route to host: no link joins zone 0 with zone 1"]);
         },
     );
     let mut off = pair();
@@ -214,7 +214,7 @@ fn a_cut_link_is_silent_for_what_it_loses_and_carries_new_connections_once_it_is
     let mut spec = pair();
     let (link, change) = (0, LinkChange::Cut);
     spec.faults = vec![from_35_to_55(FaultKind::Link { link, change })];
-    spec.machines.push(machine("c", Zone::Site(0)));
+    spec.machines.push(machine("c", Zone(0)));
     on_each(
         &spec,
         |notes| {
@@ -250,8 +250,8 @@ fn a_cut_link_is_silent_for_what_it_loses_and_carries_new_connections_once_it_is
 #[test]
 fn machines_of_one_site_talk_over_its_own_network_and_one_machine_with_itself() {
     let mut spec = pair();
-    spec.machines[1].zone = Zone::Site(0);
-    spec.links = vec![link("lan", &[(Zone::Site(0), Zone::Site(0))])];
+    spec.machines[1].zone = Zone(0);
+    spec.links = vec![link("lan", &[(Zone(0), Zone(0))])];
     on_each(
         &spec,
         |notes| vec![ticks(1), hears(notes, true)],

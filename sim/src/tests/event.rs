@@ -195,6 +195,7 @@ fn busy() -> Vec<Maker> {
                     let job = Job {
                         work: Work::CompressAndSeal,
                         input_bytes: size,
+                        reads: 0,
                         run: Box::new(move |_| Box::new(number)),
                     };
                     env.compute(job, Token { what: 2, key: number });
@@ -246,6 +247,7 @@ fn jobs_wait_for_a_core_and_waiting_needs_none() {
                     let job = Job {
                         work: Work::Checksum,
                         input_bytes: 2_200,
+                        reads: 0,
                         run: Box::new(move |_| Box::new(())),
                     };
                     env.compute(job, Token { what: 1, key });

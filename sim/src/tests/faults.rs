@@ -8,15 +8,16 @@ use actors::messages::management;
 use actors::nouns::{MachineId, Trigger};
 use actors::ports::{Input, NetEvent, Token};
 use datapath::disk::Operation;
-use datapath::{Blob, SimTime};
+use datapath::{Blob, Class, DiskId, SimTime, VmId};
 
 use crate::faults::{Dark, FaultKind, FaultSpec, Left, Nth, Rotten};
 use crate::link::LinkChange;
 use crate::run::run_with;
-use crate::spec::{NetworkKind, WorldSpec};
+use crate::spec::{NetworkKind, VolumeSpec, VolumeStart, WorldSpec};
 use crate::testing::{Facts, Notes, link, note, options, pair, toy, toys};
 
 mod ends;
+mod reading;
 mod time;
 
 const SECOND: u64 = 1_000_000_000;
@@ -35,6 +36,14 @@ fn world(kind: Option<FaultKind>) -> WorldSpec {
     spec.until = SimTime(30 * SECOND);
     spec.triggers = vec![Trigger::At(SimTime(6 * SECOND))];
     spec.faults = kind.into_iter().map(fault).collect();
+    spec.volumes = vec![VolumeSpec {
+        name: "d".to_owned(),
+        disk: DiskId { vm: VmId(0), index: 0 },
+        bytes: 1 << 20,
+        machine: 0,
+        start: VolumeStart::Empty,
+        class: Class(0),
+    }];
     spec
 }
 

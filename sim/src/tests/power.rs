@@ -77,16 +77,16 @@ fn a_volume_keeps_what_was_flushed_and_a_prefix_of_the_writes_after_it() {
         };
         let actor = toy(move |env, input| match input {
             Input::Started if env.incarnation == 1 => {
-                env.world().volume_write("d", &write(0, 4, 1));
+                env.volume_write("d", &write(0, 4, 1)).unwrap();
                 env.flush(&["volume:d".to_owned()], Token::default());
             }
             Input::Flushed(..) => {
-                env.world().volume_write("d", &write(1, 2, 2));
-                env.world().volume_write("d", &write(2, 2, 3));
+                env.volume_write("d", &write(1, 2, 2)).unwrap();
+                env.volume_write("d", &write(2, 2, 3)).unwrap();
             }
             Input::Started => {
                 for n in 0..4 {
-                    let runs = env.world().volume_read("d", Extent(n), 1);
+                    let runs = env.volume_read("d", Extent(n), 1);
                     let Content::Bytes(bytes) = &runs[0].content else {
                         panic!("{runs:?}")
                     };
@@ -128,6 +128,7 @@ fn nothing_that_was_asked_for_in_one_life_arrives_in_the_next() {
             let job = Job {
                 work: Work::Wait,
                 input_bytes: 5_000_000_000,
+                reads: 0,
                 run: Box::new(|_| Box::new(())),
             };
             env.compute(job, Token::default());

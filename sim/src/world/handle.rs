@@ -367,7 +367,7 @@ impl Engine {
     pub(super) fn start_component(&self, actor: u32, machine: MachineId, spec: &ComponentSpec) {
         let incarnation = self.core.borrow().actors[actor as usize].incarnation;
         let env = Env::new(self.this() as Rc<dyn World>, ActorId(actor), machine, incarnation);
-        let mailbox = (self.factory)(spec, env);
+        let mailbox = (self.factory)(spec, env, self.this());
         let mut core = self.core.borrow_mut();
         core.actors[actor as usize].mailbox = Some(mailbox);
         let holder = Holder { actor, incarnation };

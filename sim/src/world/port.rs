@@ -7,8 +7,11 @@ use actors::facts::Fact;
 use actors::messages::local::Local;
 use actors::model::Model;
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId};
-use actors::ports::{ConnId, Evidence, Frame, Input, Job, NetEvent, Purpose, TimerId, Token, Work as Kind, World};
-use datapath::disk::{Files, Operation};
+use actors::ports::{
+    Clock, Compute, ConnId, Evidence, Fabric, Frame, Input, Job, Log, NetEvent, Network, Plan, Purpose, Randomness,
+    Storage, TimerId, Token, Work as Kind, World,
+};
+use datapath::disk::{DiskError, Files, Operation};
 use datapath::volume::{Volume, VolumeError};
 use datapath::{EXTENT_BYTES, Extent, Grain, Run, SimTime, VmId, WriteSeq};
 use rand_chacha::ChaCha8Rng;
@@ -36,13 +39,34 @@ impl Engine {
             None => panic!("there is no volume {volume}"),
         }
     }
-}
 
-impl World for Engine {
-    fn model(&self) -> Arc<Model> {
-        Arc::clone(&self.spec.model)
+    /// Evidence with the volumes themselves where they are only named.
+    fn in_place(&self, evidence: Evidence) -> Evidence {
+        let Evidence::InPlace { volumes } = evidence else {
+            return evidence;
+        };
+        let named = volumes.into_iter();
+        let volumes = named.filter_map(|(disk, name)| Some((disk, self.volumes.snapshot(&name)?)));
+        Evidence::Disks {
+            volumes: volumes.collect(),
+        }
     }
 
+    /// Whether a machine reaches a volume: one that is attached to it, or to none.
+    fn reaches(&self, machine: MachineId, volume: &str) -> bool {
+        self.volumes.machine(volume).is_none_or(|there| there == machine)
+    }
+
+    fn reached(&self, machine: MachineId, volume: &str) {
+        assert!(
+            self.reaches(machine, volume),
+            "volume {volume} is attached to another machine than {}",
+            machine.0
+        );
+    }
+}
+
+impl Clock for Engine {
     fn now(&self) -> SimTime {
         self.now.get()
     }
@@ -79,7 +103,9 @@ impl World for Engine {
         let host = core.host;
         core.queues[host].take_back(Handle::from_bits(timer.0));
     }
+}
 
+impl Network for Engine {
     fn listen(&self, actor: ActorId, port: u16) {
         let mut core = self.core.borrow_mut();
         let machine = core.actors[actor.0 as usize].machine;
@@ -135,21 +161,9 @@ impl World for Engine {
             self.transmit(&mut core, number, 1 - side, 0, Packet::Fin);
         }
     }
+}
 
-    fn local(&self, from: ActorId, to: ActorId, message: Local) {
-        let mut core = self.core.borrow_mut();
-        let machine = core.actors[to.0 as usize].machine;
-        let (to, message) = match (product::failed(&message), self.faults.quiesce_fails(machine)) {
-            (Some(answer), Some(fault)) => {
-                self.faults.strike(fault);
-                (from, answer)
-            }
-            _ => (to, message),
-        };
-        let holder = Engine::holder(&core, to);
-        self.soon(&mut core, holder, self.now.get(), Input::Local(message));
-    }
-
+impl Storage for Engine {
     fn files(&self, machine: MachineId) -> Rc<dyn Files> {
         Rc::clone(&self.core.borrow().machines[machine.0 as usize].disk) as Rc<dyn Files>
     }
@@ -201,35 +215,35 @@ impl World for Engine {
         self.schedule(&mut core, self.host(machine), end, Entry::Flushed(Box::new(flush)));
     }
 
-    fn volume_read(&self, volume: &str, start: Extent, extents: u32) -> Vec<Run> {
+    fn volume_read(&self, machine: MachineId, volume: &str, start: Extent, extents: u32) -> Vec<Run> {
+        self.reached(machine, volume);
         self.checked(volume, self.volumes.read(volume, start, extents))
     }
 
-    fn volume_read_to(&self, volume: &str, start: Extent, extents: u32, out: &mut Vec<u8>) {
+    fn volume_read_to(&self, machine: MachineId, volume: &str, start: Extent, extents: u32, out: &mut Vec<u8>) {
+        self.reached(machine, volume);
         let end = out.len() + (u64::from(extents) * EXTENT_BYTES) as usize;
         self.checked(volume, self.volumes.read_to(volume, start, extents, out));
         // Where the real machine failed, which ends the run, the caller still gets as many as it asked for.
         out.resize(end, 0);
     }
 
-    fn volume_write(&self, volume: &str, run: &Run) {
+    fn volume_write(&self, machine: MachineId, volume: &str, run: &Run) -> Result<(), DiskError> {
+        self.reached(machine, volume);
+        if self.faults.disk_fails(machine, Operation::Write) {
+            return Err(failed(Operation::Write, volume));
+        }
         self.checked(volume, self.volumes.write(volume, run));
+        Ok(())
     }
 
-    fn held_at(&self, trigger: u32) -> Option<SimTime> {
-        self.product.held_at(trigger)
-    }
-
-    fn has_reached(&self, vm: VmId, state: ItemState) -> bool {
-        self.product.has_reached(vm, state)
-    }
-
-    fn volume_wrote(&self, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
+    fn volume_wrote(&self, machine: MachineId, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
+        self.reached(machine, volume);
         self.volumes.wrote(volume, life, began, through);
     }
 
-    fn volume(&self, volume: &str) -> Option<Volume> {
-        self.volumes.snapshot(volume)
+    fn volume(&self, machine: MachineId, volume: &str) -> Option<Volume> {
+        self.reaches(machine, volume).then(|| self.volumes.snapshot(volume))?
     }
 
     fn volume_create(&self, volume: &str, bytes: u64) {
@@ -239,27 +253,35 @@ impl World for Engine {
         }
     }
 
-    fn volume_put(&self, volume: &str, content: Volume) {
+    fn volume_put(&self, machine: MachineId, volume: &str, content: Volume) {
+        self.reached(machine, volume);
         self.volumes.put(volume, content);
     }
 
-    fn volume_attach(&self, volume: &str, machine: MachineId) {
-        self.volumes.attach(volume, machine);
-    }
-
-    fn volume_machine(&self, volume: &str) -> Option<MachineId> {
-        self.volumes.machine(volume)
-    }
-
-    fn volume_remove(&self, volume: &str) {
+    fn volume_remove(&self, machine: MachineId, volume: &str) {
+        self.reached(machine, volume);
         self.volumes.remove(volume);
     }
+}
 
+impl Compute for Engine {
     fn compute(&self, actor: ActorId, job: Job, token: Token) {
         let mut core = self.core.borrow_mut();
         let holder = Engine::holder(&core, actor);
         let machine = core.actors[actor.0 as usize].machine;
         let spec = &self.spec.machines[machine.0 as usize];
+        let mut begins = self.now.get();
+        if job.reads > 0 {
+            if self.faults.disk_fails(machine, Operation::Read) {
+                let error = failed(Operation::Read, "its disks");
+                return self.soon(&mut core, holder, begins, Input::Failed(token, error));
+            }
+            let takes = disks::read_time(job.reads, spec.disk_bytes_per_second, self.spec.model.disk.read);
+            let takes = takes.saturating_mul(self.faults.slower(machine));
+            let state = &mut core.machines[machine.0 as usize];
+            begins = begins.max(state.disk_free).after(takes);
+            state.disk_free = begins;
+        }
         let cost = compute::cost(
             &self.spec.model.compute,
             job.work,
@@ -267,27 +289,39 @@ impl World for Engine {
             spec.speed_per_mille,
         );
         let (end, work) = if job.work == Kind::Wait {
-            (self.now.get().after(cost), Work::None(job.run))
+            (begins.after(cost), Work::None(job.run))
         } else {
             let cores = &mut core.machines[machine.0 as usize].cores;
-            let end = cores.take(spec.cores, self.now.get(), cost);
+            let end = cores.take(spec.cores, begins, cost);
             (end, Work::Pool(self.pool.borrow_mut().begin(job.run)))
         };
         self.schedule(&mut core, self.host(machine), end, Entry::Done(holder, token, work));
     }
 
-    fn power(&self, machine: MachineId, on: bool) {
-        self.set_power(machine, on);
+    fn beside(&self, actor: ActorId, kind: ComponentKind) -> Option<ActorId> {
+        let core = self.core.borrow();
+        let machine = core.actors[actor.0 as usize].machine;
+        Engine::of_kind(&core, machine, kind).map(|holder| ActorId(holder.actor))
     }
 
-    fn powered(&self, machine: MachineId) -> bool {
-        self.core.borrow().machines[machine.0 as usize].on
+    fn local(&self, from: ActorId, to: ActorId, message: Local) {
+        {
+            let core = self.core.borrow();
+            let machine = |actor: ActorId| core.actors[actor.0 as usize].machine;
+            assert_eq!(machine(from), machine(to), "a local message stays on its machine");
+        }
+        self.tell(from, to, message);
     }
 
-    fn runs(&self, actor: ActorId) -> bool {
-        self.core.borrow().actors[actor.0 as usize].mailbox.is_some()
+    fn show_hypervisor(&self, actor: ActorId, hypervisor: MachineId, message: Local) {
+        let vcenter = self.component(hypervisor, ComponentKind::Vcenter);
+        if let Some(to) = vcenter.or_else(|| self.component(hypervisor, ComponentKind::AzureCompute)) {
+            self.tell(actor, to, message);
+        }
     }
+}
 
+impl Randomness for Engine {
     fn random(&self, actor: ActorId, purpose: Purpose) -> ChaCha8Rng {
         let core = self.core.borrow();
         let incarnation = Engine::holder(&core, actor).incarnation;
@@ -298,22 +332,92 @@ impl World for Engine {
             purpose,
         )
     }
+}
 
+impl Log for Engine {
     fn fact(&self, actor: ActorId, fact: Fact) {
         self.log_fact(Some(actor), fact, None);
     }
 
     fn evidence(&self, actor: ActorId, fact: Fact, evidence: Evidence) {
-        self.log_fact(Some(actor), fact, Some(evidence));
+        self.log_fact(Some(actor), fact, Some(self.in_place(evidence)));
+    }
+}
+
+impl Plan for Engine {
+    fn held_at(&self, trigger: u32) -> Option<SimTime> {
+        self.product.held_at(trigger)
+    }
+
+    fn has_reached(&self, vm: VmId, state: ItemState) -> bool {
+        self.product.has_reached(vm, state)
+    }
+}
+
+impl World for Engine {
+    fn model(&self) -> Arc<Model> {
+        Arc::clone(&self.spec.model)
     }
 
     fn grain(&self) -> Grain {
         self.options.grain
     }
+}
 
-    fn find(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
+impl Fabric for Engine {
+    fn power(&self, machine: MachineId, on: bool) {
+        self.set_power(machine, on);
+    }
+
+    fn powered(&self, machine: MachineId) -> bool {
+        self.core.borrow().machines[machine.0 as usize].on
+    }
+
+    fn component(&self, machine: MachineId, kind: ComponentKind) -> Option<ActorId> {
         let core = self.core.borrow();
         core.machines.get(machine.0 as usize)?;
         Engine::of_kind(&core, machine, kind).map(|holder| ActorId(holder.actor))
+    }
+
+    fn runs(&self, actor: ActorId) -> bool {
+        self.core.borrow().actors[actor.0 as usize].mailbox.is_some()
+    }
+
+    fn tell(&self, from: ActorId, to: ActorId, message: Local) {
+        let mut core = self.core.borrow_mut();
+        let machine = core.actors[to.0 as usize].machine;
+        let (to, message) = match (product::failed(&message), self.faults.quiesce_fails(machine)) {
+            (Some(answer), Some(fault)) => {
+                self.faults.strike(fault);
+                (from, answer)
+            }
+            _ => (to, message),
+        };
+        let holder = Engine::holder(&core, to);
+        self.soon(&mut core, holder, self.now.get(), Input::Local(message));
+    }
+
+    fn machine_files(&self, machine: MachineId) -> Rc<dyn Files> {
+        self.files(machine)
+    }
+
+    fn volume_exists(&self, volume: &str) -> bool {
+        self.volumes.exists(volume)
+    }
+
+    fn disk_create(&self, volume: &str, bytes: u64) {
+        self.volume_create(volume, bytes);
+    }
+
+    fn volume_attach(&self, volume: &str, machine: MachineId) {
+        self.volumes.attach(volume, machine);
+    }
+
+    fn volume_machine(&self, volume: &str) -> Option<MachineId> {
+        self.volumes.machine(volume)
+    }
+
+    fn disk_remove(&self, volume: &str) {
+        self.volumes.remove(volume);
     }
 }

@@ -1,5 +1,6 @@
 //! A disk that fails, at the source and at the process server: one alert, and nothing is lost.
 
+use datapath::CHUNK_EXTENTS;
 use datapath::disk::Operation;
 
 use super::*;
@@ -158,5 +159,57 @@ fn a_low_water_mark_that_is_not_written_asks_for_nothing() {
     assert_eq!(estate.bench.alerts(AT_SOURCE), 1);
     estate.bench.run_seconds(1200);
     assert_eq!(estate.resynchronizations_asked(), 0);
+    estate.assert_same_as_source();
+}
+
+#[test]
+fn a_piece_that_the_disk_does_not_give_is_read_again_and_the_copy_ends() {
+    let estate = estate(Grain::Real, writes(1500, SECOND / 2), 1 << 30);
+    estate.protect();
+    estate.bench.fail_disk(SOURCE, Operation::Read, true);
+    estate.bench.run_seconds(60);
+    assert_eq!(estate.stored.borrow().copy_ends, 0, "nothing was read");
+    assert_eq!(estate.bench.alerts(AT_SOURCE), 1, "said once");
+    estate.bench.fail_disk(SOURCE, Operation::Read, false);
+    estate.bench.run_seconds(1200);
+    assert_eq!(estate.stored.borrow().copy_ends, 1);
+    assert_eq!(estate.resynchronizations_asked(), 0);
+    estate.assert_same_as_source();
+}
+
+#[test]
+fn chunks_that_the_disk_does_not_give_count_as_different() {
+    let estate = estate(Grain::Real, Vec::new(), 1 << 30);
+    estate.protect();
+    estate.bench.run_seconds(300);
+    let source = estate.bench.content(&volume_name(DISK, "source")).expect("it has one");
+    let chunks = (0..source.extents()).step_by(CHUNK_EXTENTS as usize);
+    let sums = chunks.map(|start| source.checksum(Extent(start), CHUNK_EXTENTS as u32).expect("it reads"));
+    estate.stored.borrow_mut().sums = sums.collect();
+    let sent = || {
+        let mut progress = estate.bench.facts().into_iter().filter_map(|(_, fact)| match fact {
+            Fact::CopyProgress {
+                sent_bytes,
+                matched_bytes,
+                ..
+            } => Some((sent_bytes, matched_bytes)),
+            _ => None,
+        });
+        progress.next_back().expect("a copy goes on")
+    };
+    let again = |copy| {
+        let protection = estate.protection();
+        estate.order(10 + u64::from(copy), Command::Protect { protection, copy });
+    };
+    again(2);
+    estate.bench.run_seconds(300);
+    assert_eq!(sent(), (0, DISK_BYTES), "all is as it was");
+    // The disk fails for as long as checksums are compared, and not when pieces are read.
+    estate.bench.fail_disk(SOURCE, Operation::Read, true);
+    again(3);
+    estate.bench.run_seconds(2);
+    estate.bench.fail_disk(SOURCE, Operation::Read, false);
+    estate.bench.run_seconds(600);
+    assert_eq!(sent(), (DISK_BYTES, 0));
     estate.assert_same_as_source();
 }

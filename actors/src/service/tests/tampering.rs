@@ -4,7 +4,7 @@ use datapath::seal::DiskKey;
 
 use super::*;
 use crate::messages::segments;
-use crate::ports::World;
+use crate::ports::Storage;
 
 /// Flips a bit of the byte at a share of a stored segment's length: 0 the first, 2 the last.
 fn tamper(s: &Setting, name: &str, place: usize) {

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::nouns::SharedRecord;
 
+/// How the names of these files begin.
+pub const INDEX: &str = "index/";
+
 /// Bytes before an entry's body: its length and its checksum.
 const ENTRY_HEAD: usize = 12;
 
@@ -127,11 +130,11 @@ impl Kept {
 }
 
 pub(super) fn index_file((vm, protection): ProtectionId) -> String {
-    format!("index/vm{}-{protection:04}", vm.0)
+    format!("{INDEX}vm{}-{protection:04}", vm.0)
 }
 
 pub(super) fn id_of(name: &str) -> Option<ProtectionId> {
-    let (vm, protection) = name.strip_prefix("index/vm")?.split_once('-')?;
+    let (vm, protection) = name.strip_prefix(INDEX)?.strip_prefix("vm")?.split_once('-')?;
     Some((VmId(vm.parse().ok()?), protection.parse().ok()?))
 }
 

@@ -1,7 +1,7 @@
 //! What brings a condition about: the operator's steps behind each state of a machine (facts §4.1).
 
+use crate::model::Zone;
 use actors::nouns::{ItemState, Place};
-use sim::spec::Zone;
 
 use crate::keys::word_of;
 use crate::model::{Condition, Do, Happens};

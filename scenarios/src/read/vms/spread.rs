@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sim::spec::Zone;
+use crate::model::Zone;
 
 use crate::diagnose::{At, Problem};
 use crate::model::{Server, Workload};
