@@ -379,6 +379,8 @@ pub enum Fact {
         disk: DiskId,
         /// Its protection.
         protection: u32,
+        /// The number of the copy, as the service orders it: some that were ordered may never have begun.
+        copy: u32,
         /// The disk's bytes.
         bytes: u64,
         /// True where checksums decide what is sent.

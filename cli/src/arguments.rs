@@ -24,6 +24,10 @@ pub struct Arguments {
 pub enum Command {
     /// Run a scenario: replication, disaster, recovery, and a verdict
     Run(RunArguments),
+    /// Run a scenario under schedules of faults that seeds draw, and hand over what fails
+    Chaos(ChaosArguments),
+    /// Run a failure that a sweep left, from its own file
+    Replay(ReplayArguments),
     /// Read a scenario and say what is wrong with it, without running it
     Check(CheckArguments),
     /// Print the JSON Schema of the scenario file, for editors
@@ -63,6 +67,26 @@ scenarios/README.md explains every key of a scenario.
 
 Exit codes: 0 all held; 1 an expectation failed; 2 the input is wrong, or nothing was tested;
 3 the machine failed; 4 an invariant failed, which is our fault; 130 interrupted.";
+
+/// What the help of a sweep ends in.
+const CHAOS_HELP: &str = "\
+Examples:
+  firedrill chaos my.toml --seeds 1..1000
+          a thousand schedules; what fails is made small and left in runs/NAME-chaos/failures
+  firedrill chaos my.toml --seeds 1..100000 --budget 10m --stop-at-first
+          ten minutes of them, or until something is found
+  firedrill chaos my.toml --seeds 1..10000 --shard 3/8 --out shard-3
+          the third of eight parts of a sweep
+  firedrill replay runs/my-chaos/failures/LAW-KIND-SHAPE.toml
+          the same failure again
+
+Each seed draws faults beside those of the scenario, and some rates and constants; [chaos] says
+which. Of what the scenario expects, a sweep judges what says under_faults = true; what our
+protocol promises it judges always. The same seed draws the same, and no result depends on
+how many run at a time.
+
+Exit codes: 0 nothing found; 1 an expectation failed; 2 the input is wrong, or a kind of fault
+never struck, or a law never looked; 3 the machine failed; 4 an invariant failed; 130 interrupted.";
 
 /// What the help of a check ends in.
 const CHECK_HELP: &str = "\
@@ -176,6 +200,64 @@ pub struct RunArguments {
     pub jobs: Option<usize>,
 }
 
+/// `firedrill chaos`.
+#[derive(Debug, Args)]
+#[command(after_long_help = CHAOS_HELP)]
+pub struct ChaosArguments {
+    /// The scenario file
+    #[arg(value_name = "SCENARIO.toml")]
+    pub scenario: PathBuf,
+    /// The seeds, both ends included
+    #[arg(long, default_value = "1..100", value_name = "A..B", value_parser = seeds)]
+    pub seeds: (u64, u64),
+    /// Seeds at a time [default: as many as there are cores]
+    #[arg(long, value_name = "J")]
+    pub jobs: Option<usize>,
+    /// The Kth of N parts of the seeds
+    #[arg(long, default_value = "1/1", value_name = "K/N", value_parser = shard)]
+    pub shard: (u64, u64),
+    /// No seed is begun any more after so long, as 30s, 10m or 2h
+    #[arg(long, value_name = "TIME", value_parser = budget)]
+    pub budget: Option<std::time::Duration>,
+    /// End with the first seed that finds something
+    #[arg(long)]
+    pub stop_at_first: bool,
+    /// What carries the messages
+    #[arg(long, value_enum, default_value_t = Network::Event)]
+    pub network: Network,
+    /// What the command line has otherwise.
+    #[command(flatten)]
+    pub changes: Changes,
+    /// The folder for figures and failures [default: runs/NAME-chaos]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace a sweep
+    #[arg(long)]
+    pub force: bool,
+    /// What to print at the end
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Plant a bug, to see the prover speak (`firedrill plants` lists them)
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long, value_name = "NAME")]
+    pub plant: Option<String>,
+}
+
+/// `firedrill replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArguments {
+    /// A file that a sweep has left
+    #[arg(value_name = "FAILURE.toml")]
+    pub failure: PathBuf,
+    /// What carries the messages [default: what the file says]
+    #[arg(long, value_enum)]
+    pub network: Option<Network>,
+    /// Plant a bug (`firedrill plants` lists them)
+    #[cfg(feature = "planted-bugs")]
+    #[arg(long, value_name = "NAME")]
+    pub plant: Option<String>,
+}
+
 /// The networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Network {
@@ -278,6 +360,40 @@ pub enum Format {
 fn seed(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| format!("a whole number from 0 to {} is expected", u64::MAX))
+}
+
+/// `A..B`, both ends included.
+fn seeds(text: &str) -> Result<(u64, u64), String> {
+    let ends = text.split_once("..").map(|(first, last)| (seed(first), seed(last)));
+    match ends {
+        Some((Ok(first), Ok(last))) if first <= last => Ok((first, last)),
+        Some((Ok(_), Ok(_))) => Err("the first seed comes after the last".to_owned()),
+        _ => Err("two whole numbers with `..` between them are expected, as 1..1000".to_owned()),
+    }
+}
+
+/// `K/N`.
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parts = text.split_once('/').map(|(part, of)| (part.parse(), of.parse()));
+    match parts {
+        Some((Ok(part), Ok(of))) if (1..=of).contains(&part) => Ok((part, of)),
+        _ => Err("a part and how many there are is expected, as 1/8".to_owned()),
+    }
+}
+
+/// A length of real time: seconds, minutes or hours.
+fn budget(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || "a length of time is expected, as 30s, 10m or 2h".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.trim().parse().map_err(|_| wrong())?;
+    let seconds = number.checked_mul(seconds).ok_or_else(wrong)?;
+    Ok(std::time::Duration::from_secs(seconds))
 }
 
 /// `LEFT=RIGHT`, both of them something.

@@ -2,6 +2,7 @@
 
 mod allocator;
 mod arguments;
+mod chaos;
 mod check;
 mod failure;
 mod interrupt;
@@ -45,6 +46,8 @@ fn main() -> ExitCode {
     let ended = match &arguments.command {
         None => output::print(WELCOME).map(|()| failure::PASS),
         Some(Command::Run(arguments)) => run::run(arguments),
+        Some(Command::Chaos(arguments)) => chaos::chaos(arguments),
+        Some(Command::Replay(arguments)) => chaos::replay(arguments),
         Some(Command::Check(arguments)) => check::check(arguments),
         Some(Command::Schema) => output::print(&format!("{:#}\n", scenarios::keys::schema())).map(|()| failure::PASS),
         #[cfg(feature = "planted-bugs")]

@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 mod applications;
+mod chaos;
 mod estate;
 mod expect;
 mod faults;
@@ -22,6 +23,7 @@ mod words;
 mod workload;
 
 pub use applications::{APPLICATION, DATABASE, REPLICATION_GROUP, TIER};
+pub use chaos::{CHAOS, REPLAY};
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
 pub use faults::FAULT;
@@ -229,6 +231,8 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &CONDITION,
         &FAULT,
         &EXPECT,
+        &CHAOS,
+        &REPLAY,
     ];
     let model = std::iter::once(&*MODEL).chain(model::groups());
     before

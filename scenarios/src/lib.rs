@@ -5,6 +5,7 @@
 //! and `scenarios/README.md` is the reference of their keys.
 
 pub mod build;
+pub mod chaos;
 pub mod diagnose;
 pub mod drill;
 pub mod expect;

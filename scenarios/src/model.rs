@@ -1,6 +1,7 @@
 //! A scenario as it was read: names resolved, references checked, images open, recordings read.
 
 mod applications;
+mod chaos;
 mod compressibility;
 mod faults;
 mod plan;
@@ -19,6 +20,7 @@ use datapath::image::{Format as ImageForm, Source};
 use crate::traces::{Fit, Format};
 
 pub use applications::{Application, Database, ReplicationGroup, Tier};
+pub use chaos::{Chaos, NetworkWord, Replay};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
@@ -92,6 +94,10 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What has to hold.
     pub expects: Vec<Expect>,
+    /// What a sweep draws.
+    pub chaos: Chaos,
+    /// With what a failure that it found is repeated.
+    pub replay: Option<Replay>,
     /// A disk was replaced from the command line: its content is somebody's own.
     pub own_disks: Aside<bool>,
 }

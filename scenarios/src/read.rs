@@ -1,5 +1,6 @@
 //! From a file to a [`Scenario`]: reads everything, checks everything, and reports all that is wrong at once.
 
+mod chaos;
 pub(crate) mod estate;
 mod model;
 mod own_disks;
@@ -244,6 +245,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     let output = read_output(&file);
     let policy = read_policy(&file, &model);
     let times = read_azure(&file);
+    let (chaos, replay) = (chaos::read(&file), chaos::replay(&file));
     let estate = estate::read(&context, &file);
     if estate.full {
         return None;
@@ -308,6 +310,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         faults: faults.into_iter().map(|placed| placed.fault).collect(),
         expects: expects.into_iter().map(|placed| placed.value).collect(),
+        chaos,
+        replay,
         own_disks: Aside(!options.disks.is_empty()),
     })
 }

@@ -57,6 +57,7 @@ pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
     writer.steps(&mut page)?;
     writer.faults(&mut page)?;
     writer.expects(&mut page)?;
+    writer.chaos(&mut page);
     Ok(page.text())
 }
 
@@ -103,6 +104,30 @@ impl Writer<'_> {
         table.put("create_machine", &write_duration(times.create_machine));
         page.table("azure", &table);
         self.model(page);
+    }
+
+    /// What a sweep draws, and what repeats a failure.
+    fn chaos(&self, page: &mut Page) {
+        let chaos = &self.scenario.chaos;
+        let mut table = Entries::new(&keys::CHAOS, None);
+        if !chaos.kinds.is_empty() {
+            table.list("kinds", chaos.kinds.iter().copied());
+        }
+        table.put("most", &chaos.most.to_string());
+        table.put("longest", &write_duration(chaos.longest));
+        table.put("from", &write_duration(chaos.from));
+        if let Some(to) = chaos.to {
+            table.put("to", &write_duration(to));
+        }
+        table.flag("constants", chaos.constants);
+        page.table("chaos", &table);
+        if let Some(replay) = &self.scenario.replay {
+            let mut table = Entries::new(&keys::REPLAY, None);
+            table.put("seed", &replay.seed.to_string());
+            table.put("network", word_of(replay.network).unwrap_or_default());
+            table.put("finding", &replay.finding);
+            page.table("replay", &table);
+        }
     }
 
     /// Constants that differ from their era.

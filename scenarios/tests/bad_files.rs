@@ -57,6 +57,7 @@ bad! {
     a_changed_segment_of_no_disk_is_shown: "segment-of-no-disk.toml"
     a_fault_that_ends_with_no_condition_is_shown: "until-a-time.toml"
     a_fault_that_may_miss_perhaps_is_shown: "may-miss-perhaps.toml"
+    what_is_in_the_way_of_a_sweep_is_shown: "chaos-in-the-way.toml"
 }
 
 // What can never happen.

@@ -82,6 +82,10 @@ kind = "link-cut"
 link = "internet"
 [[expect]]
 rpo_below = "1 h"
+[chaos]
+[replay]
+seed = 1
+finding = "points-in-order/vm/processed-twice"
 "#;
 
 /// Where a section's table is in the file; a new table has a place here too.
@@ -118,6 +122,8 @@ fn place(section: &Section) -> String {
         "condition" => "step.1.after.",
         "fault" => "fault.0.",
         "expect" => "expect.0.",
+        "chaos" => "chaos.",
+        "replay" => "replay.",
         other => panic!("where is a table of `{other}` in the file of this test?"),
     };
     place.to_owned()

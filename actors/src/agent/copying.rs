@@ -93,11 +93,12 @@ fn piece_extents(model: &Model) -> u32 {
 impl Replication {
     pub(super) fn begin_copies(&mut self) {
         let by_checksum = self.saved.protection.copy == CopyMode::Checksums;
-        let protection = self.saved.protection.protection;
+        let (protection, copy) = (self.saved.protection.protection, self.saved.copy);
         for (disk, bytes) in self.saved.protection.disks.clone() {
             self.env.fact(Fact::CopyStarted {
                 disk,
                 protection,
+                copy,
                 bytes,
                 by_checksum,
             });

@@ -68,6 +68,12 @@ pub static EXPECT: Section = Section {
                 "none",
                 "every recovered disk was compared and is right",
             ),
+            Key::or(
+                "under_faults",
+                Kind::Flag,
+                "false",
+                "it holds under the faults of a sweep too (`firedrill chaos`); else only without them",
+            ),
         ],
     )
 };

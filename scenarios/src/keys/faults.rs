@@ -127,7 +127,7 @@ static KINDS: &[Variant] = &[
     ),
     fault(
         "disk-slow",
-        "flushes of a machine's disk take longer",
+        "a machine's disk takes longer to flush and to read",
         &[
             MACHINE,
             Key::needed(
@@ -150,7 +150,7 @@ static KINDS: &[Variant] = &[
         choice: Some(Choice::Exactly(&["every", "nth"])),
         ..fault(
             "disk-error",
-            "operations of a machine's disk fail; of those on its virtual disks flushes alone",
+            "operations of a machine's disk fail, its virtual disks with it: of those it is flushes, writes, and reads of what is not in memory",
             &[
                 MACHINE,
                 Key::needed(
@@ -339,6 +339,6 @@ pub static FAULT: Section = Section {
     choice: None,
 };
 
-fn kinds() -> Vec<&'static str> {
+pub(super) fn kinds() -> Vec<&'static str> {
     KINDS.iter().map(|kind| kind.word).collect()
 }

@@ -4,9 +4,9 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    APPLICATION, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GROUP, Key, Kind, LINK, MANAGEMENT_SERVER,
-    MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER,
-    VM, words_of,
+    APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GROUP, Key, Kind, LINK,
+    MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLAY, REPLICATION_GROUP, Range, SITE,
+    STEP, Section, VCENTER, VM, words_of,
 };
 use crate::model::ImageFormat;
 
@@ -96,6 +96,18 @@ pub static ROOT: Section = Section {
             Key::absent("step", Kind::Tables(|| &STEP), "none", "what the operator does"),
             Key::absent("fault", Kind::Tables(|| &FAULT), "none", "what happens to the estate"),
             Key::absent("expect", Kind::Tables(|| &EXPECT), "none", "what has to hold"),
+            Key::absent(
+                "chaos",
+                Kind::Table(|| &CHAOS),
+                "its defaults",
+                "what a sweep over seeds draws",
+            ),
+            Key::absent(
+                "replay",
+                Kind::Table(|| &REPLAY),
+                "none",
+                "with what a failure that a sweep found is repeated",
+            ),
         ],
     )
 };

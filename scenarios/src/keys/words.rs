@@ -6,8 +6,9 @@ use actors::spec::Os;
 use datapath::Grain;
 use datapath::disk::Operation;
 use sim::faults::Left;
+use sim::spec::NetworkKind;
 
-use crate::model::{Direction, Ending, ImageFormat, Process, Rot};
+use crate::model::{Direction, Ending, ImageFormat, NetworkWord, Process, Rot};
 use crate::traces::{Fit, Format};
 
 /// Values that a scenario file calls by a word.
@@ -74,6 +75,13 @@ impl Words for Over {
         ("internet", Over(LinkKind::Internet)),
         ("expressroute", Over(LinkKind::Expressroute)),
         ("vpn", Over(LinkKind::Vpn)),
+    ];
+}
+
+impl Words for NetworkWord {
+    const WORDS: &'static [(&'static str, NetworkWord)] = &[
+        ("event", NetworkWord(NetworkKind::Event)),
+        ("turmoil", NetworkWord(NetworkKind::Turmoil)),
     ];
 }
 

@@ -215,6 +215,8 @@ pub struct Expect {
     pub vms: Vec<usize>,
     /// What.
     pub what: Bound,
+    /// It holds under the faults of a sweep too.
+    pub under_faults: bool,
     /// Its line in the file, from 1.
     pub line: Aside<u32>,
 }

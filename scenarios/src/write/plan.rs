@@ -283,7 +283,9 @@ impl Writer<'_> {
         while let Some(first) = rest.first() {
             // One table says several bounds for the same machines, in the order of its keys.
             let pairs = rest.iter().zip(rest.iter().skip(1));
-            let same = pairs.take_while(|(one, next)| one.vms == next.vms && place(one.what) < place(next.what));
+            let same = pairs.take_while(|(one, next)| {
+                one.vms == next.vms && one.under_faults == next.under_faults && place(one.what) < place(next.what)
+            });
             let (these, others) = rest.split_at(same.count() + 1);
             rest = others;
             page.one_of("expect", &self.expect(first, these)?);
@@ -308,6 +310,7 @@ impl Writer<'_> {
                 Bound::Verified => table.flag(key, true),
             }
         }
+        table.flag("under_faults", first.under_faults);
         Ok(table)
     }
 }

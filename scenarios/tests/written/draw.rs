@@ -7,7 +7,7 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 use scenarios::Scenario;
 use scenarios::keys::Words;
-use scenarios::model::{Aside, Compressibility, ImageFormat};
+use scenarios::model::{Aside, Chaos, Compressibility, ImageFormat, Replay};
 
 use super::applications::{application, database, replication_groups};
 use super::estate::{files, links, machines, servers};
@@ -127,6 +127,27 @@ fn model(draw: &mut Draw, era: Era) -> Model {
     model
 }
 
+fn chaos(draw: &mut Draw) -> Chaos {
+    let words = ["power-loss", "link-cut", "disk-rot", "clock-drift"];
+    let from = draw.duration();
+    Chaos {
+        kinds: (0..draw.below(3)).map(|_| draw.of(&words)).collect(),
+        most: 1 + draw.below(100),
+        longest: 1_000_000 + draw.duration(),
+        from,
+        to: draw.flag().then(|| from + 1 + draw.duration()),
+        constants: draw.flag(),
+    }
+}
+
+fn replay(draw: &mut Draw) -> Option<Replay> {
+    draw.flag().then(|| Replay {
+        seed: draw.number(),
+        network: draw.word(),
+        finding: "points-in-order/vm/processed-twice".to_owned(),
+    })
+}
+
 /// A scenario, and the path of the file that it could be.
 pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
     let path = files().path.clone();
@@ -179,6 +200,8 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         steps: Vec::new(),
         faults: Vec::new(),
         expects: Vec::new(),
+        chaos: chaos(draw),
+        replay: replay(draw),
         own_disks: Aside(false),
     };
     scenario.replication_groups = replication_groups(draw, scenario.vms.len());

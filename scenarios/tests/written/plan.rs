@@ -264,6 +264,7 @@ pub(super) fn expect(draw: &mut Draw, vms: usize) -> Expect {
             5 => Bound::PointsAtLeast(draw.below(3)),
             _ => Bound::Verified,
         },
+        under_faults: draw.below(2) == 0,
         line: Aside(0),
     }
 }

@@ -74,7 +74,7 @@ pub enum FaultKind {
         /// Only what this machine sends or is sent; none: everywhere.
         machine: Option<MachineId>,
     },
-    /// A machine's disk is slower: each flush takes so many times as long.
+    /// A machine's disk is slower: each flush, and each read that takes time, takes so many times as long.
     DiskSlow {
         /// The machine.
         machine: MachineId,

@@ -357,6 +357,7 @@ pub(crate) fn vm_fact(vm: &mut VmFigures, at: SimTime, fact: &Fact, power_lost: 
             protection,
             bytes,
             by_checksum,
+            ..
         } => vm.copies.push(CopyResult {
             disk: *disk,
             protection: *protection,

@@ -65,6 +65,8 @@ impl Boundary {
 /// A copy of a disk.
 pub(super) struct Copy {
     pub disk: DiskId,
+    /// As the service counts them.
+    pub number: u32,
     pub bytes: u64,
     pub progress: Progress,
     pub highest: Option<WriteSeq>,

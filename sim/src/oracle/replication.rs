@@ -34,9 +34,10 @@ impl Oracle {
             Fact::CopyStarted {
                 disk,
                 protection,
+                copy,
                 bytes,
                 ..
-            } => self.copy_started(at, *disk, *protection, *bytes),
+            } => self.copy_started(at, *disk, (*protection, *copy), *bytes),
             Fact::CopyProgress {
                 disk,
                 protection,
@@ -191,7 +192,7 @@ impl Oracle {
             .insert(protection, Protection::new(life, began, wrote, (reverse, retention)));
     }
 
-    fn copy_started(&mut self, at: SimTime, disk: DiskId, protection: u32, bytes: u64) {
+    fn copy_started(&mut self, at: SimTime, disk: DiskId, (protection, number): (u32, u32), bytes: u64) {
         let Some((track, of)) = self.protection(disk.vm, protection) else {
             return;
         };
@@ -218,6 +219,7 @@ impl Oracle {
             of.copy_began();
             of.copies.push(Copy {
                 disk,
+                number,
                 bytes,
                 progress: Progress::default(),
                 highest: None,

@@ -1,6 +1,6 @@
 //! What lies in storage: every stored segment is read from its file with the oracle's own reader, and held against what was written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use actors::nouns::MachineId;
 use actors::ports::Evidence;
@@ -68,9 +68,8 @@ impl Oracle {
             return false;
         };
         // Of a copy that was given up nobody counts the pieces.
-        let copies = of.copies.iter().filter(|known| known.disk == disk);
-        let newest = (1_u32..).zip(copies).last();
-        let under_way = newest.is_some_and(|(number, known)| number == copy && !known.stored);
+        let newest = of.copies.iter().rev().find(|known| known.disk == disk);
+        let under_way = newest.is_some_and(|known| known.number == copy && !known.stored);
         let told = of
             .pieces
             .get(&(disk, copy))
@@ -273,19 +272,16 @@ impl Oracle {
             return;
         };
         let mut violations = Vec::new();
-        let mut numbers: BTreeMap<DiskId, u32> = BTreeMap::new();
-        for copy in &of.copies {
-            *numbers.entry(copy.disk).or_default() += 1;
-        }
+        let disks: BTreeSet<DiskId> = of.copies.iter().map(|copy| copy.disk).collect();
         let mut over = false;
-        for (disk, number) in numbers {
+        for disk in disks {
             let newest = of.copies.iter_mut().rev().find(|copy| copy.disk == disk);
             let Some(copy) = newest.filter(|copy| !copy.stored) else {
                 continue;
             };
             copy.stored = true;
             over = true;
-            let pieces = of.pieces.remove(&(disk, number)).unwrap_or_default();
+            let pieces = of.pieces.remove(&(disk, copy.number)).unwrap_or_default();
             let stored = pieces.values().sum();
             violations.extend(copies_end_stored::check(
                 disk,

@@ -36,11 +36,13 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
                     .help(format!("it takes {}", list(keys::EXPECT.names()))),
             );
         }
+        let under_faults = table.value("under_faults");
         expects.extend(bounds.into_iter().map(|what| {
             let at = table.key_at(what.key());
             let expect = Expect {
                 vms: chosen.clone(),
                 what,
+                under_faults,
                 line: Aside(context.line(at)),
             };
             Located::new(expect, at)

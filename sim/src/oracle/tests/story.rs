@@ -515,6 +515,7 @@ impl Story {
             self.tell(Fact::CopyStarted {
                 disk,
                 protection: self.protection,
+                copy: 1,
                 bytes,
                 by_checksum: reverse,
             });

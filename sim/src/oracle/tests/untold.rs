@@ -125,6 +125,7 @@ fn batches_may_be_missing_only_where_every_disk_was_copied_again() {
             let fact = Fact::CopyStarted {
                 disk,
                 protection: 1,
+                copy: 2,
                 bytes,
                 by_checksum: true,
             };

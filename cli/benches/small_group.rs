@@ -1,0 +1,95 @@
+//! What a run costs as sweeps over seeds make it: `cargo bench -p firedrill-cli --bench small_group [-- RUNS]`.
+//!
+//! Three machines of 1 MiB in a replication group, for 30 simulated minutes, with recovery points every 5 min that all of them share; real
+//! content, everything judged, no files written, on one thread, one seed after another (20 of them). On each machine somebody writes 4 KiB
+//! every two seconds, and an order goes through all three every ten. The bound is ours: 60 ms of a core for each run. Printed is the
+//! share of it, what an entry of the queue costs, and how much of a run is the oracle's and its fellows'.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot prepare itself fails")]
+
+use std::path::Path;
+use std::time::Instant;
+
+use actors::facts::Fact;
+use actors::nouns::ActorId;
+use actors::ports::Evidence;
+use datapath::{Grain, SimTime};
+use scenarios::build::Built;
+use sim::run::Observer;
+use sim::spec::{NetworkKind, RunOptions};
+
+#[path = "../src/allocator.rs"]
+mod allocator;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
+
+const SCENARIO: &str = include_str!("small_group.toml");
+/// Of a core, in milliseconds.
+const BOUND: f64 = 60.0;
+
+fn main() {
+    let runs = std::env::args()
+        .skip(1)
+        .find_map(|runs| runs.parse().ok())
+        .unwrap_or(20);
+    // What the first run brings into memory is not what a sweep's runs cost.
+    let _ = scenarios::drill::run(built(), &options(0), &mut Silent).unwrap();
+    let (mut entries, mut points) = (0, 0);
+    let begin = Instant::now();
+    for seed in 1..=runs {
+        let drill = scenarios::drill::run(built(), &options(seed), &mut Silent).unwrap();
+        assert!(drill.result.findings.is_empty(), "{:?}", drill.result.findings);
+        entries += drill.ended.entries;
+        points += drill.result.recovery_points.verified;
+    }
+    let judged = begin.elapsed().as_secs_f64() * 1e3 / runs as f64;
+    let begin = Instant::now();
+    for seed in 1..=runs {
+        sim::run::run(built().world, &options(seed), &mut Silent).unwrap();
+    }
+    let plain = begin.elapsed().as_secs_f64() * 1e3 / runs as f64;
+    let begin = Instant::now();
+    (0..runs).for_each(|_| drop(built()));
+    let read = begin.elapsed().as_secs_f64() * 1e3 / runs as f64;
+    println!(
+        "a run of a small group: {judged:.1} ms, {:.0} % of the {BOUND:.0} ms that it may take; {} entries, {:.0} ns each; {} points judged",
+        100.0 * judged / BOUND,
+        entries / runs,
+        judged * 1e6 * runs as f64 / entries as f64,
+        points / runs
+    );
+    println!(
+        "  of it {:.1} ms are the oracle's and its fellows', {read:.1} ms reading the scenario, {:.1} ms the estate itself",
+        judged - plain,
+        plain - read
+    );
+    assert!(judged < BOUND, "it takes longer than it may");
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn fact(&mut self, _: SimTime, _: u64, _: Option<ActorId>, _: &Fact, _: Option<Evidence>) {}
+}
+
+fn built() -> Built {
+    let options = scenarios::Options::default();
+    let scenario = scenarios::load_text(SCENARIO, Path::new("small_group.toml"), &options).unwrap();
+    scenarios::build::build(&scenario, &options).unwrap()
+}
+
+fn options(seed: u64) -> RunOptions {
+    RunOptions {
+        seed,
+        network: NetworkKind::Event,
+        grain: Grain::Real,
+        compression_level: 1,
+        workers: 0,
+        memory_bytes: 64 << 20,
+        spill: None,
+        trace: false,
+        tick: 10_000_000,
+    }
+}

@@ -1,0 +1,67 @@
+//! What a sweep draws, and what a failure is repeated with.
+
+use super::value;
+use crate::diagnose::{Located, Problem, did_you_mean, list};
+use crate::keys;
+use crate::model::{Chaos, Replay};
+use crate::reader::{Nanos, Reader};
+
+pub(super) fn read(file: &Reader<'_>) -> Chaos {
+    let table = file.table("chaos");
+    let named = table.as_ref().map(|table| table.one_or_more::<String>("kinds"));
+    let words = named.unwrap_or_default();
+    let known: Vec<&'static keys::Variant> = words
+        .iter()
+        .filter_map(|word| {
+            let variant = keys::FAULT.variant(&word.value);
+            if variant.is_none() {
+                unknown(file, word);
+            }
+            variant
+        })
+        .collect();
+    let get = |key: &str| value::<Nanos>(table.as_ref(), &keys::CHAOS, key).0;
+    let to = table.as_ref().and_then(|table| table.get::<Nanos>("to"));
+    let from = get("from");
+    if let Some(to) = to.as_ref().filter(|to| to.value.0 <= from) {
+        let problem = Problem::new(
+            to.at,
+            "no fault can begin between `from` and `to`",
+            "not later than `from`",
+        );
+        file.diagnosis().push(problem);
+    }
+    Chaos {
+        kinds: known.iter().map(|variant| variant.word).collect(),
+        most: value(table.as_ref(), &keys::CHAOS, "most"),
+        longest: get("longest"),
+        from,
+        to: to.map(|to| to.value.0),
+        constants: value(table.as_ref(), &keys::CHAOS, "constants"),
+    }
+}
+
+fn unknown(file: &Reader<'_>, word: &Located<String>) {
+    let variants = keys::FAULT
+        .variants
+        .as_ref()
+        .map_or(&[] as &[keys::Variant], |variants| variants.of);
+    let known = || variants.iter().map(|variant| variant.word);
+    file.diagnosis().push(
+        Problem::new(word.at, format!("`{}` is no kind of fault", word.value), "unknown")
+            .help(did_you_mean(&word.value, known()))
+            .help(format!("accepted: {}", list(known()))),
+    );
+}
+
+pub(super) fn replay(file: &Reader<'_>) -> Option<Replay> {
+    let table = file.table("replay")?;
+    let seed = table.required::<u64>("seed");
+    let network = table.word_or_default("network");
+    let finding = table.name("finding");
+    Some(Replay {
+        seed: seed?.value,
+        network,
+        finding: finding?.value,
+    })
+}

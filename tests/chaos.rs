@@ -1,0 +1,181 @@
+//! Sweeps over seeds: the same whatever runs at a time, nothing found where nothing is wrong, and what is found is small and fails again.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::{firedrill, folder};
+use serde_json::Value;
+
+const SCENARIO: &str = "scenarios/chaos/three-tier.toml";
+
+/// Sweeps; the exit code and the JSON object.
+fn sweep(scenario: &str, out: &Path, arguments: &[&str]) -> (i32, Value) {
+    let mut all = vec![
+        "chaos",
+        scenario,
+        "--format",
+        "json",
+        "--out",
+        out.to_str().expect("UTF-8"),
+    ];
+    all.extend_from_slice(arguments);
+    let output = firedrill(&all);
+    let code = output.status.code().unwrap_or(-1);
+    let json = serde_json::from_slice(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (code, json.unwrap_or_else(|_| panic!("exit code {code}: {said}")))
+}
+
+/// Without what depends on the machine.
+fn timeless(mut of: Value) -> Value {
+    of["seeds_per_minute"] = Value::Null;
+    of
+}
+
+#[test]
+fn schedules_of_every_kind_end_clean_whatever_runs_at_a_time() {
+    let out = folder();
+    let (code, one) = sweep(SCENARIO, &out.path().join("one"), &["--seeds", "1..40", "--jobs", "1"]);
+    assert_eq!(code, 0, "{one:#}");
+    let (code, three) = sweep(
+        SCENARIO,
+        &out.path().join("three"),
+        &["--seeds", "1..40", "--jobs", "3"],
+    );
+    assert_eq!(code, 0);
+    assert_eq!(timeless(one.clone()), timeless(three));
+    assert_eq!(one["seeds"], 40);
+    assert!(one["points"].as_u64() > Some(400), "{one:#}");
+    assert!(one["faults"].as_object().expect("kinds").len() >= 16, "{one:#}");
+    let struck = |kind: &str| one["faults"][kind]["struck"].as_u64().unwrap_or_default();
+    assert!(struck("power-loss") > 5 && struck("process-crash") > 5, "{one:#}");
+    for law in ["point-is-prefix", "shared-points-are-causal", "stored-is-processed"] {
+        assert!(one["laws"][law].as_u64() > Some(40), "{law}: {one:#}");
+    }
+}
+
+#[test]
+fn parts_of_a_sweep_come_to_the_whole() {
+    let out = folder();
+    let (_, whole) = sweep(SCENARIO, &out.path().join("whole"), &["--seeds", "7..18"]);
+    let parts: Vec<Value> = ["1/3", "2/3", "3/3"]
+        .into_iter()
+        .map(|part| {
+            let folder = out.path().join(part.replace('/', "-"));
+            sweep(SCENARIO, &folder, &["--seeds", "7..18", "--shard", part]).1
+        })
+        .collect();
+    for figure in ["seeds", "points", "entries"] {
+        let sum: u64 = parts.iter().map(|part| part[figure].as_u64().expect("a count")).sum();
+        assert_eq!(Some(sum), whole[figure].as_u64(), "{figure}");
+    }
+}
+
+/// The three tiers with an expectation that faults break, in a folder.
+fn too_much_asked(folder: &Path) -> PathBuf {
+    let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
+    let file = folder.join("asked.toml");
+    let more = "\n[[expect]]\nrpo_below = \"330 s\"\nunder_faults = true\n";
+    std::fs::write(&file, text + more).expect("a file");
+    file
+}
+
+#[test]
+fn what_fails_is_made_small_and_fails_again_in_another_process() {
+    let out = folder();
+    let file = too_much_asked(out.path());
+    let (code, found) = sweep(
+        file.to_str().expect("UTF-8"),
+        &out.path().join("sweep"),
+        &[
+            "--seeds",
+            "1..40",
+            "--set",
+            "chaos.kinds=\"power-loss\"",
+            "--set",
+            "chaos.constants=false",
+        ],
+    );
+    assert_eq!(code, 1, "{found:#}");
+    let finding = &found["findings"][0];
+    assert_eq!(finding["identity"], "rpo_below/vm/over-bound", "{found:#}");
+    assert_eq!(finding["class"], "expectation");
+    assert_eq!(finding["faults"], 1, "one fault is enough: {finding:#}");
+    let replay = finding["replay"].as_str().expect("a command");
+    let failure = replay.strip_prefix("firedrill replay ").expect("how to repeat it");
+    let text = std::fs::read_to_string(failure).expect("the failure");
+    assert!(text.starts_with("# What a sweep of "), "{text}");
+    assert_eq!(text.matches("[[fault]]").count(), 1);
+    for _ in 0..2 {
+        let again = firedrill(&["replay", failure]);
+        let said = String::from_utf8_lossy(&again.stdout).into_owned();
+        assert_eq!(again.status.code(), Some(1), "{said}");
+        assert!(
+            said.starts_with("found again: expectation rpo_below/vm/over-bound"),
+            "{said}"
+        );
+    }
+    // What fails again can be read, checked and written like any other scenario.
+    let checked = firedrill(&["check", failure]);
+    assert_eq!(checked.status.code(), Some(0));
+    // Where what it breaks is allowed, it is not found any more.
+    let held = out.path().join("held.toml");
+    std::fs::write(
+        &held,
+        text.replace("rpo_below = \"5 min 30 s\"", "rpo_below = \"30 min\""),
+    )
+    .expect("a file");
+    let again = firedrill(&["replay", held.to_str().expect("UTF-8")]);
+    assert_eq!(
+        again.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&again.stdout)
+    );
+}
+
+#[test]
+fn a_kind_that_never_strikes_is_no_pass() {
+    let out = folder();
+    let (code, idle) = sweep(
+        SCENARIO,
+        &out.path().join("idle"),
+        &[
+            "--seeds",
+            "1..3",
+            "--set",
+            "chaos.kinds=\"quiesce-fails\"",
+            "--set",
+            "policy.app_consistent_every=\"0 s\"",
+        ],
+    );
+    assert_eq!(code, 2, "{idle:#}");
+    let why = idle["not_looked_at"][0].as_str().expect("a reason");
+    assert!(why.starts_with("quiesce-fails was drawn"), "{why}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let out = folder();
+    let failure = common::root().join("scenarios/one-disk.toml");
+    let failure = failure.to_str().expect("UTF-8");
+    for (arguments, said) in [
+        (vec!["chaos", SCENARIO, "--seeds", "5..1"], "after the last"),
+        (vec!["chaos", SCENARIO, "--seeds", "5"], "two whole numbers"),
+        (vec!["chaos", SCENARIO, "--shard", "3/2"], "as 1/8"),
+        (vec!["chaos", SCENARIO, "--budget", "10"], "10m"),
+        (vec!["chaos", SCENARIO, "--set", "chaos.kinds=\"fire\""], "fire"),
+        (
+            vec!["chaos", "scenarios/one-disk.toml", "--disk", "vm1.os=x.raw"],
+            "x.raw",
+        ),
+        (vec!["replay", failure], "[replay]"),
+    ] {
+        let output = common::firedrill(&[&arguments[..], &[][..]].concat());
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+    drop(out);
+}
