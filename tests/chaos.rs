@@ -70,6 +70,144 @@ fn parts_of_a_sweep_come_to_the_whole() {
         let sum: u64 = parts.iter().map(|part| part[figure].as_u64().expect("a count")).sum();
         assert_eq!(Some(sum), whole[figure].as_u64(), "{figure}");
     }
+    let folders: Vec<String> = ["3-3", "1-3", "2-3"]
+        .into_iter()
+        .map(|part| out.path().join(part).to_str().expect("UTF-8").to_owned())
+        .collect();
+    let merge = |parts: &[&String]| {
+        let mut all = vec!["merge", "--format", "json"];
+        all.extend(parts.iter().map(|part| part.as_str()));
+        firedrill(&all)
+    };
+    let merged = merge(&[&folders[0], &folders[1], &folders[2]]);
+    let merged: Value = serde_json::from_slice(&merged.stdout).expect("an object");
+    for figure in [
+        "seeds", "points", "entries", "faults", "laws", "findings", "first", "last",
+    ] {
+        assert_eq!(merged[figure], whole[figure], "{figure}");
+    }
+    // Every part, and every part once.
+    for (parts, said) in [
+        (&[&folders[0], &folders[1]][..], "parts are missing: 2 of 3"),
+        (&[&folders[0], &folders[1], &folders[1]][..], "part 1 is there twice"),
+    ] {
+        let refused = merge(parts);
+        assert_eq!(refused.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn a_sweep_that_was_killed_goes_on_to_the_same_result() {
+    let out = folder();
+    let seeds = ["--seeds", "101..130"];
+    let (_, whole) = sweep(SCENARIO, &out.path().join("whole"), &seeds);
+    let cut = out.path().join("cut");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args(["chaos", SCENARIO, "--out", cut.to_str().expect("UTF-8")])
+        .args(seeds)
+        .current_dir(common::root())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let written = || {
+        std::fs::read_to_string(cut.join("seeds.jsonl"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
+    // The first line is the head.
+    while written() < 4 && child.try_wait().expect("it can be asked").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it ends");
+    let before = written();
+    assert!((4..31).contains(&before), "{before} lines");
+    assert!(!cut.join("chaos.json").exists(), "it was cut off");
+    // And its last line is torn.
+    let lines = std::fs::read_to_string(cut.join("seeds.jsonl")).expect("lines");
+    std::fs::write(cut.join("seeds.jsonl"), &lines[..lines.len() - 9]).expect("a file");
+    let (code, again) = sweep(SCENARIO, &cut, &seeds);
+    assert_eq!(code, 0);
+    assert_eq!(timeless(again), timeless(whole));
+    // Another sweep does not go on with it.
+    std::fs::remove_file(cut.join("chaos.json")).expect("it is complete");
+    let other = firedrill(&[
+        "chaos",
+        SCENARIO,
+        "--seeds",
+        "1..2",
+        "--out",
+        cut.to_str().expect("UTF-8"),
+    ]);
+    assert_eq!(other.status.code(), Some(2));
+}
+
+#[test]
+fn a_ci_gets_its_cases_and_its_summary() {
+    let out = folder();
+    let file = too_much_asked(out.path());
+    let (junit, markdown) = (out.path().join("junit.xml"), out.path().join("summary.md"));
+    let (code, _) = sweep(
+        file.to_str().expect("UTF-8"),
+        &out.path().join("sweep"),
+        &[
+            "--seeds",
+            "1..12",
+            "--set",
+            "chaos.kinds=\"power-loss\"",
+            "--stop-at-first",
+            "--junit",
+            junit.to_str().expect("UTF-8"),
+            "--markdown",
+            markdown.to_str().expect("UTF-8"),
+        ],
+    );
+    assert_eq!(code, 1);
+    let junit = std::fs::read_to_string(junit).expect("cases");
+    assert!(junit.contains("failures=\"1\""), "{junit}");
+    assert!(
+        junit.contains("<testcase classname=\"three-tier\" name=\"point-is-prefix\"/>"),
+        "{junit}"
+    );
+    assert!(junit.contains("firedrill replay "), "{junit}");
+    let markdown = std::fs::read_to_string(markdown).expect("a summary");
+    assert!(markdown.starts_with("### three-tier: "), "{markdown}");
+    assert!(
+        markdown.contains("| `rpo_below/vm/over-bound` | expectation |"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn the_catalogue_lists_all_and_says_more_of_each() {
+    let list = firedrill(&["faults"]);
+    let text = String::from_utf8_lossy(&list.stdout).into_owned();
+    for name in [
+        "power-loss",
+        "process-server-down",
+        "code 806",
+        "quota-exceeded",
+        "(F42)",
+    ] {
+        assert!(text.contains(name), "{name} in {text}");
+    }
+    for (name, said) in [
+        ("disk-error", "operation"),
+        ("process-server-down", "a critical alert 806"),
+        ("F22", "resynchronization"),
+        ("quota-exceeded", "Not here yet"),
+    ] {
+        let about = firedrill(&["faults", name]);
+        assert_eq!(about.status.code(), Some(0), "{name}");
+        let text = String::from_utf8_lossy(&about.stdout).into_owned();
+        assert!(text.contains(said), "{name}: {text}");
+    }
+    let unknown = firedrill(&["faults", "fire"]);
+    assert_eq!(unknown.status.code(), Some(2));
 }
 
 /// The three tiers with an expectation that faults break, in a folder.

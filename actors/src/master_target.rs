@@ -172,7 +172,6 @@ impl MasterTarget {
                 self.disk_failed(vm, &error);
             }
             Input::Done(Token { what: JOB, key }, output) => self.on_job(key, output),
-            Input::Failed(Token { what: JOB, key }, error) => self.on_not_read(key, &error),
             Input::Done(Token { what: TAKEN_UP, .. }, _) => self.take_up_all(),
             Input::Failed(Token { what: TAKEN_UP, .. }, error) => self.on_not_taken_up(&error),
             Input::Network(NetEvent::Received { conn, frame }) => self.on_frame(conn, *frame),
@@ -438,15 +437,6 @@ impl MasterTarget {
         let vm = job_owner(key);
         if let Some(keeper) = self.keepers.get_mut(&vm) {
             keeper.done(key, output);
-            self.attend(vm);
-        }
-    }
-
-    fn on_not_read(&mut self, key: u64, error: &DiskError) {
-        let vm = job_owner(key);
-        self.trouble.note(&self.env, Some(vm), error);
-        if let Some(keeper) = self.keepers.get_mut(&vm) {
-            keeper.failed_to_read(key);
             self.attend(vm);
         }
     }

@@ -212,10 +212,7 @@ impl ProcessServer {
     // The configuration server.
 
     fn on_registered(&mut self) {
-        let vms: Vec<VmId> = self.streams.keys().copied().collect();
-        for vm in vms {
-            self.ask_epochs(vm);
-        }
+        self.ask_epochs_again();
         self.repeat_errands();
     }
 
@@ -260,6 +257,7 @@ impl ProcessServer {
             });
         }
         self.release_places();
+        self.ask_epochs_again();
     }
 
     /// A machine that lost its power during its copy says nothing: its places go to others. A copy that only has to be stored needs no
@@ -393,19 +391,31 @@ impl ProcessServer {
         self.give_room();
     }
 
+    /// Asks for epochs that a machine's disks lack. One that was asked for is not asked for again: each that is granted fences those before it.
     fn ask_epochs(&mut self, vm: VmId) {
-        let Some(stream) = self.streams.get(&vm) else { return };
+        let Some(stream) = self.streams.get_mut(&vm) else {
+            return;
+        };
         if !self.cs.is_registered() {
             return;
         }
-        for disk in stream.without_epoch() {
-            self.cs.send(
-                &self.env,
-                Up::EpochAsk {
-                    disk,
-                    sealer: self.env.machine,
-                },
-            );
+        let lacking: Vec<DiskId> = stream.without_epoch().collect();
+        for disk in lacking {
+            if stream.asked.insert(disk) {
+                let sealer = self.env.machine;
+                self.cs.send(&self.env, Up::EpochAsk { disk, sealer });
+            }
+        }
+    }
+
+    /// What was asked for may not have arrived: it is asked for again.
+    fn ask_epochs_again(&mut self) {
+        let vms: Vec<VmId> = self.streams.keys().copied().collect();
+        for vm in vms {
+            if let Some(stream) = self.streams.get_mut(&vm) {
+                stream.asked.clear();
+            }
+            self.ask_epochs(vm);
         }
     }
 
@@ -420,6 +430,7 @@ impl ProcessServer {
             .nonces
             .get(&disk)
             .is_none_or(|nonces| nonces.epoch < Epoch(epoch));
+        stream.asked.remove(&disk);
         if newer && stream.keys.contains_key(&disk) {
             stream.nonces.insert(disk, Nonces::new(Epoch(epoch)));
         }

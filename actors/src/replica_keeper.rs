@@ -480,13 +480,6 @@ impl ReplicaKeeper {
         }
     }
 
-    /// The disk did not give what a job with [`job_owner`] this machine was to read: what has no checksum counts as different, and is sent.
-    pub fn failed_to_read(&mut self, key: u64) {
-        if let Some(Running::Checksum(asked)) = self.running.remove(&key) {
-            self.summed(asked, Vec::new());
-        }
-    }
-
     fn summed(&mut self, asked: Summing, sums: Vec<[u8; 16]>) {
         let Summing {
             disk,

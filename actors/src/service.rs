@@ -228,7 +228,6 @@ impl Service {
         match input {
             Input::Started | Input::Timer(Token { what: READ, .. }) => self.started(),
             Input::Done(Token { what: JOB, key }, output) => self.keeper_job(key, output),
-            Input::Failed(Token { what: JOB, key }, error) => self.keeper_read_failed(key, &error),
             Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),

@@ -28,8 +28,16 @@ pub enum Command {
     Chaos(ChaosArguments),
     /// Run a failure that a sweep left, from its own file
     Replay(ReplayArguments),
+    /// Put the parts of a sweep together
+    Merge(MergeArguments),
     /// Read a scenario and say what is wrong with it, without running it
     Check(CheckArguments),
+    /// List what can happen to an estate, or say all about one fault
+    Faults {
+        /// A kind of fault, or a documented one by its name
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
     /// Print the JSON Schema of the scenario file, for editors
     #[command(after_long_help = SCHEMA_HELP)]
     Schema,
@@ -234,6 +242,12 @@ pub struct ChaosArguments {
     /// Replace a sweep
     #[arg(long)]
     pub force: bool,
+    /// Write JUnit's XML for a CI: a case for each law
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Put a summary in Markdown behind what a file holds
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// What to print at the end
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -241,6 +255,44 @@ pub struct ChaosArguments {
     #[cfg(feature = "planted-bugs")]
     #[arg(long, value_name = "NAME")]
     pub plant: Option<String>,
+}
+
+impl ChaosArguments {
+    /// Nothing but defaults.
+    pub fn plain() -> ChaosArguments {
+        ChaosArguments {
+            scenario: PathBuf::new(),
+            seeds: (1, 1),
+            jobs: None,
+            shard: (1, 1),
+            budget: None,
+            stop_at_first: false,
+            network: Network::Event,
+            changes: Changes {
+                content: None,
+                disk: Vec::new(),
+                set: Vec::new(),
+            },
+            out: None,
+            force: false,
+            junit: None,
+            markdown: None,
+            format: Format::Human,
+            #[cfg(feature = "planted-bugs")]
+            plant: None,
+        }
+    }
+}
+
+/// `firedrill merge`.
+#[derive(Debug, Args)]
+pub struct MergeArguments {
+    /// The folders of all parts, in any order
+    #[arg(value_name = "DIR", required = true)]
+    pub parts: Vec<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 }
 
 /// `firedrill replay`.

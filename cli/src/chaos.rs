@@ -1,28 +1,31 @@
 //! `firedrill chaos` and `firedrill replay`: sweeps over seeds, and the failures that they leave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use datapath::image::Watched;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reports::junit::Case;
 use scenarios::Scenario;
 use scenarios::chaos::draw::kinds;
 use scenarios::chaos::shrink::{Shrunk, shrink};
 use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept};
-use scenarios::chaos::{Drawn, draw, run_one};
+use scenarios::chaos::{Drawn, Outcome, draw, run_one};
 use scenarios::model::{NetworkWord, Replay};
 use serde_json::json;
 use sim::findings::{FindingClass, Identity};
 
-use crate::arguments::{ChaosArguments, Format, ReplayArguments};
+use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
-use crate::output;
 use crate::run::coloured;
+use crate::seeds::{Head, SCENARIO, Seeds};
+use crate::{output, seeds};
 
 /// Where sweeps go that were given no folder.
 const RUNS: &str = "runs";
@@ -59,6 +62,24 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let options = arguments.changes.options(Watched::default(), None);
     let scenario = scenarios::load(&arguments.scenario, &options)?;
     let folder = folder(arguments, &scenario)?;
+    let text = scenarios::write(&scenario, &folder).map_err(|error| Failure::Input(error.to_string()))?;
+    let head = Head {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        network: arguments.network.word().to_owned(),
+        first: arguments.seeds.0,
+        last: arguments.seeds.1,
+        shard: arguments.shard,
+    };
+    let (record, known) = Seeds::open(&folder, &head)?;
+    write_whole(&folder.join(SCENARIO), &text)?;
+    if !known.is_empty() {
+        output::say(&format!(
+            "{} goes on: {} seeds were run before",
+            folder.display(),
+            known.len()
+        ));
+    }
     let jobs = arguments
         .jobs
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
@@ -70,31 +91,33 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         jobs,
         network: arguments.network.kind(),
         stop_at_first: arguments.stop_at_first,
+        known,
     };
     let began = Instant::now();
-    let swept = with_progress(&sweep, arguments.budget, &interrupts, began)?;
+    let swept = with_progress(&sweep, arguments.budget, &interrupts, began, &record)?;
+    // What was cut off goes on with the next call.
+    interrupts.check()?;
     let took = began.elapsed();
     let kept = keep(arguments, &scenario, &options, &swept, &folder, &interrupts)?;
     let idle = idle(&scenario, &options, arguments, &swept)?;
     let minutes = took.as_secs_f64() / 60.0;
     let summary = summary(arguments, &swept, &kept, &idle, minutes);
-    write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
+    if !swept.stopped || arguments.stop_at_first {
+        write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
+    }
+    let told = told(&scenario, arguments, &swept, &kept, &idle, minutes, &folder);
+    if let Some(file) = &arguments.junit {
+        let text = reports::junit::junit(&scenario.name, took.as_secs_f64(), &cases(&swept, &kept, &idle));
+        write_whole(file, &text)?;
+    }
+    if let Some(file) = &arguments.markdown {
+        add(file, &markdown(&scenario, &swept, &kept, &idle, minutes))?;
+    }
     match arguments.format {
         Format::Json => output::print(&format!("{summary:#}\n"))?,
-        Format::Human => output::print(&told(&scenario, arguments, &swept, &kept, &idle, minutes, &folder))?,
+        Format::Human => output::print(&told)?,
     }
-    interrupts.check()?;
-    let class = |class| swept.findings.values().any(|(of, ..)| *of == class);
-    Ok(if class(FindingClass::Invariant) {
-        INVARIANT
-    } else if class(FindingClass::Expectation) {
-        EXPECTATION
-    } else if !idle.is_empty() || swept.seeds == 0 {
-        // What was asked was not looked at.
-        INPUT
-    } else {
-        PASS
-    })
+    Ok(code(&swept, &idle))
 }
 
 /// Runs a failure from its own file, and says whether it is found again.
@@ -146,6 +169,108 @@ pub fn replay(arguments: &ReplayArguments) -> Result<u8, Failure> {
     })
 }
 
+/// Puts the parts of a sweep together: every part once, all of the same scenario, seeds, network and version. One seed in a hundred is run once
+/// more, and must come to what its part says.
+pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
+    let mut parts = Vec::new();
+    for folder in &arguments.parts {
+        let (head, outcomes) = seeds::of(folder)?;
+        parts.push((folder, head, outcomes));
+    }
+    let Some((first_folder, first, _)) = parts.first().cloned() else {
+        return Err(Failure::Input("there is nothing to merge".to_owned()));
+    };
+    let whole = Head {
+        shard: (1, 1),
+        ..first.clone()
+    };
+    let mut missing: BTreeSet<u64> = (1..=first.shard.1).collect();
+    let mut all = BTreeMap::new();
+    for (folder, head, outcomes) in parts {
+        let shown = folder.display();
+        if (Head {
+            shard: (1, 1),
+            ..head.clone()
+        }) != whole
+            || head.shard.1 != first.shard.1
+        {
+            return Err(Failure::Input(format!(
+                "{shown} is a part of another sweep than {} (scenario, seeds, network, version or number of parts)",
+                first_folder.display()
+            )));
+        }
+        if !missing.remove(&head.shard.0) {
+            return Err(Failure::Input(format!("{shown}: part {} is there twice", head.shard.0)));
+        }
+        let mine = |seed: &u64| (seed - head.first) % head.shard.1 == head.shard.0 - 1;
+        let wanted = (head.first..=head.last).filter(mine).count();
+        if outcomes.len() != wanted {
+            return Err(Failure::Input(format!(
+                "{shown} is not complete: it has {} of {wanted} seeds; the same command goes on with it",
+                outcomes.len()
+            )));
+        }
+        all.extend(outcomes);
+    }
+    if !missing.is_empty() {
+        let parts: Vec<String> = missing.iter().map(u64::to_string).collect();
+        return Err(Failure::Input(format!(
+            "parts are missing: {} of {}",
+            parts.join(", "),
+            first.shard.1
+        )));
+    }
+    let options = scenarios::Options::default();
+    let scenario = scenarios::load(&first_folder.join(SCENARIO), &options)?;
+    let network = if first.network == "turmoil" {
+        Network::Turmoil
+    } else {
+        Network::Event
+    };
+    for outcome in all.values().filter(|outcome| outcome.is_run_twice()) {
+        let again = run_one(
+            &draw(&scenario, outcome.seed),
+            &options,
+            network.kind(),
+            &AtomicBool::new(false),
+        );
+        if again.map_err(failed)?.as_ref() != Some(outcome) {
+            return Err(Failure::Machine(format!(
+                "seed {} comes to something else here than in its part",
+                outcome.seed
+            )));
+        }
+    }
+    let swept = Swept::of(&all);
+    let figures = ChaosArguments {
+        scenario: first_folder.join(SCENARIO),
+        seeds: (first.first, first.last),
+        network,
+        ..ChaosArguments::plain()
+    };
+    let idle = idle(&scenario, &options, &figures, &swept)?;
+    let summary = summary(&figures, &swept, &[], &idle, 0.0);
+    match arguments.format {
+        Format::Json => output::print(&format!("{summary:#}\n"))?,
+        Format::Human => output::print(&told(&scenario, &figures, &swept, &[], &idle, 0.0, first_folder))?,
+    }
+    Ok(code(&swept, &idle))
+}
+
+fn code(swept: &Swept, idle: &[String]) -> u8 {
+    let class = |class| swept.findings.values().any(|(of, ..)| *of == class);
+    if class(FindingClass::Invariant) {
+        INVARIANT
+    } else if class(FindingClass::Expectation) {
+        EXPECTATION
+    } else if !idle.is_empty() || swept.seeds == 0 {
+        // What was asked was not looked at.
+        INPUT
+    } else {
+        PASS
+    }
+}
+
 fn failed(error: SweepError) -> Failure {
     match error {
         SweepError::Scenario(error) => Failure::Scenario(error),
@@ -160,6 +285,7 @@ fn with_progress(
     budget: Option<Duration>,
     interrupts: &Interrupts,
     began: Instant,
+    record: &Seeds,
 ) -> Result<Swept, Failure> {
     let (first, last) = (*sweep.seeds.start(), *sweep.seeds.end());
     let (shard, of) = sweep.shard;
@@ -176,12 +302,21 @@ fn with_progress(
     bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
     let stop = AtomicBool::new(false);
     let over = AtomicBool::new(false);
-    let told = |progress: Progress| {
+    let before = sweep.known.len() as u64;
+    let unwritten = Mutex::new(None);
+    let told = |outcome: &Outcome, progress: Progress| {
+        if let Err(error) = record.add(outcome) {
+            stop.store(true, Ordering::Relaxed);
+            unwritten
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(error);
+        }
         let minutes = (began.elapsed().as_secs_f64() / 60.0).max(1e-9);
         bar.set_position(progress.seeds);
         bar.set_message(format!(
             "{:.0} a minute, {} faults struck, {} seeds found something",
-            progress.seeds as f64 / minutes,
+            (progress.seeds - before) as f64 / minutes,
             progress.struck,
             progress.found
         ));
@@ -200,6 +335,9 @@ fn with_progress(
         swept
     });
     bar.finish_and_clear();
+    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
     swept.map_err(failed)
 }
 
@@ -332,8 +470,8 @@ fn summary(
         })
         .collect();
     let of_kind = |(declared, struck): &(u64, u64)| json!({ "declared": declared, "struck": struck });
-    let faults: BTreeMap<&str, serde_json::Value> =
-        swept.faults.iter().map(|(kind, of)| (*kind, of_kind(of))).collect();
+    let kinds = swept.faults.iter().map(|(kind, of)| (kind.as_str(), of_kind(of)));
+    let faults: BTreeMap<&str, serde_json::Value> = kinds.collect();
     json!({
         "scenario": arguments.scenario.display().to_string(),
         "network": arguments.network.word(),
@@ -352,6 +490,78 @@ fn summary(
         "goals": {},
         "not_looked_at": idle,
     })
+}
+
+/// A case for each law that looked, for each expectation that failed, and for what was not looked at.
+fn cases(swept: &Swept, kept: &[Kept], idle: &[String]) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (law, checked) in &swept.laws {
+        if *checked > 0 && swept.findings.keys().all(|identity| identity.law().as_str() != law) {
+            cases.push(Case {
+                name: law.clone(),
+                failure: None,
+            });
+        }
+    }
+    for (identity, (class, seeds, text)) in &swept.findings {
+        let repeat = kept.iter().find(|kept| kept.identity == *identity);
+        let repeat = repeat
+            .map(|kept| format!("; firedrill replay {}", kept.file.display()))
+            .unwrap_or_default();
+        let first = seeds.first().copied().unwrap_or_default();
+        cases.push(Case {
+            name: identity.to_string(),
+            failure: Some((
+                format!("{}: seed {first}{repeat}", class.words()),
+                format!("{text}\n{} seeds found it", seeds.len()),
+            )),
+        });
+    }
+    let not_looked = |line: &String| Case {
+        name: "everything was looked at".to_owned(),
+        failure: Some((line.clone(), line.clone())),
+    };
+    cases.extend(idle.iter().map(not_looked));
+    cases
+}
+
+/// A summary for the page of a CI's job.
+fn markdown(scenario: &Scenario, swept: &Swept, kept: &[Kept], idle: &[String], minutes: f64) -> String {
+    let mut text = format!(
+        "### {}: {} seeds, {}\n\n{} recovery points judged, {:.0} seeds a minute.\n",
+        scenario.name,
+        swept.seeds,
+        match swept.findings.len() {
+            0 => "nothing found".to_owned(),
+            found => format!("{found} found"),
+        },
+        swept.points,
+        swept.seeds as f64 / minutes.max(1e-9),
+    );
+    if !swept.findings.is_empty() {
+        text.push_str("\n| found | class | seeds | repeat it |\n|---|---|---|---|\n");
+    }
+    for (identity, (class, seeds, _)) in &swept.findings {
+        let repeat = kept.iter().find(|kept| kept.identity == *identity);
+        let repeat = repeat
+            .map(|kept| format!("`firedrill replay {}`", kept.file.display()))
+            .unwrap_or_default();
+        let first = seeds.first().copied().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| `{identity}` | {} | {} (first {first}) | {repeat} |",
+            class.words(),
+            seeds.len()
+        );
+    }
+    text.push_str("\n| fault | drawn | struck |\n|---|---|---|\n");
+    for (kind, (drawn, struck)) in &swept.faults {
+        let _ = writeln!(text, "| {kind} | {drawn} | {struck} |");
+    }
+    for line in idle {
+        let _ = writeln!(text, "\nNot looked at: {line}");
+    }
+    text
 }
 
 #[allow(clippy::too_many_arguments, reason = "all that a person is told")]
@@ -420,7 +630,7 @@ fn told(
             );
         }
     }
-    let _ = writeln!(text, "\nFigures {}", folder.join(SUMMARY).display());
+    let _ = writeln!(text, "\nFolder  {}", folder.display());
     text
 }
 
@@ -433,6 +643,10 @@ fn folder(arguments: &ChaosArguments, scenario: &Scenario) -> Result<PathBuf, Fa
                     "{} holds a sweep already; --force replaces it",
                     out.display()
                 )));
+            }
+            if arguments.force {
+                seeds::forget(out)?;
+                let _ = std::fs::remove_file(out.join(SUMMARY));
             }
             out.clone()
         }
@@ -459,6 +673,14 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, path))
         .map_err(|error| cannot(path, &error))
+}
+
+/// Puts a text behind what a file holds, as a CI's summary is written.
+fn add(path: &Path, text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| cannot(path, &error))
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Failure {

@@ -5,6 +5,7 @@ mod arguments;
 mod chaos;
 mod check;
 mod failure;
+mod faults;
 mod interrupt;
 mod observer;
 mod output;
@@ -12,6 +13,7 @@ mod progress;
 mod reading;
 mod repeat;
 mod run;
+mod seeds;
 mod vault_key;
 
 use std::process::ExitCode;
@@ -48,7 +50,12 @@ fn main() -> ExitCode {
         Some(Command::Run(arguments)) => run::run(arguments),
         Some(Command::Chaos(arguments)) => chaos::chaos(arguments),
         Some(Command::Replay(arguments)) => chaos::replay(arguments),
+        Some(Command::Merge(arguments)) => chaos::merge(arguments),
         Some(Command::Check(arguments)) => check::check(arguments),
+        Some(Command::Faults { name: None }) => output::print(&faults::list()).map(|()| failure::PASS),
+        Some(Command::Faults { name: Some(name) }) => {
+            faults::about(name).and_then(|text| output::print(&text).map(|()| failure::PASS))
+        }
         Some(Command::Schema) => output::print(&format!("{:#}\n", scenarios::keys::schema())).map(|()| failure::PASS),
         #[cfg(feature = "planted-bugs")]
         Some(Command::Plants) => output::print(&plants()).map(|()| failure::PASS),

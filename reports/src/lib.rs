@@ -5,6 +5,7 @@ pub mod chart;
 pub mod events;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod named;
 pub mod names;
 pub mod run_directory;

@@ -6,6 +6,7 @@
 //! [`shrink`] makes of a failure a small scenario that fails in the same way.
 
 pub mod atlas;
+pub mod catalogue;
 pub mod draw;
 pub mod shrink;
 pub mod sweep;

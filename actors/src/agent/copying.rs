@@ -60,9 +60,7 @@ pub(super) struct DiskCopy {
     /// Questions for checksums: first chunk and how many; answered ones are compared by the job with that key.
     asked: BTreeMap<u64, u32>,
     checking: BTreeMap<u64, (u64, Vec<[u8; 16]>)>,
-    /// In the aggregate grain: what the target says that its disk holds. It is compared once the source's own is read.
-    theirs: Option<Option<Lineage>>,
-    /// The piece that the disk reads, by the key of that.
+    /// What the disk reads, by the key of that: a piece, or several.
     reading: Option<(u64, Piece)>,
     part: u32,
     /// Pieces sent and not acknowledged.
@@ -85,9 +83,9 @@ enum Piece {
     Bytes(u64),
 }
 
-/// Extents that are read at a time.
-fn piece_extents(model: &Model) -> u32 {
-    u32::try_from((model.agent.piece / EXTENT_BYTES).max(1)).unwrap_or(u32::MAX)
+/// Extents of a piece.
+fn piece_extents(model: &Model) -> u64 {
+    (model.agent.piece / EXTENT_BYTES).max(1)
 }
 
 impl Replication {
@@ -197,7 +195,6 @@ impl Replication {
         let by_checksum = self.saved.protection.copy == CopyMode::Checksums;
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         let extents = volume.extents();
-        let mut whole = Vec::new();
         if by_checksum {
             let chunks = extents.div_ceil(CHUNK_EXTENTS);
             let model = &self.env.model.agent;
@@ -214,10 +211,6 @@ impl Replication {
                 let count = (chunks - first_chunk).min(at_a_time) as u32;
                 copy.next = ((first_chunk + u64::from(count)) * CHUNK_EXTENTS).min(extents);
                 copy.asked.insert(first_chunk, count);
-                if aggregate {
-                    // There is one question for the whole disk, and both sides read at once.
-                    whole.push((first_chunk, count));
-                }
                 self.session.owe(&self.env);
                 self.session.send(
                     &self.env,
@@ -239,16 +232,15 @@ impl Replication {
                 copy.skipped_bytes = copy.bytes - copy.aggregate_bytes;
             }
         } else if copy.ranges.is_empty() && copy.next < extents {
-            let found = volume.next_used(Extent(copy.next), piece_extents(&self.env.model));
+            let most = (self.env.model.agent.read / EXTENT_BYTES).max(1);
+            let most = u32::try_from(most).unwrap_or(u32::MAX);
+            let found = volume.next_used(Extent(copy.next), most);
             let (start, end) = found.map_or((extents, extents), |(start, len)| (start.0, start.0 + u64::from(len)));
             copy.skipped_bytes += bytes_of(copy.next, start, copy.bytes);
             copy.next = end;
             if start < end {
                 copy.ranges.push_back((start, end - start));
             }
-        }
-        for (first_chunk, count) in whole {
-            self.check(disk, (first_chunk, count), Vec::new());
         }
     }
 
@@ -271,8 +263,7 @@ impl Replication {
         };
         self.session.settled(&self.env);
         if self.env.grain() == Grain::Aggregate {
-            copy.theirs = Some(lineage);
-            return self.compare_whole(disk);
+            return self.compare_whole(disk, lineage);
         }
         self.check(disk, (first_chunk, count), sums);
     }
@@ -286,7 +277,6 @@ impl Replication {
         let Some(copy) = self.copies.get_mut(&disk) else { return };
         copy.checking.insert(key, (first_chunk, sums));
         let extents = volume.extents();
-        let real = self.env.grain() != Grain::Aggregate;
         let run = move || -> Vec<Option<[u8; 16]>> {
             let chunk = |chunk: u64| {
                 let start = chunk * CHUNK_EXTENTS;
@@ -295,7 +285,7 @@ impl Replication {
                 volume.checksum(Extent(start), len).ok()
             };
             let chunks = first_chunk..first_chunk + u64::from(count);
-            chunks.filter(|_| real).map(chunk).collect()
+            chunks.map(chunk).collect()
         };
         let bytes = u64::from(count) * CHUNK_BYTES;
         let job = Job {
@@ -307,15 +297,12 @@ impl Replication {
         self.env.compute(job, Token { what: CHECKED, key });
     }
 
-    /// In the aggregate grain: both disks are read, and what their writes were is known.
-    fn compare_whole(&mut self, disk: DiskId) {
+    /// In the aggregate grain: what the writes of both disks were is known. The target has taken its time for it, the source takes none.
+    fn compare_whole(&mut self, disk: DiskId, theirs: Option<Lineage>) {
         let Some(volume) = self.volumes.get(&disk).and_then(|name| self.env.volume(name)) else {
             return;
         };
-        let Some(copy) = self.copies.get_mut(&disk).filter(|copy| copy.checking.is_empty()) else {
-            return;
-        };
-        let Some(theirs) = copy.theirs.take() else { return };
+        let Some(copy) = self.copies.get_mut(&disk) else { return };
         // Disks without a life in common have nothing in common that is known of.
         let writes = theirs.and_then(|theirs| volume.lineage().differs(&theirs));
         let used = volume.used_bytes().min(copy.bytes);
@@ -335,16 +322,10 @@ impl Replication {
     pub(super) fn checked(&mut self, key: u64, output: Option<Output>) {
         let mine: Option<Vec<Option<[u8; 16]>>> = output.map(Output::take);
         let at_a_time = (self.env.model.agent.check / CHUNK_BYTES).max(1);
-        let aggregate = self.env.grain() == Grain::Aggregate;
-        let mut whole = None;
-        for (disk, copy) in &mut self.copies {
+        for copy in self.copies.values_mut() {
             let Some((first_chunk, theirs)) = copy.checking.remove(&key) else {
                 continue;
             };
-            if aggregate {
-                whole = Some(*disk);
-                continue;
-            }
             let chunks = mine.as_ref().map_or(at_a_time, |mine| mine.len() as u64);
             for n in 0..chunks as usize {
                 let start = (first_chunk + n as u64) * CHUNK_EXTENTS;
@@ -362,9 +343,6 @@ impl Replication {
                     _ => copy.ranges.push_back((start, end - start)),
                 }
             }
-        }
-        if let Some(disk) = whole {
-            self.compare_whole(disk);
         }
         self.pump();
     }
@@ -387,6 +365,7 @@ impl Replication {
     fn take_up_piece_of(&mut self, disk: DiskId) -> bool {
         self.search(disk);
         let key = self.key();
+        let room = self.spec.window_bytes.saturating_sub(self.unacknowledged);
         let Some(copy) = self.copies.get_mut(&disk) else {
             return false;
         };
@@ -396,7 +375,9 @@ impl Replication {
             copy.aggregate_bytes -= bytes;
             (Piece::Bytes(bytes), bytes)
         } else if let Some((start, len)) = copy.ranges.pop_front() {
-            let extents = len.min(u64::from(piece_extents(&self.env.model)));
+            // Several pieces at once, as many as may be sent: a disk reads one after the other, and others work on them side by side.
+            let extents = self.env.model.agent.read.min(room) / EXTENT_BYTES;
+            let extents = len.min(extents.max(piece_extents(&self.env.model)));
             if len > extents {
                 copy.ranges.push_front((start + extents, len - extents));
             }
@@ -420,7 +401,7 @@ impl Replication {
         let Some((_, piece)) = copy.reading.take() else { return };
         let can_be_sent = self.greeted && !self.stopped && self.refused.is_none() && copy.granted;
         if let (Ok(()), true) = (&read, can_be_sent) {
-            self.send_piece(disk, piece);
+            self.send_read(disk, piece);
             return self.pump();
         }
         match piece {
@@ -431,6 +412,20 @@ impl Replication {
             self.outcomes.push(Outcome::DiskFailed(error));
             let (after, key) = (self.env.model.disk.retry_after, self.generation);
             self.env.timer(after, Token { what: PIECE_AGAIN, key });
+        }
+    }
+
+    /// Sends what was read: extents in pieces, all of one position.
+    fn send_read(&mut self, disk: DiskId, read: Piece) {
+        let Piece::Extents(start, extents) = read else {
+            return self.send_piece(disk, read);
+        };
+        let (end, most) = (start + extents, piece_extents(&self.env.model));
+        let mut next = start;
+        while next < end {
+            let extents = most.min(end - next);
+            self.send_piece(disk, Piece::Extents(next, extents));
+            next += extents;
         }
     }
 
@@ -500,11 +495,7 @@ impl Replication {
             return self.saved.protection.copy == CopyMode::Used;
         }
         // A piece that is not acknowledged may have been refused: it is sent again, and the copy ends after it.
-        if !copy.asked.is_empty()
-            || !copy.checking.is_empty()
-            || !copy.unacknowledged.is_empty()
-            || copy.theirs.is_some()
-        {
+        if !copy.asked.is_empty() || !copy.checking.is_empty() || !copy.unacknowledged.is_empty() {
             return false;
         }
         copy.highest = copy.highest.max(self.last);

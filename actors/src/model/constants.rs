@@ -83,7 +83,8 @@ model! {
         journal_file: Size = 16 * MIB, 64 * KIB => GIB, "our model", "A file of the change journal, and never more than a quarter of it";
         part: Size = MIB, 4 * KIB => 64 * MIB, "our model", "What one frame of a batch carries";
         aggregate_part: Size = GIB, 4 * KIB => TIB, "our model", "The same in the aggregate grain";
-        piece: Size = MIB, 4 * KIB => 64 * MIB, "our model", "What is read at a time of a disk that is copied";
+        read: Size = 8 * MIB, 4 * KIB => GIB, "our model", "What a copy asks the disk to read at a time: pieces of it are sent together";
+        piece: Size = MIB, 4 * KIB => 64 * MIB, "our model", "What is sent at a time of a disk that is copied";
         aggregate_piece: Size = GIB, 4 * KIB => TIB, "our model", "The same in the aggregate grain";
         check: Size = 16 * MIB, 64 * KIB => GIB, "our model", "What checksums are asked for at a time";
         checks: Count = 2, 1 => 64, "our model", "Questions for checksums that are under way at a time";

@@ -1,6 +1,6 @@
 //! What a process server holds of one machine: batches and copies between the agent and the target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::disk::Files;
 use datapath::seal::{DiskKey, Nonces, VaultKey};
@@ -36,6 +36,8 @@ pub(super) struct Stream {
     pub(super) copies: BTreeMap<DiskId, Copy>,
     /// Nonces, by disk; none while the vault has not granted an epoch.
     pub(super) nonces: BTreeMap<DiskId, Nonces>,
+    /// Disks for which an epoch was asked for that is not there yet.
+    pub(super) asked: BTreeSet<DiskId>,
     pub(super) keys: BTreeMap<DiskId, DiskKey>,
     /// The disk could not read what is to be sealed, and is asked again after a pause.
     pub(super) unreadable: bool,
@@ -145,6 +147,7 @@ impl Stream {
             batches: BTreeMap::new(),
             copies: BTreeMap::new(),
             nonces: BTreeMap::new(),
+            asked: BTreeSet::new(),
             keys,
             unreadable: false,
             cached_bytes: 0,

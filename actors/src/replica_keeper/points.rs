@@ -374,7 +374,8 @@ impl ReplicaKeeper {
             Job {
                 work: Work::Checksum,
                 input_bytes,
-                reads: input_bytes,
+                // The target's disks are many, and are read in step with the source's one.
+                reads: 0,
                 run,
             },
             Token { what: JOB, key },

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use datapath::disk::DiskError;
 use datapath::replica::Mark;
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
@@ -183,20 +182,6 @@ impl Service {
         let vm = job_owner(key);
         if let Some(keeper) = self.keepers.get_mut(&vm) {
             keeper.done(key, output);
-            self.attend(vm);
-        }
-    }
-
-    /// The service's disk did not give what a keeper's job was to read.
-    pub(super) fn keeper_read_failed(&mut self, key: u64, error: &DiskError) {
-        let vm = job_owner(key);
-        self.alert(
-            vm,
-            Severity::Critical,
-            format!("disk of the Site Recovery service: {error}"),
-        );
-        if let Some(keeper) = self.keepers.get_mut(&vm) {
-            keeper.failed_to_read(key);
             self.attend(vm);
         }
     }

@@ -10,6 +10,7 @@ use actors::facts::Fact;
 use actors::nouns::ActorId;
 use actors::ports::Evidence;
 use datapath::SimTime;
+use serde::{Deserialize, Serialize};
 use sim::findings::{FindingClass, Identity};
 use sim::run::{Observer, RunError};
 use sim::spec::{NetworkKind, RunOptions};
@@ -42,10 +43,12 @@ pub struct Sweep<'a> {
     pub network: NetworkKind,
     /// No seed is begun any more after the first that found something.
     pub stop_at_first: bool,
+    /// Seeds whose outcome is known from before.
+    pub known: BTreeMap<u64, Outcome>,
 }
 
 /// Something that a seed found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// What it has in common with others.
     pub identity: Identity,
@@ -58,14 +61,14 @@ pub struct Found {
 }
 
 /// What came of one seed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
     /// What it found, each identity once.
     pub found: Vec<Found>,
     /// Faults by kind: how many, and how many of them struck.
-    pub faults: BTreeMap<&'static str, (u64, u64)>,
+    pub faults: BTreeMap<String, (u64, u64)>,
     /// How often each law was looked at.
     pub laws: BTreeMap<String, u64>,
     /// Recovery points that were judged.
@@ -76,6 +79,14 @@ pub struct Outcome {
     pub digest: [u8; 32],
 }
 
+impl Outcome {
+    /// Whether it is one of those that are run twice.
+    #[must_use]
+    pub fn is_run_twice(&self) -> bool {
+        self.seed.is_multiple_of(TWICE_EVERY)
+    }
+}
+
 /// What came of all seeds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -84,7 +95,7 @@ pub struct Swept {
     /// What was found, by identity: class, the seeds that found it, and what the first of them said.
     pub findings: BTreeMap<Identity, (FindingClass, Vec<u64>, String)>,
     /// Faults by kind: how many, and how many of them struck.
-    pub faults: BTreeMap<&'static str, (u64, u64)>,
+    pub faults: BTreeMap<String, (u64, u64)>,
     /// How often each law was looked at.
     pub laws: BTreeMap<String, u64>,
     /// Recovery points that were judged.
@@ -107,7 +118,7 @@ impl Swept {
             seeds.push(outcome.seed);
         }
         for (kind, (declared, struck)) in &outcome.faults {
-            let of = self.faults.entry(kind).or_default();
+            let of = self.faults.entry(kind.clone()).or_default();
             *of = (of.0 + declared, of.1 + struck);
         }
         for (law, checked) in &outcome.laws {
@@ -115,6 +126,15 @@ impl Swept {
         }
         self.points += outcome.points;
         self.entries += outcome.entries;
+        self.twice += u64::from(outcome.is_run_twice());
+    }
+
+    /// What came of these seeds together, in their order.
+    #[must_use]
+    pub fn of(outcomes: &BTreeMap<u64, Outcome>) -> Swept {
+        let mut swept = Swept::default();
+        outcomes.values().for_each(|outcome| swept.add(outcome));
+        swept
     }
 }
 
@@ -207,7 +227,7 @@ pub fn run_one(
         }
     }
     for (word, fault) in words.iter().zip(&drill.result.faults) {
-        let of = outcome.faults.entry(word).or_default();
+        let of = outcome.faults.entry((*word).to_owned()).or_default();
         *of = (of.0 + 1, of.1 + u64::from(fault.struck > 0));
     }
     for check in &drill.result.checks {
@@ -216,43 +236,60 @@ pub fn run_one(
     Ok(Some(outcome))
 }
 
+/// What threads share of a sweep.
+#[derive(Default)]
+struct Shared {
+    outcomes: BTreeMap<u64, Outcome>,
+    progress: Progress,
+    error: Option<SweepError>,
+}
+
 impl Sweep<'_> {
-    /// Runs all seeds. `told` hears how far it is, from any thread; `stop` ends it, with what there is by then.
+    /// Runs all seeds that are not known. `told` hears of each as it ends, from any thread, and how far the sweep is; `stop` ends it, with what
+    /// there is by then.
     ///
     /// # Errors
     /// The first seed that could not be run.
-    pub fn run(&self, stop: &AtomicBool, told: &(dyn Fn(Progress) + Sync)) -> Result<Swept, SweepError> {
+    pub fn run(&self, stop: &AtomicBool, told: &(dyn Fn(&Outcome, Progress) + Sync)) -> Result<Swept, SweepError> {
         let (shard, of) = (self.shard.0, self.shard.1.max(1));
         let mine = |seed: &u64| (seed - self.seeds.start()) % of == shard;
         let seeds: Vec<u64> = self.seeds.clone().filter(mine).collect();
+        let left: Vec<u64> = seeds
+            .iter()
+            .copied()
+            .filter(|seed| !self.known.contains_key(seed))
+            .collect();
         let next = AtomicU64::new(0);
         let enough = AtomicBool::new(false);
-        let done: Mutex<(BTreeMap<u64, Outcome>, Progress, u64, Option<SweepError>)> = Mutex::default();
+        let shared = Mutex::new(Shared::default());
+        let known = self.known.iter().filter(|(seed, _)| seeds.binary_search(seed).is_ok());
+        if let Ok(mut shared) = shared.lock() {
+            for (seed, outcome) in known {
+                shared.progress.count(outcome);
+                shared.outcomes.insert(*seed, outcome.clone());
+            }
+        }
         std::thread::scope(|threads| {
-            for _ in 0..self.jobs.clamp(1, seeds.len().max(1)) {
+            for _ in 0..self.jobs.clamp(1, left.len().max(1)) {
                 threads.spawn(|| {
                     while !stop.load(Ordering::Relaxed) && !enough.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(seed) = seeds.get(place as usize).copied() else {
+                        let Some(seed) = left.get(place as usize).copied() else {
                             break;
                         };
                         let result = self.seed(seed, stop);
-                        let Ok(mut done) = done.lock() else { break };
+                        let Ok(mut shared) = shared.lock() else { break };
                         match result {
                             Ok(None) => break,
-                            Ok(Some((outcome, twice))) => {
-                                done.1.seeds += 1;
-                                done.1.struck += outcome.faults.values().map(|(_, struck)| struck).sum::<u64>();
-                                done.1.found += u64::from(!outcome.found.is_empty());
-                                done.2 += u64::from(twice);
-                                if self.stop_at_first && !outcome.found.is_empty() {
-                                    enough.store(true, Ordering::Relaxed);
-                                }
-                                done.0.insert(seed, outcome);
-                                told(done.1);
+                            Ok(Some(outcome)) => {
+                                shared.progress.count(&outcome);
+                                let found = !outcome.found.is_empty();
+                                enough.fetch_or(self.stop_at_first && found, Ordering::Relaxed);
+                                told(&outcome, shared.progress);
+                                shared.outcomes.insert(seed, outcome);
                             }
                             Err(error) => {
-                                done.3.get_or_insert(error);
+                                shared.error.get_or_insert(error);
                                 enough.store(true, Ordering::Relaxed);
                             }
                         }
@@ -260,33 +297,42 @@ impl Sweep<'_> {
                 });
             }
         });
-        let (outcomes, _, twice, error) = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Shared {
+            mut outcomes, error, ..
+        } = shared.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(error) = error {
             return Err(error);
         }
-        let mut swept = Swept {
-            twice,
-            stopped: outcomes.len() < seeds.len(),
-            ..Swept::default()
-        };
-        outcomes.values().for_each(|outcome| swept.add(outcome));
+        if self.stop_at_first
+            && let Some(first) = outcomes.values().find(|outcome| !outcome.found.is_empty())
+        {
+            // What others ran meanwhile depends on how many they were.
+            let first = first.seed;
+            outcomes.retain(|seed, _| *seed <= first);
+        }
+        let mut swept = Swept::of(&outcomes);
+        swept.stopped = outcomes.len() < seeds.len();
         Ok(swept)
     }
 
-    fn seed(&self, seed: u64, stop: &AtomicBool) -> Result<Option<(Outcome, bool)>, SweepError> {
-        let drawn = draw(self.scenario, seed);
-        let Some(outcome) = run_one(&drawn, self.options, self.network, stop)? else {
-            return Ok(None);
-        };
-        let twice = seed.is_multiple_of(TWICE_EVERY);
-        if twice {
-            let again = run_one(&draw(self.scenario, seed), self.options, self.network, stop)?;
-            match again {
+    fn seed(&self, seed: u64, stop: &AtomicBool) -> Result<Option<Outcome>, SweepError> {
+        let run = || run_one(&draw(self.scenario, seed), self.options, self.network, stop);
+        let Some(outcome) = run()? else { return Ok(None) };
+        if outcome.is_run_twice() {
+            match run()? {
                 None => return Ok(None),
                 Some(again) if again != outcome => return Err(SweepError::NotTheSame(seed)),
                 Some(_) => {}
             }
         }
-        Ok(Some((outcome, twice)))
+        Ok(Some(outcome))
+    }
+}
+
+impl Progress {
+    fn count(&mut self, outcome: &Outcome) {
+        self.seeds += 1;
+        self.struck += outcome.faults.values().map(|(_, struck)| struck).sum::<u64>();
+        self.found += u64::from(!outcome.found.is_empty());
     }
 }

@@ -1,0 +1,106 @@
+//! `firedrill faults`: the catalogue of what can happen, for a person.
+
+use std::fmt::Write;
+
+use scenarios::chaos::catalogue::{DOCUMENTED, Documented, documented, kinds};
+use scenarios::keys::{FAULT, Variant};
+
+use crate::failure::Failure;
+
+/// A line for each entry.
+pub fn list() -> String {
+    let mut text = String::from(
+        "What physics does to any component, as `kind` of a [[fault]]; nobody documents it for one product\n\n",
+    );
+    for kind in kinds() {
+        let _ = writeln!(text, "  {:<30}{}", kind.word, kind.about);
+    }
+    text.push_str("\nWhat the product's documentation names (facts section 6), and the kind that it is made of\n\n");
+    for row in DOCUMENTED.iter().filter(|row| row.example.is_some()) {
+        let _ = writeln!(
+            text,
+            "  {:<30}{}{} ({}, {})",
+            row.name,
+            row.does,
+            coded(row),
+            row.row,
+            row.kind().unwrap_or_default()
+        );
+    }
+    text.push_str("\nDocumented, and not here yet: what it strikes is no part of the product so far\n\n");
+    for row in DOCUMENTED.iter().filter(|row| row.example.is_none()) {
+        let _ = writeln!(text, "  {:<30}{}{} ({})", row.name, row.does, coded(row), row.row);
+    }
+    text.push_str("\nfiredrill faults NAME says more of one.\n");
+    text
+}
+
+fn coded(row: &Documented) -> String {
+    match row.code {
+        "" => String::new(),
+        code => format!("; code {code}"),
+    }
+}
+
+/// All about one entry.
+///
+/// # Errors
+/// There is none of that name.
+pub fn about(name: &str) -> Result<String, Failure> {
+    let kind = |word: &str| kinds().find(|kind| kind.word == word);
+    if let Some(kind) = kind(name) {
+        let of: Vec<&Documented> = DOCUMENTED.iter().filter(|row| row.kind() == Some(name)).collect();
+        let mut text = format!("{name}: {}\n\n", kind.about);
+        text.push_str(&keys_of(kind));
+        for row in &of {
+            let _ = writeln!(text, "\nDocumented as {}: firedrill faults {}", row.row, row.name);
+        }
+        if let Some(example) = of.first().and_then(|row| row.example) {
+            let _ = write!(text, "\nIn the estate of scenarios/journey.toml:\n\n{example}");
+        }
+        return Ok(text);
+    }
+    let Some(row) = documented(name) else {
+        let names = kinds()
+            .map(|kind| kind.word)
+            .chain(DOCUMENTED.iter().map(|row| row.name));
+        return Err(Failure::Input(format!(
+            "there is no fault `{name}`; there are {}",
+            names.collect::<Vec<_>>().join(", ")
+        )));
+    };
+    let mut text = format!(
+        "{}: {}{} (facts section 6, {})\n",
+        row.name,
+        row.does,
+        coded(row),
+        row.row
+    );
+    let Some(example) = row.example else {
+        text.push_str("\nNot here yet: what it strikes is no part of the product so far.\n");
+        return Ok(text);
+    };
+    let whose = if row.is_documented {
+        "documented"
+    } else {
+        "our model, none is documented"
+    };
+    let _ = write!(
+        text,
+        "\nSymptom ({whose}): {}\nRemedy: {}\n\nIn the estate of scenarios/journey.toml:\n\n{example}\n",
+        row.symptom, row.remedy
+    );
+    if let Some(kind) = row.kind().and_then(kind) {
+        let _ = write!(text, "It is a `{}`: {}\n\n{}", kind.word, kind.about, keys_of(kind));
+    }
+    Ok(text)
+}
+
+/// The keys that a kind takes, and those of every fault.
+fn keys_of(kind: &'static Variant) -> String {
+    let mut text = String::new();
+    for key in kind.keys.iter().chain(FAULT.more) {
+        let _ = writeln!(text, "  {:<12}{}: {}", key.name, key.kind.accepts(), key.meaning);
+    }
+    text
+}

@@ -1,0 +1,148 @@
+//! What a sweep writes down as it goes, a line for each seed, so that one that was cut off goes on, and parts become a whole.
+//!
+//! The folder of a sweep holds `scenario.toml` (the scenario that was swept), `seeds.jsonl` (what it is a sweep of, then what came of each seed,
+//! in the order in which they ended) and, once it is complete, `chaos.json`. A line that a cut has torn counts as not there.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use scenarios::chaos::Outcome;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+
+/// The scenario that was swept.
+pub const SCENARIO: &str = "scenario.toml";
+const SEEDS: &str = "seeds.jsonl";
+
+/// Of what the lines are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The version of firedrill.
+    pub version: String,
+    /// The digest of the scenario as it was read.
+    pub scenario: String,
+    /// What carries the messages.
+    pub network: String,
+    /// The first seed of the whole sweep.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+    /// Which part of it this is.
+    pub shard: (u64, u64),
+}
+
+/// A file of seeds.
+pub struct Seeds {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl Seeds {
+    /// Opens the file of a folder, and reads what it holds of the same sweep.
+    ///
+    /// # Errors
+    /// It holds another sweep, or cannot be read or written.
+    pub fn open(folder: &Path, head: &Head) -> Result<(Seeds, BTreeMap<u64, Outcome>), Failure> {
+        let path = folder.join(SEEDS);
+        let mut known = BTreeMap::new();
+        let mut whole = 0;
+        if path.exists() {
+            let (there, outcomes, end) = read(&path)?;
+            if there.as_ref().is_some_and(|there| there != head) {
+                return Err(Failure::Input(format!(
+                    "{} is of another sweep (scenario, seeds, network or version); --force replaces it",
+                    path.display()
+                )));
+            }
+            if there.is_some() {
+                (known, whole) = (outcomes, end);
+            }
+        }
+        let open = || -> std::io::Result<File> {
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .write(true)
+                .open(&path)?;
+            // What a cut has torn goes.
+            file.set_len(whole)?;
+            std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0))?;
+            if whole == 0 {
+                writeln!(file, "{}", serde_json::to_string(head)?)?;
+            }
+            Ok(file)
+        };
+        let file = open().map_err(|error| cannot(&path, &error))?;
+        let file = Mutex::new(file);
+        Ok((Seeds { path, file }, known))
+    }
+
+    /// Writes down what came of a seed.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let write = || -> std::io::Result<()> {
+            let line = serde_json::to_string(outcome)? + "\n";
+            let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            file.write_all(line.as_bytes())
+        };
+        write().map_err(|error| cannot(&self.path, &error))
+    }
+}
+
+/// Removes what a folder holds of a sweep.
+///
+/// # Errors
+/// It cannot be removed.
+pub fn forget(folder: &Path) -> Result<(), Failure> {
+    let path = folder.join(SEEDS);
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot(&path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// What a folder holds of a sweep.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn of(folder: &Path) -> Result<(Head, BTreeMap<u64, Outcome>), Failure> {
+    let path = folder.join(SEEDS);
+    let (head, outcomes, _) = read(&path)?;
+    let head = head.ok_or_else(|| Failure::Input(format!("{} is no sweep's", path.display())))?;
+    Ok((head, outcomes))
+}
+
+/// The head, the seeds, and how many bytes are whole lines.
+type Read = (Option<Head>, BTreeMap<u64, Outcome>, u64);
+
+fn read(path: &Path) -> Result<Read, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
+    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let Some(first) = lines.next() else {
+        return Ok((None, BTreeMap::new(), 0));
+    };
+    let Ok(head) = serde_json::from_str::<Head>(first) else {
+        return Ok((None, BTreeMap::new(), 0));
+    };
+    let mut whole = first.len() as u64;
+    let mut outcomes = BTreeMap::new();
+    for line in lines {
+        let Ok(outcome) = serde_json::from_str::<Outcome>(line) else {
+            break;
+        };
+        whole += line.len() as u64;
+        outcomes.insert(outcome.seed, outcome);
+    }
+    Ok((Some(head), outcomes, whole))
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Machine(format!("cannot write {}: {error}", path.display()))
+}
