@@ -14,7 +14,7 @@ use reports::junit::Case;
 use scenarios::Scenario;
 use scenarios::chaos::draw::kinds;
 use scenarios::chaos::shrink::{Shrunk, shrink};
-use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept};
+use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept, seeds_of};
 use scenarios::chaos::{Drawn, Outcome, draw, run_one};
 use scenarios::model::{NetworkWord, Replay};
 use serde_json::json;
@@ -202,8 +202,8 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         if !missing.remove(&head.shard.0) {
             return Err(Failure::Input(format!("{shown}: part {} is there twice", head.shard.0)));
         }
-        let mine = |seed: &u64| (seed - head.first) % head.shard.1 == head.shard.0 - 1;
-        let wanted = (head.first..=head.last).filter(mine).count();
+        let (part, of) = head.shard;
+        let wanted = seeds_of(head.first..=head.last, (part - 1, of)).count();
         if outcomes.len() != wanted {
             return Err(Failure::Input(format!(
                 "{shown} is not complete: it has {} of {wanted} seeds; the same command goes on with it",
@@ -287,10 +287,8 @@ fn with_progress(
     began: Instant,
     record: &Seeds,
 ) -> Result<Swept, Failure> {
-    let (first, last) = (*sweep.seeds.start(), *sweep.seeds.end());
-    let (shard, of) = sweep.shard;
-    let count = (last - first + 1 + of - 1 - shard) / of;
-    let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
+    let count = seeds_of(sweep.seeds.clone(), sweep.shard).count();
+    let bar = ProgressBar::with_draw_target(Some(count as u64), ProgressDrawTarget::stderr());
     if !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::chart::escape;
+
 /// A case of a suite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
@@ -42,21 +44,10 @@ pub fn junit(suite: &str, seconds: f64, cases: &[Case]) -> String {
     text
 }
 
-/// As XML takes it, in text and in attributes; what XML has no place for is left out.
+/// As XML takes it, in text and in attributes, where a line's end has to be written out; what XML has no place for is left out.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
+    let kept: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
+    escape(&kept).replace('\n', "&#10;")
 }
 
 #[cfg(test)]

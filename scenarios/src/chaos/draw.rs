@@ -4,6 +4,9 @@
 //! rare ones meet in some seed; then so many faults of those, each with its target, its time and its length; then some of the links' rates
 //! and latencies, and some constants of the model, within a factor that leaves them plausible. What comes out is a scenario like any other.
 
+use actors::messages::PORT_MANAGEMENT;
+use actors::messages::group::PORT_GROUP;
+use actors::messages::replication::PORT_REPLICATION;
 use datapath::disk::Operation;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
@@ -50,8 +53,11 @@ pub fn kinds(scenario: &Scenario) -> Vec<&'static str> {
     if scenario.chaos.most == 0 {
         return Vec::new();
     }
-    let allowed = &scenario.chaos.kinds;
-    let mut words: Vec<&'static str> = targets(scenario).into_iter().map(|(word, _)| word).collect();
+    kinds_of(&targets(scenario), &scenario.chaos.kinds)
+}
+
+fn kinds_of(targets: &[(&'static str, Target)], allowed: &[&'static str]) -> Vec<&'static str> {
+    let mut words: Vec<&'static str> = targets.iter().map(|(word, _)| *word).collect();
     words.dedup();
     words.retain(|word| allowed.is_empty() || allowed.contains(word));
     words
@@ -70,8 +76,8 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
         };
     }
     drawn.expects.retain(|expect| expect.under_faults);
-    let swarm = swarm(&mut random, &kinds(scenario));
     let targets = targets(scenario);
+    let swarm = swarm(&mut random, &kinds_of(&targets, &scenario.chaos.kinds));
     let count = 1 + random.next_u64() % scenario.chaos.most;
     for number in 1..=count {
         let Some(word) = pick(&mut random, &swarm).copied() else {
@@ -165,9 +171,9 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     let pairs = hosts.iter().enumerate();
     let pairs = pairs.flat_map(|(at, one)| hosts[at + 1..].iter().map(|other| Target::Pair(*one, *other)));
     each("apart", &mut pairs.collect::<Vec<_>>().into_iter());
-    let mut ports = vec![443, 9443];
+    let mut ports = vec![PORT_MANAGEMENT, PORT_REPLICATION];
     if !scenario.replication_groups.is_empty() {
-        ports.push(20004);
+        ports.push(PORT_GROUP);
     }
     each("port-blocked", &mut ports.into_iter().map(Target::Port));
     for word in ["disk-slow", "disk-full", "disk-error", "disk-torn", "flush-lies"] {

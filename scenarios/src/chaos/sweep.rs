@@ -47,6 +47,12 @@ pub struct Sweep<'a> {
     pub known: BTreeMap<u64, Outcome>,
 }
 
+/// The seeds of a part: of every so many this one, counted from 0.
+pub fn seeds_of(seeds: RangeInclusive<u64>, (part, of): (u64, u64)) -> impl Iterator<Item = u64> {
+    let first = *seeds.start();
+    seeds.filter(move |seed| (seed - first) % of.max(1) == part)
+}
+
 /// Something that a seed found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
@@ -251,9 +257,7 @@ impl Sweep<'_> {
     /// # Errors
     /// The first seed that could not be run.
     pub fn run(&self, stop: &AtomicBool, told: &(dyn Fn(&Outcome, Progress) + Sync)) -> Result<Swept, SweepError> {
-        let (shard, of) = (self.shard.0, self.shard.1.max(1));
-        let mine = |seed: &u64| (seed - self.seeds.start()) % of == shard;
-        let seeds: Vec<u64> = self.seeds.clone().filter(mine).collect();
+        let seeds: Vec<u64> = seeds_of(self.seeds.clone(), self.shard).collect();
         let left: Vec<u64> = seeds
             .iter()
             .copied()
