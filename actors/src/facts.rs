@@ -197,7 +197,7 @@ pub enum Fact {
         start: Extent,
         /// How many.
         extents: u32,
-        /// First half of the BLAKE3 of the bytes; zero in modelled grains, and where the run was discarded (it reads as zeros).
+        /// XXH3 (128 bits, little-endian) of the bytes; zero in modelled grains, and where the run was discarded (it reads as zeros).
         hash: [u8; 16],
     },
     /// Whoever issued writes was told that they are done: all of this life up to one.

@@ -41,6 +41,7 @@ firedrill run --help says the rest. A run of real content that takes too long ha
 ";
 
 fn main() -> ExitCode {
+    allocator::keep();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),

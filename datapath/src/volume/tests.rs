@@ -132,6 +132,30 @@ proptest! {
 }
 
 #[test]
+fn a_checksum_is_that_of_the_content_and_of_its_place() {
+    let store = PageStore::new(1 << 20);
+    let disk = |writes: &[Run]| {
+        let mut volume = Volume::new(&store, Grain::Real, 100 * 4096);
+        writes.iter().for_each(|run| volume.write(run).expect("room"));
+        volume.checksum(Extent(0), 16).expect("read")
+    };
+    let blank = disk(&[]);
+    assert_ne!(disk(&[bytes_run(3, 1, 7)]), blank);
+    assert_ne!(
+        disk(&[bytes_run(3, 1, 7)]),
+        disk(&[bytes_run(5, 1, 7)]),
+        "the same bytes at another place"
+    );
+    assert_eq!(
+        disk(&[bytes_run(3, 2, 7)]),
+        disk(&[bytes_run(4, 1, 8), bytes_run(3, 1, 7)])
+    );
+    let mut zeros = bytes_run(2, 4, 7);
+    zeros.content = Content::Bytes(vec![0; 4 * 4096].into());
+    assert_eq!(disk(&[zeros]), blank, "zeros that were written are zeros");
+}
+
+#[test]
 fn versions_take_the_place_of_bytes_in_the_extent_grain() {
     let store = PageStore::new(0);
     let mut volume = Volume::new(&store, Grain::Extent, 100 * 4096);

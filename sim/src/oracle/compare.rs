@@ -19,8 +19,8 @@ use crate::findings::{Evidence, Evident};
 const BLOCK_EXTENTS: u64 = (ZEROS.len() as u64) / EXTENT_BYTES;
 /// Blocks whose results are in memory at a time.
 const RESULTS_AT_A_TIME: usize = 4096;
-/// Runs from which on they are compared in parallel.
-const PARALLEL_FROM: usize = 4;
+/// Extents (4 MiB) from which on they are compared in parallel: below, handing over costs more than it saves.
+const PARALLEL_FROM: u64 = 1024;
 /// Mismatches that are described.
 const DESCRIBED: usize = 3;
 
@@ -158,7 +158,8 @@ pub fn compare_runs(history: &History, expect: Expect, runs: &[Run]) -> Comparis
 /// The same, run by run in parallel; the answer does not depend on the number of threads.
 #[must_use]
 pub fn compare_runs_in_parallel(history: &History, expect: Expect, runs: &[Run]) -> Comparison {
-    if runs.len() < PARALLEL_FROM {
+    let extents: u64 = runs.iter().map(|run| u64::from(run.extents)).sum();
+    if extents < PARALLEL_FROM {
         return compare_runs(history, expect, runs);
     }
     let results: Vec<Comparison> = runs
@@ -203,10 +204,11 @@ fn compare_blocks(
         {
             blocks.push(block);
         }
-        let results: Vec<(Comparison, Option<blake3::Hash>)> = blocks
-            .par_iter()
-            .map(|block| compare_block(history, expect, disk, block * BLOCK_EXTENTS, hashed))
-            .collect();
+        let compare = |block: &u64| compare_block(history, expect, disk, block * BLOCK_EXTENTS, hashed);
+        let results: Vec<(Comparison, Option<blake3::Hash>)> = match blocks.len() as u64 * BLOCK_EXTENTS {
+            ..PARALLEL_FROM => blocks.iter().map(compare).collect(),
+            _ => blocks.par_iter().map(compare).collect(),
+        };
         for (block, (comparison, hash)) in blocks.into_iter().zip(results) {
             skip(&mut all, &mut digest, blank, block - next);
             if let (Some(digest), Some(hash)) = (&mut digest, hash) {

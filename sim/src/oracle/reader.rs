@@ -24,8 +24,8 @@ const HASH_BYTES: usize = 16;
 const CANARY_BYTES: usize = 32;
 /// Every so many chunks plain text is looked for: it costs as much as opening does.
 const CANARY_EVERY: u32 = 8;
-/// Chunks from which on they are opened in parallel.
-const PARALLEL_FROM: usize = 4;
+/// Extents (4 MiB) from which on chunks are opened in parallel: below, handing over costs more than it saves.
+const PARALLEL_FROM: u64 = 1024;
 
 /// What a segment says of itself, in clear.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,10 +262,10 @@ fn open_real(key: &Aes256Gcm, header: Header, bytes: &[u8], body: usize) -> Resu
             content,
         })
     };
-    let runs: Result<Vec<Run>, Broken> = if rows.len() < PARALLEL_FROM {
-        rows.iter().map(chunk).collect()
-    } else {
-        rows.par_iter().map(chunk).collect()
+    let to_open = rows.iter().filter(|row| row.kind > 0);
+    let runs: Result<Vec<Run>, Broken> = match to_open.map(|row| u64::from(row.extents)).sum() {
+        ..PARALLEL_FROM => rows.iter().map(chunk).collect(),
+        _ => rows.par_iter().map(chunk).collect(),
     };
     let counters = 1 + rows.iter().filter(|row| row.kind > 0).count() as u64;
     Ok(Opened {
