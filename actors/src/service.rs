@@ -541,6 +541,12 @@ impl Service {
         {
             item.state = state;
             self.unsaved.machines.insert(vm);
+            if planted(Plant::StateSkipped) && state == ItemState::InitialReplication {
+                return self.env.fact(Fact::State {
+                    vm,
+                    state: ItemState::Protected,
+                });
+            }
             self.env.fact(Fact::State { vm, state });
         }
     }

@@ -21,6 +21,7 @@
 //! }
 //! ```
 
+use datapath::plants::{Plant, planted};
 use datapath::{Blob, SimTime};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -305,6 +306,10 @@ impl Session {
         let until = env.monotonic().after(half + jitter.next_u64() % (half + 1));
         self.pause = (self.pause * 2).min(env.model.session.pause_longest);
         self.settle_all(env);
+        if planted(Plant::SessionStaysLost) && self.is_open() {
+            self.state = State::Stopped;
+            return;
+        }
         self.state = State::Waiting { until };
         self.arm(env);
     }

@@ -32,6 +32,7 @@ const MACHINES_PER_CONFIGURATION_SERVER: usize = 200;
 const MACHINES_PER_PROCESS_SERVER: usize = 100;
 
 fn main() {
+    allocator::keep();
     let mut wanted: Vec<usize> = std::env::args().skip(1).filter_map(|vms| vms.parse().ok()).collect();
     if wanted.is_empty() {
         wanted = vec![10, 100, 1000];
@@ -83,17 +84,7 @@ fn built(scenario: &str) -> Built {
 }
 
 fn options() -> RunOptions {
-    RunOptions {
-        seed: 1,
-        network: NetworkKind::Event,
-        grain: Grain::Aggregate,
-        compression_level: 1,
-        workers: 0,
-        memory_bytes: 768 << 20,
-        spill: None,
-        trace: false,
-        tick: 10_000_000,
-    }
+    RunOptions::in_memory(1, NetworkKind::Event, Grain::Aggregate, 1)
 }
 
 fn scenario(vms: usize) -> String {

@@ -60,6 +60,7 @@ const WAY_IN: f64 = 80.0;
 const APPLIED: f64 = 40.0;
 
 fn main() -> ExitCode {
+    allocator::keep();
     let folder = tempfile::tempdir().unwrap();
     let (image, threads) = (image(folder.path()), threads());
     let bytes = std::fs::metadata(&image).unwrap().len();
@@ -359,15 +360,10 @@ fn drill(scenario: &str, held: bool, image: &Path, folder: &Path, threads: usize
         }
     }
     let run = RunOptions {
-        seed: 1,
-        network: NetworkKind::Event,
-        grain: Grain::Real,
-        compression_level: LEVEL,
         workers: if threads == 1 { 0 } else { threads },
         memory_bytes: MEMORY_BYTES,
         spill: Some(folder.to_owned()),
-        trace: false,
-        tick: 10_000_000,
+        ..RunOptions::in_memory(1, NetworkKind::Event, Grain::Real, LEVEL)
     };
     let mut seen = Seen::default();
     if held {

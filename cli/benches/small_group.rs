@@ -30,6 +30,7 @@ const SCENARIO: &str = include_str!("small_group.toml");
 const BOUND: f64 = 60.0;
 
 fn main() {
+    allocator::keep();
     let runs = std::env::args()
         .skip(1)
         .find_map(|runs| runs.parse().ok())
@@ -80,15 +81,5 @@ fn built() -> Built {
 }
 
 fn options(seed: u64) -> RunOptions {
-    RunOptions {
-        seed,
-        network: NetworkKind::Event,
-        grain: Grain::Real,
-        compression_level: 1,
-        workers: 0,
-        memory_bytes: 64 << 20,
-        spill: None,
-        trace: false,
-        tick: 10_000_000,
-    }
+    RunOptions::in_memory(seed, NetworkKind::Event, Grain::Real, 1)
 }

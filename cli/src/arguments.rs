@@ -58,6 +58,8 @@ Examples:
           in lists of tables by name (vm.web.boot) or number (step.3.wait)
   firedrill run my.toml --content extent --seed 2 --format json
           the same plan at another grain, with another seed, for a program to read
+  firedrill run my.toml --twice
+          the same run in two processes: their event logs are compared record by record
 
 Which grain:
   real       bytes: to see disks come back whole, and to carry images of your own;
@@ -193,12 +195,18 @@ pub struct RunArguments {
     /// Write every frame into the event log too, and the log however large it is
     #[arg(long)]
     pub trace: bool,
+    /// Run it in two processes and compare their event logs, record by record, to the first difference; no folder is written
+    #[arg(long, conflicts_with_all = ["out", "force", "format", "events"])]
+    pub twice: bool,
     /// The run directory [default: runs/NAME-seedN]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What to print at the end
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// Write the event log's own encoding to the output, and nothing else
+    #[arg(long, hide = true)]
+    pub encoded_log: bool,
     /// Plant a bug, to see the prover speak (`firedrill plants` lists them)
     #[cfg(feature = "planted-bugs")]
     #[arg(long, value_name = "NAME")]

@@ -431,6 +431,11 @@ fn idle(
             idle.push(format!("{kind} was drawn {drawn} times and never struck"));
         }
     }
+    for goal in &scenario.goals {
+        if swept.goals.get(&goal.name).is_none_or(|met| *met == 0) {
+            idle.push(format!("goal \"{}\" was never met (line {})", goal.name, goal.line.0));
+        }
+    }
     // What is looked at without faults is to be looked at under them.
     let mut plain = draw(scenario, arguments.seeds.0);
     plain.scenario = scenario.clone();
@@ -485,7 +490,7 @@ fn summary(
         "findings": findings,
         "faults": faults,
         "laws": swept.laws,
-        "goals": {},
+        "goals": swept.goals,
         "not_looked_at": idle,
     })
 }
@@ -556,6 +561,12 @@ fn markdown(scenario: &Scenario, swept: &Swept, kept: &[Kept], idle: &[String], 
     for (kind, (drawn, struck)) in &swept.faults {
         let _ = writeln!(text, "| {kind} | {drawn} | {struck} |");
     }
+    if !swept.goals.is_empty() {
+        text.push_str("\n| goal | met in seeds |\n|---|---|\n");
+    }
+    for (goal, met) in &swept.goals {
+        let _ = writeln!(text, "| {goal} | {met} |");
+    }
     for line in idle {
         let _ = writeln!(text, "\nNot looked at: {line}");
     }
@@ -595,6 +606,12 @@ fn told(
     text.push_str("\nFaults: drawn, struck\n");
     for (kind, (drawn, struck)) in &swept.faults {
         let _ = writeln!(text, "  {kind:<18}{drawn:>8}{struck:>8}");
+    }
+    if !swept.goals.is_empty() {
+        text.push_str("\nGoals: in so many seeds\n");
+        for (goal, met) in &swept.goals {
+            let _ = writeln!(text, "  {met:>8}  {goal}");
+        }
     }
     let looked = swept.laws.values().filter(|checked| **checked > 0).count();
     let checks: u64 = swept.laws.values().sum();

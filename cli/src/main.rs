@@ -14,6 +14,7 @@ mod reading;
 mod repeat;
 mod run;
 mod seeds;
+mod twice;
 mod vault_key;
 
 use std::process::ExitCode;

@@ -21,15 +21,13 @@ use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
 use crate::observer::{Watcher, cannot_log};
 use crate::reading::Reading;
-use crate::{output, repeat, vault_key};
+use crate::{output, repeat, twice, vault_key};
 
 /// Where runs go that were given no folder.
 const RUNS: &str = "runs";
 /// Bytes of disks and files in memory; the rest is in temporary files. With what the program needs beside it, a run of real disks of any
 /// size stays below 1 GiB.
 const MEMORY_BYTES: u64 = 768 << 20;
-/// turmoil's tick, in nanoseconds.
-const TICK: u64 = 10_000_000;
 /// More workers than this have nothing to do.
 const WORKERS_MAX: usize = 16;
 
@@ -40,6 +38,9 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         datapath::plants::plant(name).map_err(Failure::Input)?;
     }
     let interrupts = Interrupts::hear()?;
+    if arguments.twice {
+        return twice::twice(arguments, &interrupts);
+    }
     let reading = Arc::new(Reading::new(&interrupts));
     let options = scenario_options(arguments, Watched::by(reading.clone()))?;
     let built = scenarios::load(&arguments.scenario, &options)
@@ -48,6 +49,11 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     // Reading that was stopped is no fault of what was read.
     interrupts.check()?;
     let (built, mut inputs) = built?;
+    if arguments.encoded_log {
+        let spill = tempfile::tempdir().map_err(|error| Failure::Machine(format!("no temporary folder: {error}")))?;
+        let options = run_options(arguments, &built.plan, spill.path());
+        return twice::log(built, &options, &interrupts);
+    }
     inputs.extend(arguments.vault_key.clone());
     let grain = built.plan.grain;
     let names = Names::of(&built.world, built.plan.disks.clone(), step_names(&built.plan));
@@ -85,7 +91,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         built.plan.output.clone(),
         interrupts.clone(),
     );
-    let options = run_options(arguments, &built.plan, &directory);
+    let options = run_options(arguments, &built.plan, directory.path());
     if grain == Grain::Extent {
         watcher.progress.versions(&images);
     }
@@ -172,21 +178,17 @@ fn scenario_options(arguments: &RunArguments, watch: Watched) -> Result<scenario
     Ok(arguments.changes.options(watch, vault_key))
 }
 
-fn run_options(arguments: &RunArguments, plan: &Plan, directory: &RunDirectory) -> RunOptions {
+fn run_options(arguments: &RunArguments, plan: &Plan, spill: &Path) -> RunOptions {
     let grain = plan.grain;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // A job on modelled content takes less time than handing it to a thread.
     let workers = if cores == 1 || grain != Grain::Real { 0 } else { cores };
     RunOptions {
-        seed: arguments.seed,
-        network: arguments.network.kind(),
-        grain,
-        compression_level: plan.compression_level,
         workers: arguments.jobs.unwrap_or(workers).min(WORKERS_MAX),
         memory_bytes: MEMORY_BYTES,
-        spill: Some(directory.path().to_owned()),
+        spill: Some(spill.to_owned()),
         trace: arguments.trace,
-        tick: TICK,
+        ..RunOptions::in_memory(arguments.seed, arguments.network.kind(), grain, plan.compression_level)
     }
 }
 

@@ -5,164 +5,137 @@
 //! constantly false and nothing of a plant is left in the program. With it, a process can be given one plant, before its run begins
 //! (`plant`); the tests that run every plant name the law that has to find it.
 
-/// A bug that can be planted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plant {
-    /// A process server acknowledges a batch before it is durable in its cache.
-    AckBeforeDurable,
-    /// The vault grants an epoch before its target fences those before it.
-    GrantBeforeFence,
-    /// A process server stops sending to its target, and says nothing.
-    ProcessServerHangs,
-    /// A file of the cache that a power cut has torn is taken for whole, as far as it can be read.
-    TornRecordAccepted,
-    /// A compressed chunk is marked as stored raw.
-    RawFlagWrong,
-    /// "Latest" takes the point before the newest, in silence.
-    OlderPointTaken,
-    /// Loss is counted a tenth too small.
-    LossTooSmall,
-    /// RPO is counted a tenth too small.
-    RpoTooSmall,
-    /// A link is 5 % faster than its rate.
-    LinkTooFast,
-    /// A link has no latency.
-    LinkWithoutLatency,
-    /// Connections begin with the largest window that there is.
-    LinkWithoutSlowStart,
-    /// A link that is cut goes on.
-    LinkOpenWhileCut,
-    /// A link's code panics when it is to say what it carried.
-    LinkPanics,
-    /// Recovery points are kept for half of their retention.
-    RetentionHalved,
-    /// Every seal uses the same nonce.
-    NonceConstant,
-    /// Nothing is encrypted.
-    NothingEncrypted,
-    /// A seal binds nothing of what goes with it in clear.
-    AssociatedDataUnbound,
-    /// An app-consistent point is marked without asking the guest to quiesce.
-    NoQuiesce,
-    /// A piece of a copy overwrites what is newer.
-    PieceOverwritesNewer,
-    /// A group's coordinator lets each member go on as soon as it has marked.
-    ReleaseBeforeAllMarked,
-    /// A group's coordinator does not ask whether all hold still.
-    SharedWithoutAsking,
-    /// A member of a group does not hold acknowledgements.
-    ForgetsToHold,
-    /// A database says that it is quiet, and has in memory what is not on its disk.
-    BuffersNotWritten,
+/// Each bug once: its name in code, its name for people, and what it does.
+macro_rules! plants {
+    ($($plant:ident $name:literal $what:literal;)+) => {
+        /// A bug that can be planted.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Plant {
+            $(#[doc = $what] $plant,)+
+        }
+
+        impl Plant {
+            /// All of them: name, and what it does.
+            pub const ALL: &[(Plant, &'static str, &'static str)] = &[$((Plant::$plant, $name, $what),)+];
+        }
+    };
 }
 
-impl Plant {
-    /// All of them: name, and what it does.
-    pub const ALL: [(Plant, &'static str, &'static str); 23] = [
-        (
-            Plant::AckBeforeDurable,
-            "ack-before-durable",
-            "a process server acknowledges a batch before it is durable in its cache",
-        ),
-        (
-            Plant::GrantBeforeFence,
-            "grant-before-fence",
-            "the vault grants an epoch before its target fences those before it",
-        ),
-        (
-            Plant::ProcessServerHangs,
-            "process-server-hangs",
-            "a process server stops sending to its target, and says nothing",
-        ),
-        (
-            Plant::TornRecordAccepted,
-            "torn-record-accepted",
-            "a file of the cache that a power cut has torn is taken for whole",
-        ),
-        (
-            Plant::RawFlagWrong,
-            "raw-flag-wrong",
-            "a compressed chunk is marked as stored raw",
-        ),
-        (
-            Plant::OlderPointTaken,
-            "older-point-taken",
-            "\"latest\" takes the point before the newest, in silence",
-        ),
-        (
-            Plant::LossTooSmall,
-            "loss-too-small",
-            "loss is counted a tenth too small",
-        ),
-        (Plant::RpoTooSmall, "rpo-too-small", "RPO is counted a tenth too small"),
-        (
-            Plant::LinkTooFast,
-            "link-too-fast",
-            "a link is 5 % faster than its rate",
-        ),
-        (
-            Plant::LinkWithoutLatency,
-            "link-without-latency",
-            "a link has no latency",
-        ),
-        (
-            Plant::LinkWithoutSlowStart,
-            "link-without-slow-start",
-            "connections begin with the largest window that there is",
-        ),
-        (
-            Plant::LinkOpenWhileCut,
-            "link-open-while-cut",
-            "a link that is cut goes on",
-        ),
-        (
-            Plant::LinkPanics,
-            "link-panics",
-            "a link's code panics when it is to say what it carried",
-        ),
-        (
-            Plant::RetentionHalved,
-            "retention-halved",
-            "recovery points are kept for half of their retention",
-        ),
-        (Plant::NonceConstant, "nonce-constant", "every seal uses the same nonce"),
-        (Plant::NothingEncrypted, "nothing-encrypted", "nothing is encrypted"),
-        (
-            Plant::AssociatedDataUnbound,
-            "associated-data-unbound",
-            "a seal binds nothing of what goes with it in clear",
-        ),
-        (
-            Plant::NoQuiesce,
-            "no-quiesce",
-            "an app-consistent point is marked without asking the guest to quiesce",
-        ),
-        (
-            Plant::PieceOverwritesNewer,
-            "piece-overwrites-newer",
-            "a piece of a copy overwrites what is newer",
-        ),
-        (
-            Plant::ReleaseBeforeAllMarked,
-            "release-before-all-marked",
-            "a group's coordinator lets each member go on as soon as it has marked",
-        ),
-        (
-            Plant::SharedWithoutAsking,
-            "shared-without-asking",
-            "a group's coordinator does not ask whether all hold still",
-        ),
-        (
-            Plant::ForgetsToHold,
-            "forgets-to-hold",
-            "a member of a group does not hold acknowledgements",
-        ),
-        (
-            Plant::BuffersNotWritten,
-            "buffers-not-written",
-            "a database says that it is quiet, and has in memory what is not on its disk",
-        ),
-    ];
+plants! {
+    AckBeforeDurable "ack-before-durable"
+        "a process server acknowledges a batch before it is durable in its cache";
+    GrantBeforeFence "grant-before-fence"
+        "the vault grants an epoch before its target fences those before it";
+    ProcessServerHangs "process-server-hangs"
+        "a process server stops sending to its target, and says nothing";
+    TornRecordAccepted "torn-record-accepted"
+        "a file of the cache that a power cut has torn is taken for whole";
+    RawFlagWrong "raw-flag-wrong"
+        "a compressed chunk is marked as stored raw";
+    OlderPointTaken "older-point-taken"
+        "\"latest\" takes the point before the newest, in silence";
+    LossTooSmall "loss-too-small"
+        "loss is counted a tenth too small";
+    RpoTooSmall "rpo-too-small"
+        "RPO is counted a tenth too small";
+    LinkTooFast "link-too-fast"
+        "a link is 5 % faster than its rate";
+    LinkWithoutLatency "link-without-latency"
+        "a link has no latency";
+    LinkWithoutSlowStart "link-without-slow-start"
+        "connections begin with the largest window that there is";
+    LinkOpenWhileCut "link-open-while-cut"
+        "a link that is cut goes on";
+    LinkPanics "link-panics"
+        "a link's code panics when it is to say what it carried";
+    RetentionHalved "retention-halved"
+        "recovery points are kept for half of their retention";
+    NonceConstant "nonce-constant"
+        "every seal uses the same nonce";
+    NothingEncrypted "nothing-encrypted"
+        "nothing is encrypted";
+    AssociatedDataUnbound "associated-data-unbound"
+        "a seal binds nothing of what goes with it in clear";
+    NoQuiesce "no-quiesce"
+        "an app-consistent point is marked without asking the guest to quiesce";
+    PieceOverwritesNewer "piece-overwrites-newer"
+        "a piece of a copy overwrites what is newer";
+    ReleaseBeforeAllMarked "release-before-all-marked"
+        "a group's coordinator lets each member go on as soon as it has marked";
+    SharedWithoutAsking "shared-without-asking"
+        "a group's coordinator does not ask whether all hold still";
+    ForgetsToHold "forgets-to-hold"
+        "a member of a group does not hold acknowledgements";
+    BuffersNotWritten "buffers-not-written"
+        "a database says that it is quiet, and has in memory what is not on its disk";
+    MarkAWriteEarly "mark-a-write-early"
+        "a recovery point is marked one write before what the guest had written";
+    MarkAWriteLate "mark-a-write-late"
+        "a recovery point is marked one write after what the guest had written";
+    BatchPastItsMark "batch-past-its-mark"
+        "a batch goes on past the mark that ends it";
+    LowWaterEarly "low-water-early"
+        "the journal lets go of what was sent and not acknowledged";
+    CacheForgottenEarly "cache-forgotten-early"
+        "a process server forgets a batch when it sends its tag";
+    FenceNotChecked "fence-not-checked"
+        "storage takes in what a fenced sealer sealed";
+    TagBeforeSegments "tag-before-segments"
+        "a batch's tag is sent and stored before its segments";
+    HoldLetsOneThrough "hold-lets-one-through"
+        "a member of a group acknowledges one write while it holds";
+    HoldVoteLies "hold-vote-lies"
+        "a member that held no longer says that it does";
+    ReleaseForgotten "release-forgotten"
+        "a member is never told to go on, and goes on when it can wait no longer";
+    TalksOutsideItsGroup "talks-outside-its-group"
+        "a member of a group connects to who is none, on the group's port";
+    PinIgnored "pin-ignored"
+        "a recovery point that a failover needs is removed";
+    RetentionForgotten "retention-forgotten"
+        "recovery points are never removed";
+    MergeInWrongOrder "merge-in-wrong-order"
+        "batches are merged with the older over the newer";
+    ChecksumTrusted "checksum-trusted"
+        "a resynchronization takes every second piece for equal";
+    ZeroSkipped "zero-skipped"
+        "zeros are not written over what is there";
+    TornPieceTaken "torn-piece-taken"
+        "a piece of a copy that a power cut has torn in storage is taken for whole";
+    PieceOfCopyLost "piece-of-copy-lost"
+        "a copy ends with its last piece left out";
+    CopyEndsEarly "copy-ends-early"
+        "a copy is said to be applied while pieces of it are not";
+    JobHangs "job-hangs"
+        "the service's job for a test failover never goes on after its disks are there";
+    WindowLeaks "window-leaks"
+        "what is answered for is still counted as under way";
+    SessionStaysLost "session-stays-lost"
+        "a connection that is lost is not made again";
+    AlertNeverComes "alert-never-comes"
+        "that the RPO passed the policy's threshold is not told";
+    AlertWithoutCause "alert-without-cause"
+        "that the RPO passed the policy's threshold is told though it did not";
+    EpochKept "epoch-kept"
+        "a process server that restarts seals with the first epoch again";
+    PointProcessedTwice "point-processed-twice"
+        "a recovery point is processed a second time";
+    NewerDiskRecovered "newer-disk-recovered"
+        "a failover brings back one disk of a machine as it is after the point";
+    StateSkipped "state-skipped"
+        "a machine is said to be protected before its first copy";
+    MarkByOtherClock "mark-by-other-clock"
+        "a mark bears another clock's time than its machine's";
+    LinkWithoutLoss "link-without-loss"
+        "a link loses nothing";
+    FlushNeverLies "flush-never-lies"
+        "a disk that is to lie about its flushes does not";
+    DiskLosesFlushed "disk-loses-flushed"
+        "a power cut takes what was flushed last";
+    OracleLooksAway "oracle-looks-away"
+        "the oracle judges every second recovery point";
+    UnseededDraw "unseeded-draw"
+        "one stream of randomness is another in each process";
 }
 
 #[cfg(feature = "planted-bugs")]

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
+use crate::content::{Content, Run};
 use crate::encoded::Encoded;
 use crate::lineage::Lineage;
 use crate::plants::{Plant, planted};
@@ -490,10 +491,11 @@ impl Replica {
         let disk = changes.disk;
         let base = self.base.get_mut(&disk).ok_or(ReplicaError::NoDisk(disk))?;
         let Some(copying) = self.copying.get_mut(&disk) else {
-            return Ok(changes.runs.iter().try_for_each(|run| base.write(run))?);
+            let mut runs = changes.runs.iter().filter(|run| is_written(run));
+            return Ok(runs.try_for_each(|run| base.write(run))?);
         };
         let volume = copying.layer.as_mut().unwrap_or(base);
-        for run in &changes.runs {
+        for run in changes.runs.iter().filter(|run| is_written(run)) {
             let (start, end) = (run.start.0, run.end().0);
             let newer: Vec<(u64, u64)> = copying
                 .positions
@@ -622,7 +624,8 @@ impl Replica {
                 }
                 for changes in changes {
                     let volume = disks.get_mut(&changes.disk).ok_or(ReplicaError::NoDisk(changes.disk))?;
-                    changes.runs.iter().try_for_each(|run| volume.write(run))?;
+                    let mut runs = changes.runs.iter().filter(|run| is_written(run));
+                    runs.try_for_each(|run| volume.write(run))?;
                 }
             }
             self.put_layer_over(number, disks)?;
@@ -664,6 +667,11 @@ impl Replica {
         self.put_lineages(&mut base, self.base_holds.max(self.highest));
         base
     }
+}
+
+/// Whether a run is put where it belongs: each is.
+fn is_written(run: &Run) -> bool {
+    !(planted(Plant::ZeroSkipped) && run.content == Content::Zero)
 }
 
 #[cfg(test)]

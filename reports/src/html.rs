@@ -46,6 +46,7 @@ pub fn html(account: &Account) -> String {
     sections::steps(&mut out, account);
     out.push_str("</section>\n");
     sections::faults(&mut out, account);
+    sections::goals(&mut out, account);
     out.push_str("<section><h2>Over time</h2>\n");
     for figure in figures::all(account) {
         out.push_str(&figure.html());

@@ -109,6 +109,7 @@ pub fn summary(account: &Account) -> Value {
             "struck": fault.struck,
             "missed": fault.missed,
         })).collect::<Vec<_>>(),
+        "goals": result.goals,
         "databases": result.databases.iter().map(|database| json!({
             "name": database.name,
             "vm": account.names.vm(database.vm),

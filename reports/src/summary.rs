@@ -66,6 +66,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     }
     steps(account, out)?;
     faults(account, out)?;
+    goals(account, out)?;
     machines(account, out)?;
     groups(account, out)?;
     databases(account, out)?;
@@ -431,6 +432,22 @@ fn faults(account: &Account, out: &mut String) -> std::fmt::Result {
         }
     }
     more(out, faults.len(), FAULTS_SHOWN)
+}
+
+fn goals(account: &Account, out: &mut String) -> std::fmt::Result {
+    let goals = &account.result.goals;
+    if goals.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nGoals")?;
+    for goal in goals {
+        match goal.met {
+            0 => writeln!(out, "  not met   {}", goal.name)?,
+            1 => writeln!(out, "  met once  {}", goal.name)?,
+            times => writeln!(out, "  met {times:>4}x {}", goal.name)?,
+        }
+    }
+    Ok(())
 }
 
 fn unfinished(account: &Account, out: &mut String) -> std::fmt::Result {

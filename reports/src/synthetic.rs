@@ -190,6 +190,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
             groups: Vec::new(),
             databases: Vec::new(),
             faults: Vec::new(),
+            goals: Vec::new(),
             alerts: vec![AlertResult {
                 at: at(2410),
                 vm: Some(VmId(0)),

@@ -24,7 +24,7 @@ use datapath::{DiskId, Grain, SimTime, VmId};
 use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec};
 
 use crate::diagnose::{Blame, ScenarioError};
-use crate::model::{Expect, Expected, Output, Scenario, Start, Zone};
+use crate::model::{Expect, Expected, Goal, Output, Scenario, Start, Zone};
 use crate::read::Options;
 
 use classes::Classes;
@@ -50,6 +50,10 @@ pub struct Plan {
     pub rpo_threshold: u64,
     /// What has to hold.
     pub expects: Vec<Expect>,
+    /// Situations that are to be met.
+    pub goals: Vec<Goal>,
+    /// The kinds of the world's faults, by number.
+    pub fault_kinds: Vec<&'static str>,
     /// Recovered disks to write.
     pub output: Output,
     /// zstd's level in the process servers.
@@ -193,6 +197,8 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         policy: scenario.policy.name.clone(),
         rpo_threshold: scenario.policy.rpo_threshold,
         expects: scenario.expects.clone(),
+        goals: scenario.goals.clone(),
+        fault_kinds: scenario.faults.iter().map(|fault| fault.word).collect(),
         output: scenario.output.clone(),
         compression_level: scenario.compression_level,
         era: scenario.era,

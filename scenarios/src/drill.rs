@@ -13,6 +13,7 @@ use sim::spec::RunOptions;
 
 use crate::build::{Built, Plan};
 use crate::expect;
+use crate::goals::Goals;
 use crate::laws::the_world_holds;
 use crate::named::with_names;
 
@@ -60,6 +61,7 @@ pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> R
     let Built { world, plan } = built;
     let mut eyes = Eyes {
         oracle: Oracle::new(&world, options.grain, options.seed),
+        goals: Goals::new(&plan, &world.groups),
         observer,
     };
     let named = |text: &str| {
@@ -69,6 +71,7 @@ pub fn run(built: Built, options: &RunOptions, observer: &mut dyn Observer) -> R
     let ended = sim::run::run(world, options, &mut eyes);
     let ended = ended.map_err(|RunError::Machine(why)| RunError::Machine(named(&why)))?;
     let mut result = eyes.oracle.finish(ended.now);
+    result.goals = eyes.goals.finish(ended.now);
     result.findings.extend(own_findings(&plan, &ended, &result));
     for finding in &mut result.findings {
         finding.reword(named);
@@ -114,9 +117,10 @@ fn verdict(ended: &Ended, result: &RunResult) -> Verdict {
     }
 }
 
-/// The oracle and the caller's observer, side by side.
+/// The oracle, what looks for goals, and the caller's observer, side by side.
 struct Eyes<'a> {
     oracle: Oracle,
+    goals: Goals,
     observer: &'a mut dyn Observer,
 }
 
@@ -132,11 +136,16 @@ impl Observer for Eyes<'_> {
             _ => None,
         };
         self.oracle.fact(at, fact, evidence);
+        self.goals.fact(at, fact);
         self.observer.fact(at, ordinal, actor, fact, disks);
     }
 
     fn frame(&mut self, at: SimTime, ordinal: u64, actor: ActorId, body: &actors::messages::Body, payload: u64) {
         self.observer.frame(at, ordinal, actor, body, payload);
+    }
+
+    fn encoded(&mut self, records: &[u8]) {
+        self.observer.encoded(records);
     }
 
     fn links(&mut self, seen: &[Seen]) {

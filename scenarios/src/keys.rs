@@ -12,6 +12,7 @@ mod chaos;
 mod estate;
 mod expect;
 mod faults;
+mod goals;
 mod kind;
 mod machines;
 mod model;
@@ -27,6 +28,7 @@ pub use chaos::{CHAOS, REPLAY};
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
 pub use faults::FAULT;
+pub use goals::GOAL;
 pub use kind::{Kind, Limit, NameRule, Range};
 pub use machines::{DISK, GROUP, PROFILE, VM};
 pub use model::{MODEL, group_of, written};
@@ -231,6 +233,7 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &CONDITION,
         &FAULT,
         &EXPECT,
+        &GOAL,
         &CHAOS,
         &REPLAY,
     ];

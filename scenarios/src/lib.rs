@@ -9,6 +9,7 @@ pub mod chaos;
 pub mod diagnose;
 pub mod drill;
 pub mod expect;
+mod goals;
 pub mod input;
 pub mod keys;
 pub mod laws;

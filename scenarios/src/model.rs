@@ -4,6 +4,7 @@ mod applications;
 mod chaos;
 mod compressibility;
 mod faults;
+mod goals;
 mod plan;
 mod zone;
 
@@ -23,6 +24,7 @@ pub use applications::{Application, Database, ReplicationGroup, Tier};
 pub use chaos::{Chaos, NetworkWord, Replay};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
+pub use goals::{Goal, Moment, Phase};
 pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
 pub use zone::Zone;
 
@@ -94,6 +96,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What has to hold.
     pub expects: Vec<Expect>,
+    /// Situations that are to be met.
+    pub goals: Vec<Goal>,
     /// What a sweep draws.
     pub chaos: Chaos,
     /// With what a failure that it found is repeated.

@@ -2,6 +2,7 @@
 
 mod chaos;
 pub(crate) mod estate;
+mod goals;
 mod model;
 mod own_disks;
 pub mod plan;
@@ -265,6 +266,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     };
     let faults = plan::faults(&context, &file, &estate, &vms, steps.iter().map(named).collect());
     let expects = plan::expects(&context, &file, &vms);
+    let goals = goals::read(&context, &file);
     if diagnosis.failed() {
         return None;
     }
@@ -310,6 +312,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         faults: faults.into_iter().map(|placed| placed.fault).collect(),
         expects: expects.into_iter().map(|placed| placed.value).collect(),
+        goals,
         chaos,
         replay,
         own_disks: Aside(!options.disks.is_empty()),

@@ -57,6 +57,7 @@ pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
     writer.steps(&mut page)?;
     writer.faults(&mut page)?;
     writer.expects(&mut page)?;
+    writer.goals(&mut page);
     writer.chaos(&mut page);
     Ok(page.text())
 }
@@ -104,6 +105,19 @@ impl Writer<'_> {
         table.put("create_machine", &write_duration(times.create_machine));
         page.table("azure", &table);
         self.model(page);
+    }
+
+    /// Situations that are to be met.
+    fn goals(&self, page: &mut Page) {
+        for goal in &self.scenario.goals {
+            let mut table = Entries::new(&keys::GOAL, None);
+            table.put("name", &goal.name);
+            table.put("event", goal.event.word());
+            if let Some(phase) = goal.during {
+                table.put("during", phase.word());
+            }
+            page.one_of("goal", &table);
+        }
     }
 
     /// What a sweep draws, and what repeats a failure.

@@ -82,6 +82,10 @@ kind = "link-cut"
 link = "internet"
 [[expect]]
 rpo_below = "1 h"
+[[goal]]
+name = "met"
+event = "failover"
+during = "resynchronizing"
 [chaos]
 [replay]
 seed = 1
@@ -122,6 +126,7 @@ fn place(section: &Section) -> String {
         "condition" => "step.1.after.",
         "fault" => "fault.0.",
         "expect" => "expect.0.",
+        "goal" => "goal.0.",
         "chaos" => "chaos.",
         "replay" => "replay.",
         other => panic!("where is a table of `{other}` in the file of this test?"),

@@ -224,17 +224,7 @@ fn world(linked: bool) -> WorldSpec {
 /// Runs a world in which so many messages are sent, and gives the time that took.
 fn talk(messages: u64, talk: Talk, linked: bool, watched: bool) -> Duration {
     let spec = world(linked);
-    let options = RunOptions {
-        seed: SEED,
-        network: NetworkKind::Event,
-        grain: Grain::Extent,
-        compression_level: 1,
-        workers: 0,
-        memory_bytes: 64 << 20,
-        spill: None,
-        trace: false,
-        tick: 10_000_000,
-    };
+    let options = RunOptions::in_memory(SEED, NetworkKind::Event, Grain::Extent, 1);
     let other = MachineId(u32::from(linked));
     let factory = Rc::new(move |_: &ComponentSpec, env: Env, _: Rc<dyn Fabric>| {
         let first = env.actor.0 == 0;
@@ -267,7 +257,7 @@ fn talk(messages: u64, talk: Talk, linked: bool, watched: bool) -> Duration {
 
 /// Logs so many frames, and nothing else.
 fn log(messages: u64) -> Duration {
-    let mut log = EventLog::new(false);
+    let mut log = EventLog::new(false, false);
     let to = Address {
         machine: MachineId(1),
         port: PORT,

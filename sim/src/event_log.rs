@@ -7,6 +7,8 @@
 //!
 //! A frame's body is encoded once, here: the same encoding is what the frame weighs on a wire and what a real wire carries.
 
+pub mod records;
+
 use std::collections::VecDeque;
 
 use actors::facts::Fact;
@@ -16,13 +18,10 @@ use actors::ports::{ConnId, Evidence};
 use datapath::SimTime;
 use datapath::encoded::encode_behind;
 
+use self::records::{NO_ACTOR, NO_PAYLOAD, Record, TIER_FACT, TIER_FRAME};
 use crate::run::Observer;
 
 const BLOCK_BYTES: usize = 64 * 1024;
-const TIER_FACT: u8 = 1;
-const TIER_FRAME: u8 = 2;
-const NO_ACTOR: u32 = u32::MAX;
-const NO_PAYLOAD: u64 = u64::MAX;
 /// What a finding shows of the time before it.
 const LAST_EVENTS: usize = 200;
 
@@ -58,6 +57,9 @@ pub struct Address {
 /// The event log.
 pub struct EventLog {
     trace: bool,
+    /// The observer is handed the encoding too: of the block from here on, and before it of what was there of blocks that are full.
+    encoded: Option<usize>,
+    unhanded: Vec<u8>,
     chain: [u8; 32],
     block: Vec<u8>,
     previous: Vec<u8>,
@@ -70,11 +72,13 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    /// An empty log; with `trace`, the observer is shown frames too.
+    /// An empty log; with `trace`, the observer is shown frames too, with `encoded` it is handed all records as they are encoded.
     #[must_use]
-    pub fn new(trace: bool) -> EventLog {
+    pub fn new(trace: bool, encoded: bool) -> EventLog {
         EventLog {
             trace,
+            encoded: encoded.then_some(0),
+            unhanded: Vec::new(),
             chain: [0; 32],
             block: Vec::with_capacity(BLOCK_BYTES * 2),
             previous: Vec::with_capacity(BLOCK_BYTES * 2),
@@ -145,6 +149,15 @@ impl EventLog {
         std::mem::replace(&mut self.unseen, std::mem::take(&mut self.spare))
     }
 
+    /// Takes out what of the encoding was not handed over yet.
+    fn take_encoded(&mut self) -> Vec<u8> {
+        let Some(from) = self.encoded else { return Vec::new() };
+        let mut encoded = std::mem::take(&mut self.unhanded);
+        encoded.extend_from_slice(&self.block[from..]);
+        self.encoded = Some(self.block.len());
+        encoded
+    }
+
     fn keep(&mut self, mut seen: Vec<Seen>) {
         for one in seen.drain(..) {
             if let Seen::Fact {
@@ -166,6 +179,10 @@ impl EventLog {
 
     /// Shows the observer what was logged since it last looked.
     pub fn show(log: &std::cell::RefCell<EventLog>, observer: &mut dyn Observer) {
+        let encoded = log.borrow_mut().take_encoded();
+        if !encoded.is_empty() {
+            observer.encoded(&encoded);
+        }
         if log.borrow().unseen() == 0 {
             return;
         }
@@ -202,7 +219,7 @@ impl EventLog {
     pub fn last_events(&self) -> Vec<String> {
         let mut events: Vec<(u64, String)> = Vec::new();
         for (at, ordinal, actor, fact) in &self.last_facts {
-            events.push((*ordinal, format!("{at} #{ordinal} {}: {fact:?}", name(*actor))));
+            events.push((*ordinal, format!("{at} #{ordinal} {}: {fact:?}", records::name(*actor))));
         }
         for one in &self.unseen {
             if let Seen::Fact {
@@ -213,11 +230,15 @@ impl EventLog {
                 ..
             } = one
             {
-                events.push((*ordinal, format!("{at} #{ordinal} {}: {fact:?}", name(*actor))));
+                events.push((*ordinal, format!("{at} #{ordinal} {}: {fact:?}", records::name(*actor))));
             }
         }
         for block in [&self.previous, &self.block] {
-            frames_of(block, &mut events);
+            events.extend(
+                records::of(block)
+                    .filter(Record::is_frame)
+                    .map(|frame| (frame.ordinal, frame.to_string())),
+            );
         }
         events.sort();
         let skip = events.len().saturating_sub(LAST_EVENTS);
@@ -227,6 +248,9 @@ impl EventLog {
     fn begin(&mut self, tier: u8, at: SimTime, actor: Option<ActorId>) -> u64 {
         if self.block.len() >= BLOCK_BYTES {
             self.chain = chained(&self.chain, &self.block);
+            if let Some(from) = &mut self.encoded {
+                self.unhanded.extend_from_slice(&self.block[std::mem::take(from)..]);
+            }
             std::mem::swap(&mut self.block, &mut self.previous);
             self.block.clear();
         }
@@ -257,52 +281,6 @@ fn chained(chain: &[u8; 32], block: &[u8]) -> [u8; 32] {
     hasher.update(chain);
     hasher.update(block);
     *hasher.finalize().as_bytes()
-}
-
-fn name(actor: Option<ActorId>) -> String {
-    actor.map_or_else(|| "world".to_owned(), |actor| format!("actor {}", actor.0))
-}
-
-/// Decodes the frames of a block.
-fn frames_of(block: &[u8], events: &mut Vec<(u64, String)>) {
-    let number = |at: usize, len: usize| -> u64 {
-        let mut bytes = [0u8; 8];
-        bytes[..len].copy_from_slice(&block[at..at + len]);
-        u64::from_le_bytes(bytes)
-    };
-    let mut at = 0;
-    while at < block.len() {
-        let tier = block[at];
-        let (time, ordinal, actor) = (SimTime(number(at + 1, 8)), number(at + 9, 8), number(at + 17, 4));
-        at += 21;
-        let (machine, port, conn, payload) = if tier == TIER_FRAME {
-            at += 22;
-            (
-                number(at - 22, 4),
-                number(at - 18, 2),
-                number(at - 16, 8),
-                number(at - 8, 8),
-            )
-        } else {
-            (0, 0, 0, 0)
-        };
-        let length = number(at, 4) as usize;
-        at += 4;
-        if tier == TIER_FRAME {
-            let body = postcard::from_bytes::<Body>(&block[at..at + length]);
-            let body = body.map_or_else(
-                |error| format!("a body that cannot be read back ({error})"),
-                |b| format!("{b:?}"),
-            );
-            let payload = if payload == NO_PAYLOAD { 0 } else { payload };
-            let to = format!("machine {machine} port {port} connection {conn}");
-            events.push((
-                ordinal,
-                format!("{time} #{ordinal} actor {actor} -> {to}: {body} + {payload} bytes"),
-            ));
-        }
-        at += length;
-    }
 }
 
 #[cfg(test)]
@@ -357,7 +335,7 @@ mod tests {
     #[test]
     fn the_digest_is_that_of_the_content_and_one_changed_field_shows() {
         let digest = |count, changed, trace| {
-            let log = RefCell::new(EventLog::new(trace));
+            let log = RefCell::new(EventLog::new(trace, false));
             fill(&log, count, changed);
             log.borrow().digest()
         };
@@ -369,8 +347,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_over_is_what_the_digest_is_of() {
+        struct Handed(Vec<u8>);
+        impl Observer for Handed {
+            fn fact(&mut self, _: SimTime, _: u64, _: Option<ActorId>, _: &Fact, _: Option<Evidence>) {}
+            fn encoded(&mut self, records: &[u8]) {
+                self.0.extend_from_slice(records);
+            }
+        }
+        let log = RefCell::new(EventLog::new(false, true));
+        let mut handed = Handed(Vec::new());
+        for n in 0..5_000 {
+            let fact = Fact::TestCleaned { vm: datapath::VmId(n) };
+            log.borrow_mut()
+                .fact(SimTime(u64::from(n)), Some(ActorId(3)), fact, None);
+            if n % 700 == 0 {
+                EventLog::show(&log, &mut handed);
+            }
+        }
+        EventLog::show(&log, &mut handed);
+        let all: Vec<Record<'_>> = records::of(&handed.0).collect();
+        assert_eq!(all.len(), 5_000);
+        assert!(all.iter().zip(0..).all(|(record, n)| record.ordinal == n));
+        assert!(
+            all[4_999]
+                .to_string()
+                .contains("#4999 actor 3: TestCleaned { vm: VmId(4999) }")
+        );
+        // In blocks, as the log has them.
+        let (mut chain, mut block) = ([0; 32], Vec::new());
+        for record in &all {
+            if block.len() >= BLOCK_BYTES {
+                chain = chained(&chain, &block);
+                block.clear();
+            }
+            block.extend_from_slice(record.bytes);
+        }
+        assert_eq!(chained(&chain, &block), log.borrow().digest());
+    }
+
+    #[test]
     fn the_last_events_are_told_in_order_with_their_content() {
-        let log = RefCell::new(EventLog::new(false));
+        let log = RefCell::new(EventLog::new(false, false));
         fill(&log, 3000, None);
         let events = log.borrow().last_events();
         assert_eq!(events.len(), LAST_EVENTS);

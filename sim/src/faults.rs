@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use actors::nouns::MachineId;
 use datapath::SimTime;
 use datapath::disk::Operation;
+use datapath::plants::{Plant, planted};
 
 use crate::link::LinkChange;
 use crate::spec::WorldSpec;
@@ -340,6 +341,9 @@ impl Faults {
 
     /// The fault by which a machine's disk only says that it made something durable.
     pub(crate) fn lies(&self, machine: MachineId) -> Option<u32> {
+        if planted(Plant::FlushNeverLies) {
+            return None;
+        }
         self.find(|kind| matches!(kind, FaultKind::FlushLies { machine: own } if *own == machine))
     }
 

@@ -126,10 +126,15 @@ impl Link {
         if planted(Plant::LinkWithoutSlowStart) {
             tcp.initial_window_segments = tcp.maximum_window_segments;
         }
+        let loss = if planted(Plant::LinkWithoutLoss) {
+            0
+        } else {
+            spec.loss_per_million
+        };
         let planted_rate = spec.bits_per_second / 20 * u64::from(planted(Plant::LinkTooFast));
         let rate = spec.bits_per_second + planted_rate;
         let way = || Way {
-            direction: Direction::new(Pace::new(&tcp, rate, spec.latency, spec.loss_per_million)),
+            direction: Direction::new(Pace::new(&tcp, rate, spec.latency, loss)),
             express: true,
             wake: None,
             leaving: VecDeque::new(),

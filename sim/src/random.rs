@@ -3,6 +3,7 @@
 //! The four are hashed, each with its length, into the stream's key. Streams know nothing of each other, so a new draw in one place
 //! shifts no other.
 
+use datapath::plants::{Plant, planted};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -16,6 +17,9 @@ pub fn stream(seed: u64, name: &str, incarnation: u32, purpose: &str) -> ChaCha8
         hasher.update(part.as_bytes());
     }
     hasher.update(&incarnation.to_le_bytes());
+    if planted(Plant::UnseededDraw) && purpose == "session" {
+        hasher.update(&std::process::id().to_le_bytes());
+    }
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }
 

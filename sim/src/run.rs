@@ -19,6 +19,8 @@ pub trait Observer {
     fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, evidence: Option<Evidence>);
     /// A frame was sent (only with [`RunOptions::trace`]): sender, receiver's machine, the body's encoding, payload bytes on the wire.
     fn frame(&mut self, _at: SimTime, _ordinal: u64, _actor: ActorId, _body: &actors::messages::Body, _payload: u64) {}
+    /// The log's own encoding of what was logged since it was last called (only with [`RunOptions::encoded`]), before the facts are shown.
+    fn encoded(&mut self, _records: &[u8]) {}
     /// What was seen at the links' doors, in order: evidence by which links are judged. A fact that was logged meanwhile comes after.
     fn links(&mut self, _seen: &[Seen]) {}
     /// What whole disks hold is about to be judged, which takes a while where much of them is used.

@@ -157,6 +157,27 @@ pub struct RunOptions {
     pub spill: Option<PathBuf>,
     /// Whether frames are handed to the observer (they feed the digest always).
     pub trace: bool,
+    /// Whether the log's own encoding is handed to the observer.
+    pub encoded: bool,
     /// turmoil's tick, in nanoseconds.
     pub tick: u64,
+}
+
+impl RunOptions {
+    /// A run that writes nothing and does all work on its own thread.
+    #[must_use]
+    pub fn in_memory(seed: u64, network: NetworkKind, grain: Grain, compression_level: i32) -> RunOptions {
+        RunOptions {
+            seed,
+            network,
+            grain,
+            compression_level,
+            workers: 0,
+            memory_bytes: 512 << 20,
+            spill: None,
+            trace: false,
+            encoded: false,
+            tick: 10_000_000,
+        }
+    }
 }

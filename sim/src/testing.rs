@@ -62,17 +62,7 @@ pub fn link(name: &str, joins: &[(Zone, Zone)]) -> LinkSpec {
 
 /// Seed 1 on the event network, no threads.
 pub fn options() -> RunOptions {
-    RunOptions {
-        seed: 1,
-        network: NetworkKind::Event,
-        grain: Grain::Real,
-        compression_level: 1,
-        workers: 0,
-        memory_bytes: 64 << 20,
-        spill: None,
-        trace: false,
-        tick: 10_000_000,
-    }
+    RunOptions::in_memory(1, NetworkKind::Event, Grain::Real, 1)
 }
 
 /// Keeps the facts.

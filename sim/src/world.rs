@@ -227,7 +227,7 @@ impl Engine {
             }),
             links: RefCell::new(links),
             offers: RefCell::default(),
-            log: RefCell::new(EventLog::new(options.trace)),
+            log: RefCell::new(EventLog::new(options.trace, options.encoded)),
             doors: RefCell::default(),
             removed,
             product,

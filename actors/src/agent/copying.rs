@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 use datapath::disk::DiskError;
 use datapath::journal::{Record, encode, encode_copy};
 use datapath::lineage::Lineage;
+use datapath::plants::{Plant, planted};
 use datapath::{Blob, CHUNK_BYTES, CHUNK_EXTENTS, Class, DiskId, EXTENT_BYTES, Extent, Grain, Summary, WriteSeq};
 
 use super::replication::{Outcome, Replication};
@@ -334,7 +335,8 @@ impl Replication {
                     continue;
                 }
                 let sum = mine.as_ref().and_then(|mine| mine[n]);
-                if sum.is_some() && theirs.get(n) == sum.as_ref() {
+                let trusted = planted(Plant::ChecksumTrusted) && n % 2 == 1;
+                if (sum.is_some() && theirs.get(n) == sum.as_ref()) || trusted {
                     copy.matched_bytes += bytes_of(start, end, copy.bytes);
                     continue;
                 }
@@ -401,6 +403,15 @@ impl Replication {
         let Some((_, piece)) = copy.reading.take() else { return };
         let can_be_sent = self.greeted && !self.stopped && self.refused.is_none() && copy.granted;
         if let (Ok(()), true) = (&read, can_be_sent) {
+            if planted(Plant::PieceOfCopyLost)
+                && copy.next >= copy.bytes.div_ceil(EXTENT_BYTES)
+                && copy.ranges.is_empty()
+            {
+                if let Piece::Extents(start, extents) = piece {
+                    copy.skipped_bytes += bytes_of(start, start + extents, copy.bytes);
+                }
+                return self.pump();
+            }
             self.send_read(disk, piece);
             return self.pump();
         }

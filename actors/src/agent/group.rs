@@ -123,6 +123,9 @@ impl Agent {
             session.start(&self.env);
             before.insert(*vm, session);
         }
+        if planted(Plant::TalksOutsideItsGroup) {
+            let _ = self.env.connect(protection.process_server, PORT_GROUP);
+        }
         let app = protection.policy.app_consistent_every;
         self.group = Some(Group {
             of,
@@ -235,7 +238,7 @@ impl Agent {
             GroupMessage::Marked { point } => self.has_marked(peer, point),
             GroupMessage::Refused { point, why } => self.has_refused(peer, point, why),
             GroupMessage::HoldAsk { point } => {
-                let held = self.holds(point);
+                let held = self.holds(point) || planted(Plant::HoldVoteLies);
                 self.tell_member(peer, GroupMessage::Hold { point, held });
             }
             GroupMessage::Hold { point, held } => self.has_held(peer, point, held),
@@ -341,7 +344,7 @@ impl Agent {
             return false;
         };
         hold.writes += writes;
-        true
+        !(planted(Plant::HoldLetsOneThrough) && hold.writes <= writes)
     }
 
     /// The guest goes on: it was told to, or can wait no longer.
@@ -540,6 +543,9 @@ impl Agent {
     }
 
     fn let_go_on(&mut self, member: VmId, point: SharedPoint) {
+        if planted(Plant::ReleaseForgotten) {
+            return;
+        }
         if member != self.spec.vm.vm {
             self.tell_member(member, GroupMessage::Release { point });
         } else if self.holds(point) {

@@ -455,13 +455,23 @@ impl Replication {
     }
 
     fn mark_at_last(&mut self, shared: Option<SharedPoint>) {
-        let (seq, now) = (self.last, self.env.now());
+        let (mut seq, now) = (self.last, self.env.now());
+        if planted(Plant::MarkAWriteEarly) {
+            seq = WriteSeq(seq.0.saturating_sub(1)).max(self.saved.last_cut().1);
+        } else if planted(Plant::MarkAWriteLate) {
+            seq = seq.next();
+        }
         self.mark(seq, (Consistency::Crash, shared), now);
     }
 
     fn mark(&mut self, seq: WriteSeq, (consistency, shared): (Consistency, Option<SharedPoint>), marked: SimTime) {
         let behind = self.env.now().since(marked);
-        let marked_source = SimTime(self.env.clock().0.saturating_sub(behind));
+        let clock = if planted(Plant::MarkByOtherClock) {
+            self.env.now()
+        } else {
+            self.env.clock()
+        };
+        let marked_source = SimTime(clock.0.saturating_sub(behind));
         // Its number comes with the cut.
         self.marks.push_back(Mark {
             point: 0,
@@ -549,8 +559,9 @@ impl Replication {
                 source: mark.marked_source,
                 life: mark.life,
             };
+            let past = planted(Plant::BatchPastItsMark);
             self.cut(
-                mark.seq,
+                if past { self.durable } else { mark.seq },
                 time,
                 Some(Mark {
                     point: self.saved.points,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use datapath::journal::{JournalError, Piece};
+use datapath::plants::{Plant, planted};
 use datapath::{Grain, WriteSeq};
 
 use super::replication::{Outcome, Replication};
@@ -209,6 +210,9 @@ impl Replication {
             let size = piece.as_ref().map_or(0, |piece| piece.blob.size);
             self.session.owe_for(&self.env, size);
             self.unacknowledged += size;
+            if planted(Plant::LowWaterEarly) {
+                let _ = self.journal.acknowledge(&*self.env.files(), last);
+            }
             if sending.ahead.is_some() {
                 let piece = piece.expect("what is read ahead follows something");
                 let body = ToProcessServer::Changes {

@@ -49,7 +49,9 @@ impl Target {
     /// Segments of so many bytes are answered for.
     fn put(&mut self, env: &Env, bytes: u64) {
         self.session.settled_for(env, bytes);
-        self.unacknowledged = self.unacknowledged.saturating_sub(bytes);
+        if !planted(Plant::WindowLeaks) {
+            self.unacknowledged = self.unacknowledged.saturating_sub(bytes);
+        }
     }
 }
 
@@ -196,6 +198,9 @@ impl ProcessServer {
         let (mut left, mut with_tag) = (count, None);
         // The oldest batch's tag goes with what is left of its segments, where nothing of them is on its way already.
         let mut tag = stream.oldest_tag(|waiting| !waiting.is_empty() && waiting.iter().all(|w| !w.sent));
+        if planted(Plant::TagBeforeSegments) {
+            tag = None;
+        }
         for state in stream.next_states() {
             let Sealing::Sealed(outgoing) = state else { continue };
             let unsent = || outgoing.waiting.iter().filter(|w| !w.sent);
@@ -239,7 +244,8 @@ impl ProcessServer {
             return;
         };
         let protection = stream.protection.protection;
-        let Some(tag) = stream.oldest_tag(<[Waiting]>::is_empty) else {
+        let early = planted(Plant::TagBeforeSegments);
+        let Some(tag) = stream.oldest_tag(|waiting| waiting.is_empty() || early) else {
             return;
         };
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
@@ -248,6 +254,13 @@ impl ProcessServer {
         let number = tag.batch;
         if target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag }) {
             target.session.owe(&self.env);
+            if planted(Plant::CacheForgottenEarly) {
+                let parts = stream.batches.get(&number).map_or(0, |batch| batch.ending.parts);
+                let files = (0..parts).map(|part| stream.part_file(number, part));
+                files
+                    .chain([stream.end_file(number)])
+                    .for_each(|file| self.env.files().remove(&file));
+            }
             if let Some(batch) = stream.batches.get_mut(&number) {
                 batch.tag_sent = true;
             }

@@ -591,6 +591,11 @@ impl ProcessServer {
                 }
             }
             stream.settle_recovered(&*files)?;
+            if planted(Plant::EpochKept) {
+                let disks: Vec<DiskId> = stream.keys.keys().copied().collect();
+                let first = |disk| (disk, datapath::seal::Nonces::new(datapath::seal::Epoch(1)));
+                stream.nonces.extend(disks.into_iter().map(first));
+            }
             streams.push(stream);
         }
         for (vm, end) in rotten {

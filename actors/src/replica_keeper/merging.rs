@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datapath::batch::{self, DiskChanges};
+use datapath::plants::{Plant, planted};
 use datapath::replica::Tag;
 use datapath::seal::{Epoch, Nonces};
 use datapath::segment::{self, Calibration, Headers, Sealed, SegmentHeader, SegmentKind, Worker};
@@ -193,7 +194,10 @@ impl ReplicaKeeper {
             by_disk.entry(disk).or_default().push(changes);
         }
         let mut seals = Vec::new();
-        for (disk, changes) in by_disk {
+        for (disk, mut changes) in by_disk {
+            if planted(Plant::MergeInWrongOrder) {
+                changes.reverse();
+            }
             let nonces = self.merging.nonces.get_mut(&disk).map(|nonces| nonces.take(COUNTERS));
             let (Some(nonces), Some(key)) = (nonces, self.keys.get(&disk)) else {
                 return self.merge_failed();

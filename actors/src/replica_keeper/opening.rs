@@ -1,6 +1,7 @@
 //! From a sealed segment to the replica: opened as a job, applied in order, or refused by name.
 
 use datapath::batch::DiskChanges;
+use datapath::plants::{Plant, planted};
 use datapath::replica::Accepted;
 use datapath::segment::{self, Headers, SegmentHeader, SegmentKind, SegmentRefused, Worker};
 use datapath::volume::VolumeError;
@@ -252,6 +253,15 @@ impl ReplicaKeeper {
                 .map(|(disk, ranges)| (disk, self.read_back(disk, ranges)))
                 .collect();
             self.env.evidence(fact, Evidence::PointChanged { runs });
+        }
+        if planted(Plant::PointProcessedTwice) && mark.point == 2 {
+            let fact = Fact::PointProcessed {
+                vm: self.protection.vm,
+                protection: self.protection.protection,
+                mark,
+                applied_bytes: self.replica.applied_bytes(),
+            };
+            self.env.evidence(fact, Evidence::PointChanged { runs: Vec::new() });
         }
         self.events.push(KeeperEvent::PointProcessed(mark));
         self.prune();

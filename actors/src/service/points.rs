@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use datapath::plants::{Plant, planted};
 use datapath::replica::Mark;
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
@@ -283,11 +284,20 @@ impl Service {
             phase: FailoverPhase::PointChosen,
         });
         let mut volumes = Vec::new();
-        for (disk, volume) in disks {
+        for (disk, mut volume) in disks {
+            if planted(Plant::NewerDiskRecovered)
+                && disk.index == 0
+                && let Some(newer) = self.keepers.get(&vm).and_then(|keeper| keeper.head(disk))
+            {
+                volume = newer;
+            }
             self.env.volume_put(&volume_name(disk, name), volume.clone());
             volumes.push((disk, volume));
         }
         self.log_recovered(vm, kind, mark, Evidence::Disks { volumes });
+        if planted(Plant::JobHangs) && place == Place::Test {
+            return;
+        }
         self.advance(job);
     }
 
@@ -319,7 +329,12 @@ impl Service {
             let Some(marked) = item.newest_stored.filter(|_| item.state == ItemState::Protected) else {
                 continue;
             };
-            let is_late = now.since(marked) > item.policy.rpo_threshold;
+            let mut is_late = now.since(marked) > item.policy.rpo_threshold;
+            if planted(Plant::AlertNeverComes) {
+                is_late = false;
+            } else if planted(Plant::AlertWithoutCause) {
+                is_late = now.since(marked) > item.policy.rpo_threshold / 100;
+            }
             if is_late && !item.rpo_alerted {
                 late.push(*vm);
             }

@@ -13,6 +13,7 @@ mod index;
 use std::collections::BTreeMap;
 
 use datapath::disk::{DiskError, Files, read_if_there};
+use datapath::plants::{Plant, planted};
 use datapath::replica::Tag;
 use datapath::seal::Epoch;
 use datapath::segment::{self, Headers, SegmentHeader, SegmentKind};
@@ -162,7 +163,7 @@ impl SegmentStore {
             return Ok(true);
         };
         let file = self.read_if_there(&segment_file(protection, header))?;
-        Ok(file.is_some_and(|file| file.size == *stored_bytes))
+        Ok(file.is_some_and(|file| file.size == *stored_bytes || planted(Plant::TornPieceTaken)))
     }
 
     fn read_file(&self, name: &str) -> Result<Blob, DiskError> {
@@ -345,7 +346,7 @@ impl SegmentStore {
         let files = self.env.files();
         let size = |header: &SegmentHeader| match known.loose.get(&(header.disk, header.kind)) {
             // A sealer that was fenced since has a tag under way; what it lists was replaced.
-            Some((stored, _)) if stored != header => None,
+            Some((stored, _)) if stored != header && !planted(Plant::TagBeforeSegments) => None,
             Some((_, size)) => Some(*size),
             // Put before a power cut.
             None => match files.read_all(&segment_file(protection, header)) {
@@ -354,7 +355,7 @@ impl SegmentStore {
                     if error.may_pass() {
                         self.trouble.note(&self.env, Some(vm), &error);
                     }
-                    None
+                    planted(Plant::TagBeforeSegments).then_some(0)
                 }
             },
         };
@@ -826,7 +827,7 @@ fn answer(env: &Env, owed: Option<(ConnId, ToProcessServer)>) {
 /// Refuses a segment of an epoch that is fenced.
 fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
     let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
-    match epoch < lowest {
+    match epoch < lowest && !planted(Plant::FenceNotChecked) {
         true => Err(Refusal::Fenced { epoch, lowest }),
         false => Ok(()),
     }

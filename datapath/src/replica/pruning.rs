@@ -79,7 +79,8 @@ impl Replica {
             let place = grid
                 .interval(age, retention)
                 .map(|interval| (interval, point.mark.marked_source.0 / interval));
-            let why = if point.pins > 0 || Some(point.mark.point) == newest {
+            let pinned = point.pins > 0 && !planted(Plant::PinIgnored);
+            let why = if pinned || Some(point.mark.point) == newest {
                 None
             } else if age > retention {
                 Some("retention")
@@ -96,8 +97,8 @@ impl Replica {
                 }
             }
         }
-        if plan.points.is_empty() {
-            return plan;
+        if plan.points.is_empty() || planted(Plant::RetentionForgotten) {
+            return PruningPlan::default();
         }
         plan.points.reverse();
         if let Some(oldest) = oldest {

@@ -451,6 +451,20 @@ pub(super) fn faults(out: &mut String, account: &Account) {
     section(out, "faults", "Faults", &table, faults.len());
 }
 
+/// The situations that the scenario is there for, and how often each was met.
+pub(super) fn goals(out: &mut String, account: &Account) {
+    let goals = &account.result.goals;
+    if goals.is_empty() {
+        return;
+    }
+    let rows = goals.iter().map(|goal| vec![goal.name.clone(), goal.met.to_string()]);
+    let table = Table {
+        head: head(&["goal", "times met"]),
+        rows: rows.collect(),
+    };
+    section(out, "goals", "Goals", &table, goals.len());
+}
+
 pub(super) fn alerts(out: &mut String, account: &Account) {
     let result = &account.result;
     let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm).into_owned()));

@@ -24,8 +24,6 @@ use crate::read::Options;
 
 /// Of a hundred seeds one is run twice, and has to come to the same.
 const TWICE_EVERY: u64 = 100;
-/// What the disks and files of one world may take in memory.
-const MEMORY_BYTES: u64 = 512 << 20;
 
 /// What is to be run.
 pub struct Sweep<'a> {
@@ -75,6 +73,9 @@ pub struct Outcome {
     pub found: Vec<Found>,
     /// Faults by kind: how many, and how many of them struck.
     pub faults: BTreeMap<String, (u64, u64)>,
+    /// How often each goal was met.
+    #[serde(default)]
+    pub goals: BTreeMap<String, u64>,
     /// How often each law was looked at.
     pub laws: BTreeMap<String, u64>,
     /// Recovery points that were judged.
@@ -102,6 +103,8 @@ pub struct Swept {
     pub findings: BTreeMap<Identity, (FindingClass, Vec<u64>, String)>,
     /// Faults by kind: how many, and how many of them struck.
     pub faults: BTreeMap<String, (u64, u64)>,
+    /// Goals: in how many seeds each was met.
+    pub goals: BTreeMap<String, u64>,
     /// How often each law was looked at.
     pub laws: BTreeMap<String, u64>,
     /// Recovery points that were judged.
@@ -126,6 +129,9 @@ impl Swept {
         for (kind, (declared, struck)) in &outcome.faults {
             let of = self.faults.entry(kind.clone()).or_default();
             *of = (of.0 + declared, of.1 + struck);
+        }
+        for (goal, met) in &outcome.goals {
+            *self.goals.entry(goal.clone()).or_default() += u64::from(*met > 0);
         }
         for (law, checked) in &outcome.laws {
             *self.laws.entry(law.clone()).or_default() += checked;
@@ -193,17 +199,12 @@ pub fn run_one(
 ) -> Result<Option<Outcome>, SweepError> {
     let built = build::build(&drawn.scenario, options)?;
     let words: Vec<&'static str> = drawn.scenario.faults.iter().map(|fault| fault.word).collect();
-    let run = RunOptions {
-        seed: drawn.seed,
+    let run = RunOptions::in_memory(
+        drawn.seed,
         network,
-        grain: drawn.scenario.content,
-        compression_level: drawn.scenario.compression_level,
-        workers: 0,
-        memory_bytes: MEMORY_BYTES,
-        spill: None,
-        trace: false,
-        tick: 10_000_000,
-    };
+        drawn.scenario.content,
+        drawn.scenario.compression_level,
+    );
     let drill = drill::run(built, &run, &mut Eyes { stop })?;
     if drill.verdict == drill::Verdict::Interrupted {
         return Ok(None);
@@ -212,6 +213,7 @@ pub fn run_one(
         seed: drawn.seed,
         found: Vec::new(),
         faults: BTreeMap::new(),
+        goals: BTreeMap::new(),
         laws: BTreeMap::new(),
         points: drill.result.recovery_points.verified,
         entries: drill.ended.entries,
@@ -235,6 +237,9 @@ pub fn run_one(
     for (word, fault) in words.iter().zip(&drill.result.faults) {
         let of = outcome.faults.entry((*word).to_owned()).or_default();
         *of = (of.0 + 1, of.1 + u64::from(fault.struck > 0));
+    }
+    for goal in &drill.result.goals {
+        outcome.goals.insert(goal.name.clone(), goal.met);
     }
     for check in &drill.result.checks {
         outcome.laws.insert(check.invariant.clone(), check.checked);

@@ -4,7 +4,7 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GROUP, Key, Kind, LINK,
+    APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GOAL, GROUP, Key, Kind, LINK,
     MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLAY, REPLICATION_GROUP, Range, SITE,
     STEP, Section, VCENTER, VM, words_of,
 };
@@ -96,6 +96,7 @@ pub static ROOT: Section = Section {
             Key::absent("step", Kind::Tables(|| &STEP), "none", "what the operator does"),
             Key::absent("fault", Kind::Tables(|| &FAULT), "none", "what happens to the estate"),
             Key::absent("expect", Kind::Tables(|| &EXPECT), "none", "what has to hold"),
+            Key::absent("goal", Kind::Tables(|| &GOAL), "none", "situations that are to be met"),
             Key::absent(
                 "chaos",
                 Kind::Table(|| &CHAOS),

@@ -7,7 +7,7 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 use scenarios::Scenario;
 use scenarios::keys::Words;
-use scenarios::model::{Aside, Chaos, Compressibility, ImageFormat, Replay};
+use scenarios::model::{Aside, Chaos, Compressibility, Goal, ImageFormat, Moment, Phase, Replay};
 
 use super::applications::{application, database, replication_groups};
 use super::estate::{files, links, machines, servers};
@@ -140,6 +140,19 @@ fn chaos(draw: &mut Draw) -> Chaos {
     }
 }
 
+fn goals(draw: &mut Draw) -> Vec<Goal> {
+    let count = draw.below(3);
+    let goal = |number: u64| Goal {
+        name: format!("goal {number}"),
+        event: Moment::of(draw.of(&Moment::words())).expect("a word"),
+        during: draw
+            .flag()
+            .then(|| Phase::of(draw.of(&Phase::words())).expect("a word")),
+        line: Aside(0),
+    };
+    (0..count).map(goal).collect()
+}
+
 fn replay(draw: &mut Draw) -> Option<Replay> {
     draw.flag().then(|| Replay {
         seed: draw.number(),
@@ -200,6 +213,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         steps: Vec::new(),
         faults: Vec::new(),
         expects: Vec::new(),
+        goals: goals(draw),
         chaos: chaos(draw),
         replay: replay(draw),
         own_disks: Aside(false),

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use bytes::{Bytes, BytesMut};
 use datapath::Blob;
 use datapath::disk::{DiskError, Files};
+use datapath::plants::{Plant, planted};
 use indexmap::IndexMap;
 use rand::{Rng, RngExt};
 use rustc_hash::FxBuildHasher;
@@ -165,7 +166,10 @@ impl MachineFiles {
         } = &mut *state;
         for place in places.values() {
             let content = &mut contents[*place as usize];
-            let first = content.parts.partition_point(|part| part.position < content.durable);
+            let mut first = content.parts.partition_point(|part| part.position < content.durable);
+            if planted(Plant::DiskLosesFlushed) {
+                first = first.saturating_sub(1);
+            }
             let unflushed = content.parts.len() - first;
             if unflushed == 0 {
                 continue;

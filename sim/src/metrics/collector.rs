@@ -331,6 +331,7 @@ impl Collector {
             groups: Vec::new(),
             databases: Vec::new(),
             faults: self.faults,
+            goals: Vec::new(),
             alerts: self.alerts,
             alerts_raised: self.alerts_raised,
             alerts_critical: self.alerts_critical,

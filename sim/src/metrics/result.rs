@@ -39,6 +39,9 @@ pub struct RunResult {
     /// The faults that the scenario declares, in its order.
     #[serde(default)]
     pub faults: Vec<FaultResult>,
+    /// The situations that the scenario is to meet, in its order.
+    #[serde(default)]
+    pub goals: Vec<GoalResult>,
     /// The replication groups, in the order of the scenario.
     #[serde(default)]
     pub groups: Vec<GroupResult>,
@@ -158,6 +161,15 @@ pub struct FaultResult {
     pub missed: Option<String>,
     /// Whether it is no finding that it changed nothing.
     pub may_miss: bool,
+}
+
+/// A situation that the scenario is to meet: that something happens while something else goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoalResult {
+    /// Its name.
+    pub name: String,
+    /// How often it was met.
+    pub met: u64,
 }
 
 /// How often an invariant was looked at.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actors::facts::Fact;
 use actors::nouns::Life;
 use actors::ports::Evidence;
+use datapath::plants::{Plant, planted};
 use datapath::replica::{Consistency, CutTime, Mark};
 use datapath::volume::Volume;
 use datapath::{DiskId, Grain, Run, SimTime, VmId, WriteSeq};
@@ -512,6 +513,9 @@ impl Oracle {
         evidence: Option<Evidence>,
     ) {
         self.points.0 += 1;
+        if planted(Plant::OracleLooksAway) && mark.point.is_multiple_of(2) {
+            return;
+        }
         self.point_at_boundary(at, vm, protection, mark);
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;

@@ -1,0 +1,225 @@
+//! `firedrill run --twice`: one run in two processes, whose event logs are compared record by record while both go on.
+//!
+//! The processes write their logs' own encoding to pipes; both are read in step, so that neither gets ahead of the other by more than a pipe
+//! holds, and the first difference ends both. What is compared is what the digest is of: facts and frames, all of them.
+
+use std::collections::VecDeque;
+use std::io::{BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use actors::facts::Fact;
+use actors::nouns::ActorId;
+use actors::ports::Evidence;
+use datapath::SimTime;
+use scenarios::Built;
+use sim::event_log::records::{self, Record};
+use sim::run::Observer;
+use sim::spec::RunOptions;
+
+use crate::arguments::RunArguments;
+use crate::failure::{Failure, INVARIANT, PASS};
+use crate::interrupt::Interrupts;
+use crate::output;
+use crate::progress;
+
+/// Records that are shown before the first difference.
+const BEFORE: usize = 5;
+/// And from it on.
+const AFTER: usize = 3;
+/// Bytes that are read at a time.
+const BUFFER: usize = 256 << 10;
+/// So many records are between two looks at interrupts and progress.
+const LOOK_EVERY: u64 = 4_096;
+
+/// Runs a scenario for the sake of its log, which goes to the output.
+pub fn log(built: Built, options: &RunOptions, interrupts: &Interrupts) -> Result<u8, Failure> {
+    let mut eyes = Logger {
+        out: std::io::stdout().lock(),
+        failed: None,
+        interrupts,
+    };
+    let options = RunOptions {
+        encoded: true,
+        ..options.clone()
+    };
+    let ended = sim::run::run(built.world, &options, &mut eyes);
+    interrupts.check()?;
+    let failed = eyes.failed.or_else(|| eyes.out.flush().err());
+    if let Some(error) = failed {
+        return Err(Failure::Machine(format!("cannot write the event log: {error}")));
+    }
+    let ended = ended.map_err(|error| Failure::Machine(error.to_string()))?;
+    Ok(if ended.broken.is_some() { INVARIANT } else { PASS })
+}
+
+struct Logger<'a, W> {
+    out: W,
+    failed: Option<std::io::Error>,
+    interrupts: &'a Interrupts,
+}
+
+impl<W: Write> Observer for Logger<'_, W> {
+    fn fact(&mut self, _: SimTime, _: u64, _: Option<ActorId>, _: &Fact, _: Option<Evidence>) {}
+
+    fn encoded(&mut self, records: &[u8]) {
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(records).err();
+        }
+    }
+
+    fn interrupted(&self) -> bool {
+        self.failed.is_some() || self.interrupts.came()
+    }
+}
+
+/// One of the two processes, and its log as far as it was read.
+struct Side {
+    child: Child,
+    log: BufReader<ChildStdout>,
+    record: Vec<u8>,
+}
+
+/// Runs a scenario in two processes and compares their logs.
+pub fn twice(arguments: &RunArguments, interrupts: &Interrupts) -> Result<u8, Failure> {
+    let mut sides = [Side::start(1)?, Side::start(2)?];
+    let mut before: VecDeque<Vec<u8>> = VecDeque::new();
+    let (mut records, mut at) = (0_u64, SimTime::ZERO);
+    let line = progress::line();
+    let same = loop {
+        let [first, second] = &mut sides;
+        let more = (first.next()?, second.next()?);
+        if more != (true, true) || first.record != second.record {
+            break more == (false, false);
+        }
+        records += 1;
+        if let Some(record) = Record::first(&first.record) {
+            at = record.at;
+        }
+        if before.len() == BEFORE {
+            before.pop_front();
+        }
+        before.push_back(first.record.clone());
+        if records.is_multiple_of(LOOK_EVERY) {
+            if let Some(line) = &line {
+                line.set_message(format!("both at {at}, {records} records the same"));
+            }
+            if interrupts.came() {
+                sides.iter_mut().for_each(Side::end);
+                return Err(Failure::Interrupted);
+            }
+        }
+    };
+    if let Some(line) = line {
+        line.finish_and_clear();
+    }
+    if same {
+        let [first, second] = &mut sides;
+        let codes = (first.code()?, second.code()?);
+        return match codes {
+            (Some(code), Some(other)) if code == other && (records > 0 || code != i32::from(PASS)) => {
+                if records == 0 {
+                    // What is wrong with the scenario the first has said.
+                    return Ok(u8::try_from(code).unwrap_or(INVARIANT));
+                }
+                output::print(&format!(
+                    "{}: the same in two processes: {records} records (facts and frames), to {at}\n",
+                    arguments.scenario.display()
+                ))?;
+                Ok(u8::try_from(code).unwrap_or(INVARIANT))
+            }
+            (code, other) => {
+                output::print(&format!(
+                    "the logs are the same, and the processes ended differently: {code:?} and {other:?}\n"
+                ))?;
+                Ok(INVARIANT)
+            }
+        };
+    }
+    let told = difference(&mut sides, &before, records)?;
+    sides.iter_mut().for_each(Side::end);
+    output::print(&told)?;
+    Ok(INVARIANT)
+}
+
+/// The first difference, with what came before it and what comes after it on each side.
+fn difference(sides: &mut [Side; 2], before: &VecDeque<Vec<u8>>, records: u64) -> Result<String, Failure> {
+    let mut told = format!("NOT the same: the logs differ after {records} records\n\nbefore it, in both\n");
+    for record in before {
+        told += &shown(record);
+    }
+    for (number, side) in (1..).zip(sides) {
+        told += &format!("\nprocess {number}\n");
+        for _ in 0..AFTER {
+            if side.record.is_empty() {
+                told += "  the log ends\n";
+                break;
+            }
+            told += &shown(&side.record);
+            side.next()?;
+        }
+    }
+    Ok(told)
+}
+
+fn shown(record: &[u8]) -> String {
+    match Record::first(record) {
+        Some(record) => format!("  {record}\n"),
+        None => format!("  {} bytes that are no record\n", record.len()),
+    }
+}
+
+impl Side {
+    /// Starts the same command again, for its log; of two that say the same wrong thing, the first is heard.
+    fn start(number: u32) -> Result<Side, Failure> {
+        let failed = |error| Failure::Machine(format!("cannot start process {number}: {error}"));
+        let program = std::env::current_exe().map_err(failed)?;
+        let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--twice");
+        let mut child = Command::new(program)
+            .args(arguments)
+            .arg("--encoded-log")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(if number == 1 { Stdio::inherit() } else { Stdio::null() })
+            .spawn()
+            .map_err(failed)?;
+        let log = child
+            .stdout
+            .take()
+            .ok_or_else(|| Failure::Machine(format!("process {number} has no output")))?;
+        Ok(Side {
+            child,
+            log: BufReader::with_capacity(BUFFER, log),
+            record: Vec::new(),
+        })
+    }
+
+    /// Reads its next record; false at the log's end.
+    fn next(&mut self) -> Result<bool, Failure> {
+        let read = records::read(&mut self.log, &mut self.record);
+        let more = read.map_err(|error| Failure::Machine(format!("cannot read the log of a process: {error}")))?;
+        if !more {
+            self.record.clear();
+        }
+        Ok(more)
+    }
+
+    /// How it ended.
+    fn code(&mut self) -> Result<Option<i32>, Failure> {
+        let ended = self.child.wait();
+        ended
+            .map(|status| status.code())
+            .map_err(|error| Failure::Machine(format!("cannot wait for a process: {error}")))
+    }
+
+    /// Ends it, wherever it is.
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
