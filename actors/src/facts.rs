@@ -61,6 +61,9 @@ pub enum BacklogPlace {
     Target,
 }
 
+/// What an alert says of a machine whose RPO passed the policy's threshold (facts §2.1).
+pub const RPO_PASSED: &str = "the RPO is above the policy's threshold";
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]

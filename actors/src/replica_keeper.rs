@@ -24,7 +24,6 @@ mod sizes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::batch::DiskChanges;
-use datapath::plants::{Plant, planted};
 use datapath::replica::{Mark, Replica, Tag};
 use datapath::seal::{DiskKey, VaultKey};
 use datapath::segment::{Headers, SegmentHeader, SegmentKind, SegmentRefused};
@@ -396,7 +395,7 @@ impl ReplicaKeeper {
         let was = self.replica.copying();
         for (disk, copy) in self.copies.iter_mut().filter(|(_, copy)| !copy.ended) {
             if let Some((parts, highest)) = copy.end
-                && (copy.applied.len() as u64 >= u64::from(parts) || planted(Plant::CopyEndsEarly))
+                && copy.applied.len() as u64 >= u64::from(parts)
             {
                 copy.ended = true;
                 self.replica.end_copy(*disk, highest);

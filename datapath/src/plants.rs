@@ -72,12 +72,10 @@ plants! {
         "a recovery point is marked one write before what the guest had written";
     MarkAWriteLate "mark-a-write-late"
         "a recovery point is marked one write after what the guest had written";
-    BatchPastItsMark "batch-past-its-mark"
-        "a batch goes on past the mark that ends it";
     LowWaterEarly "low-water-early"
         "the journal lets go of what was sent and not acknowledged";
     CacheForgottenEarly "cache-forgotten-early"
-        "a process server forgets a batch when it sends its tag";
+        "a process server forgets a batch once it is sealed";
     FenceNotChecked "fence-not-checked"
         "storage takes in what a fenced sealer sealed";
     TagBeforeSegments "tag-before-segments"
@@ -86,8 +84,6 @@ plants! {
         "a member of a group acknowledges one write while it holds";
     HoldVoteLies "hold-vote-lies"
         "a member that held no longer says that it does";
-    ReleaseForgotten "release-forgotten"
-        "a member is never told to go on, and goes on when it can wait no longer";
     TalksOutsideItsGroup "talks-outside-its-group"
         "a member of a group connects to who is none, on the group's port";
     PinIgnored "pin-ignored"
@@ -104,10 +100,8 @@ plants! {
         "a piece of a copy that a power cut has torn in storage is taken for whole";
     PieceOfCopyLost "piece-of-copy-lost"
         "a copy ends with its last piece left out";
-    CopyEndsEarly "copy-ends-early"
-        "a copy is said to be applied while pieces of it are not";
     JobHangs "job-hangs"
-        "the service's job for a test failover never goes on after its disks are there";
+        "the service's job for a failover never goes on after its disks are there";
     WindowLeaks "window-leaks"
         "what is answered for is still counted as under way";
     SessionStaysLost "session-stays-lost"

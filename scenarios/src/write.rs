@@ -134,6 +134,7 @@ impl Writer<'_> {
             table.put("to", &write_duration(to));
         }
         table.flag("constants", chaos.constants);
+        table.flag("points", chaos.points);
         page.table("chaos", &table);
         if let Some(replay) = &self.scenario.replay {
             let mut table = Entries::new(&keys::REPLAY, None);

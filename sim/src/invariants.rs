@@ -14,6 +14,7 @@ use crate::metrics::CheckCount;
 
 pub mod acknowledged_is_durable;
 pub mod acknowledged_is_kept;
+pub mod alerts_come;
 pub mod app_points_are_quiesced;
 pub mod batches_in_order;
 pub mod bound;
@@ -91,6 +92,7 @@ pub const LAWS: &[Law] = &[
     stored_is_processed::LAW,
     transitions_end::LAW,
     operations_end::LAW,
+    alerts_come::LAW,
     refused_was_tampered::LAW,
     figures_agree::LAW,
     something_was_judged::LAW,

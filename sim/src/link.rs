@@ -322,7 +322,12 @@ impl Link {
             } => {
                 let floor = now.after(self.latency);
                 self.latency = latency;
-                let pace = Pace::new(&self.tcp, bits_per_second, latency, loss_per_million);
+                let loss = if planted(Plant::LinkWithoutLoss) {
+                    0
+                } else {
+                    loss_per_million
+                };
+                let pace = Pace::new(&self.tcp, bits_per_second, latency, loss);
                 for way in &mut self.ways {
                     // What is under way goes on at the new rate: no departure is known any more.
                     way.wait(engine, self.number);

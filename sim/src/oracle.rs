@@ -9,6 +9,7 @@
 //! - Extent grain: the same with versions in place of hashes.
 //! - Aggregate grain: per machine, bytes by range of the sequence; a point is judged by [`crate::invariants::sizes_add_up`].
 
+mod alerts;
 pub mod by_flow;
 pub mod clocks;
 pub(crate) mod compare;
@@ -96,6 +97,7 @@ pub struct Oracle {
     retentions: Retentions,
     plan: Plan,
     clocks: clocks::Clocks,
+    alerts: alerts::Alerts,
     liveness: Liveness,
     groups: groups::Groups,
     databases: databases::Databases,
@@ -157,6 +159,7 @@ impl Oracle {
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),
             clocks: clocks::Clocks::new(spec),
+            alerts: alerts::Alerts::new(spec),
             liveness: Liveness::new(spec, used),
             groups: groups::Groups::new(spec),
             databases: databases::Databases::new(spec),
@@ -282,6 +285,7 @@ impl Oracle {
         }
         self.liveness_fact(at, fact);
         self.group_fact(at, fact);
+        self.alert_fact(at, fact);
         self.database_fact(fact);
     }
 
@@ -308,6 +312,7 @@ impl Oracle {
         self.finish_links();
         let unfinished = self.finish_waits();
         self.finish_groups();
+        self.finish_alerts();
         let violations = something_was_judged::check(&Judged {
             points: self.points,
             disks: self.recovered_disks,

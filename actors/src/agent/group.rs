@@ -543,9 +543,6 @@ impl Agent {
     }
 
     fn let_go_on(&mut self, member: VmId, point: SharedPoint) {
-        if planted(Plant::ReleaseForgotten) {
-            return;
-        }
         if member != self.spec.vm.vm {
             self.tell_member(member, GroupMessage::Release { point });
         } else if self.holds(point) {

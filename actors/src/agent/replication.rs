@@ -559,9 +559,8 @@ impl Replication {
                 source: mark.marked_source,
                 life: mark.life,
             };
-            let past = planted(Plant::BatchPastItsMark);
             self.cut(
-                if past { self.durable } else { mark.seq },
+                mark.seq,
                 time,
                 Some(Mark {
                     point: self.saved.points,

@@ -254,13 +254,6 @@ impl ProcessServer {
         let number = tag.batch;
         if target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag }) {
             target.session.owe(&self.env);
-            if planted(Plant::CacheForgottenEarly) {
-                let parts = stream.batches.get(&number).map_or(0, |batch| batch.ending.parts);
-                let files = (0..parts).map(|part| stream.part_file(number, part));
-                files
-                    .chain([stream.end_file(number)])
-                    .for_each(|file| self.env.files().remove(&file));
-            }
             if let Some(batch) = stream.batches.get_mut(&number) {
                 batch.tag_sent = true;
             }

@@ -244,6 +244,14 @@ impl ProcessServer {
             *state = Sealing::Sealed(Outgoing { headers, waiting });
             self.in_flight += bytes;
         }
+        if let (true, Job::Batch { batch, .. }, Some(stream)) =
+            (planted(Plant::CacheForgottenEarly), &job, self.streams.get(&vm))
+        {
+            let parts = stream.batches.get(batch).map_or(0, |of| of.ending.parts);
+            let files = (0..parts).map(|part| stream.part_file(*batch, part));
+            let files = files.chain([stream.end_file(*batch)]);
+            files.for_each(|file| self.env.files().remove(&file));
+        }
         self.deliver(vm);
         self.seal_more();
     }

@@ -7,6 +7,7 @@
 use actors::messages::PORT_MANAGEMENT;
 use actors::messages::group::PORT_GROUP;
 use actors::messages::replication::PORT_REPLICATION;
+use actors::nouns::PointChoice;
 use datapath::disk::Operation;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +15,8 @@ use sim::faults::{Left, Nth, Off};
 use sim::random;
 
 use super::atlas;
-use crate::model::{Always, Aside, Condition, Direction, Fault, Happens, Host, Process, Rot, Scenario};
+use crate::keys::{PointWord, Words};
+use crate::model::{Always, Aside, Condition, Direction, Do, Fault, Happens, Host, Process, Rot, Scenario};
 use crate::units::write_duration;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -115,11 +117,14 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
             .faults
             .push(fault(format!("drawn-{number}"), word, what, at, lasts));
     }
-    let otherwise = if scenario.chaos.constants {
+    let mut otherwise = if scenario.chaos.constants {
         otherwise(&mut random, &mut drawn)
     } else {
         Vec::new()
     };
+    if scenario.chaos.points {
+        otherwise.extend(points(&mut random, &mut drawn));
+    }
     Drawn {
         seed,
         scenario: drawn,
@@ -377,6 +382,36 @@ fn otherwise(random: &mut ChaCha8Rng, drawn: &mut Scenario) -> Vec<String> {
         let value = value.clamp(*constant.range.start(), *constant.range.end());
         (constant.set)(&mut drawn.model, value);
         lines.push(format!("model.{name} = {}", crate::keys::written(constant.unit, value)));
+    }
+    lines
+}
+
+/// Each failover takes a recovery point of some kind, or of some number.
+fn points(random: &mut ChaCha8Rng, drawn: &mut Scenario) -> Vec<String> {
+    let shared = !drawn.replication_groups.is_empty();
+    // As many as there can be by then, if none was missed: app-consistent ones come beside those.
+    let most = drawn.duration / drawn.policy.crash_consistent_every.max(1) + 1;
+    let mut lines = Vec::new();
+    for (number, step) in (1..).zip(&mut drawn.steps) {
+        let (Do::TestFailover(point) | Do::Failover { point, .. } | Do::Failback { point, .. }) = &mut step.what else {
+            continue;
+        };
+        let words = PointWord::WORDS;
+        let of = if shared { words.len() } else { words.len() - 2 };
+        let drawn = random.next_u64() as usize % (of + 2);
+        let word = match words.get(drawn).filter(|_| drawn < of) {
+            Some((word, kind)) => {
+                *point = (*kind).into();
+                (*word).to_owned()
+            }
+            None => {
+                let number = 1 + random.next_u64() % most;
+                *point = PointChoice::Custom(number);
+                number.to_string()
+            }
+        };
+        let name = step.name.clone().unwrap_or_else(|| number.to_string());
+        lines.push(format!("step.{name}.point = {word}"));
     }
     lines
 }

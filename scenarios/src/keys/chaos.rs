@@ -41,6 +41,12 @@ pub static CHAOS: Section = Section::plain(
             "true",
             "whether rates, latencies and some constants of the model are drawn too",
         ),
+        Key::or(
+            "points",
+            Kind::Flag,
+            "false",
+            "whether it is drawn which recovery point each failover takes: of any kind, or one by its number, which may be there or not",
+        ),
     ],
 );
 

@@ -231,7 +231,12 @@ pub static STEP: Section = Section {
             "0 s",
             "with several machines: each begins so much later than the one before",
         ),
-        Key::or("expect", Kind::Word(words_of::<Ending>), "done", "how it is to end"),
+        Key::or(
+            "expect",
+            Kind::Word(words_of::<Ending>),
+            "done",
+            "how it is to end; `any` where what comes before it is drawn by chance",
+        ),
         Key::absent(
             "reason",
             Kind::Text,

@@ -206,6 +206,7 @@ impl Words for Ending {
         ("done", Ending::Done),
         ("refused", Ending::Refused),
         ("failed", Ending::Failed),
+        ("any", Ending::Any),
     ];
 }
 

@@ -17,6 +17,8 @@ pub struct Chaos {
     pub to: Option<u64>,
     /// Whether rates, latencies and constants are drawn.
     pub constants: bool,
+    /// Whether the recovery points of failovers are drawn.
+    pub points: bool,
 }
 
 /// A network, as a file calls it.

@@ -46,6 +46,8 @@ pub enum Ending {
     Refused,
     /// It is tried and fails.
     Failed,
+    /// Whatever comes of it: what happens before is drawn by chance.
+    Any,
 }
 
 /// What a step does. Servers are places among the scenario's servers.

@@ -38,6 +38,7 @@ pub(super) fn read(file: &Reader<'_>) -> Chaos {
         from,
         to: to.map(|to| to.value.0),
         constants: value(table.as_ref(), &keys::CHAOS, "constants"),
+        points: value(table.as_ref(), &keys::CHAOS, "points"),
     }
 }
 

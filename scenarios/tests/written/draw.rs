@@ -137,6 +137,7 @@ fn chaos(draw: &mut Draw) -> Chaos {
         from,
         to: draw.flag().then(|| from + 1 + draw.duration()),
         constants: draw.flag(),
+        points: draw.flag(),
     }
 }
 

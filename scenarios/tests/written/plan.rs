@@ -179,7 +179,7 @@ pub(super) fn step(draw: &mut Draw, scenario: &Scenario) -> Step {
         wait: if draw.flag() { 0 } else { draw.duration() },
         stagger: if draw.flag() { 0 } else { draw.duration() },
         expected: Expected {
-            reason: (expected.ending != Ending::Done && draw.flag()).then(|| draw.text()),
+            reason: (matches!(expected.ending, Ending::Refused | Ending::Failed) && draw.flag()).then(|| draw.text()),
             ..expected
         },
         line: Aside(0),
