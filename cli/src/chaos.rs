@@ -394,6 +394,7 @@ fn story(
     }
     let folder = file.parent().unwrap_or(Path::new("."));
     let body = scenarios::write(&small, folder).map_err(|error| Failure::Machine(error.to_string()))?;
+    let body = with_inputs(body, &small, folder)?;
     let own = plain.faults.len();
     let (before, left) = (was.scenario.faults.len() - own, small.faults.len().saturating_sub(own));
     let mut text = format!(
@@ -410,6 +411,22 @@ fn story(
     }
     let _ = writeln!(text, "# Repeat it: firedrill replay {}\n", file.display());
     Ok(text + &body)
+}
+
+/// Copies the recordings and images that a scenario names into a folder, and names them there: a failure is handed over whole.
+fn with_inputs(mut body: String, scenario: &Scenario, folder: &Path) -> Result<String, Failure> {
+    for input in &scenario.inputs.0 {
+        let (Some(path), Some(name)) = (input.to_str(), input.file_name().and_then(|name| name.to_str())) else {
+            continue;
+        };
+        let [whole, own] = [path, name].map(|text| format!("= {}", scenarios::quoted(text)));
+        if body.contains(&whole) {
+            let copy = folder.join(name);
+            std::fs::copy(input, &copy).map_err(|error| cannot(&copy, &error))?;
+            body = body.replace(&whole, &own);
+        }
+    }
+    Ok(body)
 }
 
 /// What a sweep was to look at, and did not.

@@ -277,9 +277,12 @@ impl Protection {
     }
 
     /// A point is processed that ends at this batch: it holds the copies that were over at its write.
-    pub fn copies_applied(&mut self, seq: WriteSeq, batch: u64) {
+    pub fn copies_applied(&mut self, seq: WriteSeq, batch: u64) -> bool {
+        let mut newly = false;
         for copy in &mut self.copies {
-            copy.applied |= copy.highest.is_some_and(|highest| highest <= seq);
+            let applied = copy.highest.is_some_and(|highest| highest <= seq);
+            newly |= applied && !copy.applied;
+            copy.applied |= applied;
         }
         // Of a disk that was copied again, the earlier copy is of no interest.
         for at in 0..self.copies.len() {
@@ -295,6 +298,7 @@ impl Protection {
         {
             *last = batch;
         }
+        newly
     }
 
     /// Batches up to this one that are not in storage as they should be.

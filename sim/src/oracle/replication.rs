@@ -532,7 +532,7 @@ impl Oracle {
         of.forget_passed(mark.point);
         let through = of.points.get(&mark.point).map_or(0, |point| point.batch);
         let unsound = of.take_unsound(through);
-        of.copies_applied(mark.seq, through);
+        let copied = of.copies_applied(mark.seq, through);
         // The first point has everything to show; one after a resynchronization may show all, and has to show what batches changed.
         let before = of.newest_processed.replace(*mark);
         self.ledger.check(at, vm, violations);
@@ -546,7 +546,7 @@ impl Oracle {
         let in_order = in_order && is_stored;
         let right = match self.grain {
             Grain::Aggregate => self.judge_sizes(at, vm, protection, mark, applied_bytes),
-            _ => self.judge_content(at, vm, protection, (before, mark), &changed, evidence),
+            _ => self.judge_content(at, vm, protection, (before, mark, copied), &changed, evidence),
         };
         if let Some(right) = right {
             self.points.1 += 1;
@@ -575,13 +575,14 @@ impl Oracle {
         Some(right)
     }
 
-    /// Judges a point, with the mark of the one before, by what the target shows; none where it shows nothing.
+    /// Judges a point, with the mark of the one before and whether copies came to their end in between, by what the target shows; none where
+    /// it shows nothing.
     fn judge_content(
         &mut self,
         at: SimTime,
         vm: VmId,
         protection: u32,
-        (before, mark): (Option<Mark>, &Mark),
+        (before, mark, copied): (Option<Mark>, &Mark, bool),
         changed: &Changed,
         evidence: Option<Evidence>,
     ) -> Option<bool> {
@@ -593,10 +594,11 @@ impl Oracle {
         let (track, of) = self.protection(vm, protection)?;
         let life = track.guests.at(of.machine, mark.marked)?;
         let histories = life.disks.as_ref()?;
-        // Where the power was lost since the point before: that point's seq, and what the disks held then.
-        let lost_power = before.and_then(|before| {
+        // Where the power was lost since the point before, or a copy found equal what was written anew: that point's seq, and what the
+        // disks held then.
+        let compared = before.and_then(|before| {
             let earlier = track.guests.at(of.machine, before.marked)?;
-            (earlier.life != life.life).then_some((before.seq, earlier.disks.as_ref()?))
+            (copied || earlier.life != life.life).then_some((before.seq, earlier.disks.as_ref()?))
         });
         let nothing = Ranges::default();
         let mut violations = Vec::new();
@@ -613,7 +615,7 @@ impl Oracle {
                     let runs = runs.iter().find(|(of, _)| of == disk).map_or(&[][..], |(_, runs)| runs);
                     let everything;
                     let changed = changed.get(&disk.index).unwrap_or(&nothing);
-                    let earlier = lost_power.and_then(|(seq, disks)| Some((seq, disks.get(usize::from(disk.index))?)));
+                    let earlier = compared.and_then(|(seq, disks)| Some((seq, disks.get(usize::from(disk.index))?)));
                     let must_show = match (before, earlier) {
                         (None, _) => {
                             everything = used_by(history, mark.seq);
@@ -640,8 +642,8 @@ enum Shown {
     Disks(Vec<(DiskId, Volume)>),
 }
 
-/// Extents that were written to and hold what they held at a point before: the guest's writes went with its power, so there is
-/// nothing to show.
+/// Extents that were written to and hold what they held at a point before: the guest's writes went with its power, or were the same again
+/// and a copy by checksums sent nothing of them, so there is nothing to show.
 fn as_before(written: &Ranges, before: (&History, WriteSeq), now: (&History, WriteSeq)) -> Ranges {
     let print = |(history, seq): (&History, WriteSeq), extent| history.print_at(extent, seq);
     let extents = written.as_slice().iter().flat_map(|(from, to)| *from..*to);
