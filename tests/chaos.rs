@@ -215,8 +215,67 @@ fn too_much_asked(folder: &Path) -> PathBuf {
     let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
     let file = folder.join("asked.toml");
     let more = "\n[[expect]]\nrpo_below = \"330 s\"\nunder_faults = true\n";
-    std::fs::write(&file, text + more).expect("a file");
+    std::fs::write(&file, without_goals(&text) + more).expect("a file");
     file
+}
+
+/// A scenario whose sweeps need not meet anything.
+fn without_goals(text: &str) -> String {
+    let tables = text.split("\n\n").filter(|table| !table.starts_with("[[goal]]"));
+    tables.collect::<Vec<&str>>().join("\n\n")
+}
+
+#[test]
+fn what_is_known_is_accepted_up_to_its_day_and_no_longer() {
+    let out = folder();
+    let file = too_much_asked(out.path());
+    let text = std::fs::read_to_string(&file).expect("the scenario");
+    for (until, wanted) in [("9999-12-31", 0), ("2000-01-01", 1)] {
+        let accepted = format!(
+            "{text}\n[[accepted]]\nfinding = \"rpo_below/vm/over-bound\"\nuntil = \"{until}\"\nwhy = \"known\"\n"
+        );
+        std::fs::write(&file, accepted).expect("a file");
+        let folder = out.path().join(until);
+        let kinds = ["--seeds", "1..12", "--set", "chaos.kinds=\"power-loss\""];
+        let (code, found) = sweep(file.to_str().expect("UTF-8"), &folder, &kinds);
+        assert_eq!(code, wanted, "{found:#}");
+        let finding = &found["findings"][0];
+        assert_eq!(finding["identity"], "rpo_below/vm/over-bound");
+        assert_eq!(finding["accepted_until"].as_str(), (wanted == 0).then_some(until));
+    }
+}
+
+#[test]
+fn a_goal_that_was_never_met_is_no_pass_and_seeds_that_met_one_run_first() {
+    let out = folder();
+    let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
+    let file = out.path().join("goals.toml");
+    let goals = "\n[[goal]]\nname = \"a failback\"\nevent = \"failback\"\n\n[[goal]]\nname = \"a failover\"\nevent = \"failover\"\n";
+    std::fs::write(&file, without_goals(&text) + goals).expect("a file");
+    let list = out.path().join("goals.seeds");
+    let sweep = |folder: &str, seeds: &str| {
+        let arguments = ["--seeds", seeds, "--corpus", list.to_str().expect("UTF-8")];
+        sweep(file.to_str().expect("UTF-8"), &out.path().join(folder), &arguments)
+    };
+    let (code, met) = sweep("first", "5..6");
+    assert_eq!(code, 2, "{met:#}");
+    assert_eq!(met["goals"], serde_json::json!({ "a failback": 0, "a failover": 2 }));
+    let why: Vec<&str> = met["not_looked_at"]
+        .as_array()
+        .expect("reasons")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        why.iter()
+            .any(|why| why.starts_with("goal \"a failback\" was never met")),
+        "{why:?}"
+    );
+    assert_eq!(std::fs::read_to_string(&list).expect("a list"), "5  # met a failover\n");
+    let (_, again) = sweep("second", "8..8");
+    assert_eq!(again["seeds"], 2, "{again:#}");
+    assert_eq!(again["kept_seeds"], serde_json::json!([5]));
+    assert_eq!(std::fs::read_to_string(&list).expect("a list"), "5  # met a failover\n");
 }
 
 #[test]

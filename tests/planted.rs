@@ -161,6 +161,27 @@ fn folder_name(planted: &Planted, what: &str) -> String {
 }
 
 #[test]
+fn what_is_drawn_from_outside_is_found_by_two_processes() {
+    let arguments = ["run", "scenarios/rough-day.toml", "--content", "extent", "--twice"];
+    let planted = firedrill(&[&arguments[..], &["--plant", "unseeded-draw"]].concat());
+    let said = String::from_utf8_lossy(&planted.stdout).into_owned();
+    assert_eq!(planted.status.code(), Some(4), "{said}");
+    for shown in [
+        "NOT the same: the logs differ after ",
+        "before it, in both",
+        "process 1",
+        "process 2",
+    ] {
+        assert!(said.contains(shown), "no `{shown}` in {said}");
+    }
+    assert_eq!(
+        firedrill(&arguments).status.code(),
+        Some(0),
+        "without it they are the same"
+    );
+}
+
+#[test]
 fn every_bug_that_can_be_planted_is_planted() {
     let output = firedrill(&["plants"]);
     let listed = String::from_utf8(output.stdout).expect("UTF-8");

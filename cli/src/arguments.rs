@@ -247,6 +247,9 @@ pub struct ChaosArguments {
     /// The folder for figures and failures [default: runs/NAME-chaos]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// A list of seeds that earned their place, run before the others; what this sweep adds is written back
+    #[arg(long, value_name = "FILE")]
+    pub corpus: Option<PathBuf>,
     /// Replace a sweep
     #[arg(long)]
     pub force: bool,
@@ -282,6 +285,7 @@ impl ChaosArguments {
                 set: Vec::new(),
             },
             out: None,
+            corpus: None,
             force: false,
             junit: None,
             markdown: None,
@@ -306,9 +310,9 @@ pub struct MergeArguments {
 /// `firedrill replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArguments {
-    /// A file that a sweep has left
-    #[arg(value_name = "FAILURE.toml")]
-    pub failure: PathBuf,
+    /// Files that a sweep has left, or folders of them
+    #[arg(value_name = "FAILURE.toml", required = true)]
+    pub failures: Vec<PathBuf>,
     /// What carries the messages [default: what the file says]
     #[arg(long, value_enum)]
     pub network: Option<Network>,

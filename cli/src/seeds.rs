@@ -23,10 +23,14 @@ const SEEDS: &str = "seeds.jsonl";
 pub struct Head {
     /// The version of firedrill.
     pub version: String,
+    /// The digest of the program.
+    pub binary: String,
     /// The digest of the scenario as it was read.
     pub scenario: String,
     /// What carries the messages.
     pub network: String,
+    /// Seeds that come before the others, for they were kept.
+    pub kept: Vec<u64>,
     /// The first seed of the whole sweep.
     pub first: u64,
     /// The last.
@@ -54,7 +58,7 @@ impl Seeds {
             let (there, outcomes, end) = read(&path)?;
             if there.as_ref().is_some_and(|there| there != head) {
                 return Err(Failure::Input(format!(
-                    "{} is of another sweep (scenario, seeds, network or version); --force replaces it",
+                    "{} is of another sweep (scenario, seeds, network or program); --force replaces it",
                     path.display()
                 )));
             }
@@ -93,6 +97,20 @@ impl Seeds {
         };
         write().map_err(|error| cannot(&self.path, &error))
     }
+}
+
+/// The digest of this program: what came of seeds is of one program, or of several.
+///
+/// # Errors
+/// It cannot be read.
+pub fn binary() -> Result<String, Failure> {
+    let read = || -> std::io::Result<blake3::Hash> {
+        let mut hasher = blake3::Hasher::new();
+        std::io::copy(&mut File::open(std::env::current_exe()?)?, &mut hasher)?;
+        Ok(hasher.finalize())
+    };
+    let digest = read().map_err(|error| Failure::Machine(format!("cannot read this program: {error}")))?;
+    Ok(digest.to_hex().to_string())
 }
 
 /// Removes what a folder holds of a sweep.

@@ -24,7 +24,7 @@ mod words;
 mod workload;
 
 pub use applications::{APPLICATION, DATABASE, REPLICATION_GROUP, TIER};
-pub use chaos::{CHAOS, REPLAY};
+pub use chaos::{ACCEPTED, CHAOS, REPLAY};
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
 pub use faults::FAULT;
@@ -235,6 +235,7 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &EXPECT,
         &GOAL,
         &CHAOS,
+        &ACCEPTED,
         &REPLAY,
     ];
     let model = std::iter::once(&*MODEL).chain(model::groups());

@@ -21,7 +21,7 @@ use datapath::image::{Format as ImageForm, Source};
 use crate::traces::{Fit, Format};
 
 pub use applications::{Application, Database, ReplicationGroup, Tier};
-pub use chaos::{Chaos, NetworkWord, Replay};
+pub use chaos::{Accepted, Chaos, NetworkWord, Replay};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
 pub use goals::{Goal, Moment, Phase};
@@ -100,6 +100,8 @@ pub struct Scenario {
     pub goals: Vec<Goal>,
     /// What a sweep draws.
     pub chaos: Chaos,
+    /// What it may find up to a day.
+    pub accepted: Vec<Accepted>,
     /// With what a failure that it found is repeated.
     pub replay: Option<Replay>,
     /// A disk was replaced from the command line: its content is somebody's own.

@@ -247,6 +247,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     let policy = read_policy(&file, &model);
     let times = read_azure(&file);
     let (chaos, replay) = (chaos::read(&file), chaos::replay(&file));
+    let accepted = chaos::accepted(&file);
     let estate = estate::read(&context, &file);
     if estate.full {
         return None;
@@ -314,6 +315,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         expects: expects.into_iter().map(|placed| placed.value).collect(),
         goals,
         chaos,
+        accepted,
         replay,
         own_disks: Aside(!options.disks.is_empty()),
     })

@@ -137,6 +137,13 @@ impl Writer<'_> {
         table.flag("constants", chaos.constants);
         table.flag("points", chaos.points);
         page.table("chaos", &table);
+        for accepted in &self.scenario.accepted {
+            let mut table = Entries::new(&keys::ACCEPTED, None);
+            table.put("finding", &accepted.finding);
+            table.put("until", &accepted.until);
+            table.put("why", &accepted.why);
+            page.one_of("accepted", &table);
+        }
         if let Some(replay) = &self.scenario.replay {
             let mut table = Entries::new(&keys::REPLAY, None);
             table.put("seed", &replay.seed.to_string());

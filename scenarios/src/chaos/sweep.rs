@@ -1,7 +1,7 @@
 //! Seeds side by side: each is drawn, run and judged alone, in a world of its own on a thread of its own; then all are added up in the order
 //! of the seeds, so that nothing depends on how many ran at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,10 +31,8 @@ pub struct Sweep<'a> {
     pub scenario: &'a Scenario,
     /// With what it was read.
     pub options: &'a Options,
-    /// The seeds, both ends included.
-    pub seeds: RangeInclusive<u64>,
-    /// Of every so many seeds this one only, counted from 0; of one: all.
-    pub shard: (u64, u64),
+    /// The seeds, in the order in which they are run ([`seeds_of`]).
+    pub seeds: Vec<u64>,
     /// Seeds at a time.
     pub jobs: usize,
     /// What carries the messages.
@@ -45,10 +43,12 @@ pub struct Sweep<'a> {
     pub known: BTreeMap<u64, Outcome>,
 }
 
-/// The seeds of a part: of every so many this one, counted from 0.
-pub fn seeds_of(seeds: RangeInclusive<u64>, (part, of): (u64, u64)) -> impl Iterator<Item = u64> {
-    let first = *seeds.start();
-    seeds.filter(move |seed| (seed - first) % of.max(1) == part)
+/// The seeds of a part: of those that are kept and then a range, both ends included, of every so many this one, counted from 0.
+#[must_use]
+pub fn seeds_of(kept: &[u64], range: RangeInclusive<u64>, (part, of): (u64, u64)) -> Vec<u64> {
+    let all = kept.iter().copied().chain(range);
+    let own = (0..).zip(all).filter(|(place, _)| place % of.max(1) == part);
+    own.map(|(_, seed)| seed).collect()
 }
 
 /// Something that a seed found.
@@ -105,6 +105,8 @@ pub struct Swept {
     pub faults: BTreeMap<String, (u64, u64)>,
     /// Goals: in how many seeds each was met.
     pub goals: BTreeMap<String, u64>,
+    /// Goals that were met, and the first seed that did.
+    pub first_met: BTreeMap<String, u64>,
     /// How often each law was looked at.
     pub laws: BTreeMap<String, u64>,
     /// Recovery points that were judged.
@@ -131,6 +133,9 @@ impl Swept {
             *of = (of.0 + declared, of.1 + struck);
         }
         for (goal, met) in &outcome.goals {
+            if *met > 0 {
+                self.first_met.entry(goal.clone()).or_insert(outcome.seed);
+            }
             *self.goals.entry(goal.clone()).or_default() += u64::from(*met > 0);
         }
         for (law, checked) in &outcome.laws {
@@ -141,11 +146,12 @@ impl Swept {
         self.twice += u64::from(outcome.is_run_twice());
     }
 
-    /// What came of these seeds together, in their order.
+    /// What came of seeds together, in the order in which they were to be run.
     #[must_use]
-    pub fn of(outcomes: &BTreeMap<u64, Outcome>) -> Swept {
+    pub fn of(seeds: &[u64], outcomes: &BTreeMap<u64, Outcome>) -> Swept {
         let mut swept = Swept::default();
-        outcomes.values().for_each(|outcome| swept.add(outcome));
+        let known = seeds.iter().filter_map(|seed| outcomes.get(seed));
+        known.for_each(|outcome| swept.add(outcome));
         swept
     }
 }
@@ -262,7 +268,7 @@ impl Sweep<'_> {
     /// # Errors
     /// The first seed that could not be run.
     pub fn run(&self, stop: &AtomicBool, told: &(dyn Fn(&Outcome, Progress) + Sync)) -> Result<Swept, SweepError> {
-        let seeds: Vec<u64> = seeds_of(self.seeds.clone(), self.shard).collect();
+        let seeds = &self.seeds;
         let left: Vec<u64> = seeds
             .iter()
             .copied()
@@ -271,7 +277,8 @@ impl Sweep<'_> {
         let next = AtomicU64::new(0);
         let enough = AtomicBool::new(false);
         let shared = Mutex::new(Shared::default());
-        let known = self.known.iter().filter(|(seed, _)| seeds.binary_search(seed).is_ok());
+        let wanted: BTreeSet<u64> = seeds.iter().copied().collect();
+        let known = self.known.iter().filter(|(seed, _)| wanted.contains(seed));
         if let Ok(mut shared) = shared.lock() {
             for (seed, outcome) in known {
                 shared.progress.count(outcome);
@@ -312,14 +319,15 @@ impl Sweep<'_> {
         if let Some(error) = error {
             return Err(error);
         }
+        let finds = |seed: &u64| outcomes.get(seed).is_some_and(|outcome| !outcome.found.is_empty());
         if self.stop_at_first
-            && let Some(first) = outcomes.values().find(|outcome| !outcome.found.is_empty())
+            && let Some(first) = seeds.iter().position(finds)
         {
             // What others ran meanwhile depends on how many they were.
-            let first = first.seed;
-            outcomes.retain(|seed, _| *seed <= first);
+            let ran: BTreeSet<u64> = seeds[..=first].iter().copied().collect();
+            outcomes.retain(|seed, _| ran.contains(seed));
         }
-        let mut swept = Swept::of(&outcomes);
+        let mut swept = Swept::of(seeds, &outcomes);
         swept.stopped = outcomes.len() < seeds.len();
         Ok(swept)
     }

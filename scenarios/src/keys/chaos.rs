@@ -50,6 +50,26 @@ pub static CHAOS: Section = Section::plain(
     ],
 );
 
+/// `[[accepted]]`.
+pub static ACCEPTED: Section = Section::plain(
+    "accepted",
+    "`[[accepted]]`",
+    "What a sweep finds and what is known: it is told, and is no failure of the sweep up to a day.",
+    &[
+        Key::needed(
+            "finding",
+            Kind::Name(NameRule::Line),
+            "the identity of what is found, as the sweep tells it",
+        ),
+        Key::needed(
+            "until",
+            Kind::Text,
+            "the last day on which it is accepted, as `2026-12-31`",
+        ),
+        Key::needed("why", Kind::Text, "why, and what is to become of it"),
+    ],
+);
+
 /// `[replay]`.
 pub static REPLAY: Section = Section::plain(
     "replay",

@@ -4,7 +4,7 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GOAL, GROUP, Key, Kind, LINK,
+    ACCEPTED, APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GOAL, GROUP, Key, Kind, LINK,
     MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLAY, REPLICATION_GROUP, Range, SITE,
     STEP, Section, VCENTER, VM, words_of,
 };
@@ -102,6 +102,12 @@ pub static ROOT: Section = Section {
                 Kind::Table(|| &CHAOS),
                 "its defaults",
                 "what a sweep over seeds draws",
+            ),
+            Key::absent(
+                "accepted",
+                Kind::Tables(|| &ACCEPTED),
+                "none",
+                "what a sweep may find up to a day",
             ),
             Key::absent(
                 "replay",

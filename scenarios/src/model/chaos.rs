@@ -21,6 +21,17 @@ pub struct Chaos {
     pub points: bool,
 }
 
+/// Something that a sweep finds and that is known: it is accepted up to a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The identity of what is found.
+    pub finding: String,
+    /// The last day, as 2026-12-31.
+    pub until: String,
+    /// Why.
+    pub why: String,
+}
+
 /// A network, as a file calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NetworkWord(pub NetworkKind);

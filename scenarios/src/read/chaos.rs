@@ -3,7 +3,7 @@
 use super::value;
 use crate::diagnose::{Located, Problem, did_you_mean, list};
 use crate::keys;
-use crate::model::{Chaos, Replay};
+use crate::model::{Accepted, Chaos, Replay};
 use crate::reader::{Nanos, Reader};
 
 pub(super) fn read(file: &Reader<'_>) -> Chaos {
@@ -65,4 +65,33 @@ pub(super) fn replay(file: &Reader<'_>) -> Option<Replay> {
         network,
         finding: finding?.value,
     })
+}
+
+pub(super) fn accepted(file: &Reader<'_>) -> Vec<Accepted> {
+    let mut accepted = Vec::new();
+    for table in file.tables("accepted") {
+        let (finding, until, why) = (
+            table.name("finding"),
+            table.required::<String>("until"),
+            table.required("why"),
+        );
+        if let Some(until) = until.as_ref().filter(|until| !is_date(&until.value)) {
+            let title = format!("`{}` is no day", until.value);
+            let problem = Problem::new(until.at, title, "not understood").help("accepted: a day, as \"2026-12-31\"");
+            file.diagnosis().push(problem);
+        }
+        if let (Some(finding), Some(until), Some(why)) = (finding, until, why) {
+            accepted.push(Accepted {
+                finding: finding.value,
+                until: until.value,
+                why: why.value,
+            });
+        }
+    }
+    accepted
+}
+
+/// Whether a text is a day, in the form in which days can be compared as text.
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
 }

@@ -7,7 +7,7 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 use scenarios::Scenario;
 use scenarios::keys::Words;
-use scenarios::model::{Aside, Chaos, Compressibility, Goal, ImageFormat, Moment, Phase, Replay};
+use scenarios::model::{Accepted, Aside, Chaos, Compressibility, Goal, ImageFormat, Moment, Phase, Replay};
 
 use super::applications::{application, database, replication_groups};
 use super::estate::{files, links, machines, servers};
@@ -154,6 +154,16 @@ fn goals(draw: &mut Draw) -> Vec<Goal> {
     (0..count).map(goal).collect()
 }
 
+fn accepted(draw: &mut Draw) -> Vec<Accepted> {
+    let count = draw.below(3);
+    let one = |_| Accepted {
+        finding: "points-in-order/vm/processed-twice".to_owned(),
+        until: draw.of(&["2026-12-31", "2027-02-28"]).to_owned(),
+        why: draw.text(),
+    };
+    (0..count).map(one).collect()
+}
+
 fn replay(draw: &mut Draw) -> Option<Replay> {
     draw.flag().then(|| Replay {
         seed: draw.number(),
@@ -216,6 +226,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         expects: Vec::new(),
         goals: goals(draw),
         chaos: chaos(draw),
+        accepted: accepted(draw),
         replay: replay(draw),
         own_disks: Aside(false),
     };

@@ -1,0 +1,296 @@
+//! What a sweep came to: for a person, for a program, for a CI.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use reports::junit::Case;
+use scenarios::Scenario;
+use scenarios::chaos::sweep::Swept;
+use serde_json::json;
+
+use sim::findings::{FindingClass, Identity};
+
+use super::keeping::Kept;
+use crate::arguments::ChaosArguments;
+use crate::failure::{EXPECTATION, INPUT, INVARIANT, PASS};
+
+/// A sweep, and what came of it.
+pub(super) struct Told<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) arguments: &'a ChaosArguments,
+    pub(super) swept: &'a Swept,
+    pub(super) kept: &'a [Kept],
+    /// What it was to look at, and did not.
+    pub(super) idle: &'a [String],
+    pub(super) minutes: f64,
+    /// Seeds that ran before the others, for they were kept.
+    pub(super) kept_seeds: &'a [u64],
+    /// The date, by which findings are accepted or not any more.
+    pub(super) today: String,
+}
+
+impl Told<'_> {
+    /// Until when a finding is accepted, if it is.
+    fn accepted(&self, identity: &Identity) -> Option<&str> {
+        let name = identity.to_string();
+        let accepted = self.scenario.accepted.iter();
+        let mut accepted = accepted.filter(|accepted| accepted.finding == name && accepted.until >= self.today);
+        accepted.next().map(|accepted| accepted.until.as_str())
+    }
+
+    /// What is accepted and was not found.
+    fn gone(&self) -> impl Iterator<Item = &str> {
+        let found = |name: &str| self.swept.findings.keys().any(|identity| identity.to_string() == name);
+        let whole = !self.swept.stopped && self.arguments.shard.1 == 1;
+        let accepted = self.scenario.accepted.iter().filter(move |_| whole);
+        accepted
+            .map(|accepted| accepted.finding.as_str())
+            .filter(move |name| !found(name))
+    }
+
+    /// The exit code.
+    pub(super) fn code(&self) -> u8 {
+        let class = |class| {
+            let found = self.swept.findings.iter();
+            let mut open = found.filter(|(identity, _)| self.accepted(identity).is_none());
+            open.any(|(_, (of, ..))| *of == class)
+        };
+        if class(FindingClass::Invariant) {
+            INVARIANT
+        } else if class(FindingClass::Expectation) {
+            EXPECTATION
+        } else if !self.idle.is_empty() || self.swept.seeds == 0 {
+            // What was asked was not looked at.
+            INPUT
+        } else {
+            PASS
+        }
+    }
+
+    pub(super) fn summary(&self) -> serde_json::Value {
+        let Told {
+            arguments,
+            swept,
+            kept,
+            idle,
+            minutes,
+            ..
+        } = self;
+        let findings: Vec<serde_json::Value> = swept
+            .findings
+            .iter()
+            .map(|(identity, (class, seeds, text))| {
+                let file = kept.iter().find(|kept| kept.identity == *identity);
+                json!({
+                    "identity": identity.to_string(),
+                    "class": class.words(),
+                    "seeds": seeds,
+                    "first": seeds.first(),
+                    "text": text,
+                    "accepted_until": self.accepted(identity),
+                    "replay": file.map(|kept| format!("firedrill replay {}", kept.file.display())),
+                    "faults": file.map(|kept| kept.faults),
+                    "trials": file.map(|kept| kept.trials),
+                })
+            })
+            .collect();
+        let of_kind = |(declared, struck): &(u64, u64)| json!({ "declared": declared, "struck": struck });
+        let kinds = swept.faults.iter().map(|(kind, of)| (kind.as_str(), of_kind(of)));
+        let faults: BTreeMap<&str, serde_json::Value> = kinds.collect();
+        json!({
+            "scenario": arguments.scenario.display().to_string(),
+            "network": arguments.network.word(),
+            "first": arguments.seeds.0,
+            "last": arguments.seeds.1,
+            "kept_seeds": self.kept_seeds,
+            "shard": format!("{}/{}", arguments.shard.0, arguments.shard.1),
+            "seeds": swept.seeds,
+            "seeds_per_minute": (swept.seeds as f64 / minutes.max(1e-9)).round(),
+            "stopped": swept.stopped,
+            "twice": swept.twice,
+            "points": swept.points,
+            "entries": swept.entries,
+            "findings": findings,
+            "faults": faults,
+            "laws": swept.laws,
+            "goals": swept.goals,
+            "not_looked_at": idle,
+        })
+    }
+
+    /// A case for each law that looked, for each expectation that failed, and for what was not looked at.
+    pub(super) fn cases(&self) -> Vec<Case> {
+        let Told { swept, kept, idle, .. } = self;
+        let mut cases = Vec::new();
+        for (law, checked) in &swept.laws {
+            if *checked > 0 && swept.findings.keys().all(|identity| identity.law().as_str() != law) {
+                cases.push(Case {
+                    name: law.clone(),
+                    failure: None,
+                });
+            }
+        }
+        for (identity, (class, seeds, text)) in &swept.findings {
+            let repeat = kept.iter().find(|kept| kept.identity == *identity);
+            let repeat = repeat
+                .map(|kept| format!("; firedrill replay {}", kept.file.display()))
+                .unwrap_or_default();
+            let first = seeds.first().copied().unwrap_or_default();
+            let accepted = self.accepted(identity).is_some();
+            cases.push(Case {
+                name: identity.to_string(),
+                failure: (!accepted).then(|| {
+                    (
+                        format!("{}: seed {first}{repeat}", class.words()),
+                        format!("{text}\n{} seeds found it", seeds.len()),
+                    )
+                }),
+            });
+        }
+        let not_looked = |line: &String| Case {
+            name: "everything was looked at".to_owned(),
+            failure: Some((line.clone(), line.clone())),
+        };
+        cases.extend(idle.iter().map(not_looked));
+        cases
+    }
+
+    /// A summary for the page of a CI's job.
+    pub(super) fn markdown(&self) -> String {
+        let Told {
+            scenario,
+            swept,
+            kept,
+            idle,
+            minutes,
+            ..
+        } = self;
+        let mut text = format!(
+            "### {}: {} seeds, {}\n\n{} recovery points judged, {:.0} seeds a minute.\n",
+            scenario.name,
+            swept.seeds,
+            match swept.findings.len() {
+                0 => "nothing found".to_owned(),
+                found => format!("{found} found"),
+            },
+            swept.points,
+            swept.seeds as f64 / minutes.max(1e-9),
+        );
+        if !swept.findings.is_empty() {
+            text.push_str("\n| found | class | seeds | repeat it |\n|---|---|---|---|\n");
+        }
+        for (identity, (class, seeds, _)) in &swept.findings {
+            let repeat = kept.iter().find(|kept| kept.identity == *identity);
+            let repeat = repeat
+                .map(|kept| format!("`firedrill replay {}`", kept.file.display()))
+                .unwrap_or_default();
+            let first = seeds.first().copied().unwrap_or_default();
+            let _ = writeln!(
+                text,
+                "| `{identity}` | {}{} | {} (first {first}) | {repeat} |",
+                class.words(),
+                self.accepted(identity)
+                    .map_or_else(String::new, |until| format!(", accepted until {until}")),
+                seeds.len()
+            );
+        }
+        text.push_str("\n| fault | drawn | struck |\n|---|---|---|\n");
+        for (kind, (drawn, struck)) in &swept.faults {
+            let _ = writeln!(text, "| {kind} | {drawn} | {struck} |");
+        }
+        if !swept.goals.is_empty() {
+            text.push_str("\n| goal | met in seeds |\n|---|---|\n");
+        }
+        for (goal, met) in &swept.goals {
+            let _ = writeln!(text, "| {goal} | {met} |");
+        }
+        for line in idle.iter() {
+            let _ = writeln!(text, "\nNot looked at: {line}");
+        }
+        text
+    }
+
+    /// What a person is told.
+    pub(super) fn human(&self, folder: &Path) -> String {
+        let Told {
+            scenario,
+            arguments,
+            swept,
+            kept,
+            idle,
+            minutes,
+            ..
+        } = self;
+        let verdict = match (swept.findings.len(), idle.len()) {
+            (0, 0) => "nothing found".to_owned(),
+            (0, _) => "nothing found, and not all was looked at".to_owned(),
+            (1, _) => "1 finding".to_owned(),
+            (many, _) => format!("{many} findings"),
+        };
+        let mut text = format!(
+            "{}: {} seeds: {verdict}\n  {:.0} seeds a minute, network {}; {} recovery points judged, {} seeds run twice with the same result{}\n",
+            scenario.name,
+            swept.seeds,
+            swept.seeds as f64 / minutes.max(1e-9),
+            arguments.network.word(),
+            swept.points,
+            swept.twice,
+            if swept.stopped {
+                "; stopped before the last seed"
+            } else {
+                ""
+            },
+        );
+        text.push_str("\nFaults: drawn, struck\n");
+        for (kind, (drawn, struck)) in &swept.faults {
+            let _ = writeln!(text, "  {kind:<18}{drawn:>8}{struck:>8}");
+        }
+        if !swept.goals.is_empty() {
+            text.push_str("\nGoals: in so many seeds\n");
+            for (goal, met) in &swept.goals {
+                let _ = writeln!(text, "  {met:>8}  {goal}");
+            }
+        }
+        let looked = swept.laws.values().filter(|checked| **checked > 0).count();
+        let checks: u64 = swept.laws.values().sum();
+        let _ = writeln!(text, "\nLaws: {looked} of {} looked, {checks} times", swept.laws.len());
+        if !idle.is_empty() {
+            text.push_str("\nNot looked at\n");
+            for line in idle.iter() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        if !swept.findings.is_empty() {
+            text.push_str("\nFindings\n");
+        }
+        for (identity, (class, seeds, what)) in &swept.findings {
+            let shown: Vec<String> = seeds.iter().take(8).map(u64::to_string).collect();
+            let more = if seeds.len() > shown.len() { ", ..." } else { "" };
+            let _ = writeln!(
+                text,
+                "  {} {identity}, {} seeds: {}{more}",
+                class.words(),
+                seeds.len(),
+                shown.join(", ")
+            );
+            let _ = writeln!(text, "    {what}");
+            if let Some(until) = self.accepted(identity) {
+                let _ = writeln!(text, "    accepted until {until}");
+            }
+            if let Some(kept) = kept.iter().find(|kept| kept.identity == *identity) {
+                let _ = writeln!(
+                    text,
+                    "    {} faults are left: firedrill replay {}",
+                    kept.faults,
+                    kept.file.display()
+                );
+            }
+        }
+        for name in self.gone() {
+            let _ = writeln!(text, "\nAccepted, and not found any more: {name}");
+        }
+        let _ = writeln!(text, "\nFolder  {}", folder.display());
+        text
+    }
+}
