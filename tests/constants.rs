@@ -84,10 +84,22 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sim/src/invariants.rs", &["FINDINGS_KEPT", "FINDINGS_OF_A_LAW"], MEMORY),
     ("sim/src/event_log.rs", &["BLOCK_BYTES", "LAST_EVENTS"], MEMORY),
     (
-        "sim/src/event_log.rs",
+        "sim/src/event_log/records.rs",
         &["TIER_FACT", "TIER_FRAME", "NO_ACTOR", "NO_PAYLOAD"],
         WORDS,
     ),
+    (
+        "sim/src/event_log/records.rs",
+        &["HEAD_BYTES", "FRAME_BYTES", "LENGTH_BYTES"],
+        FORM,
+    ),
+    ("sim/src/event_log/records.rs", &["RECORD_BYTES_MAX"], MEMORY),
+    (
+        "sim/src/oracle/alerts.rs",
+        &["LOOKS", "LOOKS_AFTER_OUTAGE"],
+        "how long a law waits before it says that an alert did not come",
+    ),
+    ("sim/src/oracle/alerts.rs", &["KEPT"], MEMORY),
     (
         "sim/src/network/turmoil.rs",
         &["PORT"],

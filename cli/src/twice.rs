@@ -4,7 +4,7 @@
 //! holds, and the first difference ends both. What is compared is what the digest is of: facts and frames, all of them.
 
 use std::collections::VecDeque;
-use std::io::{BufReader, Write};
+use std::io::{BufReader, Read as _, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use actors::facts::Fact;
@@ -34,7 +34,9 @@ const LOOK_EVERY: u64 = 4_096;
 /// Runs a scenario for the sake of its log, which goes to the output.
 pub fn log(built: Built, options: &RunOptions, interrupts: &Interrupts) -> Result<u8, Failure> {
     let mut eyes = Logger {
-        out: std::io::stdout().lock(),
+        out: std::io::BufWriter::with_capacity(BUFFER, std::io::stdout().lock()),
+        records: Vec::new(),
+        texts: VecDeque::new(),
         failed: None,
         interrupts,
     };
@@ -44,6 +46,7 @@ pub fn log(built: Built, options: &RunOptions, interrupts: &Interrupts) -> Resul
     };
     let ended = sim::run::run(built.world, &options, &mut eyes);
     interrupts.check()?;
+    eyes.write();
     let failed = eyes.failed.or_else(|| eyes.out.flush().err());
     if let Some(error) = failed {
         return Err(Failure::Machine(format!("cannot write the event log: {error}")));
@@ -52,18 +55,45 @@ pub fn log(built: Built, options: &RunOptions, interrupts: &Interrupts) -> Resul
     Ok(if ended.broken.is_some() { INVARIANT } else { PASS })
 }
 
+/// Writes records, and behind each fact its text: the log's own encoding names a fact, and does not give it back.
 struct Logger<'a, W> {
     out: W,
+    /// Records that are not written, for the texts of their facts are to come.
+    records: Vec<u8>,
+    texts: VecDeque<String>,
     failed: Option<std::io::Error>,
     interrupts: &'a Interrupts,
 }
 
+impl<W: Write> Logger<'_, W> {
+    fn write(&mut self) {
+        let records = std::mem::take(&mut self.records);
+        for record in records::of(&records) {
+            let mut written = self.out.write_all(record.bytes);
+            if !record.is_frame() {
+                let text = self.texts.pop_front().unwrap_or_default();
+                let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                written = written
+                    .and_then(|()| self.out.write_all(&length.to_le_bytes()))
+                    .and_then(|()| self.out.write_all(text.as_bytes()));
+            }
+            if let (Err(error), None) = (written, &self.failed) {
+                self.failed = Some(error);
+            }
+        }
+    }
+}
+
 impl<W: Write> Observer for Logger<'_, W> {
-    fn fact(&mut self, _: SimTime, _: u64, _: Option<ActorId>, _: &Fact, _: Option<Evidence>) {}
+    fn fact(&mut self, at: SimTime, ordinal: u64, actor: Option<ActorId>, fact: &Fact, _: Option<Evidence>) {
+        let actor = actor.map_or_else(|| "world".to_owned(), |actor| format!("actor {}", actor.0));
+        self.texts.push_back(format!("{at} #{ordinal} {actor}: {fact:?}"));
+    }
 
     fn encoded(&mut self, records: &[u8]) {
         if self.failed.is_none() {
-            self.failed = self.out.write_all(records).err();
+            self.write();
+            self.records.extend_from_slice(records);
         }
     }
 
@@ -76,29 +106,45 @@ impl<W: Write> Observer for Logger<'_, W> {
 struct Side {
     child: Child,
     log: BufReader<ChildStdout>,
+    line: Line,
+}
+
+/// A record, and what it says where it is a fact.
+#[derive(Clone, Default)]
+struct Line {
     record: Vec<u8>,
+    text: Vec<u8>,
+}
+
+impl Line {
+    fn shown(&self) -> String {
+        match Record::first(&self.record) {
+            Some(record) if record.is_frame() => format!("  {record}\n"),
+            _ => format!("  {}\n", String::from_utf8_lossy(&self.text)),
+        }
+    }
 }
 
 /// Runs a scenario in two processes and compares their logs.
 pub fn twice(arguments: &RunArguments, interrupts: &Interrupts) -> Result<u8, Failure> {
     let mut sides = [Side::start(1)?, Side::start(2)?];
-    let mut before: VecDeque<Vec<u8>> = VecDeque::new();
+    let mut before: VecDeque<Line> = VecDeque::new();
     let (mut records, mut at) = (0_u64, SimTime::ZERO);
     let line = progress::line();
     let same = loop {
         let [first, second] = &mut sides;
         let more = (first.next()?, second.next()?);
-        if more != (true, true) || first.record != second.record {
+        if more != (true, true) || first.line.record != second.line.record {
             break more == (false, false);
         }
         records += 1;
-        if let Some(record) = Record::first(&first.record) {
+        if let Some(record) = Record::first(&first.line.record) {
             at = record.at;
         }
         if before.len() == BEFORE {
             before.pop_front();
         }
-        before.push_back(first.record.clone());
+        before.push_back(first.line.clone());
         if records.is_multiple_of(LOOK_EVERY) {
             if let Some(line) = &line {
                 line.set_message(format!("both at {at}, {records} records the same"));
@@ -142,30 +188,21 @@ pub fn twice(arguments: &RunArguments, interrupts: &Interrupts) -> Result<u8, Fa
 }
 
 /// The first difference, with what came before it and what comes after it on each side.
-fn difference(sides: &mut [Side; 2], before: &VecDeque<Vec<u8>>, records: u64) -> Result<String, Failure> {
+fn difference(sides: &mut [Side; 2], before: &VecDeque<Line>, records: u64) -> Result<String, Failure> {
     let mut told = format!("NOT the same: the logs differ after {records} records\n\nbefore it, in both\n");
-    for record in before {
-        told += &shown(record);
-    }
+    before.iter().for_each(|line| told += &line.shown());
     for (number, side) in (1..).zip(sides) {
         told += &format!("\nprocess {number}\n");
         for _ in 0..AFTER {
-            if side.record.is_empty() {
+            if side.line.record.is_empty() {
                 told += "  the log ends\n";
                 break;
             }
-            told += &shown(&side.record);
+            told += &side.line.shown();
             side.next()?;
         }
     }
     Ok(told)
-}
-
-fn shown(record: &[u8]) -> String {
-    match Record::first(record) {
-        Some(record) => format!("  {record}\n"),
-        None => format!("  {} bytes that are no record\n", record.len()),
-    }
 }
 
 impl Side {
@@ -189,16 +226,28 @@ impl Side {
         Ok(Side {
             child,
             log: BufReader::with_capacity(BUFFER, log),
-            record: Vec::new(),
+            line: Line::default(),
         })
     }
 
     /// Reads its next record; false at the log's end.
     fn next(&mut self) -> Result<bool, Failure> {
-        let read = records::read(&mut self.log, &mut self.record);
-        let more = read.map_err(|error| Failure::Machine(format!("cannot read the log of a process: {error}")))?;
+        let read = records::read(&mut self.log, &mut self.line.record);
+        let cut_off = |error| Failure::Machine(format!("cannot read the log of a process: {error}"));
+        let more = read.map_err(cut_off)?;
+        let line = &mut self.line;
+        line.text.clear();
         if !more {
-            self.record.clear();
+            line.record.clear();
+        } else if Record::first(&line.record).is_some_and(|record| !record.is_frame()) {
+            let mut read = || -> std::io::Result<()> {
+                let mut length = [0; 4];
+                self.log.read_exact(&mut length)?;
+                let length = u64::from(u32::from_le_bytes(length));
+                (&mut self.log).take(length).read_to_end(&mut line.text)?;
+                Ok(())
+            };
+            read().map_err(cut_off)?;
         }
         Ok(more)
     }

@@ -370,9 +370,9 @@ mod tests {
         assert_eq!(all.len(), 5_000);
         assert!(all.iter().zip(0..).all(|(record, n)| record.ordinal == n));
         assert!(
+            all[4_999].to_string().contains("#4999 actor 3: test-cleaned ("),
+            "{}",
             all[4_999]
-                .to_string()
-                .contains("#4999 actor 3: TestCleaned { vm: VmId(4999) }")
         );
         // In blocks, as the log has them.
         let (mut chain, mut block) = ([0; 32], Vec::new());

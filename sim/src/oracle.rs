@@ -221,6 +221,11 @@ impl Oracle {
             | Fact::BatchesMerged { .. } => self.replication_fact(at, fact, evidence),
             Fact::Recovered { .. } => self.recovered(at, fact, evidence),
             Fact::Power { machine, on } => self.power(at, *machine, *on),
+            Fact::TestCleaned { vm } => {
+                let protections = self.vms.get_mut(vm).map(|track| &mut track.protections);
+                let all = protections.into_iter().flat_map(|all| all.values_mut());
+                all.for_each(|of| of.tested = None);
+            }
             Fact::SegmentRefused { name, why } => self.refused(at, name, why),
             Fact::State { vm, state } => {
                 if let Some(track) = self.vms.get_mut(vm) {

@@ -10,10 +10,10 @@ pub(super) fn read(context: &Context<'_>, file: &Reader<'_>) -> Vec<Goal> {
     let mut names = Vec::new();
     for table in file.tables("goal") {
         let name = table.name("name");
-        let event = word(&table, "event", Moment::of, Moment::words);
-        let during = table
-            .node("during")
-            .and_then(|_| word(&table, "during", Phase::of, Phase::words));
+        let event = table.required("event");
+        let event = event.and_then(|event| word(&table, "event", event, (Moment::of, Moment::words)));
+        let during = table.get("during");
+        let during = during.and_then(|during| word(&table, "during", during, (Phase::of, Phase::words)));
         names.extend(name.clone());
         if let (Some(name), Some(event)) = (name, event) {
             goals.push(Goal {
@@ -28,13 +28,14 @@ pub(super) fn read(context: &Context<'_>, file: &Reader<'_>) -> Vec<Goal> {
     goals
 }
 
+type Words = fn() -> Vec<&'static str>;
+
 fn word<T>(
     table: &Reader<'_>,
     key: &str,
-    of: impl Fn(&str) -> Option<T>,
-    words: impl Fn() -> Vec<&'static str>,
+    word: Located<String>,
+    (of, words): (fn(&str) -> Option<T>, Words),
 ) -> Option<T> {
-    let word: Located<String> = table.required(key)?;
     let value = of(&word.value);
     if value.is_none() {
         let title = format!("`{}` is nothing that a goal's `{key}` can be", word.value);

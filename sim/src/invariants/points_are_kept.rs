@@ -29,6 +29,8 @@ crate::law! {
         seconds(*age), apart.0 / HOUR;
     UnknownReason { point: u64, age: Nanoseconds, reason: String } =>
         "point {point} was removed {} s after its mark for no reason that is known ({reason})", seconds(*age);
+    RemovedWhileTested { point: u64, age: Nanoseconds } =>
+        "point {point} was removed {} s after its mark while a test failover runs from it", seconds(*age);
     KeptTooLong { point: u64, age: Nanoseconds, retention: Nanoseconds } =>
         "point {point} stays, though it was {} s old when points were last pruned; its retention is {} s",
         seconds(*age), seconds(*retention);
@@ -53,6 +55,8 @@ pub struct Pruned<'a> {
     pub newer: bool,
     /// Whether a failover is being committed.
     pub commit: bool,
+    /// Whether a test failover runs from it.
+    pub tested: bool,
     /// When the points that stay were marked, likewise.
     pub others: &'a [SimTime],
 }
@@ -78,6 +82,7 @@ pub fn check_pruned(pruned: &Pruned<'_>, grid: &Retention, now: (SimTime, SimTim
     let broken = match pruned.why {
         "commit" if pruned.commit => return Vec::new(),
         "commit" => Broken::RemovedWithoutCommit { point, age },
+        _ if pruned.tested => Broken::RemovedWhileTested { point, age },
         _ if !pruned.newer => Broken::NewestRemoved { point, age },
         "retention" if old > pruned.retention => return Vec::new(),
         "retention" => Broken::RemovedInRetention { point, age, retention },
@@ -151,6 +156,7 @@ mod tests {
             retention: retention_hours * HOUR,
             newer: true,
             commit: false,
+            tested: false,
             others,
         }
     }
@@ -169,6 +175,7 @@ mod tests {
         assert!(check_pruned(&pruned("grid", 5, 72, &[at(119)]), &Retention::default(), now(260)).is_empty());
         let commit = Pruned {
             commit: true,
+            tested: false,
             newer: false,
             ..pruned("commit", 5, 24, &[])
         };

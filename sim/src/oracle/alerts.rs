@@ -38,9 +38,9 @@ struct Track {
 /// All alerts that are looked for.
 pub(super) struct Alerts {
     /// The service's machine, and what of it an alert needs.
-    service: Option<MachineId>,
-    threshold: Option<u64>,
-    look_every: u64,
+    pub(super) service: Option<MachineId>,
+    pub(super) threshold: Option<u64>,
+    pub(super) look_every: u64,
     vms: Table<VmId, Track>,
 }
 

@@ -149,6 +149,8 @@ pub(super) struct Protection {
     pub at_target: u64,
     /// Writes at which a failover took a point: asked for until the next protection.
     pub pinned: Vec<WriteSeq>,
+    /// The point that a test failover runs from.
+    pub tested: Option<u64>,
     /// The sequence when it began.
     pub began: WriteSeq,
 }
@@ -195,6 +197,7 @@ impl Protection {
             boundary: None,
             at_target: wrote,
             pinned: Vec::new(),
+            tested: None,
             began,
         }
     }

@@ -125,6 +125,9 @@ impl Oracle {
             return;
         };
         of.pinned.push(*seq);
+        if *kind == FailoverKind::Test {
+            of.tested = Some(*point);
+        }
         of.over |= *kind == FailoverKind::Failback;
         if *kind != FailoverKind::Test
             && let Some(known) = of.points.get(point)

@@ -136,6 +136,7 @@ impl Oracle {
                 track.state,
                 Some(ItemState::FailoverCommitPending | ItemState::FailbackCommitPending)
             ),
+            tested: of.tested == Some(point),
             others: &others,
         };
         let violations =

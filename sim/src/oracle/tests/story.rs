@@ -33,7 +33,7 @@ pub const VAULT: [u8; 16] = [7; 16];
 pub const SOURCE: MachineId = MachineId(0);
 const AZURE: MachineId = MachineId(1);
 pub const TEST: MachineId = MachineId(2);
-const VM: VmId = VmId(0);
+pub const VM: VmId = VmId(0);
 const USED_EXTENTS: u64 = 8;
 const SECOND: u64 = 1_000_000_000;
 /// How far the source's clock is ahead.
