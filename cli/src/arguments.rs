@@ -229,7 +229,7 @@ pub struct ChaosArguments {
     /// Seeds at a time [default: as many as there are cores]
     #[arg(long, value_name = "J")]
     pub jobs: Option<usize>,
-    /// The Kth of N parts of the seeds
+    /// The Kth of N parts of the seeds; `index/N` takes K from the place in a Slurm array or a Kubernetes Indexed Job
     #[arg(long, default_value = "1/1", value_name = "K/N", value_parser = shard)]
     pub shard: (u64, u64),
     /// No seed is begun any more after so long, as 30s, 10m or 2h
@@ -436,13 +436,35 @@ fn seeds(text: &str) -> Result<(u64, u64), String> {
     }
 }
 
-/// `K/N`.
+/// Where a part is told which it is: counted from the first of a Slurm array, or from 0.
+const INDEXES: [(&str, Option<&str>); 2] = [
+    ("SLURM_ARRAY_TASK_ID", Some("SLURM_ARRAY_TASK_MIN")),
+    ("JOB_COMPLETION_INDEX", None),
+];
+
+/// `K/N`, or `index/N`.
 fn shard(text: &str) -> Result<(u64, u64), String> {
-    let parts = text.split_once('/').map(|(part, of)| (part.parse(), of.parse()));
-    match parts {
-        Some((Ok(part), Ok(of))) if (1..=of).contains(&part) => Ok((part, of)),
-        _ => Err("a part and how many there are is expected, as 1/8".to_owned()),
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let index = || {
+        let place = |(name, first): &(&str, Option<&str>)| {
+            Some(number(name)? - first.and_then(number).unwrap_or(0).min(number(name)?))
+        };
+        INDEXES.iter().find_map(place)
+    };
+    let wrong = || "a part and how many there are is expected, as 1/8, or index/8 within an array of jobs".to_owned();
+    let (part, of) = text.split_once('/').ok_or_else(wrong)?;
+    let of: u64 = of.parse().map_err(|_| wrong())?;
+    let part = match part {
+        "index" => {
+            let names = INDEXES.map(|(name, _)| name).join(" or ");
+            index().ok_or_else(|| format!("no array of jobs says which part this is: {names} is not set"))? + 1
+        }
+        part => part.parse().map_err(|_| wrong())?,
+    };
+    if !(1..=of).contains(&part) {
+        return Err(format!("there is no part {part} of {of}; {}", wrong()));
     }
+    Ok((part, of))
 }
 
 /// A length of real time: seconds, minutes or hours.

@@ -22,6 +22,9 @@ use crate::units::write_duration;
 const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
 
+/// Losses of power that go with a disk that tears.
+const TORN_BY: u64 = 3;
+
 /// Constants that a seed may have otherwise, and by what factor at the most, each way. Those whose value a plan or a law's bound hangs on,
 /// and limits that only refuse, are left alone.
 const DRAWN_CONSTANTS: &[(&str, u64)] = &[
@@ -97,20 +100,22 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
         let at = begins(&mut random, scenario);
         let lasts = lasts(&mut random, scenario.chaos.longest);
         let instant = matches!(what, Happens::DiskRot { .. });
-        if let (Happens::DiskTorn { host, .. }, true) = (&what, lasts > 2 * MILLISECOND) {
-            // Nothing is torn but by a loss of power.
-            let what = Happens::PowerLoss {
-                hosts: vec![*host],
-                sites: Vec::new(),
-            };
-            let back = lasts / 2 / MILLISECOND * MILLISECOND;
-            drawn.faults.push(fault(
-                format!("drawn-{number}-power"),
-                "power-loss",
-                what,
-                at + back,
-                Some(back),
-            ));
+        if let Happens::DiskTorn { host, .. } = &what {
+            // Nothing is torn but by a loss of power, and then only what was not flushed: it goes several times.
+            let each = lasts / (2 * TORN_BY) / MILLISECOND * MILLISECOND;
+            for time in 0..if each > 0 { TORN_BY } else { 0 } {
+                let what = Happens::PowerLoss {
+                    hosts: vec![*host],
+                    sites: Vec::new(),
+                };
+                drawn.faults.push(fault(
+                    format!("drawn-{number}-power-{}", time + 1),
+                    "power-loss",
+                    what,
+                    at + each + 2 * each * time,
+                    Some(each),
+                ));
+            }
         }
         let lasts = (!instant).then_some(lasts);
         drawn
@@ -181,9 +186,19 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
         ports.push(PORT_GROUP);
     }
     each("port-blocked", &mut ports.into_iter().map(Target::Port));
-    for word in ["disk-slow", "disk-full", "disk-error", "disk-torn", "flush-lies"] {
+    for word in ["disk-slow", "disk-full", "disk-error", "flush-lies"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
+    // Of the others nothing waits to be flushed for long enough to be torn.
+    let writes = hosts.iter().filter(|host| match host {
+        Host::Vm(_) => true,
+        Host::Server(server) => {
+            let roles = scenario.servers[*server].roles;
+            roles.process_server || roles.master_target
+        }
+        Host::Always(always) => *always == Always::StorageAccount,
+    });
+    each("disk-torn", &mut writes.map(|host| Target::Host(*host)));
     each("disk-rot", &mut (0..scenario.vms.len()).map(Target::Vm));
     for word in ["answers-late", "answers-twice", "clock-jump", "clock-drift"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
