@@ -238,6 +238,9 @@ pub struct ChaosArguments {
     /// End with the first seed that finds something
     #[arg(long)]
     pub stop_at_first: bool,
+    /// Findings that are made small, each a file in the folder's failures; of more only the seeds are told
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    pub shrink: usize,
     /// What carries the messages
     #[arg(long, value_enum, default_value_t = Network::Event)]
     pub network: Network,
@@ -278,6 +281,7 @@ impl ChaosArguments {
             shard: (1, 1),
             budget: None,
             stop_at_first: false,
+            shrink: 0,
             network: Network::Event,
             changes: Changes {
                 content: None,

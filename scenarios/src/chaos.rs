@@ -9,6 +9,7 @@ pub mod atlas;
 pub mod catalogue;
 pub mod draw;
 pub mod shrink;
+mod smaller;
 pub mod sweep;
 
 pub use draw::{Drawn, draw};

@@ -16,8 +16,6 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 
 const FAILURES: &str = "failures";
-/// Failures that are made small; of more only the seed is told.
-const SHRUNK_MAX: usize = 8;
 
 /// A failure that was made small and written.
 pub(super) struct Kept {
@@ -39,7 +37,7 @@ pub(super) fn keep(
     let mut kept = Vec::new();
     let network = arguments.network.kind();
     let stop = AtomicBool::new(false);
-    for (identity, (_, seeds, _)) in swept.findings.iter().take(SHRUNK_MAX) {
+    for (identity, (_, seeds, _)) in swept.findings.iter().take(arguments.shrink) {
         let Some(seed) = seeds.first().filter(|_| !interrupts.came()) else {
             break;
         };

@@ -1,15 +1,17 @@
 //! A failure made small: the schedule that a seed drew, with what it does not need taken away, so that a person can read it.
 //!
 //! What is tried is kept where the run still finds the same identity; what it finds beside it is nobody's business here. In turn: faults go
-//! one by one, what was drawn beside them goes, faults get shorter, their times rounder, and the run ends soon after. Each trial is a run, and
-//! there are so many at the most.
+//! one by one, what was drawn beside them goes, faults get shorter and their times rounder; then the time after the failure goes, steps, machines,
+//! disks and what writes to them. Each trial is a run, and there are so many at the most.
 
+use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
 
 use sim::findings::Identity;
 use sim::spec::NetworkKind;
 
 use super::draw::Drawn;
+use super::smaller;
 use super::sweep::{Found, run_one};
 use crate::model::{Condition, Scenario};
 use crate::read::Options;
@@ -18,7 +20,7 @@ const MILLISECOND: u64 = 1_000_000;
 const SECOND: u64 = 1_000 * MILLISECOND;
 
 /// Runs that a failure is worth.
-pub const TRIALS: u32 = 200;
+pub const TRIALS: u32 = 300;
 
 /// A failure that was made small.
 pub struct Shrunk {
@@ -56,10 +58,12 @@ pub fn shrink(
     };
     let mut smallest = drawn.clone();
     let mut found = shrinker.fails(&smallest)?;
+    let failed_at = Cell::new(found.at.0);
     let mut keep = |shrinker: &mut Shrinker<'_>, tried: Drawn, smallest: &mut Drawn| {
         let again = shrinker.fails(&tried);
         let kept = again.is_some();
         if let Some(again) = again {
+            failed_at.set(again.at.0);
             found = again;
             *smallest = tried;
         }
@@ -117,6 +121,17 @@ pub fn shrink(
                 break;
             }
         }
+    }
+    // Then what is not needed of the scenario: each success changes the places of what comes behind it, so parts come from behind.
+    for part in smaller::parts(&smallest.scenario, failed_at.get()) {
+        let Some(scenario) = smaller::without(&smallest.scenario, part, options) else {
+            continue;
+        };
+        let tried = Drawn {
+            scenario,
+            ..smallest.clone()
+        };
+        keep(&mut shrinker, tried, &mut smallest);
     }
     Some(Shrunk {
         drawn: smallest,
