@@ -333,6 +333,39 @@ fn what_fails_is_made_small_and_fails_again_in_another_process() {
 }
 
 #[test]
+fn a_failure_is_handed_over_with_the_recordings_that_it_needs() {
+    let out = folder();
+    let (code, found) = sweep(
+        "scenarios/chaos/any-point.toml",
+        &out.path().join("sweep"),
+        &["--seeds", "1..1", "--set", "expect.0.points_at_least=46"],
+    );
+    assert_eq!(code, 1, "{found:#}");
+    let moved = out.path().join("moved");
+    std::fs::rename(out.path().join("sweep"), &moved).expect("it moves");
+    let swept = std::fs::read_to_string(moved.join("scenario.toml")).expect("what was swept");
+    assert!(
+        swept.contains("file = \"trims.fio\"") && moved.join("trims.fio").exists(),
+        "{swept}"
+    );
+    let checked = firedrill(&["check", moved.join("scenario.toml").to_str().expect("UTF-8")]);
+    assert_eq!(checked.status.code(), Some(0), "it can be run from anywhere");
+    let elsewhere = moved.join("failures");
+    let again = firedrill(&["replay", elsewhere.to_str().expect("UTF-8")]);
+    let said = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert_eq!(again.status.code(), Some(1), "{said}");
+    assert!(said.contains("found again: expectation points_at_least/"), "{said}");
+    let left = std::fs::read_dir(&elsewhere).expect("a folder").filter_map(Result::ok);
+    let left = left
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|end| end == "toml"));
+    let left = std::fs::read_to_string(left.expect("a failure")).expect("a text");
+    assert!(left.contains("file = \"trims.fio\""), "no path of where it was: {left}");
+    let empty = firedrill(&["replay", out.path().to_str().expect("UTF-8")]);
+    assert_eq!(empty.status.code(), Some(2), "a folder without failures is no pass");
+}
+
+#[test]
 fn a_kind_that_never_strikes_is_no_pass() {
     let out = folder();
     let (code, idle) = sweep(

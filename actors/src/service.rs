@@ -540,6 +540,8 @@ impl Service {
             && item.state != state
         {
             item.state = state;
+            // Whoever comes back late is told of again.
+            item.rpo_alerted = false;
             self.unsaved.machines.insert(vm);
             if planted(Plant::StateSkipped) && state == ItemState::InitialReplication {
                 return self.env.fact(Fact::State {

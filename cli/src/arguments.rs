@@ -458,6 +458,13 @@ fn shard(text: &str) -> Result<(u64, u64), String> {
     let wrong = || "a part and how many there are is expected, as 1/8, or index/8 within an array of jobs".to_owned();
     let (part, of) = text.split_once('/').ok_or_else(wrong)?;
     let of: u64 = of.parse().map_err(|_| wrong())?;
+    // Of an array that is not the whole plan no place says which part it is.
+    let count = number("SLURM_ARRAY_TASK_COUNT").filter(|_| part == "index");
+    if let Some(count) = count.filter(|count| *count != of) {
+        return Err(format!(
+            "this array has {count} tasks, and the sweep {of} parts: say which part this is"
+        ));
+    }
     let part = match part {
         "index" => {
             let names = INDEXES.map(|(name, _)| name).join(" or ");

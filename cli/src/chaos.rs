@@ -20,7 +20,7 @@ use scenarios::chaos::{Drawn, Outcome, draw, run_one};
 use sim::findings::{FindingClass, Identity};
 
 use self::corpus::Corpus;
-use self::keeping::{add, cannot, keep, write_whole};
+use self::keeping::{Kept, add, cannot, keep, with_inputs, write_whole};
 use self::telling::Told;
 use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
@@ -54,18 +54,23 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let scenario = scenarios::load(&arguments.scenario, &options)?;
     let folder = folder(arguments, &scenario)?;
     let text = scenarios::write(&scenario, &folder).map_err(|error| Failure::Input(error.to_string()))?;
+    let (text, inputs) = with_inputs(text, &scenario, &folder)?;
+    let today = today();
+    let accepted = accepted_on(&scenario, &today);
     let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
     let range = arguments.seeds.0..=arguments.seeds.1;
-    let kept_seeds: Vec<u64> = corpus
-        .iter()
-        .flat_map(Corpus::seeds)
-        .filter(|seed| !range.contains(seed))
-        .collect();
+    // A sweep that goes on has the seeds that it began with.
+    let kept_seeds: Vec<u64> = match seeds::of(&folder) {
+        Ok((head, _)) => head.kept,
+        Err(_) => corpus.iter().flat_map(Corpus::seeds).collect(),
+    };
     let head = Head {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         binary: seeds::binary()?,
         kept: kept_seeds.clone(),
-        scenario: blake3::hash(text.as_bytes()).to_hex().to_string(),
+        scenario: blake3::hash(&[text.as_bytes(), inputs.as_bytes()].concat())
+            .to_hex()
+            .to_string(),
         network: arguments.network.word().to_owned(),
         first: arguments.seeds.0,
         last: arguments.seeds.1,
@@ -90,6 +95,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         jobs,
         network: arguments.network.kind(),
         stop_at_first: arguments.stop_at_first,
+        accepted: &accepted,
         known,
     };
     let began = Instant::now();
@@ -97,7 +103,14 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     // What was cut off goes on with the next call.
     interrupts.check()?;
     let took = began.elapsed();
-    let kept = keep(arguments, &scenario, &options, &swept, &folder, &interrupts)?;
+    let kept = keep(
+        arguments,
+        &scenario,
+        &options,
+        &swept,
+        &folder,
+        (&accepted, &interrupts),
+    )?;
     let idle = idle(&scenario, &options, arguments, &swept)?;
     let minutes = took.as_secs_f64() / 60.0;
     let told = Told {
@@ -108,13 +121,14 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         idle: &idle,
         minutes,
         kept_seeds: &kept_seeds,
-        today: today(),
+        accepted: &accepted,
     };
     let summary = told.summary();
     if !swept.stopped || arguments.stop_at_first {
         write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
     }
-    if let Some(corpus) = &corpus {
+    // Of the parts of a sweep none knows what the others met.
+    if let Some(corpus) = corpus.as_ref().filter(|_| arguments.shard.1 == 1) {
         corpus.learn(&swept)?;
     }
     if let Some(file) = &arguments.junit {
@@ -164,6 +178,12 @@ fn failures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         if path.extension().is_some_and(|end| end == "toml") {
             files.push(path);
         }
+    }
+    if files.is_empty() {
+        return Err(Failure::Input(format!(
+            "{} holds no failure: no file of it ends in .toml",
+            folder.display()
+        )));
     }
     files.sort();
     Ok(files)
@@ -294,15 +314,20 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         ..ChaosArguments::plain()
     };
     let idle = idle(&scenario, &options, &figures, &swept)?;
+    let kept: Vec<Kept> = swept
+        .findings
+        .keys()
+        .filter_map(|identity| arguments.parts.iter().find_map(|part| Kept::of(part, identity)))
+        .collect();
     let told = Told {
         scenario: &scenario,
         arguments: &figures,
         swept: &swept,
-        kept: &[],
+        kept: &kept,
         idle: &idle,
         minutes: 0.0,
         kept_seeds: &first.kept,
-        today: today(),
+        accepted: &accepted_on(&scenario, &today()),
     };
     match arguments.format {
         Format::Json => output::print(&format!("{:#}\n", told.summary()))?,
@@ -396,6 +421,13 @@ fn today() -> String {
         .to_string()
 }
 
+/// The identities of what a scenario accepts on a day.
+fn accepted_on(scenario: &Scenario, today: &str) -> BTreeSet<String> {
+    let accepted = scenario.accepted.iter();
+    let still = accepted.filter(|accepted| accepted.until.as_str() >= today);
+    still.map(|accepted| accepted.finding.clone()).collect()
+}
+
 /// What a sweep was to look at, and did not.
 fn idle(
     scenario: &Scenario,
@@ -404,8 +436,9 @@ fn idle(
     swept: &Swept,
 ) -> Result<Vec<String>, Failure> {
     let mut idle = Vec::new();
-    if swept.stopped || arguments.shard.1 > 1 {
-        // A part of a sweep says nothing of what the whole did not see.
+    let found = arguments.stop_at_first && !swept.findings.is_empty();
+    if arguments.shard.1 > 1 || found {
+        // A part of a sweep says nothing of what the whole did not see, nor does one that ended with what it looked for.
         return Ok(idle);
     }
     for kind in kinds(scenario) {

@@ -4,7 +4,7 @@
 //! in the order in which they ended) and, once it is complete, `chaos.json`. A line that a cut has torn counts as not there.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -64,23 +64,35 @@ impl Seeds {
             }
             if there.is_some() {
                 (known, whole) = (outcomes, end);
+            } else if end > 0 {
+                return Err(Failure::Input(format!(
+                    "{} is of another version or of something else; --force replaces it",
+                    path.display()
+                )));
             }
         }
-        let open = || -> std::io::Result<File> {
-            let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .write(true)
-                .open(&path)?;
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let mut file = file.map_err(|error| cannot(&path, &error))?;
+        // Two that write into one record would tear each other's lines.
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::Input(format!(
+                    "{} is being written by another sweep",
+                    path.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(cannot(&path, &error)),
+        }
+        let mut open = || -> std::io::Result<()> {
             // What a cut has torn goes.
             file.set_len(whole)?;
-            std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0))?;
             if whole == 0 {
                 writeln!(file, "{}", serde_json::to_string(head)?)?;
             }
-            Ok(file)
+            Ok(())
         };
-        let file = open().map_err(|error| cannot(&path, &error))?;
+        open().map_err(|error| cannot(&path, &error))?;
         let file = Mutex::new(file);
         Ok((Seeds { path, file }, known))
     }
@@ -147,7 +159,7 @@ fn read(path: &Path) -> Result<Read, Failure> {
         return Ok((None, BTreeMap::new(), 0));
     };
     let Ok(head) = serde_json::from_str::<Head>(first) else {
-        return Ok((None, BTreeMap::new(), 0));
+        return Ok((None, BTreeMap::new(), first.len() as u64));
     };
     let mut whole = first.len() as u64;
     let mut outcomes = BTreeMap::new();

@@ -17,7 +17,7 @@ use sim::run::Observer;
 use sim::spec::RunOptions;
 
 use crate::arguments::RunArguments;
-use crate::failure::{Failure, INVARIANT, PASS};
+use crate::failure::{Failure, INPUT, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
 use crate::output;
 use crate::progress;
@@ -158,6 +158,18 @@ pub fn twice(arguments: &RunArguments, interrupts: &Interrupts) -> Result<u8, Fa
     if let Some(line) = line {
         line.finish_and_clear();
     }
+    // They hear of it too, and end where they are.
+    interrupts.check()?;
+    for (number, side) in (1..).zip(&mut sides).filter(|(_, side)| side.line.record.is_empty()) {
+        let code = side.code()?;
+        let ended = [PASS, INVARIANT, INPUT].map(|code| Some(i32::from(code)));
+        if !ended.contains(&code) {
+            let how = code.map_or_else(|| "by a signal".to_owned(), |code| format!("with exit code {code}"));
+            return Err(Failure::Machine(format!(
+                "process {number} ended {how}, before its log was complete"
+            )));
+        }
+    }
     if same {
         let [first, second] = &mut sides;
         let codes = (first.code()?, second.code()?);
@@ -210,10 +222,10 @@ impl Side {
     fn start(number: u32) -> Result<Side, Failure> {
         let failed = |error| Failure::Machine(format!("cannot start process {number}: {error}"));
         let program = std::env::current_exe().map_err(failed)?;
-        let arguments = std::env::args_os().skip(1).filter(|argument| argument != "--twice");
+        let arguments = std::env::args_os().skip(2).filter(|argument| argument != "--twice");
         let mut child = Command::new(program)
+            .args(["run", "--encoded-log"])
             .args(arguments)
-            .arg("--encoded-log")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(if number == 1 { Stdio::inherit() } else { Stdio::null() })

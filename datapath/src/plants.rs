@@ -3,7 +3,7 @@
 //! A check that never fired has not been trusted yet. Each plant is a bug of a kind that a real implementation could have, put in at the
 //! one place where it would be made; [`planted`] asks for it there. Without the feature `planted-bugs`, which no release has, it is
 //! constantly false and nothing of a plant is left in the program. With it, a process can be given one plant, before its run begins
-//! (`plant`); the tests that run every plant name the law that has to find it.
+//! (`plant`); `docs/plants.md` says what finds each.
 
 /// Each bug once: its name in code, its name for people, and what it does.
 macro_rules! plants {

@@ -19,8 +19,18 @@ use crate::model::{Goal, Moment, Phase};
 struct Span {
     phase: Phase,
     vm: Option<VmId>,
+    /// Of a fault: its number.
+    fault: Option<u32>,
     from: SimTime,
     to: SimTime,
+}
+
+/// Something that happened, to a machine or by a fault, or neither.
+struct Happened {
+    at: SimTime,
+    moment: Moment,
+    vm: Option<VmId>,
+    fault: Option<u32>,
 }
 
 /// What is seen of a run.
@@ -29,7 +39,7 @@ pub(crate) struct Goals {
     goals: Vec<Goal>,
     /// The kinds of the world's faults, by number.
     faults: Vec<&'static str>,
-    moments: Vec<(SimTime, Option<VmId>, Moment)>,
+    moments: Vec<Happened>,
     spans: Vec<Span>,
     states: BTreeMap<VmId, (ItemState, SimTime)>,
     lasting: BTreeMap<u32, SimTime>,
@@ -69,19 +79,19 @@ impl Goals {
                 vm,
                 kind,
                 phase: FailoverPhase::Started,
-            } => self.moment(at, Some(*vm), Moment::Begins(*kind)),
+            } => self.moment(at, (Some(*vm), None), Moment::Begins(*kind)),
             Fact::State { vm, state } => {
-                self.moment(at, Some(*vm), Moment::Enters(*state));
-                if let Some((before, from)) = self.states.insert(*vm, (*state, at)) {
-                    self.span(Phase::State(before), Some(*vm), from, at);
-                }
+                self.moment(at, (Some(*vm), None), Moment::Enters(*state));
+                let before = self.states.insert(*vm, (*state, at));
+                let (before, from) = before.unwrap_or((ItemState::Unprotected, SimTime::ZERO));
+                self.span(Phase::State(before), (Some(*vm), None), from, at);
             }
             Fact::FaultBegan { fault } => {
                 self.lasting.insert(*fault, at);
             }
             Fact::FaultStruck { fault } => {
                 if let Some(kind) = self.faults.get(*fault as usize) {
-                    self.moment(at, None, Moment::Strikes(kind));
+                    self.moment(at, (None, Some(*fault)), Moment::Strikes(kind));
                 }
             }
             Fact::FaultEnded { fault, .. } => {
@@ -102,7 +112,7 @@ impl Goals {
                 group, point, failed, ..
             } => {
                 let made = failed.is_none();
-                self.moment(at, None, Moment::Shared { made });
+                self.moment(at, (None, None), Moment::Shared { made });
                 self.attempts.entry((*group, *point)).or_default().decided = Some((at, made));
             }
             _ => {}
@@ -112,7 +122,7 @@ impl Goals {
     /// How often each situation was met.
     pub(crate) fn finish(mut self, ended: SimTime) -> Vec<GoalResult> {
         for (vm, (state, from)) in std::mem::take(&mut self.states) {
-            self.span(Phase::State(state), Some(vm), from, ended);
+            self.span(Phase::State(state), (Some(vm), None), from, ended);
         }
         for (fault, from) in std::mem::take(&mut self.lasting) {
             self.fault_lasted(fault, from, ended);
@@ -123,24 +133,25 @@ impl Goals {
             };
             match attempt.decided {
                 Some((at, true)) => {
-                    self.span(Phase::Marking, None, from, at);
-                    self.span(Phase::Releasing, None, at, to.max(at));
+                    self.span(Phase::Marking, (None, None), from, at);
+                    self.span(Phase::Releasing, (None, None), at, to.max(at));
                 }
-                Some((at, false)) => self.span(Phase::Marking, None, from, at.min(to).max(from)),
-                None => self.span(Phase::Marking, None, from, to),
+                Some((at, false)) => self.span(Phase::Marking, (None, None), from, at.min(to).max(from)),
+                None => self.span(Phase::Marking, (None, None), from, to),
             }
         }
+        let during = |phase: Phase, happened: &Happened| {
+            self.spans.iter().any(|span| {
+                let same = span.vm.is_none() || happened.vm.is_none() || span.vm == happened.vm;
+                // A fault does not strike during itself.
+                let own = span.fault.is_some() && span.fault == happened.fault;
+                span.phase == phase && same && !own && (span.from..=span.to).contains(&happened.at)
+            })
+        };
         let met = |goal: &Goal| {
-            let of_it = self.moments.iter().filter(|(_, _, moment)| *moment == goal.event);
-            let during = |at: SimTime, vm: Option<VmId>| {
-                goal.during.is_none_or(|phase| {
-                    self.spans.iter().any(|span| {
-                        let same = span.vm.is_none() || vm.is_none() || span.vm == vm;
-                        span.phase == phase && same && (span.from..=span.to).contains(&at)
-                    })
-                })
-            };
-            of_it.filter(|(at, vm, _)| during(*at, *vm)).count() as u64
+            let of_it = self.moments.iter().filter(|happened| happened.moment == goal.event);
+            let met = of_it.filter(|happened| goal.during.is_none_or(|phase| during(phase, happened)));
+            met.count() as u64
         };
         let result = |goal: &Goal| GoalResult {
             name: goal.name.clone(),
@@ -149,21 +160,27 @@ impl Goals {
         self.goals.iter().map(result).collect()
     }
 
-    fn moment(&mut self, at: SimTime, vm: Option<VmId>, moment: Moment) {
+    fn moment(&mut self, at: SimTime, (vm, fault): (Option<VmId>, Option<u32>), moment: Moment) {
         if self.goals.iter().any(|goal| goal.event == moment) {
-            self.moments.push((at, vm, moment));
+            self.moments.push(Happened { at, moment, vm, fault });
         }
     }
 
-    fn span(&mut self, phase: Phase, vm: Option<VmId>, from: SimTime, to: SimTime) {
+    fn span(&mut self, phase: Phase, (vm, fault): (Option<VmId>, Option<u32>), from: SimTime, to: SimTime) {
         if self.goals.iter().any(|goal| goal.during == Some(phase)) {
-            self.spans.push(Span { phase, vm, from, to });
+            self.spans.push(Span {
+                phase,
+                vm,
+                fault,
+                from,
+                to,
+            });
         }
     }
 
     fn fault_lasted(&mut self, fault: u32, from: SimTime, to: SimTime) {
         if let Some(kind) = self.faults.get(fault as usize) {
-            self.span(Phase::Fault(kind), None, from, to);
+            self.span(Phase::Fault(kind), (None, Some(fault)), from, to);
         }
     }
 }
@@ -234,6 +251,16 @@ mod tests {
             met(Moment::Strikes("power-loss"), cut, &facts[..2]),
             1,
             "it lasts to the end"
+        );
+        let alone = [
+            (10, Fact::FaultBegan { fault: 0 }),
+            (10, Fact::FaultStruck { fault: 0 }),
+        ];
+        let power = Some(Phase::Fault("power-loss"));
+        assert_eq!(
+            met(Moment::Strikes("power-loss"), power, &alone),
+            0,
+            "not during itself"
         );
     }
 

@@ -75,7 +75,8 @@ impl Corpus {
         let met = swept
             .first_met
             .iter()
-            .map(|(goal, seed)| (*seed, format!("{MET}{goal}")));
+            // Reasons stand beside each other with `; ` between them.
+            .map(|(goal, seed)| (*seed, format!("{MET}{}", goal.replace(';', ","))));
         for (seed, why) in found.chain(met) {
             if lines
                 .iter()
@@ -93,7 +94,8 @@ impl Corpus {
             }
         }
         while lines.len() > KEPT_MAX {
-            let goal = lines.iter().position(|(_, why)| !why.contains(FOUND));
+            let is_goal = |why: &String| why.split("; ").all(|why| !why.starts_with(FOUND));
+            let goal = lines.iter().position(|(_, why)| is_goal(why));
             lines.remove(goal.unwrap_or(0));
         }
         if lines == self.lines {

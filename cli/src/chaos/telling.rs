@@ -1,6 +1,6 @@
 //! What a sweep came to: for a person, for a program, for a CI.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -26,17 +26,17 @@ pub(super) struct Told<'a> {
     pub(super) minutes: f64,
     /// Seeds that ran before the others, for they were kept.
     pub(super) kept_seeds: &'a [u64],
-    /// The date, by which findings are accepted or not any more.
-    pub(super) today: String,
+    /// The identities of what is accepted today.
+    pub(super) accepted: &'a BTreeSet<String>,
 }
 
 impl Told<'_> {
     /// Until when a finding is accepted, if it is.
     fn accepted(&self, identity: &Identity) -> Option<&str> {
         let name = identity.to_string();
-        let accepted = self.scenario.accepted.iter();
-        let mut accepted = accepted.filter(|accepted| accepted.finding == name && accepted.until >= self.today);
-        accepted.next().map(|accepted| accepted.until.as_str())
+        let accepted = self.scenario.accepted.iter().filter(|_| self.accepted.contains(&name));
+        let of_it = accepted.filter(|accepted| accepted.finding == name);
+        of_it.map(|accepted| accepted.until.as_str()).max()
     }
 
     /// What is accepted and was not found.
@@ -106,7 +106,8 @@ impl Told<'_> {
             "kept_seeds": self.kept_seeds,
             "shard": format!("{}/{}", arguments.shard.0, arguments.shard.1),
             "seeds": swept.seeds,
-            "seeds_per_minute": (swept.seeds as f64 / minutes.max(1e-9)).round(),
+            // Of parts that ran elsewhere nobody knows.
+            "seeds_per_minute": (*minutes > 0.0).then(|| (swept.seeds as f64 / minutes).round()),
             "stopped": swept.stopped,
             "twice": swept.twice,
             "points": swept.points,
@@ -115,6 +116,7 @@ impl Told<'_> {
             "faults": faults,
             "laws": swept.laws,
             "goals": swept.goals,
+            "accepted_not_found": self.gone().collect::<Vec<&str>>(),
             "not_looked_at": idle,
         })
     }

@@ -1,13 +1,13 @@
 //! A failure made small: the schedule that a seed drew, with what it does not need taken away, so that a person can read it.
 //!
 //! What is tried is kept where the run still finds the same identity; what it finds beside it is nobody's business here. In turn: faults go
-//! one by one, what was drawn beside them goes, faults get shorter and their times rounder; then the time after the failure goes, steps, machines,
-//! disks and what writes to them. Each trial is a run, and there are so many at the most.
+//! one by one, what was drawn beside them goes, faults get shorter and their times rounder; then, where a law of ours is broken, the time after the
+//! failure goes, steps, machines, disks and what writes to them. Each trial is a run, and there are so many at the most.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicBool;
 
-use sim::findings::Identity;
+use sim::findings::{FindingClass, Identity};
 use sim::spec::NetworkKind;
 
 use super::draw::Drawn;
@@ -59,6 +59,7 @@ pub fn shrink(
     let mut smallest = drawn.clone();
     let mut found = shrinker.fails(&smallest)?;
     let failed_at = Cell::new(found.at.0);
+    let is_ours = found.class == FindingClass::Invariant;
     let mut keep = |shrinker: &mut Shrinker<'_>, tried: Drawn, smallest: &mut Drawn| {
         let again = shrinker.fails(&tried);
         let kept = again.is_some();
@@ -83,6 +84,7 @@ pub fn shrink(
         let mut tried = smallest.clone();
         tried.scenario.links.clone_from(&plain.links);
         tried.scenario.model.clone_from(&plain.model);
+        tried.scenario.steps.clone_from(&plain.steps);
         tried.otherwise.clear();
         keep(&mut shrinker, tried, &mut smallest);
     }
@@ -122,16 +124,18 @@ pub fn shrink(
             }
         }
     }
-    // Then what is not needed of the scenario: each success changes the places of what comes behind it, so parts come from behind.
-    for part in smaller::parts(&smallest.scenario, failed_at.get()) {
-        let Some(scenario) = smaller::without(&smallest.scenario, part, options) else {
-            continue;
-        };
-        let tried = Drawn {
-            scenario,
-            ..smallest.clone()
-        };
-        keep(&mut shrinker, tried, &mut smallest);
+    // Then what is not needed of the scenario, unless it is the plan that failed: without a step of it, it is another plan. What is kept changes
+    // the places of the others, so they are counted anew.
+    let mut place = 0;
+    while is_ours && let Some(part) = smaller::parts(&smallest.scenario, failed_at.get()).get(place).copied() {
+        let kept = smaller::without(&smallest.scenario, part, options).is_some_and(|scenario| {
+            let tried = Drawn {
+                scenario,
+                ..smallest.clone()
+            };
+            keep(&mut shrinker, tried, &mut smallest)
+        });
+        place += usize::from(!kept);
     }
     Some(Shrunk {
         drawn: smallest,

@@ -39,14 +39,17 @@ pub struct Sweep<'a> {
     pub network: NetworkKind,
     /// No seed is begun any more after the first that found something.
     pub stop_at_first: bool,
+    /// Identities of findings by which none is stopped.
+    pub accepted: &'a BTreeSet<String>,
     /// Seeds whose outcome is known from before.
     pub known: BTreeMap<u64, Outcome>,
 }
 
-/// The seeds of a part: of those that are kept and then a range, both ends included, of every so many this one, counted from 0.
+/// The seeds of a part: of those that are kept and then the others of a range, both ends included, of every so many this one, counted from 0.
 #[must_use]
 pub fn seeds_of(kept: &[u64], range: RangeInclusive<u64>, (part, of): (u64, u64)) -> Vec<u64> {
-    let all = kept.iter().copied().chain(range);
+    let before: BTreeSet<u64> = kept.iter().copied().collect();
+    let all = kept.iter().copied().chain(range.filter(|seed| !before.contains(seed)));
     let own = (0..).zip(all).filter(|(place, _)| place % of.max(1) == part);
     own.map(|(_, seed)| seed).collect()
 }
@@ -299,7 +302,7 @@ impl Sweep<'_> {
                             Ok(None) => break,
                             Ok(Some(outcome)) => {
                                 shared.progress.count(&outcome);
-                                let found = !outcome.found.is_empty();
+                                let found = self.finds(&outcome);
                                 enough.fetch_or(self.stop_at_first && found, Ordering::Relaxed);
                                 told(&outcome, shared.progress);
                                 shared.outcomes.insert(seed, outcome);
@@ -319,7 +322,7 @@ impl Sweep<'_> {
         if let Some(error) = error {
             return Err(error);
         }
-        let finds = |seed: &u64| outcomes.get(seed).is_some_and(|outcome| !outcome.found.is_empty());
+        let finds = |seed: &u64| outcomes.get(seed).is_some_and(|outcome| self.finds(outcome));
         if self.stop_at_first
             && let Some(first) = seeds.iter().position(finds)
         {
@@ -330,6 +333,12 @@ impl Sweep<'_> {
         let mut swept = Swept::of(seeds, &outcomes);
         swept.stopped = outcomes.len() < seeds.len();
         Ok(swept)
+    }
+
+    /// Whether a seed has found something that is not accepted.
+    fn finds(&self, outcome: &Outcome) -> bool {
+        let mut found = outcome.found.iter();
+        found.any(|found| !self.accepted.contains(&found.identity.to_string()))
     }
 
     fn seed(&self, seed: u64, stop: &AtomicBool) -> Result<Option<Outcome>, SweepError> {

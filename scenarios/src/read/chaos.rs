@@ -80,6 +80,13 @@ pub(super) fn accepted(file: &Reader<'_>) -> Vec<Accepted> {
             let problem = Problem::new(until.at, title, "not understood").help("accepted: a day, as \"2026-12-31\"");
             file.diagnosis().push(problem);
         }
+        if let Some(finding) = &finding
+            && let Err(why) = finding.value.parse::<sim::findings::Identity>()
+        {
+            let problem = Problem::new(finding.at, why.to_string(), "no identity of a finding");
+            file.diagnosis()
+                .push(problem.help("accepted: law, kind of component and shape, as a sweep tells it"));
+        }
         if let (Some(finding), Some(until), Some(why)) = (finding, until, why) {
             accepted.push(Accepted {
                 finding: finding.value,

@@ -139,8 +139,11 @@ impl Oracle {
             false => self.liveness.lived(&needs, since, at),
         };
         let patience = self.alerts.look_every * (LOOKS + outages * LOOKS_AFTER_OUTAGE);
-        let violations = alerts_come::check_told(newest.1, threshold, lived, patience);
-        self.ledger.check(at, vm, violations);
+        // Where it was not passed there is nothing to look at.
+        if since < at {
+            let violations = alerts_come::check_told(newest.1, threshold, lived, patience);
+            self.ledger.check(at, vm, violations);
+        }
     }
 
     fn told_of_rpo(&mut self, at: SimTime, vm: VmId) {
