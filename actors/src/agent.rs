@@ -119,6 +119,8 @@ pub struct Agent {
     generation: u64,
     /// The machine as a member of its replication group.
     group: Option<Group>,
+    /// Shared points that it has begun as a coordinator since it was started.
+    shared_points: u32,
     /// Why only a resynchronization helps, while that is so.
     bitmap_mode: Option<String>,
     /// Commands that wait for a drain.
@@ -150,6 +152,7 @@ impl Agent {
             replication: None,
             generation: 0,
             group: None,
+            shared_points: 0,
             bitmap_mode: None,
             draining: Vec::new(),
             unsent: BTreeMap::new(),

@@ -15,6 +15,7 @@ use datapath::{Blob, DiskId};
 
 use crate::Table;
 use crate::actor::actor;
+use crate::messages::checksums::ChecksumAsk;
 use crate::messages::refusal::Refusal;
 use crate::messages::replica::{ToService, ToStorage};
 use crate::messages::segments::{ToProcessServer, ToTarget};
@@ -42,6 +43,8 @@ pub struct Storage {
     service: Option<ConnId>,
     /// Who asked last for checksums of a disk.
     checksum_askers: BTreeMap<DiskId, ConnId>,
+    /// What was asked and not answered, by disk and first chunk: a service that was cut off has not heard of it.
+    checksums_asked: BTreeMap<(DiskId, u64), ChecksumAsk>,
     /// What the service asked for and the disk could not read.
     unread: Vec<(ConnId, ToStorage)>,
     /// It is not known yet what is stored.
@@ -62,6 +65,7 @@ impl Storage {
             watchers: Table::default(),
             service: None,
             checksum_askers: BTreeMap::new(),
+            checksums_asked: BTreeMap::new(),
             unread: Vec::new(),
             starting: true,
             again: false,
@@ -146,6 +150,9 @@ impl Storage {
             Input::Network(NetEvent::Closed { conn }) => {
                 self.watchers.retain(|_, watcher| *watcher != conn);
                 self.checksum_askers.retain(|_, asker| *asker != conn);
+                // Whoever asked comes again with it.
+                let askers = &self.checksum_askers;
+                self.checksums_asked.retain(|(disk, _), _| askers.contains_key(disk));
                 // That a protection has ended is true whoever says it.
                 self.unread
                     .retain(|(asker, message)| *asker != conn || matches!(message, ToStorage::Unwatch { .. }));
@@ -184,6 +191,7 @@ impl Storage {
             } => self.store.put_copy_end(conn, protection, disk, copy, parts, highest),
             ToTarget::ChecksumAsk(ask) => {
                 self.checksum_askers.insert(ask.disk, conn);
+                self.checksums_asked.insert((ask.disk, ask.first_chunk), ask);
                 if let Some(service) = self.service {
                     self.env.send(service, ToService::ChecksumAsk(ask));
                 }
@@ -208,6 +216,8 @@ impl Storage {
                     }
                     self.tell(id, entry);
                 }
+                let asked = self.checksums_asked.values().filter(|ask| ask.disk.vm == id.0);
+                asked.for_each(|ask| self.env.send(conn, ToService::ChecksumAsk(*ask)));
             }
             ToStorage::Unwatch { vm, protection } => {
                 self.watchers.shift_remove(&(vm, protection));
@@ -249,6 +259,14 @@ impl Storage {
                 }
             }
             ToStorage::Checksums(sums) => {
+                let asked = (sums.disk, sums.first_chunk);
+                if self
+                    .checksums_asked
+                    .get(&asked)
+                    .is_some_and(|ask| ask.copy == sums.copy)
+                {
+                    self.checksums_asked.remove(&asked);
+                }
                 if let Some(asker) = self.checksum_askers.get(&sums.disk) {
                     self.env.send(*asker, ToProcessServer::Checksums(sums));
                 }

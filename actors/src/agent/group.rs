@@ -81,7 +81,6 @@ pub(super) struct Group {
     before: BTreeMap<VmId, Session>,
     /// Connections of the members after it.
     after: BTreeMap<ConnId, VmId>,
-    number: u32,
     random: ChaCha8Rng,
     marking: Option<Marking>,
     hold: Option<Hold>,
@@ -103,7 +102,7 @@ impl Group {
 }
 
 impl Agent {
-    /// The protection that begins or goes on is a group's.
+    /// The protection that begins or goes on is a group's. Points are counted on from those before: no two have one number.
     pub(super) fn join_group(&mut self) {
         let Some(replication) = &self.replication else { return };
         let protection = std::sync::Arc::clone(replication.protection());
@@ -131,7 +130,6 @@ impl Agent {
             of,
             before,
             after: BTreeMap::new(),
-            number: 0,
             random: self.env.random("group"),
             marking: None,
             hold: None,
@@ -412,12 +410,12 @@ impl Agent {
             group.next_app = Some(now.after(every));
         }
         let consistency = if is_app { Consistency::App } else { Consistency::Crash };
-        group.number += 1;
+        self.shared_points += 1;
         let point = SharedPoint {
             coordinator: vm,
             protection,
             incarnation,
-            number: group.number,
+            number: self.shared_points,
         };
         let key = (self.generation << 32) | u64::from(point.number);
         let longest = self.env.model.group.attempt_longest;

@@ -149,7 +149,10 @@ impl Service {
                     let members = &spec.members;
                     consistent && members.iter().all(|of| self.own_point(*of, record.point).is_some())
                 };
-                group.shared.values().rev().find(fits).ok_or_else(none)?.point
+                // The newest by the member's own points: which clock decided when says nothing.
+                let fitting = group.shared.values().filter(fits);
+                let newest = fitting.max_by_key(|record| self.own_point(vm, record.point));
+                newest.ok_or_else(none)?.point
             }
         };
         let own = self.own_point(vm, point).ok_or_else(|| {

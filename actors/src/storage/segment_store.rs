@@ -42,6 +42,9 @@ struct Written {
     facts: Vec<Fact>,
 }
 
+/// Who is to be answered once an entry is durable, and what is to be told then.
+type Untaken = ((ConnId, ToProcessServer), Vec<Fact>, (ProtectionId, Entry));
+
 /// Who is to be answered, and how, once what was written is durable.
 #[derive(Default)]
 struct Owed {
@@ -85,6 +88,8 @@ pub struct SegmentStore {
     trouble: DiskTrouble,
     /// What the disk failed to write and is to write yet: entries that nobody waits for.
     unwritten: Vec<(ProtectionId, Entry)>,
+    /// Entries that could not be written and whose senders wait for an answer.
+    untaken: Vec<Untaken>,
     /// Fences that do not stand, for they could not be written.
     unfenced: Vec<(DiskId, u32)>,
     /// The disk failed, and is to be asked again after a pause.
@@ -113,6 +118,7 @@ impl SegmentStore {
             flushing: Vec::new(),
             trouble: DiskTrouble::of("disk of the segment store"),
             unwritten: Vec::new(),
+            untaken: Vec::new(),
             unfenced: Vec::new(),
             failing: false,
             refused: Vec::new(),
@@ -195,6 +201,12 @@ impl SegmentStore {
         }
         for (id, entry) in std::mem::take(&mut self.unwritten) {
             self.write_note(id, entry);
+        }
+        for (answer, facts, (id, entry)) in std::mem::take(&mut self.untaken) {
+            let known = self.kept.entry(id).or_default();
+            if !known.ended && !known.closed {
+                self.note_owed(Some(answer), facts, Some((id, entry)));
+            }
         }
         self.flush();
     }
@@ -730,12 +742,15 @@ impl SegmentStore {
         entry: Option<(ProtectionId, Entry)>,
     ) -> bool {
         let end = match &entry {
-            Some((id, entry)) => match self.write(*id, entry) {
-                Some(end) => end,
-                // What could not be written is not answered: its sender will come again.
-                None => return false,
-            },
-            None => 0,
+            Some((id, entry)) => self.write(*id, entry),
+            None => Some(0),
+        };
+        let Some(end) = end else {
+            // Its sender hears from this machine of other things, and waits: it is written once the disk does that again.
+            if let (Some(answer), Some(entry)) = (answer, entry) {
+                self.untaken.push((answer, facts, entry));
+            }
+            return false;
         };
         self.waiting.push(Owed {
             answer,
