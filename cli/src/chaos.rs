@@ -34,7 +34,7 @@ const RUNS: &str = "runs";
 /// The figures of a sweep.
 const SUMMARY: &str = "chaos.json";
 /// A kind of fault that was drawn so often and never struck was no test.
-const DRAWN_ENOUGH: u64 = 100;
+const DRAWN_ENOUGH: u64 = 200;
 /// So often the interrupts and the budget are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
