@@ -243,6 +243,25 @@ fn what_is_known_is_accepted_up_to_its_day_and_no_longer() {
         assert_eq!(finding["identity"], "rpo_below/vm/over-bound");
         assert_eq!(finding["accepted_until"].as_str(), (wanted == 0).then_some(until));
     }
+    // What is accepted ends no sweep, so what that sweep did not see is said.
+    let goal = "\n[[goal]]\nname = \"a failback\"\nevent = \"failback\"\n";
+    let accepted = "\n[[accepted]]\nfinding = \"rpo_below/vm/over-bound\"\nuntil = \"9999-12-31\"\nwhy = \"known\"\n";
+    std::fs::write(&file, format!("{text}{goal}{accepted}")).expect("a file");
+    let first = [
+        "--seeds",
+        "1..12",
+        "--set",
+        "chaos.kinds=\"power-loss\"",
+        "--stop-at-first",
+    ];
+    let (code, found) = sweep(file.to_str().expect("UTF-8"), &out.path().join("first"), &first);
+    assert_eq!(code, 2, "{found:#}");
+    assert_eq!(
+        (&found["stopped"], &found["seeds"]),
+        (&Value::Bool(false), &Value::from(12))
+    );
+    let why = found["not_looked_at"][0].as_str().expect("a reason");
+    assert!(why.starts_with("goal \"a failback\" was never met"), "{why}");
 }
 
 #[test]

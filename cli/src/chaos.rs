@@ -111,7 +111,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         &folder,
         (&accepted, &interrupts),
     )?;
-    let idle = idle(&scenario, &options, arguments, &swept)?;
+    let idle = idle(&scenario, &options, arguments, &swept, &accepted)?;
     let minutes = took.as_secs_f64() / 60.0;
     let told = Told {
         scenario: &scenario,
@@ -313,7 +313,8 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         network,
         ..ChaosArguments::plain()
     };
-    let idle = idle(&scenario, &options, &figures, &swept)?;
+    let accepted = accepted_on(&scenario, &today());
+    let idle = idle(&scenario, &options, &figures, &swept, &accepted)?;
     let kept: Vec<Kept> = swept
         .findings
         .keys()
@@ -327,7 +328,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         idle: &idle,
         minutes: 0.0,
         kept_seeds: &first.kept,
-        accepted: &accepted_on(&scenario, &today()),
+        accepted: &accepted,
     };
     match arguments.format {
         Format::Json => output::print(&format!("{:#}\n", told.summary()))?,
@@ -434,9 +435,14 @@ fn idle(
     options: &scenarios::Options,
     arguments: &ChaosArguments,
     swept: &Swept,
+    accepted: &BTreeSet<String>,
 ) -> Result<Vec<String>, Failure> {
     let mut idle = Vec::new();
-    let found = arguments.stop_at_first && !swept.findings.is_empty();
+    let mut open = swept
+        .findings
+        .keys()
+        .filter(|identity| !accepted.contains(&identity.to_string()));
+    let found = arguments.stop_at_first && open.next().is_some();
     if arguments.shard.1 > 1 || found {
         // A part of a sweep says nothing of what the whole did not see, nor does one that ended with what it looked for.
         return Ok(idle);
