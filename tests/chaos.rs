@@ -385,6 +385,60 @@ fn a_failure_is_handed_over_with_the_recordings_that_it_needs() {
 }
 
 #[test]
+fn recordings_of_one_name_are_handed_over_each_as_it_is() {
+    let out = folder();
+    let chaos = common::root().join("scenarios/chaos");
+    let text = std::fs::read_to_string(chaos.join("any-point.toml")).expect("the scenario");
+    let other = "[[vm.workload]]\ndisk = \"data\"\nkind = \"recorded\"\nfile = \"swept/trims.fio\"\nformat = \"fio\"\nrepeat = true\n\n";
+    let text = text.replace("[[vm]]\nname = \"db\"", &format!("{other}[[vm]]\nname = \"db\""));
+    let (mine, swept) = (out.path().join("mine.toml"), out.path().join("swept"));
+    std::fs::create_dir(&swept).expect("a folder");
+    std::fs::write(&mine, text).expect("a file");
+    let recording = std::fs::read(chaos.join("trims.fio")).expect("a recording");
+    let half = recording
+        .iter()
+        .take(recording.len() / 2)
+        .rposition(|byte| *byte == b'\n');
+    let half = &recording[..=half.expect("lines")];
+    std::fs::write(out.path().join("trims.fio"), &recording).expect("a file");
+    std::fs::write(swept.join("trims.fio"), half).expect("a file");
+    let asked = ["--seeds", "1..1", "--set", "expect.0.points_at_least=46"];
+    let (code, found) = sweep(mine.to_str().expect("UTF-8"), &swept, &asked);
+    assert_eq!(code, 1, "{found:#}");
+    assert_eq!(std::fs::read(swept.join("trims.fio")).expect("what was there"), half);
+    assert_eq!(std::fs::read(swept.join("2-trims.fio")).expect("a copy"), recording);
+    let text = std::fs::read_to_string(swept.join("scenario.toml")).expect("what was swept");
+    assert!(
+        text.contains("\"2-trims.fio\"") && text.contains("\"trims.fio\""),
+        "{text}"
+    );
+    for finding in found["findings"].as_array().expect("findings") {
+        let replay = finding["replay"].as_str().expect("a command");
+        let again = firedrill(&["replay", replay.strip_prefix("firedrill replay ").expect("a file")]);
+        assert_eq!(
+            again.status.code(),
+            Some(1),
+            "{}",
+            String::from_utf8_lossy(&again.stdout)
+        );
+    }
+    // A sweep that is refused leaves no file of its own.
+    std::fs::remove_file(swept.join("chaos.json")).expect("it is complete");
+    std::fs::remove_file(swept.join("2-trims.fio")).expect("it is there");
+    let folder = swept.to_str().expect("UTF-8");
+    let other = firedrill(&[
+        "chaos",
+        mine.to_str().expect("UTF-8"),
+        "--seeds",
+        "1..2",
+        "--out",
+        folder,
+    ]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(!swept.join("2-trims.fio").exists());
+}
+
+#[test]
 fn a_kind_that_never_strikes_is_no_pass() {
     let out = folder();
     let (code, idle) = sweep(

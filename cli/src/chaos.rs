@@ -1,6 +1,7 @@
 //! `firedrill chaos` and `firedrill replay`: sweeps over seeds, and the failures that they leave.
 
 mod corpus;
+mod inputs;
 mod keeping;
 mod telling;
 
@@ -20,7 +21,8 @@ use scenarios::chaos::{Drawn, Outcome, draw, run_one};
 use sim::findings::{FindingClass, Identity};
 
 use self::corpus::Corpus;
-use self::keeping::{Kept, add, cannot, keep, with_inputs, write_whole};
+use self::inputs::Inputs;
+use self::keeping::{Kept, add, cannot, keep, write_whole};
 use self::telling::Told;
 use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
@@ -53,22 +55,18 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let options = arguments.changes.options(Watched::default(), None);
     let scenario = scenarios::load(&arguments.scenario, &options)?;
     let folder = folder(arguments, &scenario)?;
-    let text = scenarios::write(&scenario, &folder).map_err(|error| Failure::Input(error.to_string()))?;
-    let (text, inputs) = with_inputs(text, &scenario, &folder)?;
+    let inputs = Inputs::of(&scenario, &folder)?;
+    let text = scenarios::write(&inputs.named(&scenario), &folder);
+    let text = text.map_err(|error| Failure::Input(error.to_string()))?;
     let today = today();
     let accepted = accepted_on(&scenario, &today);
     let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
     let range = arguments.seeds.0..=arguments.seeds.1;
-    // A sweep that goes on has the seeds that it began with.
-    let kept_seeds: Vec<u64> = match seeds::of(&folder) {
-        Ok((head, _)) => head.kept,
-        Err(_) => corpus.iter().flat_map(Corpus::seeds).collect(),
-    };
     let head = Head {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         binary: seeds::binary()?,
-        kept: kept_seeds.clone(),
-        scenario: blake3::hash(&[text.as_bytes(), inputs.as_bytes()].concat())
+        kept: corpus.iter().flat_map(Corpus::seeds).collect(),
+        scenario: blake3::hash(&[text.as_bytes(), inputs.digest()?.as_bytes()].concat())
             .to_hex()
             .to_string(),
         network: arguments.network.word().to_owned(),
@@ -76,7 +74,11 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         last: arguments.seeds.1,
         shard: arguments.shard,
     };
-    let (record, known) = Seeds::open(&folder, &head)?;
+    let (record, known) = Seeds::open(&folder, head, arguments.force)?;
+    if arguments.force {
+        let _ = std::fs::remove_file(folder.join(SUMMARY));
+    }
+    inputs.copy(&scenario)?;
     write_whole(&folder.join(SCENARIO), &text)?;
     if !known.is_empty() {
         output::say(&format!(
@@ -91,7 +93,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let sweep = Sweep {
         scenario: &scenario,
         options: &options,
-        seeds: seeds_of(&kept_seeds, range, (arguments.shard.0 - 1, arguments.shard.1)),
+        seeds: seeds_of(record.kept(), range, (arguments.shard.0 - 1, arguments.shard.1)),
         jobs,
         network: arguments.network.kind(),
         stop_at_first: arguments.stop_at_first,
@@ -120,7 +122,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         kept: &kept,
         idle: &idle,
         minutes,
-        kept_seeds: &kept_seeds,
+        kept_seeds: record.kept(),
         accepted: &accepted,
     };
     let summary = told.summary();
@@ -480,10 +482,6 @@ fn folder(arguments: &ChaosArguments, scenario: &Scenario) -> Result<PathBuf, Fa
                     "{} holds a sweep already; --force replaces it",
                     out.display()
                 )));
-            }
-            if arguments.force {
-                seeds::forget(out)?;
-                let _ = std::fs::remove_file(out.join(SUMMARY));
             }
             out.clone()
         }

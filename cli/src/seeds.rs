@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -43,35 +43,18 @@ pub struct Head {
 pub struct Seeds {
     path: PathBuf,
     file: Mutex<File>,
+    head: Head,
 }
 
 impl Seeds {
-    /// Opens the file of a folder, and reads what it holds of the same sweep.
+    /// Opens the file of a folder, and reads what it holds of the same sweep, or forgets it. One that goes on has the kept seeds that it began
+    /// with.
     ///
     /// # Errors
-    /// It holds another sweep, or cannot be read or written.
-    pub fn open(folder: &Path, head: &Head) -> Result<(Seeds, BTreeMap<u64, Outcome>), Failure> {
+    /// It holds another sweep, or cannot be read or written; another sweep writes it.
+    pub fn open(folder: &Path, head: Head, forget: bool) -> Result<(Seeds, BTreeMap<u64, Outcome>), Failure> {
         let path = folder.join(SEEDS);
-        let mut known = BTreeMap::new();
-        let mut whole = 0;
-        if path.exists() {
-            let (there, outcomes, end) = read(&path)?;
-            if there.as_ref().is_some_and(|there| there != head) {
-                return Err(Failure::Input(format!(
-                    "{} is of another sweep (scenario, seeds, network or program); --force replaces it",
-                    path.display()
-                )));
-            }
-            if there.is_some() {
-                (known, whole) = (outcomes, end);
-            } else if end > 0 {
-                return Err(Failure::Input(format!(
-                    "{} is of another version or of something else; --force replaces it",
-                    path.display()
-                )));
-            }
-        }
-        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = OpenOptions::new().create(true).read(true).append(true).open(&path);
         let mut file = file.map_err(|error| cannot(&path, &error))?;
         // Two that write into one record would tear each other's lines.
         match file.try_lock() {
@@ -84,17 +67,46 @@ impl Seeds {
             }
             Err(TryLockError::Error(error)) => return Err(cannot(&path, &error)),
         }
-        let mut open = || -> std::io::Result<()> {
+        let mut text = String::new();
+        if !forget {
+            file.read_to_string(&mut text).map_err(|error| unread(&path, &error))?;
+        }
+        let (there, known, whole) = read(&text);
+        let head = match there {
+            Some(there) => {
+                let kept = there.kept.clone();
+                if (Head { kept, ..head }) != there {
+                    return Err(Failure::Input(format!(
+                        "{} is of another sweep (scenario, seeds, network or program); --force replaces it",
+                        path.display()
+                    )));
+                }
+                there
+            }
+            None if whole > 0 => {
+                return Err(Failure::Input(format!(
+                    "{} is of another version or of something else; --force replaces it",
+                    path.display()
+                )));
+            }
+            None => head,
+        };
+        let mut begin = || -> std::io::Result<()> {
             // What a cut has torn goes.
             file.set_len(whole)?;
             if whole == 0 {
-                writeln!(file, "{}", serde_json::to_string(head)?)?;
+                writeln!(file, "{}", serde_json::to_string(&head)?)?;
             }
             Ok(())
         };
-        open().map_err(|error| cannot(&path, &error))?;
+        begin().map_err(|error| cannot(&path, &error))?;
         let file = Mutex::new(file);
-        Ok((Seeds { path, file }, known))
+        Ok((Seeds { path, file, head }, known))
+    }
+
+    /// Seeds that come before the others.
+    pub fn kept(&self) -> &[u64] {
+        &self.head.kept
     }
 
     /// Writes down what came of a seed.
@@ -125,25 +137,14 @@ pub fn binary() -> Result<String, Failure> {
     Ok(digest.to_hex().to_string())
 }
 
-/// Removes what a folder holds of a sweep.
-///
-/// # Errors
-/// It cannot be removed.
-pub fn forget(folder: &Path) -> Result<(), Failure> {
-    let path = folder.join(SEEDS);
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot(&path, &error)),
-        _ => Ok(()),
-    }
-}
-
 /// What a folder holds of a sweep.
 ///
 /// # Errors
 /// There is none, or it cannot be read.
 pub fn of(folder: &Path) -> Result<(Head, BTreeMap<u64, Outcome>), Failure> {
     let path = folder.join(SEEDS);
-    let (head, outcomes, _) = read(&path)?;
+    let text = std::fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
+    let (head, outcomes, _) = read(&text);
     let head = head.ok_or_else(|| Failure::Input(format!("{} is no sweep's", path.display())))?;
     Ok((head, outcomes))
 }
@@ -151,15 +152,13 @@ pub fn of(folder: &Path) -> Result<(Head, BTreeMap<u64, Outcome>), Failure> {
 /// The head, the seeds, and how many bytes are whole lines.
 type Read = (Option<Head>, BTreeMap<u64, Outcome>, u64);
 
-fn read(path: &Path) -> Result<Read, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::Input(format!("cannot read {}: {error}", path.display())))?;
+fn read(text: &str) -> Read {
     let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let Some(first) = lines.next() else {
-        return Ok((None, BTreeMap::new(), 0));
+        return (None, BTreeMap::new(), 0);
     };
     let Ok(head) = serde_json::from_str::<Head>(first) else {
-        return Ok((None, BTreeMap::new(), first.len() as u64));
+        return (None, BTreeMap::new(), first.len() as u64);
     };
     let mut whole = first.len() as u64;
     let mut outcomes = BTreeMap::new();
@@ -170,7 +169,11 @@ fn read(path: &Path) -> Result<Read, Failure> {
         whole += line.len() as u64;
         outcomes.insert(outcome.seed, outcome);
     }
-    Ok((Some(head), outcomes, whole))
+    (Some(head), outcomes, whole)
+}
+
+fn unread(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Input(format!("cannot read {}: {error}", path.display()))
 }
 
 fn cannot(path: &Path, error: &std::io::Error) -> Failure {

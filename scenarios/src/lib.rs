@@ -27,4 +27,4 @@ pub use build::{Built, Plan, PlannedStep, build};
 pub use diagnose::{Blame, ScenarioError};
 pub use model::Scenario;
 pub use read::{Options, load, load_text};
-pub use write::{Unwritable, quoted, write};
+pub use write::{Unwritable, write};

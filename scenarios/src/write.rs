@@ -19,7 +19,6 @@ use crate::keys::{self, word_of};
 use crate::model::Scenario;
 use crate::units::{write_duration, write_time_of_day};
 
-pub use page::quoted;
 use page::{Entries, Page};
 
 /// Why a scenario that was made in memory is not one that a file can say.

@@ -12,6 +12,7 @@ use scenarios::chaos::sweep::Swept;
 use scenarios::model::{NetworkWord, Replay};
 use sim::findings::Identity;
 
+use super::inputs::Inputs;
 use crate::arguments::ChaosArguments;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
@@ -54,6 +55,8 @@ pub(super) fn keep(
     (accepted, interrupts): (&BTreeSet<String>, &Interrupts),
 ) -> Result<Vec<Kept>, Failure> {
     let mut kept = Vec::new();
+    let failures = folder.join(FAILURES);
+    let inputs = Inputs::of(scenario, &failures)?;
     let network = arguments.network.kind();
     let stop = AtomicBool::new(false);
     // What is known comes last.
@@ -68,10 +71,10 @@ pub(super) fn keep(
         let Some(shrunk) = shrink(scenario, &draw(scenario, *seed), identity, (options, network), &stop) else {
             continue;
         };
-        let failures = folder.join(FAILURES);
         std::fs::create_dir_all(&failures).map_err(|error| cannot(&failures, &error))?;
         let file = failure_file(&failures, identity);
-        let text = story(arguments, scenario, &shrunk, &file, network)?;
+        inputs.copy(&shrunk.drawn.scenario)?;
+        let text = story(arguments, scenario, &shrunk, &file, &inputs)?;
         write_whole(&file, &text)?;
         kept.push(Kept {
             identity: identity.clone(),
@@ -89,14 +92,14 @@ fn story(
     plain: &Scenario,
     shrunk: &Shrunk,
     file: &Path,
-    network: sim::spec::NetworkKind,
+    inputs: &Inputs,
 ) -> Result<String, Failure> {
     let Shrunk { drawn, found, trials } = shrunk;
     let was = draw(plain, drawn.seed);
-    let mut small = drawn.scenario.clone();
+    let mut small = inputs.named(&drawn.scenario);
     small.replay = Some(Replay {
         seed: drawn.seed,
-        network: NetworkWord(network),
+        network: NetworkWord(arguments.network.kind()),
         finding: found.identity.to_string(),
     });
     for expect in &mut small.expects {
@@ -104,7 +107,6 @@ fn story(
     }
     let folder = file.parent().unwrap_or(Path::new("."));
     let body = scenarios::write(&small, folder).map_err(|error| Failure::Machine(error.to_string()))?;
-    let (body, _) = with_inputs(body, &small, folder)?;
     let is_drawn = |fault: &&scenarios::model::Fault| plain.faults.iter().all(|own| own.name != fault.name);
     let [before, left] = [&was.scenario, &small].map(|of| of.faults.iter().filter(is_drawn).count());
     let mut text = format!(
@@ -123,53 +125,15 @@ fn story(
     Ok(text + &body)
 }
 
-/// Recordings and images up to this size are handed over with what needs them; larger ones are named where they are.
-const CARRIED_MAX: u64 = 64 << 20;
-
-/// Copies the files that a scenario is read from into a folder, and names them there: what is handed over is whole. Gives the text, and a digest
-/// of the files' contents in their order.
-pub(super) fn with_inputs(
-    mut body: String,
-    scenario: &Scenario,
-    folder: &Path,
-) -> Result<(String, blake3::Hash), Failure> {
-    let mut names: Vec<String> = Vec::new();
-    let mut contents = blake3::Hasher::new();
-    for input in scenario.inputs.0.iter().filter(|input| **input != scenario.path.0) {
-        let absolute = std::path::absolute(input).unwrap_or_else(|_| input.clone());
-        let unread = |error| Failure::Input(format!("cannot read {}: {error}", input.display()));
-        let bytes = std::fs::metadata(input).map_err(unread)?.len();
-        let (Some(path), Some(name)) = (absolute.to_str(), input.file_name().and_then(|name| name.to_str())) else {
-            continue;
-        };
-        if bytes > CARRIED_MAX {
-            continue;
-        }
-        let content = std::fs::read(input).map_err(unread)?;
-        contents.update(blake3::hash(&content).as_bytes());
-        let mut own = name.to_owned();
-        for number in 2.. {
-            if !names.contains(&own) {
-                break;
-            }
-            own = format!("{number}-{name}");
-        }
-        let copy = folder.join(&own);
-        if std::path::absolute(&copy).ok().as_ref() != Some(&absolute) {
-            std::fs::write(&copy, &content).map_err(|error| cannot(&copy, &error))?;
-        }
-        // As they stand in quotes, with the form before it where an image has one.
-        let [path, named] = [path, own.as_str()].map(scenarios::quoted);
-        body = body.replace(path.trim_start_matches('"'), named.trim_start_matches('"'));
-        names.push(own);
-    }
-    Ok((body, contents.finalize()))
+/// Writes a text beside its place and puts it there whole.
+pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+    put_whole(path, |beside| std::fs::write(beside, text))
 }
 
-/// Writes a file beside its place and puts it there whole.
-pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+/// Makes a file beside its place and puts it there whole.
+pub(super) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
     let beside = path.with_extension("part");
-    std::fs::write(&beside, text)
+    make(&beside)
         .and_then(|()| std::fs::rename(&beside, path))
         .map_err(|error| cannot(path, &error))
 }

@@ -152,7 +152,7 @@ pub(super) fn array(items: &[String]) -> String {
 }
 
 /// A text in quotes.
-pub fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
