@@ -104,6 +104,7 @@ impl<W: Write> Observer for Logger<'_, W> {
 
 /// One of the two processes, and its log as far as it was read.
 struct Side {
+    number: u32,
     child: Child,
     log: BufReader<ChildStdout>,
     line: Line,
@@ -160,51 +161,41 @@ pub fn twice(arguments: &RunArguments, interrupts: &Interrupts) -> Result<u8, Fa
     }
     // They hear of it too, and end where they are.
     interrupts.check()?;
-    for (number, side) in (1..).zip(&mut sides).filter(|(_, side)| side.line.record.is_empty()) {
-        let code = side.code()?;
-        let ended = [PASS, INVARIANT, INPUT].map(|code| Some(i32::from(code)));
-        if !ended.contains(&code) {
-            let how = code.map_or_else(|| "by a signal".to_owned(), |code| format!("with exit code {code}"));
-            return Err(Failure::Machine(format!(
-                "process {number} ended {how}, before its log was complete"
-            )));
+    if !same {
+        for side in sides.iter_mut().filter(|side| side.line.record.is_empty()) {
+            side.ended()?;
         }
+        let told = difference(&mut sides, &before, records)?;
+        sides.iter_mut().for_each(Side::end);
+        output::print(&told)?;
+        return Ok(INVARIANT);
     }
-    if same {
-        let [first, second] = &mut sides;
-        let codes = (first.code()?, second.code()?);
-        return match codes {
-            (Some(code), Some(other)) if code == other && (records > 0 || code != i32::from(PASS)) => {
-                if records == 0 {
-                    // What is wrong with the scenario the first has said.
-                    return Ok(u8::try_from(code).unwrap_or(INVARIANT));
-                }
-                output::print(&format!(
-                    "{}: the same in two processes: {records} records (facts and frames), to {at}\n",
-                    arguments.scenario.display()
-                ))?;
-                Ok(u8::try_from(code).unwrap_or(INVARIANT))
-            }
-            (code, other) => {
-                output::print(&format!(
-                    "the logs are the same, and the processes ended differently: {code:?} and {other:?}\n"
-                ))?;
-                Ok(INVARIANT)
-            }
-        };
+    let [first, second] = &mut sides;
+    let (code, other) = (first.ended()?, second.ended()?);
+    if code != other {
+        output::print(&format!(
+            "the logs are the same, and the processes ended differently: with exit codes {code} and {other}\n"
+        ))?;
+        return Ok(INVARIANT);
     }
-    let told = difference(&mut sides, &before, records)?;
-    sides.iter_mut().for_each(Side::end);
-    output::print(&told)?;
-    Ok(INVARIANT)
+    match (records, code) {
+        (0, PASS) => return Err(Failure::Machine("no process has written a log".to_owned())),
+        // What is wrong with the scenario the first has said.
+        (0, _) => {}
+        _ => output::print(&format!(
+            "{}: the same in two processes: {records} records (facts and frames), to {at}\n",
+            arguments.scenario.display()
+        ))?,
+    }
+    Ok(code)
 }
 
 /// The first difference, with what came before it and what comes after it on each side.
 fn difference(sides: &mut [Side; 2], before: &VecDeque<Line>, records: u64) -> Result<String, Failure> {
     let mut told = format!("NOT the same: the logs differ after {records} records\n\nbefore it, in both\n");
     before.iter().for_each(|line| told += &line.shown());
-    for (number, side) in (1..).zip(sides) {
-        told += &format!("\nprocess {number}\n");
+    for side in sides {
+        told += &format!("\nprocess {}\n", side.number);
         for _ in 0..AFTER {
             if side.line.record.is_empty() {
                 told += "  the log ends\n";
@@ -236,6 +227,7 @@ impl Side {
             .take()
             .ok_or_else(|| Failure::Machine(format!("process {number} has no output")))?;
         Ok(Side {
+            number,
             child,
             log: BufReader::with_capacity(BUFFER, log),
             line: Line::default(),
@@ -264,12 +256,19 @@ impl Side {
         Ok(more)
     }
 
-    /// How it ended.
-    fn code(&mut self) -> Result<Option<i32>, Failure> {
+    /// Its exit code, where its log is complete with it.
+    fn ended(&mut self) -> Result<u8, Failure> {
+        let number = self.number;
         let ended = self.child.wait();
-        ended
-            .map(|status| status.code())
-            .map_err(|error| Failure::Machine(format!("cannot wait for a process: {error}")))
+        let ended = ended.map_err(|error| Failure::Machine(format!("cannot wait for process {number}: {error}")))?;
+        let mut complete = [PASS, INVARIANT, INPUT].into_iter();
+        let code = complete.find(|code| ended.code() == Some(i32::from(*code)));
+        code.ok_or_else(|| {
+            let how = ended
+                .code()
+                .map_or_else(|| "by a signal".to_owned(), |code| format!("with exit code {code}"));
+            Failure::Machine(format!("process {number} ended {how}, before its log was complete"))
+        })
     }
 
     /// Ends it, wherever it is.
