@@ -114,14 +114,15 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         (&accepted, &interrupts),
     )?;
     let idle = idle(&scenario, &options, arguments, &swept, &accepted)?;
-    let minutes = took.as_secs_f64() / 60.0;
+    let ran = swept.seeds.saturating_sub(sweep.known.len() as u64);
+    let rate = ran as f64 * 60.0 / took.as_secs_f64();
     let told = Told {
         scenario: &scenario,
         arguments,
         swept: &swept,
         kept: &kept,
         idle: &idle,
-        minutes,
+        rate: (ran > 0).then_some(rate),
         kept_seeds: record.kept(),
         accepted: &accepted,
     };
@@ -328,7 +329,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         swept: &swept,
         kept: &kept,
         idle: &idle,
-        minutes: 0.0,
+        rate: None,
         kept_seeds: &first.kept,
         accepted: &accepted,
     };

@@ -24,7 +24,8 @@ pub(super) struct Kept {
     pub(super) identity: Identity,
     pub(super) file: PathBuf,
     pub(super) faults: usize,
-    pub(super) trials: u32,
+    /// Runs that it took to make it small; of a part that ran elsewhere nobody knows.
+    pub(super) trials: Option<u32>,
 }
 
 impl Kept {
@@ -36,8 +37,13 @@ impl Kept {
             identity: identity.clone(),
             file,
             faults: text.matches("[[fault]]").count(),
-            trials: 0,
+            trials: None,
         })
+    }
+
+    /// The command that finds it again.
+    pub(super) fn replay(&self) -> String {
+        format!("firedrill replay {}", self.file.display())
     }
 }
 
@@ -80,7 +86,7 @@ pub(super) fn keep(
             identity: identity.clone(),
             file,
             faults: shrunk.drawn.scenario.faults.len(),
-            trials: shrunk.trials,
+            trials: Some(shrunk.trials),
         });
     }
     Ok(kept)

@@ -23,7 +23,8 @@ pub(super) struct Told<'a> {
     pub(super) kept: &'a [Kept],
     /// What it was to look at, and did not.
     pub(super) idle: &'a [String],
-    pub(super) minutes: f64,
+    /// Seeds a minute, of those that ran here; none where none did.
+    pub(super) rate: Option<f64>,
     /// Seeds that ran before the others, for they were kept.
     pub(super) kept_seeds: &'a [u64],
     /// The identities of what is accepted today.
@@ -37,6 +38,11 @@ impl Told<'_> {
         let accepted = self.scenario.accepted.iter().filter(|_| self.accepted.contains(&name));
         let of_it = accepted.filter(|accepted| accepted.finding == name);
         of_it.map(|accepted| accepted.until.as_str()).max()
+    }
+
+    /// The file that a finding was made small in.
+    fn kept(&self, identity: &Identity) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.identity == *identity)
     }
 
     /// What is accepted and was not found.
@@ -70,18 +76,13 @@ impl Told<'_> {
 
     pub(super) fn summary(&self) -> serde_json::Value {
         let Told {
-            arguments,
-            swept,
-            kept,
-            idle,
-            minutes,
-            ..
+            arguments, swept, idle, ..
         } = self;
         let findings: Vec<serde_json::Value> = swept
             .findings
             .iter()
             .map(|(identity, (class, seeds, text))| {
-                let file = kept.iter().find(|kept| kept.identity == *identity);
+                let file = self.kept(identity);
                 json!({
                     "identity": identity.to_string(),
                     "class": class.words(),
@@ -89,9 +90,9 @@ impl Told<'_> {
                     "first": seeds.first(),
                     "text": text,
                     "accepted_until": self.accepted(identity),
-                    "replay": file.map(|kept| format!("firedrill replay {}", kept.file.display())),
+                    "replay": file.map(Kept::replay),
                     "faults": file.map(|kept| kept.faults),
-                    "trials": file.map(|kept| kept.trials),
+                    "trials": file.and_then(|kept| kept.trials),
                 })
             })
             .collect();
@@ -107,7 +108,7 @@ impl Told<'_> {
             "shard": format!("{}/{}", arguments.shard.0, arguments.shard.1),
             "seeds": swept.seeds,
             // Of parts that ran elsewhere nobody knows.
-            "seeds_per_minute": (*minutes > 0.0).then(|| (swept.seeds as f64 / minutes).round()),
+            "seeds_per_minute": self.rate.map(f64::round),
             "stopped": swept.stopped,
             "twice": swept.twice,
             "points": swept.points,
@@ -123,7 +124,7 @@ impl Told<'_> {
 
     /// A case for each law that looked, for each expectation that failed, and for what was not looked at.
     pub(super) fn cases(&self) -> Vec<Case> {
-        let Told { swept, kept, idle, .. } = self;
+        let Told { swept, idle, .. } = self;
         let mut cases = Vec::new();
         for (law, checked) in &swept.laws {
             if *checked > 0 && swept.findings.keys().all(|identity| identity.law().as_str() != law) {
@@ -134,10 +135,8 @@ impl Told<'_> {
             }
         }
         for (identity, (class, seeds, text)) in &swept.findings {
-            let repeat = kept.iter().find(|kept| kept.identity == *identity);
-            let repeat = repeat
-                .map(|kept| format!("; firedrill replay {}", kept.file.display()))
-                .unwrap_or_default();
+            let repeat = self.kept(identity).map(|kept| format!("; {}", kept.replay()));
+            let repeat = repeat.unwrap_or_default();
             let first = seeds.first().copied().unwrap_or_default();
             let accepted = self.accepted(identity).is_some();
             cases.push(Case {
@@ -161,15 +160,10 @@ impl Told<'_> {
     /// A summary for the page of a CI's job.
     pub(super) fn markdown(&self) -> String {
         let Told {
-            scenario,
-            swept,
-            kept,
-            idle,
-            minutes,
-            ..
+            scenario, swept, idle, ..
         } = self;
         let mut text = format!(
-            "### {}: {} seeds, {}\n\n{} recovery points judged, {:.0} seeds a minute.\n",
+            "### {}: {} seeds, {}\n\n{} recovery points judged{}.\n",
             scenario.name,
             swept.seeds,
             match swept.findings.len() {
@@ -177,16 +171,15 @@ impl Told<'_> {
                 found => format!("{found} found"),
             },
             swept.points,
-            swept.seeds as f64 / minutes.max(1e-9),
+            self.rate
+                .map_or_else(String::new, |rate| format!(", {rate:.0} seeds a minute")),
         );
         if !swept.findings.is_empty() {
             text.push_str("\n| found | class | seeds | repeat it |\n|---|---|---|---|\n");
         }
         for (identity, (class, seeds, _)) in &swept.findings {
-            let repeat = kept.iter().find(|kept| kept.identity == *identity);
-            let repeat = repeat
-                .map(|kept| format!("`firedrill replay {}`", kept.file.display()))
-                .unwrap_or_default();
+            let repeat = self.kept(identity).map(|kept| format!("`{}`", kept.replay()));
+            let repeat = repeat.unwrap_or_default();
             let first = seeds.first().copied().unwrap_or_default();
             let _ = writeln!(
                 text,
@@ -219,9 +212,7 @@ impl Told<'_> {
             scenario,
             arguments,
             swept,
-            kept,
             idle,
-            minutes,
             ..
         } = self;
         let verdict = match (swept.findings.len(), idle.len()) {
@@ -231,10 +222,11 @@ impl Told<'_> {
             (many, _) => format!("{many} findings"),
         };
         let mut text = format!(
-            "{}: {} seeds: {verdict}\n  {:.0} seeds a minute, network {}; {} recovery points judged, {} seeds run twice with the same result{}\n",
+            "{}: {} seeds: {verdict}\n  {}network {}; {} recovery points judged, {} seeds run twice with the same result{}\n",
             scenario.name,
             swept.seeds,
-            swept.seeds as f64 / minutes.max(1e-9),
+            self.rate
+                .map_or_else(String::new, |rate| format!("{rate:.0} seeds a minute, ")),
             arguments.network.word(),
             swept.points,
             swept.twice,
@@ -280,13 +272,8 @@ impl Told<'_> {
             if let Some(until) = self.accepted(identity) {
                 let _ = writeln!(text, "    accepted until {until}");
             }
-            if let Some(kept) = kept.iter().find(|kept| kept.identity == *identity) {
-                let _ = writeln!(
-                    text,
-                    "    {} faults are left: firedrill replay {}",
-                    kept.faults,
-                    kept.file.display()
-                );
+            if let Some(kept) = self.kept(identity) {
+                let _ = writeln!(text, "    {} faults are left: {}", kept.faults, kept.replay());
             }
         }
         for name in self.gone() {
