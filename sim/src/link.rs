@@ -126,15 +126,10 @@ impl Link {
         if planted(Plant::LinkWithoutSlowStart) {
             tcp.initial_window_segments = tcp.maximum_window_segments;
         }
-        let loss = if planted(Plant::LinkWithoutLoss) {
-            0
-        } else {
-            spec.loss_per_million
-        };
         let planted_rate = spec.bits_per_second / 20 * u64::from(planted(Plant::LinkTooFast));
         let rate = spec.bits_per_second + planted_rate;
         let way = || Way {
-            direction: Direction::new(Pace::new(&tcp, rate, spec.latency, loss)),
+            direction: Direction::new(Pace::new(&tcp, rate, spec.latency, spec.loss_per_million)),
             express: true,
             wake: None,
             leaving: VecDeque::new(),
@@ -322,12 +317,7 @@ impl Link {
             } => {
                 let floor = now.after(self.latency);
                 self.latency = latency;
-                let loss = if planted(Plant::LinkWithoutLoss) {
-                    0
-                } else {
-                    loss_per_million
-                };
-                let pace = Pace::new(&self.tcp, bits_per_second, latency, loss);
+                let pace = Pace::new(&self.tcp, bits_per_second, latency, loss_per_million);
                 for way in &mut self.ways {
                     // What is under way goes on at the new rate: no departure is known any more.
                     way.wait(engine, self.number);

@@ -16,6 +16,7 @@
 //! early end of slow start on links whose latency varies.
 
 use datapath::SimTime;
+use datapath::plants::{Plant, planted};
 
 use super::tcp_model::{BIT_NANOSECONDS, TcpModel};
 
@@ -51,6 +52,11 @@ impl Pace {
         let in_flight = u64::try_from(in_flight).unwrap_or(u64::MAX);
         let full = in_flight.min(widest);
         let initial = tcp.window_bytes(tcp.initial_window_segments).max(1).min(full);
+        let loss_per_million = if planted(Plant::LinkWithoutLoss) {
+            0
+        } else {
+            loss_per_million
+        };
         let (mut caps, mut losses) = (vec![bits_per_second, widest_rate], Vec::new());
         if let (Some(kept), Some(first)) = (
             tcp.kept_under_loss(round_trip, loss_per_million),
