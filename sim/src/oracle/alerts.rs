@@ -147,12 +147,10 @@ impl Oracle {
     }
 
     fn told_of_rpo(&mut self, at: SimTime, vm: VmId) {
-        let (Some(service), Some(threshold)) = (self.alerts.service, self.alerts.threshold) else {
+        let (Some(service), Some(threshold), Some(mut needs)) =
+            (self.alerts.service, self.alerts.threshold, self.needs_of_alerts())
+        else {
             return;
-        };
-        let mut needs = Needs {
-            machines: [service].into(),
-            ..Needs::default()
         };
         needs.machines.extend(self.target_of(vm));
         let Some(track) = self.alerts.vms.get_mut(&vm) else {
@@ -160,13 +158,9 @@ impl Oracle {
         };
         track.told = true;
         let heard = self.alerts.look_every * LOOKS;
-        let of_it = self.alerts.vms.get(&vm);
-        let known = of_it.and_then(|track| {
-            let known = track.stored.iter().rev();
-            known.copied().find(|(stored, _)| {
-                let (lived, outages) = self.liveness.lived(&needs, *stored, at);
-                lived >= heard && outages == 0
-            })
+        let known = track.stored.iter().rev().copied().find(|(stored, _)| {
+            let (lived, outages) = self.liveness.lived(&needs, *stored, at);
+            lived >= heard && outages == 0
         });
         let Some((stored, marked)) = known else { return };
         let off = self.clocks.off(service, stored, at);
