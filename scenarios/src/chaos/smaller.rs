@@ -136,7 +136,6 @@ fn take(file: &mut Table, part: Part) -> Option<()> {
 
 /// Takes a name out of what refers to it by one of the keys; a table of a list whose reference is gone goes whole, unless it only waited for it.
 fn forget(file: &mut Table, name: &str, keys: &[&str]) {
-    let waits = |key: &str| matches!(key, "after" | "until");
     let mut gone = Vec::new();
     for (key, value) in file.iter_mut() {
         let own = keys.contains(&key.as_str());
@@ -145,12 +144,7 @@ fn forget(file: &mut Table, name: &str, keys: &[&str]) {
             Value::Array(items) => {
                 items.retain_mut(|item| match item {
                     Value::String(text) => !(own && text == name),
-                    Value::Table(inner) => {
-                        let before: Vec<String> = inner.keys().cloned().collect();
-                        forget(inner, name, keys);
-                        let lost = |key: &String| !inner.contains_key(key) && !waits(key);
-                        !inner.is_empty() && !before.iter().any(lost)
-                    }
+                    Value::Table(inner) => !loses(inner, name, keys) && !inner.is_empty(),
                     _ => true,
                 });
                 if items.is_empty() {
@@ -158,10 +152,8 @@ fn forget(file: &mut Table, name: &str, keys: &[&str]) {
                 }
             }
             Value::Table(inner) => {
-                let before: Vec<String> = inner.keys().cloned().collect();
-                forget(inner, name, keys);
-                let lost = |lost: &String| !inner.contains_key(lost) && !waits(lost);
-                if before.iter().any(lost) && waits(key) {
+                let lost = loses(inner, name, keys);
+                if lost && waits(key) {
                     gone.push(key.clone());
                 }
             }
@@ -171,6 +163,18 @@ fn forget(file: &mut Table, name: &str, keys: &[&str]) {
     gone.iter().for_each(|key| {
         file.remove(key);
     });
+}
+
+/// Forgets a name within a table, and says whether it lost more than what it waited for.
+fn loses(inner: &mut Table, name: &str, keys: &[&str]) -> bool {
+    let before: Vec<String> = inner.keys().cloned().collect();
+    forget(inner, name, keys);
+    before.iter().any(|key| !inner.contains_key(key) && !waits(key))
+}
+
+/// Whether what stands under a key is waited for.
+fn waits(key: &str) -> bool {
+    matches!(key, "after" | "until")
 }
 
 #[cfg(test)]
