@@ -50,6 +50,14 @@ pub enum Ending {
     Any,
 }
 
+impl Ending {
+    /// Whether a reason is given with it.
+    #[must_use]
+    pub fn gives_reason(self) -> bool {
+        matches!(self, Ending::Refused | Ending::Failed)
+    }
+}
+
 /// What a step does. Servers are places among the scenario's servers.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Do {

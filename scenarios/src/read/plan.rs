@@ -156,10 +156,9 @@ impl Plan<'_> {
 
     /// How the step is to end.
     fn expected(&self, table: &Reader<'_>) -> Expected {
-        let ending = table.word_or_default("expect");
+        let ending: Ending = table.word_or_default("expect");
         let reason = table.get::<String>("reason");
-        let has_none = matches!(ending, Ending::Done | Ending::Any);
-        if let Some(reason) = reason.as_ref().filter(|_| has_none) {
+        if let Some(reason) = reason.as_ref().filter(|_| !ending.gives_reason()) {
             self.context.diagnosis.push(
                 Problem::new(reason.at, "a step that is done gives no reason", "no meaning here")
                     .help("with `expect = \"refused\"` or `\"failed\"` it is text that the reason must hold"),

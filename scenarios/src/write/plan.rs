@@ -6,7 +6,7 @@ use actors::nouns::PointChoice;
 use super::page::{Entries, Page, array, quoted};
 use super::{Unwritable, Writer};
 use crate::keys::{self, Over, PointWord, Way, Words, word_of};
-use crate::model::{Bound, Condition, Do, Ending, Expect, Server, Step, Which};
+use crate::model::{Bound, Condition, Do, Expect, Server, Step, Which};
 use crate::units::{write_duration, write_size};
 
 impl Writer<'_> {
@@ -32,7 +32,7 @@ impl Writer<'_> {
         table.put("stagger", &write_duration(step.stagger));
         table.put("expect", word_of(step.expected.ending).unwrap_or_default());
         if let Some(reason) = &step.expected.reason {
-            if matches!(step.expected.ending, Ending::Done | Ending::Any) {
+            if !step.expected.ending.gives_reason() {
                 return Err(Unwritable::new("a step that may be done has a reason"));
             }
             table.put("reason", reason);
