@@ -16,6 +16,7 @@ mod delivery;
 mod disk;
 mod errands;
 mod intake;
+mod recovering;
 mod room;
 mod sealing;
 mod stream;

@@ -9,6 +9,7 @@
 //! Batches that became one stay, with that one beside them, until they are dropped.
 
 mod index;
+mod writing;
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ use crate::messages::segments::{Packed, ToProcessServer};
 use crate::ports::{ConnId, Env, Token};
 
 pub use index::{Entry, INDEX, ProtectionId};
-use index::{Kept, decode, encode, id_of, index_file};
+use index::{Kept, decode, id_of, index_file};
 
 const FENCES: &str = "fences";
 
@@ -191,24 +192,6 @@ impl SegmentStore {
     /// Whether the disk failed since this was asked last: [`SegmentStore::again`] is to be called after a pause.
     pub fn take_failing(&mut self) -> bool {
         std::mem::take(&mut self.failing)
-    }
-
-    /// Asks of the disk once more what it failed to do.
-    pub fn again(&mut self) {
-        if !self.unfenced.is_empty() {
-            let unfenced = std::mem::take(&mut self.unfenced);
-            self.stand(unfenced);
-        }
-        for (id, entry) in std::mem::take(&mut self.unwritten) {
-            self.write_note(id, entry);
-        }
-        for (answer, facts, (id, entry)) in std::mem::take(&mut self.untaken) {
-            let known = self.kept.entry(id).or_default();
-            if !known.ended && !known.closed {
-                self.note_owed(Some(answer), facts, Some((id, entry)));
-            }
-        }
-        self.flush();
     }
 
     /// Takes in the segments of a batch, perhaps with its tag, or a piece of a copy.
@@ -581,52 +564,6 @@ impl SegmentStore {
         self.env.files().replace(FENCES, Blob::real(bytes))
     }
 
-    /// A flush is complete: answers what it covered and returns what is newly complete, in the order in which it came. One that failed is
-    /// asked for again, with what has come since.
-    pub fn flushed(&mut self, result: Result<(), DiskError>) -> Vec<(ProtectionId, Entry)> {
-        let done = self.under_way.take().unwrap_or_default();
-        let names = std::mem::take(&mut self.flushing);
-        if let Err(error) = result {
-            self.waiting.splice(0..0, done);
-            self.dirty.splice(0..0, names);
-            self.failed(&error);
-            return Vec::new();
-        }
-        let (mut news, mut tags) = (Vec::new(), Vec::new());
-        for owed in done {
-            if let Some((id, entry)) = owed.entry {
-                let known = self.kept.entry(id).or_default();
-                known.durable = known.durable.max(owed.end);
-                let known_already = match &entry {
-                    Entry::Tag { tag, .. } => known.tags.contains(&tag.batch),
-                    // Put again before the first was complete, or the protection ended.
-                    Entry::Merged { from, tag } => known.ended || known.merged.get(&tag.batch) == Some(from),
-                    _ => false,
-                };
-                if known_already {
-                    answer(&self.env, owed.answer);
-                    continue;
-                }
-                known.take(&entry);
-                news.push((id, entry));
-            }
-            if let Some(written) = owed.written {
-                self.complete_merge(written);
-            }
-            owed.facts.into_iter().for_each(|fact| self.env.fact(fact));
-            answer(&self.env, owed.answer);
-            tags.extend(owed.tag);
-            self.fenced.extend(owed.fence);
-            self.told.extend(owed.told);
-        }
-        // After all that was told: one flush makes the tags durable whose segments this one did.
-        for (conn, id, tag, segments) in tags {
-            self.take_tag(conn, id, tag, segments);
-        }
-        self.flush();
-        news
-    }
-
     /// A stored segment; none where there is no such file.
     ///
     /// # Errors
@@ -689,89 +626,6 @@ impl SegmentStore {
         self.note(id, Entry::Ended);
         Ok(())
     }
-
-    /// An entry that nobody waits for.
-    fn note(&mut self, id: ProtectionId, entry: Entry) {
-        self.kept.entry(id).or_default().take(&entry);
-        self.write_note(id, entry);
-        self.flush();
-    }
-
-    fn write_note(&mut self, id: ProtectionId, entry: Entry) {
-        if self.write(id, &entry).is_none() {
-            self.unwritten.push((id, entry));
-        }
-    }
-
-    /// Appends to the index; returns where the entry ends, or nothing where the disk refuses.
-    fn write(&mut self, id: ProtectionId, entry: &Entry) -> Option<u64> {
-        let name = index_file(id);
-        let entry = encode(entry);
-        let bytes = entry.len() as u64;
-        match self.env.files().append(&name, Blob::real(entry)) {
-            Ok(at) => {
-                self.dirty.push(name);
-                Some(at + bytes)
-            }
-            Err(error) => {
-                self.failed(&error);
-                None
-            }
-        }
-    }
-
-    /// As `note_owed`, and asks for the flush that it waits for.
-    fn owe(
-        &mut self,
-        answer: Option<(ConnId, ToProcessServer)>,
-        facts: Vec<Fact>,
-        entry: Option<(ProtectionId, Entry)>,
-    ) -> bool {
-        let noted = self.note_owed(answer, facts, entry);
-        if noted {
-            self.flush();
-        }
-        noted
-    }
-
-    /// What is to be done once all that was written is durable. False where the entry could not be written.
-    fn note_owed(
-        &mut self,
-        answer: Option<(ConnId, ToProcessServer)>,
-        facts: Vec<Fact>,
-        entry: Option<(ProtectionId, Entry)>,
-    ) -> bool {
-        let end = match &entry {
-            Some((id, entry)) => self.write(*id, entry),
-            None => Some(0),
-        };
-        let Some(end) = end else {
-            // Its sender hears from this machine of other things, and waits: it is written once the disk does that again.
-            if let (Some(answer), Some(entry)) = (answer, entry) {
-                self.untaken.push((answer, facts, entry));
-            }
-            return false;
-        };
-        self.waiting.push(Owed {
-            answer,
-            facts,
-            entry,
-            end,
-            ..Owed::default()
-        });
-        true
-    }
-
-    /// One flush at a time: the next covers all that came meanwhile.
-    fn flush(&mut self) {
-        let nothing = self.waiting.is_empty() && self.dirty.is_empty();
-        if self.under_way.is_some() || self.failing || nothing {
-            return;
-        }
-        self.flushing = std::mem::take(&mut self.dirty);
-        self.under_way = Some(std::mem::take(&mut self.waiting));
-        self.env.flush(&self.flushing, self.token);
-    }
 }
 
 /// Of a protection's entries those that still say something: not dropped, not replaced, and not of one that has ended.
@@ -830,12 +684,6 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
         }),
         // These are told by what is done with them.
         Entry::CopyEnd { .. } | Entry::Merged { .. } | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => None,
-    }
-}
-
-fn answer(env: &Env, owed: Option<(ConnId, ToProcessServer)>) {
-    if let Some((conn, answer)) = owed {
-        env.send(conn, answer);
     }
 }
 

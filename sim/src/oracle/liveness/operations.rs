@@ -1,0 +1,224 @@
+//! Operations that wait: each is held to its bound from its start until its end is told.
+
+use actors::facts::StepOutcome;
+use actors::nouns::{FailoverKind, ItemState, MachineId, Operation};
+use datapath::{SimTime, VmId};
+
+use crate::invariants::bound::Waited;
+use crate::invariants::{operations_end, something_was_judged};
+use crate::oracle::Oracle;
+
+impl Oracle {
+    pub(super) fn step_told(&mut self, at: SimTime, step: u32, outcome: &StepOutcome) {
+        let Some(operation) = self.liveness.operation(step).cloned() else {
+            return;
+        };
+        if *outcome == StepOutcome::Started {
+            self.liveness.running.insert(step, at);
+            return self.operation_begins(&operation);
+        }
+        if let Some(since) = self.liveness.running.get(&step).copied() {
+            self.check_operation(at, step, since, true);
+            self.liveness.running.remove(&step);
+            match outcome {
+                StepOutcome::Done => self.operation_done(at, since, &operation),
+                StepOutcome::Failed(_) => self.operation_failed(&operation),
+                StepOutcome::Refused(_) => {
+                    if let Operation::Reprotect { vm, .. } = &operation
+                        && let Some(waits) = self.liveness.vms.get_mut(vm)
+                    {
+                        (waits.process_server, waits.master_target) = waits.before;
+                    }
+                }
+                StepOutcome::Started => {}
+            }
+        }
+    }
+
+    fn operation_begins(&mut self, operation: &Operation) {
+        let live = &mut self.liveness;
+        match operation {
+            Operation::EnableReplication {
+                vm,
+                policy,
+                process_server,
+                ..
+            } => {
+                let every = live.policies.get(policy).map(|policy| {
+                    let crash = Some(policy.crash_consistent_every).filter(|every| *every > 0);
+                    let app = Some(policy.app_consistent_every).filter(|every| *every > 0);
+                    crash.into_iter().chain(app).min().unwrap_or(u64::MAX)
+                });
+                if let Some(waits) = live.vms.get_mut(vm) {
+                    waits.process_server = Some(*process_server);
+                    waits.master_target = None;
+                    waits.pause = every.unwrap_or(live.bounds.pause);
+                }
+            }
+            Operation::Reprotect {
+                vm,
+                process_server,
+                master_target,
+            } => {
+                if let Some(waits) = live.vms.get_mut(vm) {
+                    waits.before = (waits.process_server, waits.master_target);
+                    (waits.process_server, waits.master_target) = (Some(*process_server), *master_target);
+                }
+            }
+            Operation::MoveToProcessServer { vm, process_server } => {
+                let mut ends = live.paths.ends(*vm);
+                ends.process_servers.insert(*process_server);
+                live.paths.set(*vm, ends);
+            }
+            _ => {}
+        }
+    }
+
+    fn operation_done(&mut self, at: SimTime, since: SimTime, operation: &Operation) {
+        let (vm, kind) = match operation {
+            Operation::TestFailover { vm, .. } => (*vm, FailoverKind::Test),
+            Operation::Failover { vm, .. } => (*vm, FailoverKind::Unplanned),
+            Operation::Failback { vm, .. } => (*vm, FailoverKind::Failback),
+            Operation::MoveToProcessServer { vm, process_server } => {
+                // What waited is held to the bound of the way so far, and goes another way from here.
+                self.check_waits(at, *vm);
+                let mut ends = self.liveness.paths.ends(*vm);
+                ends.process_servers = [*process_server].into();
+                self.liveness.paths.set(*vm, ends);
+                if let Some(waits) = self.liveness.vms.get_mut(vm) {
+                    waits.moved = at;
+                }
+                return;
+            }
+            _ => return,
+        };
+        let compared = self.liveness.vms.get(&vm).and_then(|waits| waits.compared.get(&kind));
+        let violations = something_was_judged::check_failover(kind, since, compared.copied());
+        self.ledger.check(at, vm, violations);
+    }
+
+    /// All disks of a failover were compared with what they have to be.
+    pub(in crate::oracle) fn failover_compared(&mut self, at: SimTime, vm: VmId, kind: FailoverKind) {
+        if let Some(waits) = self.liveness.vms.get_mut(&vm) {
+            waits.compared.insert(kind, at);
+        }
+    }
+
+    /// Whoever ordered it knows that it failed: the state that it leaves is theirs to end.
+    fn operation_failed(&mut self, operation: &Operation) {
+        let (vm, of) = match operation {
+            Operation::EnableReplication { vm, .. } => (vm, ItemState::EnableInProgress),
+            Operation::Failover { vm, .. } => (vm, ItemState::FailoverInProgress),
+            Operation::Reprotect {
+                vm,
+                master_target: None,
+                ..
+            } => (vm, ItemState::EnableInProgress),
+            Operation::Reprotect { vm, .. } => (vm, ItemState::ReprotectInProgress),
+            Operation::Failback { vm, .. } => (vm, ItemState::FailbackInProgress),
+            _ => return,
+        };
+        if let Some(waits) = self.liveness.vms.get_mut(vm)
+            && waits.state.is_some_and(|(state, _)| state == of)
+        {
+            waits.failed = true;
+        }
+    }
+
+    /// What jobs of a machine take by the plan.
+    pub(super) fn operation_time(&self, vm: Option<VmId>) -> u64 {
+        let boot = vm
+            .and_then(|vm| self.liveness.boots.get(&vm))
+            .copied()
+            .unwrap_or_default();
+        self.liveness.job_times.saturating_add(boot.saturating_mul(2))
+    }
+
+    pub(super) fn check_operation(&mut self, at: SimTime, step: u32, since: SimTime, ended: bool) {
+        let Some(operation) = self.liveness.operation(step) else {
+            return;
+        };
+        let (vm, named) = about(operation);
+        let stages = match operation {
+            Operation::Failover { .. } | Operation::TestFailover { .. } => 1,
+            // These wait for others to register first, one after the other.
+            _ => 2,
+        };
+        let planned = self
+            .operation_time(vm)
+            .saturating_add(self.liveness.bounds.operation.saturating_mul(stages));
+        let needs = self.liveness.paths.operation_needs(vm, named);
+        let (_, outages) = self.liveness.outages.lived(&needs, since, at);
+        let written = vm.map_or((0, 0), |vm| self.written(vm));
+        let waited = Waited {
+            since,
+            until: at,
+            lived: at.since(since),
+            outages,
+            planned,
+            work: vm.map_or(0, |vm| {
+                self.liveness.paths.work(vm, written.0 - written.1, true, u64::MAX)
+            }),
+            bounds: self.liveness.bounds,
+        };
+        let reason = match (ended, vm) {
+            (false, Some(vm)) => self.unmet(vm),
+            _ => self.liveness.down(&needs).unwrap_or_default(),
+        };
+        let violations = operations_end::check(&operation_name(operation), &waited, ended, &reason);
+        self.ledger.check(at, vm, violations);
+    }
+}
+
+/// The machine that an operation is about, and the servers that it names.
+pub(super) fn about(operation: &Operation) -> (Option<VmId>, Vec<MachineId>) {
+    match operation {
+        Operation::CreateVault | Operation::CreatePolicy(_) => (None, Vec::new()),
+        Operation::AddVcenter {
+            configuration_server,
+            vcenter,
+        } => (None, vec![*configuration_server, *vcenter]),
+        Operation::AddProcessServer { machine } | Operation::RemoveProcessServer { machine } => (None, vec![*machine]),
+        Operation::PushInstall { vm, process_server }
+        | Operation::EnableReplication { vm, process_server, .. }
+        | Operation::MoveToProcessServer { vm, process_server } => (Some(*vm), vec![*process_server]),
+        Operation::Reprotect {
+            vm,
+            process_server,
+            master_target,
+        } => {
+            let named = [Some(*process_server), *master_target];
+            (Some(*vm), named.into_iter().flatten().collect())
+        }
+        Operation::TestFailover { vm, .. }
+        | Operation::CleanupTestFailover { vm }
+        | Operation::Failover { vm, .. }
+        | Operation::PlannedFailover { vm }
+        | Operation::Commit { vm }
+        | Operation::Failback { vm, .. }
+        | Operation::DisableReplication { vm } => (Some(*vm), Vec::new()),
+    }
+}
+
+/// An operation as the scenario file calls it.
+pub(super) fn operation_name(operation: &Operation) -> String {
+    let name = match operation {
+        Operation::CreateVault => "create-vault",
+        Operation::AddVcenter { .. } => "add-vcenter",
+        Operation::PushInstall { .. } => "push-install",
+        Operation::CreatePolicy(_) => "create-policy",
+        Operation::EnableReplication { .. } => "enable-replication",
+        Operation::TestFailover { .. } => "test-failover",
+        Operation::CleanupTestFailover { .. } => "cleanup-test-failover",
+        Operation::Failover { .. } => "failover",
+        Operation::PlannedFailover { .. } => "planned-failover",
+        Operation::Commit { .. } => "commit",
+        Operation::MoveToProcessServer { .. } => "move",
+        Operation::AddProcessServer { .. } => "add-process-server",
+        Operation::RemoveProcessServer { .. } => "remove-process-server",
+        Operation::Reprotect { .. } => "reprotect",
+        Operation::Failback { .. } => "failback",
+        Operation::DisableReplication { .. } => "disable-replication",
+    };
+    name.to_owned()
+}
