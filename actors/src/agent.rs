@@ -619,11 +619,9 @@ impl Agent {
         self.close();
         self.saved.replication = Some(saved.clone());
         self.save();
+        // A disk that does not take its journal now makes a resynchronization necessary, which is told of by itself: the order is taken all the same.
         self.open(saved, false);
-        match &self.bitmap_mode {
-            None => Ok(Reply::Done),
-            Some(why) => Err(why.clone()),
-        }
+        Ok(Reply::Done)
     }
 
     fn unprotect(&mut self, vm: VmId, protection: u32) {

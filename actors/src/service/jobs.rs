@@ -13,7 +13,7 @@ use crate::facts::Fact;
 use crate::messages::machines::ToCompute;
 use crate::messages::management::{Command, Reply};
 use crate::messages::portal::ToOperator;
-use crate::nouns::{MachineId, Operation, Outcome, Place};
+use crate::nouns::{ItemState, MachineId, Operation, Outcome, Place};
 use crate::ports::{ConnId, Token};
 
 /// A job that runs.
@@ -41,6 +41,8 @@ pub(super) struct Running {
     /// The point that was taken.
     pub(super) mark: Option<Mark>,
     key: Option<u64>,
+    /// The machine's state before it was to be protected: where it is again if that comes to nothing.
+    before: Option<ItemState>,
 }
 
 impl Service {
@@ -92,6 +94,7 @@ impl Service {
             drained: None,
             mark: None,
             key,
+            before: None,
         };
         self.waits.runs(job, vm);
         self.jobs.insert(job, running);
@@ -263,6 +266,11 @@ impl Service {
             }
             Stage::Enter(state) => {
                 if let Some(vm) = vm {
+                    if state == ItemState::EnableInProgress {
+                        let before = self.state(vm);
+                        let running = self.jobs.get_mut(&job);
+                        running.into_iter().for_each(|running| running.before = Some(before));
+                    }
                     self.enter(vm, state);
                 }
             }
@@ -472,6 +480,11 @@ impl Service {
         let Some(running) = self.jobs.remove(&job) else { return };
         self.waits.end(job, running.stage, &running.waiting);
         self.waits.is_over(running.vm);
+        if let (Outcome::Failed(_), Some(vm), Some(before)) = (&outcome, running.vm, running.before)
+            && self.state(vm) == ItemState::EnableInProgress
+        {
+            self.take_back(vm, before);
+        }
         let key = running.key.filter(|_| outcome == Outcome::Done);
         self.answer(running.conn, job, outcome, key);
     }

@@ -250,13 +250,20 @@ impl Service {
             let detach = self.detach(&spec, machine);
             self.insert_stages(job, detach.into_iter().collect());
         }
+        self.take_back(vm, ItemState::Unprotected);
+        Ok(())
+    }
+
+    /// Replication ends, or what was begun of it, and the machine is in the state that it has then.
+    pub(super) fn take_back(&mut self, vm: VmId, state: ItemState) {
         self.stop_replication(vm);
         self.end_protection(vm);
-        for (disk, _) in &spec.disks {
+        // A machine that came home keeps its replica: it is compared when the machine is protected again.
+        let spec = self.vms.get(&vm).filter(|_| state == ItemState::Unprotected).cloned();
+        for (disk, _) in spec.iter().flat_map(|spec| &spec.disks) {
             self.env.volume_remove(&volume_name(*disk, "replica"));
         }
-        self.enter(vm, ItemState::Unprotected);
-        Ok(())
+        self.enter(vm, state);
     }
 
     pub(super) fn agent_up(&mut self, vm: VmId, machine: MachineId, life: Life) {

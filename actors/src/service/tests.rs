@@ -507,6 +507,27 @@ fn enabling_fails_with_the_reason_where_the_agent_never_registers() {
 }
 
 #[test]
+fn enabling_that_nobody_answers_is_taken_back_and_can_be_asked_for_again() {
+    let mut s = setting();
+    s.vault();
+    s.machine_is_known();
+    s.answering = false;
+    let job = s.enable();
+    s.run(31 * 60);
+    assert!(matches!(&s.answers[&job], Outcome::Failed(why) if why.contains("did not answer")));
+    assert_eq!(s.states(), [ItemState::EnableInProgress, ItemState::Unprotected]);
+    assert!(
+        matches!(s.commands.last(), Some((_, _, Command::Unserve { .. }))),
+        "whoever took a part in it is told: {:?}",
+        s.commands.last()
+    );
+    s.answering = true;
+    let job = s.enable();
+    s.run(2);
+    assert_eq!(s.answers[&job], Outcome::Done);
+}
+
+#[test]
 fn a_machine_is_protected_once_its_copies_are_applied_and_a_point_is_processed() {
     let mut s = setting();
     s.vault();
