@@ -9,6 +9,7 @@ use sim::link::door::Seen;
 use sim::metrics::RunResult;
 use sim::oracle::Oracle;
 use sim::run::{Ended, Observer, RunError, Why};
+use sim::secrets::Leak;
 use sim::spec::RunOptions;
 
 use crate::build::{Built, Plan};
@@ -156,6 +157,10 @@ impl Observer for Eyes<'_> {
     fn removed(&mut self, files: &[String]) {
         self.oracle.removed(files);
         self.observer.removed(files);
+    }
+
+    fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {
+        self.oracle.leaked(leaks, looked);
     }
 
     fn progress(&mut self, now: SimTime, entries: u64) {

@@ -42,6 +42,7 @@ pub mod points_are_kept;
 pub mod points_in_order;
 pub mod recovered_is_point;
 pub mod refused_was_tampered;
+pub mod secrets_stay_in_place;
 pub mod shared_points_are_causal;
 pub mod shared_points_are_made;
 pub mod sizes_add_up;
@@ -67,6 +68,7 @@ pub const LAWS: &[Law] = &[
     acknowledged_is_durable::LAW,
     fenced_before_granted::LAW,
     storage_holds_ciphertext::LAW,
+    secrets_stay_in_place::LAW,
     stored_is_written::LAW,
     nonces_never_repeat::LAW,
     tags_in_order::LAW,

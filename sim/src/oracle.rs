@@ -50,10 +50,13 @@ use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::nonces_never_repeat::Nonces;
 use crate::invariants::something_was_judged::Judged;
-use crate::invariants::{Ledger, fenced_before_granted, something_was_judged, states_follow_table};
+use crate::invariants::{
+    Ledger, fenced_before_granted, secrets_stay_in_place, something_was_judged, states_follow_table,
+};
 use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
+use crate::secrets::Leak;
 use crate::spec::WorldSpec;
 use crate::start::start_source;
 use failovers::Plan;
@@ -66,7 +69,8 @@ use reader::Vault;
 use recovery::Loss;
 use retention::Retentions;
 use root::Root;
-use storage::{Said, vault_of};
+use storage::Said;
+pub use storage::vault_and_key;
 
 /// What is kept of one protected machine.
 struct VmTrack {
@@ -155,7 +159,7 @@ impl Oracle {
                 .iter()
                 .map(|link| LinkTrack::new(link, &spec.tcp()))
                 .collect(),
-            vault: vault_of(spec),
+            vault: vault_and_key(spec).map(|(id, key)| Vault::new(id, key)),
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),
             clocks: clocks::Clocks::new(spec),
@@ -306,6 +310,14 @@ impl Oracle {
         }
     }
 
+    /// It was looked so often for secrets, and these stood where they have no business.
+    pub fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {
+        self.ledger.looked(secrets_stay_in_place::LAW, looked);
+        if !leaks.is_empty() {
+            self.ledger.check(self.now, None, secrets_stay_in_place::check(leaks));
+        }
+    }
+
     /// The end of the run: what can only be judged then, and the result.
     #[must_use]
     pub fn finish(mut self, now: SimTime) -> RunResult {
@@ -349,5 +361,9 @@ impl Observer for Oracle {
 
     fn removed(&mut self, files: &[String]) {
         Oracle::removed(self, files);
+    }
+
+    fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {
+        Oracle::leaked(self, leaks, looked);
     }
 }

@@ -88,6 +88,10 @@ impl Engine {
         if !removed.is_empty() {
             observer.removed(&removed);
         }
+        let (leaks, looked) = self.secrets.take();
+        if looked > 0 {
+            observer.leaked(leaks, looked);
+        }
         if self.entries.get() >= self.shown.get() {
             self.shown.set(self.entries.get() + ENTRIES);
             observer.progress(self.now.get(), self.entries.get());
@@ -188,6 +192,12 @@ impl Engine {
             self.tell_link(link, LinkEvent::Sample);
             self.settle().await;
         }
+    }
+
+    /// The run is at its end: shows the observer the last of what has happened.
+    pub(crate) fn show_last(&self, observer: &mut dyn Observer) {
+        self.log.borrow().look();
+        self.show(observer);
     }
 
     fn lives(&self, holder: Holder) -> bool {
