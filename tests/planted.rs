@@ -31,7 +31,7 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 26] = [
+const PLANTED: [Planted; 27] = [
     planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
     planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
@@ -92,6 +92,7 @@ const PLANTED: [Planted; 26] = [
     planted("key-in-file", "journey", &[], &["secrets-stay-in-place"]),
     planted("key-in-frame", "journey", &[], &["secrets-stay-in-place"]),
     planted("plaintext-stored", "journey", &[], &["secrets-stay-in-place"]),
+    planted("segment-dropped-early", "journey", &[], &["points-can-be-restored"]),
     planted("buffers-not-written", "databases", &[], &["databases-come-back"]),
 ];
 

@@ -124,6 +124,8 @@ plants! {
         "a process server sends the vault's key along with segments";
     PlaintextStored "plaintext-stored"
         "whoever opens a batch leaves some of it in a file beside the replica";
+    SegmentDroppedEarly "segment-dropped-early"
+        "what is folded into a replica's base is dropped from storage, and the base is not written down";
     MarkByOtherClock "mark-by-other-clock"
         "a mark bears another clock's time than its machine's";
     LinkWithoutLoss "link-without-loss"

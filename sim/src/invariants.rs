@@ -39,6 +39,7 @@ pub mod operations_end;
 pub mod point_is_as_old_as_it_says;
 pub mod point_is_prefix;
 pub mod points_are_kept;
+pub mod points_can_be_restored;
 pub mod points_in_order;
 pub mod recovered_is_point;
 pub mod refused_was_tampered;
@@ -76,6 +77,7 @@ pub const LAWS: &[Law] = &[
     points_in_order::LAW,
     point_is_prefix::LAW,
     points_are_kept::LAW,
+    points_can_be_restored::LAW,
     groups_talk_alone::LAW,
     shared_points_are_causal::LAW,
     shared_points_are_made::LAW,

@@ -29,6 +29,7 @@ pub mod ranges;
 pub mod reader;
 mod recovery;
 mod replication;
+pub mod restoring;
 mod retention;
 pub mod root;
 mod storage;
@@ -67,6 +68,7 @@ use liveness::Liveness;
 use protection::Protection;
 use reader::Vault;
 use recovery::Loss;
+use restoring::AtRest;
 use retention::Retentions;
 use root::Root;
 use storage::Said;
@@ -104,6 +106,7 @@ pub struct Oracle {
     alerts: alerts::Alerts,
     liveness: Liveness,
     groups: groups::Groups,
+    restore_due: restoring::Due,
     databases: databases::Databases,
     /// Points processed, and points judged.
     points: (u64, u64),
@@ -166,6 +169,7 @@ impl Oracle {
             alerts: alerts::Alerts::new(spec),
             liveness: Liveness::new(spec, used),
             groups: groups::Groups::new(spec),
+            restore_due: restoring::Due::new(),
             databases: databases::Databases::new(spec),
             points: (0, 0),
             recovered_disks: (0, 0),
@@ -361,6 +365,10 @@ impl Observer for Oracle {
 
     fn removed(&mut self, files: &[String]) {
         Oracle::removed(self, files);
+    }
+
+    fn at_rest(&mut self, at_rest: &dyn AtRest, over: bool) {
+        Oracle::at_rest(self, at_rest, over);
     }
 
     fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {

@@ -10,6 +10,7 @@ use datapath::{DiskId, SimTime};
 
 use crate::link::door::Seen;
 use crate::network;
+use crate::oracle::restoring::AtRest;
 use crate::secrets::Leak;
 use crate::spec::{NetworkKind, RunOptions, WorldSpec};
 pub use crate::world::ActorFactory;
@@ -28,6 +29,8 @@ pub trait Observer {
     fn judging(&mut self, _volumes: &[(DiskId, Volume)]) {}
     /// Files of stored segments that were removed, after the facts of that time: evidence by which storage is judged.
     fn removed(&mut self, _files: &[String]) {}
+    /// After the facts of that time: what lies on disks can be looked at, as evidence; `over` at the end of the run.
+    fn at_rest(&mut self, _at_rest: &dyn AtRest, _over: bool) {}
     /// What was looked at for keys and plain text, so many times since this was last called, and what of them stood where it has no business:
     /// evidence by which the law of secrets is judged.
     fn leaked(&mut self, _leaks: Vec<Leak>, _looked: u64) {}

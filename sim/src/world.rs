@@ -458,6 +458,11 @@ impl Engine {
         Rc::clone(&self.core.borrow().machines[machine.0 as usize].files)
     }
 
+    /// The volumes, for who looks from outside.
+    pub(crate) fn all_volumes(&self) -> &Volumes {
+        &self.volumes
+    }
+
     /// Whether a machine's disk has told of a flush that never was.
     pub(crate) fn has_lied(&self, machine: MachineId) -> bool {
         self.faults.has_lied(machine)

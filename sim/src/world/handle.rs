@@ -88,6 +88,7 @@ impl Engine {
         if !removed.is_empty() {
             observer.removed(&removed);
         }
+        observer.at_rest(self, false);
         let (leaks, looked) = self.secrets.take();
         if looked > 0 {
             observer.leaked(leaks, looked);
@@ -194,10 +195,11 @@ impl Engine {
         }
     }
 
-    /// The run is at its end: shows the observer the last of what has happened.
+    /// The run is at its end: shows the observer the last of what has happened, and what lies on disks.
     pub(crate) fn show_last(&self, observer: &mut dyn Observer) {
         self.log.borrow().look();
         self.show(observer);
+        observer.at_rest(self, true);
     }
 
     fn lives(&self, holder: Holder) -> bool {
