@@ -126,6 +126,8 @@ plants! {
         "whoever opens a batch leaves some of it in a file beside the replica";
     SegmentDroppedEarly "segment-dropped-early"
         "what is folded into a replica's base is dropped from storage, and the base is not written down";
+    SessionMadeLate "session-made-late"
+        "a connection that is lost is made again ten minutes later";
     MarkByOtherClock "mark-by-other-clock"
         "a mark bears another clock's time than its machine's";
     LinkWithoutLoss "link-without-loss"
