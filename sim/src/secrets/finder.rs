@@ -9,6 +9,8 @@ pub const STRETCH_BYTES: usize = 32;
 const WORD_BYTES: usize = 8;
 /// From word to word that is looked at.
 const STEP: usize = STRETCH_BYTES - WORD_BYTES;
+/// Words that are looked at together.
+const WORDS_AT_A_TIME: usize = 4;
 /// Bits that say whether a word can be one of a stretch's: a power of two.
 const BITS: usize = 1 << BITS_LOG2;
 const BITS_LOG2: u32 = 17;
@@ -48,28 +50,45 @@ impl<T: Copy> Finder<T> {
     /// What stands in bytes, each stretch where it was met first.
     #[must_use]
     pub fn find(&self, bytes: &[u8]) -> Vec<(usize, T)> {
-        let mut found: Vec<(usize, T)> = Vec::new();
-        let mut numbers: Vec<u32> = Vec::new();
-        let (steps, rest) = bytes.as_chunks::<STEP>();
-        let words = steps.iter().map(|step| word(&step[..WORD_BYTES]));
-        for (place, word) in words.chain(rest.get(..WORD_BYTES).map(word)).enumerate() {
-            let bit = bit(word);
-            if self.bits[bit / 64] & (1 << (bit % 64)) == 0 {
+        let mut found = Vec::new();
+        let (blocks, rest) = bytes.as_chunks::<{ STEP * WORDS_AT_A_TIME }>();
+        for (number, block) in blocks.iter().enumerate() {
+            // Most have none, and to ask once for several words is what makes this fast.
+            let may_be = |n: usize| self.may_be(word(&block[n * STEP..][..WORD_BYTES]));
+            if (0..WORDS_AT_A_TIME).fold(0, |any, n| any | may_be(n)) != 0 {
+                self.look(bytes, number * block.len(), block.len(), &mut found);
+            }
+        }
+        self.look(bytes, bytes.len() - rest.len(), rest.len(), &mut found);
+        found.into_iter().map(|(_, at, what)| (at, what)).collect()
+    }
+
+    /// 1 where a word can be one of a stretch's, else 0.
+    fn may_be(&self, word: u64) -> u64 {
+        let bit = bit(word);
+        self.bits[bit / 64] >> (bit % 64) & 1
+    }
+
+    /// Looks at each word in a part of bytes: its place, and its length. What is found is its number, its place, and what it is.
+    fn look(&self, bytes: &[u8], from: usize, length: usize, found: &mut Vec<(u32, usize, T)>) {
+        for place in (from..from + length).step_by(STEP) {
+            let Some(word) = bytes.get(place..place + WORD_BYTES).map(word) else {
+                return;
+            };
+            if self.may_be(word) == 0 {
                 continue;
             }
             let first = self.words.partition_point(|(other, ..)| *other < word);
             for (_, number, shift) in self.words[first..].iter().take_while(|(other, ..)| *other == word) {
                 let (stretch, what) = &self.stretches[*number as usize];
-                let Some(at) = (place * STEP).checked_sub(*shift as usize) else {
-                    continue;
-                };
-                if bytes[at..].starts_with(stretch) && !numbers.contains(number) {
-                    numbers.push(*number);
-                    found.push((at, *what));
+                let at = place.checked_sub(*shift as usize);
+                if let Some(at) = at.filter(|at| bytes[*at..].starts_with(stretch))
+                    && found.iter().all(|(known, ..)| known != number)
+                {
+                    found.push((*number, at, *what));
                 }
             }
         }
-        found
     }
 }
 
