@@ -31,7 +31,7 @@ const fn planted(
     }
 }
 
-const PLANTED: [Planted; 23] = [
+const PLANTED: [Planted; 27] = [
     planted("ack-before-durable", "journey", &[], &["acknowledged-is-durable"]),
     planted("grant-before-fence", "journey", &[], &["fenced-before-granted"]),
     planted(
@@ -89,6 +89,10 @@ const PLANTED: [Planted; 23] = [
         &[],
         &["shared-points-are-causal"],
     ),
+    planted("key-in-file", "journey", &[], &["secrets-stay-in-place"]),
+    planted("key-in-frame", "journey", &[], &["secrets-stay-in-place"]),
+    planted("plaintext-stored", "journey", &[], &["secrets-stay-in-place"]),
+    planted("segment-dropped-early", "journey", &[], &["points-can-be-restored"]),
     planted("buffers-not-written", "databases", &[], &["databases-come-back"]),
 ];
 

@@ -26,6 +26,7 @@ pub use stream::cached_files;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::disk::{DiskError, size_of};
+use datapath::plants::{Plant, planted};
 use datapath::seal::{Epoch, Nonces};
 use datapath::{Blob, DiskId, SimTime, VmId};
 
@@ -314,7 +315,10 @@ impl ProcessServer {
     /// Writes down that a machine is served: the served protections are a small database, durable at once.
     fn save_served(&mut self, vm: VmId) {
         let Some(stream) = self.streams.get(&vm) else { return };
-        let saved = datapath::encoded::encode(&stream.protection);
+        let mut saved = datapath::encoded::encode(&stream.protection);
+        if planted(Plant::KeyInFile) {
+            saved.extend_from_slice(self.spec.key.expose());
+        }
         if let Err(error) = self.env.files().replace(&served_file(vm), Blob::real(saved)) {
             self.undone.served.insert(vm);
             self.disk_failed(Some(vm), &error);

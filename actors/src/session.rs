@@ -310,6 +310,12 @@ impl Session {
             self.state = State::Stopped;
             return;
         }
+        let late = planted(Plant::SessionMadeLate) && self.is_open();
+        let until = if late {
+            until.after(env.model.oracle.after_outage)
+        } else {
+            until
+        };
         self.state = State::Waiting { until };
         self.arm(env);
     }

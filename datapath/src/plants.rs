@@ -118,6 +118,16 @@ plants! {
         "a failover brings back one disk of a machine as it is after the point";
     StateSkipped "state-skipped"
         "a machine is said to be protected before its first copy";
+    KeyInFile "key-in-file"
+        "a process server writes the vault's key down beside what it serves";
+    KeyInFrame "key-in-frame"
+        "a process server sends the vault's key along with segments";
+    PlaintextStored "plaintext-stored"
+        "whoever opens a batch leaves some of it in a file beside the replica";
+    SegmentDroppedEarly "segment-dropped-early"
+        "what is folded into a replica's base is dropped from storage, and the base is not written down";
+    SessionMadeLate "session-made-late"
+        "a connection that is lost is made again ten minutes later";
     MarkByOtherClock "mark-by-other-clock"
         "a mark bears another clock's time than its machine's";
     LinkWithoutLoss "link-without-loss"

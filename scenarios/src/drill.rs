@@ -8,7 +8,9 @@ use sim::findings::{Finding, FindingClass};
 use sim::link::door::Seen;
 use sim::metrics::RunResult;
 use sim::oracle::Oracle;
+use sim::oracle::restoring::AtRest;
 use sim::run::{Ended, Observer, RunError, Why};
+use sim::secrets::Leak;
 use sim::spec::RunOptions;
 
 use crate::build::{Built, Plan};
@@ -156,6 +158,14 @@ impl Observer for Eyes<'_> {
     fn removed(&mut self, files: &[String]) {
         self.oracle.removed(files);
         self.observer.removed(files);
+    }
+
+    fn at_rest(&mut self, at_rest: &dyn AtRest, over: bool) {
+        self.oracle.at_rest(at_rest, over);
+    }
+
+    fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {
+        self.oracle.leaked(leaks, looked);
     }
 
     fn progress(&mut self, now: SimTime, entries: u64) {

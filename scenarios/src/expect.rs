@@ -1,5 +1,7 @@
 //! What the scenario expects, held against the result of a run: each that does not hold becomes a finding that names its margin.
 
+mod caught_up;
+
 use actors::facts::StepOutcome;
 use actors::nouns::FailoverKind;
 use datapath::{Grain, SimTime, VmId};
@@ -9,12 +11,13 @@ use sim::metrics::{FaultResult, RunResult, StepResult, VmResult};
 use crate::build::{Plan, PlannedStep};
 use crate::laws::step::Planned;
 use crate::laws::{
-    failover_within, faults_strike, lost_below, lost_bytes_below, points_at_least, rpo_below, rto_below, size_beside,
-    something_checked, step, verified,
+    caught_up_within, failover_within, faults_strike, lost_below, lost_bytes_below, points_at_least, rpo_below,
+    rto_below, size_beside, something_checked, step, verified,
 };
 use crate::model::{Bound, Ending, Expect, Expected};
 use crate::units::{measured_beside, show_duration, show_size};
 use crate::unmet;
+use caught_up::{CaughtUp, caught_up};
 
 /// Machines named one by one for each expectation; the rest are counted.
 const NAMED_MAX: usize = 20;
@@ -66,6 +69,7 @@ fn words(bound: Bound) -> String {
         Bound::LostBelow(bound) => format!("less than {} lost", show_duration(bound)),
         Bound::LostBytesBelow(bound) => format!("less than {} lost", show_size(bound)),
         Bound::PointsAtLeast(bound) => format!("at least {bound} recovery points verified"),
+        Bound::CaughtUpWithin(bound) => format!("caught up within {} after the last fault", show_duration(bound)),
         Bound::Verified => "every recovered disk verified".to_owned(),
     }
 }
@@ -94,6 +98,11 @@ fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held
             let fewest = vms.iter().map(verified).min()?;
             Some(format!("{} {fewest}", if held { "at least" } else { "only" }))
         }
+        Bound::CaughtUpWithin(bound) => longest(bound, &|vm| {
+            let all = caught_up(vm, result).into_iter();
+            let judged = all.filter(|of| of.at.is_some() || of.took() >= bound);
+            judged.map(|of| sim::metrics::milliseconds(of.took())).max()
+        }),
         Bound::Verified => {
             let of = result.disks.iter().filter(|disk| vms.iter().any(|vm| vm.vm == disk.vm));
             let (all, good) = of.fold((0, 0), |(all, good), disk| (all + 1, good + u64::from(disk.verified)));
@@ -152,6 +161,7 @@ macro_rules! of_each_bound {
             Bound::LostBelow(_) => Finding::new($class, $at, $component, &lost_below::Broken::$shape $figures),
             Bound::LostBytesBelow(_) => Finding::new($class, $at, $component, &lost_bytes_below::Broken::$shape $figures),
             Bound::PointsAtLeast(_) => Finding::new($class, $at, $component, &points_at_least::Broken::$shape $figures),
+            Bound::CaughtUpWithin(_) => Finding::new($class, $at, $component, &caught_up_within::Broken::$shape $figures),
             Bound::Verified => Finding::new($class, $at, $component, &verified::Broken::$shape $figures),
         }
     };
@@ -305,6 +315,7 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
             };
             broken_of(vm, at, &broken)
         }
+        Bound::CaughtUpWithin(bound) => judge_catching_up(vm, &caught_up(vm, result), (machine, bound, line), at),
         Bound::Verified => {
             let of: Vec<_> = result.disks.iter().filter(|disk| disk.vm == vm.vm).collect();
             let wrong: Vec<String> = of
@@ -322,6 +333,41 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
             }
         }
     }
+}
+
+/// What is wrong with how long a machine took to catch up: the stretch in which it took longest, where that passed the bound. One that
+/// ended within the bound says nothing where no point came.
+fn judge_catching_up(
+    vm: &VmResult,
+    stretches: &[CaughtUp],
+    (machine, bound, line): (String, u64, u32),
+    at: SimTime,
+) -> Option<Finding> {
+    let judged = |of: &&CaughtUp| of.at.is_some() || of.took() >= bound;
+    let Some(longest) = stretches.iter().filter(judged).max_by_key(|of| of.took()) else {
+        return untested_of(vm, at, &caught_up_within::Broken::NotWaitedFor { machine, line });
+    };
+    let (since, took, bound) = (longest.since, Nanoseconds(longest.took()), Nanoseconds(bound));
+    if took < bound {
+        return None;
+    }
+    let broken = match longest.at {
+        Some(_) => caught_up_within::Broken::OverBound {
+            machine,
+            since,
+            reached: took,
+            bound,
+            line,
+        },
+        None => caught_up_within::Broken::NotCaughtUp {
+            machine,
+            since,
+            waited: took,
+            bound,
+            line,
+        },
+    };
+    broken_of(vm, longest.at.unwrap_or(longest.until), &broken)
 }
 
 fn broken_of(vm: &VmResult, at: SimTime, broken: &impl Violation) -> Option<Finding> {

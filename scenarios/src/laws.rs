@@ -3,6 +3,7 @@
 //! The laws of `[[expect]]` bear the names of its keys. A shape that says that there was nothing to look at makes a finding of the class
 //! `untested`; all others are expectations that do not hold.
 
+use datapath::SimTime;
 use sim::findings::{Law, Nanoseconds};
 
 use crate::units::{measured_beside, show_duration, show_size};
@@ -16,7 +17,7 @@ macro_rules! bound {
             use sim::findings::{Bytes, Nanoseconds};
 
             #[allow(unused_imports, reason = "not each has all figures")]
-            use super::{over, show_size, size_beside};
+            use super::{SimTime, over, show_duration, show_size, size_beside};
 
             sim::law! {
                 $name, $statement;
@@ -80,6 +81,18 @@ bound! {
 
     TooFew { machine: String, verified: u64, bound: u64, line: u32 } =>
         "{machine}: {verified} recovery points made and verified, {} too few (expected in line {line})", bound - verified;
+}
+
+bound! {
+    caught_up_within: "caught_up_within", "a recovery point that was marked after the last fault is processed within the bound";
+
+    OverBound { machine: String, since: SimTime, reached: Nanoseconds, bound: Nanoseconds, line: u32 } =>
+        "{machine}: from {since} on, a recovery point marked after that took {} (expected in line {line})", over(*reached, *bound);
+    NotCaughtUp { machine: String, since: SimTime, waited: Nanoseconds, bound: Nanoseconds, line: u32 } =>
+        "{machine}: from {since} on, no recovery point that was marked after that was processed in {}, and the bound is {} (expected in line \
+         {line})", show_duration(waited.0), show_duration(bound.0);
+    NotWaitedFor { machine: String, line: u32 } =>
+        "{machine}: was not replicated long enough after the last fault (expected in line {line})";
 }
 
 bound! {
@@ -220,6 +233,7 @@ pub const EXPECTED: &[Law] = &[
     lost_below::LAW,
     lost_bytes_below::LAW,
     points_at_least::LAW,
+    caught_up_within::LAW,
     verified::LAW,
     step::LAW,
     faults_strike::LAW,
@@ -267,6 +281,7 @@ mod tests {
             Bound::LostBelow(0),
             Bound::LostBytesBelow(0),
             Bound::PointsAtLeast(0),
+            Bound::CaughtUpWithin(0),
             Bound::Verified,
         ] {
             assert!(EXPECTED.iter().any(|law| law.name == bound.key()), "{bound:?}");

@@ -71,6 +71,7 @@ bad! {
     a_server_that_never_registers_is_shown: "never-registered.toml"
     a_plan_that_protects_nothing_is_shown: "nothing-protected.toml"
     a_plan_whose_protection_is_to_be_refused_protects_nothing: "only-refused.toml"
+    a_bound_without_a_unit_is_shown: "caught-up-in-a-number.toml"
     an_expectation_with_nothing_to_look_at_is_shown: "nothing-to-look-at.toml"
     an_expectation_of_points_that_are_never_made_is_shown: "points-that-are-never-made.toml"
     a_scenario_without_a_machine_is_shown: "no-machine.toml"

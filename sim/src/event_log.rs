@@ -10,6 +10,7 @@
 pub mod records;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use actors::facts::Fact;
 use actors::messages::Body;
@@ -20,6 +21,7 @@ use datapath::encoded::encode_behind;
 
 use self::records::{NO_ACTOR, NO_PAYLOAD, Record, TIER_FACT, TIER_FRAME};
 use crate::run::Observer;
+use crate::secrets::Secrets;
 
 const BLOCK_BYTES: usize = 64 * 1024;
 /// What a finding shows of the time before it.
@@ -69,6 +71,8 @@ pub struct EventLog {
     unseen: Vec<Seen>,
     spare: Vec<Seen>,
     last_facts: VecDeque<(SimTime, u64, Option<ActorId>, Fact)>,
+    /// Is shown each block.
+    secrets: Option<Rc<Secrets>>,
 }
 
 impl EventLog {
@@ -88,6 +92,16 @@ impl EventLog {
             unseen: Vec::new(),
             spare: Vec::new(),
             last_facts: VecDeque::new(),
+            secrets: None,
+        }
+    }
+
+    /// Shows each block to who looks for secrets.
+    #[must_use]
+    pub fn watched(self, secrets: &Rc<Secrets>) -> EventLog {
+        EventLog {
+            secrets: Some(Rc::clone(secrets)),
+            ..self
         }
     }
 
@@ -208,6 +222,13 @@ impl EventLog {
         log.borrow_mut().keep(seen);
     }
 
+    /// The block is looked at for secrets: once it is full, and at the end of the run.
+    pub fn look(&self) {
+        if let Some(secrets) = &self.secrets {
+            secrets.logged(&self.block);
+        }
+    }
+
     /// The digest of all that was logged.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
@@ -248,6 +269,7 @@ impl EventLog {
     fn begin(&mut self, tier: u8, at: SimTime, actor: Option<ActorId>) -> u64 {
         if self.block.len() >= BLOCK_BYTES {
             self.chain = chained(&self.chain, &self.block);
+            self.look();
             if let Some(from) = &mut self.encoded {
                 self.unhanded.extend_from_slice(&self.block[std::mem::take(from)..]);
             }

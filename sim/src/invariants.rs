@@ -39,9 +39,11 @@ pub mod operations_end;
 pub mod point_is_as_old_as_it_says;
 pub mod point_is_prefix;
 pub mod points_are_kept;
+pub mod points_can_be_restored;
 pub mod points_in_order;
 pub mod recovered_is_point;
 pub mod refused_was_tampered;
+pub mod secrets_stay_in_place;
 pub mod shared_points_are_causal;
 pub mod shared_points_are_made;
 pub mod sizes_add_up;
@@ -67,6 +69,7 @@ pub const LAWS: &[Law] = &[
     acknowledged_is_durable::LAW,
     fenced_before_granted::LAW,
     storage_holds_ciphertext::LAW,
+    secrets_stay_in_place::LAW,
     stored_is_written::LAW,
     nonces_never_repeat::LAW,
     tags_in_order::LAW,
@@ -74,6 +77,7 @@ pub const LAWS: &[Law] = &[
     points_in_order::LAW,
     point_is_prefix::LAW,
     points_are_kept::LAW,
+    points_can_be_restored::LAW,
     groups_talk_alone::LAW,
     shared_points_are_causal::LAW,
     shared_points_are_made::LAW,

@@ -15,6 +15,7 @@ mod product;
 pub mod queue;
 pub mod random;
 pub mod run;
+pub mod secrets;
 pub mod spec;
 pub mod start;
 #[cfg(test)]

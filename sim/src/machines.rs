@@ -13,6 +13,7 @@ use crate::disks::files::{MachineFiles, Removed};
 use crate::disks::spill::Spill;
 use crate::faults::Faults;
 use crate::product::WATCHED_FILES;
+use crate::secrets::Secrets;
 use crate::spec::WorldSpec;
 
 /// A machine's state.
@@ -66,6 +67,7 @@ pub(crate) fn build(
     spill: &Rc<Spill>,
     removed: &Removed,
     faults: &Rc<Faults>,
+    secrets: &Rc<Secrets>,
 ) -> (Vec<Machine>, Vec<ActorSlot>) {
     let mut actors = Vec::new();
     let mut machines = Vec::new();
@@ -86,7 +88,12 @@ pub(crate) fn build(
         machines.push(Machine {
             on: false,
             incarnation: 0,
-            disk: Rc::new(Faulty::new(id, Rc::clone(&files), Rc::clone(faults))),
+            disk: Rc::new(Faulty::new(
+                id,
+                Rc::clone(&files),
+                Rc::clone(faults),
+                Rc::clone(secrets),
+            )),
             files,
             disk_free: SimTime::ZERO,
             cores: Cores::default(),

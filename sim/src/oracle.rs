@@ -29,6 +29,7 @@ pub mod ranges;
 pub mod reader;
 mod recovery;
 mod replication;
+pub mod restoring;
 mod retention;
 pub mod root;
 mod storage;
@@ -50,10 +51,13 @@ use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::nonces_never_repeat::Nonces;
 use crate::invariants::something_was_judged::Judged;
-use crate::invariants::{Ledger, fenced_before_granted, something_was_judged, states_follow_table};
+use crate::invariants::{
+    Ledger, fenced_before_granted, secrets_stay_in_place, something_was_judged, states_follow_table,
+};
 use crate::link::door::Seen;
 use crate::metrics::{Collector, RunResult};
 use crate::run::Observer;
+use crate::secrets::Leak;
 use crate::spec::WorldSpec;
 use crate::start::start_source;
 use failovers::Plan;
@@ -64,9 +68,11 @@ use liveness::Liveness;
 use protection::Protection;
 use reader::Vault;
 use recovery::Loss;
+use restoring::AtRest;
 use retention::Retentions;
 use root::Root;
-use storage::{Said, vault_of};
+use storage::Said;
+pub use storage::vault_and_key;
 
 /// What is kept of one protected machine.
 struct VmTrack {
@@ -100,6 +106,7 @@ pub struct Oracle {
     alerts: alerts::Alerts,
     liveness: Liveness,
     groups: groups::Groups,
+    restore_due: restoring::Due,
     databases: databases::Databases,
     /// Points processed, and points judged.
     points: (u64, u64),
@@ -155,13 +162,14 @@ impl Oracle {
                 .iter()
                 .map(|link| LinkTrack::new(link, &spec.tcp()))
                 .collect(),
-            vault: vault_of(spec),
+            vault: vault_and_key(spec).map(|(id, key)| Vault::new(id, key)),
             retentions: Retentions::new(spec),
             plan: Plan::new(spec),
             clocks: clocks::Clocks::new(spec),
             alerts: alerts::Alerts::new(spec),
             liveness: Liveness::new(spec, used),
             groups: groups::Groups::new(spec),
+            restore_due: restoring::Due::new(),
             databases: databases::Databases::new(spec),
             points: (0, 0),
             recovered_disks: (0, 0),
@@ -306,6 +314,14 @@ impl Oracle {
         }
     }
 
+    /// It was looked so often for secrets, and these stood where they have no business.
+    pub fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {
+        self.ledger.looked(secrets_stay_in_place::LAW, looked);
+        if !leaks.is_empty() {
+            self.ledger.check(self.now, None, secrets_stay_in_place::check(leaks));
+        }
+    }
+
     /// The end of the run: what can only be judged then, and the result.
     #[must_use]
     pub fn finish(mut self, now: SimTime) -> RunResult {
@@ -349,5 +365,13 @@ impl Observer for Oracle {
 
     fn removed(&mut self, files: &[String]) {
         Oracle::removed(self, files);
+    }
+
+    fn at_rest(&mut self, at_rest: &dyn AtRest, over: bool) {
+        Oracle::at_rest(self, at_rest, over);
+    }
+
+    fn leaked(&mut self, leaks: Vec<Leak>, looked: u64) {
+        Oracle::leaked(self, leaks, looked);
     }
 }

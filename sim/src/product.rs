@@ -14,17 +14,19 @@ use actors::facts::Fact;
 use actors::messages::group::PORT_GROUP;
 use actors::messages::local::Local;
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId, Trigger};
-use actors::ports::{Evidence, Input};
+use actors::ports::{Evidence, Input, volume_name};
 use actors::process_server::cached_files;
 use actors::spec::ComponentSpec;
 use actors::storage::fence_of;
 use datapath::disk::Files;
 use datapath::segment::SegmentKind;
-use datapath::{Grain, SimTime, VmId, WriteSeq};
+use datapath::volume::Volume;
+use datapath::{Blob, DiskId, Grain, SimTime, VmId, WriteSeq};
 
 use crate::disks::files::MachineFiles;
 use crate::machines::ActorSlot;
 use crate::oracle::reader::{file_name, of_file};
+use crate::oracle::restoring::AtRest;
 use crate::spec::{MachineSpec, WorldSpec};
 use crate::world::Engine;
 use watch::Watch;
@@ -96,6 +98,24 @@ fn awaited(spec: &WorldSpec) -> BTreeMap<(VmId, ItemState), BTreeSet<MachineId>>
         }
     }
     awaited
+}
+
+impl AtRest for Engine {
+    fn files(&self, machine: MachineId, prefix: &str) -> Vec<(String, Blob)> {
+        let files = self.files_of(machine);
+        let mut names = files.list(prefix);
+        names.retain(|name| files.durable(name) == files.len(name));
+        let read = |name: String| files.read_all(&name).ok().map(|blob| (name, blob));
+        names.into_iter().filter_map(read).collect()
+    }
+
+    fn volumes(&self, disk: DiskId, place: &str) -> Vec<(String, Volume)> {
+        let volumes = self.all_volumes();
+        let names = volumes.named(&volume_name(disk, place)).into_iter();
+        names
+            .filter_map(|name| volumes.snapshot(&name).map(|volume| (name, volume)))
+            .collect()
+    }
 }
 
 impl Product {

@@ -10,6 +10,8 @@ use datapath::{DiskId, SimTime};
 
 use crate::link::door::Seen;
 use crate::network;
+use crate::oracle::restoring::AtRest;
+use crate::secrets::Leak;
 use crate::spec::{NetworkKind, RunOptions, WorldSpec};
 pub use crate::world::ActorFactory;
 
@@ -27,6 +29,11 @@ pub trait Observer {
     fn judging(&mut self, _volumes: &[(DiskId, Volume)]) {}
     /// Files of stored segments that were removed, after the facts of that time: evidence by which storage is judged.
     fn removed(&mut self, _files: &[String]) {}
+    /// After the facts of that time: what lies on disks can be looked at, as evidence; `over` at the end of the run.
+    fn at_rest(&mut self, _at_rest: &dyn AtRest, _over: bool) {}
+    /// What was looked at for keys and plain text, so many times since this was last called, and what of them stood where it has no business:
+    /// evidence by which the law of secrets is judged.
+    fn leaked(&mut self, _leaks: Vec<Leak>, _looked: u64) {}
     /// Called every few thousand queue entries.
     fn progress(&mut self, _now: SimTime, _entries: u64) {}
     /// Asked more often than [`Observer::progress`]; true ends the run as [`Why::Interrupted`].

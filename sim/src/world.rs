@@ -46,6 +46,7 @@ use crate::product::{News, Product, timed};
 use crate::queue::{Handle, Queue};
 use crate::random;
 use crate::run::RunError;
+use crate::secrets::Secrets;
 use crate::spec::{RunOptions, WorldSpec};
 
 /// Makes the actor of a component.
@@ -167,6 +168,7 @@ pub struct Engine {
     doors: RefCell<Vec<Seen>>,
     /// Files that were removed and that the observer has still to hear of.
     removed: Removed,
+    secrets: Rc<Secrets>,
     product: Product,
     pool: RefCell<Pool>,
     volumes: Volumes,
@@ -195,7 +197,8 @@ impl Engine {
         let volumes = volumes.map_err(|error| RunError::Machine(error.to_string()))?;
         let removed = Removed::default();
         let faults = Rc::new(Faults::new(&spec));
-        let (machines, actors) = crate::machines::build(&spec, &spill, &removed, &faults);
+        let secrets = Rc::new(Secrets::new(&spec, options.grain, options.seed));
+        let (machines, actors) = crate::machines::build(&spec, &spill, &removed, &faults, &secrets);
         let product = Product::new(&spec, &actors, options.grain);
         let queues = match carrier {
             Carrier::Event => 1,
@@ -227,9 +230,10 @@ impl Engine {
             }),
             links: RefCell::new(links),
             offers: RefCell::default(),
-            log: RefCell::new(EventLog::new(options.trace, options.encoded)),
+            log: RefCell::new(EventLog::new(options.trace, options.encoded).watched(&secrets)),
             doors: RefCell::default(),
             removed,
+            secrets,
             product,
             pool: RefCell::new(pool),
             volumes,
@@ -432,6 +436,7 @@ impl Engine {
     fn log_fact(&self, actor: Option<ActorId>, fact: Fact, evidence: Option<Evidence>) {
         let now = self.now.get();
         let evidence = evidence.or_else(|| self.product.evidence(self, actor, &fact));
+        self.secrets.fact(&fact, evidence.as_ref());
         let News { held, words } = self.product.saw(now, &fact);
         self.log.borrow_mut().fact(now, actor, fact, evidence);
         for trigger in held {
@@ -451,6 +456,11 @@ impl Engine {
 
     pub(crate) fn files_of(&self, machine: MachineId) -> Rc<files::MachineFiles> {
         Rc::clone(&self.core.borrow().machines[machine.0 as usize].files)
+    }
+
+    /// The volumes, for who looks from outside.
+    pub(crate) fn all_volumes(&self) -> &Volumes {
+        &self.volumes
     }
 
     /// Whether a machine's disk has told of a flush that never was.

@@ -220,7 +220,10 @@ impl ProcessServer {
                 segments: unsent().map(Waiting::packed).collect(),
                 tag,
             };
-            let blobs: Vec<Blob> = unsent().map(|w| w.sealed.blob.clone()).collect();
+            let mut blobs: Vec<Blob> = unsent().map(|w| w.sealed.blob.clone()).collect();
+            if planted(Plant::KeyInFrame) {
+                blobs.push(Blob::real(self.spec.key.expose().to_vec()));
+            }
             if target.session.send_with(&self.env, body, Blob::join(&blobs)) {
                 with_tag = with_tag.or(tagged);
                 for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {

@@ -5,7 +5,7 @@ use datapath::plants::{Plant, planted};
 use datapath::replica::Accepted;
 use datapath::segment::{self, Headers, SegmentHeader, SegmentKind, SegmentRefused, Worker};
 use datapath::volume::VolumeError;
-use datapath::{Blob, DiskId, Grain};
+use datapath::{Blob, Content, DiskId, Grain};
 
 use super::sizes::Size;
 use super::{JOB, KeeperEvent, Opened, ReplicaKeeper, Running, Wanted, Why};
@@ -172,6 +172,14 @@ impl ReplicaKeeper {
                 Err(error) => return self.failed(&error.to_string()),
             }
             for changes in &in_order {
+                if planted(Plant::PlaintextStored) {
+                    let mut bytes = changes.runs.iter().filter_map(|run| match &run.content {
+                        Content::Bytes(bytes) => Some(bytes.clone()),
+                        _ => None,
+                    });
+                    let opened = bytes.next().map(Blob::real);
+                    let _ = opened.map(|opened| self.env.files().replace("service/opened", opened));
+                }
                 self.note(changes);
                 if !over_points {
                     self.advance_head(changes);

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use datapath::disk::DiskError;
 use datapath::encoded::encode_behind;
+use datapath::plants::{Plant, planted};
+use datapath::replica::Holds;
 use datapath::segment::Headers;
 use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
@@ -85,7 +87,9 @@ impl Retained {
                 name: volume_of(self.place, kept),
                 volume: None,
             });
-            if !written.volume.as_ref().is_some_and(|there| there.is_clone_of(&volume)) {
+            let stale = planted(Plant::SegmentDroppedEarly) && matches!(kept.1, Some(Holds::Base));
+            let stale = stale && written.volume.is_some();
+            if !stale && !written.volume.as_ref().is_some_and(|there| there.is_clone_of(&volume)) {
                 env.volume_put(&written.name, volume.clone());
                 written.volume = Some(volume);
             }

@@ -13,6 +13,7 @@ pub static EXPECT: Section = Section {
         "lost_below",
         "lost_bytes_below",
         "points_at_least",
+        "caught_up_within",
         "verified",
     ])),
     ..Section::plain(
@@ -61,6 +62,13 @@ pub static EXPECT: Section = Section {
                 Kind::Whole(Range::ANY),
                 "none",
                 "recovery points made and judged",
+            ),
+            Key::absent(
+                "caught_up_within",
+                ANY,
+                "none",
+                "from the last fault's end, the start of the machine's replication or its power's return, whichever is latest, until a \
+                 recovery point is processed that was marked after that; a replication that ends sooner is not waited for",
             ),
             Key::absent(
                 "verified",

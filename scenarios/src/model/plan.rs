@@ -246,6 +246,8 @@ pub enum Bound {
     LostBytesBelow(u64),
     /// Points made.
     PointsAtLeast(u64),
+    /// From the last fault's end to a point that was marked after it.
+    CaughtUpWithin(u64),
     /// All disks verified.
     Verified,
 }
@@ -261,6 +263,7 @@ impl Bound {
             Bound::LostBelow(_) => "lost_below",
             Bound::LostBytesBelow(_) => "lost_bytes_below",
             Bound::PointsAtLeast(_) => "points_at_least",
+            Bound::CaughtUpWithin(_) => "caught_up_within",
             Bound::Verified => "verified",
         }
     }

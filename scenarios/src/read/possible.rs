@@ -374,7 +374,7 @@ fn points_suffice(whole: &Whole<'_>, timeline: &Timeline<'_>, vm: usize, count: 
 fn has_something_to_look_at(whole: &Whole<'_>, timeline: &Timeline<'_>, kinds: &Kinds, expect: &Located<Expect>) {
     let bound = expect.value.what;
     let group: &[Cause] = match bound {
-        Bound::RpoBelow(_) | Bound::PointsAtLeast(_) => &[Cause::Enable],
+        Bound::RpoBelow(_) | Bound::PointsAtLeast(_) | Bound::CaughtUpWithin(_) => &[Cause::Enable],
         Bound::RtoBelow(_) | Bound::FailoverWithin(_) | Bound::LostBelow(_) | Bound::LostBytesBelow(_) => {
             &[Cause::Failover]
         }

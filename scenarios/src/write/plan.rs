@@ -304,6 +304,7 @@ impl Writer<'_> {
                 Bound::RpoBelow(bound)
                 | Bound::RtoBelow(bound)
                 | Bound::FailoverWithin(bound)
+                | Bound::CaughtUpWithin(bound)
                 | Bound::LostBelow(bound) => table.put(key, &write_duration(bound)),
                 Bound::LostBytesBelow(bound) => table.put(key, &write_size(bound)),
                 Bound::PointsAtLeast(bound) => table.put(key, &bound.to_string()),

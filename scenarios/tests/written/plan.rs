@@ -255,13 +255,14 @@ pub(super) fn condition(draw: &mut Draw, scenario: &Scenario, per_vm: bool) -> C
 pub(super) fn expect(draw: &mut Draw, vms: usize) -> Expect {
     Expect {
         vms: draw.some(vms),
-        what: match draw.below(7) {
+        what: match draw.below(8) {
             0 => Bound::RpoBelow(draw.duration()),
             1 => Bound::RtoBelow(draw.duration()),
             2 => Bound::FailoverWithin(draw.duration()),
             3 => Bound::LostBelow(draw.duration()),
             4 => Bound::LostBytesBelow(draw.bytes()),
             5 => Bound::PointsAtLeast(draw.below(3)),
+            6 => Bound::CaughtUpWithin(draw.duration()),
             _ => Bound::Verified,
         },
         under_faults: draw.below(2) == 0,

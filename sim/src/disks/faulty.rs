@@ -11,18 +11,25 @@ use datapath::disk::{DiskError, Files, Operation};
 
 use super::files::MachineFiles;
 use crate::faults::Faults;
+use crate::secrets::Secrets;
 
 /// The files of one machine, whose disk can fail and be full.
 pub struct Faulty {
     machine: MachineId,
     files: Rc<MachineFiles>,
     faults: Rc<Faults>,
+    secrets: Rc<Secrets>,
 }
 
 impl Faulty {
     /// The files of a machine, under the faults of the run.
-    pub(crate) fn new(machine: MachineId, files: Rc<MachineFiles>, faults: Rc<Faults>) -> Faulty {
-        Faulty { machine, files, faults }
+    pub(crate) fn new(machine: MachineId, files: Rc<MachineFiles>, faults: Rc<Faults>, secrets: Rc<Secrets>) -> Faulty {
+        Faulty {
+            machine,
+            files,
+            faults,
+            secrets,
+        }
     }
 
     fn ask(&self, operation: Operation, file: &str) -> Result<(), DiskError> {
@@ -54,6 +61,7 @@ impl Files for Faulty {
     fn append(&self, file: &str, blob: Blob) -> Result<u64, DiskError> {
         self.room_for(blob.size)?;
         self.ask(Operation::Append, file)?;
+        self.secrets.stored(self.machine, file, &blob.bytes);
         self.files.append(file, blob)
     }
 
@@ -64,6 +72,7 @@ impl Files for Faulty {
             self.room_for(blob.size.saturating_sub(before))?;
         }
         self.ask(Operation::Write, file)?;
+        self.secrets.stored(self.machine, file, &blob.bytes);
         self.files.replace(file, blob)
     }
 

@@ -152,6 +152,16 @@ impl Volumes {
         self.volumes.borrow().get(name).map(|attached| attached.volume.clone())
     }
 
+    /// The names that begin like this, in order.
+    #[must_use]
+    pub fn named(&self, prefix: &str) -> Vec<String> {
+        let volumes = self.volumes.borrow();
+        let names = volumes.keys().filter(|name| name.starts_with(prefix));
+        let mut names: Vec<String> = names.cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// Reads a range; `None` where there is no such volume.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub(crate) fn run(
         };
         engine.end_faults();
         engine.last_samples().await;
-        engine.show(observer);
+        engine.show_last(observer);
         engine.ended(why)
     })
 }

@@ -327,7 +327,7 @@ pub(crate) fn run(
         sim.step()
             .map_err(|error| RunError::Machine(format!("turmoil: {error}")))?;
     }
-    engine.show(observer);
+    engine.show_last(observer);
     drop(sim);
     engine.ended(why)
 }

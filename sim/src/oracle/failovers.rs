@@ -72,6 +72,13 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether what is stored can be lost: something of it was to rot, or a disk lied or rots.
+    pub(super) fn storage_loses(&self) -> bool {
+        self.cache_loses || !self.attacked.is_empty()
+    }
+}
+
 /// What a failover may take of a protection as it stands.
 fn may_take(of: &Protection, kind: FailoverKind, choice: PointChoice) -> Option<Asked> {
     let newest = |is: &dyn Fn(&super::protection::Point) -> bool| {

@@ -522,6 +522,7 @@ impl Oracle {
         self.ledger.check(at, vm, violations);
         if let Some(cached) = wait.cached {
             let kept = self.waited(vm, From::ProcessServer, since(cached), at, 0, Some(wait.ahead));
+            let behind = behind.zip(reason.as_deref());
             let violations = acknowledged_is_kept::check_tag(wait.batch, &kept, behind);
             self.ledger.check(at, vm, violations);
         }

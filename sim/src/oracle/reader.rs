@@ -96,17 +96,8 @@ impl Vault {
     fn key(&mut self, disk: DiskId, kind: SegmentKind) -> &Aes256Gcm {
         let merged = matches!(kind, SegmentKind::Merged { .. });
         let vault = &self.key;
-        self.keys.entry((disk, merged)).or_insert_with(|| {
-            let purpose = match merged {
-                false => "firedrill 2026 key of one disk",
-                true => "firedrill 2026 key of one disk's merged segments",
-            };
-            let mut hasher = blake3::Hasher::new_derive_key(purpose);
-            hasher.update(vault.expose());
-            hasher.update(&disk.vm.0.to_be_bytes());
-            hasher.update(&disk.index.to_be_bytes());
-            Aes256Gcm::new(hasher.finalize().as_bytes().into())
-        })
+        let key = || Aes256Gcm::new(derived_key(vault, disk, merged).as_bytes().into());
+        self.keys.entry((disk, merged)).or_insert_with(key)
     }
 
     /// Opens a stored segment.
@@ -134,6 +125,20 @@ impl Vault {
         }
         open_real(self.key(header.disk, header.kind), header, bytes, end)
     }
+}
+
+/// The key of a disk, for what process servers seal or for what was merged.
+#[must_use]
+pub fn derived_key(vault: &VaultKey, disk: DiskId, merged: bool) -> blake3::Hash {
+    let purpose = match merged {
+        false => "firedrill 2026 key of one disk",
+        true => "firedrill 2026 key of one disk's merged segments",
+    };
+    let mut hasher = blake3::Hasher::new_derive_key(purpose);
+    hasher.update(vault.expose());
+    hasher.update(&disk.vm.0.to_be_bytes());
+    hasher.update(&disk.index.to_be_bytes());
+    hasher.finalize()
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

@@ -145,6 +145,7 @@ impl Oracle {
         if all_judged {
             self.failover_compared(at, *vm, *kind);
         }
+        self.restore_taken(*vm, *point);
     }
 
     /// Whether the point may be recovered, and is the one that it is said to be, with all of the machine's disks.

@@ -135,6 +135,7 @@ impl Oracle {
                     known.pruned = true;
                 }
                 self.ledger.check(at, *vm, violations);
+                self.restore_after_pruning(*vm, *point);
             }
             Fact::BatchesMerged {
                 vm,

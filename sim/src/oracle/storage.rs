@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use actors::nouns::MachineId;
 use actors::ports::Evidence;
 use actors::spec::ComponentSpec;
+use datapath::seal::VaultKey;
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, EXTENT_BYTES, Grain, Run, SimTime, VmId, WriteSeq};
 
@@ -14,7 +15,7 @@ use super::guest::Guests;
 use super::history::History;
 use super::print::Print;
 use super::ranges::Ranges;
-use super::reader::{self, Broken, Vault, file_name};
+use super::reader::{self, Broken, file_name};
 use crate::invariants::{
     copies_end_stored, nonces_never_repeat, points_are_kept, storage_holds_ciphertext, stored_is_written,
 };
@@ -47,15 +48,15 @@ pub(super) struct Said {
 }
 
 /// The vault of a world: whoever seals has its identity and key. None where nobody does.
-pub(super) fn vault_of(spec: &WorldSpec) -> Option<Vault> {
+#[must_use]
+pub fn vault_and_key(spec: &WorldSpec) -> Option<([u8; 16], VaultKey)> {
     let components = spec.machines.iter().flat_map(|machine| &machine.components);
     let mut keys = components.filter_map(|component| match component {
         ComponentSpec::ProcessServer(spec) => Some((spec.vault, spec.key.clone())),
         ComponentSpec::Service(spec) => Some((spec.vault, spec.key.clone())),
         _ => None,
     });
-    let (id, key) = keys.next_back()?;
-    Some(Vault::new(id, key))
+    keys.next_back()
 }
 
 impl Oracle {

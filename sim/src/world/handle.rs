@@ -88,6 +88,11 @@ impl Engine {
         if !removed.is_empty() {
             observer.removed(&removed);
         }
+        observer.at_rest(self, false);
+        let (leaks, looked) = self.secrets.take();
+        if looked > 0 {
+            observer.leaked(leaks, looked);
+        }
         if self.entries.get() >= self.shown.get() {
             self.shown.set(self.entries.get() + ENTRIES);
             observer.progress(self.now.get(), self.entries.get());
@@ -188,6 +193,13 @@ impl Engine {
             self.tell_link(link, LinkEvent::Sample);
             self.settle().await;
         }
+    }
+
+    /// The run is at its end: shows the observer the last of what has happened, and what lies on disks.
+    pub(crate) fn show_last(&self, observer: &mut dyn Observer) {
+        self.log.borrow().look();
+        self.show(observer);
+        observer.at_rest(self, true);
     }
 
     fn lives(&self, holder: Holder) -> bool {

@@ -150,6 +150,10 @@ impl Network for Engine {
         drop(log);
         let bytes = body + payload.unwrap_or(0);
         let (number, side) = of_end(conn);
+        if let Some(payload) = &frame.payload {
+            let from = core.connections.machine(number, side);
+            self.secrets.sent((from, machine), port, side == 0, &payload.bytes);
+        }
         self.transmit(&mut core, number, 1 - side, bytes, Packet::Data(Box::new(frame)));
     }
 

@@ -74,6 +74,7 @@ fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {
         table
             .get::<u64>("points_at_least")
             .map(|bound| Bound::PointsAtLeast(bound.value)),
+        duration("caught_up_within").map(Bound::CaughtUpWithin),
         verified.map(|_| Bound::Verified),
     ]
     .into_iter()

@@ -51,6 +51,29 @@ fn a_batch_that_never_gets_its_tag_is_found_at_the_end() {
 }
 
 #[test]
+fn an_outage_on_its_way_allows_an_acknowledged_batch_a_quarter_of_an_hour_and_no_more() {
+    let stuck = |minutes| {
+        let mut story = Story::protected(Grain::Extent, 3);
+        stop_after(&mut story, minutes, |fact| matches!(fact, Fact::BatchCached { .. }));
+        let cached = story.told.len() - 2;
+        dark_from(&mut story, cached, story::PROCESS_SERVER);
+        let back = Told {
+            at: story.told[cached].at.after(60_000_000_000),
+            fact: Fact::Power {
+                machine: story::PROCESS_SERVER,
+                on: true,
+            },
+            shown: Shown::Nothing,
+        };
+        story.told.insert(cached + 2, back);
+        broken(&story)
+    };
+    assert_eq!(stuck(15), Vec::<String>::new());
+    let found = stuck(18);
+    assert!(found.contains(&"acknowledged-is-kept".to_owned()), "{found:?}");
+}
+
+#[test]
 fn a_batch_that_no_process_server_takes_is_found() {
     let mut story = Story::protected(Grain::Extent, 3);
     stop_after(&mut story, 6, |fact| matches!(fact, Fact::BatchCut { .. }));
