@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
+use datapath::replica::Mark;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,8 @@ struct Item {
     newest_stored: Option<SimTime>,
     rpo_alerted: bool,
     test: Option<Test>,
+    /// Its on-premises disks are at their point, for a failback whose machine did not boot yet: the point, and the configuration server.
+    arrived: Option<(Mark, MachineId)>,
 }
 
 /// A grant that waits until the fence stands.

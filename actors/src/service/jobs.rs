@@ -474,6 +474,15 @@ impl Service {
         self.waits.is_over(running.vm);
         let key = running.key.filter(|_| outcome == Outcome::Done);
         self.answer(running.conn, job, outcome, key);
+        if let (Outcome::Failed(_), Some(vm), Some(Stage::Order { command, .. })) =
+            (&outcome, running.vm, &running.current)
+            && matches!(
+                command,
+                Command::Receive { .. } | Command::Serve(_) | Command::Protect { .. }
+            )
+        {
+            self.undo_reprotect(vm);
+        }
     }
 
     /// Whoever asked hears of it once it is written down: asked again, the answer is the same.
