@@ -206,6 +206,20 @@ fn the_catalogue_lists_all_and_says_more_of_each() {
         let text = String::from_utf8_lossy(&about.stdout).into_owned();
         assert!(text.contains(said), "{name}: {text}");
     }
+    let whole = firedrill(&["faults", "process-server-down", "--scenario"]);
+    assert_eq!(whole.status.code(), Some(0));
+    let later = firedrill(&["faults", "quota-exceeded", "--scenario"]);
+    assert_eq!(later.status.code(), Some(2));
+    let out = folder();
+    let file = out.path().join("process-server-down.toml");
+    std::fs::write(&file, whole.stdout).expect("written");
+    let checked = firedrill(&["check", file.to_str().expect("UTF-8")]);
+    assert_eq!(
+        checked.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let unknown = firedrill(&["faults", "fire"]);
     assert_eq!(unknown.status.code(), Some(2));
 }

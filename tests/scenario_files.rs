@@ -67,13 +67,14 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// All scenario files of a folder and those below it, in order. What the crate's own tests read is not shipped.
+/// All scenario files of a folder and those below it, in order. What the crate's own tests read is not shipped, and what
+/// lies beside its sources are parts.
 fn scenarios(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("the folder can be read");
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.expect("an entry").path();
-        if path.is_dir() && path.ends_with("scenarios/tests") {
+        if path.is_dir() && (path.ends_with("scenarios/tests") || path.ends_with("scenarios/src")) {
             continue;
         }
         if path.is_dir() {

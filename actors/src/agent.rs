@@ -30,8 +30,9 @@ use datapath::{Grain, SimTime, VmId, WriteSeq};
 use rand::Rng;
 
 use crate::actor::actor;
+use crate::codes;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::{BacklogPlace, Fact};
+use crate::facts::{BacklogPlace, Fact, Severity};
 use crate::messages::local::Local;
 use crate::messages::management::{Command, Notice, Reply};
 use crate::nouns::{Boot, Component, ComponentKind, CopyMode, Life, MachineId, Protection, Target};
@@ -226,9 +227,26 @@ impl Agent {
             Heard::Registered => self.announce(),
             Heard::Command(id, command) => self.command(id, command),
             // It seals nothing.
-            Heard::Epoch { .. } | Heard::Lost | Heard::Beat | Heard::Nothing => {}
+            Heard::Epoch { .. } | Heard::Lost | Heard::Nothing => {}
+            Heard::Beat => self.miss_process_server(),
         }
         None
+    }
+
+    /// Says, once, that there has been no connection with the process server for long.
+    fn miss_process_server(&mut self) {
+        let after = self.env.model.configuration_server.lost_after;
+        let Some(replication) = &mut self.replication else {
+            return;
+        };
+        if replication.session.is_newly_gone(&self.env, after) {
+            self.env.fact(Fact::Alert {
+                vm: Some(self.spec.vm.vm),
+                severity: Severity::Critical,
+                code: codes::PROCESS_SERVER_UNREACHABLE.to_owned(),
+                text: "the process server cannot be reached: no recovery points can be stored".to_owned(),
+            });
+        }
     }
 
     /// Does something with the replication, then what follows from it: its state is saved, its outcomes are told.

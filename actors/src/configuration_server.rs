@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::actor::actor;
+use crate::codes;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, Severity};
 use crate::messages::local::Local;
@@ -450,9 +451,9 @@ impl ConfigurationServer {
         }
         for (machine, component, vm) in lost {
             let (severity, code) = match component {
-                Component::ProcessServer => (Severity::Critical, "806"),
-                Component::MobilityService => (Severity::Critical, "78174"),
-                Component::MasterTarget => (Severity::Critical, "78022"),
+                Component::ProcessServer => (Severity::Critical, codes::PROCESS_SERVER_LOST),
+                Component::MobilityService => (Severity::Critical, codes::MOBILITY_SERVICE_LOST),
+                Component::MasterTarget => (Severity::Critical, codes::MASTER_TARGET_LOST),
                 Component::ConfigurationServer => (Severity::Critical, ""),
             };
             let text = format!(

@@ -565,7 +565,7 @@ impl MasterTarget {
             self.env.fact(Fact::Alert {
                 vm: None,
                 severity: Severity::Warning,
-                code: "78022".to_owned(),
+                code: crate::codes::MASTER_TARGET_LOST.to_owned(),
                 text: "the master target has no connection with its configuration server".to_owned(),
             });
         }

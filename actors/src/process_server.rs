@@ -260,6 +260,7 @@ impl ProcessServer {
         }
         self.release_places();
         self.ask_epochs_again();
+        self.miss_targets();
     }
 
     /// A machine that lost its power during its copy says nothing: its places go to others. A copy that only has to be stored needs no

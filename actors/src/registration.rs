@@ -6,6 +6,7 @@
 
 use datapath::{DiskId, VmId};
 
+use crate::codes;
 use crate::facts::{Fact, Severity};
 use crate::messages::management::{Command, Down, Notice, Reply, Up};
 use crate::messages::{Body, PORT_MANAGEMENT};
@@ -62,6 +63,8 @@ pub struct Registration {
     beat: Token,
     timer: Option<TimerId>,
     registered: bool,
+    /// It was registered since it started.
+    was_registered: bool,
     beats: u64,
 }
 
@@ -76,6 +79,7 @@ impl Registration {
             beat,
             timer: None,
             registered: false,
+            was_registered: false,
             beats: 0,
         }
     }
@@ -154,6 +158,17 @@ impl Registration {
     fn give_sign(&mut self, env: &Env) {
         self.timer = Some(env.timer(self.who.heartbeat, self.beat));
         self.beats += 1;
+        if !self.was_registered && self.session.is_newly_gone(env, env.model.session.connect_patience) {
+            env.fact(Fact::Alert {
+                vm: self.who.vm,
+                severity: Severity::Critical,
+                code: codes::NO_CONNECTION.to_owned(),
+                text: format!(
+                    "the {} cannot register: no connection with its configuration server",
+                    self.who.component.title()
+                ),
+            });
+        }
         let answer = self.beats.is_multiple_of(self.who.answered_every);
         if self.send(env, Up::Heartbeat { answer }) && answer {
             self.session.owe(env);
@@ -168,6 +183,7 @@ impl Registration {
             Down::Registered { refused } => {
                 self.session.settled(env);
                 self.registered = refused.is_none();
+                self.was_registered |= self.registered;
                 let Some(why) = refused else { return Heard::Registered };
                 let name = self.who.component.title();
                 env.fact(Fact::Alert {

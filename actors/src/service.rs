@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
+use datapath::replica::Mark;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
@@ -99,6 +100,8 @@ struct Item {
     newest_stored: Option<SimTime>,
     rpo_alerted: bool,
     test: Option<Test>,
+    /// Its on-premises disks are at their point, for a failback whose machine did not boot yet: the point, and the configuration server.
+    arrived: Option<(Mark, MachineId)>,
 }
 
 /// A grant that waits until the fence stands.
@@ -158,6 +161,8 @@ pub struct Service {
     next_command: u64,
     next_stage: u64,
     looking: bool,
+    /// Machines of which it was told that they have had no recovery point for long. After a restart it is told again.
+    without_points: BTreeSet<VmId>,
     unsaved: saving::Unsaved,
     after: Vec<After>,
 }
@@ -195,6 +200,7 @@ impl Service {
             next_command: u64::from(env.incarnation.saturating_sub(1)) << 32,
             next_stage: 0,
             looking: false,
+            without_points: BTreeSet::new(),
             unsaved: saving::Unsaved::default(),
             after: Vec::new(),
             env,
@@ -565,10 +571,14 @@ impl Service {
     }
 
     fn alert(&self, vm: VmId, severity: Severity, text: String) {
+        self.alert_with(vm, severity, "", text);
+    }
+
+    fn alert_with(&self, vm: VmId, severity: Severity, code: &str, text: String) {
         self.env.fact(Fact::Alert {
             vm: Some(vm),
             severity,
-            code: String::new(),
+            code: code.to_owned(),
             text,
         });
     }

@@ -71,6 +71,8 @@ pub struct Session {
     owed_bytes: u64,
     /// When something arrived last, or when an answer began to be owed: what silence is measured from.
     heard: SimTime,
+    /// Since when there is no connection, and whether that was told.
+    gone: Option<(SimTime, bool)>,
     /// The one timer, and when it fires. It may fire earlier than needed; then the state is looked at and it is set again.
     timer: Option<(TimerId, SimTime)>,
     jitter: Option<Box<ChaCha8Rng>>,
@@ -90,6 +92,7 @@ impl Session {
             owed: 0,
             owed_bytes: 0,
             heard: SimTime::ZERO,
+            gone: None,
             timer: None,
             jitter: None,
         }
@@ -105,6 +108,7 @@ impl Session {
     pub fn start(&mut self, env: &Env) {
         if self.state == State::Stopped {
             self.pause = env.model.session.pause_first;
+            self.gone = Some((env.monotonic(), false));
             self.connect(env);
         }
     }
@@ -118,6 +122,7 @@ impl Session {
             env.cancel(timer);
         }
         self.state = State::Stopped;
+        self.gone = None;
         self.settle_all(env);
     }
 
@@ -190,6 +195,14 @@ impl Session {
         }
     }
 
+    /// Whether there has been no connection for so long, in nanoseconds; true once, until there was one again.
+    pub fn is_newly_gone(&mut self, env: &Env, after: u64) -> bool {
+        match &mut self.gone {
+            Some((since, told)) if env.monotonic().since(*since) >= after => !std::mem::replace(told, true),
+            _ => false,
+        }
+    }
+
     /// How many answers are expected.
     #[must_use]
     pub fn owed(&self) -> u32 {
@@ -215,6 +228,7 @@ impl Session {
         match event {
             NetEvent::Opened { conn } if conn == mine => {
                 self.state = State::Open { conn };
+                self.gone = None;
                 self.settle_all(env);
                 self.heard = env.monotonic();
                 SessionEvent::Opened
@@ -295,6 +309,7 @@ impl Session {
 
     /// The connection is gone: the next attempt comes after a pause between half and all of the current one.
     fn fail(&mut self, env: &Env) {
+        self.gone.get_or_insert((env.monotonic(), false));
         let half = self.pause / 2;
         let (peer, port) = (self.peer, self.port);
         let jitter = self.jitter.get_or_insert_with(|| {

@@ -37,6 +37,9 @@ pub enum Command {
         /// A kind of fault, or a documented one by its name
         #[arg(value_name = "NAME")]
         name: Option<String>,
+        /// Print the whole scenario that shows a documented one, to be run
+        #[arg(long, requires = "name")]
+        scenario: bool,
     },
     /// Print the JSON Schema of the scenario file, for editors
     #[command(after_long_help = SCHEMA_HELP)]

@@ -16,7 +16,7 @@ pub fn list() -> String {
         let _ = writeln!(text, "  {:<30}{}", kind.word, kind.about);
     }
     text.push_str("\nWhat the product's documentation names (facts section 6), and the kind that it is made of\n\n");
-    for row in DOCUMENTED.iter().filter(|row| row.example.is_some()) {
+    for row in DOCUMENTED.iter().filter(|row| row.shown.is_some()) {
         let _ = writeln!(
             text,
             "  {:<30}{}{} ({}, {})",
@@ -24,11 +24,11 @@ pub fn list() -> String {
             row.does,
             coded(row),
             row.row,
-            row.kind().unwrap_or_default()
+            row.kind().unwrap_or("no kind of its own")
         );
     }
-    text.push_str("\nDocumented, and not here yet: what it strikes is no part of the product so far\n\n");
-    for row in DOCUMENTED.iter().filter(|row| row.example.is_none()) {
+    text.push_str("\nDocumented, and not here yet: they come with the rest of the product, which so far has nothing that they strike\n\n");
+    for row in DOCUMENTED.iter().filter(|row| row.shown.is_none()) {
         let _ = writeln!(text, "  {:<30}{}{} ({})", row.name, row.does, coded(row), row.row);
     }
     text.push_str("\nfiredrill faults NAME says more of one.\n");
@@ -55,8 +55,9 @@ pub fn about(name: &str) -> Result<String, Failure> {
         for row in &of {
             let _ = writeln!(text, "\nDocumented as {}: firedrill faults {}", row.row, row.name);
         }
-        if let Some(example) = of.first().and_then(|row| row.example) {
-            let _ = write!(text, "\nIn the estate of scenarios/journey.toml:\n\n{example}");
+        if let Some((row, shown)) = of.iter().find_map(|row| Some((row, row.shown?))) {
+            let fault = shown.example.split("\n\n").next().unwrap_or_default();
+            let _ = write!(text, "\nAs {} has it:\n\n{fault}\n", row.name);
         }
         return Ok(text);
     }
@@ -76,24 +77,51 @@ pub fn about(name: &str) -> Result<String, Failure> {
         coded(row),
         row.row
     );
-    let Some(example) = row.example else {
-        text.push_str("\nNot here yet: what it strikes is no part of the product so far.\n");
+    let Some(shown) = row.shown else {
+        text.push_str(
+            "\nNot here yet: it comes with the rest of the product, which so far has nothing that it strikes.\n",
+        );
         return Ok(text);
     };
-    let whose = if row.is_documented {
+    let whose = if shown.is_documented {
         "documented"
     } else {
         "our model, none is documented"
     };
     let _ = write!(
         text,
-        "\nSymptom ({whose}): {}\nRemedy: {}\n\nIn the estate of scenarios/journey.toml:\n\n{example}\n",
-        row.symptom, row.remedy
+        "\nStrikes: {}\nSymptom ({whose}): {}\nRemedy: {}\n\nAsserted by\n\n",
+        shown.strikes, shown.symptom, shown.remedy
+    );
+    let asserts = row.asserts().map_err(|error| Failure::Input(error.to_string()))?;
+    for assert in asserts {
+        let _ = writeln!(text, "  {assert}");
+    }
+    let _ = write!(
+        text,
+        "\nWritten, behind the estate of scenarios/small-office.toml\n\n{}\nThe whole of it, and to run it: firedrill faults {} --scenario > {1}.toml; firedrill run {1}.toml\n",
+        shown.example, row.name
     );
     if let Some(kind) = row.kind().and_then(kind) {
-        let _ = write!(text, "It is a `{}`: {}\n\n{}", kind.word, kind.about, keys_of(kind));
+        let _ = write!(text, "\nIt is a `{}`: {}\n\n{}", kind.word, kind.about, keys_of(kind));
     }
     Ok(text)
+}
+
+/// The whole scenario that shows one.
+///
+/// # Errors
+/// There is none of that name, or none that has a scenario.
+pub fn scenario(name: &str) -> Result<String, Failure> {
+    let row = documented(name).ok_or_else(|| {
+        let shown = DOCUMENTED.iter().filter(|row| row.shown.is_some()).map(|row| row.name);
+        let shown = shown.collect::<Vec<_>>().join(", ");
+        Failure::Input(format!(
+            "there is no documented fault `{name}` with a scenario; there are {shown}"
+        ))
+    })?;
+    row.scenario()
+        .ok_or_else(|| Failure::Input(format!("`{}` is not here yet, so no scenario shows it", row.name)))
 }
 
 /// The keys that a kind takes, and those of every fault.

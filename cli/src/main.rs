@@ -54,9 +54,16 @@ fn main() -> ExitCode {
         Some(Command::Replay(arguments)) => chaos::replay(arguments),
         Some(Command::Merge(arguments)) => chaos::merge(arguments),
         Some(Command::Check(arguments)) => check::check(arguments),
-        Some(Command::Faults { name: None }) => output::print(&faults::list()).map(|()| failure::PASS),
-        Some(Command::Faults { name: Some(name) }) => {
-            faults::about(name).and_then(|text| output::print(&text).map(|()| failure::PASS))
+        Some(Command::Faults { name: None, .. }) => output::print(&faults::list()).map(|()| failure::PASS),
+        Some(Command::Faults {
+            name: Some(name),
+            scenario,
+        }) => {
+            let text = match scenario {
+                true => faults::scenario(name),
+                false => faults::about(name),
+            };
+            text.and_then(|text| output::print(&text).map(|()| failure::PASS))
         }
         Some(Command::Schema) => output::print(&format!("{:#}\n", scenarios::keys::schema())).map(|()| failure::PASS),
         #[cfg(feature = "planted-bugs")]

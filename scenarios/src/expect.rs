@@ -1,6 +1,7 @@
 //! What the scenario expects, held against the result of a run: each that does not hold becomes a finding that names its margin.
 
 mod caught_up;
+mod seen;
 
 use actors::facts::StepOutcome;
 use actors::nouns::FailoverKind;
@@ -9,12 +10,14 @@ use sim::findings::{Bytes, Component, Finding, FindingClass, Nanoseconds, Violat
 use sim::metrics::{FaultResult, RunResult, StepResult, VmResult};
 
 use crate::build::{Plan, PlannedStep};
+use crate::keys::word_of;
 use crate::laws::step::Planned;
 use crate::laws::{
-    caught_up_within, failover_within, faults_strike, lost_below, lost_bytes_below, points_at_least, rpo_below,
-    rto_below, size_beside, something_checked, step, verified,
+    alert, backlog_above, caught_up_within, failover_within, faults_strike, lost_below, lost_bytes_below, no_points,
+    points_at_least, recovers_within, rpo_above, rpo_below, rto_below, size_beside, something_checked, state, step,
+    verified,
 };
-use crate::model::{Bound, Ending, Expect, Expected};
+use crate::model::{Bound, Ending, Expect, Expected, PointsOf};
 use crate::units::{measured_beside, show_duration, show_size};
 use crate::unmet;
 use caught_up::{CaughtUp, caught_up};
@@ -51,31 +54,46 @@ pub fn outcomes(plan: &Plan, result: &RunResult) -> Vec<Outcome> {
             .filter(|vm| broken(plan, expect, vm, result).is_none())
             .count();
         Outcome {
-            text: words(expect.what),
+            text: words(expect),
             line: expect.line.0,
             machines: expect.vms.len() as u64,
             broken: (expect.vms.len() - holds) as u64,
-            figure: figure(plan, expect.what, &vms, result, holds == expect.vms.len()),
+            figure: figure(plan, expect, &vms, result, holds == expect.vms.len()),
         }
     };
     plan.expects.iter().map(outcome).collect()
 }
 
-fn words(bound: Bound) -> String {
-    match bound {
-        Bound::RpoBelow(bound) => format!("RPO stays below {}", show_duration(bound)),
-        Bound::RtoBelow(bound) => format!("RTO below {}", show_duration(bound)),
-        Bound::FailoverWithin(bound) => format!("failover completes within {}", show_duration(bound)),
-        Bound::LostBelow(bound) => format!("less than {} lost", show_duration(bound)),
-        Bound::LostBytesBelow(bound) => format!("less than {} lost", show_size(bound)),
+/// What is expected, in words.
+#[must_use]
+pub fn words(expect: &Expect) -> String {
+    let what = match &expect.what {
+        Bound::RpoBelow(bound) => format!("RPO stays below {}", show_duration(*bound)),
+        Bound::RtoBelow(bound) => format!("RTO below {}", show_duration(*bound)),
+        Bound::FailoverWithin(bound) => format!("failover completes within {}", show_duration(*bound)),
+        Bound::LostBelow(bound) => format!("less than {} lost", show_duration(*bound)),
+        Bound::LostBytesBelow(bound) => format!("less than {} lost", show_size(*bound)),
         Bound::PointsAtLeast(bound) => format!("at least {bound} recovery points verified"),
-        Bound::CaughtUpWithin(bound) => format!("caught up within {} after the last fault", show_duration(bound)),
+        Bound::CaughtUpWithin(bound) => format!("caught up within {} after the last fault", show_duration(*bound)),
         Bound::Verified => "every recovered disk verified".to_owned(),
+        Bound::Alert(alert) => format!("alert `{alert}` comes"),
+        Bound::RpoAbove(bound) => format!("RPO passes {}", show_duration(*bound)),
+        Bound::BacklogAbove(bound) => format!("more than {} waits", show_size(*bound)),
+        Bound::NoPoints(PointsOf::Any) => "no recovery points".to_owned(),
+        Bound::NoPoints(of) => format!("no {} recovery points", word_of(*of).unwrap_or_default()),
+        Bound::State(state) => format!("{} at some time", word_of(*state).unwrap_or_default()),
+        Bound::RecoversWithin(bound) => format!("a new recovery point within {}", show_duration(*bound)),
+    };
+    match (&expect.during, &expect.what) {
+        (None, _) => what,
+        (Some(fault), Bound::RecoversWithin(_)) => format!("{what} of the end of `{fault}`"),
+        (Some(fault), _) => format!("{what} while `{fault}` lasts"),
     }
 }
 
 /// The figure that came closest to the bound, or passed it most.
-fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held: bool) -> Option<String> {
+fn figure(plan: &Plan, expect: &Expect, vms: &[&VmResult], result: &RunResult, held: bool) -> Option<String> {
+    let during = seen::Stretch::of(expect, result)?;
     let upto = if held { "at most" } else { "reached" };
     let longest = |bound: u64, figure: &dyn Fn(&VmResult) -> Option<u64>| {
         let longest = vms.iter().filter_map(|vm| figure(vm)).max()?;
@@ -84,8 +102,8 @@ fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held
             _ => format!("{upto} {}", measured_beside(longest, bound)),
         })
     };
-    match bound {
-        Bound::RpoBelow(bound) => longest(bound, &|vm| Some(vm.rpo?.max_ms)),
+    match expect.what {
+        Bound::RpoBelow(bound) => longest(bound, &|vm| during.rpo_max_ms(vm)),
         Bound::RtoBelow(bound) => longest(bound, &VmResult::rto_ms),
         Bound::FailoverWithin(bound) => longest(bound, &|vm| failover_times(plan, vm.vm, result).into_iter().max()),
         Bound::LostBelow(bound) => longest(bound, &|vm| Some(vm.lost()?.ms)),
@@ -94,7 +112,7 @@ fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held
             Some(format!("{upto} {}", size_beside(most, bound)))
         }
         Bound::PointsAtLeast(_) => {
-            let verified = |vm: &&VmResult| vm.points.iter().filter(|point| point.verified).count();
+            let verified = |vm: &&VmResult| during.points_verified(vm);
             let fewest = vms.iter().map(verified).min()?;
             Some(format!("{} {fewest}", if held { "at least" } else { "only" }))
         }
@@ -113,6 +131,16 @@ fn figure(plan: &Plan, bound: Bound, vms: &[&VmResult], result: &RunResult, held
             };
             Some(format!("{good} of {all} disks{how}"))
         }
+        Bound::RpoAbove(bound) => {
+            let least = vms.iter().filter_map(|vm| during.rpo_max_ms(vm)).min()?;
+            Some(format!("reached {}", measured_beside(least, bound)))
+        }
+        Bound::BacklogAbove(bound) => {
+            let least = vms.iter().map(|vm| during.backlog_max(vm)).min()?;
+            Some(format!("reached {}", size_beside(least, bound)))
+        }
+        Bound::RecoversWithin(bound) => longest(bound, &|vm| during.recovered_ms(vm)),
+        Bound::Alert(_) | Bound::NoPoints(_) | Bound::State(_) => None,
     }
 }
 
@@ -163,6 +191,12 @@ macro_rules! of_each_bound {
             Bound::PointsAtLeast(_) => Finding::new($class, $at, $component, &points_at_least::Broken::$shape $figures),
             Bound::CaughtUpWithin(_) => Finding::new($class, $at, $component, &caught_up_within::Broken::$shape $figures),
             Bound::Verified => Finding::new($class, $at, $component, &verified::Broken::$shape $figures),
+            Bound::Alert(_) => Finding::new($class, $at, $component, &alert::Broken::$shape $figures),
+            Bound::RpoAbove(_) => Finding::new($class, $at, $component, &rpo_above::Broken::$shape $figures),
+            Bound::BacklogAbove(_) => Finding::new($class, $at, $component, &backlog_above::Broken::$shape $figures),
+            Bound::NoPoints(_) => Finding::new($class, $at, $component, &no_points::Broken::$shape $figures),
+            Bound::State(_) => Finding::new($class, $at, $component, &state::Broken::$shape $figures),
+            Bound::RecoversWithin(_) => Finding::new($class, $at, $component, &recovers_within::Broken::$shape $figures),
         }
     };
 }
@@ -170,6 +204,17 @@ macro_rules! of_each_bound {
 fn not_known(expect: &Expect, at: SimTime, vm: VmId, machine: String) -> Finding {
     let line = expect.line.0;
     of_each_bound!(expect, FindingClass::Untested, at, vm, NotKnown { machine, line })
+}
+
+fn fault_never_began(expect: &Expect, at: SimTime, vm: VmId, machine: String) -> Finding {
+    let (line, fault) = (expect.line.0, expect.during.clone().unwrap_or_default());
+    of_each_bound!(
+        expect,
+        FindingClass::Untested,
+        at,
+        vm,
+        FaultNeverBegan { machine, fault, line }
+    )
 }
 
 fn more_machines(expect: &Expect, class: FindingClass, at: SimTime, more: usize) -> Finding {
@@ -246,17 +291,22 @@ fn unexpected(step: Planned, expected: &Expected, outcome: &StepOutcome) -> Opti
 fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Option<Finding> {
     let machine = plan.vms.get(vm.vm.0 as usize).cloned().unwrap_or_default();
     let (at, line) = (result.ended, expect.line.0);
-    match expect.what {
-        Bound::RpoBelow(bound) => within(vm, at, vm.rpo.map(|rpo| rpo.max_ms), bound, |passed| match passed {
-            None => rpo_below::Broken::NeverProtected { machine, line },
+    let Some(during) = seen::Stretch::of(expect, result) else {
+        return Some(fault_never_began(expect, at, vm.vm, machine));
+    };
+    let fault = expect.during.clone();
+    match &expect.what {
+        Bound::RpoBelow(bound) => within(vm, at, during.rpo_max_ms(vm), *bound, |passed| match passed {
+            None => rpo_below::Broken::NeverProtected { machine, fault, line },
             Some((reached, bound)) => rpo_below::Broken::OverBound {
                 machine,
                 reached,
                 bound,
+                fault,
                 line,
             },
         }),
-        Bound::RtoBelow(bound) => within(vm, at, vm.rto_ms(), bound, |passed| match passed {
+        Bound::RtoBelow(bound) => within(vm, at, vm.rto_ms(), *bound, |passed| match passed {
             None => rto_below::Broken::NeverAnswered { machine, line },
             Some((reached, bound)) => rto_below::Broken::OverBound {
                 machine,
@@ -269,7 +319,7 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
             vm,
             at,
             failover_times(plan, vm.vm, result).into_iter().max(),
-            bound,
+            *bound,
             |passed| match passed {
                 None => failover_within::Broken::NeverCompleted { machine, line },
                 Some((reached, bound)) => failover_within::Broken::OverBound {
@@ -280,7 +330,7 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
                 },
             },
         ),
-        Bound::LostBelow(bound) => within(vm, at, vm.lost().map(|lost| lost.ms), bound, |passed| match passed {
+        Bound::LostBelow(bound) => within(vm, at, vm.lost().map(|lost| lost.ms), *bound, |passed| match passed {
             None => lost_below::Broken::NoLossKnown { machine, line },
             Some((reached, bound)) => lost_below::Broken::OverBound {
                 machine,
@@ -291,26 +341,27 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
         }),
         Bound::LostBytesBelow(bound) => match vm.lost() {
             None => untested_of(vm, at, &lost_bytes_below::Broken::NoLossKnown { machine, line }),
-            Some(lost) if lost.bytes < bound => None,
+            Some(lost) if lost.bytes < *bound => None,
             Some(lost) => {
                 let broken = lost_bytes_below::Broken::OverBound {
                     machine,
                     lost: Bytes(lost.bytes),
-                    bound: Bytes(bound),
+                    bound: Bytes(*bound),
                     line,
                 };
                 broken_of(vm, at, &broken)
             }
         },
         Bound::PointsAtLeast(bound) => {
-            let verified = vm.points.iter().filter(|point| point.verified).count() as u64;
-            if verified >= bound {
+            let verified = during.points_verified(vm) as u64;
+            if verified >= *bound {
                 return None;
             }
             let broken = points_at_least::Broken::TooFew {
                 machine,
                 verified,
-                bound,
+                bound: *bound,
+                fault,
                 line,
             };
             broken_of(vm, at, &broken)
@@ -332,6 +383,12 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
                 broken_of(vm, at, &verified::Broken::NotRight { machine, disks, line })
             }
         }
+        Bound::Alert(_)
+        | Bound::RpoAbove(_)
+        | Bound::BacklogAbove(_)
+        | Bound::NoPoints(_)
+        | Bound::State(_)
+        | Bound::RecoversWithin(_) => during.unseen(expect, vm, result, machine),
     }
 }
 

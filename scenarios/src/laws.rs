@@ -14,16 +14,20 @@ macro_rules! bound {
         #[doc = concat!("`", $name, "` of `[[expect]]`.")]
         pub mod $module {
             #[allow(unused_imports, reason = "not each has all figures")]
+            use datapath::SimTime;
+            #[allow(unused_imports, reason = "not each has all figures")]
             use sim::findings::{Bytes, Nanoseconds};
 
             #[allow(unused_imports, reason = "not each has all figures")]
-            use super::{SimTime, over, show_duration, show_size, size_beside};
+            use super::{SimTime, over, show_duration, show_size, size_beside, while_lasting};
 
             sim::law! {
                 $name, $statement;
 
                 $($shapes)+
                 NotKnown { machine: String, line: u32 } => "{machine}: nothing is known of it (expected in line {line})";
+                FaultNeverBegan { machine: String, fault: String, line: u32 } =>
+                    "{machine}: the fault `{fault}` never began (expected in line {line})";
                 MoreMachines { more: usize, line: u32 } => "and {more} more machines (expected in line {line})";
             }
         }
@@ -33,10 +37,10 @@ macro_rules! bound {
 bound! {
     rpo_below: "rpo_below", "the reported RPO stays below the bound";
 
-    OverBound { machine: String, reached: Nanoseconds, bound: Nanoseconds, line: u32 } =>
-        "{machine}: RPO {} (expected in line {line})", over(*reached, *bound);
-    NeverProtected { machine: String, line: u32 } =>
-        "{machine}: was never protected, so it has no RPO (expected in line {line})";
+    OverBound { machine: String, reached: Nanoseconds, bound: Nanoseconds, fault: Option<String>, line: u32 } =>
+        "{machine}: RPO {}{} (expected in line {line})", over(*reached, *bound), while_lasting(fault);
+    NeverProtected { machine: String, fault: Option<String>, line: u32 } =>
+        "{machine}: was never protected{}, so it has no RPO (expected in line {line})", while_lasting(fault);
 }
 
 bound! {
@@ -79,8 +83,9 @@ bound! {
 bound! {
     points_at_least: "points_at_least", "at least as many recovery points as the bound are made and verified";
 
-    TooFew { machine: String, verified: u64, bound: u64, line: u32 } =>
-        "{machine}: {verified} recovery points made and verified, {} too few (expected in line {line})", bound - verified;
+    TooFew { machine: String, verified: u64, bound: u64, fault: Option<String>, line: u32 } =>
+        "{machine}: {verified} recovery points made and verified{}, {} too few (expected in line {line})",
+        while_lasting(fault), bound - verified;
 }
 
 bound! {
@@ -102,6 +107,59 @@ bound! {
         "{machine}: recovered and not right: {disks} (expected in line {line})";
     NothingRecovered { machine: String, line: u32 } =>
         "{machine}: no disk of it was recovered, so none could be verified (expected in line {line})";
+}
+
+bound! {
+    alert: "alert", "an alert with the code or the text comes";
+
+    NotRaised { machine: String, alert: String, fault: Option<String>, line: u32 } =>
+        "{machine}: no alert `{alert}` came{} (expected in line {line})", while_lasting(fault);
+}
+
+bound! {
+    rpo_above: "rpo_above", "the reported RPO passes the bound";
+
+    NotPassed { machine: String, reached: Nanoseconds, bound: Nanoseconds, fault: Option<String>, line: u32 } =>
+        "{machine}: RPO at most {}{}, which does not pass {} (expected in line {line})",
+        show_duration(reached.0), while_lasting(fault), show_duration(bound.0);
+    NeverProtected { machine: String, fault: Option<String>, line: u32 } =>
+        "{machine}: was never protected{}, so it has no RPO (expected in line {line})", while_lasting(fault);
+}
+
+bound! {
+    backlog_above: "backlog_above", "what waits of the machine passes the bound";
+
+    NotPassed { machine: String, reached: Bytes, bound: Bytes, fault: Option<String>, line: u32 } =>
+        "{machine}: at most {} waited{}, which does not pass {} (expected in line {line})",
+        size_beside(reached.0, bound.0), while_lasting(fault), show_size(bound.0);
+}
+
+bound! {
+    no_points: "no_points", "no recovery point of the kind is marked and stored";
+
+    PointMade { machine: String, point: u64, marked: SimTime, fault: Option<String>, line: u32 } =>
+        "{machine}: recovery point {point}, marked at {marked}, was stored{} (expected in line {line})",
+        while_lasting(fault);
+}
+
+bound! {
+    state: "state", "the machine is in the state at some time";
+
+    NeverInState { machine: String, state: String, fault: Option<String>, line: u32 } =>
+        "{machine}: was never {state}{} (expected in line {line})", while_lasting(fault);
+}
+
+bound! {
+    recovers_within: "recovers_within", "a recovery point that is marked after the fault's end can be used within the bound";
+
+    TooLate { machine: String, reached: Nanoseconds, bound: Nanoseconds, fault: String, line: u32 } =>
+        "{machine}: from the end of `{fault}` to the next recovery point {} (expected in line {line})", over(*reached, *bound);
+    NoPointSince { machine: String, bound: Nanoseconds, fault: String, line: u32 } =>
+        "{machine}: no recovery point within {} of the end of `{fault}`, nor later (expected in line {line})", show_duration(bound.0);
+    FaultNotEnded { machine: String, fault: String, line: u32 } =>
+        "{machine}: the fault `{fault}` lasts to the end of the run (expected in line {line})";
+    RunEndedFirst { machine: String, fault: String, line: u32 } =>
+        "{machine}: the run ends before it can have recovered from `{fault}` (expected in line {line})";
 }
 
 /// A step ends as it is to.
@@ -206,6 +264,12 @@ fn because_of(because: &Option<String>) -> String {
     because.as_ref().map_or_else(String::new, words)
 }
 
+/// The fault that an expectation is about, where it is about one.
+fn while_lasting(fault: &Option<String>) -> String {
+    let words = |fault: &String| format!(" while `{fault}` lasted");
+    fault.as_ref().map_or_else(String::new, words)
+}
+
 /// What was reached, and by how much that is over the bound.
 fn over(reached: Nanoseconds, bound: Nanoseconds) -> String {
     format!(
@@ -235,6 +299,12 @@ pub const EXPECTED: &[Law] = &[
     points_at_least::LAW,
     caught_up_within::LAW,
     verified::LAW,
+    alert::LAW,
+    rpo_above::LAW,
+    backlog_above::LAW,
+    no_points::LAW,
+    state::LAW,
+    recovers_within::LAW,
     step::LAW,
     faults_strike::LAW,
     something_checked::LAW,
@@ -250,8 +320,10 @@ pub fn all() -> impl Iterator<Item = &'static Law> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use actors::nouns::ItemState;
+
     use super::*;
-    use crate::model::Bound;
+    use crate::model::{Bound, PointsOf};
 
     #[test]
     fn laws_have_names_of_their_own_and_shapes_that_say_nothing_of_one_run() {
@@ -283,6 +355,12 @@ mod tests {
             Bound::PointsAtLeast(0),
             Bound::CaughtUpWithin(0),
             Bound::Verified,
+            Bound::Alert(String::new()),
+            Bound::RpoAbove(0),
+            Bound::BacklogAbove(0),
+            Bound::NoPoints(PointsOf::Any),
+            Bound::State(ItemState::Protected),
+            Bound::RecoversWithin(0),
         ] {
             assert!(EXPECTED.iter().any(|law| law.name == bound.key()), "{bound:?}");
         }

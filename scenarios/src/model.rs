@@ -25,7 +25,7 @@ pub use chaos::{Accepted, Chaos, NetworkWord, Replay};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
 pub use goals::{Goal, Moment, Phase};
-pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, Step, Which};
+pub use plan::{Bound, Condition, Do, Ending, Expect, Expected, PointsOf, Step, Which};
 pub use zone::Zone;
 
 /// Known beside what a scenario says, and no part of it: two of them are always equal.

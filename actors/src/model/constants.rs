@@ -131,6 +131,7 @@ model! {
         resynchronize_longest: Time = 16 * MINUTE, SECOND => DAY, "our model", "The wait doubles each time, up to so long";
         resynchronize_alert: Count = 3, 1 => 100, "our model", "After so many without a point an alert says so";
         look_every: Time = MINUTE, SECOND => HOUR, "our model", "Between two looks at RPO and retention";
+        no_point_after: Time = HOUR, MINUTE => 7 * DAY, "our model, after the alert of facts §6 between Azure's regions (60 min)", "An alert where a machine has had no recovery point for so long";
         opened_at_a_time: Count = 16, 1 => 1_024, "our model", "Batches that are opened at a time, for a machine";
         merged: Size = 64 * MIB, MIB => GIB, "our model", "Batches are merged up to this much of a disk";
         drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";

@@ -9,7 +9,8 @@ use datapath::{Blob, DiskId, SimTime, VmId};
 
 use super::stream::{Batch, Sealing, Stream, Waiting};
 use super::{ProcessServer, RETRY, TARGET};
-use crate::facts::Severity;
+use crate::codes;
+use crate::facts::{Fact, Severity};
 use crate::messages::checksums::ChecksumAsk;
 use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
@@ -78,6 +79,21 @@ impl ProcessServer {
             turn: VmId(0),
         });
         target.session.start(&self.env);
+    }
+
+    /// Says, once for each, that there has been no connection with a target for long.
+    pub(super) fn miss_targets(&mut self) {
+        let after = self.env.model.configuration_server.lost_after;
+        for target in self.targets.values_mut() {
+            if target.session.is_newly_gone(&self.env, after) {
+                self.env.fact(Fact::Alert {
+                    vm: None,
+                    severity: Severity::Critical,
+                    code: codes::UPLOAD_FAILS.to_owned(),
+                    text: "the process server cannot store: no connection with its target".to_owned(),
+                });
+            }
+        }
     }
 
     /// Gives an input to the sessions with targets; what is none of theirs comes back.

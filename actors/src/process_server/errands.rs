@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{DISCOVER, PUSH, ProcessServer, VCENTER};
+use crate::codes;
 use crate::facts::Fact;
 use crate::messages::installation::{PORT_PUSH_LINUX, PORT_PUSH_WINDOWS};
 use crate::messages::management::{Notice, Reply};
@@ -101,7 +102,7 @@ impl ProcessServer {
                 return None;
             }
             Input::Timer(Token { what: PUSH, key }) => {
-                let why = "95117: the machine did not answer".to_owned();
+                let why = format!("{}: the machine did not answer", codes::PUSH_UNREACHABLE);
                 self.push_ended(*key, Err(why));
                 return None;
             }
@@ -200,11 +201,18 @@ impl ProcessServer {
                 }
             }
             Input::Network(NetEvent::Refused { why, .. }) => {
-                let code = if linux { "95117" } else { "95105" };
+                let code = if linux {
+                    codes::PUSH_UNREACHABLE
+                } else {
+                    codes::PUSH_SHARING_OFF
+                };
                 self.push_ended(command, Err(format!("{code}: {why}")));
             }
             Input::Network(NetEvent::Closed { .. }) => {
-                self.push_ended(command, Err("95117: the connection was lost".to_owned()));
+                self.push_ended(
+                    command,
+                    Err(format!("{}: the connection was lost", codes::PUSH_UNREACHABLE)),
+                );
             }
             _ => {}
         }

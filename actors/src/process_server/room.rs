@@ -85,7 +85,13 @@ impl ProcessServer {
             let text = format!(
                 "the cache of the process server is full: {used} of {capacity} bytes are used, and {what} of {wanted} bytes has to wait"
             );
-            self.alert(vm, severity, text);
+            // All its machines have to wait, not only the one that met it.
+            self.env.fact(Fact::Alert {
+                vm: None,
+                severity,
+                code: String::new(),
+                text,
+            });
         }
         self.give_room();
     }

@@ -110,6 +110,15 @@ impl Service {
             &[ItemState::ProtectedReverse, ItemState::FailbackInProgress],
             "a machine is failed back once it is replicated back",
         )?;
+        if let Some((_, to)) = self.items.get(&vm).and_then(|item| item.arrived) {
+            // It failed where its machine was to boot: that alone is left.
+            let vcenter = self.spec.vcenters.get(&to).copied();
+            let vcenter = vcenter.ok_or("failback needs a vCenter on the master target's site")?;
+            return Ok(vec![Stage::Do(Action::BootOnPremises {
+                configuration_server: to,
+                vcenter,
+            })]);
+        }
         let current = self
             .items
             .get(&vm)
@@ -153,6 +162,21 @@ impl Service {
         ])
     }
 
+    /// A reprotect that failed while who has a part in it was told: nothing is replicated, and it can be asked for again.
+    pub(super) fn undo_reprotect(&mut self, vm: VmId) {
+        let current = self.items.get(&vm).and_then(|item| item.current.as_ref());
+        let Some(crate::nouns::Target::MasterTarget(master_target)) = current.map(|current| current.target) else {
+            return;
+        };
+        let detach = self.vm(vm).ok().and_then(|spec| self.detach(&spec, master_target));
+        self.stop_replication(vm);
+        self.end_protection(vm);
+        if let Some(Stage::Order { to, command, .. }) = detach {
+            self.command(to, command, None);
+        }
+        self.enter(vm, ItemState::FailoverCommitted);
+    }
+
     /// The master target left the disks at their point: vCenter boots the machine from them.
     pub(super) fn boot_on_premises(
         &mut self,
@@ -163,17 +187,26 @@ impl Service {
     ) -> Result<(), String> {
         let (spec, kind) = (self.vm(vm)?, FailoverKind::Failback);
         let place = place_on_premises(spec.physical);
-        let boot = self.boot_of(vm, job, Place::OnPremises, place, kind)?;
-        let mark = self.jobs.get(&job).and_then(|running| running.mark);
+        let arrived = self.items.get(&vm).and_then(|item| item.arrived);
+        let running = self.jobs.get_mut(&job).ok_or("no job asks for it")?;
+        let mark = running.mark.or(arrived.map(|(mark, _)| mark));
+        running.mark = mark;
         let mark = mark.ok_or("no recovery point was taken")?;
-        let phase = FailoverPhase::PointChosen;
-        self.env.fact(Fact::Failover { vm, kind, phase });
-        let named = spec.disks.iter().map(|(disk, _)| (*disk, volume_name(*disk, place)));
-        let volumes = named.collect();
-        self.log_recovered(vm, kind, mark, Evidence::InPlace { volumes });
-        let phase = FailoverPhase::DisksReady;
-        self.env.fact(Fact::Failover { vm, kind, phase });
-        self.end_protection(vm);
+        let boot = self.boot_of(vm, job, Place::OnPremises, place, kind)?;
+        if arrived.is_none() {
+            let phase = FailoverPhase::PointChosen;
+            self.env.fact(Fact::Failover { vm, kind, phase });
+            let named = spec.disks.iter().map(|(disk, _)| (*disk, volume_name(*disk, place)));
+            let volumes = named.collect();
+            self.log_recovered(vm, kind, mark, Evidence::InPlace { volumes });
+            let phase = FailoverPhase::DisksReady;
+            self.env.fact(Fact::Failover { vm, kind, phase });
+            self.end_protection(vm);
+            if let Some(item) = self.items.get_mut(&vm) {
+                item.arrived = Some((mark, configuration_server));
+            }
+            self.unsaved.machines.insert(vm);
+        }
         self.agents.remove(&(vm, spec.failback));
         let machine = spec.failback;
         let action = VcenterAction::AttachAndBoot { machine, boot };

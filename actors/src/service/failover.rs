@@ -241,6 +241,9 @@ impl Service {
     pub(super) fn commit_failback(&mut self, vm: VmId) -> Result<(), String> {
         let spec = self.vm(vm)?;
         self.agents.remove(&(vm, spec.azure));
+        if let Some(item) = self.items.get_mut(&vm) {
+            item.arrived = None;
+        }
         self.unsaved.machines.insert(vm);
         self.env.fact(Fact::Committed {
             vm,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stages::{Action, Condition, Stage, Waiting, order, until};
 use super::{After, PATIENCE, Service, WAITED};
+use crate::codes;
 use crate::facts::Fact;
 use crate::messages::machines::ToCompute;
 use crate::messages::management::{Command, Reply};
@@ -380,10 +381,11 @@ impl Service {
             return self.advance(job);
         }
         let why = match &running.waiting {
-            Waiting::Until(condition) => describe(condition),
+            Waiting::Until(condition) => self.describe(condition),
             Waiting::Command(id) => self.commands.get(id).map_or_else(String::new, |sent| {
                 format!(
-                    "machine {} did not answer the command {}",
+                    "{}machine {} did not answer the command {}",
+                    self.in_azure(running.vm, sent.to, codes::AZURE_MACHINE_SILENT),
                     sent.to.0,
                     command_name(&sent.command)
                 )
@@ -485,6 +487,15 @@ impl Service {
         {
             self.take_back(vm, before);
         }
+        if let (Outcome::Failed(_), Some(vm), Some(Stage::Order { command, .. })) =
+            (&outcome, running.vm, &running.current)
+            && matches!(
+                command,
+                Command::Receive { .. } | Command::Serve(_) | Command::Protect { .. }
+            )
+        {
+            self.undo_reprotect(vm);
+        }
         let key = running.key.filter(|_| outcome == Outcome::Done);
         self.answer(running.conn, job, outcome, key);
     }
@@ -498,22 +509,35 @@ impl Service {
     }
 }
 
-fn describe(condition: &Condition) -> String {
-    match condition {
-        Condition::Up(machine, component) => format!("{component:?} on machine {} did not register", machine.0),
-        Condition::AnyProcessServer(of) => format!("no process server of machine {} registered", of.0),
-        Condition::Discovered(_) => "the machine was not found by discovery".to_owned(),
-        Condition::Agent(_, machine) => {
-            format!(
-                "the Mobility service on machine {} did not register with its configuration server",
-                machine.0
-            )
+impl Service {
+    /// What a reason begins with where it is about a machine's copy in Azure.
+    fn in_azure(&self, vm: Option<VmId>, machine: MachineId, code: &str) -> String {
+        let spec = vm.and_then(|vm| self.vms.get(&vm));
+        match spec.is_some_and(|spec| spec.azure == machine) {
+            true => format!("{code}: "),
+            false => String::new(),
         }
-        Condition::Together(_) => {
-            "the machines of a replication group fail back only together, and not all of them were asked to".to_owned()
+    }
+
+    fn describe(&self, condition: &Condition) -> String {
+        match condition {
+            Condition::Up(machine, component) => format!("{component:?} on machine {} did not register", machine.0),
+            Condition::AnyProcessServer(of) => format!("no process server of machine {} registered", of.0),
+            Condition::Discovered(_) => "the machine was not found by discovery".to_owned(),
+            Condition::Agent(vm, machine) => {
+                format!(
+                    "{}the Mobility service on machine {} did not register with its configuration server",
+                    self.in_azure(Some(*vm), *machine, codes::NO_WAY_FROM_AZURE),
+                    machine.0
+                )
+            }
+            Condition::Together(_) => {
+                "the machines of a replication group fail back only together, and not all of them were asked to"
+                    .to_owned()
+            }
+            Condition::Told(_) => "storage did not say what it holds".to_owned(),
+            Condition::Drained(_) => "what the source sent last did not reach the target".to_owned(),
         }
-        Condition::Told(_) => "storage did not say what it holds".to_owned(),
-        Condition::Drained(_) => "what the source sent last did not reach the target".to_owned(),
     }
 }
 

@@ -9,6 +9,7 @@ use datapath::{Blob, DiskId, VmId};
 
 use super::stages::Condition;
 use super::{LOOK, Service};
+use crate::codes;
 use crate::facts::{Fact, FailoverPhase, RPO_PASSED, Severity};
 use crate::messages::Body;
 use crate::messages::machines::ToCompute;
@@ -324,7 +325,7 @@ impl Service {
         self.looking = false;
         self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
         let now = self.env.clock();
-        let mut late = Vec::new();
+        let (mut late, mut without) = (Vec::new(), Vec::new());
         for (vm, item) in &mut self.items {
             let Some(marked) = item.newest_stored.filter(|_| item.state == ItemState::Protected) else {
                 continue;
@@ -339,9 +340,19 @@ impl Service {
                 late.push(*vm);
             }
             item.rpo_alerted = is_late;
+            match now.since(marked) > self.env.model.azure.no_point_after {
+                true if self.without_points.insert(*vm) => without.push(*vm),
+                true => {}
+                false => drop(self.without_points.remove(vm)),
+            }
         }
         for vm in late {
             self.alert(vm, Severity::Warning, RPO_PASSED.to_owned());
+        }
+        for vm in without {
+            let minutes = self.env.model.azure.no_point_after / 60_000_000_000;
+            let text = format!("no crash-consistent recovery point in {minutes} min");
+            self.alert_with(vm, Severity::Critical, codes::NO_CRASH_CONSISTENT_POINT, text);
         }
         // A machine that loses its power says nothing, and who only listens never learns of it.
         let replicates = !self.keepers.is_empty() || !self.returning.is_empty();

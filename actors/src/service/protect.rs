@@ -172,6 +172,7 @@ impl Service {
         item.newest_stored = None;
         item.stored = WriteSeq::START;
         item.rpo_alerted = false;
+        item.arrived = None;
         self.unsaved.machines.insert(vm);
         let number = protection.protection;
         self.env.fact(Fact::ProtectionStarted {
@@ -289,6 +290,7 @@ impl Item {
             newest_stored: None,
             rpo_alerted: false,
             test: None,
+            arrived: None,
         }
     }
 }

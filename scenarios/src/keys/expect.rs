@@ -1,6 +1,9 @@
 //! What has to hold.
 
-use super::{Choice, Key, Kind, Range, Section};
+use actors::nouns::ItemState;
+
+use super::{Choice, Key, Kind, Range, Section, words_of};
+use crate::model::PointsOf;
 
 const ANY: Kind = Kind::Duration(Range::ANY);
 
@@ -15,17 +18,29 @@ pub static EXPECT: Section = Section {
         "points_at_least",
         "caught_up_within",
         "verified",
+        "alert",
+        "rpo_above",
+        "backlog_above",
+        "no_points",
+        "state",
+        "recovers_within",
     ])),
     ..Section::plain(
         "expect",
         "`[[expect]]`",
-        "What has to hold; where it doesn't, the verdict is fail and the finding names the margin.",
+        "What has to hold, or to be seen: an alert that has to come is expected as well as a bound. Where it doesn't, the verdict is fail and the finding names the margin.",
         &[
             Key::absent(
                 "vm",
                 Kind::OneOrMore(&Kind::Reference("a machine, with `*` in it of several, `all`")),
                 "all",
                 "for which machines",
+            ),
+            Key::absent(
+                "during",
+                Kind::Reference("a fault"),
+                "in all of the run",
+                "while this fault lasts alone, from its beginning to its end; it goes with `rpo_below`, `points_at_least` and the keys behind `verified`",
             ),
             Key::absent(
                 "rpo_below",
@@ -75,6 +90,42 @@ pub static EXPECT: Section = Section {
                 Kind::Yes,
                 "none",
                 "every recovered disk was compared and is right",
+            ),
+            Key::absent(
+                "alert",
+                Kind::Text,
+                "none",
+                "an alert about the machine, or about a component, that has this code or this text in it",
+            ),
+            Key::absent(
+                "rpo_above",
+                ANY,
+                "none",
+                "the RPO as the product reports it passes this",
+            ),
+            Key::absent(
+                "backlog_above",
+                Kind::Size(Range::ANY),
+                "none",
+                "what waits of the machine at the source, at the process server and at the target passes this together",
+            ),
+            Key::absent(
+                "no_points",
+                Kind::Word(words_of::<PointsOf>),
+                "none",
+                "no recovery point of this kind is both marked and stored in that time",
+            ),
+            Key::absent(
+                "state",
+                Kind::Word(words_of::<ItemState>),
+                "none",
+                "the machine is in this state, at some time",
+            ),
+            Key::absent(
+                "recovers_within",
+                ANY,
+                "none",
+                "from the end of the fault that `during` names until a recovery point that was marked since can be used",
             ),
             Key::or(
                 "under_faults",

@@ -8,7 +8,7 @@ use datapath::disk::Operation;
 use sim::faults::Left;
 use sim::spec::NetworkKind;
 
-use crate::model::{Direction, Ending, ImageFormat, NetworkWord, Process, Rot};
+use crate::model::{Direction, Ending, ImageFormat, NetworkWord, PointsOf, Process, Rot};
 use crate::traces::{Fit, Format};
 
 /// Values that a scenario file calls by a word.
@@ -207,6 +207,14 @@ impl Words for Ending {
         ("refused", Ending::Refused),
         ("failed", Ending::Failed),
         ("any", Ending::Any),
+    ];
+}
+
+impl Words for PointsOf {
+    const WORDS: &'static [(&'static str, PointsOf)] = &[
+        ("any", PointsOf::Any),
+        ("crash-consistent", PointsOf::Crash),
+        ("app-consistent", PointsOf::App),
     ];
 }
 

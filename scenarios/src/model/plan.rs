@@ -223,6 +223,8 @@ impl Condition {
 pub struct Expect {
     /// For which machines.
     pub vms: Vec<usize>,
+    /// While this fault lasts, by its name; none: in all of the run.
+    pub during: Option<String>,
     /// What.
     pub what: Bound,
     /// It holds under the faults of a sweep too.
@@ -231,8 +233,8 @@ pub struct Expect {
     pub line: Aside<u32>,
 }
 
-/// A bound. Durations are nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A bound, or what is to be seen. Durations are nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bound {
     /// RPO as reported.
     RpoBelow(u64),
@@ -250,12 +252,35 @@ pub enum Bound {
     CaughtUpWithin(u64),
     /// All disks verified.
     Verified,
+    /// An alert with this code, or with this text in it.
+    Alert(String),
+    /// RPO as reported.
+    RpoAbove(u64),
+    /// Bytes that wait.
+    BacklogAbove(u64),
+    /// Points that are not made.
+    NoPoints(PointsOf),
+    /// A state that it is in.
+    State(ItemState),
+    /// From the end of the fault to a point that was made since.
+    RecoversWithin(u64),
+}
+
+/// Which recovery points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PointsOf {
+    /// All.
+    Any,
+    /// Crash-consistent ones.
+    Crash,
+    /// App-consistent ones.
+    App,
 }
 
 impl Bound {
     /// The key of the scenario file.
     #[must_use]
-    pub fn key(self) -> &'static str {
+    pub fn key(&self) -> &'static str {
         match self {
             Bound::RpoBelow(_) => "rpo_below",
             Bound::RtoBelow(_) => "rto_below",
@@ -265,6 +290,32 @@ impl Bound {
             Bound::PointsAtLeast(_) => "points_at_least",
             Bound::CaughtUpWithin(_) => "caught_up_within",
             Bound::Verified => "verified",
+            Bound::Alert(_) => "alert",
+            Bound::RpoAbove(_) => "rpo_above",
+            Bound::BacklogAbove(_) => "backlog_above",
+            Bound::NoPoints(_) => "no_points",
+            Bound::State(_) => "state",
+            Bound::RecoversWithin(_) => "recovers_within",
+        }
+    }
+
+    /// Whether it can be about the time of a fault alone.
+    #[must_use]
+    pub fn can_be_during(&self) -> bool {
+        match self {
+            Bound::RpoBelow(_)
+            | Bound::PointsAtLeast(_)
+            | Bound::Alert(_)
+            | Bound::RpoAbove(_)
+            | Bound::BacklogAbove(_)
+            | Bound::NoPoints(_)
+            | Bound::State(_)
+            | Bound::RecoversWithin(_) => true,
+            Bound::RtoBelow(_)
+            | Bound::FailoverWithin(_)
+            | Bound::LostBelow(_)
+            | Bound::LostBytesBelow(_)
+            | Bound::Verified => false,
         }
     }
 }

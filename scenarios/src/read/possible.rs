@@ -372,9 +372,17 @@ fn points_suffice(whole: &Whole<'_>, timeline: &Timeline<'_>, vm: usize, count: 
 
 /// An expectation about a machine for which there is no figure, or that cannot hold.
 fn has_something_to_look_at(whole: &Whole<'_>, timeline: &Timeline<'_>, kinds: &Kinds, expect: &Located<Expect>) {
-    let bound = expect.value.what;
+    let bound = &expect.value.what;
     let group: &[Cause] = match bound {
-        Bound::RpoBelow(_) | Bound::PointsAtLeast(_) | Bound::CaughtUpWithin(_) => &[Cause::Enable],
+        // They can be of a machine that was never protected, or of none.
+        Bound::Alert(_) | Bound::State(_) => return,
+        Bound::RpoBelow(_)
+        | Bound::PointsAtLeast(_)
+        | Bound::CaughtUpWithin(_)
+        | Bound::RpoAbove(_)
+        | Bound::BacklogAbove(_)
+        | Bound::NoPoints(_)
+        | Bound::RecoversWithin(_) => &[Cause::Enable],
         Bound::RtoBelow(_) | Bound::FailoverWithin(_) | Bound::LostBelow(_) | Bound::LostBytesBelow(_) => {
             &[Cause::Failover]
         }
@@ -415,7 +423,7 @@ fn has_something_to_look_at(whole: &Whole<'_>, timeline: &Timeline<'_>, kinds: &
     }
     if let Bound::PointsAtLeast(count) = bound {
         for vm in kinds.one_of_each(&expect.value.vms).into_iter().flatten() {
-            if !points_suffice(whole, timeline, vm, count, expect.at) {
+            if !points_suffice(whole, timeline, vm, *count, expect.at) {
                 return;
             }
         }

@@ -284,7 +284,10 @@ impl Writer<'_> {
             // One table says several bounds for the same machines, in the order of its keys.
             let pairs = rest.iter().zip(rest.iter().skip(1));
             let same = pairs.take_while(|(one, next)| {
-                one.vms == next.vms && one.under_faults == next.under_faults && place(one.what) < place(next.what)
+                one.vms == next.vms
+                    && one.during == next.during
+                    && one.under_faults == next.under_faults
+                    && place(&one.what) < place(&next.what)
             });
             let (these, others) = rest.split_at(same.count() + 1);
             rest = others;
@@ -298,17 +301,25 @@ impl Writer<'_> {
         if !first.vms.iter().copied().eq(0..self.scenario.vms.len()) {
             table.list("vm", self.vms(&first.vms)?);
         }
+        if let Some(fault) = &first.during {
+            table.put("during", fault);
+        }
         for expect in these {
             let key = expect.what.key();
-            match expect.what {
+            match &expect.what {
                 Bound::RpoBelow(bound)
                 | Bound::RtoBelow(bound)
                 | Bound::FailoverWithin(bound)
                 | Bound::CaughtUpWithin(bound)
-                | Bound::LostBelow(bound) => table.put(key, &write_duration(bound)),
-                Bound::LostBytesBelow(bound) => table.put(key, &write_size(bound)),
+                | Bound::LostBelow(bound)
+                | Bound::RpoAbove(bound)
+                | Bound::RecoversWithin(bound) => table.put(key, &write_duration(*bound)),
+                Bound::LostBytesBelow(bound) | Bound::BacklogAbove(bound) => table.put(key, &write_size(*bound)),
                 Bound::PointsAtLeast(bound) => table.put(key, &bound.to_string()),
                 Bound::Verified => table.flag(key, true),
+                Bound::Alert(text) => table.put(key, text),
+                Bound::NoPoints(of) => table.put(key, word_of(*of).unwrap_or_default()),
+                Bound::State(state) => table.put(key, word_of(*state).unwrap_or_default()),
             }
         }
         table.flag("under_faults", first.under_faults);
@@ -317,7 +328,7 @@ impl Writer<'_> {
 }
 
 /// Where a bound's key stands in its table.
-fn place(bound: Bound) -> Option<usize> {
+fn place(bound: &Bound) -> Option<usize> {
     keys::EXPECT.keys.iter().position(|key| key.name == bound.key())
 }
 

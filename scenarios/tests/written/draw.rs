@@ -246,6 +246,6 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         .map(|number| fault(draw, number, &scenario))
         .collect();
     step_waits(draw, &mut scenario);
-    scenario.expects = (0..draw.below(6)).map(|_| expect(draw, scenario.vms.len())).collect();
+    scenario.expects = (0..draw.below(6)).map(|_| expect(draw, &scenario)).collect();
     (scenario, path)
 }

@@ -73,6 +73,8 @@ struct Waits {
     refused: Option<String>,
     /// When the disks of a failover were compared last, all of them.
     compared: BTreeMap<FailoverKind, SimTime>,
+    /// When a failback was ordered that failed, and none since was done: the first of them.
+    tried: Option<SimTime>,
 }
 
 /// Everything that waits.

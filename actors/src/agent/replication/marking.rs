@@ -168,7 +168,7 @@ impl Replication {
             self.env.fact(Fact::Alert {
                 vm: Some(self.spec.vm.vm),
                 severity: Severity::Warning,
-                code: String::new(),
+                code: crate::codes::NO_APP_CONSISTENT_POINT.to_owned(),
                 text: "the applications could not be quiesced: the recovery point is crash-consistent".to_owned(),
             });
             self.mark_at_last(None);

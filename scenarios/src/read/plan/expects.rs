@@ -3,13 +3,19 @@
 use super::select::select;
 use crate::diagnose::{Located, Problem, list};
 use crate::keys;
-use crate::model::{Aside, Bound, Expect};
+use crate::model::{Aside, Bound, Expect, PointsOf};
 use crate::read::Context;
 use crate::read::vms::Vms;
 use crate::reader::{Bytes, Nanos, Reader};
+use actors::nouns::ItemState;
 
 pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Vec<Located<Expect>> {
     let mut expects = Vec::new();
+    let faults: Vec<String> = super::names(&file.tables("fault"))
+        .into_iter()
+        .flatten()
+        .map(|name| name.value)
+        .collect();
     let tables = file.tables("expect");
     if !super::has_room(context, "expectations", &tables) {
         return expects;
@@ -36,11 +42,13 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
                     .help(format!("it takes {}", list(keys::EXPECT.names()))),
             );
         }
+        let during = during(context, &table, &faults, &bounds);
         let under_faults = table.value("under_faults");
         expects.extend(bounds.into_iter().map(|what| {
             let at = table.key_at(what.key());
             let expect = Expect {
                 vms: chosen.clone(),
+                during: during.clone(),
                 what,
                 under_faults,
                 line: Aside(context.line(at)),
@@ -49,6 +57,36 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
         }));
     }
     expects
+}
+
+/// The fault that the bounds of a table are about, by its name.
+fn during(context: &Context<'_>, table: &Reader<'_>, faults: &[String], bounds: &[Bound]) -> Option<String> {
+    let diagnosis = context.diagnosis;
+    let Some(name) = table.get::<String>("during") else {
+        if let Some(bound) = bounds.iter().find(|bound| matches!(bound, Bound::RecoversWithin(_))) {
+            let at = table.key_at(bound.key());
+            if table.node("during").is_none() && !table.misspelt("during") {
+                diagnosis.push(
+                    Problem::new(at, "`recovers_within` of no fault", "counted from the end of which?")
+                        .help("name the fault: `during = \"NAME\"`"),
+                );
+            }
+        }
+        return None;
+    };
+    let known: Vec<&str> = faults.iter().map(String::as_str).collect();
+    context.find("fault", &name, &known)?;
+    for bound in bounds.iter().filter(|bound| !bound.can_be_during()) {
+        diagnosis.push(
+            Problem::new(
+                table.key_at(bound.key()),
+                format!("`{}` is about a failover, not about the time of a fault", bound.key()),
+                "no meaning with `during`",
+            )
+            .help("put it into an [[expect]] of its own"),
+        );
+    }
+    Some(name.value)
 }
 
 fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {
@@ -76,6 +114,22 @@ fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {
             .map(|bound| Bound::PointsAtLeast(bound.value)),
         duration("caught_up_within").map(Bound::CaughtUpWithin),
         verified.map(|_| Bound::Verified),
+        table.get::<String>("alert").and_then(|text| {
+            if text.value.is_empty() {
+                let problem = Problem::new(text.at, "an alert that says nothing", "a code, or a part of its text");
+                context.diagnosis.push(problem);
+            }
+            (!text.value.is_empty()).then_some(Bound::Alert(text.value))
+        }),
+        duration("rpo_above").map(Bound::RpoAbove),
+        table
+            .get::<Bytes>("backlog_above")
+            .map(|bound| Bound::BacklogAbove(bound.value.0)),
+        table
+            .word("no_points")
+            .map(|of: Located<PointsOf>| Bound::NoPoints(of.value)),
+        table.word("state").map(|of: Located<ItemState>| Bound::State(of.value)),
+        duration("recovers_within").map(Bound::RecoversWithin),
     ]
     .into_iter()
     .flatten()

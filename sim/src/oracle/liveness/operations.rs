@@ -22,7 +22,7 @@ impl Oracle {
             self.liveness.running.remove(&step);
             match outcome {
                 StepOutcome::Done => self.operation_done(at, since, &operation),
-                StepOutcome::Failed(_) => self.operation_failed(&operation),
+                StepOutcome::Failed(_) => self.operation_failed(since, &operation),
                 StepOutcome::Refused(_) => {
                     if let Operation::Reprotect { vm, .. } = &operation
                         && let Some(waits) = self.liveness.vms.get_mut(vm)
@@ -92,8 +92,13 @@ impl Oracle {
             }
             _ => return,
         };
-        let compared = self.liveness.vms.get(&vm).and_then(|waits| waits.compared.get(&kind));
-        let violations = something_was_judged::check_failover(kind, since, compared.copied());
+        let waits = self.liveness.vms.get_mut(&vm);
+        let (compared, tried) = waits.map_or((None, None), |waits| {
+            (waits.compared.get(&kind).copied(), waits.tried.take())
+        });
+        // A failback that failed where its machine was to boot goes on from there: its disks were compared by then.
+        let since = tried.filter(|_| kind == FailoverKind::Failback).unwrap_or(since);
+        let violations = something_was_judged::check_failover(kind, since, compared);
         self.ledger.check(at, vm, violations);
     }
 
@@ -105,7 +110,12 @@ impl Oracle {
     }
 
     /// Whoever ordered it knows that it failed: the state that it leaves is theirs to end.
-    fn operation_failed(&mut self, operation: &Operation) {
+    fn operation_failed(&mut self, since: SimTime, operation: &Operation) {
+        if let Operation::Failback { vm, .. } = operation
+            && let Some(waits) = self.liveness.vms.get_mut(vm)
+        {
+            waits.tried.get_or_insert(since);
+        }
         let (vm, of) = match operation {
             Operation::EnableReplication { vm, .. } => (vm, ItemState::EnableInProgress),
             Operation::Failover { vm, .. } => (vm, ItemState::FailoverInProgress),
