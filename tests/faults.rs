@@ -24,7 +24,7 @@ fn disks_fail_in_every_way_and_the_product_answers() {
 
 #[test]
 fn time_goes_wrong_and_the_product_answers() {
-    let points = all_strike("scenarios/faults-of-time.toml", "event", 17);
+    let points = all_strike("scenarios/faults-of-time.toml", "event", 18);
     assert_eq!(points["made"], points["verified"]);
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct Faults {
     ends: RefCell<Vec<Until>>,
     /// Machines that lost their power through a fault and have not had it back.
     dark: RefCell<BTreeSet<MachineId>>,
+    /// Faults by which a link flaps and is cut now.
+    down: RefCell<BTreeSet<u32>>,
     struck: Vec<Cell<u64>>,
     /// By fault: when it began and ended.
     times: Vec<Cell<Option<Times>>>,
@@ -61,6 +63,7 @@ impl Faults {
             lasting: RefCell::default(),
             ends: RefCell::new(specs.iter().map(|fault| fault.until.clone()).collect()),
             dark: RefCell::default(),
+            down: RefCell::default(),
             struck: specs.iter().map(|_| Cell::new(0)).collect(),
             of_clocks: (0..)
                 .zip(&specs)
@@ -145,9 +148,32 @@ impl Faults {
 
     /// Whether a link stays cut when a fault ends that cut it, because another one lasts.
     pub(crate) fn stays_cut(&self, fault: u32, link: u32) -> bool {
-        let change = LinkChange::Cut;
-        self.find_other(fault, |kind| *kind == FaultKind::Link { link, change })
-            .is_some()
+        let down = self.down.borrow();
+        let lasting = self.lasting.borrow();
+        let mut others = lasting.iter().filter(|other| **other != fault);
+        others.any(|other| self.cuts(*other, link, &down))
+    }
+
+    /// Whether a link is cut by a fault that lasts.
+    fn cuts(&self, fault: u32, link: u32, down: &BTreeSet<u32>) -> bool {
+        match &self.spec(fault).kind {
+            FaultKind::Link { link: own, change } => *own == link && *change == LinkChange::Cut,
+            FaultKind::LinkFlapping { link: own, .. } => *own == link && down.contains(&fault),
+            _ => false,
+        }
+    }
+
+    /// It is the turn of a link that flaps: whether it is cut now. None where the fault does not last any more.
+    pub(crate) fn turn(&self, fault: u32) -> Option<bool> {
+        if !self.lasting.borrow().contains(&fault) {
+            return None;
+        }
+        let mut down = self.down.borrow_mut();
+        let is_cut = !down.remove(&fault);
+        if is_cut {
+            down.insert(fault);
+        }
+        Some(is_cut)
     }
 
     /// A fault ends; how often it struck. None where it did not last.
@@ -279,11 +305,13 @@ impl Faults {
 
     /// A packet is offered to a link, or is lost on it: faults of that link strike.
     pub(crate) fn at_link(&self, link: u32, lost: bool) {
-        let of_link = |kind: &FaultKind| match kind {
-            FaultKind::Link { link: own, change } => *own == link && lost == (*change == LinkChange::Cut),
-            _ => false,
+        let down = self.down.borrow();
+        let strikes = |fault: &u32| match &self.spec(*fault).kind {
+            FaultKind::Link { link: own, change } if *change != LinkChange::Cut => *own == link && !lost,
+            _ => lost && self.cuts(*fault, link, &down),
         };
-        if let Some(fault) = self.find(of_link) {
+        let fault = self.lasting.borrow().iter().copied().find(strikes);
+        if let Some(fault) = fault {
             self.strike(fault);
         }
     }

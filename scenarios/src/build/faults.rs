@@ -111,6 +111,11 @@ impl World<'_> {
                     Direction::Back => FaultKind::LinkOneWay { link, back: true },
                 }
             }
+            Happens::LinkFlapping { link, down, up } => FaultKind::LinkFlapping {
+                link: number(*link),
+                down: *down,
+                up: *up,
+            },
             Happens::LinkHeld(link) => FaultKind::LinkHeld { link: number(*link) },
             Happens::LinkDegraded {
                 link,

@@ -175,7 +175,7 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     };
     each("power-loss", &mut hosts.iter().map(|host| Target::Host(*host)));
     each("process-crash", &mut processes(scenario, &hosts).into_iter());
-    for word in ["link-cut", "link-held", "link-degraded"] {
+    for word in ["link-cut", "link-flapping", "link-held", "link-degraded"] {
         each(word, &mut (0..scenario.links.len()).map(Target::Link));
     }
     let pairs = hosts.iter().enumerate();
@@ -302,6 +302,11 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
         ("link-cut", Target::Link(link)) => Happens::LinkCut {
             link,
             direction: [Direction::Both, Direction::There, Direction::Back][random.random_range(0..3)],
+        },
+        ("link-flapping", Target::Link(link)) => Happens::LinkFlapping {
+            link,
+            down: log_uniform(random, MILLISECOND, 20 * SECOND),
+            up: log_uniform(random, MILLISECOND, 60 * SECOND),
         },
         ("link-held", Target::Link(link)) => Happens::LinkHeld(link),
         ("link-degraded", Target::Link(link)) => {

@@ -40,6 +40,8 @@ const DRIFT: Kind = Kind::Share(Range::ANY.from(1, "a clock that is right", "lea
     "a clock that is no clock",
     "at most 50 %",
 ));
+/// A turn of a link that flaps.
+const TURN: Kind = Kind::Duration(Range::ANY.from(1_000_000, "shorter than what a link is asked", "at least 1 ms"));
 const NTH: Range = Range::COUNT.from(1, "there is no such operation", "the first is 1");
 
 const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
@@ -79,6 +81,15 @@ static KINDS: &[Variant] = &[
                 "both",
                 "what is lost: all, what goes from the first end of its `between` to the second (`there`), or what goes `back`",
             ),
+        ],
+    ),
+    fault(
+        "link-flapping",
+        "a link is cut and whole by turns, both ways, cut first; whole at the end",
+        &[
+            LINK,
+            Key::needed("down", TURN, "how long it is cut each time"),
+            Key::needed("up", TURN, "how long it is whole between"),
         ],
     ),
     fault(

@@ -135,6 +135,15 @@ pub enum Happens {
         /// What is lost.
         direction: Direction,
     },
+    /// link-flapping
+    LinkFlapping {
+        /// The link's place among the scenario's links.
+        link: usize,
+        /// How long it is cut each time.
+        down: u64,
+        /// How long it is whole between.
+        up: u64,
+    },
     /// link-held, by the link's place among the scenario's links
     LinkHeld(usize),
     /// link-degraded

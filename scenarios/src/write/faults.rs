@@ -46,6 +46,11 @@ impl Writer<'_> {
                 table.put("link", self.link_name(*link)?);
                 table.put("direction", word_of(*direction).unwrap_or_default());
             }
+            Happens::LinkFlapping { link, down, up } => {
+                table.put("link", self.link_name(*link)?);
+                table.put("down", &write_duration(*down));
+                table.put("up", &write_duration(*up));
+            }
             Happens::LinkHeld(link) => table.put("link", self.link_name(*link)?),
             Happens::AnswersLate { host, by } => {
                 table.put("machine", self.host(*host)?);

@@ -41,6 +41,11 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             link,
             direction: draw.word(),
         },
+        "link-flapping" => Happens::LinkFlapping {
+            link,
+            down: 1_000_000 + draw.duration(),
+            up: 1_000_000 + draw.duration(),
+        },
         "link-held" => Happens::LinkHeld(link),
         "answers-late" => Happens::AnswersLate {
             host: host(draw, scenario),

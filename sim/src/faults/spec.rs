@@ -36,6 +36,15 @@ pub enum FaultKind {
         /// The direction, as a route has it.
         back: bool,
     },
+    /// A link is cut and whole by turns, cut first.
+    LinkFlapping {
+        /// The link.
+        link: u32,
+        /// How long it is cut each time, in nanoseconds.
+        down: u64,
+        /// How long it is whole then, in nanoseconds.
+        up: u64,
+    },
     /// What is sent over a link waits at its door, and goes on in its order at the end.
     LinkHeld {
         /// The link.
@@ -295,9 +304,10 @@ impl FaultKind {
             FaultKind::DiskRot { machines, .. } | FaultKind::QuiesceFails { machines } => {
                 (machines.clone(), Vec::new())
             }
-            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
-                (Vec::new(), vec![*link])
-            }
+            FaultKind::Link { link, .. }
+            | FaultKind::LinkOneWay { link, .. }
+            | FaultKind::LinkFlapping { link, .. }
+            | FaultKind::LinkHeld { link } => (Vec::new(), vec![*link]),
             FaultKind::Apart { first, second } => (vec![*first, *second], Vec::new()),
             FaultKind::PortBlocked { machine, .. } => (machine.iter().copied().collect(), Vec::new()),
         }

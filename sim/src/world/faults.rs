@@ -20,11 +20,10 @@ impl Engine {
     }
 
     fn put_fault(&self, fault: u32, begins: bool, at: SimTime) {
-        let host = match &self.faults.spec(fault).kind {
-            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
-                self.link_host(*link)
-            }
-            kind => kind.concerns().0.first().map_or(0, |machine| self.host(*machine)),
+        let (machines, links) = self.faults.spec(fault).kind.concerns();
+        let host = match links.first() {
+            Some(link) => self.link_host(*link),
+            None => machines.first().map_or(0, |machine| self.host(*machine)),
         };
         self.schedule(&mut self.core.borrow_mut(), host, at, Entry::Fault(fault, begins));
     }
@@ -61,6 +60,7 @@ impl Engine {
                 }
             }
             FaultKind::Link { link, change } => self.tell_link(*link, LinkEvent::Change(*change)),
+            FaultKind::LinkFlapping { .. } => self.turn_link(fault),
             FaultKind::DiskRot { machines, file, byte } => {
                 let rots = |machine: &MachineId| {
                     let files = self.files_of(*machine);
@@ -96,6 +96,21 @@ impl Engine {
         }
     }
 
+    /// The turn of a link that flaps: it is cut, or whole again unless another fault has it cut.
+    pub(super) fn turn_link(&self, fault: u32) {
+        let FaultKind::LinkFlapping { link, down, up } = self.faults.spec(fault).kind else {
+            return;
+        };
+        let Some(is_cut) = self.faults.turn(fault) else { return };
+        if is_cut {
+            self.tell_link(link, LinkEvent::Change(LinkChange::Cut));
+        } else if !self.faults.stays_cut(fault, link) {
+            self.tell_link(link, LinkEvent::Change(LinkChange::Restore));
+        }
+        let next = self.now.get().after(if is_cut { down } else { up });
+        self.schedule_link(link, next, Entry::Turn(fault));
+    }
+
     fn miss(&self, fault: u32, why: String) {
         self.log_fact(None, Fact::FaultMissed { fault, why }, None);
     }
@@ -115,7 +130,10 @@ impl Engine {
             FaultKind::Link {
                 link,
                 change: LinkChange::Cut,
-            } if self.faults.stays_cut(fault, *link) => {}
+            }
+            | FaultKind::LinkFlapping { link, .. }
+                if self.faults.stays_cut(fault, *link) => {}
+            FaultKind::LinkFlapping { link, .. } => self.tell_link(*link, LinkEvent::Change(LinkChange::Restore)),
             FaultKind::Link { link, change } => {
                 let own = &self.spec.links[*link as usize];
                 let back = match change {

@@ -165,6 +165,7 @@ impl Engine {
             Entry::Cut(machine) => self.switch_off(machine),
             Entry::Fault(fault, true) => self.begin_fault(fault),
             Entry::Fault(fault, false) => self.end_fault(fault),
+            Entry::Turn(fault) => self.turn_link(fault),
         }
         self.settle().await;
         for fault in self.faults.take_news() {

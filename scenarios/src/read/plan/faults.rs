@@ -106,6 +106,15 @@ impl Plan<'_> {
                 let link = self.link(table)?;
                 Happens::LinkCut { link, direction }
             }
+            "link-flapping" => {
+                let (down, up) = (table.required::<Nanos>("down"), table.required::<Nanos>("up"));
+                let link = self.link(table);
+                Happens::LinkFlapping {
+                    link: link?,
+                    down: down?.value.0,
+                    up: up?.value.0,
+                }
+            }
             "link-held" => Happens::LinkHeld(self.link(table)?),
             "link-degraded" => {
                 let link = self.link(table);
