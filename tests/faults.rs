@@ -10,7 +10,7 @@ const SCENARIO: &str = "scenarios/faults.toml";
 #[test]
 fn each_kind_of_fault_strikes_and_the_product_answers_on_both_networks() {
     for network in ["event", "turmoil"] {
-        let points = all_strike(SCENARIO, network, 9);
+        let points = all_strike(SCENARIO, network, 10);
         assert_eq!(points["made"], points["verified"]);
     }
 }

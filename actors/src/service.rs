@@ -17,11 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
+use datapath::segment::Headers;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::actor::actor;
+use crate::back_off::BackOff;
 use crate::facts::{Fact, Severity};
 use crate::messages::machines::ToCompute;
 use crate::messages::management::{Command, Down, Notice, Reply, Up};
@@ -61,6 +63,8 @@ const RESYNCHRONIZE: u32 = 6;
 const SAVE: u32 = 7;
 /// Its disk failed when it started.
 const READ: u32 = 8;
+/// A storage account that was busy is asked again.
+const BUSY: u32 = 9;
 
 /// A command that is not answered.
 #[derive(Serialize, Deserialize)]
@@ -131,6 +135,10 @@ pub struct Service {
     env: Env,
     vms: BTreeMap<VmId, Arc<VmSpec>>,
     storage: Session,
+    /// While it pauses, nothing is read.
+    busy: BackOff,
+    /// What it was too busy to read, with the protection.
+    put_off: Vec<(u32, Headers)>,
     compute: Session,
     estate: Estate,
     configuration_servers: BTreeMap<MachineId, ConnId>,
@@ -173,6 +181,8 @@ impl Service {
             vms: spec.vms.iter().map(|vm| (vm.vm, Arc::clone(vm))).collect(),
             storage: session(spec.storage, STORAGE),
             compute: session(spec.compute, COMPUTE),
+            busy: BackOff::default(),
+            put_off: Vec::new(),
             spec,
             estate: Estate::default(),
             configuration_servers: BTreeMap::new(),
@@ -231,6 +241,7 @@ impl Service {
             Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
+            Input::Timer(Token { what: BUSY, .. }) => self.storage_rested(),
             Input::Timer(Token { what: SAVE, .. }) => self.unsaved.waits = false,
             Input::Timer(Token {
                 what: RESYNCHRONIZE,

@@ -251,6 +251,26 @@ impl Faults {
         }
     }
 
+    /// What a machine answers to a request that a fault has it refuse; `answer` says what that would be, if it is one of those at all.
+    pub(crate) fn refuses<T>(&self, machine: MachineId, answer: impl Fn(&FaultKind) -> Option<T>) -> Option<T> {
+        for fault in self.lasting() {
+            let every = match &self.spec(fault).kind {
+                FaultKind::RequestsRefused { machine: own, every } if *own == machine => *every,
+                _ => continue,
+            };
+            let Some(answer) = answer(&self.spec(fault).kind) else {
+                continue;
+            };
+            let asked = &self.asked[fault as usize];
+            asked.set(asked.get() + 1);
+            if Nth::Every(every).is(asked.get()) {
+                self.strike(fault);
+                return Some(answer);
+            }
+        }
+        None
+    }
+
     /// Whether a machine answers twice.
     pub(crate) fn twice(&self, machine: MachineId) -> bool {
         let fault = self.find(|kind| *kind == FaultKind::AnswersTwice { machine });

@@ -165,6 +165,9 @@ model! {
         slowest: ByteRate = 128 * KIB, 1 => GIB, "our model", "Bytes that must arrive before an answer prolong that, at this rate";
         pause_first: Time = SECOND, MILLISECOND => HOUR, "our model", "The pause before the first new attempt, with up to half of it more";
         pause_longest: Time = 60 * SECOND, MILLISECOND => DAY, "our model", "It doubles up to so long";
+        busy_first: Time = 4 * SECOND, MILLISECOND => HOUR, "our model", "What a peer that is busy refused is asked again after so long";
+        busy_longest: Time = 2 * MINUTE, MILLISECOND => DAY, "our model", "That doubles up to so long, until the peer does something again";
+        busy_alert: Time = 5 * MINUTE, SECOND => DAY, "our model", "A peer that has refused everything for so long is told of";
     }
     #[doc = "TCP on a link, as a Linux host with its defaults does it (measured: `sim/LINKS.md`)."]
     tcp: Tcp {

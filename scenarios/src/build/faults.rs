@@ -161,6 +161,10 @@ impl World<'_> {
                 machine: self.machine(*host),
                 by: *by,
             },
+            Happens::RequestsRefused(every) => FaultKind::RequestsRefused {
+                machine: self.places.storage,
+                every: *every,
+            },
             Happens::AnswersTwice(host) => FaultKind::AnswersTwice {
                 machine: self.machine(*host),
             },

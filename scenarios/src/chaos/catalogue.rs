@@ -324,10 +324,13 @@ pub static DOCUMENTED: &[Documented] = &[
     ),
     row(
         ("F41", "storage-throttled", ""),
-        "the storage account answers late",
-        ("batches wait, and are stored later (our model)", false),
+        "the storage account refuses requests: busy, to be asked again later",
+        (
+            "batches wait and are stored later; an alert where it goes on (our model)",
+            false,
+        ),
         "another account",
-        "[[fault]]\nname = \"throttled\"\nkind = \"answers-late\"\nmachine = \"storage-account\"\nby = \"3 s\"\nat = \"10 min\"\nlasts = \"5 min\"\n",
+        "[[fault]]\nname = \"throttled\"\nkind = \"requests-refused\"\nat = \"10 min\"\nlasts = \"5 min\"\n",
     ),
     later(
         "F42",

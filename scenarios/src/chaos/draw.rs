@@ -203,6 +203,8 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     for word in ["answers-late", "answers-twice", "clock-jump", "clock-drift"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
+    let account = Target::Host(Host::Always(Always::StorageAccount));
+    each("requests-refused", &mut std::iter::once(account));
     each("quiesce-fails", &mut (0..scenario.vms.len()).map(Target::Vm));
     let named = |word: &str| scenario.chaos.kinds.contains(&word);
     all.retain(|(word, target)| named(word) || survives(scenario, word, *target));
@@ -355,6 +357,7 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
             host,
             by: log_uniform(random, MILLISECOND, 20 * SECOND),
         },
+        ("requests-refused", Target::Host(_)) => Happens::RequestsRefused(small(random, 3)),
         ("answers-twice", Target::Host(host)) => Happens::AnswersTwice(host),
         ("clock-jump", Target::Host(host)) => {
             let by = log_uniform(random, MILLISECOND, 3_600 * SECOND).cast_signed();

@@ -261,6 +261,16 @@ static KINDS: &[Variant] = &[
         ],
     ),
     fault(
+        "requests-refused",
+        "the storage account is busy: it refuses what process servers put and what the service reads, and says that it is to be asked again later",
+        &[Key::or(
+            "every",
+            Kind::Whole(NTH),
+            "1",
+            "each one of so many is refused, counted from the beginning: with 1 all",
+        )],
+    ),
+    fault(
         "answers-twice",
         "each frame that a machine sends to those that connected to it is sent twice",
         &[MACHINE],

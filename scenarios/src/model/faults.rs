@@ -226,6 +226,8 @@ pub enum Happens {
         /// How much later.
         by: u64,
     },
+    /// requests-refused, each one of so many
+    RequestsRefused(u32),
     /// answers-twice
     AnswersTwice(Host),
     /// clock-jump and clock-drift

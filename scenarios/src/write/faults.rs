@@ -103,6 +103,7 @@ impl Writer<'_> {
             Happens::DiskFull(host) | Happens::FlushLies(host) | Happens::AnswersTwice(host) => {
                 table.put("machine", self.host(*host)?)
             }
+            Happens::RequestsRefused(every) => table.put("every", &every.to_string()),
             Happens::QuiesceFails(vm) => table.put("vm", self.vm(*vm)?),
             Happens::DiskError { host, operation, which } => {
                 table.put("machine", self.host(*host)?);

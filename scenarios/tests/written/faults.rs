@@ -51,6 +51,7 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             host: host(draw, scenario),
             by: 1 + draw.duration(),
         },
+        "requests-refused" => Happens::RequestsRefused(1 + draw.below(9) as u32),
         "answers-twice" => Happens::AnswersTwice(host(draw, scenario)),
         "clock-jump" => Happens::Clock {
             host: host(draw, scenario),

@@ -57,6 +57,13 @@ pub enum FaultKind {
         /// By so many nanoseconds.
         by: u64,
     },
+    /// A machine refuses requests and says so: busy, to be asked again later.
+    RequestsRefused {
+        /// The machine.
+        machine: MachineId,
+        /// Each one of so many.
+        every: u32,
+    },
     /// Each frame that a machine sends to those that connected to it is sent twice.
     AnswersTwice {
         /// The machine.
@@ -299,6 +306,7 @@ impl FaultKind {
             | FaultKind::DiskTorn { machine, .. }
             | FaultKind::FlushLies { machine }
             | FaultKind::AnswersLate { machine, .. }
+            | FaultKind::RequestsRefused { machine, .. }
             | FaultKind::AnswersTwice { machine }
             | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
             FaultKind::DiskRot { machines, .. } | FaultKind::QuiesceFails { machines } => {

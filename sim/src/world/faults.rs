@@ -2,7 +2,7 @@
 
 use actors::facts::Fact;
 use actors::nouns::{ActorId, MachineId};
-use actors::ports::Input;
+use actors::ports::{ConnId, Frame, Input, NetEvent};
 use datapath::SimTime;
 use datapath::disk::DiskError;
 
@@ -10,6 +10,7 @@ use super::{Engine, Entry};
 use crate::faults::{FaultKind, Until};
 use crate::link::{LinkChange, LinkEvent};
 use crate::network::Packet;
+use crate::product;
 use crate::random;
 
 impl Engine {
@@ -78,6 +79,7 @@ impl Engine {
             FaultKind::LinkOneWay { .. }
             | FaultKind::LinkHeld { .. }
             | FaultKind::AnswersLate { .. }
+            | FaultKind::RequestsRefused { .. }
             | FaultKind::AnswersTwice { .. }
             | FaultKind::Clock { .. }
             | FaultKind::Apart { .. }
@@ -150,6 +152,16 @@ impl Engine {
             _ => {}
         }
         self.log_end(fault);
+    }
+
+    /// What a machine answers to a request that a fault has it refuse, and on which connection.
+    pub(super) fn refused(&self, machine: MachineId, input: &Input) -> Option<(ConnId, Frame)> {
+        let Input::Network(NetEvent::Received { conn, frame }) = input else {
+            return None;
+        };
+        let answer = |kind: &FaultKind| product::refusal(kind, &frame.body);
+        let body = self.faults.refuses(machine, answer)?;
+        Some((*conn, Frame { body, payload: None }))
     }
 
     pub(super) fn log_end(&self, fault: u32) {

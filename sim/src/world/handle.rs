@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use actors::facts::Fact;
 use actors::nouns::{ActorId, MachineId};
-use actors::ports::{Deliver, Env, Input, Output, Receipt, Token, World};
+use actors::ports::{Deliver, Env, Input, Network, Output, Receipt, Token, World};
 use actors::spec::ComponentSpec;
 use datapath::SimTime;
 
@@ -327,7 +327,10 @@ impl Engine {
         }
         drop(core);
         if let Some((holder, input)) = landed.input {
-            self.deliver(holder, input);
+            match self.refused(machine, &input) {
+                Some((conn, answer)) => self.send(ActorId(holder.actor), conn, answer),
+                None => self.deliver(holder, input),
+            }
         }
     }
 

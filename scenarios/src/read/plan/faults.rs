@@ -171,6 +171,7 @@ impl Plan<'_> {
                     by: by?.value.0,
                 }
             }
+            "requests-refused" => Happens::RequestsRefused(table.value("every")),
             "answers-twice" => Happens::AnswersTwice(self.host(table)?),
             "clock-jump" => {
                 let (forward, backward) = (table.get::<Nanos>("forward"), table.get::<Nanos>("backward"));
