@@ -374,11 +374,37 @@ impl Faults {
         fails
     }
 
-    /// Whether a machine's disk has said so falsely in this run.
+    /// The faults by which a write of a machine's disk is not where it should be; it counts as one. Of each: whether the write lands
+    /// elsewhere, and which write it was.
+    pub(crate) fn write_misses(&self, machine: MachineId) -> Vec<(u32, bool, u64)> {
+        let mut misses = Vec::new();
+        for fault in self.lasting() {
+            let (which, elsewhere) = match &self.spec(fault).kind {
+                FaultKind::WriteLost { machine: own, which } if *own == machine => (which, false),
+                FaultKind::WriteMisdirected { machine: own, which } if *own == machine => (which, true),
+                _ => continue,
+            };
+            let asked = &self.asked[fault as usize];
+            asked.set(asked.get() + 1);
+            if which.is(asked.get()) {
+                misses.push((fault, elsewhere, asked.get()));
+            }
+        }
+        misses
+    }
+
+    /// Whether a machine's disk has said falsely in this run that something is durable: it lied, or a write is not where it should be.
+    /// Nobody on the machine can know that before it reads.
     pub(crate) fn has_lied(&self, machine: MachineId) -> bool {
         let mut faults = (0..).zip(&self.specs);
         faults.any(|(number, fault)| {
-            matches!(&fault.kind, FaultKind::FlushLies { machine: own } if *own == machine) && self.has_struck(number)
+            let (FaultKind::FlushLies { machine: own }
+            | FaultKind::WriteLost { machine: own, .. }
+            | FaultKind::WriteMisdirected { machine: own, .. }) = &fault.kind
+            else {
+                return false;
+            };
+            *own == machine && self.has_struck(number)
         })
     }
 

@@ -153,6 +153,14 @@ impl World<'_> {
                 operation: *operation,
                 which: *which,
             },
+            Happens::WriteLost { host, which } => FaultKind::WriteLost {
+                machine: self.machine(*host),
+                which: *which,
+            },
+            Happens::WriteMisdirected { host, which } => FaultKind::WriteMisdirected {
+                machine: self.machine(*host),
+                which: *which,
+            },
             Happens::DiskTorn { host, left } => FaultKind::DiskTorn {
                 machine: self.machine(*host),
                 left: *left,

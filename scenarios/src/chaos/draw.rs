@@ -189,7 +189,7 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     for word in ["disk-slow", "disk-full", "disk-error", "flush-lies"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
-    // Of the others nothing waits to be flushed for long enough to be torn.
+    // The others append to no files.
     let writes = hosts.iter().filter(|host| match host {
         Host::Vm(_) => true,
         Host::Server(server) => {
@@ -198,7 +198,10 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
         }
         Host::Always(always) => *always == Always::StorageAccount,
     });
-    each("disk-torn", &mut writes.map(|host| Target::Host(*host)));
+    let writes: Vec<Target> = writes.map(|host| Target::Host(*host)).collect();
+    for word in ["write-lost", "write-misdirected", "disk-torn"] {
+        each(word, &mut writes.iter().copied());
+    }
     each("disk-rot", &mut (0..scenario.vms.len()).map(Target::Vm));
     for word in ["answers-late", "answers-twice", "clock-jump", "clock-drift"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
@@ -215,6 +218,10 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
 fn survives(scenario: &Scenario, word: &str, target: Target) -> bool {
     let of = match (word, target) {
         ("flush-lies", Target::Host(host)) => Happens::FlushLies(host),
+        ("write-lost" | "write-misdirected", Target::Host(host)) => {
+            let which = Nth::Only(1);
+            Happens::WriteLost { host, which }
+        }
         ("disk-rot", Target::Vm(vm)) => rot(vm, Rot::CachedBatch, 0, 0),
         _ => return true,
     };
@@ -297,6 +304,14 @@ fn rot(vm: usize, of: Rot, file: u32, byte: u64) -> Happens {
     }
 }
 
+fn nth(random: &mut ChaCha8Rng) -> Nth {
+    let small = |random: &mut ChaCha8Rng, most: u64| 1 + (random.next_u64() % most) as u32;
+    match random.next_u64() & 1 {
+        0 => Nth::Only(small(random, 20)),
+        _ => Nth::Every(small(random, 5)),
+    }
+}
+
 fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Target) -> Happens {
     let small = |random: &mut ChaCha8Rng, most: u64| 1 + (random.next_u64() % most) as u32;
     match (word, target) {
@@ -338,12 +353,17 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
             Happens::DiskError {
                 host,
                 operation: operations[random.random_range(0..4)],
-                which: match random.next_u64() & 1 {
-                    0 => Nth::Only(small(random, 20)),
-                    _ => Nth::Every(small(random, 5)),
-                },
+                which: nth(random),
             }
         }
+        ("write-lost", Target::Host(host)) => Happens::WriteLost {
+            host,
+            which: nth(random),
+        },
+        ("write-misdirected", Target::Host(host)) => Happens::WriteMisdirected {
+            host,
+            which: nth(random),
+        },
         ("disk-torn", Target::Host(host)) => Happens::DiskTorn {
             host,
             left: [Left::Prefix, Left::Subset][random.random_range(0..2)],

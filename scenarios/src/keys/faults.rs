@@ -44,6 +44,19 @@ const DRIFT: Kind = Kind::Share(Range::ANY.from(1, "a clock that is right", "lea
 const TURN: Kind = Kind::Duration(Range::ANY.from(1_000_000, "shorter than what a link is asked", "at least 1 ms"));
 const NTH: Range = Range::COUNT.from(1, "there is no such operation", "the first is 1");
 
+const EVERY_WRITE: Key = Key::absent(
+    "every",
+    Kind::Whole(NTH),
+    "none",
+    "each one of so many writes, counted from the beginning: with 1 all",
+);
+const NTH_WRITE: Key = Key::absent(
+    "nth",
+    Kind::Whole(NTH),
+    "none",
+    "this write alone, counted from the beginning",
+);
+
 const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
     Variant {
         word,
@@ -182,6 +195,22 @@ static KINDS: &[Variant] = &[
                     "this one alone fails, counted from the beginning",
                 ),
             ],
+        )
+    },
+    Variant {
+        choice: Some(Choice::Exactly(&["every", "nth"])),
+        ..fault(
+            "write-lost",
+            "a write of a machine's journal, cache or segments is acknowledged and is not there: an append reads as zeros, a whole file stays what it was",
+            &[MACHINE, EVERY_WRITE, NTH_WRITE],
+        )
+    },
+    Variant {
+        choice: Some(Choice::Exactly(&["every", "nth"])),
+        ..fault(
+            "write-misdirected",
+            "a write of a machine's journal, cache or segments lands on another of its files, and is missing where it should be, as one that is lost",
+            &[MACHINE, EVERY_WRITE, NTH_WRITE],
         )
     },
     fault(

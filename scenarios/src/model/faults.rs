@@ -184,6 +184,20 @@ pub enum Happens {
         /// Which of them.
         which: Nth,
     },
+    /// write-lost
+    WriteLost {
+        /// Of which machine.
+        host: Host,
+        /// Which of them.
+        which: Nth,
+    },
+    /// write-misdirected
+    WriteMisdirected {
+        /// Of which machine.
+        host: Host,
+        /// Which of them.
+        which: Nth,
+    },
     /// disk-torn
     DiskTorn {
         /// Of which machine.

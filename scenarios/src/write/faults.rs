@@ -8,6 +8,13 @@ use crate::keys::{self, word_of};
 use crate::model::{Fault, Happens, Host};
 use crate::units::{write_bits_per_second, write_duration, write_share};
 
+fn put_nth(table: &mut Entries, which: Nth) {
+    match which {
+        Nth::Every(every) => table.put("every", &every.to_string()),
+        Nth::Only(nth) => table.put("nth", &nth.to_string()),
+    }
+}
+
 impl Writer<'_> {
     pub(super) fn faults(&self, page: &mut Page) -> Result<(), Unwritable> {
         for fault in &self.scenario.faults {
@@ -108,10 +115,11 @@ impl Writer<'_> {
             Happens::DiskError { host, operation, which } => {
                 table.put("machine", self.host(*host)?);
                 table.put("operation", word_of(*operation).unwrap_or_default());
-                match which {
-                    Nth::Every(every) => table.put("every", &every.to_string()),
-                    Nth::Only(nth) => table.put("nth", &nth.to_string()),
-                }
+                put_nth(&mut table, *which);
+            }
+            Happens::WriteLost { host, which } | Happens::WriteMisdirected { host, which } => {
+                table.put("machine", self.host(*host)?);
+                put_nth(&mut table, *which);
             }
             Happens::DiskTorn { host, left } => {
                 table.put("machine", self.host(*host)?);

@@ -86,10 +86,15 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
         "disk-error" => Happens::DiskError {
             host: host(draw, scenario),
             operation: draw.word(),
-            which: match draw.flag() {
-                true => Nth::Only(1 + draw.below(1_000) as u32),
-                false => Nth::Every(1 + draw.below(3) as u32),
-            },
+            which: nth(draw),
+        },
+        "write-lost" => Happens::WriteLost {
+            host: host(draw, scenario),
+            which: nth(draw),
+        },
+        "write-misdirected" => Happens::WriteMisdirected {
+            host: host(draw, scenario),
+            which: nth(draw),
         },
         "disk-torn" => Happens::DiskTorn {
             host: host(draw, scenario),
@@ -157,6 +162,13 @@ pub(super) fn step_waits(draw: &mut Draw, scenario: &mut Scenario) {
     let free: Vec<usize> = free.collect();
     if let (false, Some(last)) = (free.is_empty(), scenario.steps.last_mut()) {
         last.begin = vec![Condition::FaultEnded(draw.of(&free))];
+    }
+}
+
+fn nth(draw: &mut Draw) -> Nth {
+    match draw.flag() {
+        true => Nth::Only(1 + draw.below(1_000) as u32),
+        false => Nth::Every(1 + draw.below(3) as u32),
     }
 }
 

@@ -111,6 +111,21 @@ pub enum FaultKind {
         /// Which of them, counted from the beginning of the fault.
         which: Nth,
     },
+    /// A write of a machine's file is acknowledged, and is not there: an append leaves zeros in its place, a whole file stays what it was.
+    /// Virtual disks are not concerned.
+    WriteLost {
+        /// The machine.
+        machine: MachineId,
+        /// Which of them, counted from the beginning of the fault.
+        which: Nth,
+    },
+    /// A write of a machine's file lands on another one, or elsewhere on the same: its own place is as if it were lost.
+    WriteMisdirected {
+        /// The machine.
+        machine: MachineId,
+        /// Which of them, counted from the beginning of the fault.
+        which: Nth,
+    },
     /// When a machine's power goes, or one of its processes ends, the disk keeps less in order what was not flushed.
     DiskTorn {
         /// The machine.
@@ -303,6 +318,8 @@ impl FaultKind {
             | FaultKind::DiskSlow { machine, .. }
             | FaultKind::DiskFull { machine }
             | FaultKind::DiskError { machine, .. }
+            | FaultKind::WriteLost { machine, .. }
+            | FaultKind::WriteMisdirected { machine, .. }
             | FaultKind::DiskTorn { machine, .. }
             | FaultKind::FlushLies { machine }
             | FaultKind::AnswersLate { machine, .. }

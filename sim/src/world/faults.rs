@@ -87,6 +87,8 @@ impl Engine {
             | FaultKind::DiskSlow { .. }
             | FaultKind::DiskFull { .. }
             | FaultKind::DiskError { .. }
+            | FaultKind::WriteLost { .. }
+            | FaultKind::WriteMisdirected { .. }
             | FaultKind::DiskTorn { .. }
             | FaultKind::FlushLies { .. }
             | FaultKind::QuiesceFails { .. } => {}

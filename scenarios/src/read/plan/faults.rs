@@ -49,6 +49,13 @@ pub(crate) fn faults(
     tables.iter().filter_map(|table| plan.fault(table)).collect()
 }
 
+/// Which of many operations.
+fn nth(table: &Reader<'_>) -> Option<Nth> {
+    let nth = table.get::<u32>("nth").map(|nth| Nth::Only(nth.value));
+    let every = table.get::<u32>("every").map(|every| Nth::Every(every.value));
+    nth.or(every)
+}
+
 impl Plan<'_> {
     fn fault(&self, table: &Reader<'_>) -> Option<PlacedFault> {
         let variant = table.need_variant();
@@ -204,12 +211,25 @@ impl Plan<'_> {
                 let host = self.host(table);
                 table.need("operation");
                 let operation: Option<Located<Operation>> = table.word("operation");
-                let nth = table.get::<u32>("nth").map(|nth| Nth::Only(nth.value));
-                let every = table.get::<u32>("every").map(|every| Nth::Every(every.value));
+                let which = nth(table);
                 Happens::DiskError {
                     host: host?,
                     operation: operation?.value,
-                    which: nth.or(every)?,
+                    which: which?,
+                }
+            }
+            "write-lost" => {
+                let (host, which) = (self.host(table), nth(table));
+                Happens::WriteLost {
+                    host: host?,
+                    which: which?,
+                }
+            }
+            "write-misdirected" => {
+                let (host, which) = (self.host(table), nth(table));
+                Happens::WriteMisdirected {
+                    host: host?,
+                    which: which?,
                 }
             }
             "disk-torn" => {
