@@ -347,6 +347,17 @@ impl Faults {
         }
     }
 
+    /// How many times as long as else a job on a machine's processors takes, which costs something.
+    pub(crate) fn computes_slower(&self, machine: MachineId) -> u64 {
+        let slow = |kind: &FaultKind| matches!(kind, FaultKind::ComputeSlow { machine: own, .. } if *own == machine);
+        let Some(fault) = self.find(slow) else { return 1 };
+        self.strike(fault);
+        match self.spec(fault).kind {
+            FaultKind::ComputeSlow { times, .. } => u64::from(times.max(1)),
+            _ => 1,
+        }
+    }
+
     /// Whether a machine's disk has no room.
     pub(crate) fn disk_is_full(&self, machine: MachineId) -> Option<u32> {
         self.find(|kind| matches!(kind, FaultKind::DiskFull { machine: own } if *own == machine))

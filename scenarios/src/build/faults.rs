@@ -145,6 +145,10 @@ impl World<'_> {
                 machine: self.machine(*host),
                 times: *times,
             },
+            Happens::ComputeSlow { host, times } => FaultKind::ComputeSlow {
+                machine: self.machine(*host),
+                times: *times,
+            },
             Happens::DiskFull(host) => FaultKind::DiskFull {
                 machine: self.machine(*host),
             },

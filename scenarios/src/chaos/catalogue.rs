@@ -94,11 +94,15 @@ pub static DOCUMENTED: &[Documented] = &[
         "more room, another process server, or machines moved to one",
         "[[fault]]\nname = \"cache full\"\nkind = \"disk-full\"\nmachine = \"management\"\nat = \"10 min\"\nlasts = \"5 min\"\n",
     ),
-    later(
-        "F4",
-        "process-server-overload",
-        "",
-        "processors or memory of a process server are at their end",
+    row(
+        ("F4", "process-server-overload", ""),
+        "the processors of a process server are at their end",
+        (
+            "batches wait to be sealed and the RPO grows (our model; warnings above 80 % and 95 % are not modelled, nor is memory)",
+            false,
+        ),
+        "another process server",
+        "[[fault]]\nname = \"overload\"\nkind = \"compute-slow\"\nmachine = \"management\"\ntimes = 10000\nat = \"10 min\"\nlasts = \"5 min\"\n",
     ),
     row(
         ("F5", "process-server-down", "806"),

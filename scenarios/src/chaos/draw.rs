@@ -186,7 +186,7 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
         ports.push(PORT_GROUP);
     }
     each("port-blocked", &mut ports.into_iter().map(Target::Port));
-    for word in ["disk-slow", "disk-full", "disk-error", "flush-lies"] {
+    for word in ["disk-slow", "compute-slow", "disk-full", "disk-error", "flush-lies"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
     // The others append to no files.
@@ -346,6 +346,10 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
         ("disk-slow", Target::Host(host)) => Happens::DiskSlow {
             host,
             times: 1 + small(random, 50),
+        },
+        ("compute-slow", Target::Host(host)) => Happens::ComputeSlow {
+            host,
+            times: 1 + small(random, 1_000),
         },
         ("disk-full", Target::Host(host)) => Happens::DiskFull(host),
         ("disk-error", Target::Host(host)) => {

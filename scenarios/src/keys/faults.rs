@@ -166,6 +166,22 @@ static KINDS: &[Variant] = &[
         ],
     ),
     fault(
+        "compute-slow",
+        "a machine's processors take longer for jobs: to compress and seal, to open and decompress, for checksums",
+        &[
+            MACHINE,
+            Key::needed(
+                "times",
+                Kind::Whole(
+                    Range::ANY
+                        .from(2, "not slower", "")
+                        .upto(1_000_000, "a processor that never ends", ""),
+                ),
+                "how many times as long",
+            ),
+        ],
+    ),
+    fault(
         "disk-full",
         "a machine's disk has no room for anything more",
         &[MACHINE],

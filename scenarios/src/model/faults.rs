@@ -173,6 +173,13 @@ pub enum Happens {
         /// How many times as long.
         times: u32,
     },
+    /// compute-slow
+    ComputeSlow {
+        /// Of which machine.
+        host: Host,
+        /// How many times as long.
+        times: u32,
+    },
     /// disk-full
     DiskFull(Host),
     /// disk-error

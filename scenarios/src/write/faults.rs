@@ -103,7 +103,7 @@ impl Writer<'_> {
                     table.put("machine", self.host(*host)?);
                 }
             }
-            Happens::DiskSlow { host, times } => {
+            Happens::DiskSlow { host, times } | Happens::ComputeSlow { host, times } => {
                 table.put("machine", self.host(*host)?);
                 table.put("times", &times.to_string());
             }

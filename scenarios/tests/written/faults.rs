@@ -80,6 +80,10 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             host: host(draw, scenario),
             times: 2 + draw.below(1_000) as u32,
         },
+        "compute-slow" => Happens::ComputeSlow {
+            host: host(draw, scenario),
+            times: 2 + draw.below(1_000) as u32,
+        },
         "disk-full" => Happens::DiskFull(host(draw, scenario)),
         "quiesce-fails" => Happens::QuiesceFails(draw.index(scenario.vms.len())),
         "flush-lies" => Happens::FlushLies(host(draw, scenario)),

@@ -97,6 +97,13 @@ pub enum FaultKind {
         /// How many times.
         times: u32,
     },
+    /// A machine's processors are slower: each job takes so many times as long.
+    ComputeSlow {
+        /// The machine.
+        machine: MachineId,
+        /// How many times.
+        times: u32,
+    },
     /// A machine's disk has no room for anything more.
     DiskFull {
         /// The machine.
@@ -316,6 +323,7 @@ impl FaultKind {
             FaultKind::Power { machines } => (machines.iter().map(|dark| dark.machine).collect(), Vec::new()),
             FaultKind::Process { machine, .. }
             | FaultKind::DiskSlow { machine, .. }
+            | FaultKind::ComputeSlow { machine, .. }
             | FaultKind::DiskFull { machine }
             | FaultKind::DiskError { machine, .. }
             | FaultKind::WriteLost { machine, .. }

@@ -85,6 +85,7 @@ impl Engine {
             | FaultKind::Apart { .. }
             | FaultKind::PortBlocked { .. }
             | FaultKind::DiskSlow { .. }
+            | FaultKind::ComputeSlow { .. }
             | FaultKind::DiskFull { .. }
             | FaultKind::DiskError { .. }
             | FaultKind::WriteLost { .. }

@@ -170,6 +170,13 @@ impl Plan<'_> {
                     },
                 }
             }
+            "compute-slow" => {
+                let (host, times) = (self.host(table), table.required::<u32>("times"));
+                Happens::ComputeSlow {
+                    host: host?,
+                    times: times?.value,
+                }
+            }
             "disk-full" => Happens::DiskFull(self.host(table)?),
             "answers-late" => {
                 let (host, by) = (self.host(table), table.required::<Nanos>("by"));
