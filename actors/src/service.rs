@@ -65,6 +65,8 @@ const SAVE: u32 = 7;
 const READ: u32 = 8;
 /// A storage account that was busy is asked again.
 const BUSY: u32 = 9;
+/// A machine that Azure refused is asked for again; the key is the machine.
+const BOOT: u32 = 10;
 
 /// A command that is not answered.
 #[derive(Serialize, Deserialize)]
@@ -159,6 +161,8 @@ pub struct Service {
     commands: BTreeMap<u64, Sent>,
     /// What compute was asked and did not answer, by machine.
     orders: BTreeMap<MachineId, ToCompute>,
+    /// Machines that compute refuses to make, and since when.
+    refused: BTreeMap<MachineId, SimTime>,
     epochs: BTreeMap<DiskId, u32>,
     /// Of the key for merged segments.
     merging_epochs: BTreeMap<DiskId, u32>,
@@ -198,6 +202,7 @@ impl Service {
             answered: BTreeMap::new(),
             commands: BTreeMap::new(),
             orders: BTreeMap::new(),
+            refused: BTreeMap::new(),
             epochs: BTreeMap::new(),
             merging_epochs: BTreeMap::new(),
             grants: BTreeMap::new(),
@@ -242,6 +247,7 @@ impl Service {
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
             Input::Timer(Token { what: BUSY, .. }) => self.storage_rested(),
+            Input::Timer(Token { what: BOOT, key }) => self.order_again(MachineId(key as u32)),
             Input::Timer(Token { what: SAVE, .. }) => self.unsaved.waits = false,
             Input::Timer(Token {
                 what: RESYNCHRONIZE,
@@ -456,6 +462,7 @@ impl Service {
             machines::ToService::MachineUp { machine } => {
                 self.carried_out(*machine, |order| matches!(order, ToCompute::CreateMachine { .. }));
             }
+            machines::ToService::MachineRefused { machine, why } => self.machine_refused(*machine, why),
             machines::ToService::MachineGone { machine } => {
                 self.carried_out(*machine, |order| matches!(order, ToCompute::DeleteMachine { .. }));
             }
@@ -466,6 +473,7 @@ impl Service {
     fn carried_out(&mut self, machine: MachineId, is_it: impl Fn(&ToCompute) -> bool) {
         if self.orders.get(&machine).is_some_and(is_it) {
             self.orders.remove(&machine);
+            self.refused.remove(&machine);
             self.machine_order_ended(machine);
         }
     }
@@ -474,6 +482,53 @@ impl Service {
         self.compute.send(&self.env, order.clone());
         self.orders.insert(machine, order);
         self.look_soon();
+    }
+
+    /// Azure refuses to make a machine: it is asked for again for a while, then its job fails with the reason.
+    fn machine_refused(&mut self, machine: MachineId, why: &str) {
+        let Some(ToCompute::CreateMachine { boot, .. }) = self.orders.get(&machine) else {
+            return;
+        };
+        let (vm, now) = (boot.as_ref().map(|boot| boot.vm), self.env.monotonic());
+        let since = *self.refused.entry(machine).or_insert(now);
+        if since == now {
+            self.boot_refused(vm, &format!("Azure refuses to make machine {}: {why}", machine.0));
+        }
+        if now.since(since) < self.env.model.azure.boot_patience {
+            let token = Token {
+                what: BOOT,
+                key: u64::from(machine.0),
+            };
+            self.env.timer(self.env.model.azure.boot_again, token);
+            return;
+        }
+        self.orders.remove(&machine);
+        self.refused.remove(&machine);
+        if let Some(job) = self.waits.for_machine(machine) {
+            let why = format!("Azure refused to make machine {}: {why}", machine.0);
+            self.end(job, Outcome::Failed(why));
+        }
+    }
+
+    /// Time to ask once more for a machine that was refused, if it is still wanted.
+    fn order_again(&mut self, machine: MachineId) {
+        if let Some(order) = self
+            .orders
+            .get(&machine)
+            .filter(|_| self.refused.contains_key(&machine))
+        {
+            self.compute.send(&self.env, order.clone());
+        }
+    }
+
+    /// A machine is not made or switched on: somebody has to know why.
+    fn boot_refused(&self, vm: Option<VmId>, text: &str) {
+        self.env.fact(Fact::Alert {
+            vm,
+            severity: Severity::Critical,
+            code: String::new(),
+            text: text.to_owned(),
+        });
     }
 
     fn noticed(&mut self, notice: Notice) {

@@ -256,6 +256,7 @@ impl Faults {
         for fault in self.lasting() {
             let every = match &self.spec(fault).kind {
                 FaultKind::RequestsRefused { machine: own, every } if *own == machine => *every,
+                FaultKind::BootsRefused { machine: own, .. } if *own == machine => 1,
                 _ => continue,
             };
             let Some(answer) = answer(&self.spec(fault).kind) else {

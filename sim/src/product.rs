@@ -15,7 +15,8 @@ use actors::messages::group::PORT_GROUP;
 use actors::messages::local::Local;
 use actors::messages::replica::ToStorage;
 use actors::messages::segments::{Put, ToProcessServer, ToTarget};
-use actors::messages::{Body, replica};
+use actors::messages::vcenter::{ToAsker, ToVcenter, VcenterAction};
+use actors::messages::{Body, machines, replica};
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId, Trigger};
 use actors::ports::{Evidence, Input};
 use actors::process_server::cached_files;
@@ -86,8 +87,8 @@ pub fn failed(message: &Local) -> Option<Local> {
     matches!(message, Local::Quiesce).then_some(Local::Quiesced { seq, ok: false })
 }
 
-/// What whoever asked hears from a machine that a fault has refuse requests: storage puts and reads nothing of what it is asked. None:
-/// it is no such request. What it is told beside, signs of life, and what the service merges or drops are taken as ever.
+/// What whoever asked hears from a machine that a fault has refuse requests: storage puts and reads nothing of what it is asked, Azure
+/// compute makes no machine, and vCenter starts none. None: it is no such request. What it is told beside, signs of life, and what the service merges or drops are taken as ever.
 #[must_use]
 pub fn refusal(fault: &FaultKind, request: &Body) -> Option<Body> {
     match (fault, request) {
@@ -119,6 +120,23 @@ pub fn refusal(fault: &FaultKind, request: &Body) -> Option<Body> {
         (FaultKind::RequestsRefused { .. }, Body::ReplicaToStorage(ToStorage::GetSegments { protection, headers })) => {
             let (protection, headers) = (*protection, headers.clone());
             Some(replica::ToService::Busy { protection, headers }.into())
+        }
+        (
+            FaultKind::BootsRefused { code, .. },
+            Body::MachinesToCompute(machines::ToCompute::CreateMachine { machine, .. }),
+        ) => {
+            let (machine, why) = (*machine, code.clone());
+            Some(machines::ToService::MachineRefused { machine, why }.into())
+        }
+        (
+            FaultKind::BootsRefused { code, .. },
+            Body::ToVcenter(ToVcenter::Act {
+                id,
+                action: VcenterAction::AttachAndBoot { .. },
+            }),
+        ) => {
+            let (id, refused) = (*id, Some(code.clone()));
+            Some(ToAsker::Done { id, refused }.into())
         }
         _ => None,
     }

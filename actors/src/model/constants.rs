@@ -131,6 +131,8 @@ model! {
         resynchronize_longest: Time = 16 * MINUTE, SECOND => DAY, "our model", "The wait doubles each time, up to so long";
         resynchronize_alert: Count = 3, 1 => 100, "our model", "After so many without a point an alert says so";
         look_every: Time = MINUTE, SECOND => HOUR, "our model", "Between two looks at RPO and retention";
+        boot_again: Time = MINUTE, SECOND => DAY, "our model", "A machine that is refused is asked for again after so long";
+        boot_patience: Time = 10 * MINUTE, SECOND => DAY, "our model", "One that Azure has refused for so long makes its job fail";
         opened_at_a_time: Count = 16, 1 => 1_024, "our model", "Batches that are opened at a time, for a machine";
         merged: Size = 64 * MIB, MIB => GIB, "our model", "Batches are merged up to this much of a disk";
         drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";

@@ -173,6 +173,10 @@ impl World<'_> {
                 machine: self.machine(*host),
                 by: *by,
             },
+            Happens::BootsRefused { host, code } => FaultKind::BootsRefused {
+                machine: self.machine(*host),
+                code: code.clone(),
+            },
             Happens::RequestsRefused(every) => FaultKind::RequestsRefused {
                 machine: self.places.storage,
                 every: *every,

@@ -237,17 +237,25 @@ pub static DOCUMENTED: &[Documented] = &[
         "[[fault]]\nname = \"vcenter down\"\nkind = \"process-crash\"\nmachine = \"vcenter\"\ncomponent = \"vcenter\"\nat = \"10 min\"\nlasts = \"5 min\"\n",
     ),
     later("F24", "policy-refused", "78253", "a policy cannot be associated"),
-    later(
-        "F25",
-        "quota-exceeded",
-        "28031, 28092, 70038",
+    row(
+        ("F25", "quota-exceeded", "28031, 28092, 70038"),
         "Azure refuses to make a machine",
+        (
+            "the failover fails as the machine is made, after 10 min of asking again (our model)",
+            true,
+        ),
+        "a larger quota, then the failover again",
+        "[[fault]]\nname = \"quota\"\nkind = \"boots-refused\"\nmachine = \"azure-compute\"\ncode = \"28031 the quota of cores is used up\"\nlasts = \"2 h\"\nmay_miss = true\n",
     ),
-    later(
-        "F26",
-        "hydration-failed",
-        "170010",
+    row(
+        ("F26", "hydration-failed", "170010"),
         "a machine cannot be made bootable in Azure",
+        (
+            "the failover fails as the machine is made, after 10 min of asking again (our model)",
+            true,
+        ),
+        "the script that enables the drivers, then the failover again",
+        "[[fault]]\nname = \"hydration\"\nkind = \"boots-refused\"\nmachine = \"azure-compute\"\ncode = \"170010 hydration failed\"\nlasts = \"2 h\"\nmay_miss = true\n",
     ),
     later(
         "F27",
@@ -293,7 +301,16 @@ pub static DOCUMENTED: &[Documented] = &[
         "8061",
         "the datastore cannot be reached",
     ),
-    later("F35", "host-out-of-memory", "8038", "the host has no memory left"),
+    row(
+        ("F35", "host-out-of-memory", "8038"),
+        "the host has no memory left",
+        (
+            "the machine that comes home is not switched on; that is tried again (our model)",
+            true,
+        ),
+        "memory for the host",
+        "[[fault]]\nname = \"no memory\"\nkind = \"boots-refused\"\nmachine = \"vcenter\"\ncode = \"8038 the host has no memory left\"\nlasts = \"2 h\"\nmay_miss = true\n",
+    ),
     later(
         "F36",
         "master-target-restrictions",

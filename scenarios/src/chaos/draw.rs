@@ -208,6 +208,9 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     }
     let account = Target::Host(Host::Always(Always::StorageAccount));
     each("requests-refused", &mut std::iter::once(account));
+    let vcenters = (0..scenario.servers.len()).filter(|server| scenario.servers[*server].roles.vcenter);
+    let makers = vcenters.map(Host::Server).chain([Host::Always(Always::AzureCompute)]);
+    each("boots-refused", &mut makers.map(Target::Host));
     each("quiesce-fails", &mut (0..scenario.vms.len()).map(Target::Vm));
     let named = |word: &str| scenario.chaos.kinds.contains(&word);
     all.retain(|(word, target)| named(word) || survives(scenario, word, *target));
@@ -382,6 +385,14 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
             by: log_uniform(random, MILLISECOND, 20 * SECOND),
         },
         ("requests-refused", Target::Host(_)) => Happens::RequestsRefused(small(random, 3)),
+        ("boots-refused", Target::Host(host)) => Happens::BootsRefused {
+            host,
+            code: match host {
+                Host::Always(_) => ["28031 the quota of cores is used up", "170010 hydration failed"],
+                _ => ["8038 the host has no memory left", "8061 the datastore is not reached"],
+            }[random.random_range(0..2)]
+            .to_owned(),
+        },
         ("answers-twice", Target::Host(host)) => Happens::AnswersTwice(host),
         ("clock-jump", Target::Host(host)) => {
             let by = log_uniform(random, MILLISECOND, 3_600 * SECOND).cast_signed();

@@ -316,6 +316,18 @@ static KINDS: &[Variant] = &[
         )],
     ),
     fault(
+        "boots-refused",
+        "Azure or a vCenter refuses to make and to start machines, and says why",
+        &[
+            Key::needed("machine", ANY_MACHINE, "who refuses: `azure-compute`, or a vCenter"),
+            Key::needed(
+                "code",
+                Kind::Name(super::NameRule::Line),
+                "what the reason says: the code of the documentation, and words",
+            ),
+        ],
+    ),
+    fault(
         "answers-twice",
         "each frame that a machine sends to those that connected to it is sent twice",
         &[MACHINE],

@@ -249,6 +249,13 @@ pub enum Happens {
     },
     /// requests-refused, each one of so many
     RequestsRefused(u32),
+    /// boots-refused
+    BootsRefused {
+        /// Azure compute, or a vCenter.
+        host: Host,
+        /// What the reason says.
+        code: String,
+    },
     /// answers-twice
     AnswersTwice(Host),
     /// clock-jump and clock-drift

@@ -110,6 +110,10 @@ impl Writer<'_> {
             Happens::DiskFull(host) | Happens::FlushLies(host) | Happens::AnswersTwice(host) => {
                 table.put("machine", self.host(*host)?)
             }
+            Happens::BootsRefused { host, code } => {
+                table.put("machine", self.host(*host)?);
+                table.put("code", code);
+            }
             Happens::RequestsRefused(every) => table.put("every", &every.to_string()),
             Happens::QuiesceFails(vm) => table.put("vm", self.vm(*vm)?),
             Happens::DiskError { host, operation, which } => {

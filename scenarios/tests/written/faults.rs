@@ -52,6 +52,14 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             by: 1 + draw.duration(),
         },
         "requests-refused" => Happens::RequestsRefused(1 + draw.below(9) as u32),
+        "boots-refused" => {
+            let vcenters = (0..scenario.servers.len()).filter(|server| scenario.servers[*server].roles.vcenter);
+            let makers = vcenters.map(Host::Server).chain([Host::Always(Always::AzureCompute)]);
+            Happens::BootsRefused {
+                host: draw.of(&makers.collect::<Vec<_>>()),
+                code: draw.of(&["28031 quota", "8038"]).to_owned(),
+            }
+        }
         "answers-twice" => Happens::AnswersTwice(host(draw, scenario)),
         "clock-jump" => Happens::Clock {
             host: host(draw, scenario),

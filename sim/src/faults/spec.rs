@@ -64,6 +64,13 @@ pub enum FaultKind {
         /// Each one of so many.
         every: u32,
     },
+    /// A machine refuses to make or to start machines.
+    BootsRefused {
+        /// Azure compute, or a vCenter.
+        machine: MachineId,
+        /// What it says, with the code of the documentation where there is one.
+        code: String,
+    },
     /// Each frame that a machine sends to those that connected to it is sent twice.
     AnswersTwice {
         /// The machine.
@@ -332,6 +339,7 @@ impl FaultKind {
             | FaultKind::FlushLies { machine }
             | FaultKind::AnswersLate { machine, .. }
             | FaultKind::RequestsRefused { machine, .. }
+            | FaultKind::BootsRefused { machine, .. }
             | FaultKind::AnswersTwice { machine }
             | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
             FaultKind::DiskRot { machines, .. } | FaultKind::QuiesceFails { machines } => {

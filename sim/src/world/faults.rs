@@ -80,6 +80,7 @@ impl Engine {
             | FaultKind::LinkHeld { .. }
             | FaultKind::AnswersLate { .. }
             | FaultKind::RequestsRefused { .. }
+            | FaultKind::BootsRefused { .. }
             | FaultKind::AnswersTwice { .. }
             | FaultKind::Clock { .. }
             | FaultKind::Apart { .. }

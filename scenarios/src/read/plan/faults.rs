@@ -186,6 +186,26 @@ impl Plan<'_> {
                 }
             }
             "requests-refused" => Happens::RequestsRefused(table.value("every")),
+            "boots-refused" => {
+                let (host, code) = (self.host(table), table.name("code"));
+                let host = host?;
+                let makes = match host {
+                    Host::Always(machine) => machine == Always::AzureCompute,
+                    Host::Server(server) => self.estate.servers[server].roles.vcenter,
+                    Host::Vm(_) => false,
+                };
+                if !makes {
+                    let title = "this machine makes and starts no others".to_owned();
+                    let label = "neither `azure-compute` nor a vCenter";
+                    let problem = Problem::new(table.key_at("machine"), title, label);
+                    self.context.diagnosis.push(problem);
+                    return None;
+                }
+                Happens::BootsRefused {
+                    host,
+                    code: code?.value,
+                }
+            }
             "answers-twice" => Happens::AnswersTwice(self.host(table)?),
             "clock-jump" => {
                 let (forward, backward) = (table.get::<Nanos>("forward"), table.get::<Nanos>("backward"));
