@@ -58,3 +58,64 @@ impl BackOff {
         self.waits
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use datapath::Grain;
+
+    use super::*;
+    use crate::nouns::ComponentKind;
+    use crate::ports::Input;
+    use crate::testing::{Bench, Component};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// Asks a peer that is busy until a time, and notes when it does.
+    struct Asker {
+        env: Env,
+        busy: BackOff,
+        until: SimTime,
+        asked: Rc<RefCell<Vec<u64>>>,
+    }
+
+    impl Component for Asker {
+        fn input(&mut self, _: Input) {
+            self.busy.over();
+            self.asked.borrow_mut().push(self.env.now().0 / SECOND);
+            if self.env.now() < self.until {
+                let token = Token { what: 1, key: 0 };
+                self.busy.refused(&self.env, "the peer", VmId(0), token);
+                // More that is refused in the same pause adds nothing to it.
+                self.busy.refused(&self.env, "the peer", VmId(0), token);
+                assert!(self.busy.waits());
+            } else {
+                self.busy.answered();
+                assert!(!self.busy.waits());
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_that_it_goes_on_is_told_once() {
+        let bench = Bench::new(Grain::Sector);
+        let (id, env) = bench.actor(0, ComponentKind::ProcessServer);
+        let asked = Rc::default();
+        let asker = Asker {
+            env,
+            busy: BackOff::default(),
+            until: SimTime(1_000 * SECOND),
+            asked: Rc::clone(&asked),
+        };
+        bench.put(id, asker);
+        bench.give(id, Input::Started);
+        bench.run_seconds(250);
+        assert_eq!(*asked.borrow(), [0, 4, 12, 28, 60, 124, 244]);
+        assert_eq!(bench.alerts("the peer is busy"), 0, "not for a short time");
+        bench.run_seconds(1_000);
+        assert_eq!(asked.borrow().last(), Some(&1_084));
+        assert_eq!(bench.alerts("the peer is busy"), 1);
+    }
+}
