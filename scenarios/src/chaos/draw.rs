@@ -7,7 +7,7 @@
 use actors::messages::PORT_MANAGEMENT;
 use actors::messages::group::PORT_GROUP;
 use actors::messages::replication::PORT_REPLICATION;
-use actors::nouns::PointChoice;
+use actors::nouns::{ItemState, PointChoice};
 use datapath::disk::Operation;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +16,7 @@ use sim::random;
 
 use super::atlas;
 use crate::keys::{PointWord, Words};
-use crate::model::{Always, Aside, Condition, Direction, Do, Fault, Happens, Host, Process, Rot, Scenario};
+use crate::model::{Always, Aside, Condition, Direction, Do, Fault, Happens, Host, Process, Rot, Scenario, Which};
 use crate::units::write_duration;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -98,7 +98,11 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
         };
         let what = happens(&mut random, scenario, word, target);
         let at = begins(&mut random, scenario);
-        let lasts = lasts(&mut random, scenario.chaos.longest);
+        let lasts = match target {
+            // A failover has to come to its boot within it.
+            Target::Boot(..) => log_uniform(&mut random, 10 * SECOND, scenario.chaos.longest.max(10 * SECOND)),
+            _ => lasts(&mut random, scenario.chaos.longest),
+        };
         let instant = matches!(what, Happens::DiskRot { .. });
         if let Happens::DiskTorn { host, .. } = &what {
             // Nothing is torn but by a loss of power, and then only what was not flushed: it goes several times.
@@ -112,7 +116,7 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
                     format!("drawn-{number}-power-{}", time + 1),
                     "power-loss",
                     what,
-                    at + each + 2 * each * time,
+                    Condition::At(at + each + 2 * each * time),
                     Some(each),
                 ));
             }
@@ -120,7 +124,7 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
         let lasts = (!instant).then_some(lasts);
         drawn
             .faults
-            .push(fault(format!("drawn-{number}"), word, what, at, lasts));
+            .push(fault(format!("drawn-{number}"), word, what, begin(target, at), lasts));
     }
     let mut otherwise = if scenario.chaos.constants {
         otherwise(&mut random, &mut drawn)
@@ -138,12 +142,12 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
 }
 
 /// A fault that was drawn by chance, so that it may miss.
-fn fault(name: String, word: &'static str, what: Happens, at: u64, lasts: Option<u64>) -> Fault {
+fn fault(name: String, word: &'static str, what: Happens, begin: Condition, lasts: Option<u64>) -> Fault {
     Fault {
         name,
         word,
         what,
-        begin: vec![Condition::At(at)],
+        begin: vec![begin],
         wait: 0,
         until: Vec::new(),
         lasts,
@@ -160,6 +164,8 @@ enum Target {
     Link(usize),
     Vm(usize),
     Pair(Host, Host),
+    /// Who makes or starts a machine, and which.
+    Boot(Host, usize),
     Port(u16),
 }
 
@@ -186,9 +192,19 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
         ports.push(PORT_GROUP);
     }
     each("port-blocked", &mut ports.into_iter().map(Target::Port));
-    for word in ["disk-slow", "compute-slow", "disk-full", "disk-error", "flush-lies"] {
+    for word in ["disk-slow", "disk-full", "disk-error", "flush-lies"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
+    // The others compute nothing.
+    let computes = hosts.iter().filter(|host| match host {
+        Host::Vm(_) => true,
+        Host::Server(server) => {
+            let roles = scenario.servers[*server].roles;
+            roles.process_server || roles.master_target
+        }
+        Host::Always(always) => *always == Always::SiteRecovery,
+    });
+    each("compute-slow", &mut computes.map(|host| Target::Host(*host)));
     // The others append to no files.
     let writes = hosts.iter().filter(|host| match host {
         Host::Vm(_) => true,
@@ -208,9 +224,7 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     }
     let account = Target::Host(Host::Always(Always::StorageAccount));
     each("requests-refused", &mut std::iter::once(account));
-    let vcenters = (0..scenario.servers.len()).filter(|server| scenario.servers[*server].roles.vcenter);
-    let makers = vcenters.map(Host::Server).chain([Host::Always(Always::AzureCompute)]);
-    each("boots-refused", &mut makers.map(Target::Host));
+    each("boots-refused", &mut boots(scenario).into_iter());
     each("quiesce-fails", &mut (0..scenario.vms.len()).map(Target::Vm));
     let named = |word: &str| scenario.chaos.kinds.contains(&word);
     all.retain(|(word, target)| named(word) || survives(scenario, word, *target));
@@ -229,6 +243,39 @@ fn survives(scenario: &Scenario, word: &str, target: Target) -> bool {
         _ => return true,
     };
     atlas::destroys(scenario, &of).is_none()
+}
+
+/// Who refuses to boot what: where the plan has it boot one, for at any other time there is nothing to refuse.
+fn boots(scenario: &Scenario) -> Vec<Target> {
+    let vcenters = (0..scenario.servers.len()).filter(|server| scenario.servers[*server].roles.vcenter);
+    let vcenters: Vec<Host> = vcenters.map(Host::Server).collect();
+    let mut all = Vec::new();
+    for step in &scenario.steps {
+        let makers: &[Host] = match &step.what {
+            Do::Failover { .. } => &[Host::Always(Always::AzureCompute)],
+            Do::Failback { .. } => &vcenters,
+            _ => continue,
+        };
+        for maker in makers {
+            let boots = step.vms.iter().map(|vm| Target::Boot(*maker, *vm));
+            all.extend(boots.filter(|boot| !all.contains(boot)).collect::<Vec<_>>());
+        }
+    }
+    all
+}
+
+/// When a fault begins: at a time, or as the failover of the machine begins whose boot is refused.
+fn begin(target: Target, at: u64) -> Condition {
+    match target {
+        Target::Boot(host, vm) => {
+            let state = match host {
+                Host::Always(_) => ItemState::FailoverInProgress,
+                Host::Server(_) | Host::Vm(_) => ItemState::FailbackInProgress,
+            };
+            Condition::State(Which::These(vec![vm]), state)
+        }
+        _ => Condition::At(at),
+    }
 }
 
 fn processes(scenario: &Scenario, hosts: &[Host]) -> Vec<Target> {
@@ -385,7 +432,7 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
             by: log_uniform(random, MILLISECOND, 20 * SECOND),
         },
         ("requests-refused", Target::Host(_)) => Happens::RequestsRefused(small(random, 3)),
-        ("boots-refused", Target::Host(host)) => Happens::BootsRefused {
+        ("boots-refused", Target::Boot(host, _)) => Happens::BootsRefused {
             host,
             code: match host {
                 Host::Always(_) => ["28031 the quota of cores is used up", "170010 hydration failed"],
