@@ -111,6 +111,19 @@ fn a_fault_waits_for_steps_and_steps_wait_for_its_beginning_and_its_end() {
     assert!(struck.iter().filter(|at| *at == began).count() >= 4, "{struck:?}");
 }
 
+#[test]
+fn a_copy_whose_pieces_are_lost_is_followed_by_another_that_ends() {
+    let out = folder();
+    // Points that the cache lost are made and never judged; the seed is the one that it was found with.
+    let scenario = "scenarios/regressions/point-of-a-broken-copy.toml";
+    let result = pass(scenario, &out.path().join("run"), &["--seed", "61"]);
+    assert!(
+        result["recovery_points"]["verified"].as_u64() > Some(40),
+        "{}",
+        result["recovery_points"]
+    );
+}
+
 /// A scenario of this estate, with another plan after its machines are protected.
 fn with_plan(estate: &str, plan: &str, out: &std::path::Path) -> String {
     let text = std::fs::read_to_string(common::root().join(estate)).expect("the scenario");
