@@ -7,6 +7,7 @@ use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
 use crate::diagnose::{At, Located, Problem};
+use crate::keys::{Choice, Variant};
 use crate::model::{Always, Aside, Condition, Direction, Fault, Happens, Host, Process, Rot};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
@@ -67,7 +68,9 @@ impl Plan<'_> {
         let may_miss = table.value("may_miss");
         let (wait, lasts) = (table.value::<Nanos>("wait").0, table.get::<Nanos>("lasts"));
         let name = table.get::<String>("name");
-        let word = variant?.word;
+        let variant = variant?;
+        let word = variant.word;
+        self.chosen(table, variant);
         let what = self.happens(table, word)?;
         let conditions = begin.iter().chain(&until).map(|condition| condition.at).collect();
         let values = |conditions: Vec<Located<Condition>>| conditions.into_iter().map(|found| found.value).collect();
@@ -88,6 +91,30 @@ impl Plan<'_> {
             wait: table.key_at("wait"),
             conditions,
         })
+    }
+
+    /// Of the keys between which a kind of fault has a choice, as many are there as it takes.
+    fn chosen(&self, table: &Reader<'_>, variant: &Variant) {
+        let (keys, exactly) = match variant.choice {
+            Some(Choice::Exactly(keys)) => (keys, true),
+            // Told in other words where it is read.
+            Some(Choice::AtLeast(keys)) if variant.word != "power-loss" => (keys, false),
+            _ => return,
+        };
+        let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let there: Vec<&str> = keys.iter().copied().filter(|key| table.node(key).is_some()).collect();
+        let problem = match there[..] {
+            [] if !keys.iter().any(|key| table.misspelt(key)) => {
+                let title = format!("a fault of this kind needs {}", names.join(" or "));
+                Problem::new(table.at, title, "none of them is here")
+            }
+            [_, second, ..] if exactly => {
+                let title = format!("a fault of this kind takes one of {}", names.join(" and "));
+                Problem::new(table.key_at(second), title, "one too many")
+            }
+            _ => return,
+        };
+        self.context.diagnosis.push(problem);
     }
 
     fn happens(&self, table: &Reader<'_>, word: &str) -> Option<Happens> {
