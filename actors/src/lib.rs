@@ -7,6 +7,7 @@
 mod actor;
 pub mod agent;
 pub mod azure_compute;
+pub mod back_off;
 pub mod codes;
 pub mod configuration_server;
 pub mod disk_trouble;

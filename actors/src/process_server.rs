@@ -67,6 +67,8 @@ const RETRY: u32 = 9;
 const DISK: u32 = 10;
 /// What the cache holds was read.
 const RECOVERED: u32 = 11;
+/// A target that was busy is asked again; the key is its machine.
+const BUSY: u32 = 12;
 /// How the names of its files begin.
 const CACHE: &str = "cache/";
 
@@ -158,6 +160,7 @@ impl ProcessServer {
         match input {
             Input::Started => self.on_started(),
             Input::Timer(Token { what: RETRY, key }) => self.on_retry(MachineId(key as u32)),
+            Input::Timer(Token { what: BUSY, key }) => self.on_busy_over(MachineId(key as u32)),
             Input::Timer(Token { what: DISK, .. }) => self.on_disk_again(),
             Input::Flushed(Token { what: CACHED, key }, Ok(())) => self.on_cached(key),
             Input::Flushed(Token { what: CACHED, key }, Err(error)) => self.on_not_cached(key, &error),

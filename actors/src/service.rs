@@ -18,11 +18,13 @@ use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
 use datapath::replica::Mark;
+use datapath::segment::Headers;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::actor::actor;
+use crate::back_off::BackOff;
 use crate::facts::{Fact, Severity};
 use crate::messages::machines::ToCompute;
 use crate::messages::management::{Command, Down, Notice, Reply, Up};
@@ -62,6 +64,10 @@ const RESYNCHRONIZE: u32 = 6;
 const SAVE: u32 = 7;
 /// Its disk failed when it started.
 const READ: u32 = 8;
+/// A storage account that was busy is asked again.
+const BUSY: u32 = 9;
+/// A machine that Azure refused is asked for again; the key is the machine.
+const BOOT: u32 = 10;
 
 /// A command that is not answered.
 #[derive(Serialize, Deserialize)]
@@ -134,6 +140,10 @@ pub struct Service {
     env: Env,
     vms: BTreeMap<VmId, Arc<VmSpec>>,
     storage: Session,
+    /// While it pauses, nothing is read.
+    busy: BackOff,
+    /// What it was too busy to read, with the protection.
+    put_off: Vec<(u32, Headers)>,
     compute: Session,
     estate: Estate,
     configuration_servers: BTreeMap<MachineId, ConnId>,
@@ -154,6 +164,8 @@ pub struct Service {
     commands: BTreeMap<u64, Sent>,
     /// What compute was asked and did not answer, by machine.
     orders: BTreeMap<MachineId, ToCompute>,
+    /// Machines that compute refuses to make, and since when.
+    refused: BTreeMap<MachineId, SimTime>,
     epochs: BTreeMap<DiskId, u32>,
     /// Of the key for merged segments.
     merging_epochs: BTreeMap<DiskId, u32>,
@@ -178,6 +190,8 @@ impl Service {
             vms: spec.vms.iter().map(|vm| (vm.vm, Arc::clone(vm))).collect(),
             storage: session(spec.storage, STORAGE),
             compute: session(spec.compute, COMPUTE),
+            busy: BackOff::default(),
+            put_off: Vec::new(),
             spec,
             estate: Estate::default(),
             configuration_servers: BTreeMap::new(),
@@ -193,6 +207,7 @@ impl Service {
             answered: BTreeMap::new(),
             commands: BTreeMap::new(),
             orders: BTreeMap::new(),
+            refused: BTreeMap::new(),
             epochs: BTreeMap::new(),
             merging_epochs: BTreeMap::new(),
             grants: BTreeMap::new(),
@@ -237,6 +252,8 @@ impl Service {
             Input::Done(Token { what: WAITED, key }, _) => self.waited(key),
             Input::Timer(Token { what: PATIENCE, key }) => self.out_of_patience(key),
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
+            Input::Timer(Token { what: BUSY, .. }) => self.storage_rested(),
+            Input::Timer(Token { what: BOOT, key }) => self.order_again(MachineId(key as u32)),
             Input::Timer(Token { what: SAVE, .. }) => self.unsaved.waits = false,
             Input::Timer(Token {
                 what: RESYNCHRONIZE,
@@ -451,6 +468,7 @@ impl Service {
             machines::ToService::MachineUp { machine } => {
                 self.carried_out(*machine, |order| matches!(order, ToCompute::CreateMachine { .. }));
             }
+            machines::ToService::MachineRefused { machine, why } => self.machine_refused(*machine, why),
             machines::ToService::MachineGone { machine } => {
                 self.carried_out(*machine, |order| matches!(order, ToCompute::DeleteMachine { .. }));
             }
@@ -461,6 +479,7 @@ impl Service {
     fn carried_out(&mut self, machine: MachineId, is_it: impl Fn(&ToCompute) -> bool) {
         if self.orders.get(&machine).is_some_and(is_it) {
             self.orders.remove(&machine);
+            self.refused.remove(&machine);
             self.machine_order_ended(machine);
         }
     }
@@ -469,6 +488,53 @@ impl Service {
         self.compute.send(&self.env, order.clone());
         self.orders.insert(machine, order);
         self.look_soon();
+    }
+
+    /// Azure refuses to make a machine: it is asked for again for a while, then its job fails with the reason.
+    fn machine_refused(&mut self, machine: MachineId, why: &str) {
+        let Some(ToCompute::CreateMachine { boot, .. }) = self.orders.get(&machine) else {
+            return;
+        };
+        let (vm, now) = (boot.as_ref().map(|boot| boot.vm), self.env.monotonic());
+        let since = *self.refused.entry(machine).or_insert(now);
+        if since == now {
+            self.boot_refused(vm, &format!("Azure refuses to make machine {}: {why}", machine.0));
+        }
+        if now.since(since) < self.env.model.azure.boot_patience {
+            let token = Token {
+                what: BOOT,
+                key: u64::from(machine.0),
+            };
+            self.env.timer(self.env.model.azure.boot_again, token);
+            return;
+        }
+        self.orders.remove(&machine);
+        self.refused.remove(&machine);
+        if let Some(job) = self.waits.for_machine(machine) {
+            let why = format!("Azure refused to make machine {}: {why}", machine.0);
+            self.end(job, Outcome::Failed(why));
+        }
+    }
+
+    /// Time to ask once more for a machine that was refused, if it is still wanted.
+    fn order_again(&mut self, machine: MachineId) {
+        if let Some(order) = self
+            .orders
+            .get(&machine)
+            .filter(|_| self.refused.contains_key(&machine))
+        {
+            self.compute.send(&self.env, order.clone());
+        }
+    }
+
+    /// A machine is not made or switched on: somebody has to know why.
+    fn boot_refused(&self, vm: Option<VmId>, text: &str) {
+        self.env.fact(Fact::Alert {
+            vm,
+            severity: Severity::Critical,
+            code: String::new(),
+            text: text.to_owned(),
+        });
     }
 
     fn noticed(&mut self, notice: Notice) {

@@ -56,6 +56,7 @@ bad! {
     a_power_loss_of_nothing_is_shown: "power-loss-of-nothing.toml"
     a_power_loss_of_no_site_is_shown: "power-loss-of-no-site.toml"
     a_changed_segment_of_no_disk_is_shown: "segment-of-no-disk.toml"
+    faults_of_no_sense_are_shown_with_what_is_accepted: "faults-of-no-sense.toml"
     a_fault_that_ends_with_no_condition_is_shown: "until-a-time.toml"
     a_fault_that_may_miss_perhaps_is_shown: "may-miss-perhaps.toml"
     what_is_in_the_way_of_a_sweep_is_shown: "chaos-in-the-way.toml"

@@ -36,6 +36,8 @@ pub(crate) struct Faults {
     ends: RefCell<Vec<Until>>,
     /// Machines that lost their power through a fault and have not had it back.
     dark: RefCell<BTreeSet<MachineId>>,
+    /// Faults by which a link flaps and is cut now.
+    down: RefCell<BTreeSet<u32>>,
     struck: Vec<Cell<u64>>,
     /// By fault: when it began and ended.
     times: Vec<Cell<Option<Times>>>,
@@ -61,6 +63,7 @@ impl Faults {
             lasting: RefCell::default(),
             ends: RefCell::new(specs.iter().map(|fault| fault.until.clone()).collect()),
             dark: RefCell::default(),
+            down: RefCell::default(),
             struck: specs.iter().map(|_| Cell::new(0)).collect(),
             of_clocks: (0..)
                 .zip(&specs)
@@ -145,9 +148,32 @@ impl Faults {
 
     /// Whether a link stays cut when a fault ends that cut it, because another one lasts.
     pub(crate) fn stays_cut(&self, fault: u32, link: u32) -> bool {
-        let change = LinkChange::Cut;
-        self.find_other(fault, |kind| *kind == FaultKind::Link { link, change })
-            .is_some()
+        let down = self.down.borrow();
+        let lasting = self.lasting.borrow();
+        let mut others = lasting.iter().filter(|other| **other != fault);
+        others.any(|other| self.cuts(*other, link, &down))
+    }
+
+    /// Whether a link is cut by a fault that lasts.
+    fn cuts(&self, fault: u32, link: u32, down: &BTreeSet<u32>) -> bool {
+        match &self.spec(fault).kind {
+            FaultKind::Link { link: own, change } => *own == link && *change == LinkChange::Cut,
+            FaultKind::LinkFlapping { link: own, .. } => *own == link && down.contains(&fault),
+            _ => false,
+        }
+    }
+
+    /// It is the turn of a link that flaps: whether it is cut now. None where the fault does not last any more.
+    pub(crate) fn turn(&self, fault: u32) -> Option<bool> {
+        if !self.lasting.borrow().contains(&fault) {
+            return None;
+        }
+        let mut down = self.down.borrow_mut();
+        let is_cut = !down.remove(&fault);
+        if is_cut {
+            down.insert(fault);
+        }
+        Some(is_cut)
     }
 
     /// A fault ends; how often it struck. None where it did not last.
@@ -225,6 +251,27 @@ impl Faults {
         }
     }
 
+    /// What a machine answers to a request that a fault has it refuse; `answer` says what that would be, if it is one of those at all.
+    pub(crate) fn refuses<T>(&self, machine: MachineId, answer: impl Fn(&FaultKind) -> Option<T>) -> Option<T> {
+        for fault in self.lasting() {
+            let every = match &self.spec(fault).kind {
+                FaultKind::RequestsRefused { machine: own, every } if *own == machine => *every,
+                FaultKind::BootsRefused { machine: own, .. } if *own == machine => 1,
+                _ => continue,
+            };
+            let Some(answer) = answer(&self.spec(fault).kind) else {
+                continue;
+            };
+            let asked = &self.asked[fault as usize];
+            asked.set(asked.get() + 1);
+            if Nth::Every(every).is(asked.get()) {
+                self.strike(fault);
+                return Some(answer);
+            }
+        }
+        None
+    }
+
     /// Whether a machine answers twice.
     pub(crate) fn twice(&self, machine: MachineId) -> bool {
         let fault = self.find(|kind| *kind == FaultKind::AnswersTwice { machine });
@@ -279,11 +326,13 @@ impl Faults {
 
     /// A packet is offered to a link, or is lost on it: faults of that link strike.
     pub(crate) fn at_link(&self, link: u32, lost: bool) {
-        let of_link = |kind: &FaultKind| match kind {
-            FaultKind::Link { link: own, change } => *own == link && lost == (*change == LinkChange::Cut),
-            _ => false,
+        let down = self.down.borrow();
+        let strikes = |fault: &u32| match &self.spec(*fault).kind {
+            FaultKind::Link { link: own, change } if *change != LinkChange::Cut => *own == link && !lost,
+            _ => lost && self.cuts(*fault, link, &down),
         };
-        if let Some(fault) = self.find(of_link) {
+        let fault = self.lasting.borrow().iter().copied().find(strikes);
+        if let Some(fault) = fault {
             self.strike(fault);
         }
     }
@@ -295,6 +344,17 @@ impl Faults {
         self.strike(fault);
         match self.spec(fault).kind {
             FaultKind::DiskSlow { times, .. } => u64::from(times.max(1)),
+            _ => 1,
+        }
+    }
+
+    /// How many times as long as else a job on a machine's processors takes, which costs something.
+    pub(crate) fn computes_slower(&self, machine: MachineId) -> u64 {
+        let slow = |kind: &FaultKind| matches!(kind, FaultKind::ComputeSlow { machine: own, .. } if *own == machine);
+        let Some(fault) = self.find(slow) else { return 1 };
+        self.strike(fault);
+        match self.spec(fault).kind {
+            FaultKind::ComputeSlow { times, .. } => u64::from(times.max(1)),
             _ => 1,
         }
     }
@@ -326,11 +386,37 @@ impl Faults {
         fails
     }
 
-    /// Whether a machine's disk has said so falsely in this run.
+    /// The faults by which a write of a machine's disk is not where it should be; it counts as one. Of each: whether the write lands
+    /// elsewhere, and which write it was.
+    pub(crate) fn write_misses(&self, machine: MachineId) -> Vec<(u32, bool, u64)> {
+        let mut misses = Vec::new();
+        for fault in self.lasting() {
+            let (which, elsewhere) = match &self.spec(fault).kind {
+                FaultKind::WriteLost { machine: own, which } if *own == machine => (which, false),
+                FaultKind::WriteMisdirected { machine: own, which } if *own == machine => (which, true),
+                _ => continue,
+            };
+            let asked = &self.asked[fault as usize];
+            asked.set(asked.get() + 1);
+            if which.is(asked.get()) {
+                misses.push((fault, elsewhere, asked.get()));
+            }
+        }
+        misses
+    }
+
+    /// Whether a machine's disk has said falsely in this run that something is durable: it lied, or a write is not where it should be.
+    /// Nobody on the machine can know that before it reads.
     pub(crate) fn has_lied(&self, machine: MachineId) -> bool {
         let mut faults = (0..).zip(&self.specs);
         faults.any(|(number, fault)| {
-            matches!(&fault.kind, FaultKind::FlushLies { machine: own } if *own == machine) && self.has_struck(number)
+            let (FaultKind::FlushLies { machine: own }
+            | FaultKind::WriteLost { machine: own, .. }
+            | FaultKind::WriteMisdirected { machine: own, .. }) = &fault.kind
+            else {
+                return false;
+            };
+            *own == machine && self.has_struck(number)
         })
     }
 

@@ -13,6 +13,10 @@ use std::rc::Rc;
 use actors::facts::Fact;
 use actors::messages::group::PORT_GROUP;
 use actors::messages::local::Local;
+use actors::messages::replica::ToStorage;
+use actors::messages::segments::{Put, ToProcessServer, ToTarget};
+use actors::messages::vcenter::{ToAsker, ToVcenter, VcenterAction};
+use actors::messages::{Body, machines, replica};
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId, Trigger};
 use actors::ports::{Evidence, Input, volume_name};
 use actors::process_server::cached_files;
@@ -24,6 +28,7 @@ use datapath::volume::Volume;
 use datapath::{Blob, DiskId, Grain, SimTime, VmId, WriteSeq};
 
 use crate::disks::files::MachineFiles;
+use crate::faults::FaultKind;
 use crate::machines::ActorSlot;
 use crate::oracle::reader::{file_name, of_file};
 use crate::oracle::restoring::AtRest;
@@ -82,6 +87,61 @@ pub fn of_connecting(from: MachineId, to: MachineId, port: u16) -> Option<Fact> 
 pub fn failed(message: &Local) -> Option<Local> {
     let seq = WriteSeq::START;
     matches!(message, Local::Quiesce).then_some(Local::Quiesced { seq, ok: false })
+}
+
+/// What whoever asked hears from a machine that a fault has refuse requests: storage puts and reads nothing of what it is asked, Azure
+/// compute makes no machine, and vCenter starts none. None: it is no such request. What it is told beside, signs of life, and what the service merges or drops are taken as ever.
+#[must_use]
+pub fn refusal(fault: &FaultKind, request: &Body) -> Option<Body> {
+    match (fault, request) {
+        (FaultKind::RequestsRefused { .. }, Body::SegmentsToTarget(put)) => {
+            let put = match put {
+                ToTarget::PutSegments {
+                    protection, segments, ..
+                } => Put::Segments {
+                    protection: *protection,
+                    disks: segments.iter().map(|packed| packed.header.disk).collect(),
+                    kind: segments.first()?.header.kind,
+                },
+                ToTarget::PutTag { vm, protection, tag } => Put::Tag {
+                    vm: *vm,
+                    protection: *protection,
+                    batch: tag.batch,
+                },
+                ToTarget::PutCopyEnd {
+                    disk, protection, copy, ..
+                } => Put::CopyEnd {
+                    disk: *disk,
+                    protection: *protection,
+                    copy: *copy,
+                },
+                ToTarget::ChecksumAsk(_) | ToTarget::PutShared(_) => return None,
+            };
+            Some(ToProcessServer::Busy(put).into())
+        }
+        (FaultKind::RequestsRefused { .. }, Body::ReplicaToStorage(ToStorage::GetSegments { protection, headers })) => {
+            let (protection, headers) = (*protection, headers.clone());
+            Some(replica::ToService::Busy { protection, headers }.into())
+        }
+        (
+            FaultKind::BootsRefused { code, .. },
+            Body::MachinesToCompute(machines::ToCompute::CreateMachine { machine, .. }),
+        ) => {
+            let (machine, why) = (*machine, code.clone());
+            Some(machines::ToService::MachineRefused { machine, why }.into())
+        }
+        (
+            FaultKind::BootsRefused { code, .. },
+            Body::ToVcenter(ToVcenter::Act {
+                id,
+                action: VcenterAction::AttachAndBoot { .. },
+            }),
+        ) => {
+            let (id, refused) = (*id, Some(code.clone()));
+            Some(ToAsker::Done { id, refused }.into())
+        }
+        _ => None,
+    }
 }
 
 fn awaited(spec: &WorldSpec) -> BTreeMap<(VmId, ItemState), BTreeSet<MachineId>> {

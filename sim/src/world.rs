@@ -76,6 +76,8 @@ pub(crate) enum Entry {
     Cut(MachineId),
     /// A fault begins, or ends.
     Fault(u32, bool),
+    /// The next turn of a link that flaps.
+    Turn(u32),
 }
 
 pub(crate) struct Flush {

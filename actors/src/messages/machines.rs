@@ -42,4 +42,11 @@ pub enum ToService {
     },
     /// The answer to a heartbeat.
     HeartbeatSeen,
+    /// It is not made, and why.
+    MachineRefused {
+        /// The machine.
+        machine: MachineId,
+        /// Why not, with the code of the documentation where it has one.
+        why: String,
+    },
 }

@@ -167,4 +167,11 @@ pub enum ToService {
     ChecksumAsk(ChecksumAsk),
     /// The answer to a heartbeat.
     HeartbeatSeen,
+    /// The account is busy and read none of these: they are to be asked for again later.
+    Busy {
+        /// The protection.
+        protection: u32,
+        /// All headers that were asked for.
+        headers: Headers,
+    },
 }

@@ -108,4 +108,38 @@ pub enum ToProcessServer {
         /// The point.
         point: SharedPoint,
     },
+    /// The account is busy and did nothing of it: it is to be sent again later.
+    Busy(Put),
+}
+
+/// What was to be put.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Put {
+    /// See [`ToTarget::PutSegments`].
+    Segments {
+        /// Their protection.
+        protection: u32,
+        /// Their disks.
+        disks: Vec<DiskId>,
+        /// What they are.
+        kind: SegmentKind,
+    },
+    /// See [`ToTarget::PutTag`].
+    Tag {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The batch.
+        batch: u64,
+    },
+    /// See [`ToTarget::PutCopyEnd`].
+    CopyEnd {
+        /// The disk.
+        disk: DiskId,
+        /// Its protection.
+        protection: u32,
+        /// The copy.
+        copy: u32,
+    },
 }

@@ -132,6 +132,8 @@ model! {
         resynchronize_alert: Count = 3, 1 => 100, "our model", "After so many without a point an alert says so";
         look_every: Time = MINUTE, SECOND => HOUR, "our model", "Between two looks at RPO and retention";
         no_point_after: Time = HOUR, MINUTE => 7 * DAY, "our model, after the alert of facts §6 between Azure's regions (60 min)", "An alert where a machine has had no recovery point for so long";
+        boot_again: Time = MINUTE, SECOND => DAY, "our model", "A machine that is refused is asked for again after so long";
+        boot_patience: Time = 10 * MINUTE, SECOND => DAY, "our model", "One that Azure has refused for so long makes its job fail";
         opened_at_a_time: Count = 16, 1 => 1_024, "our model", "Batches that are opened at a time, for a machine";
         merged: Size = 64 * MIB, MIB => GIB, "our model", "Batches are merged up to this much of a disk";
         drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";
@@ -166,6 +168,9 @@ model! {
         slowest: ByteRate = 128 * KIB, 1 => GIB, "our model", "Bytes that must arrive before an answer prolong that, at this rate";
         pause_first: Time = SECOND, MILLISECOND => HOUR, "our model", "The pause before the first new attempt, with up to half of it more";
         pause_longest: Time = 60 * SECOND, MILLISECOND => DAY, "our model", "It doubles up to so long";
+        busy_first: Time = 4 * SECOND, MILLISECOND => HOUR, "our model", "What a peer that is busy refused is asked again after so long";
+        busy_longest: Time = 2 * MINUTE, MILLISECOND => DAY, "our model", "That doubles up to so long, until the peer does something again";
+        busy_alert: Time = 5 * MINUTE, SECOND => DAY, "our model", "A peer that has refused everything for so long is told of";
     }
     #[doc = "TCP on a link, as a Linux host with its defaults does it (measured: `sim/LINKS.md`)."]
     tcp: Tcp {

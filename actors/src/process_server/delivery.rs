@@ -8,14 +8,15 @@ use datapath::segment::SegmentKind;
 use datapath::{Blob, DiskId, SimTime, VmId};
 
 use super::stream::{Batch, Sealing, Stream, Waiting};
-use super::{ProcessServer, RETRY, TARGET};
+use super::{BUSY, ProcessServer, RETRY, TARGET};
+use crate::back_off::BackOff;
 use crate::codes;
 use crate::facts::{Fact, Severity};
 use crate::messages::checksums::ChecksumAsk;
 use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
 use crate::messages::replication::ToAgent;
-use crate::messages::segments::{PORT_MASTER_TARGET, Packed, ToProcessServer, ToTarget};
+use crate::messages::segments::{PORT_MASTER_TARGET, Packed, Put, ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{MachineId, Target as TargetPlace};
 use crate::ports::{Env, Frame, Input, Token};
@@ -32,6 +33,8 @@ pub(super) struct Target {
     /// Checksums asked for and not answered, by disk and first chunk.
     asked: BTreeMap<(DiskId, u64), ChecksumAsk>,
     retry_set: bool,
+    /// While it pauses, nothing is put.
+    busy: BackOff,
     /// What was told of its refusals last, by machine.
     told: BTreeMap<VmId, (SimTime, Refusal)>,
     /// Machines with something sealed that waits for the window.
@@ -74,6 +77,7 @@ impl ProcessServer {
             unacknowledged: 0,
             asked: BTreeMap::new(),
             retry_set: false,
+            busy: BackOff::default(),
             told: BTreeMap::new(),
             blocked: BTreeSet::new(),
             turn: VmId(0),
@@ -207,7 +211,10 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
-        if !target.session.is_open() || (planted(Plant::ProcessServerHangs) && stream.whole >= HANGS_AFTER) {
+        if !target.session.is_open()
+            || target.busy.waits()
+            || (planted(Plant::ProcessServerHangs) && stream.whole >= HANGS_AFTER)
+        {
             return;
         }
         let protection = stream.protection.protection;
@@ -271,6 +278,9 @@ impl ProcessServer {
             return;
         };
         let number = tag.batch;
+        if target.busy.waits() {
+            return;
+        }
         if target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag }) {
             target.session.owe(&self.env);
             if let Some(batch) = stream.batches.get_mut(&number) {
@@ -288,6 +298,9 @@ impl ProcessServer {
         let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
             return;
         };
+        if target.busy.waits() {
+            return;
+        }
         for (disk, copy) in stream
             .copies
             .iter_mut()
@@ -322,6 +335,14 @@ impl ProcessServer {
         let Body::SegmentsToProcessServer(message) = body else {
             return;
         };
+        let did = match &message {
+            ToProcessServer::SegmentsPut { refused, .. } => refused.is_none(),
+            ToProcessServer::TagPut { .. } | ToProcessServer::CopyEndPut { .. } => true,
+            ToProcessServer::Checksums(_) | ToProcessServer::SharedPut { .. } | ToProcessServer::Busy(_) => false,
+        };
+        if let Some(target) = self.targets.get_mut(&machine).filter(|_| did) {
+            target.busy.answered();
+        }
         match message {
             ToProcessServer::SegmentsPut {
                 protection,
@@ -367,6 +388,7 @@ impl ProcessServer {
                     self.on_copy_end_put(disk, copy);
                 }
             }
+            ToProcessServer::Busy(put) => self.on_busy(machine, put),
             ToProcessServer::Checksums(sums) => {
                 let chunks = (sums.disk, sums.first_chunk);
                 if let Some(target) = self.targets.get_mut(&machine)
@@ -384,6 +406,75 @@ impl ProcessServer {
         if let Some(target) = self.targets.get_mut(&machine) {
             target.session.settled(&self.env);
         }
+    }
+
+    /// A target that is busy did not do what it was sent: it is sent again after a pause, in which nothing else is sent either.
+    fn on_busy(&mut self, machine: MachineId, put: Put) {
+        let vm = match put {
+            Put::Segments {
+                protection,
+                disks,
+                kind,
+            } => {
+                let Some(vm) = disks.first().map(|disk| disk.vm) else {
+                    return;
+                };
+                let serves = self.serves(vm, protection);
+                for disk in disks {
+                    let size = if serves { self.unsent(disk, kind) } else { None };
+                    if let Some(target) = self.targets.get_mut(&machine) {
+                        target.put(&self.env, size.unwrap_or(0));
+                    }
+                }
+                if serves {
+                    self.untag(vm, kind);
+                }
+                vm
+            }
+            Put::Tag { vm, protection, batch } => {
+                self.settle(machine);
+                if self.serves(vm, protection) {
+                    self.untag(vm, SegmentKind::Changes { batch });
+                }
+                vm
+            }
+            Put::CopyEnd { disk, protection, copy } => {
+                self.settle(machine);
+                let stream = self.streams.get_mut(&disk.vm);
+                let stream = stream.filter(|stream| stream.protection.protection == protection);
+                let of_it = stream.and_then(|stream| stream.copies.get_mut(&disk));
+                if let Some(of_it) = of_it.filter(|of_it| of_it.number == copy) {
+                    of_it.end_sent = false;
+                }
+                disk.vm
+            }
+        };
+        let token = Token {
+            what: BUSY,
+            key: u64::from(machine.0),
+        };
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.busy.refused(&self.env, "the storage account", vm, token);
+        }
+    }
+
+    /// The pause that a busy target was given is over.
+    pub(super) fn on_busy_over(&mut self, machine: MachineId) {
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.busy.over();
+        }
+        self.deliver_all(machine);
+    }
+
+    /// A segment that was sent is to be sent again; returns its size.
+    fn unsent(&mut self, disk: DiskId, kind: SegmentKind) -> Option<u64> {
+        let Sealing::Sealed(outgoing) = self.streams.get_mut(&disk.vm)?.state_of(disk, kind)? else {
+            return None;
+        };
+        let mut waiting = outgoing.waiting.iter_mut();
+        let waiting = waiting.find(|waiting| waiting.sealed.header.disk == disk && waiting.sent)?;
+        waiting.sent = false;
+        Some(waiting.sealed.blob.size)
     }
 
     /// Takes a segment off what waits; returns its size.

@@ -2,7 +2,7 @@
 //!
 //! Batches are stored in order, so what is missing below one that is stored was lost on the way: a process server's cache gave back
 //! something else than it was given, or a process server died with what it had acknowledged. Nothing behind such a hole becomes usable, and
-//! no latest point is made of what lies before it. Only a copy helps that began after the last batch of the hole was acknowledged: it
+//! no latest point is made of what lies before it. A point that was marked at the end of a copy which cannot end is one too. Only a copy helps that began after the last batch of the hole was acknowledged: it
 //! reads everything again that those batches held. One is asked for, with the number that it has to be above; as soon as
 //! its first question for checksums is there, the hole and what was stored up to the copy's beginning are passed over.
 
@@ -29,9 +29,12 @@ impl ReplicaKeeper {
 
     /// Passes over a hole where a copy brings what it held; else asks for one.
     pub(super) fn look_for_holes(&mut self) {
+        let after = self.early_checksums.iter().map(|ask| ask.after).max();
+        if let Some(after) = after.filter(|after| self.waits_in_vain().is_some_and(|batch| *after >= batch)) {
+            return self.pass_over(after);
+        }
         let Some((last, why)) = self.hole() else { return };
-        let asks = self.early_checksums.iter().map(|ask| ask.after);
-        if let Some(after) = asks.max().filter(|after| *after >= last) {
+        if let Some(after) = after.filter(|after| *after >= last) {
             return self.pass_over(after);
         }
         let copy = self.newest_copy();
@@ -39,6 +42,14 @@ impl ReplicaKeeper {
             self.hole_told = (last, copy);
             self.events.push(KeeperEvent::CopyNeeded { copy, why });
         }
+    }
+
+    /// The batch of a point that waits for a copy which cannot end. The copy that follows waits for all before it in turn, so for this batch.
+    fn waits_in_vain(&self) -> Option<u64> {
+        let (batch, pending) = self.pending.first_key_value().filter(|_| !self.ended)?;
+        let is_next = *batch == self.replica.next_batch() && pending.tag.mark.is_some();
+        let broken = self.replica.copying() && self.copies.values().any(|copy| copy.refused.is_some());
+        (is_next && broken).then_some(*batch)
     }
 
     fn newest_copy(&self) -> u32 {
@@ -53,6 +64,7 @@ impl ReplicaKeeper {
         copy.refused = Some(why.clone());
         let copy = self.newest_copy();
         self.events.push(KeeperEvent::CopyNeeded { copy, why });
+        self.look_for_holes();
     }
 
     /// Nothing up to this batch is taken in any more: a copy that began after it brings all of it.

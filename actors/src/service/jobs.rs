@@ -14,6 +14,7 @@ use crate::facts::Fact;
 use crate::messages::machines::ToCompute;
 use crate::messages::management::{Command, Reply};
 use crate::messages::portal::ToOperator;
+use crate::messages::vcenter::VcenterAction;
 use crate::nouns::{ItemState, MachineId, Operation, Outcome, Place};
 use crate::ports::{ConnId, Token};
 
@@ -457,9 +458,33 @@ impl Service {
             Ok(Reply::Machines(machines)) => self.found(machines.iter().map(|(_, vm, _)| *vm).collect()),
             Ok(Reply::Done) => {}
             Err(_) if running.soft => {}
-            Err(why) => return self.end(job, Outcome::Failed(why)),
+            Err(why) if !self.boots_again(job, &why) => return self.end(job, Outcome::Failed(why)),
+            Err(_) => {}
         }
         self.advance(job);
+    }
+
+    /// Whether what was refused is the boot of a machine that came home. Nothing but that boot is left of its failback, so it is ordered
+    /// again after a while, for as long as it takes.
+    fn boots_again(&mut self, job: u64, why: &str) -> bool {
+        let Some(running) = self.jobs.get(&job) else {
+            return false;
+        };
+        let Some(boot @ Stage::Order { command, .. }) = &running.current else {
+            return false;
+        };
+        let Command::Vcenter {
+            action: VcenterAction::AttachAndBoot { .. },
+            ..
+        } = command
+        else {
+            return false;
+        };
+        let (vm, boot) = (running.vm, boot.clone());
+        self.boot_refused(vm, &format!("vCenter does not start the machine: {why}"));
+        let again = Stage::Wait(self.env.model.azure.boot_again);
+        self.insert_stages(job, vec![again, boot]);
+        true
     }
 
     pub(super) fn machine_order_ended(&mut self, machine: MachineId) {

@@ -8,7 +8,7 @@ use datapath::volume::Volume;
 use datapath::{Blob, DiskId, VmId};
 
 use super::stages::Condition;
-use super::{LOOK, Service};
+use super::{BUSY, LOOK, Service};
 use crate::codes;
 use crate::facts::{Fact, FailoverPhase, RPO_PASSED, Severity};
 use crate::messages::Body;
@@ -41,6 +41,7 @@ impl Service {
             self.storage.send(&self.env, ToStorage::Watch { protection });
         }
         let mut vms = Vec::new();
+        self.put_off.clear();
         for (vm, keeper) in &mut self.keepers {
             keeper.ask_again();
             self.storage.send(
@@ -126,6 +127,7 @@ impl Service {
                 found,
             } => {
                 self.storage.settled(&self.env);
+                self.busy.answered();
                 let Some(vm) = headers.first().map(|header| header.disk.vm) else {
                     return;
                 };
@@ -139,6 +141,14 @@ impl Service {
                     keeper.segments(&headers, segments);
                     self.attend(vm);
                 }
+            }
+            ToService::Busy { protection, headers } => {
+                self.storage.settled(&self.env);
+                if let Some(header) = headers.first() {
+                    let (vm, token) = (header.disk.vm, Token { what: BUSY, key: 0 });
+                    self.busy.refused(&self.env, "the storage account", vm, token);
+                }
+                self.put_off.push((protection, headers));
             }
             ToService::MergedPut {
                 vm,
@@ -188,6 +198,22 @@ impl Service {
         }
     }
 
+    /// The pause that a busy storage account was given is over: what it did not read is asked for again, and what is wanted since.
+    pub(super) fn storage_rested(&mut self) {
+        self.busy.over();
+        for (protection, headers) in std::mem::take(&mut self.put_off) {
+            let vm = headers.first().map(|header| header.disk.vm);
+            let wanted = vm.is_some_and(|vm| self.keeper(vm, protection).is_some());
+            if wanted && self.storage.is_open() {
+                self.storage.owe(&self.env);
+                let body = ToStorage::GetSegments { protection, headers };
+                self.storage.send(&self.env, body);
+            }
+        }
+        let vms: Vec<VmId> = self.keepers.keys().copied().collect();
+        vms.into_iter().for_each(|vm| self.attend(vm));
+    }
+
     /// Fetches what a keeper wants and carries out what came of it.
     pub(super) fn attend(&mut self, vm: VmId) {
         loop {
@@ -195,7 +221,7 @@ impl Service {
                 return;
             };
             let protection = keeper.protection().protection;
-            if self.storage.is_open() {
+            if self.storage.is_open() && !self.busy.waits() {
                 for headers in keeper.take_wanted() {
                     self.storage.owe(&self.env);
                     self.storage

@@ -149,6 +149,7 @@ impl Service {
             | ToService::Fenced { .. }
             | ToService::StoredTold { .. }
             | ToService::Segments { .. }
+            | ToService::Busy { .. }
             | ToService::HeartbeatSeen => return Some(message),
         };
         let Some(returning) = self.returning.get_mut(&vm) else {

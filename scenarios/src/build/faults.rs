@@ -111,6 +111,11 @@ impl World<'_> {
                     Direction::Back => FaultKind::LinkOneWay { link, back: true },
                 }
             }
+            Happens::LinkFlapping { link, down, up } => FaultKind::LinkFlapping {
+                link: number(*link),
+                down: *down,
+                up: *up,
+            },
             Happens::LinkHeld(link) => FaultKind::LinkHeld { link: number(*link) },
             Happens::LinkDegraded {
                 link,
@@ -140,12 +145,24 @@ impl World<'_> {
                 machine: self.machine(*host),
                 times: *times,
             },
+            Happens::ComputeSlow { host, times } => FaultKind::ComputeSlow {
+                machine: self.machine(*host),
+                times: *times,
+            },
             Happens::DiskFull(host) => FaultKind::DiskFull {
                 machine: self.machine(*host),
             },
             Happens::DiskError { host, operation, which } => FaultKind::DiskError {
                 machine: self.machine(*host),
                 operation: *operation,
+                which: *which,
+            },
+            Happens::WriteLost { host, which } => FaultKind::WriteLost {
+                machine: self.machine(*host),
+                which: *which,
+            },
+            Happens::WriteMisdirected { host, which } => FaultKind::WriteMisdirected {
+                machine: self.machine(*host),
                 which: *which,
             },
             Happens::DiskTorn { host, left } => FaultKind::DiskTorn {
@@ -155,6 +172,14 @@ impl World<'_> {
             Happens::AnswersLate { host, by } => FaultKind::AnswersLate {
                 machine: self.machine(*host),
                 by: *by,
+            },
+            Happens::BootsRefused { host, code } => FaultKind::BootsRefused {
+                machine: self.machine(*host),
+                code: code.clone(),
+            },
+            Happens::RequestsRefused(every) => FaultKind::RequestsRefused {
+                machine: self.places.storage,
+                every: *every,
             },
             Happens::AnswersTwice(host) => FaultKind::AnswersTwice {
                 machine: self.machine(*host),

@@ -44,9 +44,14 @@ pub fn destroys(scenario: &Scenario, what: &Happens) -> Option<Loss> {
             of: Rot::StoredSegment, ..
         } => Some(Loss::StoredPoints),
         // What storage, the service or a master target took for durable is not told of again.
-        Happens::FlushLies(Host::Always(_)) => Some(Loss::StoredPoints),
-        Happens::FlushLies(Host::Server(server)) if keeps_points(scenario, *server) => Some(Loss::StoredPoints),
+        Happens::FlushLies(host) | Happens::WriteLost { host, .. } | Happens::WriteMisdirected { host, .. }
+            if keeps_points(scenario, *host) =>
+        {
+            Some(Loss::StoredPoints)
+        }
         Happens::FlushLies(_)
+        | Happens::WriteLost { .. }
+        | Happens::WriteMisdirected { .. }
         | Happens::DiskRot {
             of: Rot::CachedBatch | Rot::Journal,
             ..
@@ -55,11 +60,15 @@ pub fn destroys(scenario: &Scenario, what: &Happens) -> Option<Loss> {
     }
 }
 
-fn keeps_points(scenario: &Scenario, server: usize) -> bool {
-    scenario
-        .servers
-        .get(server)
-        .is_some_and(|server| server.roles.master_target)
+fn keeps_points(scenario: &Scenario, host: Host) -> bool {
+    match host {
+        Host::Always(_) => true,
+        Host::Server(server) => scenario
+            .servers
+            .get(server)
+            .is_some_and(|server| server.roles.master_target),
+        Host::Vm(_) => false,
+    }
 }
 
 fn takes_the_source_away(scenario: &Scenario) -> bool {

@@ -7,7 +7,7 @@
 use actors::messages::PORT_MANAGEMENT;
 use actors::messages::group::PORT_GROUP;
 use actors::messages::replication::PORT_REPLICATION;
-use actors::nouns::PointChoice;
+use actors::nouns::{ItemState, PointChoice};
 use datapath::disk::Operation;
 use rand::{Rng, RngExt};
 use rand_chacha::ChaCha8Rng;
@@ -16,7 +16,7 @@ use sim::random;
 
 use super::atlas;
 use crate::keys::{PointWord, Words};
-use crate::model::{Always, Aside, Condition, Direction, Do, Fault, Happens, Host, Process, Rot, Scenario};
+use crate::model::{Always, Aside, Condition, Direction, Do, Fault, Happens, Host, Process, Rot, Scenario, Which};
 use crate::units::write_duration;
 
 const MILLISECOND: u64 = 1_000_000;
@@ -98,7 +98,11 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
         };
         let what = happens(&mut random, scenario, word, target);
         let at = begins(&mut random, scenario);
-        let lasts = lasts(&mut random, scenario.chaos.longest);
+        let lasts = match target {
+            // A failover has to come to its boot within it.
+            Target::Boot(..) => log_uniform(&mut random, 10 * SECOND, scenario.chaos.longest.max(10 * SECOND)),
+            _ => lasts(&mut random, scenario.chaos.longest),
+        };
         let instant = matches!(what, Happens::DiskRot { .. });
         if let Happens::DiskTorn { host, .. } = &what {
             // Nothing is torn but by a loss of power, and then only what was not flushed: it goes several times.
@@ -112,7 +116,7 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
                     format!("drawn-{number}-power-{}", time + 1),
                     "power-loss",
                     what,
-                    at + each + 2 * each * time,
+                    Condition::At(at + each + 2 * each * time),
                     Some(each),
                 ));
             }
@@ -120,7 +124,7 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
         let lasts = (!instant).then_some(lasts);
         drawn
             .faults
-            .push(fault(format!("drawn-{number}"), word, what, at, lasts));
+            .push(fault(format!("drawn-{number}"), word, what, begin(target, at), lasts));
     }
     let mut otherwise = if scenario.chaos.constants {
         otherwise(&mut random, &mut drawn)
@@ -138,12 +142,12 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Drawn {
 }
 
 /// A fault that was drawn by chance, so that it may miss.
-fn fault(name: String, word: &'static str, what: Happens, at: u64, lasts: Option<u64>) -> Fault {
+fn fault(name: String, word: &'static str, what: Happens, begin: Condition, lasts: Option<u64>) -> Fault {
     Fault {
         name,
         word,
         what,
-        begin: vec![Condition::At(at)],
+        begin: vec![begin],
         wait: 0,
         until: Vec::new(),
         lasts,
@@ -160,6 +164,8 @@ enum Target {
     Link(usize),
     Vm(usize),
     Pair(Host, Host),
+    /// Who makes or starts a machine, and which.
+    Boot(Host, usize),
     Port(u16),
 }
 
@@ -175,7 +181,7 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     };
     each("power-loss", &mut hosts.iter().map(|host| Target::Host(*host)));
     each("process-crash", &mut processes(scenario, &hosts).into_iter());
-    for word in ["link-cut", "link-held", "link-degraded"] {
+    for word in ["link-cut", "link-flapping", "link-held", "link-degraded"] {
         each(word, &mut (0..scenario.links.len()).map(Target::Link));
     }
     let pairs = hosts.iter().enumerate();
@@ -189,7 +195,17 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     for word in ["disk-slow", "disk-full", "disk-error", "flush-lies"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
-    // Of the others nothing waits to be flushed for long enough to be torn.
+    // The others compute nothing.
+    let computes = hosts.iter().filter(|host| match host {
+        Host::Vm(_) => true,
+        Host::Server(server) => {
+            let roles = scenario.servers[*server].roles;
+            roles.process_server || roles.master_target
+        }
+        Host::Always(always) => *always == Always::SiteRecovery,
+    });
+    each("compute-slow", &mut computes.map(|host| Target::Host(*host)));
+    // The others append to no files.
     let writes = hosts.iter().filter(|host| match host {
         Host::Vm(_) => true,
         Host::Server(server) => {
@@ -198,11 +214,17 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
         }
         Host::Always(always) => *always == Always::StorageAccount,
     });
-    each("disk-torn", &mut writes.map(|host| Target::Host(*host)));
+    let writes: Vec<Target> = writes.map(|host| Target::Host(*host)).collect();
+    for word in ["write-lost", "write-misdirected", "disk-torn"] {
+        each(word, &mut writes.iter().copied());
+    }
     each("disk-rot", &mut (0..scenario.vms.len()).map(Target::Vm));
     for word in ["answers-late", "answers-twice", "clock-jump", "clock-drift"] {
         each(word, &mut hosts.iter().map(|host| Target::Host(*host)));
     }
+    let account = Target::Host(Host::Always(Always::StorageAccount));
+    each("requests-refused", &mut std::iter::once(account));
+    each("boots-refused", &mut boots(scenario).into_iter());
     each("quiesce-fails", &mut (0..scenario.vms.len()).map(Target::Vm));
     let named = |word: &str| scenario.chaos.kinds.contains(&word);
     all.retain(|(word, target)| named(word) || survives(scenario, word, *target));
@@ -213,10 +235,47 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
 fn survives(scenario: &Scenario, word: &str, target: Target) -> bool {
     let of = match (word, target) {
         ("flush-lies", Target::Host(host)) => Happens::FlushLies(host),
+        ("write-lost" | "write-misdirected", Target::Host(host)) => {
+            let which = Nth::Only(1);
+            Happens::WriteLost { host, which }
+        }
         ("disk-rot", Target::Vm(vm)) => rot(vm, Rot::CachedBatch, 0, 0),
         _ => return true,
     };
     atlas::destroys(scenario, &of).is_none()
+}
+
+/// Who refuses to boot what: where the plan has it boot one, for at any other time there is nothing to refuse.
+fn boots(scenario: &Scenario) -> Vec<Target> {
+    let vcenters = (0..scenario.servers.len()).filter(|server| scenario.servers[*server].roles.vcenter);
+    let vcenters: Vec<Host> = vcenters.map(Host::Server).collect();
+    let mut all = Vec::new();
+    for step in &scenario.steps {
+        let makers: &[Host] = match &step.what {
+            Do::Failover { .. } => &[Host::Always(Always::AzureCompute)],
+            Do::Failback { .. } => &vcenters,
+            _ => continue,
+        };
+        for maker in makers {
+            let boots = step.vms.iter().map(|vm| Target::Boot(*maker, *vm));
+            all.extend(boots.filter(|boot| !all.contains(boot)).collect::<Vec<_>>());
+        }
+    }
+    all
+}
+
+/// When a fault begins: at a time, or as the failover of the machine begins whose boot is refused.
+fn begin(target: Target, at: u64) -> Condition {
+    match target {
+        Target::Boot(host, vm) => {
+            let state = match host {
+                Host::Always(_) => ItemState::FailoverInProgress,
+                Host::Server(_) | Host::Vm(_) => ItemState::FailbackInProgress,
+            };
+            Condition::State(Which::These(vec![vm]), state)
+        }
+        _ => Condition::At(at),
+    }
 }
 
 fn processes(scenario: &Scenario, hosts: &[Host]) -> Vec<Target> {
@@ -295,6 +354,14 @@ fn rot(vm: usize, of: Rot, file: u32, byte: u64) -> Happens {
     }
 }
 
+fn nth(random: &mut ChaCha8Rng) -> Nth {
+    let small = |random: &mut ChaCha8Rng, most: u64| 1 + (random.next_u64() % most) as u32;
+    match random.next_u64() & 1 {
+        0 => Nth::Only(small(random, 20)),
+        _ => Nth::Every(small(random, 5)),
+    }
+}
+
 fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Target) -> Happens {
     let small = |random: &mut ChaCha8Rng, most: u64| 1 + (random.next_u64() % most) as u32;
     match (word, target) {
@@ -302,6 +369,11 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
         ("link-cut", Target::Link(link)) => Happens::LinkCut {
             link,
             direction: [Direction::Both, Direction::There, Direction::Back][random.random_range(0..3)],
+        },
+        ("link-flapping", Target::Link(link)) => Happens::LinkFlapping {
+            link,
+            down: log_uniform(random, MILLISECOND, 20 * SECOND),
+            up: log_uniform(random, MILLISECOND, 60 * SECOND),
         },
         ("link-held", Target::Link(link)) => Happens::LinkHeld(link),
         ("link-degraded", Target::Link(link)) => {
@@ -325,18 +397,27 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
             host,
             times: 1 + small(random, 50),
         },
+        ("compute-slow", Target::Host(host)) => Happens::ComputeSlow {
+            host,
+            times: 1 + small(random, 1_000),
+        },
         ("disk-full", Target::Host(host)) => Happens::DiskFull(host),
         ("disk-error", Target::Host(host)) => {
             let operations = [Operation::Append, Operation::Read, Operation::Write, Operation::Flush];
             Happens::DiskError {
                 host,
                 operation: operations[random.random_range(0..4)],
-                which: match random.next_u64() & 1 {
-                    0 => Nth::Only(small(random, 20)),
-                    _ => Nth::Every(small(random, 5)),
-                },
+                which: nth(random),
             }
         }
+        ("write-lost", Target::Host(host)) => Happens::WriteLost {
+            host,
+            which: nth(random),
+        },
+        ("write-misdirected", Target::Host(host)) => Happens::WriteMisdirected {
+            host,
+            which: nth(random),
+        },
         ("disk-torn", Target::Host(host)) => Happens::DiskTorn {
             host,
             left: [Left::Prefix, Left::Subset][random.random_range(0..2)],
@@ -349,6 +430,15 @@ fn happens(random: &mut ChaCha8Rng, scenario: &Scenario, word: &str, target: Tar
         ("answers-late", Target::Host(host)) => Happens::AnswersLate {
             host,
             by: log_uniform(random, MILLISECOND, 20 * SECOND),
+        },
+        ("requests-refused", Target::Host(_)) => Happens::RequestsRefused(small(random, 3)),
+        ("boots-refused", Target::Boot(host, _)) => Happens::BootsRefused {
+            host,
+            code: match host {
+                Host::Always(_) => ["28031 the quota of cores is used up", "170010 hydration failed"],
+                _ => ["8038 the host has no memory left", "8061 the datastore is not reached"],
+            }[random.random_range(0..2)]
+            .to_owned(),
         },
         ("answers-twice", Target::Host(host)) => Happens::AnswersTwice(host),
         ("clock-jump", Target::Host(host)) => {

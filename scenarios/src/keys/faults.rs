@@ -40,7 +40,22 @@ const DRIFT: Kind = Kind::Share(Range::ANY.from(1, "a clock that is right", "lea
     "a clock that is no clock",
     "at most 50 %",
 ));
+/// A turn of a link that flaps.
+const TURN: Kind = Kind::Duration(Range::ANY.from(1_000_000, "shorter than what a link is asked", "at least 1 ms"));
 const NTH: Range = Range::COUNT.from(1, "there is no such operation", "the first is 1");
+
+const EVERY_WRITE: Key = Key::absent(
+    "every",
+    Kind::Whole(NTH),
+    "none",
+    "each one of so many writes, counted from the beginning: with 1 all",
+);
+const NTH_WRITE: Key = Key::absent(
+    "nth",
+    Kind::Whole(NTH),
+    "none",
+    "this write alone, counted from the beginning",
+);
 
 const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) -> Variant {
     Variant {
@@ -79,6 +94,15 @@ static KINDS: &[Variant] = &[
                 "both",
                 "what is lost: all, what goes from the first end of its `between` to the second (`there`), or what goes `back`",
             ),
+        ],
+    ),
+    fault(
+        "link-flapping",
+        "a link is cut and whole by turns, both ways, cut first; whole at the end",
+        &[
+            LINK,
+            Key::needed("down", TURN, "how long it is cut each time"),
+            Key::needed("up", TURN, "how long it is whole between"),
         ],
     ),
     fault(
@@ -142,6 +166,22 @@ static KINDS: &[Variant] = &[
         ],
     ),
     fault(
+        "compute-slow",
+        "a machine's processors take longer for jobs: to compress and seal, to open and decompress, for checksums",
+        &[
+            MACHINE,
+            Key::needed(
+                "times",
+                Kind::Whole(
+                    Range::ANY
+                        .from(2, "not slower", "")
+                        .upto(1_000_000, "a processor that never ends", ""),
+                ),
+                "how many times as long",
+            ),
+        ],
+    ),
+    fault(
         "disk-full",
         "a machine's disk has no room for anything more",
         &[MACHINE],
@@ -171,6 +211,22 @@ static KINDS: &[Variant] = &[
                     "this one alone fails, counted from the beginning",
                 ),
             ],
+        )
+    },
+    Variant {
+        choice: Some(Choice::Exactly(&["every", "nth"])),
+        ..fault(
+            "write-lost",
+            "a write of a machine's journal, cache or segments is acknowledged and is not there: an append reads as zeros, a whole file stays what it was",
+            &[MACHINE, EVERY_WRITE, NTH_WRITE],
+        )
+    },
+    Variant {
+        choice: Some(Choice::Exactly(&["every", "nth"])),
+        ..fault(
+            "write-misdirected",
+            "a write of a machine's journal, cache or segments lands on another of its files, and is missing where it should be, as one that is lost",
+            &[MACHINE, EVERY_WRITE, NTH_WRITE],
         )
     },
     fault(
@@ -246,6 +302,28 @@ static KINDS: &[Variant] = &[
                 "by",
                 Kind::Duration(Range::ANY.from(1, "not later", "leave the fault out")),
                 "how much later",
+            ),
+        ],
+    ),
+    fault(
+        "requests-refused",
+        "the storage account is busy: it refuses what process servers put and what the service reads, and says that it is to be asked again later",
+        &[Key::or(
+            "every",
+            Kind::Whole(NTH),
+            "1",
+            "each one of so many is refused, counted from the beginning: with 1 all",
+        )],
+    ),
+    fault(
+        "boots-refused",
+        "Azure or a vCenter refuses to make and to start machines, and says why",
+        &[
+            Key::needed("machine", ANY_MACHINE, "who refuses: `azure-compute`, or a vCenter"),
+            Key::needed(
+                "code",
+                Kind::Name(super::NameRule::Line),
+                "what the reason says: the code of the documentation, and words",
             ),
         ],
     ),

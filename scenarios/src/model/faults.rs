@@ -135,6 +135,15 @@ pub enum Happens {
         /// What is lost.
         direction: Direction,
     },
+    /// link-flapping
+    LinkFlapping {
+        /// The link's place among the scenario's links.
+        link: usize,
+        /// How long it is cut each time.
+        down: u64,
+        /// How long it is whole between.
+        up: u64,
+    },
     /// link-held, by the link's place among the scenario's links
     LinkHeld(usize),
     /// link-degraded
@@ -164,6 +173,13 @@ pub enum Happens {
         /// How many times as long.
         times: u32,
     },
+    /// compute-slow
+    ComputeSlow {
+        /// Of which machine.
+        host: Host,
+        /// How many times as long.
+        times: u32,
+    },
     /// disk-full
     DiskFull(Host),
     /// disk-error
@@ -172,6 +188,20 @@ pub enum Happens {
         host: Host,
         /// What fails.
         operation: Operation,
+        /// Which of them.
+        which: Nth,
+    },
+    /// write-lost
+    WriteLost {
+        /// Of which machine.
+        host: Host,
+        /// Which of them.
+        which: Nth,
+    },
+    /// write-misdirected
+    WriteMisdirected {
+        /// Of which machine.
+        host: Host,
         /// Which of them.
         which: Nth,
     },
@@ -216,6 +246,15 @@ pub enum Happens {
         host: Host,
         /// How much later.
         by: u64,
+    },
+    /// requests-refused, each one of so many
+    RequestsRefused(u32),
+    /// boots-refused
+    BootsRefused {
+        /// Azure compute, or a vCenter.
+        host: Host,
+        /// What the reason says.
+        code: String,
     },
     /// answers-twice
     AnswersTwice(Host),

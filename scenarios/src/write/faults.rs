@@ -8,6 +8,13 @@ use crate::keys::{self, word_of};
 use crate::model::{Fault, Happens, Host};
 use crate::units::{write_bits_per_second, write_duration, write_share};
 
+fn put_nth(table: &mut Entries, which: Nth) {
+    match which {
+        Nth::Every(every) => table.put("every", &every.to_string()),
+        Nth::Only(nth) => table.put("nth", &nth.to_string()),
+    }
+}
+
 impl Writer<'_> {
     pub(super) fn faults(&self, page: &mut Page) -> Result<(), Unwritable> {
         for fault in &self.scenario.faults {
@@ -45,6 +52,11 @@ impl Writer<'_> {
             Happens::LinkCut { link, direction } => {
                 table.put("link", self.link_name(*link)?);
                 table.put("direction", word_of(*direction).unwrap_or_default());
+            }
+            Happens::LinkFlapping { link, down, up } => {
+                table.put("link", self.link_name(*link)?);
+                table.put("down", &write_duration(*down));
+                table.put("up", &write_duration(*up));
             }
             Happens::LinkHeld(link) => table.put("link", self.link_name(*link)?),
             Happens::AnswersLate { host, by } => {
@@ -91,21 +103,27 @@ impl Writer<'_> {
                     table.put("machine", self.host(*host)?);
                 }
             }
-            Happens::DiskSlow { host, times } => {
+            Happens::DiskSlow { host, times } | Happens::ComputeSlow { host, times } => {
                 table.put("machine", self.host(*host)?);
                 table.put("times", &times.to_string());
             }
             Happens::DiskFull(host) | Happens::FlushLies(host) | Happens::AnswersTwice(host) => {
                 table.put("machine", self.host(*host)?)
             }
+            Happens::BootsRefused { host, code } => {
+                table.put("machine", self.host(*host)?);
+                table.put("code", code);
+            }
+            Happens::RequestsRefused(every) => table.put("every", &every.to_string()),
             Happens::QuiesceFails(vm) => table.put("vm", self.vm(*vm)?),
             Happens::DiskError { host, operation, which } => {
                 table.put("machine", self.host(*host)?);
                 table.put("operation", word_of(*operation).unwrap_or_default());
-                match which {
-                    Nth::Every(every) => table.put("every", &every.to_string()),
-                    Nth::Only(nth) => table.put("nth", &nth.to_string()),
-                }
+                put_nth(&mut table, *which);
+            }
+            Happens::WriteLost { host, which } | Happens::WriteMisdirected { host, which } => {
+                table.put("machine", self.host(*host)?);
+                put_nth(&mut table, *which);
             }
             Happens::DiskTorn { host, left } => {
                 table.put("machine", self.host(*host)?);

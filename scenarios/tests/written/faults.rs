@@ -41,11 +41,25 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             link,
             direction: draw.word(),
         },
+        "link-flapping" => Happens::LinkFlapping {
+            link,
+            down: 1_000_000 + draw.duration(),
+            up: 1_000_000 + draw.duration(),
+        },
         "link-held" => Happens::LinkHeld(link),
         "answers-late" => Happens::AnswersLate {
             host: host(draw, scenario),
             by: 1 + draw.duration(),
         },
+        "requests-refused" => Happens::RequestsRefused(1 + draw.below(9) as u32),
+        "boots-refused" => {
+            let vcenters = (0..scenario.servers.len()).filter(|server| scenario.servers[*server].roles.vcenter);
+            let makers = vcenters.map(Host::Server).chain([Host::Always(Always::AzureCompute)]);
+            Happens::BootsRefused {
+                host: draw.of(&makers.collect::<Vec<_>>()),
+                code: draw.of(&["28031 quota", "8038"]).to_owned(),
+            }
+        }
         "answers-twice" => Happens::AnswersTwice(host(draw, scenario)),
         "clock-jump" => Happens::Clock {
             host: host(draw, scenario),
@@ -74,16 +88,25 @@ pub(super) fn fault(draw: &mut Draw, number: u64, scenario: &Scenario) -> Fault 
             host: host(draw, scenario),
             times: 2 + draw.below(1_000) as u32,
         },
+        "compute-slow" => Happens::ComputeSlow {
+            host: host(draw, scenario),
+            times: 2 + draw.below(1_000) as u32,
+        },
         "disk-full" => Happens::DiskFull(host(draw, scenario)),
         "quiesce-fails" => Happens::QuiesceFails(draw.index(scenario.vms.len())),
         "flush-lies" => Happens::FlushLies(host(draw, scenario)),
         "disk-error" => Happens::DiskError {
             host: host(draw, scenario),
             operation: draw.word(),
-            which: match draw.flag() {
-                true => Nth::Only(1 + draw.below(1_000) as u32),
-                false => Nth::Every(1 + draw.below(3) as u32),
-            },
+            which: nth(draw),
+        },
+        "write-lost" => Happens::WriteLost {
+            host: host(draw, scenario),
+            which: nth(draw),
+        },
+        "write-misdirected" => Happens::WriteMisdirected {
+            host: host(draw, scenario),
+            which: nth(draw),
         },
         "disk-torn" => Happens::DiskTorn {
             host: host(draw, scenario),
@@ -151,6 +174,13 @@ pub(super) fn step_waits(draw: &mut Draw, scenario: &mut Scenario) {
     let free: Vec<usize> = free.collect();
     if let (false, Some(last)) = (free.is_empty(), scenario.steps.last_mut()) {
         last.begin = vec![Condition::FaultEnded(draw.of(&free))];
+    }
+}
+
+fn nth(draw: &mut Draw) -> Nth {
+    match draw.flag() {
+        true => Nth::Only(1 + draw.below(1_000) as u32),
+        false => Nth::Every(1 + draw.below(3) as u32),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use actors::nouns::MachineId;
+use actors::nouns::{ComponentKind, MachineId};
 use bytes::Bytes;
 use datapath::Blob;
 use datapath::disk::{DiskError, Files, Operation};
@@ -39,6 +39,46 @@ impl Faulty {
         Ok(())
     }
 
+    /// Whether what is written is not where it should be, and, where it lands elsewhere, lets it land there. Only of files that somebody
+    /// appends to: what is replaced as a whole alone is a small database, of which nobody could tell an old state from a new one.
+    fn misses(&self, file: &str, blob: &Blob, matters: impl FnOnce() -> bool) -> bool {
+        let kinds = [
+            ComponentKind::Agent,
+            ComponentKind::ProcessServer,
+            ComponentKind::Storage,
+        ];
+        let mut folders = kinds.iter().flat_map(|kind| kind.folders());
+        let Some(folder) = folders.find(|folder| file.starts_with(**folder)) else {
+            return false;
+        };
+        let misses = self.faults.write_misses(self.machine);
+        if misses.is_empty() {
+            return false;
+        }
+        let matters = matters();
+        for (fault, elsewhere, number) in misses {
+            let landed = elsewhere && self.lands(folder, file, blob, number);
+            if matters || landed {
+                self.faults.strike(fault);
+            }
+        }
+        true
+    }
+
+    /// A write lands on another file of its folder, which and where by its number; whether that changed something.
+    fn lands(&self, folder: &str, file: &str, blob: &Blob, number: u64) -> bool {
+        let mut names = self.files.list(folder);
+        names.retain(|name| name != file && self.files.len(name) > Some(0));
+        if names.is_empty() {
+            return false;
+        }
+        let name = &names[(number % names.len() as u64) as usize];
+        let len = self.files.len(name).unwrap_or(0).max(1);
+        // Past the first record of it, wherever that is: a large prime spreads the places.
+        let position = number.wrapping_mul(1_000_003) % len;
+        self.files.overwrite(name, position, &blob.bytes)
+    }
+
     fn room_for(&self, wanted: u64) -> Result<(), DiskError> {
         let Some(fault) = self.faults.disk_is_full(self.machine).filter(|_| wanted > 0) else {
             return Ok(());
@@ -62,6 +102,11 @@ impl Files for Faulty {
         self.room_for(blob.size)?;
         self.ask(Operation::Append, file)?;
         self.secrets.stored(self.machine, file, &blob.bytes);
+        if self.misses(file, &blob, || blob.bytes.iter().any(|byte| *byte != 0)) {
+            // The file's length did reach the disk.
+            let zeros = vec![0; blob.bytes.len()];
+            return self.files.append(file, Blob::modelled(zeros, blob.size));
+        }
         self.files.append(file, blob)
     }
 
@@ -73,6 +118,9 @@ impl Files for Faulty {
         }
         self.ask(Operation::Write, file)?;
         self.secrets.stored(self.machine, file, &blob.bytes);
+        if self.misses(file, &blob, || self.files.read_all(file).ok().as_ref() != Some(&blob)) {
+            return Ok(());
+        }
         self.files.replace(file, blob)
     }
 

@@ -270,6 +270,34 @@ impl MachineFiles {
         true
     }
 
+    /// Bytes land on a file from a position on, as far as it reaches; whether that changed something. How much of it is durable stays.
+    pub fn overwrite(&self, file: &str, position: u64, bytes: &[u8]) -> bool {
+        let mut state = self.state.borrow_mut();
+        let Some(content) = state.get_mut(file) else {
+            return false;
+        };
+        let end = content.len.min(position.saturating_add(bytes.len() as u64));
+        let mut changed = false;
+        for part in &mut content.parts {
+            let len = part.piece.len();
+            let (from, to) = (position.max(part.position), end.min(part.position + len));
+            if from >= to {
+                continue;
+            }
+            let Ok(old) = part.piece.read(0, len) else { continue };
+            let mut new = old.to_vec();
+            let landing = &bytes[(from - position) as usize..(to - position) as usize];
+            new[(from - part.position) as usize..(to - part.position) as usize].copy_from_slice(landing);
+            if new != old
+                && let Ok(piece) = self.spill.put(new.into())
+            {
+                part.piece = piece;
+                changed = true;
+            }
+        }
+        changed
+    }
+
     /// Bytes of a file that would survive a power cut for certain.
     #[must_use]
     pub fn durable(&self, file: &str) -> Option<u64> {

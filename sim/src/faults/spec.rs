@@ -36,6 +36,15 @@ pub enum FaultKind {
         /// The direction, as a route has it.
         back: bool,
     },
+    /// A link is cut and whole by turns, cut first.
+    LinkFlapping {
+        /// The link.
+        link: u32,
+        /// How long it is cut each time, in nanoseconds.
+        down: u64,
+        /// How long it is whole then, in nanoseconds.
+        up: u64,
+    },
     /// What is sent over a link waits at its door, and goes on in its order at the end.
     LinkHeld {
         /// The link.
@@ -47,6 +56,20 @@ pub enum FaultKind {
         machine: MachineId,
         /// By so many nanoseconds.
         by: u64,
+    },
+    /// A machine refuses requests and says so: busy, to be asked again later.
+    RequestsRefused {
+        /// The machine.
+        machine: MachineId,
+        /// Each one of so many.
+        every: u32,
+    },
+    /// A machine refuses to make or to start machines.
+    BootsRefused {
+        /// Azure compute, or a vCenter.
+        machine: MachineId,
+        /// What it says, with the code of the documentation where there is one.
+        code: String,
     },
     /// Each frame that a machine sends to those that connected to it is sent twice.
     AnswersTwice {
@@ -81,6 +104,13 @@ pub enum FaultKind {
         /// How many times.
         times: u32,
     },
+    /// A machine's processors are slower: each job takes so many times as long.
+    ComputeSlow {
+        /// The machine.
+        machine: MachineId,
+        /// How many times.
+        times: u32,
+    },
     /// A machine's disk has no room for anything more.
     DiskFull {
         /// The machine.
@@ -92,6 +122,21 @@ pub enum FaultKind {
         machine: MachineId,
         /// Which.
         operation: Operation,
+        /// Which of them, counted from the beginning of the fault.
+        which: Nth,
+    },
+    /// A write of a machine's file is acknowledged, and is not there: an append leaves zeros in its place, a whole file stays what it was.
+    /// Virtual disks are not concerned.
+    WriteLost {
+        /// The machine.
+        machine: MachineId,
+        /// Which of them, counted from the beginning of the fault.
+        which: Nth,
+    },
+    /// A write of a machine's file lands on another one, or elsewhere on the same: its own place is as if it were lost.
+    WriteMisdirected {
+        /// The machine.
+        machine: MachineId,
         /// Which of them, counted from the beginning of the fault.
         which: Nth,
     },
@@ -285,19 +330,25 @@ impl FaultKind {
             FaultKind::Power { machines } => (machines.iter().map(|dark| dark.machine).collect(), Vec::new()),
             FaultKind::Process { machine, .. }
             | FaultKind::DiskSlow { machine, .. }
+            | FaultKind::ComputeSlow { machine, .. }
             | FaultKind::DiskFull { machine }
             | FaultKind::DiskError { machine, .. }
+            | FaultKind::WriteLost { machine, .. }
+            | FaultKind::WriteMisdirected { machine, .. }
             | FaultKind::DiskTorn { machine, .. }
             | FaultKind::FlushLies { machine }
             | FaultKind::AnswersLate { machine, .. }
+            | FaultKind::RequestsRefused { machine, .. }
+            | FaultKind::BootsRefused { machine, .. }
             | FaultKind::AnswersTwice { machine }
             | FaultKind::Clock { machine, .. } => (vec![*machine], Vec::new()),
             FaultKind::DiskRot { machines, .. } | FaultKind::QuiesceFails { machines } => {
                 (machines.clone(), Vec::new())
             }
-            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
-                (Vec::new(), vec![*link])
-            }
+            FaultKind::Link { link, .. }
+            | FaultKind::LinkOneWay { link, .. }
+            | FaultKind::LinkFlapping { link, .. }
+            | FaultKind::LinkHeld { link } => (Vec::new(), vec![*link]),
             FaultKind::Apart { first, second } => (vec![*first, *second], Vec::new()),
             FaultKind::PortBlocked { machine, .. } => (machine.iter().copied().collect(), Vec::new()),
         }

@@ -22,7 +22,7 @@ pub(super) struct Plan {
     pub(super) failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
     /// By fault: how the names of segments begin of which one is changed.
     rots: BTreeMap<u32, String>,
-    /// Faults by which a process server can lose what it acknowledged: its disk lies, or what is on it rots.
+    /// Faults by which a process server can lose what it acknowledged: its disk lies, a write is lost or goes astray, or what is on it rots.
     losing: BTreeSet<u32>,
     /// One of them struck.
     pub(super) cache_loses: bool,
@@ -43,7 +43,10 @@ impl Plan {
                 FaultKind::DiskRot { file, .. } if file.prefix.starts_with("segments/") => {
                     plan.rots.insert(number, file.part.trim_start_matches('/').to_owned());
                 }
-                FaultKind::DiskRot { .. } | FaultKind::FlushLies { .. } => {
+                FaultKind::DiskRot { .. }
+                | FaultKind::FlushLies { .. }
+                | FaultKind::WriteLost { .. }
+                | FaultKind::WriteMisdirected { .. } => {
                     plan.losing.insert(number);
                 }
                 _ => {}

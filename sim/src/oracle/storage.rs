@@ -269,6 +269,7 @@ impl Oracle {
         if self.vault.is_none() {
             return;
         }
+        let cache_loses = self.plan.cache_loses;
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
@@ -284,6 +285,11 @@ impl Oracle {
             over = true;
             let pieces = of.pieces.remove(&(disk, copy.number)).unwrap_or_default();
             let stored = pieces.values().sum();
+            // A piece that the process server's disk lost was acknowledged, and the agent's copy ends: the target misses it then, and
+            // another copy follows. That no point of it becomes usable is the other laws' to see.
+            if cache_loses && stored < copy.progress.sent {
+                continue;
+            }
             violations.extend(copies_end_stored::check(
                 disk,
                 point,

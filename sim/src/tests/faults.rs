@@ -18,7 +18,9 @@ use crate::testing::{Facts, Notes, link, note, options, pair, toy, toys};
 
 mod ends;
 mod reading;
+mod refusing;
 mod time;
+mod writes;
 
 const SECOND: u64 = 1_000_000_000;
 const PORT: u16 = 443;

@@ -2,7 +2,7 @@
 
 use actors::facts::Fact;
 use actors::nouns::{ActorId, MachineId};
-use actors::ports::Input;
+use actors::ports::{ConnId, Frame, Input, NetEvent};
 use datapath::SimTime;
 use datapath::disk::DiskError;
 
@@ -10,6 +10,7 @@ use super::{Engine, Entry};
 use crate::faults::{FaultKind, Until};
 use crate::link::{LinkChange, LinkEvent};
 use crate::network::Packet;
+use crate::product;
 use crate::random;
 
 impl Engine {
@@ -20,11 +21,10 @@ impl Engine {
     }
 
     fn put_fault(&self, fault: u32, begins: bool, at: SimTime) {
-        let host = match &self.faults.spec(fault).kind {
-            FaultKind::Link { link, .. } | FaultKind::LinkOneWay { link, .. } | FaultKind::LinkHeld { link } => {
-                self.link_host(*link)
-            }
-            kind => kind.concerns().0.first().map_or(0, |machine| self.host(*machine)),
+        let (machines, links) = self.faults.spec(fault).kind.concerns();
+        let host = match links.first() {
+            Some(link) => self.link_host(*link),
+            None => machines.first().map_or(0, |machine| self.host(*machine)),
         };
         self.schedule(&mut self.core.borrow_mut(), host, at, Entry::Fault(fault, begins));
     }
@@ -61,6 +61,7 @@ impl Engine {
                 }
             }
             FaultKind::Link { link, change } => self.tell_link(*link, LinkEvent::Change(*change)),
+            FaultKind::LinkFlapping { .. } => self.turn_link(fault),
             FaultKind::DiskRot { machines, file, byte } => {
                 let rots = |machine: &MachineId| {
                     let files = self.files_of(*machine);
@@ -78,13 +79,18 @@ impl Engine {
             FaultKind::LinkOneWay { .. }
             | FaultKind::LinkHeld { .. }
             | FaultKind::AnswersLate { .. }
+            | FaultKind::RequestsRefused { .. }
+            | FaultKind::BootsRefused { .. }
             | FaultKind::AnswersTwice { .. }
             | FaultKind::Clock { .. }
             | FaultKind::Apart { .. }
             | FaultKind::PortBlocked { .. }
             | FaultKind::DiskSlow { .. }
+            | FaultKind::ComputeSlow { .. }
             | FaultKind::DiskFull { .. }
             | FaultKind::DiskError { .. }
+            | FaultKind::WriteLost { .. }
+            | FaultKind::WriteMisdirected { .. }
             | FaultKind::DiskTorn { .. }
             | FaultKind::FlushLies { .. }
             | FaultKind::QuiesceFails { .. } => {}
@@ -94,6 +100,21 @@ impl Engine {
         if let Some(lasts) = lasts.or(instant.filter(|_| spec.until == Until::Begun)) {
             self.put_fault(fault, false, self.now.get().after(lasts));
         }
+    }
+
+    /// The turn of a link that flaps: it is cut, or whole again unless another fault has it cut.
+    pub(super) fn turn_link(&self, fault: u32) {
+        let FaultKind::LinkFlapping { link, down, up } = self.faults.spec(fault).kind else {
+            return;
+        };
+        let Some(is_cut) = self.faults.turn(fault) else { return };
+        if is_cut {
+            self.tell_link(link, LinkEvent::Change(LinkChange::Cut));
+        } else if !self.faults.stays_cut(fault, link) {
+            self.tell_link(link, LinkEvent::Change(LinkChange::Restore));
+        }
+        let next = self.now.get().after(if is_cut { down } else { up });
+        self.schedule_link(link, next, Entry::Turn(fault));
     }
 
     fn miss(&self, fault: u32, why: String) {
@@ -115,7 +136,10 @@ impl Engine {
             FaultKind::Link {
                 link,
                 change: LinkChange::Cut,
-            } if self.faults.stays_cut(fault, *link) => {}
+            }
+            | FaultKind::LinkFlapping { link, .. }
+                if self.faults.stays_cut(fault, *link) => {}
+            FaultKind::LinkFlapping { link, .. } => self.tell_link(*link, LinkEvent::Change(LinkChange::Restore)),
             FaultKind::Link { link, change } => {
                 let own = &self.spec.links[*link as usize];
                 let back = match change {
@@ -132,6 +156,16 @@ impl Engine {
             _ => {}
         }
         self.log_end(fault);
+    }
+
+    /// What a machine answers to a request that a fault has it refuse, and on which connection.
+    pub(super) fn refused(&self, machine: MachineId, input: &Input) -> Option<(ConnId, Frame)> {
+        let Input::Network(NetEvent::Received { conn, frame }) = input else {
+            return None;
+        };
+        let answer = |kind: &FaultKind| product::refusal(kind, &frame.body);
+        let body = self.faults.refuses(machine, answer)?;
+        Some((*conn, Frame { body, payload: None }))
     }
 
     pub(super) fn log_end(&self, fault: u32) {

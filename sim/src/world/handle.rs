@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use actors::facts::Fact;
 use actors::nouns::{ActorId, MachineId};
-use actors::ports::{Deliver, Env, Input, Output, Receipt, Token, World};
+use actors::ports::{Deliver, Env, Input, Network, Output, Receipt, Token, World};
 use actors::spec::ComponentSpec;
 use datapath::SimTime;
 
@@ -170,6 +170,7 @@ impl Engine {
             Entry::Cut(machine) => self.switch_off(machine),
             Entry::Fault(fault, true) => self.begin_fault(fault),
             Entry::Fault(fault, false) => self.end_fault(fault),
+            Entry::Turn(fault) => self.turn_link(fault),
         }
         self.settle().await;
         for fault in self.faults.take_news() {
@@ -338,7 +339,10 @@ impl Engine {
         }
         drop(core);
         if let Some((holder, input)) = landed.input {
-            self.deliver(holder, input);
+            match self.refused(machine, &input) {
+                Some((conn, answer)) => self.send(ActorId(holder.actor), conn, answer),
+                None => self.deliver(holder, input),
+            }
         }
     }
 

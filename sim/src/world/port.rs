@@ -295,6 +295,12 @@ impl Compute for Engine {
         let (end, work) = if job.work == Kind::Wait {
             (begins.after(cost), Work::None(job.run))
         } else {
+            let times = if cost > 0 {
+                self.faults.computes_slower(machine)
+            } else {
+                1
+            };
+            let cost = cost.saturating_mul(times);
             let cores = &mut core.machines[machine.0 as usize].cores;
             let end = cores.take(spec.cores, begins, cost);
             (end, Work::Pool(self.pool.borrow_mut().begin(job.run)))

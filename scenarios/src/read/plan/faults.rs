@@ -7,6 +7,7 @@ use super::super::estate::Estate;
 use super::super::vms::Vms;
 use super::{Plan, has_room};
 use crate::diagnose::{At, Located, Problem};
+use crate::keys::{Choice, Variant};
 use crate::model::{Always, Aside, Condition, Direction, Fault, Happens, Host, Process, Rot};
 use crate::read::Context;
 use crate::reader::{Nanos, Reader, Share};
@@ -49,6 +50,13 @@ pub(crate) fn faults(
     tables.iter().filter_map(|table| plan.fault(table)).collect()
 }
 
+/// Which of many operations.
+fn nth(table: &Reader<'_>) -> Option<Nth> {
+    let nth = table.get::<u32>("nth").map(|nth| Nth::Only(nth.value));
+    let every = table.get::<u32>("every").map(|every| Nth::Every(every.value));
+    nth.or(every)
+}
+
 impl Plan<'_> {
     fn fault(&self, table: &Reader<'_>) -> Option<PlacedFault> {
         let variant = table.need_variant();
@@ -60,7 +68,9 @@ impl Plan<'_> {
         let may_miss = table.value("may_miss");
         let (wait, lasts) = (table.value::<Nanos>("wait").0, table.get::<Nanos>("lasts"));
         let name = table.get::<String>("name");
-        let word = variant?.word;
+        let variant = variant?;
+        let word = variant.word;
+        self.chosen(table, variant);
         let what = self.happens(table, word)?;
         let conditions = begin.iter().chain(&until).map(|condition| condition.at).collect();
         let values = |conditions: Vec<Located<Condition>>| conditions.into_iter().map(|found| found.value).collect();
@@ -81,6 +91,30 @@ impl Plan<'_> {
             wait: table.key_at("wait"),
             conditions,
         })
+    }
+
+    /// Of the keys between which a kind of fault has a choice, as many are there as it takes.
+    fn chosen(&self, table: &Reader<'_>, variant: &Variant) {
+        let (keys, exactly) = match variant.choice {
+            Some(Choice::Exactly(keys)) => (keys, true),
+            // Told in other words where it is read.
+            Some(Choice::AtLeast(keys)) if variant.word != "power-loss" => (keys, false),
+            _ => return,
+        };
+        let names: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let there: Vec<&str> = keys.iter().copied().filter(|key| table.node(key).is_some()).collect();
+        let problem = match there[..] {
+            [] if !keys.iter().any(|key| table.misspelt(key)) => {
+                let title = format!("a fault of this kind needs {}", names.join(" or "));
+                Problem::new(table.at, title, "none of them is here")
+            }
+            [_, second, ..] if exactly => {
+                let title = format!("a fault of this kind takes one of {}", names.join(" and "));
+                Problem::new(table.key_at(second), title, "one too many")
+            }
+            _ => return,
+        };
+        self.context.diagnosis.push(problem);
     }
 
     fn happens(&self, table: &Reader<'_>, word: &str) -> Option<Happens> {
@@ -105,6 +139,15 @@ impl Plan<'_> {
                 let direction = table.word_or_default::<Direction>("direction");
                 let link = self.link(table)?;
                 Happens::LinkCut { link, direction }
+            }
+            "link-flapping" => {
+                let (down, up) = (table.required::<Nanos>("down"), table.required::<Nanos>("up"));
+                let link = self.link(table);
+                Happens::LinkFlapping {
+                    link: link?,
+                    down: down?.value.0,
+                    up: up?.value.0,
+                }
             }
             "link-held" => Happens::LinkHeld(self.link(table)?),
             "link-degraded" => {
@@ -154,12 +197,40 @@ impl Plan<'_> {
                     },
                 }
             }
+            "compute-slow" => {
+                let (host, times) = (self.host(table), table.required::<u32>("times"));
+                Happens::ComputeSlow {
+                    host: host?,
+                    times: times?.value,
+                }
+            }
             "disk-full" => Happens::DiskFull(self.host(table)?),
             "answers-late" => {
                 let (host, by) = (self.host(table), table.required::<Nanos>("by"));
                 Happens::AnswersLate {
                     host: host?,
                     by: by?.value.0,
+                }
+            }
+            "requests-refused" => Happens::RequestsRefused(table.value("every")),
+            "boots-refused" => {
+                let (host, code) = (self.host(table), table.name("code"));
+                let host = host?;
+                let makes = match host {
+                    Host::Always(machine) => machine == Always::AzureCompute,
+                    Host::Server(server) => self.estate.servers[server].roles.vcenter,
+                    Host::Vm(_) => false,
+                };
+                if !makes {
+                    let title = "this machine makes and starts no others".to_owned();
+                    let label = "neither `azure-compute` nor a vCenter";
+                    let problem = Problem::new(table.key_at("machine"), title, label);
+                    self.context.diagnosis.push(problem);
+                    return None;
+                }
+                Happens::BootsRefused {
+                    host,
+                    code: code?.value,
                 }
             }
             "answers-twice" => Happens::AnswersTwice(self.host(table)?),
@@ -194,12 +265,25 @@ impl Plan<'_> {
                 let host = self.host(table);
                 table.need("operation");
                 let operation: Option<Located<Operation>> = table.word("operation");
-                let nth = table.get::<u32>("nth").map(|nth| Nth::Only(nth.value));
-                let every = table.get::<u32>("every").map(|every| Nth::Every(every.value));
+                let which = nth(table);
                 Happens::DiskError {
                     host: host?,
                     operation: operation?.value,
-                    which: nth.or(every)?,
+                    which: which?,
+                }
+            }
+            "write-lost" => {
+                let (host, which) = (self.host(table), nth(table));
+                Happens::WriteLost {
+                    host: host?,
+                    which: which?,
+                }
+            }
+            "write-misdirected" => {
+                let (host, which) = (self.host(table), nth(table));
+                Happens::WriteMisdirected {
+                    host: host?,
+                    which: which?,
                 }
             }
             "disk-torn" => {

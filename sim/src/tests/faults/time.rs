@@ -53,6 +53,41 @@ fn during(times: &[u64], from: u64, to: u64) -> usize {
 }
 
 #[test]
+fn a_link_that_flaps_carries_something_between_and_nothing_while_it_is_cut() {
+    let (down, up) = (3 * SECOND, 2 * SECOND);
+    for network in BOTH {
+        let (accepted, answered, struck) = talk(Some(FaultKind::LinkFlapping { link: 0, down, up }), network);
+        // Cut from second 10, whole from 13, cut from 15, whole from 18.
+        for (cut, whole) in [(10, 13), (15, 18)] {
+            assert_eq!(during(&answered, cut, whole), 0, "{network:?}: {answered:?}");
+            assert!(during(&accepted, whole, whole + 2) > 0, "{network:?}: {accepted:?}");
+        }
+        assert!(during(&answered, 21, 30) > 5 && struck >= 4, "{network:?}: {struck}");
+    }
+}
+
+#[test]
+fn a_link_stays_cut_where_another_fault_has_it_cut_while_it_flaps() {
+    let (down, up) = (SECOND, SECOND);
+    let cut = FaultKind::Link {
+        link: 0,
+        change: LinkChange::Cut,
+    };
+    for network in BOTH {
+        let mut spec = world(Some(FaultKind::LinkFlapping { link: 0, down, up }));
+        // From second 12 to 17, so that it ends while the other has the link cut, until second 17.
+        spec.faults
+            .push(FaultSpec::timed("cut", cut.clone(), 12 * SECOND, Some(4_500_000_000)));
+        let (answered, _, _) = seconds_answered(spec, network);
+        let heard: Vec<u64> = answered
+            .into_iter()
+            .filter(|second| (10..20).contains(second))
+            .collect();
+        assert_eq!(heard, [11, 17, 19], "{network:?}");
+    }
+}
+
+#[test]
 fn what_is_cut_in_one_direction_works_in_the_other() {
     for network in BOTH {
         let (accepted, answered, struck) = talk(Some(FaultKind::LinkOneWay { link: 0, back: false }), network);
