@@ -72,11 +72,18 @@ pub static DOCUMENTED: &[Documented] = &[
         "more room, another process server, or machines moved to one",
         include_str!("../documented/cache-filling.toml"),
     ),
-    later(
-        "F4",
-        "process-server-overload",
-        "",
-        "processors or memory of a process server are at their end",
+    row(
+        ("F4", "process-server-overload", ""),
+        (
+            "a process server's processors",
+            "the processors of a process server are at their end",
+        ),
+        (
+            "batches wait to be sealed and the RPO grows (our model: the warnings above 80 % and 95 % are not modelled, nor is memory)",
+            false,
+        ),
+        "another process server, and machines moved to it",
+        include_str!("../documented/process-server-overload.toml"),
     ),
     row(
         ("F5", "process-server-down", "806"),
@@ -236,17 +243,25 @@ pub static DOCUMENTED: &[Documented] = &[
         include_str!("../documented/vcenter-lost.toml"),
     ),
     later("F24", "policy-refused", "78253", "a policy cannot be associated"),
-    later(
-        "F25",
-        "quota-exceeded",
-        "28031, 28092, 70038",
-        "Azure refuses to make a machine",
+    row(
+        ("F25", "quota-exceeded", "28031, 28092, 70038"),
+        ("Azure's computers", "Azure refuses to make a machine"),
+        (
+            "the failover fails as the machine is made, after it was asked for again for 10 min",
+            true,
+        ),
+        "a larger quota, then the failover again",
+        include_str!("../documented/quota-exceeded.toml"),
     ),
-    later(
-        "F26",
-        "hydration-failed",
-        "170010",
-        "a machine cannot be made bootable in Azure",
+    row(
+        ("F26", "hydration-failed", "170010"),
+        ("Azure's computers", "a machine cannot be made bootable in Azure"),
+        (
+            "the failover fails as the machine is made, after it was asked for again for 10 min",
+            true,
+        ),
+        "the script that enables the drivers, then the failover again",
+        include_str!("../documented/hydration-failed.toml"),
     ),
     row(
         ("F27", "test-failover-left", ""),
@@ -303,7 +318,16 @@ pub static DOCUMENTED: &[Documented] = &[
         "8061",
         "the datastore cannot be reached",
     ),
-    later("F35", "host-out-of-memory", "8038", "the host has no memory left"),
+    row(
+        ("F35", "host-out-of-memory", "8038"),
+        ("a machine that comes home", "the host has no memory left"),
+        (
+            "the machine is not switched on; an alert says why, and it is tried again",
+            true,
+        ),
+        "memory for the host",
+        include_str!("../documented/host-out-of-memory.toml"),
+    ),
     later(
         "F36",
         "master-target-restrictions",
@@ -341,8 +365,11 @@ pub static DOCUMENTED: &[Documented] = &[
     ),
     row(
         ("F41", "storage-throttled", ""),
-        ("a storage account", "the storage account answers late"),
-        ("batches wait, and are stored later (our model)", false),
+        ("a storage account", "the storage account refuses requests: busy, to be asked again later"),
+        (
+            "batches wait, and are stored later; an alert where it goes on (our model)",
+            false,
+        ),
         "another account",
         include_str!("../documented/storage-throttled.toml"),
     ),
