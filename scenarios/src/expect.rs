@@ -14,8 +14,7 @@ use crate::keys::word_of;
 use crate::laws::step::Planned;
 use crate::laws::{
     alert, backlog_above, caught_up_within, failover_within, faults_strike, lost_below, lost_bytes_below, no_points,
-    points_at_least, recovers_within, rpo_above, rpo_below, rto_below, size_beside, something_checked, state, step,
-    verified,
+    points_at_least, rpo_above, rpo_below, rto_below, size_beside, something_checked, state, step, verified,
 };
 use crate::model::{Bound, Ending, Expect, Expected, PointsOf};
 use crate::units::{measured_beside, show_duration, show_size};
@@ -74,7 +73,7 @@ pub fn words(expect: &Expect) -> String {
         Bound::LostBelow(bound) => format!("less than {} lost", show_duration(*bound)),
         Bound::LostBytesBelow(bound) => format!("less than {} lost", show_size(*bound)),
         Bound::PointsAtLeast(bound) => format!("at least {bound} recovery points verified"),
-        Bound::CaughtUpWithin(bound) => format!("caught up within {} after the last fault", show_duration(*bound)),
+        Bound::CaughtUpWithin(bound) => format!("caught up within {} after", show_duration(*bound)),
         Bound::Verified => "every recovered disk verified".to_owned(),
         Bound::Alert(alert) => format!("alert `{alert}` comes"),
         Bound::RpoAbove(bound) => format!("RPO passes {}", show_duration(*bound)),
@@ -82,11 +81,11 @@ pub fn words(expect: &Expect) -> String {
         Bound::NoPoints(PointsOf::Any) => "no recovery points".to_owned(),
         Bound::NoPoints(of) => format!("no {} recovery points", word_of(*of).unwrap_or_default()),
         Bound::State(state) => format!("{} at some time", word_of(*state).unwrap_or_default()),
-        Bound::RecoversWithin(bound) => format!("a new recovery point within {}", show_duration(*bound)),
     };
     match (&expect.during, &expect.what) {
+        (None, Bound::CaughtUpWithin(_)) => format!("{what} the last fault"),
         (None, _) => what,
-        (Some(fault), Bound::RecoversWithin(_)) => format!("{what} of the end of `{fault}`"),
+        (Some(fault), Bound::CaughtUpWithin(_)) => format!("{what} `{fault}`"),
         (Some(fault), _) => format!("{what} while `{fault}` lasts"),
     }
 }
@@ -117,7 +116,7 @@ fn figure(plan: &Plan, expect: &Expect, vms: &[&VmResult], result: &RunResult, h
             Some(format!("{} {fewest}", if held { "at least" } else { "only" }))
         }
         Bound::CaughtUpWithin(bound) => longest(bound, &|vm| {
-            let all = caught_up(vm, result).into_iter();
+            let all = caught_up(vm, result, expect.during.as_deref()).into_iter();
             let judged = all.filter(|of| of.at.is_some() || of.took() >= bound);
             judged.map(|of| sim::metrics::milliseconds(of.took())).max()
         }),
@@ -139,7 +138,6 @@ fn figure(plan: &Plan, expect: &Expect, vms: &[&VmResult], result: &RunResult, h
             let least = vms.iter().map(|vm| during.backlog_max(vm)).min()?;
             Some(format!("reached {}", size_beside(least, bound)))
         }
-        Bound::RecoversWithin(bound) => longest(bound, &|vm| during.recovered_ms(vm)),
         Bound::Alert(_) | Bound::NoPoints(_) | Bound::State(_) => None,
     }
 }
@@ -196,7 +194,6 @@ macro_rules! of_each_bound {
             Bound::BacklogAbove(_) => Finding::new($class, $at, $component, &backlog_above::Broken::$shape $figures),
             Bound::NoPoints(_) => Finding::new($class, $at, $component, &no_points::Broken::$shape $figures),
             Bound::State(_) => Finding::new($class, $at, $component, &state::Broken::$shape $figures),
-            Bound::RecoversWithin(_) => Finding::new($class, $at, $component, &recovers_within::Broken::$shape $figures),
         }
     };
 }
@@ -366,7 +363,12 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
             };
             broken_of(vm, at, &broken)
         }
-        Bound::CaughtUpWithin(bound) => judge_catching_up(vm, &caught_up(vm, result), (machine, bound, line), at),
+        Bound::CaughtUpWithin(bound) => judge_catching_up(
+            vm,
+            &caught_up(vm, result, expect.during.as_deref()),
+            (machine, bound, line),
+            at,
+        ),
         Bound::Verified => {
             let of: Vec<_> = result.disks.iter().filter(|disk| disk.vm == vm.vm).collect();
             let wrong: Vec<String> = of
@@ -383,12 +385,9 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
                 broken_of(vm, at, &verified::Broken::NotRight { machine, disks, line })
             }
         }
-        Bound::Alert(_)
-        | Bound::RpoAbove(_)
-        | Bound::BacklogAbove(_)
-        | Bound::NoPoints(_)
-        | Bound::State(_)
-        | Bound::RecoversWithin(_) => during.unseen(expect, vm, result, machine),
+        Bound::Alert(_) | Bound::RpoAbove(_) | Bound::BacklogAbove(_) | Bound::NoPoints(_) | Bound::State(_) => {
+            during.unseen(expect, vm, result, machine)
+        }
     }
 }
 

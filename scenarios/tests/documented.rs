@@ -45,13 +45,13 @@ fn recovers_too_late() -> Result<(), Failed> {
         Ok(findings.map(|finding| finding.identity().to_string()).collect())
     };
     let these = |identities: &[&str]| identities.iter().map(|of| (*of).to_owned()).collect::<BTreeSet<_>>();
-    let (bound, lasts) = ("recovers_within = \"10 min\"", "lasts = \"22 min\"");
-    let late = found(bound, "recovers_within = \"1 s\"\npoints_at_least = 90")?;
+    let (bound, lasts) = ("caught_up_within = \"10 min\"", "lasts = \"22 min\"");
+    let late = found(bound, "caught_up_within = \"1 s\"\npoints_at_least = 90")?;
     assert_eq!(
         late,
-        these(&["points_at_least/vm/too-few", "recovers_within/vm/too-late"])
+        these(&["points_at_least/vm/too-few", "caught_up_within/vm/over-bound"])
     );
-    assert_eq!(found(lasts, "")?, these(&["recovers_within/vm/fault-not-ended"]));
+    assert_eq!(found(lasts, "")?, these(&["caught_up_within/vm/not-waited-for"]));
     Ok(())
 }
 
@@ -115,7 +115,7 @@ fn still_seen(drill: &Drill) -> Vec<String> {
         | Bound::LostBytesBelow(_)
         | Bound::PointsAtLeast(_)
         | Bound::Verified
-        | Bound::RecoversWithin(_) => false,
+        | Bound::CaughtUpWithin(_) => false,
     };
     let mut looked_at = 0;
     let mut seen = Vec::new();

@@ -35,18 +35,19 @@ fn replicates(state: ItemState) -> bool {
     )
 }
 
-/// The end of the last fault; the start of the run where there is none.
-fn last_fault(faults: &[FaultResult], ended: SimTime) -> SimTime {
+/// The end of the last fault, or of the one of this name; the start of the run where there is none.
+fn last_fault(faults: &[FaultResult], name: Option<&str>, ended: SimTime) -> SimTime {
     let begun = faults.iter().filter(|fault| fault.began.is_some());
+    let begun = begun.filter(|fault| name.is_none_or(|name| fault.name == name));
     let ends = begun.map(|fault| fault.ended.unwrap_or(ended));
     ends.max().unwrap_or(SimTime::ZERO)
 }
 
-/// The stretches in which a machine is replicated that go past the last fault's end, each from there on, and what came of them. A stretch is
+/// The stretches in which a machine is replicated that go past the end of the last fault, or of the one of this name, each from there on, and what came of them. A stretch is
 /// cut where none of the machine's lives runs: who has no power marks nothing. One that ended before a point came says nothing, unless it is
 /// longer than whatever is asked for.
-pub(super) fn caught_up(vm: &VmResult, result: &RunResult) -> Vec<CaughtUp> {
-    let from = last_fault(&result.faults, result.ended);
+pub(super) fn caught_up(vm: &VmResult, result: &RunResult, fault: Option<&str>) -> Vec<CaughtUp> {
+    let from = last_fault(&result.faults, fault, result.ended);
     stretches(&vm.states, &vm.dark, from, result.ended)
         .into_iter()
         .map(|(since, until)| {
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn it_is_counted_from_the_last_end_of_a_fault_that_began() {
-        let last = |faults: &[FaultResult]| last_fault(faults, at(1_000));
+        let last = |faults: &[FaultResult]| last_fault(faults, None, at(1_000));
         assert_eq!(last(&[]), SimTime::ZERO);
         assert_eq!(last(&[fault(None, None)]), SimTime::ZERO);
         let ended = [
@@ -127,6 +128,13 @@ mod tests {
             fault(None, None),
         ];
         assert_eq!(last(&ended), at(400));
+        let mut named = ended;
+        named[1].name = "named".to_owned();
+        assert_eq!(
+            last_fault(&named, Some("named"), at(1_000)),
+            at(320),
+            "the others do not count"
+        );
         assert_eq!(last(&[fault(Some(300), None)]), at(1_000), "it lasts to the end");
     }
 

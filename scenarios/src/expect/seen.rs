@@ -7,7 +7,7 @@ use sim::metrics::{AlertResult, PointResult, RunResult, VmResult, milliseconds};
 
 use super::{broken_of, untested_of, within};
 use crate::keys::word_of;
-use crate::laws::{alert, backlog_above, no_points, recovers_within, rpo_above, state};
+use crate::laws::{alert, backlog_above, no_points, rpo_above, state};
 use crate::model::{Bound, Expect, PointsOf};
 
 /// The part of a run that an expectation is about, both ends included.
@@ -69,13 +69,6 @@ impl Stretch {
             .iter()
             .filter(|point| point.verified && self.holds(point.marked));
         points.count()
-    }
-
-    /// From its end until a recovery point that was marked since could be used, in milliseconds.
-    pub(super) fn recovered_ms(&self, vm: &VmResult) -> Option<u64> {
-        let since = vm.points.iter().filter(|point| point.marked > self.to);
-        let first = since.filter_map(|point| point.processed).min()?;
-        Some(milliseconds(first.since(self.to)))
     }
 
     fn made<'a>(&self, vm: &'a VmResult, of: PointsOf) -> Option<&'a PointResult> {
@@ -165,46 +158,7 @@ impl Stretch {
                 };
                 (!was.any(|((_, state), _)| state == wanted)).then(|| broken_of(vm, at, &broken))?
             }
-            Bound::RecoversWithin(bound) => self.not_recovered(*bound, expect, vm, result, machine),
             _ => None,
-        }
-    }
-
-    fn not_recovered(
-        &self,
-        bound: u64,
-        expect: &Expect,
-        vm: &VmResult,
-        result: &RunResult,
-        machine: String,
-    ) -> Option<Finding> {
-        use recovers_within::Broken;
-        let (at, line, fault) = (result.ended, expect.line.0, expect.during.clone().unwrap_or_default());
-        let took = self.recovered_ms(vm);
-        if took.is_none() && self.to >= at {
-            return untested_of(vm, at, &Broken::FaultNotEnded { machine, fault, line });
-        }
-        if took.is_none() && at.since(self.to) < bound {
-            return untested_of(vm, at, &Broken::RunEndedFirst { machine, fault, line });
-        }
-        let late = |passed| match passed {
-            Some((reached, bound)) => Broken::TooLate {
-                machine,
-                reached,
-                bound,
-                fault,
-                line,
-            },
-            None => Broken::NoPointSince {
-                machine,
-                bound: Nanoseconds(bound),
-                fault,
-                line,
-            },
-        };
-        match took {
-            Some(_) => within(vm, at, took, bound, late),
-            None => broken_of(vm, at, &late(None)),
         }
     }
 }

@@ -23,7 +23,6 @@ pub static EXPECT: Section = Section {
         "backlog_above",
         "no_points",
         "state",
-        "recovers_within",
     ])),
     ..Section::plain(
         "expect",
@@ -40,7 +39,7 @@ pub static EXPECT: Section = Section {
                 "during",
                 Kind::Reference("a fault"),
                 "in all of the run",
-                "while this fault lasts alone, from its beginning to its end; it goes with `rpo_below`, `points_at_least` and the keys behind `verified`",
+                "while this fault lasts alone, from its beginning to its end; it goes with `rpo_below`, `points_at_least`, `caught_up_within` and the keys behind `verified`",
             ),
             Key::absent(
                 "rpo_below",
@@ -82,8 +81,9 @@ pub static EXPECT: Section = Section {
                 "caught_up_within",
                 ANY,
                 "none",
-                "from the last fault's end, the start of the machine's replication or its power's return, whichever is latest, until a \
-                 recovery point is processed that was marked after that; a replication that ends sooner is not waited for",
+                "from the end of the last fault, or of the one that `during` names, the start of the machine's replication or its power's \
+                 return, whichever is latest, until a recovery point is processed that was marked after that; a replication that ends \
+                 sooner is not waited for",
             ),
             Key::absent(
                 "verified",
@@ -120,12 +120,6 @@ pub static EXPECT: Section = Section {
                 Kind::Word(words_of::<ItemState>),
                 "none",
                 "the machine is in this state, at some time",
-            ),
-            Key::absent(
-                "recovers_within",
-                ANY,
-                "none",
-                "from the end of the fault that `during` names until a recovery point that was marked since can be used",
             ),
             Key::or(
                 "under_faults",

@@ -248,7 +248,7 @@ pub enum Bound {
     LostBytesBelow(u64),
     /// Points made.
     PointsAtLeast(u64),
-    /// From the last fault's end to a point that was marked after it.
+    /// From the end of the last fault, or of the one that it is about, to a point that was marked after it.
     CaughtUpWithin(u64),
     /// All disks verified.
     Verified,
@@ -262,8 +262,6 @@ pub enum Bound {
     NoPoints(PointsOf),
     /// A state that it is in.
     State(ItemState),
-    /// From the end of the fault to a point that was made since.
-    RecoversWithin(u64),
 }
 
 /// Which recovery points.
@@ -295,7 +293,6 @@ impl Bound {
             Bound::BacklogAbove(_) => "backlog_above",
             Bound::NoPoints(_) => "no_points",
             Bound::State(_) => "state",
-            Bound::RecoversWithin(_) => "recovers_within",
         }
     }
 
@@ -310,7 +307,7 @@ impl Bound {
             | Bound::BacklogAbove(_)
             | Bound::NoPoints(_)
             | Bound::State(_)
-            | Bound::RecoversWithin(_) => true,
+            | Bound::CaughtUpWithin(_) => true,
             Bound::RtoBelow(_)
             | Bound::FailoverWithin(_)
             | Bound::LostBelow(_)

@@ -381,8 +381,7 @@ fn has_something_to_look_at(whole: &Whole<'_>, timeline: &Timeline<'_>, kinds: &
         | Bound::CaughtUpWithin(_)
         | Bound::RpoAbove(_)
         | Bound::BacklogAbove(_)
-        | Bound::NoPoints(_)
-        | Bound::RecoversWithin(_) => &[Cause::Enable],
+        | Bound::NoPoints(_) => &[Cause::Enable],
         Bound::RtoBelow(_) | Bound::FailoverWithin(_) | Bound::LostBelow(_) | Bound::LostBytesBelow(_) => {
             &[Cause::Failover]
         }

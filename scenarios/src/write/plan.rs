@@ -312,8 +312,7 @@ impl Writer<'_> {
                 | Bound::FailoverWithin(bound)
                 | Bound::CaughtUpWithin(bound)
                 | Bound::LostBelow(bound)
-                | Bound::RpoAbove(bound)
-                | Bound::RecoversWithin(bound) => table.put(key, &write_duration(*bound)),
+                | Bound::RpoAbove(bound) => table.put(key, &write_duration(*bound)),
                 Bound::LostBytesBelow(bound) | Bound::BacklogAbove(bound) => table.put(key, &write_size(*bound)),
                 Bound::PointsAtLeast(bound) => table.put(key, &bound.to_string()),
                 Bound::Verified => table.flag(key, true),

@@ -255,16 +255,10 @@ pub(super) fn condition(draw: &mut Draw, scenario: &Scenario, per_vm: bool) -> C
 pub(super) fn expect(draw: &mut Draw, scenario: &Scenario) -> Expect {
     let what = bound(draw);
     let faults: Vec<&str> = scenario.faults.iter().map(|fault| fault.name.as_str()).collect();
-    let needs = matches!(what, Bound::RecoversWithin(_));
-    let during =
-        (what.can_be_during() && !faults.is_empty() && (needs || draw.flag())).then(|| draw.of(&faults).to_owned());
+    let during = (what.can_be_during() && !faults.is_empty() && draw.flag()).then(|| draw.of(&faults).to_owned());
     Expect {
         vms: draw.some(scenario.vms.len()),
-        what: if needs && during.is_none() {
-            Bound::Verified
-        } else {
-            what
-        },
+        what,
         during,
         under_faults: draw.below(2) == 0,
         line: Aside(0),
@@ -272,7 +266,7 @@ pub(super) fn expect(draw: &mut Draw, scenario: &Scenario) -> Expect {
 }
 
 fn bound(draw: &mut Draw) -> Bound {
-    match draw.below(14) {
+    match draw.below(13) {
         0 => Bound::RpoBelow(draw.duration()),
         1 => Bound::RtoBelow(draw.duration()),
         2 => Bound::FailoverWithin(draw.duration()),
@@ -284,8 +278,7 @@ fn bound(draw: &mut Draw) -> Bound {
         8 => Bound::BacklogAbove(draw.bytes()),
         9 => Bound::NoPoints(draw.word()),
         10 => Bound::State(draw.word()),
-        11 => Bound::RecoversWithin(draw.duration()),
-        12 => Bound::CaughtUpWithin(draw.duration()),
+        11 => Bound::CaughtUpWithin(draw.duration()),
         _ => Bound::Verified,
     }
 }

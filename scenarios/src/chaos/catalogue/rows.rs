@@ -365,7 +365,10 @@ pub static DOCUMENTED: &[Documented] = &[
     ),
     row(
         ("F41", "storage-throttled", ""),
-        ("a storage account", "the storage account refuses requests: busy, to be asked again later"),
+        (
+            "a storage account",
+            "the storage account refuses requests: busy, to be asked again later",
+        ),
         (
             "batches wait, and are stored later; an alert where it goes on (our model)",
             false,

@@ -62,18 +62,7 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
 /// The fault that the bounds of a table are about, by its name.
 fn during(context: &Context<'_>, table: &Reader<'_>, faults: &[String], bounds: &[Bound]) -> Option<String> {
     let diagnosis = context.diagnosis;
-    let Some(name) = table.get::<String>("during") else {
-        if let Some(bound) = bounds.iter().find(|bound| matches!(bound, Bound::RecoversWithin(_))) {
-            let at = table.key_at(bound.key());
-            if table.node("during").is_none() && !table.misspelt("during") {
-                diagnosis.push(
-                    Problem::new(at, "`recovers_within` of no fault", "counted from the end of which?")
-                        .help("name the fault: `during = \"NAME\"`"),
-                );
-            }
-        }
-        return None;
-    };
+    let name = table.get::<String>("during")?;
     let known: Vec<&str> = faults.iter().map(String::as_str).collect();
     context.find("fault", &name, &known)?;
     for bound in bounds.iter().filter(|bound| !bound.can_be_during()) {
@@ -129,7 +118,6 @@ fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {
             .word("no_points")
             .map(|of: Located<PointsOf>| Bound::NoPoints(of.value)),
         table.word("state").map(|of: Located<ItemState>| Bound::State(of.value)),
-        duration("recovers_within").map(Bound::RecoversWithin),
     ]
     .into_iter()
     .flatten()
