@@ -366,7 +366,7 @@ fn broken(plan: &Plan, expect: &Expect, vm: &VmResult, result: &RunResult) -> Op
         Bound::CaughtUpWithin(bound) => judge_catching_up(
             vm,
             &caught_up(vm, result, expect.during.as_deref()),
-            (machine, bound, line),
+            (machine, *bound, line),
             at,
         ),
         Bound::Verified => {

@@ -5,7 +5,7 @@ use datapath::replica::Consistency;
 use sim::findings::{Bytes, Finding, Nanoseconds};
 use sim::metrics::{AlertResult, PointResult, RunResult, VmResult, milliseconds};
 
-use super::{broken_of, untested_of, within};
+use super::{broken_of, untested_of};
 use crate::keys::word_of;
 use crate::laws::{alert, backlog_above, no_points, rpo_above, state};
 use crate::model::{Bound, Expect, PointsOf};
