@@ -265,3 +265,18 @@ lost_below = "1 s"
     // Of each process server one, and none where each second request is done.
     assert_eq!(alerts.count(), 2);
 }
+
+#[test]
+fn a_machine_that_has_not_caught_up_in_time_is_found() {
+    let out = folder();
+    let scenario = "scenarios/chaos/resynchronizing.toml";
+    let short = ["--set", "expect.0.caught_up_within=\"1 s\""];
+    let (code, json, stderr) = run(scenario, &out.path().join("late"), &short);
+    assert_eq!(code, 1, "{stderr}");
+    let findings = json["findings"].as_array().cloned().unwrap_or_default();
+    let late = findings
+        .iter()
+        .filter(|finding| finding["identity"] == "caught_up_within/vm/over-bound");
+    assert!(late.count() > 0, "{findings:?}");
+    pass(scenario, &out.path().join("in-time"), &[]);
+}

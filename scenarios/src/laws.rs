@@ -3,7 +3,6 @@
 //! The laws of `[[expect]]` bear the names of its keys. A shape that says that there was nothing to look at makes a finding of the class
 //! `untested`; all others are expectations that do not hold.
 
-use datapath::SimTime;
 use sim::findings::{Law, Nanoseconds};
 
 use crate::units::{measured_beside, show_duration, show_size};
