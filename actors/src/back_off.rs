@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_the_longest_and_that_it_goes_on_is_told_once() {
-        let bench = Bench::new(Grain::Sector);
+        let bench = Bench::new(Grain::Extent);
         let (id, env) = bench.actor(0, ComponentKind::ProcessServer);
         let asked = Rc::default();
         let asker = Asker {
