@@ -1,6 +1,6 @@
 //! A peer that is busy: what it refuses for now is asked again after a pause that doubles each time. That this goes on is told, once.
 
-use datapath::{SimTime, VmId};
+use datapath::SimTime;
 
 use crate::facts::{Fact, Severity};
 use crate::ports::{Env, Token};
@@ -17,8 +17,8 @@ pub struct BackOff {
 }
 
 impl BackOff {
-    /// The peer refused a request for now, one for this machine. Unless there is a pause already, one begins, whose end the token tells.
-    pub fn refused(&mut self, env: &Env, peer: &str, vm: VmId, token: Token) {
+    /// The peer refused a request for now. Unless there is a pause already, one begins, whose end the token tells.
+    pub fn refused(&mut self, env: &Env, peer: &str, token: Token) {
         let (now, model) = (env.monotonic(), &env.model.session);
         let since = *self.since.get_or_insert(now);
         if !self.waits {
@@ -32,7 +32,7 @@ impl BackOff {
         if !self.told && now.since(since) >= model.busy_alert {
             self.told = true;
             env.fact(Fact::Alert {
-                vm: Some(vm),
+                vm: None,
                 severity: Severity::Warning,
                 code: String::new(),
                 text: format!(
@@ -87,9 +87,9 @@ mod tests {
             self.asked.borrow_mut().push(self.env.now().0 / SECOND);
             if self.env.now() < self.until {
                 let token = Token { what: 1, key: 0 };
-                self.busy.refused(&self.env, "the peer", VmId(0), token);
+                self.busy.refused(&self.env, "the peer", token);
                 // More that is refused in the same pause adds nothing to it.
-                self.busy.refused(&self.env, "the peer", VmId(0), token);
+                self.busy.refused(&self.env, "the peer", token);
                 assert!(self.busy.waits());
             } else {
                 self.busy.answered();
@@ -110,7 +110,6 @@ mod tests {
             asked: Rc::clone(&asked),
         };
         bench.put(id, asker);
-        bench.give(id, Input::Started);
         bench.run_seconds(250);
         assert_eq!(*asked.borrow(), [0, 4, 12, 28, 60, 124, 244]);
         assert_eq!(bench.alerts("the peer is busy"), 0, "not for a short time");

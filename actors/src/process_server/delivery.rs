@@ -454,7 +454,7 @@ impl ProcessServer {
             key: u64::from(machine.0),
         };
         if let Some(target) = self.targets.get_mut(&machine) {
-            target.busy.refused(&self.env, "the storage account", vm, token);
+            target.busy.refused(&self.env, "the storage account", token);
         }
     }
 

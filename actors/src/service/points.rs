@@ -144,10 +144,8 @@ impl Service {
             }
             ToService::Busy { protection, headers } => {
                 self.storage.settled(&self.env);
-                if let Some(header) = headers.first() {
-                    let (vm, token) = (header.disk.vm, Token { what: BUSY, key: 0 });
-                    self.busy.refused(&self.env, "the storage account", vm, token);
-                }
+                self.busy
+                    .refused(&self.env, "the storage account", Token { what: BUSY, key: 0 });
                 self.put_off.push((protection, headers));
             }
             ToService::MergedPut {
