@@ -16,7 +16,8 @@ use datapath::image::Watched;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scenarios::Scenario;
 use scenarios::chaos::draw::kinds;
-use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept, seeds_of};
+use scenarios::chaos::list::SeedList;
+use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept};
 use scenarios::chaos::{Drawn, Outcome, draw, run_one};
 use sim::findings::{FindingClass, Identity};
 
@@ -94,7 +95,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let sweep = Sweep {
         scenario: &scenario,
         options: &options,
-        seeds: seeds_of(record.kept(), range, (arguments.shard.0 - 1, arguments.shard.1)),
+        seeds: SeedList::new(record.kept(), &range, (arguments.shard.0 - 1, arguments.shard.1)),
         jobs,
         network: arguments.network.kind(),
         stop_at_first: arguments.stop_at_first,
@@ -271,8 +272,8 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
             return Err(Failure::Input(format!("{shown}: part {} is there twice", head.shard.0)));
         }
         let (part, of) = head.shard;
-        let wanted = seeds_of(&head.kept, head.first..=head.last, (part - 1, of)).len();
-        if outcomes.len() != wanted {
+        let wanted = SeedList::new(&head.kept, &(head.first..=head.last), (part - 1, of)).count();
+        if outcomes.len() as u64 != wanted {
             return Err(Failure::Input(format!(
                 "{shown} is not complete: it has {} of {wanted} seeds; the same command goes on with it",
                 outcomes.len()
@@ -309,7 +310,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
             )));
         }
     }
-    let seeds = seeds_of(&first.kept, first.first..=first.last, (0, 1));
+    let seeds = SeedList::new(&first.kept, &(first.first..=first.last), (0, 1));
     let swept = Swept::of(&seeds, &all);
     let figures = ChaosArguments {
         scenario: first_folder.join(SCENARIO),
@@ -357,8 +358,8 @@ fn with_progress(
     began: Instant,
     record: &Seeds,
 ) -> Result<Swept, Failure> {
-    let count = sweep.seeds.len();
-    let bar = ProgressBar::with_draw_target(Some(count as u64), ProgressDrawTarget::stderr());
+    let count = sweep.seeds.count();
+    let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
     if !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }

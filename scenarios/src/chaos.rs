@@ -8,6 +8,7 @@
 pub mod atlas;
 pub mod catalogue;
 pub mod draw;
+pub mod list;
 pub mod shrink;
 mod smaller;
 pub mod sweep;
