@@ -389,10 +389,11 @@ fn recordings_of_one_name_are_handed_over_each_as_it_is() {
     let out = folder();
     let chaos = common::root().join("scenarios/chaos");
     let text = std::fs::read_to_string(chaos.join("any-point.toml")).expect("the scenario");
-    let other = "[[vm.workload]]\ndisk = \"data\"\nkind = \"recorded\"\nfile = \"swept/trims.fio\"\nformat = \"fio\"\nrepeat = true\n\n";
+    let other = "[[vm.workload]]\ndisk = \"data\"\nkind = \"recorded\"\nfile = \"beside/trims.fio\"\nformat = \"fio\"\nrepeat = true\n\n";
     let text = text.replace("[[vm]]\nname = \"db\"", &format!("{other}[[vm]]\nname = \"db\""));
     let (mine, swept) = (out.path().join("mine.toml"), out.path().join("swept"));
-    std::fs::create_dir(&swept).expect("a folder");
+    let beside = out.path().join("beside");
+    std::fs::create_dir(&beside).expect("a folder");
     std::fs::write(&mine, text).expect("a file");
     let recording = std::fs::read(chaos.join("trims.fio")).expect("a recording");
     let half = recording
@@ -401,12 +402,12 @@ fn recordings_of_one_name_are_handed_over_each_as_it_is() {
         .rposition(|byte| *byte == b'\n');
     let half = &recording[..=half.expect("lines")];
     std::fs::write(out.path().join("trims.fio"), &recording).expect("a file");
-    std::fs::write(swept.join("trims.fio"), half).expect("a file");
+    std::fs::write(beside.join("trims.fio"), half).expect("a file");
     let asked = ["--seeds", "1..1", "--set", "expect.0.points_at_least=46"];
     let (code, found) = sweep(mine.to_str().expect("UTF-8"), &swept, &asked);
     assert_eq!(code, 1, "{found:#}");
-    assert_eq!(std::fs::read(swept.join("trims.fio")).expect("what was there"), half);
-    assert_eq!(std::fs::read(swept.join("2-trims.fio")).expect("a copy"), recording);
+    let copies = ["trims.fio", "2-trims.fio"].map(|name| std::fs::read(swept.join(name)).expect("a copy"));
+    assert!(copies.contains(&half.to_vec()) && copies.contains(&recording));
     let text = std::fs::read_to_string(swept.join("scenario.toml")).expect("what was swept");
     assert!(
         text.contains("\"2-trims.fio\"") && text.contains("\"trims.fio\""),
@@ -481,4 +482,92 @@ fn what_makes_no_sense_is_refused() {
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
     drop(out);
+}
+
+#[test]
+fn nothing_of_the_users_is_overwritten() {
+    let out = folder();
+    let own = out.path().join("own");
+    std::fs::create_dir(&own).expect("a folder");
+    let scenario = own.join("scenario.toml");
+    let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
+    let text = format!("# Mine, with comments.\n{}", without_goals(&text));
+    std::fs::write(&scenario, &text).expect("a file");
+    let swept = out.path().join("swept");
+    let at = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let (scenario, swept) = (at(&scenario), at(&swept));
+    let beside = at(&own.join("beside.xml"));
+    let again = at(&own.join("../own/beside.xml"));
+    let missing = at(&out.path().join("nowhere/x.xml"));
+    let below_a_file = format!("{scenario}/sweep");
+    for (arguments, said) in [
+        (vec!["--out", &at(&own)], "is not empty and holds no sweep"),
+        (vec!["--out", &at(&own), "--force"], "is not empty and holds no sweep"),
+        (vec!["--out", &scenario], "is not a folder"),
+        (vec!["--out", &below_a_file], "is not a folder"),
+        (vec!["--out", &swept, "--junit", &scenario], "--junit"),
+        (
+            vec!["--out", &swept, "--markdown", &scenario],
+            "that is what this sweep reads",
+        ),
+        (
+            vec!["--out", &swept, "--junit", &beside, "--markdown", &again],
+            "that is what --junit writes",
+        ),
+        (
+            vec!["--out", &swept, "--corpus", &beside, "--junit", &beside],
+            "that is what --corpus writes",
+        ),
+        (
+            vec!["--out", &swept, "--junit", &format!("{swept}/seeds.jsonl")],
+            "that is the sweep's own",
+        ),
+        (vec!["--out", &swept, "--junit", &missing], "--junit"),
+        (vec!["--out", &swept, "--markdown", &missing], "cannot be written"),
+        (vec!["--out", &swept, "--corpus", &missing], "cannot be written"),
+        (vec!["--out", &swept, "--markdown", &at(&own)], "that is no file"),
+    ] {
+        let all = [&["chaos", &scenario, "--seeds", "1..3"], &arguments[..]].concat();
+        let refused = firedrill(&all);
+        let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+        assert_eq!(std::fs::read_to_string(&scenario).expect("it is there"), text);
+        let there = std::fs::read_dir(&own).expect("a folder").count();
+        assert_eq!(there, 1, "nothing was written beside it: {arguments:?}");
+        assert!(!Path::new(&swept).exists(), "nothing was begun: {arguments:?}");
+    }
+    // In the folder of its own sweep, what was swept can be swept again, and what was changed since stays.
+    let sweep_of = |scenario: &str, more: &[&str]| {
+        let all = [&["chaos", scenario, "--seeds", "1..1", "--out", &swept][..], more].concat();
+        firedrill(&all).status.code()
+    };
+    let first = sweep_of(&scenario, &[]);
+    let copy = at(&Path::new(&swept).join("scenario.toml"));
+    assert_eq!(sweep_of(&copy, &["--force"]), first);
+    let changed = format!("# Changed.\n{}", std::fs::read_to_string(&copy).expect("a copy"));
+    std::fs::write(&copy, &changed).expect("a file");
+    assert_eq!(sweep_of(&copy, &["--force"]), Some(2));
+    assert_eq!(std::fs::read_to_string(&copy).expect("a copy"), changed);
+}
+
+#[test]
+fn a_range_of_any_length_begins_at_once() {
+    let out = folder();
+    for seeds in ["1..10000000", "0..18446744073709551615"] {
+        let began = std::time::Instant::now();
+        let folder = out.path().join(seeds);
+        let arguments = [
+            "--seeds",
+            seeds,
+            "--set",
+            "chaos.kinds=\"power-loss\"",
+            "--budget",
+            "2s",
+        ];
+        let (_, swept) = sweep(SCENARIO, &folder, &arguments);
+        assert_eq!(swept["stopped"], true);
+        assert!(swept["seeds"].as_u64() > Some(0), "{swept:#}");
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
 }

@@ -3,6 +3,7 @@
 mod corpus;
 mod inputs;
 mod keeping;
+mod places;
 mod telling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,8 @@ use sim::findings::{FindingClass, Identity};
 
 use self::corpus::Corpus;
 use self::inputs::Inputs;
-use self::keeping::{Kept, add, cannot, keep, write_whole};
+use self::keeping::{FAILURES, Kept, add, keep, write_whole};
+use self::places::{Files, Place, is_same, is_within};
 use self::telling::Told;
 use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
@@ -32,8 +34,6 @@ use crate::run::coloured;
 use crate::seeds::{Head, SCENARIO, Seeds};
 use crate::{output, seeds};
 
-/// Where sweeps go that were given no folder.
-const RUNS: &str = "runs";
 /// The figures of a sweep.
 const SUMMARY: &str = "chaos.json";
 /// A kind of fault that was drawn so often and never struck was no test. The rarest that can strike do so once in 30 draws or so (a machine
@@ -56,13 +56,25 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let interrupts = Interrupts::hear()?;
     let options = arguments.changes.options(Watched::default(), None);
     let scenario = scenarios::load(&arguments.scenario, &options)?;
-    let folder = folder(arguments, &scenario)?;
+    let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
+    let place = Place::take(arguments.out.as_deref(), &scenario.name, arguments.force)?;
+    let folder = place.folder.clone();
+    let files = Files {
+        read: scenario.inputs.0.clone(),
+        folders: vec![&folder],
+        written: written(&[
+            ("--corpus", &arguments.corpus),
+            ("--junit", &arguments.junit),
+            ("--markdown", &arguments.markdown),
+        ]),
+    };
+    files.check().inspect_err(|_| place.give_back())?;
     let inputs = Inputs::of(&scenario, &folder)?;
     let text = scenarios::write(&inputs.named(&scenario), &folder);
     let text = text.map_err(|error| Failure::Input(error.to_string()))?;
+    stays(&scenario, &folder, &text)?;
     let today = today();
     let accepted = accepted_on(&scenario, &today);
-    let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
     let range = arguments.seeds.0..=arguments.seeds.1;
     let head = Head {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -148,6 +160,29 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         Format::Human => output::print(&told.human(&folder))?,
     }
     Ok(told.code())
+}
+
+/// The files that options name.
+fn written<'a>(options: &[(&'static str, &'a Option<PathBuf>)]) -> Vec<(&'static str, &'a Path)> {
+    let named = options.iter();
+    named
+        .filter_map(|(option, path)| Some((*option, path.as_deref()?)))
+        .collect()
+}
+
+/// Looks whether a scenario that lies in the folder of its own sweep stays as it is.
+fn stays(scenario: &Scenario, folder: &Path, text: &str) -> Result<(), Failure> {
+    let path = &scenario.path.0;
+    let is_copy = is_same(path, &folder.join(SCENARIO));
+    let changes = is_copy && std::fs::read_to_string(path).is_ok_and(|there| there != text);
+    if changes || is_within(path, &folder.join(FAILURES)) {
+        return Err(Failure::Input(format!(
+            "{} lies in {} where the sweep writes, and would be replaced; give another folder with --out",
+            path.display(),
+            folder.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Runs failures from their own files, and says whether they are found again.
@@ -476,31 +511,7 @@ fn idle(
     Ok(idle)
 }
 
-/// The folder of a sweep: the one that is named, or the next that is free.
-fn folder(arguments: &ChaosArguments, scenario: &Scenario) -> Result<PathBuf, Failure> {
-    let folder = match &arguments.out {
-        Some(out) => {
-            if out.join(SUMMARY).exists() && !arguments.force {
-                return Err(Failure::Input(format!(
-                    "{} holds a sweep already; --force replaces it",
-                    out.display()
-                )));
-            }
-            out.clone()
-        }
-        None => {
-            let name = |number: u32| {
-                let more = if number == 1 {
-                    String::new()
-                } else {
-                    format!("-{number}")
-                };
-                Path::new(RUNS).join(format!("{}-chaos{more}", scenario.name))
-            };
-            let free = (1..u32::MAX).map(name).find(|path| !path.join(SUMMARY).exists());
-            free.unwrap_or_else(|| name(1))
-        }
-    };
-    std::fs::create_dir_all(&folder).map_err(|error| cannot(&folder, &error))?;
-    Ok(folder)
+/// Whether a folder holds a sweep that is at its end.
+fn is_complete(folder: &Path) -> bool {
+    folder.join(SUMMARY).exists()
 }

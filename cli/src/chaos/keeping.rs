@@ -17,7 +17,7 @@ use crate::arguments::ChaosArguments;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 
-const FAILURES: &str = "failures";
+pub(super) const FAILURES: &str = "failures";
 
 /// A failure that was made small and written.
 pub(super) struct Kept {
@@ -138,10 +138,17 @@ pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Makes a file beside its place and puts it there whole.
 pub(super) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
-    let beside = path.with_extension("part");
+    let beside = beside(path);
     make(&beside)
         .and_then(|()| std::fs::rename(&beside, path))
         .map_err(|error| cannot(path, &error))
+}
+
+/// Where a file is written before it is put into its place.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
 }
 
 /// Puts a text behind what a file holds, as a CI's summary is written.
