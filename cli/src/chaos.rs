@@ -5,21 +5,19 @@ mod inputs;
 mod keeping;
 mod places;
 mod telling;
+mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use datapath::image::Watched;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scenarios::Scenario;
 use scenarios::chaos::draw::kinds;
 use scenarios::chaos::list::SeedList;
-use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept};
-use scenarios::chaos::{Drawn, Outcome, draw, run_one};
+use scenarios::chaos::sweep::{Sweep, SweepError, Swept};
+use scenarios::chaos::{Drawn, draw, run_one};
 use sim::findings::{FindingClass, Identity};
 
 use self::corpus::Corpus;
@@ -27,20 +25,24 @@ use self::inputs::Inputs;
 use self::keeping::{FAILURES, Kept, add, keep, write_whole};
 use self::places::{Files, Place, is_same, is_within};
 use self::telling::Told;
+use self::watching::watched;
 use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
-use crate::run::coloured;
 use crate::seeds::{Head, SCENARIO, Seeds};
 use crate::{output, seeds};
 
 /// The figures of a sweep.
 const SUMMARY: &str = "chaos.json";
+/// What stopped a sweep before its last seed: the time that it was given.
+const BUDGET: &str = "budget";
+/// The first seed that found something.
+const FIRST_FINDING: &str = "first-finding";
 /// A kind of fault that was drawn so often and never struck was no test. The rarest that can strike do so once in 30 draws or so (a machine
 /// that is being quiesced just then, a disk on which something is not flushed): by so many draws all but one in 800 sweeps have seen it.
 const DRAWN_ENOUGH: u64 = 200;
-/// So often the interrupts and the budget are looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// After so many times it is said that a kind never struck.
+const DRAWN_SOME: u64 = 20;
 
 /// Runs the command, and gives its exit code.
 pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
@@ -89,9 +91,8 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         shard: arguments.shard,
     };
     let (record, known) = Seeds::open(&folder, head, arguments.force)?;
-    if arguments.force {
-        let _ = std::fs::remove_file(folder.join(SUMMARY));
-    }
+    // What is there is of what was run until now.
+    let _ = std::fs::remove_file(folder.join(SUMMARY));
     inputs.copy(&scenario)?;
     write_whole(&folder.join(SCENARIO), &text)?;
     if !known.is_empty() {
@@ -115,8 +116,15 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         known,
     };
     let began = Instant::now();
-    let swept = with_progress(&sweep, arguments.budget, &interrupts, began, &record)?;
-    // What was cut off goes on with the next call.
+    let count = sweep.seeds.count();
+    let how = if arguments.force { " without --force" } else { "" };
+    let keeps = |seeds: u64| {
+        format!(
+            "{seeds} of {count} seeds are kept in {}; the same command{how} goes on from there",
+            folder.display()
+        )
+    };
+    let swept = watched(&sweep, arguments.budget, &interrupts, &record, &keeps)?;
     interrupts.check()?;
     let took = began.elapsed();
     let kept = keep(
@@ -128,6 +136,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         (&accepted, &interrupts),
     )?;
     let idle = idle(&scenario, &options, arguments, &swept, &accepted)?;
+    let warnings = warnings(&scenario, arguments, &swept);
     let ran = swept.seeds.saturating_sub(sweep.known.len() as u64);
     let rate = ran as f64 * 60.0 / took.as_secs_f64();
     let told = Told {
@@ -136,14 +145,14 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         swept: &swept,
         kept: &kept,
         idle: &idle,
+        warnings: &warnings,
         rate: (ran > 0).then_some(rate),
+        count,
         kept_seeds: record.kept(),
         accepted: &accepted,
     };
     let summary = told.summary();
-    if !swept.stopped || arguments.stop_at_first {
-        write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
-    }
+    write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
     // Of the parts of a sweep none knows what the others met.
     if let Some(corpus) = corpus.as_ref().filter(|_| arguments.shard.1 == 1) {
         corpus.learn(&swept)?;
@@ -355,6 +364,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
     };
     let accepted = accepted_on(&scenario, &today());
     let idle = idle(&scenario, &options, &figures, &swept, &accepted)?;
+    let warnings = warnings(&scenario, &figures, &swept);
     let kept: Vec<Kept> = swept
         .findings
         .keys()
@@ -366,7 +376,9 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         swept: &swept,
         kept: &kept,
         idle: &idle,
+        warnings: &warnings,
         rate: None,
+        count: seeds.count(),
         kept_seeds: &first.kept,
         accepted: &accepted,
     };
@@ -382,75 +394,6 @@ fn failed(error: SweepError) -> Failure {
         SweepError::Scenario(error) => Failure::Scenario(error),
         SweepError::Machine(error) => Failure::Machine(error.to_string()),
         SweepError::NotTheSame(_) => Failure::Machine(error.to_string()),
-    }
-}
-
-/// Runs the seeds, with a line that says how far it is.
-fn with_progress(
-    sweep: &Sweep<'_>,
-    budget: Option<Duration>,
-    interrupts: &Interrupts,
-    began: Instant,
-    record: &Seeds,
-) -> Result<Swept, Failure> {
-    let count = sweep.seeds.count();
-    let bar = ProgressBar::with_draw_target(Some(count), ProgressDrawTarget::stderr());
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let style = if coloured() {
-        "{bar:30.cyan} {pos}/{len} seeds  {msg}"
-    } else {
-        "{bar:30} {pos}/{len} seeds  {msg}"
-    };
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let stop = AtomicBool::new(false);
-    let over = AtomicBool::new(false);
-    let before = sweep.known.len() as u64;
-    let unwritten = Mutex::new(None);
-    let told = |outcome: &Outcome, progress: Progress| {
-        if let Err(error) = record.add(outcome) {
-            stop.store(true, Ordering::Relaxed);
-            unwritten
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(error);
-        }
-        let minutes = (began.elapsed().as_secs_f64() / 60.0).max(1e-9);
-        bar.set_position(progress.seeds);
-        bar.set_message(format!(
-            "{:.0} a minute, {} faults struck, {} seeds found something",
-            (progress.seeds - before) as f64 / minutes,
-            progress.struck,
-            progress.found
-        ));
-    };
-    let swept = std::thread::scope(|threads| {
-        threads.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                if interrupts.came() || budget.is_some_and(|budget| began.elapsed() >= budget) {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                std::thread::sleep(LOOK);
-            }
-        });
-        // However it ends: nothing is waited for any more.
-        let _over = Over(&over);
-        sweep.run(&stop, &told)
-    });
-    bar.finish_and_clear();
-    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    swept.map_err(failed)
-}
-
-/// Says that something is over when it goes.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -494,6 +437,10 @@ fn idle(
             idle.push(format!("{kind} was drawn {drawn} times and never struck"));
         }
     }
+    let (drawn, struck) = of_all(swept);
+    if drawn > 0 && struck == 0 {
+        idle.push(format!("{drawn} faults were drawn, and none of them struck"));
+    }
     for goal in &scenario.goals {
         if swept.goals.get(&goal.name).is_none_or(|met| *met == 0) {
             idle.push(format!("goal \"{}\" was never met (line {})", goal.name, goal.line.0));
@@ -511,7 +458,48 @@ fn idle(
     Ok(idle)
 }
 
-/// Whether a folder holds a sweep that is at its end.
+/// Faults of all kinds: how many, and how many of them struck.
+fn of_all(swept: &Swept) -> (u64, u64) {
+    let each = swept.faults.values();
+    each.fold((0, 0), |(all, of), (drawn, struck)| (all + drawn, of + struck))
+}
+
+/// What makes a sweep see less than it seems to, and what to do about it. Of a part nothing is said: the whole may have seen more.
+fn warnings(scenario: &Scenario, arguments: &ChaosArguments, swept: &Swept) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if arguments.shard.1 > 1 {
+        return warnings;
+    }
+    let (drawn, _) = of_all(swept);
+    let late: u64 = swept.late.values().sum();
+    if let Some((first, last)) = swept.ended.filter(|_| late * 2 > drawn) {
+        let mostly = swept.late.iter().filter(|(kind, late)| {
+            let (drawn, _) = swept.faults.get(*kind).copied().unwrap_or_default();
+            **late * 2 > drawn
+        });
+        let mostly: Vec<&str> = mostly.map(|(kind, _)| kind.as_str()).collect();
+        warnings.push(format!(
+            "{late} of {drawn} faults never began, for their run had ended before (runs ended between {first} and {last}); set `to` in [chaos] to a \
+             time before that: {}",
+            mostly.join(", ")
+        ));
+    }
+    for (kind, (drawn, struck)) in &swept.faults {
+        let is_idle = *drawn >= DRAWN_ENOUGH || scenario.chaos.kinds.iter().any(|named| named == kind);
+        if *struck == 0 && *drawn >= DRAWN_SOME && !is_idle {
+            warnings.push(format!(
+                "{kind} was drawn {drawn} times and never struck; after {DRAWN_ENOUGH} times this is no pass"
+            ));
+        }
+    }
+    warnings
+}
+
+/// Whether a folder holds a sweep that is at its end: one that its budget has stopped goes on.
 fn is_complete(folder: &Path) -> bool {
-    folder.join(SUMMARY).exists()
+    let Ok(text) = std::fs::read_to_string(folder.join(SUMMARY)) else {
+        return false;
+    };
+    let summary: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    summary["stopped_by"] != BUDGET
 }

@@ -109,7 +109,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     let drill = drill.map_err(|error| Failure::Machine(error.to_string()))?;
     // A world that broke stopped by itself, and what broke it is a finding.
     if drill.ended.why == Why::Interrupted && drill.ended.broken.is_none() {
-        return Err(Failure::Interrupted);
+        return Err(interrupts.failure());
     }
 
     let mut account = Account {

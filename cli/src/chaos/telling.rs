@@ -12,6 +12,7 @@ use serde_json::json;
 use sim::findings::{FindingClass, Identity};
 
 use super::keeping::Kept;
+use super::{BUDGET, FIRST_FINDING};
 use crate::arguments::ChaosArguments;
 use crate::failure::{EXPECTATION, INPUT, INVARIANT, PASS};
 
@@ -23,8 +24,12 @@ pub(super) struct Told<'a> {
     pub(super) kept: &'a [Kept],
     /// What it was to look at, and did not.
     pub(super) idle: &'a [String],
+    /// What made it see less than it seems to.
+    pub(super) warnings: &'a [String],
     /// Seeds a minute, of those that ran here; none where none did.
     pub(super) rate: Option<f64>,
+    /// Seeds that were to be run.
+    pub(super) count: u64,
     /// Seeds that ran before the others, for they were kept.
     pub(super) kept_seeds: &'a [u64],
     /// The identities of what is accepted today.
@@ -53,6 +58,13 @@ impl Told<'_> {
         accepted
             .map(|accepted| accepted.finding.as_str())
             .filter(move |name| !found(name))
+    }
+
+    /// What stopped it before its last seed.
+    fn stopped_by(&self) -> Option<&'static str> {
+        let mut found = self.swept.findings.keys();
+        let found = self.arguments.stop_at_first && found.any(|identity| self.accepted(identity).is_none());
+        self.swept.stopped.then_some(if found { FIRST_FINDING } else { BUDGET })
     }
 
     /// The exit code.
@@ -110,6 +122,7 @@ impl Told<'_> {
             // Of parts that ran elsewhere nobody knows.
             "seeds_per_minute": self.rate.map(f64::round),
             "stopped": swept.stopped,
+            "stopped_by": self.stopped_by(),
             "twice": swept.twice,
             "points": swept.points,
             "entries": swept.entries,
@@ -119,6 +132,7 @@ impl Told<'_> {
             "goals": swept.goals,
             "accepted_not_found": self.gone().collect::<Vec<&str>>(),
             "not_looked_at": idle,
+            "warnings": self.warnings,
         })
     }
 
@@ -203,6 +217,9 @@ impl Told<'_> {
         for line in idle.iter() {
             let _ = writeln!(text, "\nNot looked at: {line}");
         }
+        for line in self.warnings {
+            let _ = writeln!(text, "\nWarning: {line}");
+        }
         text
     }
 
@@ -230,10 +247,13 @@ impl Told<'_> {
             arguments.network.word(),
             swept.points,
             swept.twice,
-            if swept.stopped {
-                "; stopped before the last seed"
-            } else {
-                ""
+            match self.stopped_by() {
+                None => String::new(),
+                Some(BUDGET) => format!(
+                    "; stopped by its budget after {} of {} seeds: the same command goes on",
+                    swept.seeds, self.count
+                ),
+                Some(_) => "; ended with the first seed that found something".to_owned(),
             },
         );
         text.push_str("\nFaults: drawn, struck\n");
@@ -252,6 +272,12 @@ impl Told<'_> {
         if !idle.is_empty() {
             text.push_str("\nNot looked at\n");
             for line in idle.iter() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        if !self.warnings.is_empty() {
+            text.push_str("\nWarnings\n");
+            for line in self.warnings {
                 let _ = writeln!(text, "  {line}");
             }
         }

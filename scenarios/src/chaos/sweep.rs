@@ -19,7 +19,7 @@ use super::list::SeedList;
 use crate::build;
 use crate::diagnose::ScenarioError;
 use crate::drill;
-use crate::model::Scenario;
+use crate::model::{Condition, Fault, Scenario};
 use crate::read::Options;
 
 /// Of a hundred seeds one is run twice, and has to come to the same.
@@ -67,6 +67,12 @@ pub struct Outcome {
     pub found: Vec<Found>,
     /// Faults by kind: how many, and how many of them struck.
     pub faults: BTreeMap<String, (u64, u64)>,
+    /// Of these those that never began, for the run had ended before their time.
+    #[serde(default)]
+    pub late: BTreeMap<String, u64>,
+    /// When the run ended.
+    #[serde(default)]
+    pub ended: SimTime,
     /// How often each goal was met.
     #[serde(default)]
     pub goals: BTreeMap<String, u64>,
@@ -97,6 +103,10 @@ pub struct Swept {
     pub findings: BTreeMap<Identity, (FindingClass, Vec<u64>, String)>,
     /// Faults by kind: how many, and how many of them struck.
     pub faults: BTreeMap<String, (u64, u64)>,
+    /// Of these those that never began, for the run had ended before their time.
+    pub late: BTreeMap<String, u64>,
+    /// When the first and when the last of the runs ended, in simulated time.
+    pub ended: Option<(SimTime, SimTime)>,
     /// Goals: in how many seeds each was met.
     pub goals: BTreeMap<String, u64>,
     /// Goals that were met, and the first seed that did.
@@ -126,6 +136,11 @@ impl Swept {
             let of = self.faults.entry(kind.clone()).or_default();
             *of = (of.0 + declared, of.1 + struck);
         }
+        for (kind, late) in &outcome.late {
+            *self.late.entry(kind.clone()).or_default() += late;
+        }
+        let (first, last) = self.ended.unwrap_or((outcome.ended, outcome.ended));
+        self.ended = Some((first.min(outcome.ended), last.max(outcome.ended)));
         for (goal, met) in &outcome.goals {
             if *met > 0 {
                 self.first_met.entry(goal.clone()).or_insert(outcome.seed);
@@ -208,7 +223,9 @@ pub fn run_one(
     stop: &AtomicBool,
 ) -> Result<Option<Outcome>, SweepError> {
     let built = build::build(&drawn.scenario, options)?;
-    let words: Vec<&'static str> = drawn.scenario.faults.iter().map(|fault| fault.word).collect();
+    let is_timed = |fault: &Fault| fault.begin.iter().any(|begin| matches!(begin, Condition::At(_)));
+    let faults = drawn.scenario.faults.iter();
+    let faults: Vec<(&'static str, bool)> = faults.map(|fault| (fault.word, is_timed(fault))).collect();
     let run = RunOptions::in_memory(
         drawn.seed,
         network,
@@ -223,6 +240,8 @@ pub fn run_one(
         seed: drawn.seed,
         found: Vec::new(),
         faults: BTreeMap::new(),
+        late: BTreeMap::new(),
+        ended: drill.ended.now,
         goals: BTreeMap::new(),
         laws: BTreeMap::new(),
         points: drill.result.recovery_points.verified,
@@ -244,9 +263,12 @@ pub fn run_one(
             });
         }
     }
-    for (word, fault) in words.iter().zip(&drill.result.faults) {
+    for ((word, timed), fault) in faults.iter().zip(&drill.result.faults) {
         let of = outcome.faults.entry((*word).to_owned()).or_default();
         *of = (of.0 + 1, of.1 + u64::from(fault.struck > 0));
+        if *timed && fault.began.is_none() {
+            *outcome.late.entry((*word).to_owned()).or_default() += 1;
+        }
     }
     for goal in &drill.result.goals {
         outcome.goals.insert(goal.name.clone(), goal.met);

@@ -5,8 +5,10 @@ use crate::diagnose::{Located, Problem, did_you_mean, list};
 use crate::keys;
 use crate::model::{Accepted, Chaos, Replay};
 use crate::reader::{Nanos, Reader};
+use crate::units::write_duration;
 
-pub(super) fn read(file: &Reader<'_>) -> Chaos {
+/// Reads it, beside the duration of the run, in nanoseconds, if that is known.
+pub(super) fn read(file: &Reader<'_>, duration: Option<u64>) -> Chaos {
     let table = file.table("chaos");
     let named = table.as_ref().map(|table| table.one_or_more::<String>("kinds"));
     let words = named.unwrap_or_default();
@@ -23,6 +25,14 @@ pub(super) fn read(file: &Reader<'_>) -> Chaos {
     let get = |key: &str| value::<Nanos>(table.as_ref(), &keys::CHAOS, key).0;
     let to = table.as_ref().and_then(|table| table.get::<Nanos>("to"));
     let from = get("from");
+    let given = table.as_ref().and_then(|table| table.get::<Nanos>("from"));
+    if let (Some(given), Some(duration)) = (given, duration)
+        && given.value.0 >= duration
+    {
+        let label = format!("the run lasts {} at the most", write_duration(duration));
+        let problem = Problem::new(given.at, "no fault can begin before the run ends", label);
+        file.diagnosis().push(problem);
+    }
     if let Some(to) = to.as_ref().filter(|to| to.value.0 <= from) {
         let problem = Problem::new(
             to.at,
