@@ -3,11 +3,13 @@
 mod corpus;
 mod inputs;
 mod keeping;
+mod merging;
 mod places;
+mod replaying;
 mod telling;
 mod watching;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -17,17 +19,19 @@ use scenarios::Scenario;
 use scenarios::chaos::draw::kinds;
 use scenarios::chaos::list::SeedList;
 use scenarios::chaos::sweep::{Sweep, SweepError, Swept};
-use scenarios::chaos::{Drawn, draw, run_one};
-use sim::findings::{FindingClass, Identity};
+use scenarios::chaos::{draw, run_one};
+
+pub use self::merging::merge;
+pub use self::replaying::replay;
 
 use self::corpus::Corpus;
 use self::inputs::Inputs;
-use self::keeping::{FAILURES, Kept, add, keep, write_whole};
+use self::keeping::{FAILURES, add, keep, write_whole};
 use self::places::{Files, Place, is_same, is_within};
 use self::telling::Told;
 use self::watching::watched;
-use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
-use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
+use crate::arguments::{ChaosArguments, Format};
+use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::seeds::{Head, SCENARIO, Seeds};
 use crate::{output, seeds};
@@ -192,201 +196,6 @@ fn stays(scenario: &Scenario, folder: &Path, text: &str) -> Result<(), Failure> 
         )));
     }
     Ok(())
-}
-
-/// Runs failures from their own files, and says whether they are found again.
-pub fn replay(arguments: &ReplayArguments) -> Result<u8, Failure> {
-    #[cfg(feature = "planted-bugs")]
-    if let Some(name) = &arguments.plant {
-        datapath::plants::plant(name).map_err(Failure::Input)?;
-    }
-    let mut files = Vec::new();
-    for path in &arguments.failures {
-        match path.is_dir() {
-            true => files.extend(failures_in(path)?),
-            false => files.push(path.clone()),
-        }
-    }
-    let many = files.len() > 1;
-    let mut worst = PASS;
-    for file in files {
-        if many {
-            output::print(&format!("{}: ", file.display()))?;
-        }
-        worst = worst.max(replay_one(&file, arguments.network)?);
-    }
-    Ok(worst)
-}
-
-/// The scenario files of a folder, in the order of their names.
-fn failures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let cannot = |error| Failure::Input(format!("cannot read {}: {error}", folder.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        if path.extension().is_some_and(|end| end == "toml") {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
-        return Err(Failure::Input(format!(
-            "{} holds no failure: no file of it ends in .toml",
-            folder.display()
-        )));
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn replay_one(failure: &Path, network: Option<Network>) -> Result<u8, Failure> {
-    let shown = failure.display();
-    let options = scenarios::Options::default();
-    let scenario = scenarios::load(failure, &options)?;
-    let replay = scenario.replay.clone().ok_or_else(|| {
-        Failure::Input(format!(
-            "{shown} says nothing of what is to be found again: a failure that `firedrill chaos` left has a table [replay]"
-        ))
-    })?;
-    let identity: Identity = replay
-        .finding
-        .parse()
-        .map_err(|error| Failure::Input(format!("{shown}: {error}")))?;
-    let drawn = Drawn {
-        seed: replay.seed,
-        scenario,
-        otherwise: Vec::new(),
-    };
-    let network = network.map_or(replay.network.0, |network| network.kind());
-    let outcome = run_one(&drawn, &options, network, &AtomicBool::new(false)).map_err(failed)?;
-    let found = outcome.map(|outcome| outcome.found).unwrap_or_default();
-    let others: Vec<String> = found
-        .iter()
-        .filter(|found| found.identity != identity)
-        .map(|found| format!("beside it: {} at {}: {}\n", found.identity, found.at, found.text))
-        .collect();
-    let Some(found) = found.into_iter().find(|found| found.identity == identity) else {
-        output::print(&format!("{identity} is not found any more\n{}", others.concat()))?;
-        return Ok(if others.is_empty() { PASS } else { EXPECTATION });
-    };
-    output::print(&format!(
-        "found again: {} {identity} at {}\n  {}\n{}",
-        found.class.words(),
-        found.at,
-        found.text,
-        others.concat()
-    ))?;
-    Ok(match found.class {
-        FindingClass::Invariant => INVARIANT,
-        FindingClass::Expectation => EXPECTATION,
-        FindingClass::Untested => INPUT,
-    })
-}
-
-/// Puts the parts of a sweep together: every part once, all of the same scenario, seeds, network and version. One seed in a hundred is run once
-/// more, and must come to what its part says.
-pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
-    let mut parts = Vec::new();
-    for folder in &arguments.parts {
-        let (head, outcomes) = seeds::of(folder)?;
-        parts.push((folder, head, outcomes));
-    }
-    let Some((first_folder, first, _)) = parts.first().cloned() else {
-        return Err(Failure::Input("there is nothing to merge".to_owned()));
-    };
-    let whole = Head {
-        shard: (1, 1),
-        ..first.clone()
-    };
-    let mut missing: BTreeSet<u64> = (1..=first.shard.1).collect();
-    let mut all = BTreeMap::new();
-    for (folder, head, outcomes) in parts {
-        let shown = folder.display();
-        if (Head {
-            shard: (1, 1),
-            ..head.clone()
-        }) != whole
-            || head.shard.1 != first.shard.1
-        {
-            return Err(Failure::Input(format!(
-                "{shown} is a part of another sweep than {} (scenario, seeds, network, program or number of parts)",
-                first_folder.display()
-            )));
-        }
-        if !missing.remove(&head.shard.0) {
-            return Err(Failure::Input(format!("{shown}: part {} is there twice", head.shard.0)));
-        }
-        let (part, of) = head.shard;
-        let wanted = SeedList::new(&head.kept, &(head.first..=head.last), (part - 1, of)).count();
-        if outcomes.len() as u64 != wanted {
-            return Err(Failure::Input(format!(
-                "{shown} is not complete: it has {} of {wanted} seeds; the same command goes on with it",
-                outcomes.len()
-            )));
-        }
-        all.extend(outcomes);
-    }
-    if !missing.is_empty() {
-        let parts: Vec<String> = missing.iter().map(u64::to_string).collect();
-        return Err(Failure::Input(format!(
-            "parts are missing: {} of {}",
-            parts.join(", "),
-            first.shard.1
-        )));
-    }
-    let options = scenarios::Options::default();
-    let scenario = scenarios::load(&first_folder.join(SCENARIO), &options)?;
-    let network = if first.network == "turmoil" {
-        Network::Turmoil
-    } else {
-        Network::Event
-    };
-    for outcome in all.values().filter(|outcome| outcome.is_run_twice()) {
-        let again = run_one(
-            &draw(&scenario, outcome.seed),
-            &options,
-            network.kind(),
-            &AtomicBool::new(false),
-        );
-        if again.map_err(failed)?.as_ref() != Some(outcome) {
-            return Err(Failure::Machine(format!(
-                "seed {} comes to something else here than in its part",
-                outcome.seed
-            )));
-        }
-    }
-    let seeds = SeedList::new(&first.kept, &(first.first..=first.last), (0, 1));
-    let swept = Swept::of(&seeds, &all);
-    let figures = ChaosArguments {
-        scenario: first_folder.join(SCENARIO),
-        seeds: (first.first, first.last),
-        network,
-        ..ChaosArguments::plain()
-    };
-    let accepted = accepted_on(&scenario, &today());
-    let idle = idle(&scenario, &options, &figures, &swept, &accepted)?;
-    let warnings = warnings(&scenario, &figures, &swept);
-    let kept: Vec<Kept> = swept
-        .findings
-        .keys()
-        .filter_map(|identity| arguments.parts.iter().find_map(|part| Kept::of(part, identity)))
-        .collect();
-    let told = Told {
-        scenario: &scenario,
-        arguments: &figures,
-        swept: &swept,
-        kept: &kept,
-        idle: &idle,
-        warnings: &warnings,
-        rate: None,
-        count: seeds.count(),
-        kept_seeds: &first.kept,
-        accepted: &accepted,
-    };
-    match arguments.format {
-        Format::Json => output::print(&format!("{:#}\n", told.summary()))?,
-        Format::Human => output::print(&told.human(first_folder))?,
-    }
-    Ok(told.code())
 }
 
 fn failed(error: SweepError) -> Failure {
