@@ -200,8 +200,9 @@ pub enum SweepError {
     NotTheSame(u64),
 }
 
-struct Eyes<'a> {
-    stop: &'a AtomicBool,
+/// Looks at nothing, and ends a run that is not wanted any more.
+pub(super) struct Eyes<'a> {
+    pub(super) stop: &'a AtomicBool,
 }
 
 impl Observer for Eyes<'_> {
