@@ -35,7 +35,7 @@ impl Interrupts {
             if heard.0.came.swap(true, Ordering::Relaxed) {
                 std::process::exit(i32::from(INTERRUPTED));
             }
-            output::say("interrupted: it ends; a second Ctrl-C ends it at once");
+            output::say("interrupted: ending; a second Ctrl-C ends it at once");
             let ends = heard.clone();
             std::thread::spawn(move || {
                 std::thread::sleep(PATIENCE);

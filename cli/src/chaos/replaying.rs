@@ -7,9 +7,12 @@ use scenarios::chaos::{Drawn, run_one};
 use sim::findings::{FindingClass, Identity};
 
 use super::failed;
+use super::keeping::FAILURES;
 use crate::arguments::{Network, ReplayArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
-use crate::output;
+use crate::repeat::quoted;
+use crate::run::coloured;
+use crate::{output, seeds};
 
 /// Runs failures from their own files, and says whether they are found again.
 pub fn replay(arguments: &ReplayArguments) -> Result<u8, Failure> {
@@ -24,19 +27,36 @@ pub fn replay(arguments: &ReplayArguments) -> Result<u8, Failure> {
             false => files.push(path.clone()),
         }
     }
-    let many = files.len() > 1;
+    if let [file] = &files[..] {
+        return replay_one(file, arguments.network);
+    }
     let mut worst = PASS;
     for file in files {
-        if many {
-            output::print(&format!("{}: ", file.display()))?;
-        }
-        worst = worst.max(replay_one(&file, arguments.network)?);
+        output::print(&format!("{}: ", file.display()))?;
+        // What is wrong with one says nothing of the others.
+        let code = replay_one(&file, arguments.network).unwrap_or_else(|failure| {
+            let _ = output::print("it cannot be repeated\n");
+            output::say_drawn(failure.text(coloured()).trim_end());
+            failure.code()
+        });
+        worst = worst.max(code);
     }
     Ok(worst)
 }
 
-/// The scenario files of a folder, in the order of their names.
+/// The scenario files of a folder, in the order of their names; of a sweep's, those of its failures.
 fn failures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let of_sweep = folder.join(FAILURES);
+    let folder = match seeds::is_begun(folder) {
+        true if of_sweep.is_dir() => &of_sweep,
+        true => {
+            return Err(Failure::Input(format!(
+                "{} is a sweep that has left no failure",
+                folder.display()
+            )));
+        }
+        false => folder,
+    };
     let cannot = |error| Failure::Input(format!("cannot read {}: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
@@ -73,8 +93,8 @@ fn replay_one(failure: &Path, network: Option<Network>) -> Result<u8, Failure> {
         scenario,
         otherwise: Vec::new(),
     };
-    let network = network.map_or(replay.network.0, |network| network.kind());
-    let outcome = run_one(&drawn, &options, network, &AtomicBool::new(false)).map_err(failed)?;
+    let kind = network.map_or(replay.network.0, Network::kind);
+    let outcome = run_one(&drawn, &options, kind, &AtomicBool::new(false)).map_err(failed)?;
     let found = outcome.map(|outcome| outcome.found).unwrap_or_default();
     let others: Vec<String> = found
         .iter()
@@ -91,6 +111,11 @@ fn replay_one(failure: &Path, network: Option<Network>) -> Result<u8, Failure> {
         found.at,
         found.text,
         others.concat()
+    ))?;
+    let more = network.map_or_else(String::new, |network| format!(" --network {}", network.word()));
+    output::print(&format!(
+        "Look at it: firedrill run {}{more} --out FOLDER (FOLDER/report.html shows the run)\n",
+        quoted(&failure.to_string_lossy())
     ))?;
     Ok(match found.class {
         FindingClass::Invariant => INVARIANT,
