@@ -26,7 +26,7 @@ pub use self::replaying::replay;
 
 use self::corpus::Corpus;
 use self::inputs::Inputs;
-use self::keeping::{FAILURES, add, keep, write_whole};
+use self::keeping::{FAILURES, keep, write_whole};
 use self::places::{Files, Place, is_same, is_within};
 use self::telling::Told;
 use self::watching::watched;
@@ -161,13 +161,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     if let Some(corpus) = corpus.as_ref().filter(|_| arguments.shard.1 == 1) {
         corpus.learn(&swept)?;
     }
-    if let Some(file) = &arguments.junit {
-        let text = reports::junit::junit(&scenario.name, took.as_secs_f64(), &told.cases());
-        write_whole(file, &text)?;
-    }
-    if let Some(file) = &arguments.markdown {
-        add(file, &told.markdown())?;
-    }
+    told.write(arguments.junit.as_deref(), arguments.markdown.as_deref(), took)?;
     match arguments.format {
         Format::Json => output::print(&format!("{summary:#}\n"))?,
         Format::Human => output::print(&told.human(&folder))?,

@@ -1,15 +1,18 @@
 //! `firedrill merge`: the parts of a sweep, put together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use scenarios::chaos::list::SeedList;
 use scenarios::chaos::sweep::Swept;
 use scenarios::chaos::{draw, run_one};
 
 use super::keeping::Kept;
+use super::places::Files;
 use super::telling::Told;
-use super::{accepted_on, failed, idle, today, warnings};
+use super::{accepted_on, failed, idle, today, warnings, written};
 use crate::arguments::{ChaosArguments, Format, MergeArguments, Network};
 use crate::failure::Failure;
 use crate::seeds::{Head, SCENARIO};
@@ -18,6 +21,13 @@ use crate::{output, seeds};
 /// Puts the parts of a sweep together: every part once, all of the same scenario, seeds, network and version. One seed in a hundred is run once
 /// more, and must come to what its part says.
 pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
+    let began = Instant::now();
+    let files = Files {
+        read: Vec::new(),
+        folders: arguments.parts.iter().map(PathBuf::as_path).collect(),
+        written: written(&[("--junit", &arguments.junit), ("--markdown", &arguments.markdown)]),
+    };
+    files.check()?;
     let mut parts = Vec::new();
     for folder in &arguments.parts {
         let (head, outcomes) = seeds::of(folder)?;
@@ -115,6 +125,11 @@ pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
         kept_seeds: &first.kept,
         accepted: &accepted,
     };
+    told.write(
+        arguments.junit.as_deref(),
+        arguments.markdown.as_deref(),
+        began.elapsed(),
+    )?;
     match arguments.format {
         Format::Json => output::print(&format!("{:#}\n", told.summary()))?,
         Format::Human => output::print(&told.human(first_folder))?,
