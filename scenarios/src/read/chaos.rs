@@ -1,8 +1,11 @@
 //! What a sweep draws, and what a failure is repeated with.
 
+use sim::findings::Identity;
+
 use super::value;
 use crate::diagnose::{Located, Problem, did_you_mean, list};
 use crate::keys;
+use crate::laws;
 use crate::model::{Accepted, Chaos, Replay};
 use crate::reader::{Nanos, Reader};
 use crate::units::write_duration;
@@ -90,12 +93,14 @@ pub(super) fn accepted(file: &Reader<'_>) -> Vec<Accepted> {
             let problem = Problem::new(until.at, title, "not understood").help("accepted: a day, as \"2026-12-31\"");
             file.diagnosis().push(problem);
         }
-        if let Some(finding) = &finding
-            && let Err(why) = finding.value.parse::<sim::findings::Identity>()
-        {
-            let problem = Problem::new(finding.at, why.to_string(), "no identity of a finding");
-            file.diagnosis()
-                .push(problem.help("accepted: law, kind of component and shape, as a sweep tells it"));
+        match finding.as_ref().map(|finding| (finding, finding.value.parse())) {
+            Some((finding, Err::<Identity, _>(why))) => {
+                let problem = Problem::new(finding.at, why.to_string(), "no identity of a finding");
+                file.diagnosis()
+                    .push(problem.help("accepted: law, kind of component and shape, as a sweep tells it"));
+            }
+            Some((finding, Ok(identity))) => is_of_a_law(file, finding, &identity),
+            None => {}
         }
         if let (Some(finding), Some(until), Some(why)) = (finding, until, why) {
             accepted.push(Accepted {
@@ -106,6 +111,23 @@ pub(super) fn accepted(file: &Reader<'_>) -> Vec<Accepted> {
         }
     }
     accepted
+}
+
+/// Looks whether there is the law of a finding that is accepted, and the shape in which it is broken.
+fn is_of_a_law(file: &Reader<'_>, finding: &Located<String>, identity: &Identity) {
+    let known = || laws::all().map(|law| law.name);
+    let law = identity.law().as_str();
+    let problem = match laws::all().find(|known| known.name == law) {
+        None => Problem::new(finding.at, format!("there is no law `{law}`"), "unknown")
+            .help(did_you_mean(law, known()))
+            .help(format!("accepted: {}", list(known()))),
+        Some(of) if of.shapes.iter().all(|shape| *shape != identity.shape().as_str()) => {
+            let title = format!("`{law}` cannot be broken as `{}`", identity.shape().as_str());
+            Problem::new(finding.at, title, "unknown").help(format!("accepted: {}", list(of.shapes.iter().copied())))
+        }
+        Some(_) => return,
+    };
+    file.diagnosis().push(problem);
 }
 
 /// Whether a text is a day, in the form in which days can be compared as text.
