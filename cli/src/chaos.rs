@@ -65,11 +65,16 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
     let place = Place::take(arguments.out.as_deref(), &scenario.name, arguments.force)?;
     let folder = place.folder.clone();
+    // Of the parts of a sweep none knows what the others met: they only read the list.
+    let (learns, reads) = match arguments.shard.1 {
+        1 => (&arguments.corpus, None),
+        _ => (&None, arguments.corpus.clone()),
+    };
     let files = Files {
-        read: scenario.inputs.0.clone(),
+        read: scenario.inputs.0.iter().cloned().chain(reads).collect(),
         folders: vec![&folder],
         written: written(&[
-            ("--corpus", &arguments.corpus),
+            ("--corpus", learns),
             ("--junit", &arguments.junit),
             ("--markdown", &arguments.markdown),
         ]),
@@ -157,8 +162,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     };
     let summary = told.summary();
     write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
-    // Of the parts of a sweep none knows what the others met.
-    if let Some(corpus) = corpus.as_ref().filter(|_| arguments.shard.1 == 1) {
+    if let Some(corpus) = corpus.as_ref().filter(|_| learns.is_some()) {
         corpus.learn(&swept)?;
     }
     told.write(arguments.junit.as_deref(), arguments.markdown.as_deref(), took)?;

@@ -179,7 +179,7 @@ impl Told<'_> {
                     "{identity} is accepted until {}: {} ({}, the first is {first})",
                     known.until,
                     known.why,
-                    counted(seeds.len(), "seed")
+                    counted(seeds.len() as u64, "seed")
                 )),
                 None => {
                     let repeat = self.kept(identity).map(|kept| format!("; {}", kept.replay()));
@@ -189,7 +189,7 @@ impl Told<'_> {
                             class.words(),
                             repeat.unwrap_or_default()
                         ),
-                        format!("{text}\n{} found it", counted(seeds.len(), "seed")),
+                        format!("{text}\n{} found it", counted(seeds.len() as u64, "seed")),
                     )
                 }
             };
@@ -228,7 +228,7 @@ impl Told<'_> {
         let known = findings.filter(|identity| self.known(identity).is_some()).count();
         let mut verdict = match self.swept.findings.len() {
             0 => "nothing found".to_owned(),
-            found => counted(found, "finding"),
+            found => counted(found as u64, "finding"),
         };
         if known > 0 {
             let _ = write!(verdict, " ({known} accepted)");
@@ -247,7 +247,7 @@ impl Told<'_> {
         let mut text = format!(
             "### {}: {}, {}\n\n",
             scenario.name,
-            counted(swept.seeds as usize, "seed"),
+            counted(swept.seeds, "seed"),
             self.verdict()
         );
         for line in idle.iter() {
@@ -322,13 +322,13 @@ impl Told<'_> {
         let mut text = format!(
             "{}: {}: {}\n  {}network {}; {} recovery points judged, {} run twice with the same result{}\n",
             scenario.name,
-            counted(swept.seeds as usize, "seed"),
+            counted(swept.seeds, "seed"),
             self.verdict(),
             self.rate
                 .map_or_else(String::new, |rate| format!("{rate:.0} seeds a minute, ")),
             arguments.network.word(),
             swept.points,
-            counted(swept.twice as usize, "seed"),
+            counted(swept.twice, "seed"),
             self.ended_early(),
         );
         text.push_str("\nFaults: drawn, struck\n");
@@ -378,7 +378,7 @@ impl Told<'_> {
                 text,
                 "  {} {identity}, {}: {}{more}",
                 class.words(),
-                counted(seeds.len(), "seed"),
+                counted(seeds.len() as u64, "seed"),
                 shown.join(", ")
             );
             let _ = writeln!(text, "    {what}");
@@ -417,7 +417,7 @@ fn law_of(bound: Bound) -> &'static str {
 }
 
 /// So many of something.
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: u64, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         many => format!("{many} {what}s"),

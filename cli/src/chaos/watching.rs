@@ -10,6 +10,7 @@ use scenarios::chaos::Outcome;
 use scenarios::chaos::sweep::{Progress, Sweep, Swept};
 
 use super::failed;
+use super::telling::counted;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::output;
@@ -98,10 +99,10 @@ fn bar(count: u64, is_terminal: bool) -> ProgressBar {
 fn words(progress: Progress, before: u64, took: Duration) -> String {
     let minutes = (took.as_secs_f64() / 60.0).max(1e-9);
     format!(
-        "{:.0} a minute, {} faults struck, {} seeds found something",
+        "{:.0} a minute, {} struck, {} found something",
         progress.seeds.saturating_sub(before) as f64 / minutes,
-        progress.struck,
-        progress.found
+        counted(progress.struck, "fault"),
+        counted(progress.found, "seed")
     )
 }
 
@@ -123,9 +124,9 @@ mod tests {
         let progress = Progress {
             seeds: 130,
             struck: 7,
-            found: 2,
+            found: 1,
         };
         let words = words(progress, 100, Duration::from_secs(30));
-        assert_eq!(words, "60 a minute, 7 faults struck, 2 seeds found something");
+        assert_eq!(words, "60 a minute, 7 faults struck, 1 seed found something");
     }
 }
