@@ -78,7 +78,7 @@ impl Seeds {
                 let kept = there.kept.clone();
                 if (Head { kept, ..head }) != there {
                     return Err(Failure::Input(format!(
-                        "{} is of another sweep (scenario, seeds, network or program); --force replaces it",
+                        "{} is of another sweep (scenario, seeds, network or program); give another folder with --out, or replace it with --force",
                         path.display()
                     )));
                 }
