@@ -86,6 +86,27 @@ fn parts_of_a_sweep_come_to_the_whole() {
     ] {
         assert_eq!(merged[figure], whole[figure], "{figure}");
     }
+    let (junit, markdown) = (out.path().join("junit.xml"), out.path().join("summary.md"));
+    let [junit, markdown] = [&junit, &markdown].map(|path| path.to_str().expect("UTF-8"));
+    let all = [
+        "merge",
+        &folders[0],
+        &folders[1],
+        &folders[2],
+        "--junit",
+        junit,
+        "--markdown",
+        markdown,
+    ];
+    let told = firedrill(&all);
+    assert_ne!(told.status.code(), Some(3), "{}", String::from_utf8_lossy(&told.stderr));
+    let cases = std::fs::read_to_string(junit).expect("cases");
+    assert!(cases.contains("name=\"point-is-prefix\"/>"), "{cases}");
+    let summary = std::fs::read_to_string(markdown).expect("a summary");
+    assert!(summary.starts_with("### three-tier: 12 seeds, "), "{summary}");
+    let own = format!("{}/seeds.jsonl", folders[0]);
+    let refused = firedrill(&["merge", &folders[0], &folders[1], &folders[2], "--junit", &own]);
+    assert_eq!(refused.status.code(), Some(2), "a part's record is no place for cases");
     // Every part, and every part once.
     for (parts, said) in [
         (&[&folders[0], &folders[1]][..], "parts are missing: 2 of 3"),
@@ -169,6 +190,10 @@ fn a_ci_gets_its_cases_and_its_summary() {
     assert_eq!(code, 1);
     let junit = std::fs::read_to_string(junit).expect("cases");
     assert!(junit.contains("failures=\"1\""), "{junit}");
+    // The expectation fails in a case of its own name, laws that held pass, those that had nothing to look at are skipped.
+    assert!(junit.contains("name=\"rpo_below\">\n      <failure"), "{junit}");
+    assert!(junit.contains("name=\"step\"/>"), "{junit}");
+    assert!(junit.contains("<skipped message=\"it looked at nothing\"/>"), "{junit}");
     assert!(
         junit.contains("<testcase classname=\"three-tier\" name=\"point-is-prefix\"/>"),
         "{junit}"
@@ -177,9 +202,11 @@ fn a_ci_gets_its_cases_and_its_summary() {
     let markdown = std::fs::read_to_string(markdown).expect("a summary");
     assert!(markdown.starts_with("### three-tier: "), "{markdown}");
     assert!(
-        markdown.contains("| `rpo_below/vm/over-bound` | expectation |"),
+        markdown.contains("| `rpo_below/vm/over-bound` | expectation | "),
         "{markdown}"
     );
+    assert!(markdown.contains("over the bound of 5 min 30 s"), "{markdown}");
+    assert!(markdown.contains("<details>"), "{markdown}");
 }
 
 #[test]
@@ -250,9 +277,14 @@ fn what_is_known_is_accepted_up_to_its_day_and_no_longer() {
         );
         std::fs::write(&file, accepted).expect("a file");
         let folder = out.path().join(until);
-        let kinds = ["--seeds", "1..12", "--set", "chaos.kinds=\"power-loss\""];
+        let cases = out.path().join("cases.xml");
+        let kinds = ["--seeds", "1..12", "--set", "chaos.kinds=\"power-loss\"", "--junit"];
+        let kinds = [&kinds[..], &[cases.to_str().expect("UTF-8")]].concat();
         let (code, found) = sweep(file.to_str().expect("UTF-8"), &folder, &kinds);
         assert_eq!(code, wanted, "{found:#}");
+        let cases = std::fs::read_to_string(cases).expect("cases");
+        let known = "<skipped message=\"rpo_below/vm/over-bound is accepted until 9999-12-31: known";
+        assert_eq!(cases.contains(known), wanted == 0, "{cases}");
         let finding = &found["findings"][0];
         assert_eq!(finding["identity"], "rpo_below/vm/over-bound");
         assert_eq!(finding["accepted_until"].as_str(), (wanted == 0).then_some(until));
@@ -337,6 +369,13 @@ fn what_fails_is_made_small_and_fails_again_in_another_process() {
     let text = std::fs::read_to_string(failure).expect("the failure");
     assert!(text.starts_with("# What a sweep of "), "{text}");
     assert_eq!(text.matches("[[fault]]").count(), 1);
+    let head: Vec<&str> = text.lines().take_while(|line| line.starts_with('#')).collect();
+    let told = |what: &str| head.iter().any(|line| line.contains(what));
+    assert!(told("1 is left"), "{head:#?}");
+    assert!(told("# It broke at 00:") && told("passed 5 min 30 s"), "{head:#?}");
+    assert!(told("# Fault drawn-") && told("struck"), "{head:#?}");
+    assert!(told("the newest recovery point of "), "{head:#?}");
+    assert!(head.len() < 24, "{head:#?}");
     for _ in 0..2 {
         let again = firedrill(&["replay", failure]);
         let said = String::from_utf8_lossy(&again.stdout).into_owned();
@@ -345,7 +384,39 @@ fn what_fails_is_made_small_and_fails_again_in_another_process() {
             said.starts_with("found again: expectation rpo_below/vm/over-bound"),
             "{said}"
         );
+        assert!(said.contains(&format!("firedrill run {failure} --out ")), "{said}");
     }
+    // Run by itself, it is run with its own seed.
+    let looked = out.path().join("looked");
+    let look = [
+        "run",
+        failure,
+        "--format",
+        "json",
+        "--out",
+        looked.to_str().expect("UTF-8"),
+    ];
+    let look = firedrill(&look);
+    let shown: Value = serde_json::from_slice(&look.stdout).expect("an object");
+    let first = &finding["first"];
+    assert_eq!((look.status.code(), &shown["seed"]), (Some(1), first), "{shown:#}");
+    let said = String::from_utf8_lossy(&look.stderr).into_owned();
+    assert!(said.contains(&format!("runs with seed {first} ")), "{said}");
+    let other = out.path().join("other");
+    let look = [
+        "run",
+        failure,
+        "--seed",
+        "7",
+        "--network",
+        "event",
+        "--format",
+        "json",
+        "--out",
+    ];
+    let look = firedrill(&[&look[..], &[other.to_str().expect("UTF-8")]].concat());
+    let shown: Value = serde_json::from_slice(&look.stdout).expect("an object");
+    assert_eq!(shown["seed"], 7, "the command line goes before the file");
     // What fails again can be read, checked and written like any other scenario.
     let checked = firedrill(&["check", failure]);
     assert_eq!(checked.status.code(), Some(0));
@@ -394,6 +465,12 @@ fn a_failure_is_handed_over_with_the_recordings_that_it_needs() {
         .find(|path| path.extension().is_some_and(|end| end == "toml"));
     let left = std::fs::read_to_string(left.expect("a failure")).expect("a text");
     assert!(left.contains("file = \"trims.fio\""), "no path of where it was: {left}");
+    // A sweep's folder stands for its failures, and one that cannot be read does not hide the others.
+    std::fs::write(elsewhere.join("a-bad-one.toml"), "[scenario]\n").expect("a file");
+    let all = firedrill(&["replay", moved.to_str().expect("UTF-8")]);
+    let said = String::from_utf8_lossy(&all.stdout).into_owned();
+    assert_eq!(all.status.code(), Some(2), "{said}");
+    assert!(said.contains("found again: expectation points_at_least/"), "{said}");
     let empty = firedrill(&["replay", out.path().to_str().expect("UTF-8")]);
     assert_eq!(empty.status.code(), Some(2), "a folder without failures is no pass");
 }
@@ -403,10 +480,11 @@ fn recordings_of_one_name_are_handed_over_each_as_it_is() {
     let out = folder();
     let chaos = common::root().join("scenarios/chaos");
     let text = std::fs::read_to_string(chaos.join("any-point.toml")).expect("the scenario");
-    let other = "[[vm.workload]]\ndisk = \"data\"\nkind = \"recorded\"\nfile = \"swept/trims.fio\"\nformat = \"fio\"\nrepeat = true\n\n";
+    let other = "[[vm.workload]]\ndisk = \"data\"\nkind = \"recorded\"\nfile = \"beside/trims.fio\"\nformat = \"fio\"\nrepeat = true\n\n";
     let text = text.replace("[[vm]]\nname = \"db\"", &format!("{other}[[vm]]\nname = \"db\""));
     let (mine, swept) = (out.path().join("mine.toml"), out.path().join("swept"));
-    std::fs::create_dir(&swept).expect("a folder");
+    let beside = out.path().join("beside");
+    std::fs::create_dir(&beside).expect("a folder");
     std::fs::write(&mine, text).expect("a file");
     let recording = std::fs::read(chaos.join("trims.fio")).expect("a recording");
     let half = recording
@@ -415,12 +493,12 @@ fn recordings_of_one_name_are_handed_over_each_as_it_is() {
         .rposition(|byte| *byte == b'\n');
     let half = &recording[..=half.expect("lines")];
     std::fs::write(out.path().join("trims.fio"), &recording).expect("a file");
-    std::fs::write(swept.join("trims.fio"), half).expect("a file");
+    std::fs::write(beside.join("trims.fio"), half).expect("a file");
     let asked = ["--seeds", "1..1", "--set", "expect.0.points_at_least=46"];
     let (code, found) = sweep(mine.to_str().expect("UTF-8"), &swept, &asked);
     assert_eq!(code, 1, "{found:#}");
-    assert_eq!(std::fs::read(swept.join("trims.fio")).expect("what was there"), half);
-    assert_eq!(std::fs::read(swept.join("2-trims.fio")).expect("a copy"), recording);
+    let copies = ["trims.fio", "2-trims.fio"].map(|name| std::fs::read(swept.join(name)).expect("a copy"));
+    assert!(copies.contains(&half.to_vec()) && copies.contains(&recording));
     let text = std::fs::read_to_string(swept.join("scenario.toml")).expect("what was swept");
     assert!(
         text.contains("\"2-trims.fio\"") && text.contains("\"trims.fio\""),
@@ -488,6 +566,16 @@ fn what_makes_no_sense_is_refused() {
             "x.raw",
         ),
         (vec!["replay", failure], "[replay]"),
+        (vec!["chaos", SCENARIO, "--jobs", "0"], "a whole number from 1"),
+        (
+            vec!["chaos", SCENARIO, "--set", "chaos.from=\"1000 h\""],
+            "no fault can begin before the run ends",
+        ),
+        (vec!["faults", "power-los"], "did you mean `power-loss`?"),
+        (
+            vec!["check", SCENARIO, "--set", "step.99.wait=\"1 s\""],
+            "a number from 0 to",
+        ),
     ] {
         let output = common::firedrill(&[&arguments[..], &[][..]].concat());
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -495,4 +583,207 @@ fn what_makes_no_sense_is_refused() {
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
     drop(out);
+}
+
+#[test]
+fn nothing_of_the_users_is_overwritten() {
+    let out = folder();
+    let own = out.path().join("own");
+    std::fs::create_dir(&own).expect("a folder");
+    let scenario = own.join("scenario.toml");
+    let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
+    let text = format!("# Mine, with comments.\n{}", without_goals(&text));
+    std::fs::write(&scenario, &text).expect("a file");
+    let swept = out.path().join("swept");
+    let at = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let (scenario, swept) = (at(&scenario), at(&swept));
+    let beside = at(&own.join("beside.xml"));
+    let again = at(&own.join("../own/beside.xml"));
+    let missing = at(&out.path().join("nowhere/x.xml"));
+    let below_a_file = format!("{scenario}/sweep");
+    for (arguments, said) in [
+        (vec!["--out", &at(&own)], "is not empty and holds no sweep"),
+        (vec!["--out", &at(&own), "--force"], "is not empty and holds no sweep"),
+        (vec!["--out", &scenario], "is not a folder"),
+        (vec!["--out", &below_a_file], "is not a folder"),
+        (vec!["--out", &swept, "--junit", &scenario], "--junit"),
+        (
+            vec!["--out", &swept, "--markdown", &scenario],
+            "that is what this sweep reads",
+        ),
+        (
+            vec!["--out", &swept, "--junit", &beside, "--markdown", &again],
+            "that is what --junit writes",
+        ),
+        (
+            vec!["--out", &swept, "--corpus", &beside, "--junit", &beside],
+            "that is what --corpus writes",
+        ),
+        (
+            vec!["--out", &swept, "--junit", &format!("{swept}/seeds.jsonl")],
+            "that is the sweep's own",
+        ),
+        (vec!["--out", &swept, "--junit", &missing], "--junit"),
+        (vec!["--out", &swept, "--markdown", &missing], "cannot be written"),
+        (vec!["--out", &swept, "--corpus", &missing], "cannot be written"),
+        (vec!["--out", &swept, "--markdown", &at(&own)], "that is no file"),
+    ] {
+        let all = [&["chaos", &scenario, "--seeds", "1..3"], &arguments[..]].concat();
+        let refused = firedrill(&all);
+        let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(said), "{arguments:?}: {stderr}");
+        assert_eq!(std::fs::read_to_string(&scenario).expect("it is there"), text);
+        let there = std::fs::read_dir(&own).expect("a folder").count();
+        assert_eq!(there, 1, "nothing was written beside it: {arguments:?}");
+        assert!(!Path::new(&swept).exists(), "nothing was begun: {arguments:?}");
+    }
+    // In the folder of its own sweep, what was swept can be swept again, and what was changed since stays.
+    let sweep_of = |scenario: &str, more: &[&str]| {
+        let all = [&["chaos", scenario, "--seeds", "1..1", "--out", &swept][..], more].concat();
+        firedrill(&all).status.code()
+    };
+    let first = sweep_of(&scenario, &[]);
+    let copy = at(&Path::new(&swept).join("scenario.toml"));
+    assert_eq!(sweep_of(&copy, &["--force"]), first);
+    let changed = format!("# Changed.\n{}", std::fs::read_to_string(&copy).expect("a copy"));
+    std::fs::write(&copy, &changed).expect("a file");
+    assert_eq!(sweep_of(&copy, &["--force"]), Some(2));
+    assert_eq!(std::fs::read_to_string(&copy).expect("a copy"), changed);
+}
+
+#[test]
+fn a_range_of_any_length_begins_at_once() {
+    let out = folder();
+    for seeds in ["1..10000000", "0..18446744073709551615"] {
+        let began = std::time::Instant::now();
+        let folder = out.path().join(seeds);
+        let arguments = [
+            "--seeds",
+            seeds,
+            "--set",
+            "chaos.kinds=\"power-loss\"",
+            "--budget",
+            "2s",
+        ];
+        let (_, swept) = sweep(SCENARIO, &folder, &arguments);
+        assert_eq!(swept["stopped"], true);
+        assert!(swept["seeds"].as_u64() > Some(0), "{swept:#}");
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_sweep_whose_faults_never_strike_is_no_pass() {
+    let out = folder();
+    // The run ends long before any fault begins.
+    let late = [
+        "--seeds",
+        "1..3",
+        "--set",
+        "chaos.from=\"119 min\"",
+        "--set",
+        "chaos.to=\"2 h\"",
+        "--set",
+        "scenario.duration=\"2 h\"",
+    ];
+    let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
+    let file = out.path().join("late.toml");
+    std::fs::write(&file, without_goals(&text)).expect("a file");
+    let (code, swept) = sweep(file.to_str().expect("UTF-8"), &out.path().join("sweep"), &late);
+    assert_eq!(code, 2, "{swept:#}");
+    let why = swept["not_looked_at"].to_string();
+    assert!(why.contains("and none of them struck"), "{why}");
+    let warnings = swept["warnings"].to_string();
+    assert!(
+        warnings.contains("never began, for their run had ended before"),
+        "{warnings}"
+    );
+    assert!(warnings.contains("set `to` in [chaos]"), "{warnings}");
+}
+
+#[test]
+fn a_sweep_that_its_budget_stopped_goes_on_and_is_not_taken_for_whole() {
+    let out = folder();
+    let place = out.path().join("sweep");
+    let (_, first) = sweep(SCENARIO, &place, &["--seeds", "1..400", "--budget", "1s"]);
+    assert_eq!(
+        (&first["stopped"], &first["stopped_by"]),
+        (&Value::from(true), &Value::from("budget"))
+    );
+    let ran = first["seeds"].as_u64().expect("a count");
+    assert!((1..400).contains(&ran), "{ran}");
+    let written = std::fs::read_to_string(place.join("chaos.json")).expect("figures");
+    assert_eq!(
+        serde_json::from_str::<Value>(&written).expect("an object")["seeds"],
+        ran
+    );
+    let merged = firedrill(&["merge", place.to_str().expect("UTF-8")]);
+    let said = String::from_utf8_lossy(&merged.stderr).into_owned();
+    assert_eq!(merged.status.code(), Some(2), "{said}");
+    assert!(said.contains("is not complete"), "{said}");
+    let (_, second) = sweep(SCENARIO, &place, &["--seeds", "1..400", "--budget", "1s"]);
+    assert!(second["seeds"].as_u64() > Some(ran), "it went on: {second:#}");
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_sweep_says_what_is_kept() {
+    let out = folder();
+    let place = out.path().join("sweep");
+    let child = std::process::Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args([
+            "chaos",
+            SCENARIO,
+            "--seeds",
+            "1..1000",
+            "--out",
+            place.to_str().expect("UTF-8"),
+        ])
+        .current_dir(common::root())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let lines = || {
+        std::fs::read_to_string(place.join("seeds.jsonl"))
+            .unwrap_or_default()
+            .lines()
+            .count()
+    };
+    while lines() < 3 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    common::tool("kill", &["-INT", &child.id().to_string()]);
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    let kept = format!("{} of 1000 seeds are kept in {}", lines() - 1, place.display());
+    assert!(
+        said.contains(&kept) && said.contains("the same command goes on"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_plan_that_fails_without_faults_is_said_to() {
+    let out = folder();
+    let text = std::fs::read_to_string(common::root().join(SCENARIO)).expect("the scenario");
+    let file = out.path().join("wrong.toml");
+    let more = "\n[[expect]]\nrpo_below = \"1 s\"\nunder_faults = true\n";
+    std::fs::write(&file, without_goals(&text) + more).expect("a file");
+    let place = out.path().join("sweep");
+    let [file, at] = [&file, &place].map(|path| path.to_str().expect("UTF-8"));
+    let swept = firedrill(&["chaos", file, "--seeds", "1..2", "--out", at]);
+    let said = String::from_utf8_lossy(&swept.stdout).into_owned();
+    assert_eq!(swept.status.code(), Some(1), "{said}");
+    assert!(said.contains("no fault is left, the plan fails by itself"), "{said}");
+    assert!(
+        said.contains("Expectations: ") && said.contains("rpo_below (line "),
+        "{said}"
+    );
+    let failure = place.join("failures/rpo_below-vm-over-bound.toml");
+    let text = std::fs::read_to_string(failure).expect("the failure");
+    assert!(text.contains("no fault is left: the plan fails by itself"), "{text}");
+    assert!(text.contains("# It broke at "), "{text}");
 }

@@ -98,7 +98,7 @@ which. Of what the scenario expects, a sweep judges what says under_faults = tru
 protocol promises it judges always. The same seed draws the same, and no result depends on
 how many run at a time.
 
-Exit codes: 0 nothing found; 1 an expectation failed; 2 the input is wrong, or a kind of fault
+Exit codes: 0 nothing found; 1 an expectation failed; 2 the input is wrong, or faults or a kind of them
 never struck, or a law never looked; 3 the machine failed; 4 an invariant failed; 130 interrupted.";
 
 /// What the help of a check ends in.
@@ -177,12 +177,12 @@ pub struct RunArguments {
     /// The scenario file: what there is, what happens, what has to hold
     #[arg(value_name = "SCENARIO.toml")]
     pub scenario: PathBuf,
-    /// The seed of all randomness: the same seed gives the same run
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = seed)]
-    pub seed: u64,
-    /// What carries the messages
-    #[arg(long, value_enum, default_value_t = Network::Event)]
-    pub network: Network,
+    /// The seed of all randomness: the same seed gives the same run [default: what `[replay]` of the scenario says, else 1]
+    #[arg(long, value_name = "N", value_parser = seed)]
+    pub seed: Option<u64>,
+    /// What carries the messages [default: what `[replay]` of the scenario says, else event]
+    #[arg(long, value_enum)]
+    pub network: Option<Network>,
     /// What the command line has otherwise.
     #[command(flatten)]
     pub changes: Changes,
@@ -230,7 +230,7 @@ pub struct ChaosArguments {
     #[arg(long, default_value = "1..100", value_name = "A..B", value_parser = seeds)]
     pub seeds: (u64, u64),
     /// Seeds at a time [default: as many as there are cores]
-    #[arg(long, value_name = "J")]
+    #[arg(long, value_name = "J", value_parser = jobs)]
     pub jobs: Option<usize>,
     /// The Kth of N parts of the seeds; `index/N` takes K from the place in a Slurm array or a Kubernetes Indexed Job
     #[arg(long, default_value = "1/1", value_name = "K/N", value_parser = shard)]
@@ -259,7 +259,7 @@ pub struct ChaosArguments {
     /// Replace a sweep
     #[arg(long)]
     pub force: bool,
-    /// Write JUnit's XML for a CI: a case for each law
+    /// Write JUnit's XML for a CI: a case for each law and expectation
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
     /// Put a summary in Markdown behind what a file holds
@@ -309,6 +309,12 @@ pub struct MergeArguments {
     /// The folders of all parts, in any order
     #[arg(value_name = "DIR", required = true)]
     pub parts: Vec<PathBuf>,
+    /// Write JUnit's XML for a CI: a case for each law and expectation
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Put a summary in Markdown behind what a file holds
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -344,6 +350,14 @@ impl Network {
         match self {
             Network::Event => NetworkKind::Event,
             Network::Turmoil => NetworkKind::Turmoil,
+        }
+    }
+
+    /// That of a kind.
+    pub fn of(kind: NetworkKind) -> Network {
+        match kind {
+            NetworkKind::Event => Network::Event,
+            NetworkKind::Turmoil => Network::Turmoil,
         }
     }
 
@@ -431,6 +445,12 @@ pub enum Format {
 fn seed(text: &str) -> Result<u64, String> {
     text.parse()
         .map_err(|_| format!("a whole number from 0 to {} is expected", u64::MAX))
+}
+
+/// How many at a time.
+fn jobs(text: &str) -> Result<usize, String> {
+    let jobs = text.parse().ok().filter(|jobs| *jobs > 0);
+    jobs.ok_or_else(|| "a whole number from 1 is expected".to_owned())
 }
 
 /// `A..B`, both ends included.

@@ -3,43 +3,50 @@
 mod corpus;
 mod inputs;
 mod keeping;
+mod merging;
+mod places;
+mod replaying;
 mod telling;
+mod watching;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::IsTerminal;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use datapath::image::Watched;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scenarios::Scenario;
 use scenarios::chaos::draw::kinds;
-use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept, seeds_of};
-use scenarios::chaos::{Drawn, Outcome, draw, run_one};
-use sim::findings::{FindingClass, Identity};
+use scenarios::chaos::list::SeedList;
+use scenarios::chaos::sweep::{Sweep, SweepError, Swept};
+use scenarios::chaos::{draw, run_one};
+
+pub use self::merging::merge;
+pub use self::replaying::replay;
 
 use self::corpus::Corpus;
 use self::inputs::Inputs;
-use self::keeping::{Kept, add, cannot, keep, write_whole};
+use self::keeping::{FAILURES, keep, write_whole};
+use self::places::{Files, Place, is_same, is_within};
 use self::telling::Told;
-use crate::arguments::{ChaosArguments, Format, MergeArguments, Network, ReplayArguments};
-use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
+use self::watching::watched;
+use crate::arguments::{ChaosArguments, Format};
+use crate::failure::Failure;
 use crate::interrupt::Interrupts;
-use crate::run::coloured;
 use crate::seeds::{Head, SCENARIO, Seeds};
 use crate::{output, seeds};
 
-/// Where sweeps go that were given no folder.
-const RUNS: &str = "runs";
 /// The figures of a sweep.
 const SUMMARY: &str = "chaos.json";
+/// What stopped a sweep before its last seed: the time that it was given.
+const BUDGET: &str = "budget";
+/// The first seed that found something.
+const FIRST_FINDING: &str = "first-finding";
 /// A kind of fault that was drawn so often and never struck was no test. The rarest that can strike do so once in 30 draws or so (a machine
 /// that is being quiesced just then, a disk on which something is not flushed): by so many draws all but one in 800 sweeps have seen it.
 const DRAWN_ENOUGH: u64 = 200;
-/// So often the interrupts and the budget are looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// After so many times it is said that a kind never struck.
+const DRAWN_SOME: u64 = 20;
 
 /// Runs the command, and gives its exit code.
 pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
@@ -55,13 +62,30 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let interrupts = Interrupts::hear()?;
     let options = arguments.changes.options(Watched::default(), None);
     let scenario = scenarios::load(&arguments.scenario, &options)?;
-    let folder = folder(arguments, &scenario)?;
+    let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
+    let place = Place::take(arguments.out.as_deref(), &scenario.name, arguments.force)?;
+    let folder = place.folder.clone();
+    // Of the parts of a sweep none knows what the others met: they only read the list.
+    let (learns, reads) = match arguments.shard.1 {
+        1 => (&arguments.corpus, None),
+        _ => (&None, arguments.corpus.clone()),
+    };
+    let files = Files {
+        read: scenario.inputs.0.iter().cloned().chain(reads).collect(),
+        folders: vec![&folder],
+        written: written(&[
+            ("--corpus", learns),
+            ("--junit", &arguments.junit),
+            ("--markdown", &arguments.markdown),
+        ]),
+    };
+    files.check().inspect_err(|_| place.give_back())?;
     let inputs = Inputs::of(&scenario, &folder)?;
     let text = scenarios::write(&inputs.named(&scenario), &folder);
     let text = text.map_err(|error| Failure::Input(error.to_string()))?;
+    stays(&scenario, &folder, &text)?;
     let today = today();
     let accepted = accepted_on(&scenario, &today);
-    let corpus = arguments.corpus.as_deref().map(Corpus::read).transpose()?;
     let range = arguments.seeds.0..=arguments.seeds.1;
     let head = Head {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -76,9 +100,8 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         shard: arguments.shard,
     };
     let (record, known) = Seeds::open(&folder, head, arguments.force)?;
-    if arguments.force {
-        let _ = std::fs::remove_file(folder.join(SUMMARY));
-    }
+    // What is there is of what was run until now.
+    let _ = std::fs::remove_file(folder.join(SUMMARY));
     inputs.copy(&scenario)?;
     write_whole(&folder.join(SCENARIO), &text)?;
     if !known.is_empty() {
@@ -94,7 +117,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     let sweep = Sweep {
         scenario: &scenario,
         options: &options,
-        seeds: seeds_of(record.kept(), range, (arguments.shard.0 - 1, arguments.shard.1)),
+        seeds: SeedList::new(record.kept(), &range, (arguments.shard.0 - 1, arguments.shard.1)),
         jobs,
         network: arguments.network.kind(),
         stop_at_first: arguments.stop_at_first,
@@ -102,8 +125,15 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         known,
     };
     let began = Instant::now();
-    let swept = with_progress(&sweep, arguments.budget, &interrupts, began, &record)?;
-    // What was cut off goes on with the next call.
+    let count = sweep.seeds.count();
+    let how = if arguments.force { " without --force" } else { "" };
+    let keeps = |seeds: u64| {
+        format!(
+            "{seeds} of {count} seeds are kept in {}; the same command{how} goes on from there",
+            folder.display()
+        )
+    };
+    let swept = watched(&sweep, arguments.budget, &interrupts, &record, &keeps)?;
     interrupts.check()?;
     let took = began.elapsed();
     let kept = keep(
@@ -115,6 +145,7 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         (&accepted, &interrupts),
     )?;
     let idle = idle(&scenario, &options, arguments, &swept, &accepted)?;
+    let warnings = warnings(&scenario, arguments, &swept);
     let ran = swept.seeds.saturating_sub(sweep.known.len() as u64);
     let rate = ran as f64 * 60.0 / took.as_secs_f64();
     let told = Told {
@@ -123,25 +154,18 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
         swept: &swept,
         kept: &kept,
         idle: &idle,
+        warnings: &warnings,
         rate: (ran > 0).then_some(rate),
+        count,
         kept_seeds: record.kept(),
         accepted: &accepted,
     };
     let summary = told.summary();
-    if !swept.stopped || arguments.stop_at_first {
-        write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
-    }
-    // Of the parts of a sweep none knows what the others met.
-    if let Some(corpus) = corpus.as_ref().filter(|_| arguments.shard.1 == 1) {
+    write_whole(&folder.join(SUMMARY), &format!("{summary:#}\n"))?;
+    if let Some(corpus) = corpus.as_ref().filter(|_| learns.is_some()) {
         corpus.learn(&swept)?;
     }
-    if let Some(file) = &arguments.junit {
-        let text = reports::junit::junit(&scenario.name, took.as_secs_f64(), &told.cases());
-        write_whole(file, &text)?;
-    }
-    if let Some(file) = &arguments.markdown {
-        add(file, &told.markdown())?;
-    }
+    told.write(arguments.junit.as_deref(), arguments.markdown.as_deref(), took)?;
     match arguments.format {
         Format::Json => output::print(&format!("{summary:#}\n"))?,
         Format::Human => output::print(&told.human(&folder))?,
@@ -149,196 +173,27 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
     Ok(told.code())
 }
 
-/// Runs failures from their own files, and says whether they are found again.
-pub fn replay(arguments: &ReplayArguments) -> Result<u8, Failure> {
-    #[cfg(feature = "planted-bugs")]
-    if let Some(name) = &arguments.plant {
-        datapath::plants::plant(name).map_err(Failure::Input)?;
-    }
-    let mut files = Vec::new();
-    for path in &arguments.failures {
-        match path.is_dir() {
-            true => files.extend(failures_in(path)?),
-            false => files.push(path.clone()),
-        }
-    }
-    let many = files.len() > 1;
-    let mut worst = PASS;
-    for file in files {
-        if many {
-            output::print(&format!("{}: ", file.display()))?;
-        }
-        worst = worst.max(replay_one(&file, arguments.network)?);
-    }
-    Ok(worst)
+/// The files that options name.
+fn written<'a>(options: &[(&'static str, &'a Option<PathBuf>)]) -> Vec<(&'static str, &'a Path)> {
+    let named = options.iter();
+    named
+        .filter_map(|(option, path)| Some((*option, path.as_deref()?)))
+        .collect()
 }
 
-/// The scenario files of a folder, in the order of their names.
-fn failures_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let cannot = |error| Failure::Input(format!("cannot read {}: {error}", folder.display()));
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        if path.extension().is_some_and(|end| end == "toml") {
-            files.push(path);
-        }
-    }
-    if files.is_empty() {
+/// Looks whether a scenario that lies in the folder of its own sweep stays as it is.
+fn stays(scenario: &Scenario, folder: &Path, text: &str) -> Result<(), Failure> {
+    let path = &scenario.path.0;
+    let is_copy = is_same(path, &folder.join(SCENARIO));
+    let changes = is_copy && std::fs::read_to_string(path).is_ok_and(|there| there != text);
+    if changes || is_within(path, &folder.join(FAILURES)) {
         return Err(Failure::Input(format!(
-            "{} holds no failure: no file of it ends in .toml",
+            "{} lies in {} where the sweep writes, and would be replaced; give another folder with --out",
+            path.display(),
             folder.display()
         )));
     }
-    files.sort();
-    Ok(files)
-}
-
-fn replay_one(failure: &Path, network: Option<Network>) -> Result<u8, Failure> {
-    let shown = failure.display();
-    let options = scenarios::Options::default();
-    let scenario = scenarios::load(failure, &options)?;
-    let replay = scenario.replay.clone().ok_or_else(|| {
-        Failure::Input(format!(
-            "{shown} says nothing of what is to be found again: a failure that `firedrill chaos` left has a table [replay]"
-        ))
-    })?;
-    let identity: Identity = replay
-        .finding
-        .parse()
-        .map_err(|error| Failure::Input(format!("{shown}: {error}")))?;
-    let drawn = Drawn {
-        seed: replay.seed,
-        scenario,
-        otherwise: Vec::new(),
-    };
-    let network = network.map_or(replay.network.0, |network| network.kind());
-    let outcome = run_one(&drawn, &options, network, &AtomicBool::new(false)).map_err(failed)?;
-    let found = outcome.map(|outcome| outcome.found).unwrap_or_default();
-    let others: Vec<String> = found
-        .iter()
-        .filter(|found| found.identity != identity)
-        .map(|found| format!("beside it: {} at {}: {}\n", found.identity, found.at, found.text))
-        .collect();
-    let Some(found) = found.into_iter().find(|found| found.identity == identity) else {
-        output::print(&format!("{identity} is not found any more\n{}", others.concat()))?;
-        return Ok(if others.is_empty() { PASS } else { EXPECTATION });
-    };
-    output::print(&format!(
-        "found again: {} {identity} at {}\n  {}\n{}",
-        found.class.words(),
-        found.at,
-        found.text,
-        others.concat()
-    ))?;
-    Ok(match found.class {
-        FindingClass::Invariant => INVARIANT,
-        FindingClass::Expectation => EXPECTATION,
-        FindingClass::Untested => INPUT,
-    })
-}
-
-/// Puts the parts of a sweep together: every part once, all of the same scenario, seeds, network and version. One seed in a hundred is run once
-/// more, and must come to what its part says.
-pub fn merge(arguments: &MergeArguments) -> Result<u8, Failure> {
-    let mut parts = Vec::new();
-    for folder in &arguments.parts {
-        let (head, outcomes) = seeds::of(folder)?;
-        parts.push((folder, head, outcomes));
-    }
-    let Some((first_folder, first, _)) = parts.first().cloned() else {
-        return Err(Failure::Input("there is nothing to merge".to_owned()));
-    };
-    let whole = Head {
-        shard: (1, 1),
-        ..first.clone()
-    };
-    let mut missing: BTreeSet<u64> = (1..=first.shard.1).collect();
-    let mut all = BTreeMap::new();
-    for (folder, head, outcomes) in parts {
-        let shown = folder.display();
-        if (Head {
-            shard: (1, 1),
-            ..head.clone()
-        }) != whole
-            || head.shard.1 != first.shard.1
-        {
-            return Err(Failure::Input(format!(
-                "{shown} is a part of another sweep than {} (scenario, seeds, network, program or number of parts)",
-                first_folder.display()
-            )));
-        }
-        if !missing.remove(&head.shard.0) {
-            return Err(Failure::Input(format!("{shown}: part {} is there twice", head.shard.0)));
-        }
-        let (part, of) = head.shard;
-        let wanted = seeds_of(&head.kept, head.first..=head.last, (part - 1, of)).len();
-        if outcomes.len() != wanted {
-            return Err(Failure::Input(format!(
-                "{shown} is not complete: it has {} of {wanted} seeds; the same command goes on with it",
-                outcomes.len()
-            )));
-        }
-        all.extend(outcomes);
-    }
-    if !missing.is_empty() {
-        let parts: Vec<String> = missing.iter().map(u64::to_string).collect();
-        return Err(Failure::Input(format!(
-            "parts are missing: {} of {}",
-            parts.join(", "),
-            first.shard.1
-        )));
-    }
-    let options = scenarios::Options::default();
-    let scenario = scenarios::load(&first_folder.join(SCENARIO), &options)?;
-    let network = if first.network == "turmoil" {
-        Network::Turmoil
-    } else {
-        Network::Event
-    };
-    for outcome in all.values().filter(|outcome| outcome.is_run_twice()) {
-        let again = run_one(
-            &draw(&scenario, outcome.seed),
-            &options,
-            network.kind(),
-            &AtomicBool::new(false),
-        );
-        if again.map_err(failed)?.as_ref() != Some(outcome) {
-            return Err(Failure::Machine(format!(
-                "seed {} comes to something else here than in its part",
-                outcome.seed
-            )));
-        }
-    }
-    let seeds = seeds_of(&first.kept, first.first..=first.last, (0, 1));
-    let swept = Swept::of(&seeds, &all);
-    let figures = ChaosArguments {
-        scenario: first_folder.join(SCENARIO),
-        seeds: (first.first, first.last),
-        network,
-        ..ChaosArguments::plain()
-    };
-    let accepted = accepted_on(&scenario, &today());
-    let idle = idle(&scenario, &options, &figures, &swept, &accepted)?;
-    let kept: Vec<Kept> = swept
-        .findings
-        .keys()
-        .filter_map(|identity| arguments.parts.iter().find_map(|part| Kept::of(part, identity)))
-        .collect();
-    let told = Told {
-        scenario: &scenario,
-        arguments: &figures,
-        swept: &swept,
-        kept: &kept,
-        idle: &idle,
-        rate: None,
-        kept_seeds: &first.kept,
-        accepted: &accepted,
-    };
-    match arguments.format {
-        Format::Json => output::print(&format!("{:#}\n", told.summary()))?,
-        Format::Human => output::print(&told.human(first_folder))?,
-    }
-    Ok(told.code())
+    Ok(())
 }
 
 fn failed(error: SweepError) -> Failure {
@@ -346,75 +201,6 @@ fn failed(error: SweepError) -> Failure {
         SweepError::Scenario(error) => Failure::Scenario(error),
         SweepError::Machine(error) => Failure::Machine(error.to_string()),
         SweepError::NotTheSame(_) => Failure::Machine(error.to_string()),
-    }
-}
-
-/// Runs the seeds, with a line that says how far it is.
-fn with_progress(
-    sweep: &Sweep<'_>,
-    budget: Option<Duration>,
-    interrupts: &Interrupts,
-    began: Instant,
-    record: &Seeds,
-) -> Result<Swept, Failure> {
-    let count = sweep.seeds.len();
-    let bar = ProgressBar::with_draw_target(Some(count as u64), ProgressDrawTarget::stderr());
-    if !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let style = if coloured() {
-        "{bar:30.cyan} {pos}/{len} seeds  {msg}"
-    } else {
-        "{bar:30} {pos}/{len} seeds  {msg}"
-    };
-    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let stop = AtomicBool::new(false);
-    let over = AtomicBool::new(false);
-    let before = sweep.known.len() as u64;
-    let unwritten = Mutex::new(None);
-    let told = |outcome: &Outcome, progress: Progress| {
-        if let Err(error) = record.add(outcome) {
-            stop.store(true, Ordering::Relaxed);
-            unwritten
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(error);
-        }
-        let minutes = (began.elapsed().as_secs_f64() / 60.0).max(1e-9);
-        bar.set_position(progress.seeds);
-        bar.set_message(format!(
-            "{:.0} a minute, {} faults struck, {} seeds found something",
-            (progress.seeds - before) as f64 / minutes,
-            progress.struck,
-            progress.found
-        ));
-    };
-    let swept = std::thread::scope(|threads| {
-        threads.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                if interrupts.came() || budget.is_some_and(|budget| began.elapsed() >= budget) {
-                    stop.store(true, Ordering::Relaxed);
-                }
-                std::thread::sleep(LOOK);
-            }
-        });
-        // However it ends: nothing is waited for any more.
-        let _over = Over(&over);
-        sweep.run(&stop, &told)
-    });
-    bar.finish_and_clear();
-    if let Some(error) = unwritten.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
-    }
-    swept.map_err(failed)
-}
-
-/// Says that something is over when it goes.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -458,6 +244,10 @@ fn idle(
             idle.push(format!("{kind} was drawn {drawn} times and never struck"));
         }
     }
+    let (drawn, struck) = of_all(swept);
+    if drawn > 0 && struck == 0 {
+        idle.push(format!("{drawn} faults were drawn, and none of them struck"));
+    }
     for goal in &scenario.goals {
         if swept.goals.get(&goal.name).is_none_or(|met| *met == 0) {
             idle.push(format!("goal \"{}\" was never met (line {})", goal.name, goal.line.0));
@@ -475,31 +265,48 @@ fn idle(
     Ok(idle)
 }
 
-/// The folder of a sweep: the one that is named, or the next that is free.
-fn folder(arguments: &ChaosArguments, scenario: &Scenario) -> Result<PathBuf, Failure> {
-    let folder = match &arguments.out {
-        Some(out) => {
-            if out.join(SUMMARY).exists() && !arguments.force {
-                return Err(Failure::Input(format!(
-                    "{} holds a sweep already; --force replaces it",
-                    out.display()
-                )));
-            }
-            out.clone()
+/// Faults of all kinds: how many, and how many of them struck.
+fn of_all(swept: &Swept) -> (u64, u64) {
+    let each = swept.faults.values();
+    each.fold((0, 0), |(all, of), (drawn, struck)| (all + drawn, of + struck))
+}
+
+/// What makes a sweep see less than it seems to, and what to do about it. Of a part nothing is said: the whole may have seen more.
+fn warnings(scenario: &Scenario, arguments: &ChaosArguments, swept: &Swept) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if arguments.shard.1 > 1 {
+        return warnings;
+    }
+    let (drawn, _) = of_all(swept);
+    let late: u64 = swept.late.values().sum();
+    if let Some((first, last)) = swept.ended.filter(|_| late * 2 > drawn) {
+        let mostly = swept.late.iter().filter(|(kind, late)| {
+            let (drawn, _) = swept.faults.get(*kind).copied().unwrap_or_default();
+            **late * 2 > drawn
+        });
+        let mostly: Vec<&str> = mostly.map(|(kind, _)| kind.as_str()).collect();
+        warnings.push(format!(
+            "{late} of {drawn} faults never began, for their run had ended before (runs ended between {first} and {last}); set `to` in [chaos] to a \
+             time before that: {}",
+            mostly.join(", ")
+        ));
+    }
+    for (kind, (drawn, struck)) in &swept.faults {
+        let is_idle = *drawn >= DRAWN_ENOUGH || scenario.chaos.kinds.iter().any(|named| named == kind);
+        if *struck == 0 && *drawn >= DRAWN_SOME && !is_idle {
+            warnings.push(format!(
+                "{kind} was drawn {drawn} times and never struck; after {DRAWN_ENOUGH} times this is no pass"
+            ));
         }
-        None => {
-            let name = |number: u32| {
-                let more = if number == 1 {
-                    String::new()
-                } else {
-                    format!("-{number}")
-                };
-                Path::new(RUNS).join(format!("{}-chaos{more}", scenario.name))
-            };
-            let free = (1..u32::MAX).map(name).find(|path| !path.join(SUMMARY).exists());
-            free.unwrap_or_else(|| name(1))
-        }
+    }
+    warnings
+}
+
+/// Whether a folder holds a sweep that is at its end: one that its budget has stopped goes on.
+fn is_complete(folder: &Path) -> bool {
+    let Ok(text) = std::fs::read_to_string(folder.join(SUMMARY)) else {
+        return false;
     };
-    std::fs::create_dir_all(&folder).map_err(|error| cannot(&folder, &error))?;
-    Ok(folder)
+    let summary: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    summary["stopped_by"] != BUDGET
 }

@@ -33,8 +33,8 @@ pub enum Failure {
     #[error("error: {0}")]
     Machine(String),
     /// Ctrl-C, SIGTERM or SIGHUP.
-    #[error("interrupted: the run has no result")]
-    Interrupted,
+    #[error("interrupted: {0}")]
+    Interrupted(String),
 }
 
 impl Failure {
@@ -45,7 +45,7 @@ impl Failure {
             Failure::Directory(error) if !error.is_input() => MACHINE,
             Failure::Scenario(_) | Failure::Directory(_) | Failure::Input(_) => INPUT,
             Failure::Machine(_) => MACHINE,
-            Failure::Interrupted => INTERRUPTED,
+            Failure::Interrupted(_) => INTERRUPTED,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use scenarios::chaos::catalogue::{DOCUMENTED, Documented, documented, kinds};
+use scenarios::diagnose::did_you_mean;
 use scenarios::keys::{FAULT, Variant};
 
 use crate::failure::Failure;
@@ -65,9 +66,14 @@ pub fn about(name: &str) -> Result<String, Failure> {
         let names = kinds()
             .map(|kind| kind.word)
             .chain(DOCUMENTED.iter().map(|row| row.name));
+        let names: Vec<&str> = names.collect();
+        let meant = match did_you_mean(name, names.iter().copied()) {
+            meant if meant.is_empty() => meant,
+            meant => format!(" {meant}"),
+        };
         return Err(Failure::Input(format!(
-            "there is no fault `{name}`; there are {}",
-            names.collect::<Vec<_>>().join(", ")
+            "there is no fault `{name}`;{meant} there are {}",
+            names.join(", ")
         )));
     };
     let mut text = format!(

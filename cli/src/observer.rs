@@ -116,7 +116,7 @@ impl<'a> Watcher<'a> {
                 ImageFormat::Raw => write_raw(volume, &path, &mut done),
             };
             let written = written.map_err(|error| match error {
-                ImageError::Stopped => Failure::Interrupted,
+                ImageError::Stopped => self.interrupts.failure(),
                 other => Failure::Machine(other.to_string()),
             })?;
             let file = Path::new(DISKS).join(name);

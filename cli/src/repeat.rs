@@ -1,17 +1,18 @@
 //! The command that repeats a run, as it can be pasted into a shell.
 
 use crate::arguments::{Events, RunArguments};
+use crate::run::Lot;
 
 /// The command. Where the output goes is left out: a repetition has a folder of its own.
-pub fn command(arguments: &RunArguments) -> String {
+pub fn command(arguments: &RunArguments, lot: Lot) -> String {
     let mut words = vec![
         "firedrill".to_owned(),
         "run".to_owned(),
         quoted(&arguments.scenario.to_string_lossy()),
         "--seed".to_owned(),
-        arguments.seed.to_string(),
+        lot.seed.to_string(),
         "--network".to_owned(),
-        arguments.network.word().to_owned(),
+        lot.network.word().to_owned(),
     ];
     if let Some(content) = arguments.changes.content {
         words.extend(["--content".to_owned(), content.word().to_owned()]);
@@ -31,7 +32,7 @@ pub fn command(arguments: &RunArguments) -> String {
 }
 
 /// A word as a POSIX shell takes it for itself.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -63,7 +64,7 @@ mod tests {
             panic!("a run");
         };
         assert_eq!(
-            command(&arguments),
+            command(&arguments, Lot::of(&arguments, None)),
             r"firedrill run 'my drill.toml' --seed 7 --network event --set 'a.b=it'\''s'"
         );
     }

@@ -13,10 +13,11 @@ use reports::events::EventWriter;
 use reports::names::{Names, StepName};
 use reports::run_directory::{REPORT, RunDirectory};
 use scenarios::build::Plan;
+use scenarios::model::Replay;
 use sim::run::Why;
 use sim::spec::{RunOptions, VolumeStart, WorldSpec};
 
-use crate::arguments::{Format, RunArguments};
+use crate::arguments::{Format, Network, RunArguments};
 use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
 use crate::interrupt::Interrupts;
 use crate::observer::{Watcher, cannot_log};
@@ -43,16 +44,30 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     }
     let reading = Arc::new(Reading::new(&interrupts));
     let options = scenario_options(arguments, Watched::by(reading.clone()))?;
-    let built = scenarios::load(&arguments.scenario, &options)
-        .and_then(|scenario| Ok((scenarios::build::build(&scenario, &options)?, scenario.inputs.0)));
+    let built = scenarios::load(&arguments.scenario, &options).and_then(|scenario| {
+        Ok((
+            scenarios::build::build(&scenario, &options)?,
+            scenario.inputs.0,
+            scenario.replay,
+        ))
+    });
     reading.end();
     // Reading that was stopped is no fault of what was read.
     interrupts.check()?;
-    let (built, mut inputs) = built?;
+    let (built, mut inputs, replay) = built?;
+    let lot = Lot::of(arguments, replay.as_ref());
     if arguments.encoded_log {
         let spill = tempfile::tempdir().map_err(|error| Failure::Machine(format!("no temporary folder: {error}")))?;
-        let options = run_options(arguments, &built.plan, spill.path());
+        let options = run_options(arguments, lot, &built.plan, spill.path());
         return twice::log(built, &options, &interrupts);
+    }
+    if lot.is_of_file {
+        output::say(&format!(
+            "{} is a failure that a sweep found: it runs with seed {} on the network {}, as its [replay] says",
+            arguments.scenario.display(),
+            lot.seed,
+            lot.network.word()
+        ));
     }
     inputs.extend(arguments.vault_key.clone());
     let grain = built.plan.grain;
@@ -63,7 +78,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         Some(out) => RunDirectory::named(out, arguments.force, &inputs)?,
         None => {
             let (runs, name) = (Path::new(RUNS), &built.plan.scenario);
-            RunDirectory::numbered(runs, name, arguments.seed, arguments.force, &inputs)?
+            RunDirectory::numbered(runs, name, lot.seed, arguments.force, &inputs)?
         }
     };
     if let Some(aside) = directory.moved_aside() {
@@ -91,7 +106,7 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         built.plan.output.clone(),
         interrupts.clone(),
     );
-    let options = run_options(arguments, &built.plan, directory.path());
+    let options = run_options(arguments, lot, &built.plan, directory.path());
     if grain == Grain::Extent {
         watcher.progress.versions(&images);
     }
@@ -109,15 +124,15 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     let drill = drill.map_err(|error| Failure::Machine(error.to_string()))?;
     // A world that broke stopped by itself, and what broke it is a finding.
     if drill.ended.why == Why::Interrupted && drill.ended.broken.is_none() {
-        return Err(Failure::Interrupted);
+        return Err(interrupts.failure());
     }
 
     let mut account = Account {
         scenario: drill.plan.scenario.clone(),
         description: drill.plan.description.clone(),
-        command: repeat::command(arguments),
-        seed: arguments.seed,
-        network: arguments.network.kind(),
+        command: repeat::command(arguments, lot),
+        seed: lot.seed,
+        network: lot.network.kind(),
         expectations: scenarios::expect::outcomes(&drill.plan, &drill.result),
         rpo_threshold: RpoThreshold {
             policy: drill.plan.policy.clone(),
@@ -151,6 +166,31 @@ pub fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     })
 }
 
+/// What a run is drawn with: what the command line says, else what a failure that a sweep found is repeated with.
+#[derive(Debug, Clone, Copy)]
+pub struct Lot {
+    /// The seed of all randomness.
+    pub seed: u64,
+    /// What carries the messages.
+    pub network: Network,
+    /// Some of it is said in the scenario file alone.
+    is_of_file: bool,
+}
+
+impl Lot {
+    /// That of a command, and of the scenario's `[replay]`.
+    pub fn of(arguments: &RunArguments, replay: Option<&Replay>) -> Lot {
+        Lot {
+            seed: arguments.seed.or(replay.map(|replay| replay.seed)).unwrap_or(1),
+            network: arguments
+                .network
+                .or(replay.map(|replay| Network::of(replay.network.0)))
+                .unwrap_or(Network::Event),
+            is_of_file: replay.is_some() && (arguments.seed.is_none() || arguments.network.is_none()),
+        }
+    }
+}
+
 /// Writes the tables and the page, and the record last.
 fn write(directory: &RunDirectory, account: &mut Account) -> Result<(), Failure> {
     account.tables = reports::tables::write(directory, account)?;
@@ -178,7 +218,7 @@ fn scenario_options(arguments: &RunArguments, watch: Watched) -> Result<scenario
     Ok(arguments.changes.options(watch, vault_key))
 }
 
-fn run_options(arguments: &RunArguments, plan: &Plan, spill: &Path) -> RunOptions {
+fn run_options(arguments: &RunArguments, lot: Lot, plan: &Plan, spill: &Path) -> RunOptions {
     let grain = plan.grain;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // A job on modelled content takes less time than handing it to a thread.
@@ -188,7 +228,7 @@ fn run_options(arguments: &RunArguments, plan: &Plan, spill: &Path) -> RunOption
         memory_bytes: MEMORY_BYTES,
         spill: Some(spill.to_owned()),
         trace: arguments.trace,
-        ..RunOptions::in_memory(arguments.seed, arguments.network.kind(), grain, plan.compression_level)
+        ..RunOptions::in_memory(lot.seed, lot.network.kind(), grain, plan.compression_level)
     }
 }
 

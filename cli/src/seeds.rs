@@ -16,7 +16,8 @@ use crate::failure::Failure;
 
 /// The scenario that was swept.
 pub const SCENARIO: &str = "scenario.toml";
-const SEEDS: &str = "seeds.jsonl";
+/// What came of each seed.
+pub const SEEDS: &str = "seeds.jsonl";
 
 /// Of what the lines are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +78,7 @@ impl Seeds {
                 let kept = there.kept.clone();
                 if (Head { kept, ..head }) != there {
                     return Err(Failure::Input(format!(
-                        "{} is of another sweep (scenario, seeds, network or program); --force replaces it",
+                        "{} is of another sweep (scenario, seeds, network or program); give another folder with --out, or replace it with --force",
                         path.display()
                     )));
                 }
@@ -135,6 +136,18 @@ pub fn binary() -> Result<String, Failure> {
     };
     let digest = read().map_err(|error| Failure::Machine(format!("cannot read this program: {error}")))?;
     Ok(digest.to_hex().to_string())
+}
+
+/// Whether a folder is a sweep's: its record is there and begins as one does, or was cut off before it began.
+pub fn is_begun(folder: &Path) -> bool {
+    let Ok(file) = File::open(folder.join(SEEDS)) else {
+        return false;
+    };
+    let mut first = String::new();
+    let read = std::io::BufRead::read_line(&mut std::io::BufReader::new(file), &mut first);
+    read.is_ok()
+        && (!first.ends_with('\n')
+            || serde_json::from_str::<serde_json::Value>(&first).is_ok_and(|head| head.get("shard").is_some()))
 }
 
 /// What a folder holds of a sweep.

@@ -152,7 +152,7 @@ pub fn twice(arguments: &RunArguments, interrupts: &Interrupts) -> Result<u8, Fa
             }
             if interrupts.came() {
                 sides.iter_mut().for_each(Side::end);
-                return Err(Failure::Interrupted);
+                return Err(interrupts.failure());
             }
         }
     };

@@ -8,8 +8,11 @@
 pub mod atlas;
 pub mod catalogue;
 pub mod draw;
+pub mod list;
+mod rounding;
 pub mod shrink;
 mod smaller;
+pub mod story;
 pub mod sweep;
 
 pub use draw::{Drawn, draw};

@@ -246,7 +246,10 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     let output = read_output(&file);
     let policy = read_policy(&file, &model);
     let times = read_azure(&file);
-    let (chaos, replay) = (chaos::read(&file), chaos::replay(&file));
+    let (chaos, replay) = (
+        chaos::read(&file, duration.as_ref().map(|duration| duration.value.0)),
+        chaos::replay(&file),
+    );
     let accepted = chaos::accepted(&file);
     let estate = estate::read(&context, &file);
     if estate.full {

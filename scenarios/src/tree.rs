@@ -242,13 +242,18 @@ fn set_in_list(diagnosis: &Diagnosis, items: &mut [Node], of: &str, parts: &[&st
         .position(|name| name == which)
         .or_else(|| which.parse().ok().filter(|index| *index < items.len()));
     let Some(index) = place else {
+        let named = || names.iter().map(String::as_str).filter(|name| !name.is_empty());
+        let number = match items.len() {
+            0 | 1 => "the number 0".to_owned(),
+            count => format!("a number from 0 to {}", count - 1),
+        };
         diagnosis.push(
             Problem::new(key_at, format!("no `[[{of}]]` is called `{which}`"), "named here")
-                .help(did_you_mean(which, names.iter().map(String::as_str)))
-                .help(format!(
-                    "there are {}; a number from 0 also works",
-                    list(names.iter().map(String::as_str))
-                )),
+                .help(did_you_mean(which, named()))
+                .help(match named().next() {
+                    None => format!("none has a name; {number} works"),
+                    Some(_) => format!("there are {}; {number} also works", list(named())),
+                }),
         );
         return;
     };

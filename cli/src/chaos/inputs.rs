@@ -9,8 +9,10 @@ use std::sync::Arc;
 use scenarios::Scenario;
 use scenarios::model::Start;
 
-use super::keeping::put_whole;
+use super::SUMMARY;
+use super::keeping::{FAILURES, put_whole};
 use crate::failure::Failure;
+use crate::seeds::{SCENARIO, SEEDS};
 
 /// Files up to this size, in bytes, are handed over; larger ones are named where they are.
 const CARRIED_MAX: u64 = 64 << 20;
@@ -32,7 +34,11 @@ impl Inputs {
         let mut all: Vec<PathBuf> = inputs.map(|input| rooted(input)).collect();
         // The others are not to take their names.
         all.sort_by_key(|file| file.parent() != Some(&folder));
-        let mut taken = BTreeSet::new();
+        // Nor that of what a sweep writes itself.
+        let mut taken: BTreeSet<OsString> = [SCENARIO, SEEDS, SUMMARY, FAILURES]
+            .into_iter()
+            .map(OsString::from)
+            .collect();
         let mut files: Vec<(PathBuf, PathBuf)> = Vec::new();
         for file in all {
             let bytes = std::fs::metadata(&file).map_err(|error| unread(&file, &error))?.len();

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use scenarios::Scenario;
 use scenarios::chaos::draw;
 use scenarios::chaos::shrink::{Shrunk, shrink};
+use scenarios::chaos::story;
 use scenarios::chaos::sweep::Swept;
 use scenarios::model::{NetworkWord, Replay};
 use sim::findings::Identity;
@@ -16,8 +17,9 @@ use super::inputs::Inputs;
 use crate::arguments::ChaosArguments;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
+use crate::output;
 
-const FAILURES: &str = "failures";
+pub(super) const FAILURES: &str = "failures";
 
 /// A failure that was made small and written.
 pub(super) struct Kept {
@@ -74,13 +76,15 @@ pub(super) fn keep(
         let Some(seed) = seeds.first().filter(|_| !interrupts.came()) else {
             break;
         };
+        output::say(&format!("making {identity} small, as seed {seed} found it"));
         let Some(shrunk) = shrink(scenario, &draw(scenario, *seed), identity, (options, network), &stop) else {
             continue;
         };
         std::fs::create_dir_all(&failures).map_err(|error| cannot(&failures, &error))?;
         let file = failure_file(&failures, identity);
         inputs.copy(&shrunk.drawn.scenario)?;
-        let text = story(arguments, scenario, &shrunk, &file, &inputs)?;
+        let told = story::story(&shrunk.drawn, identity, (options, network), &stop).unwrap_or_default();
+        let text = handed_over(arguments, scenario, (&shrunk, &told), &file, &inputs)?;
         write_whole(&file, &text)?;
         kept.push(Kept {
             identity: identity.clone(),
@@ -93,10 +97,10 @@ pub(super) fn keep(
 }
 
 /// A failure as a file: the story in comments, and the scenario that fails.
-fn story(
+fn handed_over(
     arguments: &ChaosArguments,
     plain: &Scenario,
-    shrunk: &Shrunk,
+    (shrunk, told): (&Shrunk, &[String]),
     file: &Path,
     inputs: &Inputs,
 ) -> Result<String, Failure> {
@@ -116,14 +120,24 @@ fn story(
     let is_drawn = |fault: &&scenarios::model::Fault| plain.faults.iter().all(|own| own.name != fault.name);
     let [before, left] = [&was.scenario, &small].map(|of| of.faults.iter().filter(is_drawn).count());
     let mut text = format!(
-        "# What a sweep of {} found with seed {}: {} {}\n#   at {}: {}\n# It drew {before} faults, of which {left} are left after {trials} runs; what broke is inevitable with them.\n",
+        "# What a sweep of {} found with seed {}: {} {}\n#   {}\n",
         arguments.scenario.display(),
         drawn.seed,
         found.class.words(),
         found.identity,
-        found.at,
         found.text.replace('\n', " "),
     );
+    let left = match (left, small.faults.len()) {
+        (0, 0) => "no fault is left: the plan fails by itself, without any".to_owned(),
+        (0, _) => "none of them is left: the plan fails by itself, with its own faults".to_owned(),
+        (1, _) => "1 is left".to_owned(),
+        (left, _) => format!("{left} are left"),
+    };
+    let faults = if before == 1 { "fault" } else { "faults" };
+    let _ = writeln!(text, "# It drew {before} {faults}; after {trials} runs {left}.");
+    for line in told {
+        let _ = writeln!(text, "# {line}");
+    }
     for line in &drawn.otherwise {
         let _ = writeln!(text, "# Drawn beside them: {line}");
     }
@@ -138,10 +152,17 @@ pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Makes a file beside its place and puts it there whole.
 pub(super) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
-    let beside = path.with_extension("part");
+    let beside = beside(path);
     make(&beside)
         .and_then(|()| std::fs::rename(&beside, path))
         .map_err(|error| cannot(path, &error))
+}
+
+/// Where a file is written before it is put into its place.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
 }
 
 /// Puts a text behind what a file holds, as a CI's summary is written.

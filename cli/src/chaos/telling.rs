@@ -3,17 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
-use reports::junit::Case;
+use reports::junit::{Case, Ending};
 use scenarios::Scenario;
 use scenarios::chaos::sweep::Swept;
+use scenarios::laws::{
+    failover_within, lost_below, lost_bytes_below, points_at_least, rpo_below, rto_below, step, verified,
+};
+use scenarios::model::{Accepted, Bound};
 use serde_json::json;
 
 use sim::findings::{FindingClass, Identity};
 
-use super::keeping::Kept;
+use super::keeping::{Kept, add, write_whole};
+use super::{BUDGET, FIRST_FINDING};
 use crate::arguments::ChaosArguments;
-use crate::failure::{EXPECTATION, INPUT, INVARIANT, PASS};
+use crate::failure::{EXPECTATION, Failure, INPUT, INVARIANT, PASS};
+
+/// The law of an expectation, and its line in the scenario file.
+type Expected = (&'static str, u32);
 
 /// A sweep, and what came of it.
 pub(super) struct Told<'a> {
@@ -23,8 +32,12 @@ pub(super) struct Told<'a> {
     pub(super) kept: &'a [Kept],
     /// What it was to look at, and did not.
     pub(super) idle: &'a [String],
+    /// What made it see less than it seems to.
+    pub(super) warnings: &'a [String],
     /// Seeds a minute, of those that ran here; none where none did.
     pub(super) rate: Option<f64>,
+    /// Seeds that were to be run.
+    pub(super) count: u64,
     /// Seeds that ran before the others, for they were kept.
     pub(super) kept_seeds: &'a [u64],
     /// The identities of what is accepted today.
@@ -32,12 +45,12 @@ pub(super) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// Until when a finding is accepted, if it is.
-    fn accepted(&self, identity: &Identity) -> Option<&str> {
+    /// What is known of a finding, where it is accepted today: what holds longest.
+    fn known(&self, identity: &Identity) -> Option<&Accepted> {
         let name = identity.to_string();
         let accepted = self.scenario.accepted.iter().filter(|_| self.accepted.contains(&name));
         let of_it = accepted.filter(|accepted| accepted.finding == name);
-        of_it.map(|accepted| accepted.until.as_str()).max()
+        of_it.max_by(|one, other| one.until.cmp(&other.until))
     }
 
     /// The file that a finding was made small in.
@@ -55,11 +68,18 @@ impl Told<'_> {
             .filter(move |name| !found(name))
     }
 
+    /// What stopped it before its last seed.
+    fn stopped_by(&self) -> Option<&'static str> {
+        let mut found = self.swept.findings.keys();
+        let found = self.arguments.stop_at_first && found.any(|identity| self.known(identity).is_none());
+        self.swept.stopped.then_some(if found { FIRST_FINDING } else { BUDGET })
+    }
+
     /// The exit code.
     pub(super) fn code(&self) -> u8 {
         let class = |class| {
             let found = self.swept.findings.iter();
-            let mut open = found.filter(|(identity, _)| self.accepted(identity).is_none());
+            let mut open = found.filter(|(identity, _)| self.known(identity).is_none());
             open.any(|(_, (of, ..))| *of == class)
         };
         if class(FindingClass::Invariant) {
@@ -89,7 +109,7 @@ impl Told<'_> {
                     "seeds": seeds,
                     "first": seeds.first(),
                     "text": text,
-                    "accepted_until": self.accepted(identity),
+                    "accepted_until": self.known(identity).map(|known| known.until.as_str()),
                     "replay": file.map(Kept::replay),
                     "faults": file.map(|kept| kept.faults),
                     "trials": file.and_then(|kept| kept.trials),
@@ -110,51 +130,113 @@ impl Told<'_> {
             // Of parts that ran elsewhere nobody knows.
             "seeds_per_minute": self.rate.map(f64::round),
             "stopped": swept.stopped,
+            "stopped_by": self.stopped_by(),
             "twice": swept.twice,
             "points": swept.points,
             "entries": swept.entries,
             "findings": findings,
             "faults": faults,
             "laws": swept.laws,
+            "expectations": self.judged().0.iter().map(|(law, _)| *law).collect::<BTreeSet<&str>>(),
             "goals": swept.goals,
             "accepted_not_found": self.gone().collect::<Vec<&str>>(),
             "not_looked_at": idle,
+            "warnings": self.warnings,
         })
     }
 
-    /// A case for each law that looked, for each expectation that failed, and for what was not looked at.
+    /// What the plan is held to under faults, by the names of its laws, each with its line; and what it expects without faults alone.
+    fn judged(&self) -> (BTreeSet<Expected>, BTreeSet<Expected>) {
+        let calm = self.scenario.chaos.most == 0;
+        let of = |judged: bool| {
+            let expects = self.scenario.expects.iter();
+            let those = expects.filter(move |expect| (calm || expect.under_faults) == judged);
+            those.map(|expect| (law_of(expect.what), expect.line.0)).collect()
+        };
+        (of(true), of(false))
+    }
+
+    /// A case for each law, for the steps, for each expectation that was judged, and for what was not looked at.
     pub(super) fn cases(&self) -> Vec<Case> {
         let Told { swept, idle, .. } = self;
-        let mut cases = Vec::new();
+        let mut cases: BTreeMap<String, Ending> = BTreeMap::new();
         for (law, checked) in &swept.laws {
-            if *checked > 0 && swept.findings.keys().all(|identity| identity.law().as_str() != law) {
-                cases.push(Case {
-                    name: law.clone(),
-                    failure: None,
-                });
-            }
+            let ending = match checked {
+                0 => Ending::Skipped("it looked at nothing".to_owned()),
+                _ => Ending::Passed,
+            };
+            cases.insert(law.clone(), ending);
+        }
+        let steps = (!self.scenario.steps.is_empty()).then_some(step::LAW.name);
+        let judged = self.judged().0.into_iter().map(|(law, _)| law);
+        for law in judged.chain(steps) {
+            cases.insert(law.to_owned(), Ending::Passed);
         }
         for (identity, (class, seeds, text)) in &swept.findings {
-            let repeat = self.kept(identity).map(|kept| format!("; {}", kept.replay()));
-            let repeat = repeat.unwrap_or_default();
             let first = seeds.first().copied().unwrap_or_default();
-            let accepted = self.accepted(identity).is_some();
-            cases.push(Case {
-                name: identity.to_string(),
-                failure: (!accepted).then(|| {
-                    (
-                        format!("{}: seed {first}{repeat}", class.words()),
-                        format!("{text}\n{} seeds found it", seeds.len()),
+            let here = match self.known(identity) {
+                Some(known) => Ending::Skipped(format!(
+                    "{identity} is accepted until {}: {} ({}, the first is {first})",
+                    known.until,
+                    known.why,
+                    counted(seeds.len() as u64, "seed")
+                )),
+                None => {
+                    let repeat = self.kept(identity).map(|kept| format!("; {}", kept.replay()));
+                    Ending::Failed(
+                        format!(
+                            "{} {identity}: seed {first}{}",
+                            class.words(),
+                            repeat.unwrap_or_default()
+                        ),
+                        format!("{text}\n{} found it", counted(seeds.len() as u64, "seed")),
                     )
-                }),
-            });
+                }
+            };
+            let case = cases
+                .entry(identity.law().as_str().to_owned())
+                .or_insert(Ending::Passed);
+            match (&mut *case, here) {
+                (Ending::Failed(_, long), Ending::Failed(short, more)) => *long += &format!("\n{short}\n{more}"),
+                (Ending::Failed(..), _) => {}
+                (Ending::Skipped(known), Ending::Skipped(more)) => *known += &format!("; {more}"),
+                (_, here) => *case = here,
+            }
         }
-        let not_looked = |line: &String| Case {
-            name: "everything was looked at".to_owned(),
-            failure: Some((line.clone(), line.clone())),
+        if !idle.is_empty() {
+            let ending = Ending::Failed(idle.join("; "), idle.join("\n"));
+            cases.insert("everything was looked at".to_owned(), ending);
+        }
+        cases.into_iter().map(|(name, ending)| Case { name, ending }).collect()
+    }
+
+    /// Writes what a CI reads, where it is wanted.
+    pub(super) fn write(&self, junit: Option<&Path>, markdown: Option<&Path>, took: Duration) -> Result<(), Failure> {
+        if let Some(file) = junit {
+            let text = reports::junit::junit(&self.scenario.name, took.as_secs_f64(), &self.cases());
+            write_whole(file, &text)?;
+        }
+        if let Some(file) = markdown {
+            add(file, &self.markdown())?;
+        }
+        Ok(())
+    }
+
+    /// What was found and not looked at, in a few words.
+    fn verdict(&self) -> String {
+        let findings = self.swept.findings.keys();
+        let known = findings.filter(|identity| self.known(identity).is_some()).count();
+        let mut verdict = match self.swept.findings.len() {
+            0 => "nothing found".to_owned(),
+            found => counted(found as u64, "finding"),
         };
-        cases.extend(idle.iter().map(not_looked));
-        cases
+        if known > 0 {
+            let _ = write!(verdict, " ({known} accepted)");
+        }
+        if !self.idle.is_empty() {
+            verdict.push_str(", and not all was looked at");
+        }
+        verdict
     }
 
     /// A summary for the page of a CI's job.
@@ -163,34 +245,46 @@ impl Told<'_> {
             scenario, swept, idle, ..
         } = self;
         let mut text = format!(
-            "### {}: {} seeds, {}\n\n{} recovery points judged{}.\n",
+            "### {}: {}, {}\n\n",
             scenario.name,
-            swept.seeds,
-            match swept.findings.len() {
-                0 => "nothing found".to_owned(),
-                found => format!("{found} found"),
-            },
-            swept.points,
-            self.rate
-                .map_or_else(String::new, |rate| format!(", {rate:.0} seeds a minute")),
+            counted(swept.seeds, "seed"),
+            self.verdict()
         );
-        if !swept.findings.is_empty() {
-            text.push_str("\n| found | class | seeds | repeat it |\n|---|---|---|---|\n");
+        for line in idle.iter() {
+            let _ = writeln!(text, "- Not looked at: {}", cell(line));
         }
-        for (identity, (class, seeds, _)) in &swept.findings {
-            let repeat = self.kept(identity).map(|kept| format!("`{}`", kept.replay()));
-            let repeat = repeat.unwrap_or_default();
+        for line in self.warnings {
+            let _ = writeln!(text, "- Warning: {}", cell(line));
+        }
+        if !swept.findings.is_empty() {
+            text.push_str("\n| found | class | what | seeds | faults left | repeat it |\n|---|---|---|---|---|---|\n");
+        }
+        for (identity, (class, seeds, what)) in &swept.findings {
+            let kept = self.kept(identity);
+            let repeat = kept.map(|kept| format!("`{}`", kept.replay()));
+            let left = kept.map(|kept| kept.faults.to_string());
             let first = seeds.first().copied().unwrap_or_default();
             let _ = writeln!(
                 text,
-                "| `{identity}` | {}{} | {} (first {first}) | {repeat} |",
+                "| `{identity}` | {}{} | {} | {} (first {first}) | {} | {} |",
                 class.words(),
-                self.accepted(identity)
-                    .map_or_else(String::new, |until| format!(", accepted until {until}")),
-                seeds.len()
+                self.known(identity)
+                    .map_or_else(String::new, |known| format!(", accepted until {}", known.until)),
+                cell(what),
+                seeds.len(),
+                left.unwrap_or_default(),
+                repeat.unwrap_or_default()
             );
         }
-        text.push_str("\n| fault | drawn | struck |\n|---|---|---|\n");
+        let rate = self.rate;
+        let _ = writeln!(
+            text,
+            "\n{} recovery points judged{}{}.",
+            swept.points,
+            rate.map_or_else(String::new, |rate| format!(", {rate:.0} seeds a minute")),
+            self.ended_early()
+        );
+        text.push_str("\n<details><summary>What was drawn</summary>\n\n| fault | drawn | struck |\n|---|---|---|\n");
         for (kind, (drawn, struck)) in &swept.faults {
             let _ = writeln!(text, "| {kind} | {drawn} | {struck} |");
         }
@@ -198,12 +292,22 @@ impl Told<'_> {
             text.push_str("\n| goal | met in seeds |\n|---|---|\n");
         }
         for (goal, met) in &swept.goals {
-            let _ = writeln!(text, "| {goal} | {met} |");
+            let _ = writeln!(text, "| {} | {met} |", cell(goal));
         }
-        for line in idle.iter() {
-            let _ = writeln!(text, "\nNot looked at: {line}");
-        }
+        text.push_str("\n</details>\n");
         text
+    }
+
+    /// What stopped it before its last seed, in words.
+    fn ended_early(&self) -> String {
+        match self.stopped_by() {
+            None => String::new(),
+            Some(BUDGET) => format!(
+                "; stopped by its budget after {} of {} seeds: the same command goes on",
+                self.swept.seeds, self.count
+            ),
+            Some(_) => "; ended with the first seed that found something".to_owned(),
+        }
     }
 
     /// What a person is told.
@@ -215,26 +319,17 @@ impl Told<'_> {
             idle,
             ..
         } = self;
-        let verdict = match (swept.findings.len(), idle.len()) {
-            (0, 0) => "nothing found".to_owned(),
-            (0, _) => "nothing found, and not all was looked at".to_owned(),
-            (1, _) => "1 finding".to_owned(),
-            (many, _) => format!("{many} findings"),
-        };
         let mut text = format!(
-            "{}: {} seeds: {verdict}\n  {}network {}; {} recovery points judged, {} seeds run twice with the same result{}\n",
+            "{}: {}: {}\n  {}network {}; {} recovery points judged, {} run twice with the same result{}\n",
             scenario.name,
-            swept.seeds,
+            counted(swept.seeds, "seed"),
+            self.verdict(),
             self.rate
                 .map_or_else(String::new, |rate| format!("{rate:.0} seeds a minute, ")),
             arguments.network.word(),
             swept.points,
-            swept.twice,
-            if swept.stopped {
-                "; stopped before the last seed"
-            } else {
-                ""
-            },
+            counted(swept.twice, "seed"),
+            self.ended_early(),
         );
         text.push_str("\nFaults: drawn, struck\n");
         for (kind, (drawn, struck)) in &swept.faults {
@@ -249,9 +344,27 @@ impl Told<'_> {
         let looked = swept.laws.values().filter(|checked| **checked > 0).count();
         let checks: u64 = swept.laws.values().sum();
         let _ = writeln!(text, "\nLaws: {looked} of {} looked, {checks} times", swept.laws.len());
+        let (judged, not) = self.judged();
+        let listed = |expects: &BTreeSet<Expected>| {
+            let each = expects.iter().map(|(law, line)| format!("{law} (line {line})"));
+            each.collect::<Vec<String>>().join(", ")
+        };
+        let _ = match judged.is_empty() {
+            true => writeln!(text, "Expectations: none is judged, for none says under_faults = true"),
+            false => writeln!(text, "Expectations: {}", listed(&judged)),
+        };
+        if !not.is_empty() {
+            let _ = writeln!(text, "  without faults alone: {}", listed(&not));
+        }
         if !idle.is_empty() {
             text.push_str("\nNot looked at\n");
             for line in idle.iter() {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+        if !self.warnings.is_empty() {
+            text.push_str("\nWarnings\n");
+            for line in self.warnings {
                 let _ = writeln!(text, "  {line}");
             }
         }
@@ -263,17 +376,22 @@ impl Told<'_> {
             let more = if seeds.len() > shown.len() { ", ..." } else { "" };
             let _ = writeln!(
                 text,
-                "  {} {identity}, {} seeds: {}{more}",
+                "  {} {identity}, {}: {}{more}",
                 class.words(),
-                seeds.len(),
+                counted(seeds.len() as u64, "seed"),
                 shown.join(", ")
             );
             let _ = writeln!(text, "    {what}");
-            if let Some(until) = self.accepted(identity) {
-                let _ = writeln!(text, "    accepted until {until}");
+            if let Some(known) = self.known(identity) {
+                let _ = writeln!(text, "    accepted until {}: {}", known.until, known.why);
             }
             if let Some(kept) = self.kept(identity) {
-                let _ = writeln!(text, "    {} faults are left: {}", kept.faults, kept.replay());
+                let left = match kept.faults {
+                    0 => "no fault is left, the plan fails by itself".to_owned(),
+                    1 => "1 fault is left".to_owned(),
+                    many => format!("{many} faults are left"),
+                };
+                let _ = writeln!(text, "    {left}: {}", kept.replay());
             }
         }
         for name in self.gone() {
@@ -282,4 +400,31 @@ impl Told<'_> {
         let _ = writeln!(text, "\nFolder  {}", folder.display());
         text
     }
+}
+
+/// The law that a bound is.
+fn law_of(bound: Bound) -> &'static str {
+    let law = match bound {
+        Bound::RpoBelow(_) => rpo_below::LAW,
+        Bound::RtoBelow(_) => rto_below::LAW,
+        Bound::FailoverWithin(_) => failover_within::LAW,
+        Bound::LostBelow(_) => lost_below::LAW,
+        Bound::LostBytesBelow(_) => lost_bytes_below::LAW,
+        Bound::PointsAtLeast(_) => points_at_least::LAW,
+        Bound::Verified => verified::LAW,
+    };
+    law.name
+}
+
+/// So many of something.
+pub(super) fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        many => format!("{many} {what}s"),
+    }
+}
+
+/// A text within a table of Markdown.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
 }

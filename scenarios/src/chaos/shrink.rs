@@ -1,7 +1,7 @@
 //! A failure made small: the schedule that a seed drew, with what it does not need taken away, so that a person can read it.
 //!
 //! What is tried is kept where the run still finds the same identity; what it finds beside it is nobody's business here. In turn: faults go
-//! one by one, what was drawn beside them goes, faults get shorter and their times rounder; then, where a law of ours is broken, the time after the
+//! one by one, what was drawn beside them goes, faults get shorter and their times and figures rounder; then, where a law of ours is broken, the time after the
 //! failure goes, steps, machines, disks and what writes to them. Each trial is a run, and there are so many at the most.
 
 use std::cell::Cell;
@@ -11,6 +11,7 @@ use sim::findings::{FindingClass, Identity};
 use sim::spec::NetworkKind;
 
 use super::draw::Drawn;
+use super::rounding;
 use super::smaller;
 use super::sweep::{Found, run_one};
 use crate::model::{Condition, Scenario};
@@ -109,6 +110,13 @@ pub fn shrink(
                     *at = round(*at);
                 }
             }
+            if keep(&mut shrinker, tried, &mut smallest) {
+                break;
+            }
+        }
+        for what in rounding::rounder(&smallest.scenario.faults[place].what) {
+            let mut tried = smallest.clone();
+            tried.scenario.faults[place].what = what;
             if keep(&mut shrinker, tried, &mut smallest) {
                 break;
             }

@@ -2,7 +2,6 @@
 //! of the seeds, so that nothing depends on how many ran at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,10 +15,11 @@ use sim::run::{Observer, RunError};
 use sim::spec::{NetworkKind, RunOptions};
 
 use super::draw::{Drawn, draw};
+use super::list::SeedList;
 use crate::build;
 use crate::diagnose::ScenarioError;
 use crate::drill;
-use crate::model::Scenario;
+use crate::model::{Condition, Fault, Scenario};
 use crate::read::Options;
 
 /// Of a hundred seeds one is run twice, and has to come to the same.
@@ -31,8 +31,8 @@ pub struct Sweep<'a> {
     pub scenario: &'a Scenario,
     /// With what it was read.
     pub options: &'a Options,
-    /// The seeds, in the order in which they are run ([`seeds_of`]).
-    pub seeds: Vec<u64>,
+    /// The seeds, in the order in which they are run.
+    pub seeds: SeedList,
     /// Seeds at a time.
     pub jobs: usize,
     /// What carries the messages.
@@ -43,15 +43,6 @@ pub struct Sweep<'a> {
     pub accepted: &'a BTreeSet<String>,
     /// Seeds whose outcome is known from before.
     pub known: BTreeMap<u64, Outcome>,
-}
-
-/// The seeds of a part: of those that are kept and then the others of a range, both ends included, of every so many this one, counted from 0.
-#[must_use]
-pub fn seeds_of(kept: &[u64], range: RangeInclusive<u64>, (part, of): (u64, u64)) -> Vec<u64> {
-    let before: BTreeSet<u64> = kept.iter().copied().collect();
-    let all = kept.iter().copied().chain(range.filter(|seed| !before.contains(seed)));
-    let own = (0..).zip(all).filter(|(place, _)| place % of.max(1) == part);
-    own.map(|(_, seed)| seed).collect()
 }
 
 /// Something that a seed found.
@@ -76,6 +67,12 @@ pub struct Outcome {
     pub found: Vec<Found>,
     /// Faults by kind: how many, and how many of them struck.
     pub faults: BTreeMap<String, (u64, u64)>,
+    /// Of these those that never began, for the run had ended before their time.
+    #[serde(default)]
+    pub late: BTreeMap<String, u64>,
+    /// When the run ended.
+    #[serde(default)]
+    pub ended: SimTime,
     /// How often each goal was met.
     #[serde(default)]
     pub goals: BTreeMap<String, u64>,
@@ -106,6 +103,10 @@ pub struct Swept {
     pub findings: BTreeMap<Identity, (FindingClass, Vec<u64>, String)>,
     /// Faults by kind: how many, and how many of them struck.
     pub faults: BTreeMap<String, (u64, u64)>,
+    /// Of these those that never began, for the run had ended before their time.
+    pub late: BTreeMap<String, u64>,
+    /// When the first and when the last of the runs ended, in simulated time.
+    pub ended: Option<(SimTime, SimTime)>,
     /// Goals: in how many seeds each was met.
     pub goals: BTreeMap<String, u64>,
     /// Goals that were met, and the first seed that did.
@@ -135,6 +136,11 @@ impl Swept {
             let of = self.faults.entry(kind.clone()).or_default();
             *of = (of.0 + declared, of.1 + struck);
         }
+        for (kind, late) in &outcome.late {
+            *self.late.entry(kind.clone()).or_default() += late;
+        }
+        let (first, last) = self.ended.unwrap_or((outcome.ended, outcome.ended));
+        self.ended = Some((first.min(outcome.ended), last.max(outcome.ended)));
         for (goal, met) in &outcome.goals {
             if *met > 0 {
                 self.first_met.entry(goal.clone()).or_insert(outcome.seed);
@@ -151,12 +157,22 @@ impl Swept {
 
     /// What came of seeds together, in the order in which they were to be run.
     #[must_use]
-    pub fn of(seeds: &[u64], outcomes: &BTreeMap<u64, Outcome>) -> Swept {
+    pub fn of(seeds: &SeedList, outcomes: &BTreeMap<u64, Outcome>) -> Swept {
         let mut swept = Swept::default();
-        let known = seeds.iter().filter_map(|seed| outcomes.get(seed));
-        known.for_each(|outcome| swept.add(outcome));
+        let in_order = in_order(seeds, outcomes);
+        in_order.into_iter().for_each(|(_, outcome)| swept.add(outcome));
         swept
     }
+}
+
+/// The outcomes of seeds, each with its place, in the order in which they were to be run.
+fn in_order<'a>(seeds: &SeedList, outcomes: &'a BTreeMap<u64, Outcome>) -> Vec<(u64, &'a Outcome)> {
+    let placed = outcomes.iter();
+    let mut placed: Vec<(u64, &Outcome)> = placed
+        .filter_map(|(seed, outcome)| Some((seeds.place(*seed)?, outcome)))
+        .collect();
+    placed.sort_unstable_by_key(|(place, _)| *place);
+    placed
 }
 
 /// How far a sweep is.
@@ -184,8 +200,9 @@ pub enum SweepError {
     NotTheSame(u64),
 }
 
-struct Eyes<'a> {
-    stop: &'a AtomicBool,
+/// Looks at nothing, and ends a run that is not wanted any more.
+pub(super) struct Eyes<'a> {
+    pub(super) stop: &'a AtomicBool,
 }
 
 impl Observer for Eyes<'_> {
@@ -207,7 +224,9 @@ pub fn run_one(
     stop: &AtomicBool,
 ) -> Result<Option<Outcome>, SweepError> {
     let built = build::build(&drawn.scenario, options)?;
-    let words: Vec<&'static str> = drawn.scenario.faults.iter().map(|fault| fault.word).collect();
+    let is_timed = |fault: &Fault| fault.begin.iter().any(|begin| matches!(begin, Condition::At(_)));
+    let faults = drawn.scenario.faults.iter();
+    let faults: Vec<(&'static str, bool)> = faults.map(|fault| (fault.word, is_timed(fault))).collect();
     let run = RunOptions::in_memory(
         drawn.seed,
         network,
@@ -222,6 +241,8 @@ pub fn run_one(
         seed: drawn.seed,
         found: Vec::new(),
         faults: BTreeMap::new(),
+        late: BTreeMap::new(),
+        ended: drill.ended.now,
         goals: BTreeMap::new(),
         laws: BTreeMap::new(),
         points: drill.result.recovery_points.verified,
@@ -243,9 +264,12 @@ pub fn run_one(
             });
         }
     }
-    for (word, fault) in words.iter().zip(&drill.result.faults) {
+    for ((word, timed), fault) in faults.iter().zip(&drill.result.faults) {
         let of = outcome.faults.entry((*word).to_owned()).or_default();
         *of = (of.0 + 1, of.1 + u64::from(fault.struck > 0));
+        if *timed && fault.began.is_none() {
+            *outcome.late.entry((*word).to_owned()).or_default() += 1;
+        }
     }
     for goal in &drill.result.goals {
         outcome.goals.insert(goal.name.clone(), goal.met);
@@ -272,30 +296,26 @@ impl Sweep<'_> {
     /// The first seed that could not be run.
     pub fn run(&self, stop: &AtomicBool, told: &(dyn Fn(&Outcome, Progress) + Sync)) -> Result<Swept, SweepError> {
         let seeds = &self.seeds;
-        let left: Vec<u64> = seeds
-            .iter()
-            .copied()
-            .filter(|seed| !self.known.contains_key(seed))
-            .collect();
         let next = AtomicU64::new(0);
         let enough = AtomicBool::new(false);
         let shared = Mutex::new(Shared::default());
-        let wanted: BTreeSet<u64> = seeds.iter().copied().collect();
-        let known = self.known.iter().filter(|(seed, _)| wanted.contains(seed));
+        let known = self.known.iter().filter(|(seed, _)| seeds.place(**seed).is_some());
         if let Ok(mut shared) = shared.lock() {
             for (seed, outcome) in known {
                 shared.progress.count(outcome);
                 shared.outcomes.insert(*seed, outcome.clone());
             }
         }
+        let count = usize::try_from(seeds.count()).unwrap_or(usize::MAX);
         std::thread::scope(|threads| {
-            for _ in 0..self.jobs.clamp(1, left.len().max(1)) {
+            for _ in 0..self.jobs.clamp(1, count.max(1)) {
                 threads.spawn(|| {
                     while !stop.load(Ordering::Relaxed) && !enough.load(Ordering::Relaxed) {
                         let place = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(seed) = left.get(place as usize).copied() else {
-                            break;
-                        };
+                        let Some(seed) = seeds.get(place) else { break };
+                        if self.known.contains_key(&seed) {
+                            continue;
+                        }
                         let result = self.seed(seed, stop);
                         let Ok(mut shared) = shared.lock() else { break };
                         match result {
@@ -322,16 +342,15 @@ impl Sweep<'_> {
         if let Some(error) = error {
             return Err(error);
         }
-        let finds = |seed: &u64| outcomes.get(seed).is_some_and(|outcome| self.finds(outcome));
-        if self.stop_at_first
-            && let Some(first) = seeds.iter().position(finds)
-        {
+        let first = in_order(seeds, &outcomes)
+            .into_iter()
+            .find_map(|(place, outcome)| self.finds(outcome).then_some(place));
+        if let Some(first) = first.filter(|_| self.stop_at_first) {
             // What others ran meanwhile depends on how many they were.
-            let ran: BTreeSet<u64> = seeds[..=first].iter().copied().collect();
-            outcomes.retain(|seed, _| ran.contains(seed));
+            outcomes.retain(|seed, _| seeds.place(*seed).is_some_and(|place| place <= first));
         }
         let mut swept = Swept::of(seeds, &outcomes);
-        swept.stopped = outcomes.len() < seeds.len();
+        swept.stopped = (outcomes.len() as u64) < seeds.count();
         Ok(swept)
     }
 
