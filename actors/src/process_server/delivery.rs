@@ -410,7 +410,7 @@ impl ProcessServer {
 
     /// A target that is busy did not do what it was sent: it is sent again after a pause, in which nothing else is sent either.
     fn on_busy(&mut self, machine: MachineId, put: Put) {
-        let vm = match put {
+        match put {
             Put::Segments {
                 protection,
                 disks,
@@ -429,14 +429,12 @@ impl ProcessServer {
                 if serves {
                     self.untag(vm, kind);
                 }
-                vm
             }
             Put::Tag { vm, protection, batch } => {
                 self.settle(machine);
                 if self.serves(vm, protection) {
                     self.untag(vm, SegmentKind::Changes { batch });
                 }
-                vm
             }
             Put::CopyEnd { disk, protection, copy } => {
                 self.settle(machine);
@@ -446,9 +444,8 @@ impl ProcessServer {
                 if let Some(of_it) = of_it.filter(|of_it| of_it.number == copy) {
                     of_it.end_sent = false;
                 }
-                disk.vm
             }
-        };
+        }
         let token = Token {
             what: BUSY,
             key: u64::from(machine.0),

@@ -8,10 +8,8 @@ use std::time::Duration;
 use reports::junit::{Case, Ending};
 use scenarios::Scenario;
 use scenarios::chaos::sweep::Swept;
-use scenarios::laws::{
-    failover_within, lost_below, lost_bytes_below, points_at_least, rpo_below, rto_below, step, verified,
-};
-use scenarios::model::{Accepted, Bound};
+use scenarios::laws::step;
+use scenarios::model::Accepted;
 use serde_json::json;
 
 use sim::findings::{FindingClass, Identity};
@@ -151,7 +149,7 @@ impl Told<'_> {
         let of = |judged: bool| {
             let expects = self.scenario.expects.iter();
             let those = expects.filter(move |expect| (calm || expect.under_faults) == judged);
-            those.map(|expect| (law_of(expect.what), expect.line.0)).collect()
+            those.map(|expect| (expect.what.key(), expect.line.0)).collect()
         };
         (of(true), of(false))
     }
@@ -400,20 +398,6 @@ impl Told<'_> {
         let _ = writeln!(text, "\nFolder  {}", folder.display());
         text
     }
-}
-
-/// The law that a bound is.
-fn law_of(bound: Bound) -> &'static str {
-    let law = match bound {
-        Bound::RpoBelow(_) => rpo_below::LAW,
-        Bound::RtoBelow(_) => rto_below::LAW,
-        Bound::FailoverWithin(_) => failover_within::LAW,
-        Bound::LostBelow(_) => lost_below::LAW,
-        Bound::LostBytesBelow(_) => lost_bytes_below::LAW,
-        Bound::PointsAtLeast(_) => points_at_least::LAW,
-        Bound::Verified => verified::LAW,
-    };
-    law.name
 }
 
 /// So many of something.
