@@ -12,6 +12,7 @@ const WORDS: &str = "a word of a form, told apart from others";
 const FORM: &str = "the form of a file or frame";
 const UNIT: &str = "a unit of counting";
 const MEMORY: &str = "bounds memory or work of the real machine; no result depends on it";
+const SAMPLE: &str = "how much of what passes the prover looks at, for the sake of its time";
 const PORT: &str = "a port, as the table of flows names it (facts §1.2)";
 
 /// File, constants in it, and what they are.
@@ -136,6 +137,30 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sim/src/oracle/reader.rs", &["PARALLEL_FROM"], MEMORY),
     ("sim/src/oracle/figures.rs", &["KEPT"], MEMORY),
     ("sim/src/oracle/writes.rs", &["FLUSHES_KEPT"], MEMORY),
+    ("sim/src/oracle/restoring.rs", &["PRUNED_FOR_ONE"], SAMPLE),
+    (
+        "sim/src/secrets.rs",
+        &["WRITES_FOR_ONE", "WRITTEN_AT_A_TIME", "GATHERED"],
+        SAMPLE,
+    ),
+    (
+        "sim/src/secrets/finder.rs",
+        &[
+            "STRETCH_BYTES",
+            "WORD_BYTES",
+            "STEP",
+            "WORDS_AT_A_TIME",
+            "BITS",
+            "BITS_LOG2",
+            "DIFFERENT",
+        ],
+        "what is looked for, and how it is found; of bytes in memory",
+    ),
+    (
+        "sim/src/invariants/points_can_be_restored.rs",
+        &["NAMED"],
+        "how many a text names",
+    ),
     (
         "sim/src/oracle/guest.rs",
         &["KEPT_UNPROTECTED", "KEPT_PROTECTED"],
