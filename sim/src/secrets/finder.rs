@@ -1,8 +1,8 @@
 //! Finds which of some stretches of 32 bytes stand in what passes.
 //!
-//! A run moves tens of megabytes, and there are a dozen stretches to look for, so a search of its own for each (`memchr::memmem`) would
-//! cost as much as a tenth of the run. Stretches are long, though: wherever one stands, one place in each 24 begins 8 bytes that lie whole
-//! in it. So one word in 24 bytes is looked at, whatever the number of stretches, and nearly all words are passed over by one bit.
+//! A run moves tens of megabytes, and there are dozens of stretches to look for, so a search of its own for each (`memchr::memmem`) would
+//! read all that passes dozens of times. Stretches are long, though: wherever one stands, one place in each 24 begins 8 bytes that lie
+//! whole in it. So one word in 24 bytes is looked at, whatever the number of stretches, and nearly all words are passed over by one bit.
 
 /// Bytes of a stretch: of high entropy, so many do not meet by chance.
 pub const STRETCH_BYTES: usize = 32;
