@@ -82,6 +82,20 @@ impl ItemState {
     pub fn name(self) -> &'static str {
         self.into()
     }
+
+    /// Whether replication goes on in it, in either direction, or is about to.
+    #[must_use]
+    pub fn replicates(self) -> bool {
+        matches!(
+            self,
+            ItemState::EnableInProgress
+                | ItemState::InitialReplication
+                | ItemState::Protected
+                | ItemState::Resynchronizing
+                | ItemState::ReprotectInProgress
+                | ItemState::ProtectedReverse
+        )
+    }
 }
 
 /// Which failover.

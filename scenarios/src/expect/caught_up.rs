@@ -22,19 +22,6 @@ impl CaughtUp {
     }
 }
 
-/// Whether a machine replicates in a state, or is on its way to.
-fn replicates(state: ItemState) -> bool {
-    matches!(
-        state,
-        ItemState::EnableInProgress
-            | ItemState::InitialReplication
-            | ItemState::Protected
-            | ItemState::Resynchronizing
-            | ItemState::ReprotectInProgress
-            | ItemState::ProtectedReverse
-    )
-}
-
 /// The end of the last fault, or of the one of this name; the start of the run where there is none.
 fn last_fault(faults: &[FaultResult], name: Option<&str>, ended: SimTime) -> SimTime {
     let begun = faults.iter().filter(|fault| fault.began.is_some());
@@ -71,7 +58,7 @@ fn stretches(
     let mut replicated: Vec<(SimTime, SimTime)> = Vec::new();
     let mut began: Option<SimTime> = None;
     for (at, state) in states {
-        match (began, replicates(*state)) {
+        match (began, state.replicates()) {
             (None, true) => began = Some(*at),
             (Some(since), false) => {
                 replicated.push((since, *at));

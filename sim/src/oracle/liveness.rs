@@ -193,22 +193,9 @@ pub(super) struct BatchWait {
     pub ahead: u64,
 }
 
-/// Whether replication goes on in a state.
-fn replicates(state: ItemState) -> bool {
-    matches!(
-        state,
-        ItemState::EnableInProgress
-            | ItemState::InitialReplication
-            | ItemState::Protected
-            | ItemState::Resynchronizing
-            | ItemState::ReprotectInProgress
-            | ItemState::ProtectedReverse
-    )
-}
-
 /// Whether a state waits for copies.
 fn copies_in(state: ItemState) -> bool {
-    replicates(state) && transitions_end::is_transition(state)
+    state.replicates() && transitions_end::is_transition(state)
 }
 
 impl Oracle {
@@ -294,7 +281,7 @@ impl Oracle {
                 }
                 waits.newest_tag = waits.newest_tag.max(*batch);
                 if let Some(mark) = mark
-                    && waits.state.is_some_and(|(state, _)| replicates(state))
+                    && waits.state.is_some_and(|(state, _)| state.replicates())
                 {
                     waits.points.push_back((mark.point, wait));
                 }
@@ -401,7 +388,7 @@ impl Oracle {
         };
         waits.state = Some((state, wait));
         waits.failed = false;
-        if !replicates(state) {
+        if !state.replicates() {
             waits.points.clear();
             waits.copies.clear();
         }
@@ -536,7 +523,7 @@ impl Oracle {
             .liveness
             .vms
             .get(&vm)
-            .is_some_and(|waits| waits.state.is_some_and(|(state, _)| replicates(state)));
+            .is_some_and(|waits| waits.state.is_some_and(|(state, _)| state.replicates()));
         let of = self
             .vms
             .get(&vm)
