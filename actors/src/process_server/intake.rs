@@ -393,13 +393,7 @@ impl ProcessServer {
         let Some(stream) = self.streams.get_mut(&disk.vm) else {
             return;
         };
-        let fresh = || Copy {
-            number,
-            pieces: Default::default(),
-            end: None,
-            end_sent: false,
-        };
-        let copy = stream.copies.entry(disk).or_insert_with(fresh);
+        let copy = stream.copies.entry(disk).or_insert_with(|| Copy::new(number));
         if copy.number != number {
             return;
         }

@@ -92,15 +92,9 @@ fn take_up(stream: &mut Stream, file: &str, content: &Blob) {
                     index: index as u16,
                 };
                 let number = copy as u32;
-                let fresh = || Copy {
-                    number,
-                    pieces: Default::default(),
-                    end: None,
-                    end_sent: false,
-                };
-                let copy = stream.copies.entry(disk).or_insert_with(fresh);
+                let copy = stream.copies.entry(disk).or_insert_with(|| Copy::new(number));
                 if copy.number < number {
-                    *copy = fresh();
+                    *copy = Copy::new(number);
                 }
                 if copy.number == number {
                     let piece = Piece {

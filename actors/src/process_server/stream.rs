@@ -120,6 +120,18 @@ pub(super) struct Copy {
     pub(super) end_sent: bool,
 }
 
+impl Copy {
+    /// One of which nothing has come yet.
+    pub(super) fn new(number: u32) -> Copy {
+        Copy {
+            number,
+            pieces: BTreeMap::new(),
+            end: None,
+            end_sent: false,
+        }
+    }
+}
+
 /// A piece of a copy.
 pub(super) struct Piece {
     pub(super) bytes: u64,
