@@ -169,12 +169,10 @@ impl Service {
             return;
         };
         let detach = self.vm(vm).ok().and_then(|spec| self.detach(&spec, master_target));
-        self.stop_replication(vm);
-        self.end_protection(vm);
+        self.take_back(vm, ItemState::FailoverCommitted);
         if let Some(Stage::Order { to, command, .. }) = detach {
             self.command(to, command, None);
         }
-        self.enter(vm, ItemState::FailoverCommitted);
     }
 
     /// The master target left the disks at their point: vCenter boots the machine from them.
