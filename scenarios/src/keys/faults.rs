@@ -66,6 +66,11 @@ const fn fault(word: &'static str, about: &'static str, keys: &'static [Key]) ->
     }
 }
 
+const fn times(too_many: &'static str) -> Key {
+    let range = Range::ANY.from(2, "not slower", "").upto(1_000_000, too_many, "");
+    Key::needed("times", Kind::Whole(range), "how many times as long")
+}
+
 static KINDS: &[Variant] = &[
     Variant {
         choice: Some(Choice::AtLeast(&["machine", "site"])),
@@ -152,34 +157,12 @@ static KINDS: &[Variant] = &[
     fault(
         "disk-slow",
         "a machine's disk takes longer to flush and to read",
-        &[
-            MACHINE,
-            Key::needed(
-                "times",
-                Kind::Whole(
-                    Range::ANY
-                        .from(2, "not slower", "")
-                        .upto(1_000_000, "a disk that never ends", ""),
-                ),
-                "how many times as long",
-            ),
-        ],
+        &[MACHINE, times("a disk that never ends")],
     ),
     fault(
         "compute-slow",
         "a machine's processors take longer for jobs: to compress and seal, to open and decompress, for checksums",
-        &[
-            MACHINE,
-            Key::needed(
-                "times",
-                Kind::Whole(
-                    Range::ANY
-                        .from(2, "not slower", "")
-                        .upto(1_000_000, "a processor that never ends", ""),
-                ),
-                "how many times as long",
-            ),
-        ],
+        &[MACHINE, times("a processor that never ends")],
     ),
     fault(
         "disk-full",
