@@ -1,4 +1,6 @@
-//! Capacity planning. Today: the vendor's sizing and churn tables as data, and what an estate needs by them.
+//! Capacity planning: an estate and what its disks did come in, what it needs comes out.
 
 pub mod churn;
+pub mod estate;
+pub mod profile;
 pub mod sizing;
