@@ -106,7 +106,7 @@ pub fn refusal(fault: &FaultKind, request: &Body) -> Option<Body> {
                 ToTarget::PutTag { vm, protection, tag } => Put::Tag {
                     vm: *vm,
                     protection: *protection,
-                    batch: tag.batch,
+                    batch: tag.tag.batch,
                 },
                 ToTarget::PutCopyEnd {
                     disk, protection, copy, ..

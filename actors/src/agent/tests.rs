@@ -156,7 +156,7 @@ impl Part for Account {
                         Some(tag) => Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
                             vm,
                             protection,
-                            batch: seen.tag(self.env.now(), tag),
+                            batch: seen.tag(self.env.now(), tag.tag),
                             segments: count as u32,
                         }),
                     };
@@ -166,7 +166,7 @@ impl Part for Account {
                     let answer = Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut {
                         vm,
                         protection,
-                        batch: seen.tag(self.env.now(), tag),
+                        batch: seen.tag(self.env.now(), tag.tag),
                         segments: 0,
                     });
                     self.env.send(conn, answer);

@@ -26,6 +26,15 @@ pub struct Packed {
     pub size: u64,
 }
 
+/// A tag, and which batch's tag is stored before it: tags are stored in order, and many can be on their way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InTurn {
+    /// The tag.
+    pub tag: Tag,
+    /// The batch before it, where that one's tag was not answered for yet.
+    pub after: Option<u64>,
+}
+
 /// What the process server says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToTarget {
@@ -35,9 +44,10 @@ pub enum ToTarget {
         protection: u32,
         /// What is in the payload.
         segments: Vec<Packed>,
-        /// The batch's tag, where no other batch is before it and no other segment is still to come: it is stored once these are durable,
-        /// as if it had been sent then, and its [`ToProcessServer::TagPut`] answers for them. Where one of them is refused it is not taken in.
-        tag: Option<Tag>,
+        /// The batch's tag, where no other segment of it is still to come and the tags of all batches before it are on their way: it is
+        /// stored once these are durable, as if it had been sent then, and its [`ToProcessServer::TagPut`] answers for them. Where one of
+        /// them is refused, or its turn has not come, it is not taken in.
+        tag: Option<InTurn>,
     },
     /// Completes a batch whose segments are all stored.
     PutTag {
@@ -46,7 +56,7 @@ pub enum ToTarget {
         /// Its protection.
         protection: u32,
         /// The tag.
-        tag: Tag,
+        tag: InTurn,
     },
     /// Completes a copy whose segments are all stored.
     PutCopyEnd {
@@ -91,6 +101,15 @@ pub enum ToProcessServer {
         batch: u64,
         /// How many segments came with it, and are answered with it.
         segments: u32,
+    },
+    /// The tag of the batch before it was not taken in, so neither was this one: it is to be sent again after that one.
+    TagOutOfTurn {
+        /// The machine.
+        vm: VmId,
+        /// Its protection.
+        protection: u32,
+        /// The batch.
+        batch: u64,
     },
     /// It is durable.
     CopyEndPut {

@@ -16,11 +16,12 @@ use crate::messages::checksums::ChecksumAsk;
 use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
 use crate::messages::replication::ToAgent;
-use crate::messages::segments::{PORT_MASTER_TARGET, Packed, Put, ToProcessServer, ToTarget};
+use crate::messages::segments::{InTurn, PORT_MASTER_TARGET, Packed, Put, ToProcessServer, ToTarget};
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::nouns::{MachineId, Target as TargetPlace};
 use crate::ports::{Env, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
+use crate::spec::ProcessServerSpec;
 
 /// The batch from which on a process server that hangs by plan sends nothing more.
 const HANGS_AFTER: u64 = 8;
@@ -50,12 +51,59 @@ pub(super) fn machine_of(target: TargetPlace) -> MachineId {
 }
 
 impl Target {
+    /// Sends what was not sent of a batch, perhaps with its tag, or of a piece; whether it went.
+    fn put_segments(
+        &mut self,
+        env: &Env,
+        spec: &ProcessServerSpec,
+        protection: u32,
+        state: &mut Sealing,
+        tag: Option<InTurn>,
+    ) -> bool {
+        let Sealing::Sealed(outgoing) = state else { return false };
+        let unsent = || outgoing.waiting.iter().filter(|w| !w.sent);
+        let body = ToTarget::PutSegments {
+            protection,
+            segments: unsent().map(Waiting::packed).collect(),
+            tag,
+        };
+        let mut blobs: Vec<Blob> = unsent().map(|w| w.sealed.blob.clone()).collect();
+        if planted(Plant::KeyInFrame) {
+            blobs.push(Blob::real(spec.key.expose().to_vec()));
+        }
+        let sent = self.session.send_with(env, body, Blob::join(&blobs));
+        for waiting in outgoing.waiting.iter_mut().filter(|w| sent && !w.sent) {
+            let size = waiting.sealed.blob.size;
+            self.session.owe_for(env, size);
+            self.unacknowledged += size;
+            waiting.sent = true;
+        }
+        sent
+    }
+
     /// Segments of so many bytes are answered for.
     fn put(&mut self, env: &Env, bytes: u64) {
         self.session.settled_for(env, bytes);
         if !planted(Plant::WindowLeaks) {
             self.unacknowledged = self.unacknowledged.saturating_sub(bytes);
         }
+    }
+}
+
+/// How much may be sent.
+struct Room {
+    /// Batches and pieces.
+    left: usize,
+    /// Bytes that may be on their way.
+    window: u64,
+}
+
+impl Room {
+    /// Takes room for one more, where there is some.
+    fn is_there(&mut self, target: &Target) -> bool {
+        let is = self.left > 0 && target.unacknowledged < self.window;
+        self.left -= usize::from(is);
+        is
     }
 }
 
@@ -203,7 +251,7 @@ impl ProcessServer {
         self.deliver_next(vm, usize::MAX);
     }
 
-    /// Sends so many of the machine's batches and pieces; where there are more, the machine waits for its next turn.
+    /// Sends so many of the machine's batches and pieces, and tags whose turn it is; where there is more, the machine waits for its next turn.
     fn deliver_next(&mut self, vm: VmId, count: usize) {
         let Some(stream) = self.streams.get_mut(&vm) else {
             return;
@@ -218,75 +266,55 @@ impl ProcessServer {
             return;
         }
         let protection = stream.protection.protection;
-        let (mut left, mut with_tag) = (count, None);
-        // The oldest batch's tag goes with what is left of its segments, where nothing of them is on its way already.
-        let mut tag = stream.oldest_tag(|waiting| !waiting.is_empty() && waiting.iter().all(|w| !w.sent));
-        if planted(Plant::TagBeforeSegments) {
-            tag = None;
-        }
-        for state in stream.next_states() {
-            let Sealing::Sealed(outgoing) = state else { continue };
-            let unsent = || outgoing.waiting.iter().filter(|w| !w.sent);
-            if unsent().next().is_none() {
+        let mut room = Room {
+            left: count,
+            window: self.spec.window_bytes,
+        };
+        // Tags are stored in order, so they are sent in order: with its batch's segments, or alone once those are answered for.
+        let (mut in_turn, mut after) = (true, None);
+        let (early, mut full) = (planted(Plant::TagBeforeSegments), false);
+        for (number, batch) in &mut stream.batches {
+            let Sealing::Sealed(outgoing) = &batch.state else {
+                in_turn = false;
                 continue;
-            }
-            if target.unacknowledged >= self.spec.window_bytes || left == 0 {
-                target.blocked.insert(vm);
-                break;
-            }
-            left -= 1;
-            // The oldest batch is the first of all, and so is its tag's turn.
-            let tag = tag.take();
-            let tagged = tag.as_ref().map(|tag| tag.batch);
-            let body = ToTarget::PutSegments {
-                protection,
-                segments: unsent().map(Waiting::packed).collect(),
-                tag,
             };
-            let mut blobs: Vec<Blob> = unsent().map(|w| w.sealed.blob.clone()).collect();
-            if planted(Plant::KeyInFrame) {
-                blobs.push(Blob::real(self.spec.key.expose().to_vec()));
-            }
-            if target.session.send_with(&self.env, body, Blob::join(&blobs)) {
-                with_tag = with_tag.or(tagged);
-                for waiting in outgoing.waiting.iter_mut().filter(|w| !w.sent) {
-                    let size = waiting.sealed.blob.size;
-                    target.session.owe_for(&self.env, size);
-                    target.unacknowledged += size;
-                    waiting.sent = true;
-                }
-            }
-        }
-        if let Some(batch) = with_tag.and_then(|batch| stream.batches.get_mut(&batch)) {
-            batch.tag_sent = true;
-        }
-        self.deliver_tag(vm);
-        self.deliver_copy_ends(vm);
-    }
-
-    /// The oldest batch's tag, once all its segments are durable at the target. One at a time: tags are stored in order.
-    fn deliver_tag(&mut self, vm: VmId) {
-        let Some(stream) = self.streams.get_mut(&vm) else {
-            return;
-        };
-        let protection = stream.protection.protection;
-        let early = planted(Plant::TagBeforeSegments);
-        let Some(tag) = stream.oldest_tag(|waiting| waiting.is_empty() || early) else {
-            return;
-        };
-        let Some(target) = self.targets.get_mut(&machine_of(stream.protection.target)) else {
-            return;
-        };
-        let number = tag.batch;
-        if target.busy.waits() {
-            return;
-        }
-        if target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag }) {
-            target.session.owe(&self.env);
-            if let Some(batch) = stream.batches.get_mut(&number) {
+            let unsent = outgoing.waiting.iter().filter(|w| !w.sent).count();
+            let whole = unsent == outgoing.waiting.len();
+            let alone = outgoing.waiting.is_empty() || early;
+            let tag = |batch: &Batch| batch.tag().filter(|_| in_turn).map(|tag| InTurn { tag, after });
+            if alone
+                && let Some(tag) = tag(batch)
+                && target.session.send(&self.env, ToTarget::PutTag { vm, protection, tag })
+            {
+                target.session.owe(&self.env);
                 batch.tag_sent = true;
             }
+            if unsent > 0 {
+                if !room.is_there(target) {
+                    full = true;
+                    break;
+                }
+                let tag = if whole && !alone { tag(batch) } else { None };
+                let with_tag = tag.is_some();
+                let sent = target.put_segments(&self.env, &self.spec, protection, &mut batch.state, tag);
+                batch.tag_sent |= sent && with_tag;
+            }
+            in_turn &= batch.tag_sent;
+            after = Some(*number);
         }
+        for state in stream.next_pieces().filter(|_| !full) {
+            if matches!(state, Sealing::Sealed(outgoing) if outgoing.waiting.iter().any(|w| !w.sent)) {
+                if !room.is_there(target) {
+                    full = true;
+                    break;
+                }
+                target.put_segments(&self.env, &self.spec, protection, state, None);
+            }
+        }
+        if full {
+            target.blocked.insert(vm);
+        }
+        self.deliver_copy_ends(vm);
     }
 
     /// Ends of copies of which nothing waits any more.
@@ -338,7 +366,10 @@ impl ProcessServer {
         let did = match &message {
             ToProcessServer::SegmentsPut { refused, .. } => refused.is_none(),
             ToProcessServer::TagPut { .. } | ToProcessServer::CopyEndPut { .. } => true,
-            ToProcessServer::Checksums(_) | ToProcessServer::SharedPut { .. } | ToProcessServer::Busy(_) => false,
+            ToProcessServer::Checksums(_)
+            | ToProcessServer::SharedPut { .. }
+            | ToProcessServer::TagOutOfTurn { .. }
+            | ToProcessServer::Busy(_) => false,
         };
         if let Some(target) = self.targets.get_mut(&machine).filter(|_| did) {
             target.busy.answered();
@@ -380,6 +411,12 @@ impl ProcessServer {
                     self.on_tag_put(vm, batch);
                 } else {
                     self.on_batch_put(machine, (vm, batch), segments);
+                }
+            }
+            ToProcessServer::TagOutOfTurn { vm, protection, batch } => {
+                self.settle(machine);
+                if self.serves(vm, protection) {
+                    self.untag(vm, SegmentKind::Changes { batch });
                 }
             }
             ToProcessServer::CopyEndPut { disk, protection, copy } => {
@@ -495,8 +532,9 @@ impl ProcessServer {
         for (disk, _) in disks {
             self.on_segment_put(machine, *disk, kind);
         }
-        self.deliver_tag(vm);
-        self.deliver_copy_ends(vm);
+        // A tag that came with them was not taken in, or they would be answered for by it.
+        self.untag(vm, kind);
+        self.deliver_next(vm, 0);
         self.share_room(machine, vm);
         self.seal_more();
         self.handed_over(vm);
@@ -691,12 +729,12 @@ impl Waiting {
     }
 }
 
-impl Stream {
-    /// The tag of the oldest batch, if it is sealed, its tag was not sent, and what waits of it is so.
-    fn oldest_tag(&self, so: impl Fn(&[Waiting]) -> bool) -> Option<Tag> {
-        let Batch { ending, state, .. } = self.batches.values().next().filter(|batch| !batch.tag_sent)?;
+impl Batch {
+    /// Its tag, if it is sealed and its tag was not sent.
+    fn tag(&self) -> Option<Tag> {
+        let Batch { ending, state, .. } = self;
         let Sealing::Sealed(outgoing) = state else { return None };
-        so(&outgoing.waiting).then(|| Tag {
+        (!self.tag_sent).then(|| Tag {
             batch: ending.batch,
             first: ending.first,
             last: ending.last,
@@ -705,7 +743,9 @@ impl Stream {
             mark: ending.mark,
         })
     }
+}
 
+impl Stream {
     fn states(&mut self) -> impl Iterator<Item = &mut Sealing> {
         let pieces = self
             .copies
@@ -715,15 +755,13 @@ impl Stream {
         self.batches.values_mut().map(|b| &mut b.state).chain(pieces)
     }
 
-    /// Of what may be ready to be sent: batches, and of each copy the pieces up to the first that is not sealed. Pieces are sealed in
-    /// order, and a cache can hold a great many that are not.
-    fn next_states(&mut self) -> impl Iterator<Item = &mut Sealing> {
+    /// Of each copy the pieces that may be ready to be sent: up to the first that is not sealed. Pieces are sealed in order, and a cache
+    /// can hold a great many that are not.
+    fn next_pieces(&mut self) -> impl Iterator<Item = &mut Sealing> {
         let sealed = |state: &&mut Sealing| matches!(state, Sealing::Sealed(_));
-        let pieces = self
-            .copies
+        self.copies
             .values_mut()
-            .flat_map(move |c| c.pieces.values_mut().map(|p| &mut p.state).take_while(sealed));
-        self.batches.values_mut().map(|b| &mut b.state).chain(pieces)
+            .flat_map(move |c| c.pieces.values_mut().map(|p| &mut p.state).take_while(sealed))
     }
 
     fn state_of(&mut self, disk: DiskId, kind: SegmentKind) -> Option<&mut Sealing> {

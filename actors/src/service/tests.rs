@@ -14,7 +14,7 @@ use crate::azure_compute::AzureCompute;
 use crate::facts::{Fact, Severity};
 use crate::messages::local::Local;
 use crate::messages::management::{Command, Notice, Reply};
-use crate::messages::segments::Packed;
+use crate::messages::segments::{InTurn, Packed};
 use crate::messages::vcenter::VcenterAction;
 use crate::messages::{Body, PORT_MANAGEMENT, checksums, management, portal, segments};
 use crate::nouns::{
@@ -340,7 +340,7 @@ impl Setting {
             segments::ToTarget::PutTag {
                 vm: VM,
                 protection: 1,
-                tag,
+                tag: InTurn { tag, after: None },
             },
         );
         self.run(2);

@@ -27,7 +27,7 @@ use crate::facts::Fact;
 use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
-use crate::messages::segments::{Packed, ToProcessServer};
+use crate::messages::segments::{InTurn, Packed, ToProcessServer};
 use crate::ports::{ConnId, Env, Token};
 
 pub use index::{Entry, INDEX, ProtectionId};
@@ -57,7 +57,7 @@ struct Owed {
     /// What is to be completed.
     written: Option<Written>,
     /// A tag that is to be taken in then: who sent it, and how many segments came with it.
-    tag: Option<(ConnId, ProtectionId, Tag, u32)>,
+    tag: Option<(ConnId, ProtectionId, InTurn, u32)>,
     /// A fence that stands once all that was taken in before it is durable.
     fence: Option<(DiskId, u32)>,
     /// All that was taken in before this is durable, and told.
@@ -200,7 +200,7 @@ impl SegmentStore {
         conn: ConnId,
         protection: u32,
         (segments, payload): (Vec<Packed>, Blob),
-        tag: Option<Tag>,
+        tag: Option<InTurn>,
     ) {
         let Some((vm, kind)) = segments.first().map(|first| (first.header.disk.vm, first.header.kind)) else {
             return;
@@ -318,15 +318,30 @@ impl SegmentStore {
         Ok(!again)
     }
 
-    /// Takes in a tag, if all its segments are there.
-    pub fn put_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag) {
-        self.take_tag(conn, id, tag, 0);
+    /// Takes in a tag, if all its segments are there and its turn has come; where the one before it may still be under way, after that.
+    pub fn put_tag(&mut self, conn: ConnId, id: ProtectionId, tag: InTurn) {
+        if self.is_in_turn(id, &tag) {
+            self.take_tag(conn, id, tag, 0);
+        } else {
+            self.waiting.push(Owed {
+                tag: Some((conn, id, tag, 0)),
+                ..Owed::default()
+            });
+        }
         self.flush();
     }
 
-    /// Takes in a tag with which so many segments came.
-    fn take_tag(&mut self, conn: ConnId, id: ProtectionId, tag: Tag, segments: u32) {
+    /// Whether the tag that is to be stored before it was taken in.
+    fn is_in_turn(&mut self, id: ProtectionId, tag: &InTurn) -> bool {
+        let known = self.kept.entry(id).or_default();
+        planted(Plant::TagBeforeSegments) || tag.after.is_none_or(|after| after <= known.tagged)
+    }
+
+    /// Takes in a tag with which so many segments came. One whose turn has not come is not: its segments are answered for alone.
+    fn take_tag(&mut self, conn: ConnId, id: ProtectionId, tag: InTurn, segments: u32) {
         let (vm, protection) = id;
+        let in_turn = self.is_in_turn(id, &tag);
+        let tag = tag.tag;
         let known = self.kept.entry(id).or_default();
         let answer = ToProcessServer::TagPut {
             vm,
@@ -337,6 +352,26 @@ impl SegmentStore {
         if known.closed || tag.batch <= known.dropped || known.tags.contains(&tag.batch) {
             self.note_owed(Some((conn, answer)), Vec::new(), None);
             return;
+        }
+        if !in_turn {
+            let answer = match segments {
+                0 => ToProcessServer::TagOutOfTurn {
+                    vm,
+                    protection,
+                    batch: tag.batch,
+                },
+                _ => ToProcessServer::SegmentsPut {
+                    protection,
+                    disks: tag
+                        .segments
+                        .iter()
+                        .map(|header| (header.disk, header.epoch.0))
+                        .collect(),
+                    kind: SegmentKind::Changes { batch: tag.batch },
+                    refused: None,
+                },
+            };
+            return self.env.send(conn, answer);
         }
         let files = self.env.files();
         let size = |header: &SegmentHeader| match known.loose.get(&(header.disk, header.kind)) {
@@ -369,8 +404,12 @@ impl SegmentStore {
             last: tag.last,
             mark: tag.mark,
         };
+        let batch = tag.batch;
         let entry = Some((id, Entry::Tag { tag, stored_bytes }));
-        self.note_owed(Some((conn, answer)), vec![fact], entry);
+        if self.note_owed(Some((conn, answer)), vec![fact], entry) {
+            let known = self.kept.entry(id).or_default();
+            known.tagged = known.tagged.max(batch);
+        }
     }
 
     /// Takes in the record of a shared recovery point, with what is stored of its coordinator.

@@ -13,7 +13,7 @@ use super::Storage;
 use crate::facts::Fact;
 use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
-use crate::messages::segments::Packed;
+use crate::messages::segments::{InTurn, Packed};
 use crate::messages::{Body, PORT_MANAGEMENT, replica, segments};
 use crate::nouns::{ActorId, ComponentKind, MachineId};
 use crate::ports::{ConnId, Env};
@@ -74,7 +74,11 @@ fn segment(vault: [u8; 16], batch: u64, epoch: u32) -> (Body, Blob, SegmentHeade
 /// What batches came to, as a frame.
 fn merged(vault: [u8; 16], from: u64, to: u64, epoch: u32) -> (Body, Blob, Tag) {
     let (packed, blob) = sealed(vault, SegmentKind::Merged { from, to }, to, epoch);
-    let Body::SegmentsToTarget(segments::ToTarget::PutTag { tag, .. }) = tag(to, packed.header.clone()) else {
+    let Body::SegmentsToTarget(segments::ToTarget::PutTag {
+        tag: InTurn { tag, .. },
+        ..
+    }) = tag(to, packed.header.clone())
+    else {
         unreachable!("a tag")
     };
     let body = Body::ReplicaToStorage(replica::ToStorage::PutMerged {
@@ -102,7 +106,7 @@ fn tag(batch: u64, header: SegmentHeader) -> Body {
     Body::SegmentsToTarget(segments::ToTarget::PutTag {
         vm: VmId(0),
         protection: 1,
-        tag,
+        tag: InTurn { tag, after: None },
     })
 }
 
@@ -198,6 +202,87 @@ fn a_tag_that_comes_with_its_segments_is_stored_after_them_and_answers_for_them(
         panic!("each once, the segment first: {stored:?}");
     };
     assert!(segment <= tag);
+}
+
+/// A batch's segment with its tag, which comes after another batch's.
+fn batch_after(number: u64, before: u64) -> (Body, Blob) {
+    let (mut body, blob) = batch(VAULT, number, 1);
+    if let Body::SegmentsToTarget(segments::ToTarget::PutSegments { tag: Some(tag), .. }) = &mut body {
+        tag.after = Some(before);
+    }
+    (body, blob)
+}
+
+#[test]
+fn tags_that_are_on_their_way_together_are_stored_in_their_order() {
+    let s = setting();
+    let (body, blob) = batch(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    for number in 2..5 {
+        let (body, blob) = batch_after(number, number - 1);
+        s.env.send_with(s.conn, body, blob);
+    }
+    let put = |body: &Body| match body {
+        Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut { batch, .. }) => *batch,
+        other => panic!("a tag: {other:?}"),
+    };
+    assert_eq!(s.answers().iter().map(put).collect::<Vec<_>>(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_tag_before_its_turn_is_not_taken_in_and_its_segments_are() {
+    let s = setting();
+    // The first batch was not taken in.
+    let (body, blob) = batch_after(2, 1);
+    s.env.send_with(s.conn, body, blob);
+    let answers = s.answers();
+    assert!(
+        matches!(
+            &answers[..],
+            [Body::SegmentsToProcessServer(segments::ToProcessServer::SegmentsPut {
+                kind: SegmentKind::Changes { batch: 2 },
+                refused: None,
+                ..
+            })]
+        ),
+        "{answers:?}"
+    );
+    // Nor is one that comes alone.
+    let (_, _, header) = segment(VAULT, 2, 1);
+    let mut alone = tag(2, header);
+    if let Body::SegmentsToTarget(segments::ToTarget::PutTag { tag, .. }) = &mut alone {
+        tag.after = Some(1);
+    }
+    s.env.send(s.conn, alone.clone());
+    let answers = s.answers();
+    assert!(
+        matches!(
+            &answers[..],
+            [Body::SegmentsToProcessServer(segments::ToProcessServer::TagOutOfTurn {
+                batch: 2,
+                ..
+            })]
+        ),
+        "{answers:?}"
+    );
+    assert!(
+        !s.bench
+            .facts()
+            .iter()
+            .any(|(_, fact)| matches!(fact, Fact::TagStored { .. }))
+    );
+    // After the first it is.
+    let (body, blob) = batch(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    s.env.send(s.conn, alone);
+    let stored = s.answers();
+    let stored = stored.iter().filter(|body| {
+        matches!(
+            body,
+            Body::SegmentsToProcessServer(segments::ToProcessServer::TagPut { .. })
+        )
+    });
+    assert_eq!(stored.count(), 2);
 }
 
 #[test]

@@ -73,6 +73,8 @@ pub(super) struct Kept {
     pub(super) dropped: u64,
     /// Batches after them whose tags are stored.
     pub(super) tags: BTreeSet<u64>,
+    /// The last batch whose tag was written, durable or not.
+    pub(super) tagged: u64,
     /// Batches that stand for several: the number, and that of the first.
     pub(super) merged: BTreeMap<u64, u64>,
     /// Pieces of copies: disk, copy, part.
@@ -95,6 +97,7 @@ impl Kept {
         match entry {
             Entry::Tag { tag, .. } => {
                 self.tags.insert(tag.batch);
+                self.tagged = self.tagged.max(tag.batch);
             }
             Entry::CopySegment { header, .. } => {
                 if let SegmentKind::Copy { copy, part } = header.kind {
@@ -111,6 +114,7 @@ impl Kept {
             }
             Entry::Dropped { through } => {
                 self.dropped = self.dropped.max(*through);
+                self.tagged = self.tagged.max(*through);
                 self.tags = self.tags.split_off(&(self.dropped + 1));
                 self.merged = self.merged.split_off(&(self.dropped + 1));
             }
