@@ -4,3 +4,4 @@ pub mod churn;
 pub mod estate;
 pub mod profile;
 pub mod sizing;
+pub mod tables;
