@@ -56,7 +56,9 @@ pub struct Disk {
 impl Estate {
     /// All disks with their machines, in order.
     pub fn disks(&self) -> impl Iterator<Item = (&Vm, &Disk)> {
-        self.vms.iter().flat_map(|vm| vm.disks.iter().map(move |disk| (vm, disk)))
+        self.vms
+            .iter()
+            .flat_map(|vm| vm.disks.iter().map(move |disk| (vm, disk)))
     }
 }
 
