@@ -271,7 +271,7 @@ impl Judge<'_> {
                 } else {
                     "boots from EFI, which only Windows may"
                 };
-                self.refuse("efi", None, (1, 0, Unit::Count), "DPA17, SM18 (facts §3.5, §3.8)", text);
+                self.refuse("efi", None, (1, 0, Unit::Count), "site-recovery-vmware-deployment-planner-analyze-report.md (2017-12), site-recovery-support-matrix-to-azure.md (2018-02) (facts §3.5, §3.8)", text);
             } else {
                 let text = "boots from EFI: Windows 2012 or later, agent 9.13 or later, no more than 4 partitions; it can not fail back";
                 self.note("efi", text.to_owned());
@@ -296,7 +296,7 @@ impl Judge<'_> {
                     "os-32-bit",
                     None,
                     (32, 64, Unit::Count),
-                    "SM18, SM19: 64 bits only",
+                    "site-recovery-support-matrix-to-azure.md (2018-02), vmware-physical-azure-support-matrix.md (2019-10): 64 bits only",
                     &text,
                 );
             }
@@ -307,7 +307,7 @@ impl Judge<'_> {
                     "os-unknown",
                     None,
                     (1, 0, Unit::Count),
-                    "DPA17 (facts §3.5); no row of SM18, SM19",
+                    "site-recovery-vmware-deployment-planner-analyze-report.md (2017-12) (facts §3.5); no row of site-recovery-support-matrix-to-azure.md (2018-02), vmware-physical-azure-support-matrix.md (2019-10)",
                     &text,
                 );
             }

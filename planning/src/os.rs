@@ -9,7 +9,7 @@ pub enum Support {
     Supported(&'static OperatingSystem),
     /// It may not.
     Unsupported(&'static OperatingSystem),
-    /// It has 32 bits: Linux may not (SM18, SM19).
+    /// It has 32 bits: Linux may not (site-recovery-support-matrix-to-azure.md, 2018-02).
     ThirtyTwoBits,
     /// Its name tells no version of a family that has versions.
     VersionUnknown(&'static OperatingSystem),
