@@ -1,8 +1,14 @@
-//! What a disk and a machine may change by the vendor's table (facts §3.4), in the era "2017 classic".
+//! What a disk and a machine may change by the vendor's table (facts §3.4): `planning/data/churn.csv`, by era.
 //!
 //! The table counts on a mean of 30 % of writes that hit the same place again, and on 5 minutes between upload and recovery point. Bytes
 //! per second are its primary numbers; the gigabytes per day that it names beside them are rounded. From 2019 on a disk of premium
-//! storage of 512 GB and more may change twice as much (20 MB/s): that era is not here.
+//! storage of 512 GB and more may change twice as much (20 MB/s).
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tables::{self, Era};
 
 const KB: u32 = 1 << 10;
 const MB: u64 = 1_000_000;
@@ -15,7 +21,8 @@ pub const MACHINE_MEAN_MAX: u64 = 25 * MB;
 pub const PROCESS_SERVER_DAILY_MAX: u64 = 2_000_000 * MB;
 
 /// Where a disk is replicated to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Target {
     /// Standard storage.
     Standard,
@@ -26,7 +33,7 @@ pub enum Target {
 }
 
 /// A row of the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Churn {
     /// Where to.
     pub target: Target,
@@ -34,35 +41,53 @@ pub struct Churn {
     pub write_bytes: u32,
     /// Changed bytes per second of a disk, in the mean, at the most.
     pub disk_bytes_per_second: u64,
+    /// The era in which it counts; none for all.
+    pub era: Option<Era>,
+    /// Where the row is from.
+    pub source: String,
 }
 
-const fn row(target: Target, write: u32, rate: u64) -> Churn {
-    Churn {
-        target,
-        write_bytes: write * KB,
-        disk_bytes_per_second: rate * MB,
-    }
+#[derive(Deserialize)]
+struct Row {
+    target: Target,
+    write_kib: u32,
+    mb_per_second: u64,
+    era: String,
+    source: String,
 }
+
+static CHURN: LazyLock<Vec<Churn>> = LazyLock::new(|| {
+    let rows: Vec<Row> = tables::own("churn.csv", include_str!("../data/churn.csv"));
+    let rows = rows.into_iter().map(|row| Churn {
+        target: row.target,
+        write_bytes: row.write_kib * KB,
+        disk_bytes_per_second: row.mb_per_second * MB,
+        era: Era::ALL.into_iter().find(|era| era.name() == row.era),
+        source: row.source,
+    });
+    rows.collect()
+});
 
 /// The table: within a target, by size of writes.
-pub const CHURN: [Churn; 6] = [
-    row(Target::Standard, 8, 2),
-    row(Target::SmallPremium, 8, 2),
-    row(Target::SmallPremium, 16, 4),
-    row(Target::SmallPremium, 32, 8),
-    row(Target::LargePremium, 8, 5),
-    row(Target::LargePremium, 16, 10),
-];
+pub fn table(era: Era) -> impl Iterator<Item = &'static Churn> {
+    CHURN.iter().filter(move |row| row.era.is_none_or(|of| of == era))
+}
 
-/// What a disk may change in a second, in the mean, with writes of this mean size. Smaller writes than the table has are taken for its
-/// smallest (our reading).
+/// The row that counts for a disk with writes of this mean size. Smaller writes than the table has are taken for its smallest (our
+/// reading).
+#[must_use]
+pub fn disk_row(era: Era, target: Target, write_bytes: u64) -> Option<&'static Churn> {
+    let of_target = || table(era).filter(move |row| row.target == target);
+    let reached = of_target()
+        .filter(|row| u64::from(row.write_bytes) <= write_bytes)
+        .last();
+    reached.or_else(|| of_target().next())
+}
+
+/// What a disk may change in a second, in the mean, with writes of this mean size, in the era "2017 classic".
 #[must_use]
 pub fn disk_max(target: Target, write_bytes: u32) -> u64 {
-    let of_target = || CHURN.iter().filter(|row| row.target == target);
-    let reached = of_target().rfind(|row| row.write_bytes <= write_bytes);
-    reached
-        .or_else(|| of_target().next())
-        .map_or(0, |row| row.disk_bytes_per_second)
+    disk_row(Era::December2017, target, u64::from(write_bytes)).map_or(0, |row| row.disk_bytes_per_second)
 }
 
 #[cfg(test)]
@@ -82,8 +107,8 @@ mod tests {
     fn every_row_is_that_of_the_facts() {
         let lines = FACTS_3_4.lines().map(str::trim).filter(|line| !line.is_empty());
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split('|').map(str::trim).collect()).collect();
-        assert_eq!(rows.len(), CHURN.len());
-        for (fact, row) in rows.iter().zip(CHURN) {
+        assert_eq!(rows.len(), table(Era::December2017).count());
+        for (fact, row) in rows.iter().zip(table(Era::December2017)) {
             let target = match fact[0] {
                 "Standard" => Target::Standard,
                 small if small.starts_with("P10") => Target::SmallPremium,
@@ -119,13 +144,23 @@ mod tests {
         }
     }
 
+    /// Facts §3.4, its row of "later": P20+, 16 KB and more, 20 MB/s; all other rows stand.
+    #[test]
+    fn a_large_disk_may_change_twice_as_much_from_2019_on() {
+        let of = |era| -> Vec<u64> { table(era).map(|row| row.disk_bytes_per_second / MB).collect() };
+        assert_eq!(of(Era::Late2019), [2, 2, 4, 8, 5, 20]);
+        for era in [Era::June2017, Era::August2017, Era::December2017] {
+            assert_eq!(of(era), [2, 2, 4, 8, 5, 10]);
+        }
+    }
+
     #[test]
     fn a_machine_has_the_limits_of_the_facts() {
         assert_eq!(MACHINE_PEAK_MAX, 54_000_000);
         assert_eq!(MACHINE_MEAN_MAX, 25_000_000);
         assert_eq!(PROCESS_SERVER_DAILY_MAX, 2_000_000_000_000);
         // One process server carries as much as its largest row says.
-        let largest = crate::sizing::PROCESS_SERVERS[2].daily_change_bytes;
+        let largest = crate::sizing::process_servers()[2].daily_change_bytes;
         assert_eq!(PROCESS_SERVER_DAILY_MAX, largest);
     }
 }

@@ -1,12 +1,20 @@
-//! Process and configuration servers by the vendor's tables (facts §3.1, §3.2), as data with the source of each row.
+//! Process and configuration servers by the vendor's tables (facts §3.1, §3.2), as data with the source of each row:
+//! `planning/data/servers.csv`.
 //!
-//! Where sources conflict, the row used is the one of the era "2017 classic"; [`CONFIGURATION_SERVER_MACHINES`] says which.
+//! Where sources conflict, the row used is the one of the era "2017 classic"; [`CONFIGURATION_SERVER_MACHINES`] says which, and
+//! [`required_servers_with`] takes another.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tables;
 
 const GIB: u64 = 1 << 30;
 const GB: u64 = 1_000_000_000;
 
 /// Processors and memory of a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Host {
     /// Virtual processors.
     pub vcpus: u32,
@@ -15,7 +23,7 @@ pub struct Host {
 }
 
 /// One row of a table: what a server of this size carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ServerSize {
     /// Virtual processors.
     pub vcpus: u32,
@@ -30,7 +38,20 @@ pub struct ServerSize {
     /// The configuration server that an additional process server of this size is paired with; none where it is one itself.
     pub paired: Option<Host>,
     /// Where the row comes from.
-    pub source: &'static str,
+    pub source: String,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    role: String,
+    vcpus: u32,
+    memory_gib: u64,
+    cache_gb: u64,
+    daily_gb: u64,
+    machines: u32,
+    paired_vcpus: Option<u32>,
+    paired_memory_gib: Option<u64>,
+    source: String,
 }
 
 const fn host(vcpus: u32, memory: u64) -> Host {
@@ -40,34 +61,37 @@ const fn host(vcpus: u32, memory: u64) -> Host {
     }
 }
 
-const fn row(own: Host, cache: u64, daily: u64, machines: u32, paired: Option<Host>) -> ServerSize {
-    ServerSize {
-        vcpus: own.vcpus,
-        memory_bytes: own.memory_bytes,
-        cache_bytes: cache * GB,
-        daily_change_bytes: daily * GB,
-        machines,
-        paired,
-        source: match paired {
-            None => "site-recovery-plan-capacity-vmware.md (2017-02), facts §3.1",
-            Some(_) => "site-recovery-plan-capacity-vmware.md (2017-02), facts §3.2",
-        },
-    }
+fn rows(role: &str) -> Vec<ServerSize> {
+    let rows: Vec<Row> = tables::own("servers.csv", include_str!("../data/servers.csv"));
+    let rows = rows.into_iter().filter(|row| row.role == role);
+    rows.map(|row| ServerSize {
+        vcpus: row.vcpus,
+        memory_bytes: row.memory_gib * GIB,
+        cache_bytes: row.cache_gb * GB,
+        daily_change_bytes: row.daily_gb * GB,
+        machines: row.machines,
+        paired: row
+            .paired_vcpus
+            .zip(row.paired_memory_gib)
+            .map(|(vcpus, memory)| host(vcpus, memory)),
+        source: row.source,
+    })
+    .collect()
 }
 
 /// Configuration servers that are process servers too. The first carries fewer than 100 machines, the others up to their bound.
-pub const CONFIGURATION_SERVERS: [ServerSize; 3] = [
-    row(host(8, 16), 300, 500, 99, None),
-    row(host(12, 18), 600, 1000, 150, None),
-    row(host(16, 32), 1000, 2000, 200, None),
-];
+#[must_use]
+pub fn configuration_servers() -> &'static [ServerSize] {
+    static ROWS: LazyLock<Vec<ServerSize>> = LazyLock::new(|| rows("configuration"));
+    &ROWS
+}
 
 /// Additional process servers, beside a configuration server that is none.
-pub const PROCESS_SERVERS: [ServerSize; 3] = [
-    row(host(4, 8), 300, 250, 85, Some(host(8, 16))),
-    row(host(8, 12), 600, 1000, 150, Some(host(8, 16))),
-    row(host(12, 24), 1000, 2000, 225, Some(host(12, 18))),
-];
+#[must_use]
+pub fn process_servers() -> &'static [ServerSize] {
+    static ROWS: LazyLock<Vec<ServerSize>> = LazyLock::new(|| rows("process"));
+    &ROWS
+}
 
 /// Machines that a configuration server manages: 200 in 2017 (a later page says 550, another 650).
 pub const CONFIGURATION_SERVER_MACHINES: u32 = 200;
@@ -82,7 +106,7 @@ pub struct Estate {
 }
 
 /// What an estate needs by the tables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sizing {
     /// Configuration servers.
     pub configuration_servers: u32,
@@ -102,28 +126,35 @@ impl ServerSize {
 /// process server has the smallest size that carries its share.
 #[must_use]
 pub fn required_servers(estate: Estate) -> Sizing {
+    required_servers_with(estate, CONFIGURATION_SERVER_MACHINES)
+}
+
+/// The same where a configuration server manages so many machines.
+#[must_use]
+pub fn required_servers_with(estate: Estate, configuration_server_machines: u32) -> Sizing {
     let alone = |size: &&ServerSize| size.carries(estate.machines, estate.daily_change_bytes);
-    if let Some(size) = CONFIGURATION_SERVERS.iter().find(alone) {
+    if let Some(size) = configuration_servers().iter().find(alone) {
         return Sizing {
             configuration_servers: 1,
             process_servers: 0,
-            size: *size,
+            size: size.clone(),
         };
     }
-    let largest = PROCESS_SERVERS[PROCESS_SERVERS.len() - 1];
+    let sizes = process_servers();
+    let largest = &sizes[sizes.len() - 1];
     let by_change = estate.daily_change_bytes.div_ceil(largest.daily_change_bytes);
     let by_change = u32::try_from(by_change).unwrap_or(u32::MAX);
     let by_machines = estate.machines.div_ceil(largest.machines);
-    let configuration_servers = estate.machines.div_ceil(CONFIGURATION_SERVER_MACHINES);
+    let configuration_servers = estate.machines.div_ceil(configuration_server_machines.max(1));
     // A process server belongs to one configuration server.
     let process_servers = by_change.max(by_machines).max(configuration_servers);
     let machines = estate.machines.div_ceil(process_servers);
     let daily = estate.daily_change_bytes.div_ceil(u64::from(process_servers));
-    let size = PROCESS_SERVERS.iter().find(|size| size.carries(machines, daily));
+    let size = sizes.iter().find(|size| size.carries(machines, daily));
     Sizing {
         configuration_servers,
         process_servers,
-        size: *size.unwrap_or(&largest),
+        size: size.unwrap_or(largest).clone(),
     }
 }
 
@@ -142,7 +173,7 @@ mod tests {
         8 vCPU (2×4), 12 GB  | 600 GB | 250 GB–1 TB | 85–150  | 8 vCPU/16 GB
         12 vCPU (2×6), 24 GB | 1 TB   | 1–2 TB      | 150–225 | 12 vCPU/18 GB";
 
-    fn rows(table: &str) -> Vec<Vec<&str>> {
+    fn cells(table: &str) -> Vec<Vec<&str>> {
         let lines = table.lines().map(str::trim).filter(|line| !line.is_empty());
         lines.map(|line| line.split('|').map(str::trim).collect()).collect()
     }
@@ -177,9 +208,9 @@ mod tests {
 
     #[test]
     fn every_row_of_configuration_servers_is_that_of_the_facts() {
-        let rows = rows(FACTS_3_1);
-        assert_eq!(rows.len(), CONFIGURATION_SERVERS.len());
-        for (fact, size) in rows.iter().zip(CONFIGURATION_SERVERS) {
+        let rows = cells(FACTS_3_1);
+        assert_eq!(rows.len(), configuration_servers().len());
+        for (fact, size) in rows.iter().zip(configuration_servers()) {
             assert_eq!(u64::from(size.vcpus), number(fact[0]), "{fact:?}");
             assert_eq!(size.memory_bytes, number(fact[1]) * GIB, "{fact:?}");
             assert_eq!(size.cache_bytes, bytes(fact[2]), "{fact:?}");
@@ -192,9 +223,9 @@ mod tests {
 
     #[test]
     fn every_row_of_additional_process_servers_is_that_of_the_facts() {
-        let rows = rows(FACTS_3_2);
-        assert_eq!(rows.len(), PROCESS_SERVERS.len());
-        for (fact, size) in rows.iter().zip(PROCESS_SERVERS) {
+        let rows = cells(FACTS_3_2);
+        assert_eq!(rows.len(), process_servers().len());
+        for (fact, size) in rows.iter().zip(process_servers()) {
             assert_eq!(host(size.vcpus, size.memory_bytes / GIB), machine(fact[0]), "{fact:?}");
             assert_eq!(size.cache_bytes, bytes(fact[1]), "{fact:?}");
             assert_eq!(size.daily_change_bytes, bytes(fact[2]), "{fact:?}");
@@ -248,5 +279,18 @@ mod tests {
             );
             assert_eq!(sizing.size.vcpus, vcpus, "{machines} machines, {gigabytes} GB a day");
         }
+    }
+
+    #[test]
+    fn a_configuration_server_that_manages_more_needs_fewer_beside_it() {
+        let estate = Estate {
+            machines: 1000,
+            daily_change_bytes: 8_000 * GB,
+        };
+        let counted = |limit| {
+            let sizing = required_servers_with(estate, limit);
+            (sizing.configuration_servers, sizing.process_servers)
+        };
+        assert_eq!((counted(200), counted(550), counted(650)), ((5, 5), (2, 5), (2, 5)));
     }
 }
