@@ -20,6 +20,7 @@ pub mod recommend;
 pub mod search;
 pub mod service;
 pub mod sizing;
+pub mod sweep;
 pub mod tables;
 mod what_if;
 pub mod words;

@@ -35,7 +35,42 @@ pub(crate) struct Work<'a> {
     pub arrivals: Arrivals,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// Judges the machines and sums what those that count write.
+    ///
+    /// # Errors
+    /// [`PlanError`] where the profile is not that of the estate, or an option is out of its range.
+    pub fn new(estate: &'a Estate, profile: Option<&'a Profile>, options: &'a Options) -> Result<Self, PlanError> {
+        check(estate, profile, options)?;
+        let settings = options.settings();
+        let demands = demands(estate, profile, &settings);
+        let verdicts: Vec<Verdict> = estate
+            .vms
+            .iter()
+            .zip(&demands)
+            .map(|(vm, demand)| judge(vm, demand, options))
+            .collect();
+        let included = |vm: &Vm| options.include.iter().any(|word| is_named(vm, word));
+        let chosen: Vec<bool> = estate
+            .vms
+            .iter()
+            .zip(&verdicts)
+            .map(|(vm, verdict)| verdict.findings.is_empty() || included(vm))
+            .collect();
+        let totals = totals(estate, profile, &demands, &settings, &chosen);
+        let arrivals = totals.arrivals(options.growth_per_mille);
+        Ok(Work {
+            estate,
+            profile,
+            options,
+            demands,
+            verdicts,
+            chosen,
+            totals,
+            arrivals,
+        })
+    }
+
     pub fn sum(&self, chosen: &[bool]) -> Totals {
         totals(
             self.estate,
@@ -47,7 +82,7 @@ impl Work<'_> {
     }
 
     /// Machines that count with their demands, by their places.
-    pub fn counted(&self) -> impl Iterator<Item = (usize, &Vm, &VmDemand, &Verdict)> {
+    pub fn counted(&self) -> impl Iterator<Item = (usize, &'a Vm, &VmDemand, &Verdict)> {
         let all = self
             .estate
             .vms
@@ -72,34 +107,7 @@ impl Work<'_> {
 /// # Errors
 /// [`PlanError`] where the profile is not that of the estate, or an option is out of its range.
 pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) -> Result<Plan, PlanError> {
-    check(estate, profile, options)?;
-    let settings = options.settings();
-    let demands = demands(estate, profile, &settings);
-    let verdicts: Vec<Verdict> = estate
-        .vms
-        .iter()
-        .zip(&demands)
-        .map(|(vm, demand)| judge(vm, demand, options))
-        .collect();
-    let included = |vm: &Vm| options.include.iter().any(|word| is_named(vm, word));
-    let chosen: Vec<bool> = estate
-        .vms
-        .iter()
-        .zip(&verdicts)
-        .map(|(vm, verdict)| verdict.findings.is_empty() || included(vm))
-        .collect();
-    let totals = totals(estate, profile, &demands, &settings, &chosen);
-    let arrivals = totals.arrivals(options.growth_per_mille);
-    let work = Work {
-        estate,
-        profile,
-        options,
-        demands,
-        verdicts,
-        chosen,
-        totals,
-        arrivals,
-    };
+    let work = Work::new(estate, profile, options)?;
     let service = options.service.as_ref().map(|service| {
         let mut service = service.clone();
         service.week_second = week_second(work.arrivals.start_seconds, options.utc_offset_minutes);

@@ -1,0 +1,330 @@
+//! What `firedrill plan` accepts.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use planning::options::{Network, StorageChoice};
+use planning::sweep::{Axis, Input};
+use planning::tables::Era;
+use scenarios::units;
+
+use super::Format;
+
+/// What the help of a plan ends in.
+const PLAN_HELP: &str = "\
+Examples:
+  firedrill plan --template > estate.csv
+          an estate to begin with: three machines, and what each column means
+  firedrill plan estate.csv
+          which bandwidth an RPO of 15 min needs, which servers, which storage; into runs/estate-plan
+  firedrill plan estate.csv counters.csv.gz --bandwidth 100Mbit/s --rpo 30min
+          the same by what the disks did minute by minute: is 100 Mbit/s enough, and what if not
+  firedrill plan estate.csv --bandwidth 100Mbit/s --what-if outage=0h,1h,4h --what-if growth=0..60%/15
+          what other figures would do: one input makes a curve, two a table
+  firedrill plan --template | firedrill plan - --bandwidth 50Mbit/s
+          reads the estate from standard input
+
+Each figure of the plan says on hover from which input and by which formula it came, and after which source.
+A plan is arithmetic: a queue of what is written, in steps of the counters, served by the links (docs/planning.md).
+
+Exit codes: 0 a plan was made, also where the bandwidth is not enough (plan.json says so: answer.enough);
+2 the input is wrong (file, row, column, what is accepted); 3 the machine failed; 130 interrupted.";
+
+/// `firedrill plan`.
+#[derive(Debug, Args)]
+#[command(after_long_help = PLAN_HELP)]
+pub struct PlanArguments {
+    /// Estates (CSV or an RVTools workbook) and counters (CSV), in any order, told by their content; - for standard input. CSV may be
+    /// compressed by gzip or zstd
+    #[arg(value_name = "ESTATE", required_unless_present = "template")]
+    pub inputs: Vec<PathBuf>,
+    /// Print an estate to begin with, which explains its columns and plans as it is
+    #[arg(long, exclusive = true)]
+    pub template: bool,
+    /// The RPO wanted
+    #[arg(long, value_name = "TIME", default_value = "15min", value_parser = seconds)]
+    pub rpo: u32,
+    /// What is written more than was recorded
+    #[arg(long, value_name = "SHARE", default_value = "30%", value_parser = per_mille)]
+    pub growth: u32,
+    /// The percentile of peaks that rules are held against
+    #[arg(long, value_name = "SHARE", default_value = "95%", value_parser = per_mille)]
+    pub percentile: u32,
+    /// The bandwidth to Azure; several are several links
+    #[arg(long, value_name = "RATE", value_parser = bits)]
+    pub bandwidth: Vec<u64>,
+    /// All links are cut for so long in each week, when most is written
+    #[arg(long, value_name = "TIME", value_parser = long_seconds)]
+    pub outage: Option<u64>,
+    /// The initial copy is to be done in this time
+    #[arg(long, value_name = "TIME", default_value = "72h", value_parser = long_seconds)]
+    pub initial_copy: u64,
+    /// To what share of its size everything compresses [default: what the estate says of each disk, else nothing is taken off]
+    #[arg(long, value_name = "SHARE", value_parser = per_mille)]
+    pub compressed: Option<u32>,
+    /// Whose limits count
+    #[arg(long, value_enum, default_value_t = EraWord::December2017)]
+    pub era: EraWord,
+    /// Replicate to managed disks rather than to storage accounts
+    #[arg(long)]
+    pub managed_disks: bool,
+    /// Which storage
+    #[arg(long, value_enum, default_value_t = StorageWord::Suggested)]
+    pub storage: StorageWord,
+    /// A machine that counts whatever the rules say, by its name or host/name
+    #[arg(long, value_name = "VM")]
+    pub include: Vec<String>,
+    /// Machines that a configuration server manages: sources say 200, 550 and 650
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub configuration_server_limit: u32,
+    /// What carries the changes, as far as it costs something
+    #[arg(long, value_enum, default_value_t = NetworkWord::ExpressRoute)]
+    pub network: NetworkWord,
+    /// Prices of yours (TOML); `firedrill plan --prices example` shows the cost by round figures of ours
+    #[arg(long, value_name = "FILE")]
+    pub prices: Option<PathBuf>,
+    /// Another value of bandwidth, growth, churn, compressed, outage or rpo: NAME=A,B,C or NAME=FROM..TO/STEP; given twice, a table
+    #[arg(long, value_name = "NAME=VALUES", value_parser = axis)]
+    pub what_if: Vec<Axis>,
+    /// The folder for the plan [default: runs/NAME-plan]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replace a plan that is there
+    #[arg(long)]
+    pub force: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// Eras of the planner's rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EraWord {
+    /// Before August 2017
+    #[value(name = "2017-06")]
+    June2017,
+    /// August 2017
+    #[value(name = "2017-08")]
+    August2017,
+    /// December 2017
+    #[value(name = "2017-12")]
+    December2017,
+    /// 2019 and later
+    #[value(name = "2019")]
+    Late2019,
+}
+
+impl EraWord {
+    /// As the rules call it.
+    pub fn era(self) -> Era {
+        match self {
+            EraWord::June2017 => Era::June2017,
+            EraWord::August2017 => Era::August2017,
+            EraWord::December2017 => Era::December2017,
+            EraWord::Late2019 => Era::Late2019,
+        }
+    }
+}
+
+/// Storage of Azure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StorageWord {
+    /// Standard where it suffices, else premium
+    Suggested,
+    /// Standard for all
+    Standard,
+    /// Premium for all
+    Premium,
+}
+
+impl StorageWord {
+    /// As a plan calls it.
+    pub fn choice(self) -> StorageChoice {
+        match self {
+            StorageWord::Suggested => StorageChoice::Suggested,
+            StorageWord::Standard => StorageChoice::Standard,
+            StorageWord::Premium => StorageChoice::Premium,
+        }
+    }
+}
+
+/// What carries the changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NetworkWord {
+    /// An ExpressRoute circuit
+    ExpressRoute,
+    /// The internet, with a VPN gateway for drills and failback
+    Vpn,
+    /// The internet alone
+    Internet,
+}
+
+impl NetworkWord {
+    /// As a plan calls it.
+    pub fn network(self) -> Network {
+        match self {
+            NetworkWord::ExpressRoute => Network::ExpressRoute,
+            NetworkWord::Vpn => Network::Vpn,
+            NetworkWord::Internet => Network::Internet,
+        }
+    }
+}
+
+/// A time in seconds. On a command line `15m` is minutes.
+fn long_seconds(text: &str) -> Result<u64, String> {
+    let minutes = text.strip_suffix('m').filter(|number| number.ends_with(|c: char| c.is_ascii_digit()));
+    let text = minutes.map_or_else(|| text.to_owned(), |number| format!("{number}min"));
+    let nanoseconds = match text.as_str() {
+        "0" => 0,
+        text => units::duration(text).map_err(said)?,
+    };
+    match nanoseconds % 1_000_000_000 {
+        0 => Ok(nanoseconds / 1_000_000_000),
+        _ => Err("whole seconds are expected".to_owned()),
+    }
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    match long_seconds(text)? {
+        0 => Err("at least a second is expected".to_owned()),
+        seconds => u32::try_from(seconds).map_err(|_| "less than 136 years are expected".to_owned()),
+    }
+}
+
+fn bits(text: &str) -> Result<u64, String> {
+    let rate = units::rate(text).map_err(said)?.bits_per_second();
+    match rate {
+        0 => Err("a rate above 0 is expected".to_owned()),
+        rate => Ok(rate),
+    }
+}
+
+/// A share in thousandths, which may be more than everything.
+fn per_mille(text: &str) -> Result<u32, String> {
+    let wrong = || "a share is expected, as 30% or 12.5%".to_owned();
+    let number = text.trim().strip_suffix('%').ok_or_else(wrong)?.trim();
+    let (whole, tenths) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(tenths) || tenths.len() > 1 {
+        return Err(wrong());
+    }
+    let whole: u32 = whole.parse().map_err(|_| wrong())?;
+    let tenths: u32 = tenths.parse().map_err(|_| wrong())?;
+    let all = whole.checked_mul(10).and_then(|all| all.checked_add(tenths));
+    all.filter(|all| *all <= 10_000).ok_or_else(|| "up to 1000% are expected".to_owned())
+}
+
+/// `NAME=A,B,C` or `NAME=FROM..TO/STEP`. A unit that stands only after the last number holds for all.
+fn axis(text: &str) -> Result<Axis, String> {
+    let names = || {
+        let names: Vec<&str> = Input::ALL.iter().map(|input| input.name()).collect();
+        names.join(", ")
+    };
+    let (name, values) = text
+        .split_once('=')
+        .ok_or_else(|| format!("NAME=VALUES is expected; names: {}", names()))?;
+    let input = Input::ALL
+        .into_iter()
+        .find(|input| input.name() == name.trim())
+        .ok_or_else(|| format!("`{}` is nothing that can be moved; names: {}", name.trim(), names()))?;
+    let value = |text: &str| -> Result<u64, String> {
+        match input {
+            Input::Bandwidth => bits(text),
+            Input::Outage | Input::Rpo => long_seconds(text),
+            Input::Growth | Input::Churn | Input::Compressed => per_mille(text).map(u64::from),
+        }
+    };
+    let values = match values.split_once("..") {
+        Some((from, rest)) => {
+            // A rate has a stroke of its own: the step stands after the last one.
+            let (to, step) = rest
+                .rsplit_once('/')
+                .filter(|(_, step)| step.trim().starts_with(|c: char| c.is_ascii_digit()))
+                .ok_or_else(|| "FROM..TO/STEP is expected, as 20..200Mbit/s/10".to_owned())?;
+            let unit: String = to.chars().skip_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            let whole = |text: &str| match text.trim().ends_with(|c: char| c.is_ascii_digit()) {
+                true => value(&format!("{}{unit}", text.trim())),
+                false => value(text),
+            };
+            let (from, to, step) = (whole(from)?, whole(to)?, whole(step)?);
+            if step == 0 || to < from {
+                return Err("FROM..TO/STEP goes up, by a step above 0".to_owned());
+            }
+            if (to - from) / step >= MOST_VALUES {
+                return Err(format!("these are more than {MOST_VALUES} values"));
+            }
+            (0..=(to - from) / step).map(|at| from + at * step).collect()
+        }
+        None => {
+            let parts: Vec<&str> = values.split(',').map(str::trim).collect();
+            let last = parts.last().copied().unwrap_or_default();
+            let unit: String = last.chars().skip_while(|c| c.is_ascii_digit() || *c == '.').collect();
+            let each = parts.iter().map(|part| match part.ends_with(|c: char| c.is_ascii_digit()) {
+                true => value(&format!("{part}{unit}")),
+                false => value(part),
+            });
+            each.collect::<Result<Vec<u64>, String>>()?
+        }
+    };
+    Ok(Axis { input, values })
+}
+
+/// An axis has no more values: a table of two has 250,000 points then.
+const MOST_VALUES: u64 = 500;
+
+fn said(wrong: units::WrongUnit) -> String {
+    format!("{}; {}", wrong.label, wrong.help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> (Input, Vec<u64>) {
+        let axis = axis(text).unwrap();
+        (axis.input, axis.values)
+    }
+
+    #[test]
+    fn an_axis_is_a_list_or_a_range_and_one_unit_serves_all() {
+        let mbit = 1_000_000;
+        assert_eq!(
+            of("bandwidth=20..50Mbit/s/10"),
+            (Input::Bandwidth, vec![20 * mbit, 30 * mbit, 40 * mbit, 50 * mbit])
+        );
+        assert_eq!(of("outage=0,1h,4h"), (Input::Outage, vec![0, 3_600, 4 * 3_600]));
+        assert_eq!(of("growth=0..60%/15"), (Input::Growth, vec![0, 150, 300, 450, 600]));
+        assert_eq!(of("churn=50,150%"), (Input::Churn, vec![500, 1_500]));
+        assert_eq!(of("rpo=15m,1h"), (Input::Rpo, vec![900, 3_600]));
+    }
+
+    #[test]
+    fn a_wrong_axis_says_what_is_accepted() {
+        for (text, words) in [
+            ("bandwidth", "NAME=VALUES"),
+            ("bandwith=1Mbit/s", "names: bandwidth"),
+            ("bandwidth=20..50Mbit/s", "FROM..TO/STEP"),
+            ("bandwidth=50..20Mbit/s/10", "goes up"),
+            ("bandwidth=20..50Mbit/s/0", "above 0"),
+            ("growth=1..1000%/0.1", "more than 500"),
+            ("growth=", "30%"),
+            ("outage=1", "unit"),
+        ] {
+            let error = axis(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn times_and_shares_of_a_command_line_are_read() {
+        assert_eq!(seconds("15m"), Ok(900));
+        assert_eq!(seconds("15 min"), Ok(900));
+        assert_eq!(long_seconds("1h 30min"), Ok(5_400));
+        assert!(seconds("0").is_err());
+        assert!(seconds("1ms").is_err());
+        assert_eq!(per_mille("12.5%"), Ok(125));
+        for wrong in ["12", "%", "1.25%", "-3%", "1001%", "30 per cent"] {
+            assert!(per_mille(wrong).is_err(), "{wrong}");
+        }
+    }
+}
