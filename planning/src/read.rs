@@ -162,9 +162,8 @@ fn open(input: Input<'_>) -> Result<Opened<'_>, Problem> {
         let reader = Box::new(std::io::Cursor::new(head).chain(reader));
         return Ok(Opened::Counters(Source { name, reader }));
     }
-    let printable = |char: char| !char.is_control() || char == '\t';
-    if of_estate == 0 && !header.is_empty() && (columns.len() < 2 || !header.chars().all(printable)) {
-        let found = format!("it is no table: its first line is {}", quoted(header));
+    if !header.is_empty() && !columns.iter().any(|name| csv::is_column(name)) {
+        let found = format!("it is no table that is known: its first line is {}", quoted(header));
         return Err(Problem::error(&name, found).accepted(ACCEPTED));
     }
     Ok(Opened::Estate(all(&name, head, reader)?))

@@ -337,8 +337,8 @@ fn headers_and_files_that_say_nothing_are_errors() {
         ("# nothing\n", "the file is empty"),
         (HEADER, "there is no row after the header"),
         (
-            "time,vm,disk,written\n0,a,b,1\n",
-            "the column \"written_bytes\" is missing; is it \"written\"?",
+            "time,vm,disk,written_byte\n0,a,b,1\n",
+            "the column \"written_bytes\" is missing; is it \"written_byte\"?",
         ),
         (
             "time,vm,disk,written_bytes\n0,web,os,1\n0,web,data,1\n",
@@ -459,7 +459,7 @@ fn files_follow_each_other() {
 fn threads_do_not_matter() {
     // Several blocks, with all that there is: gaps, rows twice, strangers, wrong cells, quotes.
     let mut text = HEADER.to_owned();
-    for minute in 0..3_000_i64 {
+    for minute in 0..5_000_i64 {
         for disk in 0..70_u64 {
             let time = START + minute * 60;
             match (minute as u64 * 31 + disk * 17) % 97 {

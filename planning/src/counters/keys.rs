@@ -140,6 +140,13 @@ impl<'a> Resolver<'a> {
         self.given.is_none()
     }
 
+    /// The numbers of disks in the order of the estate. A made one has them in the order in which they were first named.
+    pub(super) fn order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        order.sort_by_key(|lane| self.lanes[*lane]);
+        order
+    }
+
     /// Machine and disk of a number.
     pub(super) fn names(&self, lane: usize) -> Option<(&Vm, &Disk)> {
         let (vm, disk) = *self.lanes.get(lane)?;

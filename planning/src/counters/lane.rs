@@ -160,7 +160,12 @@ pub(super) fn finish(
     }
     let whole_lanes = lanes.split_off(resolver.disks());
     let series = |lane: Lane| lane.series((begin, end), has_iops);
-    let mut disks: Vec<Series> = lanes.into_par_iter().map(series).collect();
+    let mut lanes: Vec<Lane> = resolver
+        .order()
+        .into_iter()
+        .map(|lane| std::mem::take(&mut lanes[lane]))
+        .collect();
+    let mut disks: Vec<Series> = lanes.par_iter_mut().map(|lane| series(std::mem::take(lane))).collect();
     let estate = resolver.estate();
     let mut firsts = Vec::with_capacity(estate.vms.len());
     let mut first = 0;

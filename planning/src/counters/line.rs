@@ -120,13 +120,16 @@ pub(super) fn number(field: &[u8], scale: u32) -> Number {
         return Number::Is(value);
     }
     let whole_digits = at;
+    if whole_digits + scale as usize > SAFE_DIGITS {
+        return rare_number(field, scale);
+    }
     let mut decimals = 0;
     let mut up = false;
     if matches!(field.get(at), Some(b'.' | b',')) && whole_digits > 0 {
         at += 1;
         while let Some(byte) = field.get(at) {
             let digit = byte.wrapping_sub(b'0');
-            if digit > 9 || whole_digits + decimals as usize >= SAFE_DIGITS - 2 {
+            if digit > 9 {
                 break;
             }
             if decimals < scale {
@@ -134,7 +137,7 @@ pub(super) fn number(field: &[u8], scale: u32) -> Number {
             } else if decimals == scale {
                 up = digit >= 5;
             }
-            decimals += 1;
+            decimals = decimals.saturating_add(1);
             at += 1;
         }
     }

@@ -100,13 +100,12 @@ fn without(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
         covered[vm] = true;
     }
     let mut missing = Vec::new();
-    let mut lane = 0;
-    for (at, vm) in reading.resolver.estate().vms.iter().enumerate() {
-        for disk in &vm.disks {
-            if reading.lanes[lane].range().is_none() && !covered[at] {
-                missing.push(format!("{}: {}", vm.name, disk.name));
-            }
-            lane += 1;
+    let order = reading.resolver.order();
+    let machines = reading.resolver.estate().vms.iter().zip(covered);
+    let disks = machines.flat_map(|(vm, covered)| vm.disks.iter().map(move |disk| (vm, disk, covered)));
+    for ((vm, disk, covered), lane) in disks.zip(order) {
+        if reading.lanes[lane].range().is_none() && !covered {
+            missing.push(format!("{}: {}", vm.name, disk.name));
         }
     }
     if !missing.is_empty() {

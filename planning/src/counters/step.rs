@@ -62,9 +62,9 @@ pub(super) fn unknown(file: &str, header: &Header, blocks: &[Block]) -> Problem 
     }
 }
 
-/// The usual length that is within a twentieth of the one found, or that one.
+/// The usual length that is within a tenth of the one found, or that one.
 fn snap(step: u32) -> u32 {
-    let usual = USUAL.into_iter().find(|usual| step.abs_diff(*usual) * 20 <= *usual);
+    let usual = USUAL.into_iter().find(|usual| step.abs_diff(*usual) * 10 <= *usual);
     usual.unwrap_or(step)
 }
 
@@ -104,7 +104,8 @@ fn times(header: &Header, blocks: &[Block]) -> (Option<i64>, Option<u32>) {
         }
     }
     between.sort_unstable();
-    (first, between.get(between.len() / 2).copied())
+    // The lower one of two: a gap makes more of it, nothing makes less.
+    (first, between.get(between.len().saturating_sub(1) / 2).copied())
 }
 
 /// The usual length at which most windows end where they should.

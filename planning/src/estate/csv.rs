@@ -11,9 +11,9 @@ use super::{Boot, Disk, Estate, Vm};
 use crate::cell::{self, Locale};
 use crate::problem::{Problem, Problems, quoted};
 use crate::text;
-pub(crate) use columns::is_estate_column;
 pub use columns::{COLUMNS, Column};
 use columns::{Header, read_header};
+pub(crate) use columns::{is_column, is_estate_column};
 pub use write::{Measured, update, write};
 
 const GIB: u64 = 1 << 30;

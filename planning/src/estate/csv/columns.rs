@@ -159,7 +159,12 @@ impl Header {
     }
 }
 
-/// Whether a name of a column is one of an estate that counters do not have.
+/// Whether a name of a column is one of an estate.
+pub(crate) fn is_column(name: &str) -> bool {
+    column(name).is_some()
+}
+
+/// Whether it is one of an estate that counters do not have.
 pub(crate) fn is_estate_column(name: &str) -> bool {
     column(name).is_some_and(|column| !matches!(column, Column::Vm | Column::Host | Column::Disk))
 }
