@@ -20,26 +20,26 @@ pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
     /// The file, as the caller named it.
-    pub file: String,
+    pub file: Box<str>,
     /// The sheet of a workbook.
     pub sheet: Option<&'static str>,
     /// The row: its first line in the file, from 1 on. None where it is about the whole file.
     pub line: Option<u64>,
     /// The column by its name.
-    pub column: Option<String>,
+    pub column: Option<Box<str>>,
     /// What was found, as a clause: `"8 bananas" is no size`.
-    pub found: String,
+    pub found: Box<str>,
     /// What is accepted there instead.
-    pub accepted: Option<String>,
+    pub accepted: Option<Box<str>>,
 }
 
 impl Problem {
     /// An error about a whole file.
     #[must_use]
-    pub fn error(file: &str, found: impl Into<String>) -> Self {
+    pub fn error(file: &str, found: impl Into<Box<str>>) -> Self {
         Self {
             severity: Severity::Error,
-            file: file.to_owned(),
+            file: file.into(),
             sheet: None,
             line: None,
             column: None,
@@ -50,7 +50,7 @@ impl Problem {
 
     /// A warning about a whole file.
     #[must_use]
-    pub fn warning(file: &str, found: impl Into<String>) -> Self {
+    pub fn warning(file: &str, found: impl Into<Box<str>>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(file, found)
@@ -73,14 +73,14 @@ impl Problem {
 
     /// The same, of a column.
     #[must_use]
-    pub fn column(mut self, name: impl Into<String>) -> Self {
+    pub fn column(mut self, name: impl Into<Box<str>>) -> Self {
         self.column = Some(name.into());
         self
     }
 
     /// The same, with what is accepted.
     #[must_use]
-    pub fn accepted(mut self, what: impl Into<String>) -> Self {
+    pub fn accepted(mut self, what: impl Into<Box<str>>) -> Self {
         self.accepted = Some(what.into());
         self
     }

@@ -136,7 +136,7 @@ fn of_line(file: &str, number: u64, line: &str, problems: &mut Problems) -> Resu
             Some(near) => format!("this column is not known and not read; is it {near:?}?"),
             None => "this column is not known and not read".to_owned(),
         };
-        problems.push(Problem::warning(file, found).at(number).column(name));
+        problems.push(Problem::warning(file, found).at(number).column(name.as_str()));
     }
     Ok(Header {
         form,

@@ -137,7 +137,7 @@ impl Parser<'_> {
         let lane = self.lane(line, fields)?;
         self.out.read += 1;
         self.out.uneven += u64::from(off);
-        if lane >= SKIPPED && lane < FRESH {
+        if (SKIPPED..FRESH).contains(&lane) {
             *self.out.skipped.entry(lane).or_insert(0) += 1;
             return Ok(());
         }
