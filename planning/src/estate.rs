@@ -1,5 +1,12 @@
 //! What a planner brings: machines with their disks, as far as sizing asks.
 
+pub mod csv;
+pub mod os;
+pub mod rvtools;
+mod template;
+
+pub use template::template;
+
 /// Machines to protect, in the order of their file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Estate {
@@ -16,9 +23,9 @@ pub struct Vm {
     pub host: Option<String>,
     /// Its operating system, in the words of its owner.
     pub os: String,
-    /// Virtual processors.
+    /// Virtual processors; 0 where only counters of it are known.
     pub cores: u32,
-    /// Memory in bytes.
+    /// Memory in bytes; 0 where only counters of it are known.
     pub memory_bytes: u64,
     /// Network adapters.
     pub nics: u32,
@@ -43,7 +50,7 @@ pub enum Boot {
 pub struct Disk {
     /// Its name, unique within its machine.
     pub name: String,
-    /// Its size in bytes.
+    /// Its size in bytes; 0 where only counters of it are known: its initial copy cannot be planned then.
     pub size_bytes: u64,
     /// What of it is used, in bytes, where that is known.
     pub used_bytes: Option<u64>,

@@ -2,9 +2,11 @@
 
 mod answer;
 mod bill;
+mod cell;
 mod check;
 pub mod churn;
 pub mod cost;
+pub mod counters;
 pub mod demand;
 pub mod estate;
 pub mod gates;
@@ -14,13 +16,16 @@ mod origins;
 pub mod os;
 pub mod placement;
 pub mod plan;
+pub mod problem;
 pub mod profile;
 pub mod queue;
+pub mod read;
 pub mod recommend;
 pub mod search;
 pub mod service;
 pub mod sizing;
 pub mod sweep;
 pub mod tables;
+mod text;
 mod what_if;
 pub mod words;
