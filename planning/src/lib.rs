@@ -8,6 +8,7 @@ pub mod churn;
 pub mod cost;
 pub mod counters;
 pub mod demand;
+pub mod drill;
 pub mod estate;
 pub mod gates;
 pub mod initial;

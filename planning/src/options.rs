@@ -61,6 +61,8 @@ pub struct Options {
     pub initial_copy_share_per_mille: u32,
     /// The links that there are; none to ask only what is needed. Its week is set by the profile's date.
     pub service: Option<Service>,
+    /// All links are cut for so many seconds in each week, where most arrives meanwhile ([`crate::sweep::weekly_outages`]).
+    pub weekly_outage_seconds: u64,
     /// Minutes that local time is ahead of UTC: throttles go by local time.
     pub utc_offset_minutes: i32,
     /// What disks compress to. The product's own factor is not published (facts §5.1), so without a measurement nothing is taken off.
@@ -106,6 +108,7 @@ impl Default for Options {
             initial_copy_goal_seconds: 72 * 3_600,
             initial_copy_share_per_mille: 0,
             service: None,
+            weekly_outage_seconds: 0,
             utc_offset_minutes: 0,
             compression: Compression::Measured {
                 otherwise_per_mille: 1_000,

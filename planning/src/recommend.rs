@@ -14,6 +14,7 @@ use crate::profile::Profile;
 use crate::queue::Arrivals;
 use crate::service::week_second;
 use crate::sizing::{self, process_servers, required_servers_with};
+use crate::sweep::weekly_outages;
 use crate::tables::{VmSize, configuration_server_limits};
 use crate::what_if;
 
@@ -111,6 +112,7 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
     let service = options.service.as_ref().map(|service| {
         let mut service = service.clone();
         service.week_second = week_second(work.arrivals.start_seconds, options.utc_offset_minutes);
+        service.outages.extend(weekly_outages(&work.arrivals, options.weekly_outage_seconds));
         service
     });
     let bandwidths = what_if::bandwidths(&work);

@@ -134,7 +134,7 @@ pub fn weekly_outages(arrivals: &Arrivals, seconds: u64) -> Vec<Outage> {
     outages
 }
 
-/// Runs the queue at each point.
+/// Runs the queue at each point, with the links given, or with one that keeps the RPO wanted without an outage.
 ///
 /// # Errors
 /// [`PlanError`] where estate, profile and options make no plan.
@@ -142,7 +142,6 @@ pub fn sweep(
     estate: &Estate,
     profile: Option<&Profile>,
     options: &Options,
-    outage_seconds: u64,
     axes: &[Axis],
 ) -> Result<Sweep, PlanError> {
     // What everything compresses to is in the sums: each value has sums of its own.
@@ -209,7 +208,7 @@ pub fn sweep(
             }
         };
         service.week_second = crate::service::week_second(arrivals.start_seconds, options.utc_offset_minutes);
-        let outage = of(at, Input::Outage).unwrap_or(outage_seconds);
+        let outage = of(at, Input::Outage).unwrap_or(options.weekly_outage_seconds);
         service.outages.extend(weekly_outages(&arrivals, outage));
         outcome(work, &arrivals, &service, goal, at.clone())
     };
@@ -338,7 +337,7 @@ mod tests {
         let (estate, profile) = two_weeks();
         let options = options();
         let axes = [axis(Input::Bandwidth, &[1_600_000]), axis(Input::Outage, &[0, 4 * 3_600])];
-        let found = sweep(&estate, Some(&profile), &options, 0, &axes).unwrap();
+        let found = sweep(&estate, Some(&profile), &options, &axes).unwrap();
         assert_eq!(found.points.len(), 2);
         let [without, with] = &found.points[..] else { unreachable!("two") };
         assert_eq!(without.catch_up_ms, None);
@@ -354,11 +353,11 @@ mod tests {
         let (estate, profile) = two_weeks();
         let options = options();
         let axes = [axis(Input::Outage, &[0, 600])];
-        for point in sweep(&estate, Some(&profile), &options, 0, &axes).unwrap().points {
+        for point in sweep(&estate, Some(&profile), &options, &axes).unwrap().points {
             let needed = point.needed_bits_per_second.unwrap();
             for (bits, holds) in [(needed, true), (needed * 99 / 100, false)] {
                 let at = [axis(Input::Bandwidth, &[bits]), axis(Input::Outage, &[point.at[0]])];
-                let there = sweep(&estate, Some(&profile), &options, 0, &at).unwrap();
+                let there = sweep(&estate, Some(&profile), &options, &at).unwrap();
                 let rpo = there.points[0].rpo_always_ms.unwrap_or(u64::MAX);
                 assert_eq!(rpo <= 900_000, holds, "{bits} bit/s of {needed}: {rpo} ms");
             }
@@ -369,7 +368,7 @@ mod tests {
     fn growth_and_churn_are_factors_of_what_is_written() {
         let (estate, profile) = two_weeks();
         let options = options();
-        let at = |axes: &[Axis]| sweep(&estate, Some(&profile), &options, 0, axes).unwrap().points[0].needed_bits_per_second;
+        let at = |axes: &[Axis]| sweep(&estate, Some(&profile), &options, axes).unwrap().points[0].needed_bits_per_second;
         let doubled = at(&[axis(Input::Growth, &[1_000])]);
         assert_eq!(at(&[axis(Input::Churn, &[2_000])]), doubled);
         assert_eq!(at(&[axis(Input::Growth, &[1_000]), axis(Input::Compressed, &[500])]), at(&[]));
@@ -380,7 +379,7 @@ mod tests {
     fn a_table_of_two_inputs_has_every_pair_once_the_last_moves_fastest() {
         let (estate, profile) = estate(vec![1_000; 60]);
         let axes = [axis(Input::Rpo, &[60, 900]), axis(Input::Bandwidth, &[1_000_000, 2_000_000, 3_000_000])];
-        let found = sweep(&estate, Some(&profile), &options(), 0, &axes).unwrap();
+        let found = sweep(&estate, Some(&profile), &options(), &axes).unwrap();
         let places: Vec<[u64; 2]> = found.points.iter().map(|point| [point.at[0], point.at[1]]).collect();
         let bits = [1_000_000, 2_000_000, 3_000_000];
         let expected: Vec<[u64; 2]> = [60, 900].iter().flat_map(|rpo| bits.map(|bits| [*rpo, bits])).collect();

@@ -1,0 +1,115 @@
+//! The drill of an estate: a scenario that is taken, and that has in it what the plan says.
+
+mod support;
+
+use std::path::Path;
+
+use actors::workload::StreamKind;
+use planning::drill::drill;
+use planning::estate::Estate;
+use planning::options::Options;
+use planning::profile::Profile;
+use planning::read::{Input, read_inputs};
+use planning::recommend::recommend;
+use planning::service::Service;
+use scenarios::{Options as Reading, Scenario, load_text};
+use support::{flat, vm};
+
+fn template() -> Estate {
+    let text = planning::estate::template::template();
+    let input = Input {
+        name: "template".to_owned(),
+        reader: Box::new(std::io::Cursor::new(text.into_bytes())),
+    };
+    read_inputs(vec![input]).unwrap().estate
+}
+
+fn drilled(estate: &Estate, profile: Option<&Profile>, options: &Options) -> Scenario {
+    let plan = recommend(estate, profile, options).unwrap();
+    let text = drill("drill", estate, profile, options, &plan).unwrap();
+    load_text(&text, Path::new("drill.toml"), &Reading::default()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Bytes per second that a machine writes in the mean.
+fn written(scenario: &Scenario) -> u64 {
+    let streams = scenario.vms.iter().flat_map(|vm| &vm.workload.streams);
+    let rate = streams.map(|stream| match &stream.kind {
+        StreamKind::Synthetic(synthetic) => synthetic.bytes_per_second,
+        other => panic!("synthetic: {other:?}"),
+    });
+    rate.sum()
+}
+
+#[test]
+fn the_template_is_a_drill_with_all_its_disks_and_what_they_write() {
+    let estate = template();
+    let options = Options::default();
+    let scenario = drilled(&estate, None, &options);
+    let names: Vec<&str> = scenario.vms.iter().map(|vm| vm.name.as_str()).collect();
+    assert_eq!(names, ["dc01", "web01", "sql01"]);
+    for (vm, of) in scenario.vms.iter().zip(&estate.vms) {
+        assert_eq!(vm.disks.len(), of.disks.len(), "{}", vm.name);
+        for (disk, of) in vm.disks.iter().zip(&of.disks) {
+            assert_eq!(disk.name, of.name);
+        }
+    }
+    let daily: u64 = estate.disks().map(|(_, disk)| disk.daily_change_bytes.unwrap()).sum();
+    let expected = daily / 86_400 * 13 / 10;
+    let off = written(&scenario).abs_diff(expected);
+    assert!(off * 1_000 < expected, "{} for {expected}", written(&scenario));
+    // One server that does all, as the tables say of so few machines.
+    assert_eq!(scenario.servers.len(), 1);
+}
+
+#[test]
+fn its_link_is_the_one_given_or_the_one_needed() {
+    let estate = template();
+    let rate = |options: &Options| {
+        let scenario = drilled(&estate, None, options);
+        scenario.links.iter().map(|link| link.bits_per_second).min().unwrap()
+    };
+    let given = Options {
+        service: Some(Service::constant(50_000_000)),
+        ..Options::default()
+    };
+    assert_eq!(rate(&given), 50_000_000);
+    let needed = recommend(&estate, None, &Options::default()).unwrap().bandwidths[0].always.unwrap();
+    assert_eq!(rate(&Options::default()), needed.value);
+}
+
+#[test]
+fn a_large_estate_has_the_servers_that_the_tables_demand() {
+    let machine = |number: u32| {
+        let mut machine = vm(&format!("vm-{number}"), &[]);
+        machine.disks[0].daily_change_bytes = Some(20_000_000_000);
+        machine
+    };
+    let estate = Estate {
+        vms: (0..450).map(machine).collect(),
+    };
+    let plan = recommend(&estate, None, &flat()).unwrap();
+    let sizing = &plan.servers.sizing;
+    let scenario = drilled(&estate, None, &flat());
+    let count = |role: fn(&scenarios::model::Roles) -> bool| {
+        scenario.servers.iter().filter(|server| role(&server.roles)).count()
+    };
+    assert_eq!(count(|roles| roles.configuration_server), sizing.configuration_servers as usize);
+    assert_eq!(count(|roles| roles.process_server), sizing.process_servers as usize);
+    assert!(sizing.process_servers > 1, "{sizing:?}");
+}
+
+#[test]
+fn hostile_names_make_a_scenario_all_the_same() {
+    let names = ["web,01", "\"quoted\"\n[[vm]]", "all", "ALL", "\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}", "web 01"];
+    let machine = |name: &&str| {
+        let mut machine = vm(name, &[]);
+        machine.host = Some("esx\n1".to_owned());
+        machine.disks[0].daily_change_bytes = Some(1_000_000_000);
+        machine.disks[0].name = "Hard disk 1".to_owned();
+        machine
+    };
+    let estate = Estate {
+        vms: names.iter().map(machine).collect(),
+    };
+    assert_eq!(drilled(&estate, None, &flat()).vms.len(), names.len());
+}
