@@ -238,7 +238,8 @@ fn used(disk: &Disk) -> u64 {
 
 /// Thousandths to which something compresses, as a ratio to one with two decimals. What grows is taken as it is.
 fn ratio(per_mille: u32) -> String {
-    let hundredths = (100_000 / per_mille.max(1)).max(100);
+    // The language goes from 1:1 to 100:1.
+    let hundredths = (100_000 / per_mille.max(1)).clamp(100, 10_000);
     format!("{}.{:02}:1", hundredths / 100, hundredths % 100)
 }
 

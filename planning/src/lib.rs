@@ -12,6 +12,8 @@ pub mod drill;
 pub mod estate;
 pub mod gates;
 pub mod initial;
+pub mod measure;
+pub mod of_scenario;
 pub mod options;
 mod origins;
 pub mod os;

@@ -7,6 +7,7 @@ use std::path::Path;
 use actors::workload::StreamKind;
 use planning::drill::drill;
 use planning::estate::Estate;
+use planning::of_scenario::of_scenario;
 use planning::options::Options;
 use planning::profile::Profile;
 use planning::read::{Input, read_inputs};
@@ -112,4 +113,48 @@ fn hostile_names_make_a_scenario_all_the_same() {
         vms: names.iter().map(machine).collect(),
     };
     assert_eq!(drilled(&estate, None, &flat()).vms.len(), names.len());
+}
+
+#[test]
+fn a_drill_that_is_planned_again_gives_the_same_answer() {
+    let estate = template();
+    let first = recommend(&estate, None, &Options::default()).unwrap();
+    let scenario = drilled(&estate, None, &Options::default());
+    let (again, profile) = of_scenario(&scenario);
+    // What it writes has grown already.
+    let options = Options {
+        growth_per_mille: 0,
+        ..Options::default()
+    };
+    let second = recommend(&again, Some(&profile), &options).unwrap();
+    for (first, second) in first.bandwidths.iter().zip(&second.bandwidths) {
+        let (first, second) = (first.always.unwrap().value, second.always.unwrap().value);
+        assert!(first.abs_diff(second) * 200 < first, "{first} and {second} bit/s");
+    }
+    assert_eq!(first.servers.sizing, second.servers.sizing);
+    assert_eq!(first.initial_copy.bytes.value.div_ceil(1 << 30), second.initial_copy.bytes.value.div_ceil(1 << 30));
+}
+
+#[test]
+fn a_day_of_a_profile_comes_back_hour_by_hour() {
+    // A week of hours: by night ten times as much.
+    let hour = |hour: usize| if hour % 24 < 6 { 1_000_000 } else { 100_000 };
+    let profile = Profile {
+        start_seconds: 0,
+        step_seconds: 3_600,
+        steps: 168,
+        vms: vec![vec![planning::profile::Series {
+            written: (0..168).map(hour).collect(),
+            ..Default::default()
+        }]],
+    };
+    let estate = Estate {
+        vms: vec![vm("a", &[])],
+    };
+    let (_, again) = of_scenario(&drilled(&estate, Some(&profile), &flat()));
+    for at in 0..168 {
+        let minute = again.vms[0][0].written[at * 60];
+        let expected = profile.vms[0][0].written[at];
+        assert!(minute.abs_diff(expected) * 50 < expected, "hour {at}: {minute} for {expected}");
+    }
 }

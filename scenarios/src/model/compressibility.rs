@@ -37,6 +37,12 @@ impl Compressibility {
             .then_some(Compressibility { hundredths })
     }
 
+    /// The ratio in hundredths.
+    #[must_use]
+    pub fn hundredths(self) -> u32 {
+        self.hundredths
+    }
+
     /// The names of the classes.
     #[must_use]
     pub fn classes() -> Vec<&'static str> {
