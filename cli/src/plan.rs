@@ -1,7 +1,7 @@
 //! `firedrill plan`: what an estate needs, and what would happen with what there is.
 
 use std::fs::File;
-use std::io::{IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 use planning::cost::{EXAMPLE, Prices};
 use planning::demand::Compression;
+use planning::drill::drill;
+use planning::estate::Estate;
+use planning::of_scenario::of_scenario;
 use planning::options::Options;
 use planning::problem::{Problems, Severity};
-use planning::read::{Input, Inputs, read_inputs};
-use planning::recommend::recommend;
+use planning::profile::Profile;
+use planning::read::{Input, read_inputs};
+use planning::recommend::{PlanError, recommend};
 use planning::service::{Link, Service};
 use planning::sweep::sweep;
+use reports::plan::ReportError;
 
 use crate::arguments::{Format, PlanArguments};
 use crate::failure::{Failure, PASS};
@@ -29,46 +34,70 @@ const EXAMPLE_PRICES: &str = "example";
 /// Runs the command, and gives its exit code.
 pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     if arguments.template {
-        return output::print(&planning::estate::template::template()).map(|()| PASS);
+        return output::print(&planning::estate::template()).map(|()| PASS);
     }
-    let _interrupts = Interrupts::hear()?;
-    let options = options(arguments)?;
-    let folder = arguments.out.clone().unwrap_or_else(|| folder_for(&arguments.inputs));
-    let place = reports::plan::Place::take(&folder, arguments.force)?;
+    let interrupts = Interrupts::hear()?;
     let shown = Shown::new();
-    let inputs = read(&arguments.inputs, &shown);
-    let inputs = inputs.inspect_err(|_| place.give_back())?;
-    shown.say("planning");
-    let wrong = |error: planning::recommend::PlanError| {
-        place.give_back();
-        Failure::Input(error.to_string())
-    };
+    let inputs = read(&arguments.inputs, &shown)?;
+    interrupts.check()?;
+    let options = options(arguments, inputs.grown)?;
+    let wrong = |error: PlanError| Failure::Input(error.to_string());
     let (estate, profile) = (&inputs.estate, inputs.profile.as_ref());
-    let plan = recommend(estate, profile, &options).map_err(wrong)?;
-    let swept = match &arguments.what_if[..] {
-        [] => None,
-        axes => {
-            shown.say("asking what if");
-            Some(sweep(estate, profile, &options, axes).map_err(wrong)?)
-        }
-    };
-    shown.say("writing");
-    let report = reports::plan::Report {
-        plan: &plan,
-        sweep: swept.as_ref(),
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    let files = reports::plan::write(&place, &report)?;
-    shown.done();
-    match arguments.format {
-        Format::Json => output::print(&reports::plan::json(&report))?,
-        Format::Human => output::print(&reports::plan::human(&report, &folder, &files))?,
+    shown.say("planning");
+    let mut plan = recommend(estate, profile, &options).map_err(wrong)?;
+    if !arguments.what_if.is_empty() {
+        shown.say("asking what if");
+        plan.sweep = Some(sweep(estate, profile, &options, &arguments.what_if).map_err(wrong)?);
     }
+    interrupts.check()?;
+    let folder = arguments.out.clone().unwrap_or_else(|| folder_for(&arguments.inputs));
+    let files: Vec<PathBuf> = arguments.inputs.iter().filter(|path| !is_stdin(path)).cloned().collect();
+    let directory = reports::plan::folder(&folder, arguments.force, &files)?;
+    if let Some(file) = &arguments.scenario {
+        shown.say("writing the scenario");
+        let text = drill(&name_of(&arguments.inputs), estate, profile, &options, &plan).map_err(wrong)?;
+        write_scenario(file, &text)?;
+    }
+    shown.say("writing");
+    let written = reports::plan::write(&directory, &plan);
+    let written = written.map_err(|error| match error {
+        ReportError::Directory(error) => Failure::Directory(error),
+        other => Failure::Machine(other.to_string()),
+    })?;
+    shown.done();
+    if arguments.format == Format::Json {
+        let json = reports::plan::json(&plan).map_err(|error| Failure::Machine(error.to_string()))?;
+        output::print(&String::from_utf8_lossy(&json))?;
+        return Ok(PASS);
+    }
+    let mut said = reports::plan::human(&plan);
+    let page = written.iter().find(|file| file.ends_with(reports::plan::PAGE));
+    if let Some(page) = page {
+        said.push_str(&format!("\nFiles   {} (open it in a browser), and beside it the spreadsheet, plan.json and tables/*.csv\n", page.display()));
+    }
+    if let Some(file) = &arguments.scenario {
+        said.push_str(&format!("Drill   firedrill run {}\n", file.display()));
+    }
+    output::print(&said)?;
     Ok(PASS)
 }
 
+/// Writes a scenario into a file that is not there yet.
+fn write_scenario(file: &Path, text: &str) -> Result<(), Failure> {
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
+    let mut created = created.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Failure::Input(format!("--scenario {}: there is such a file already", file.display())),
+        ErrorKind::NotFound => Failure::Input(format!("--scenario {}: its folder is not there", file.display())),
+        _ => Failure::Machine(format!("--scenario {}: cannot be written: {error}", file.display())),
+    })?;
+    created.write_all(text.as_bytes()).map_err(|error| {
+        let _ = std::fs::remove_file(file);
+        Failure::Machine(format!("--scenario {}: cannot be written: {error}", file.display()))
+    })
+}
+
 /// All options, by the arguments.
-fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
+fn options(arguments: &PlanArguments, grown: bool) -> Result<Options, Failure> {
     let service = |rates: &[u64]| Service {
         links: rates
             .iter()
@@ -81,7 +110,7 @@ fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
     let defaults = Options::default();
     Ok(Options {
         rpo_seconds: arguments.rpo,
-        growth_per_mille: arguments.growth,
+        growth_per_mille: arguments.growth.unwrap_or(if grown { 0 } else { defaults.growth_per_mille }),
         percentile_per_mille: arguments.percentile,
         initial_copy_goal_seconds: arguments.initial_copy,
         service: Some(service(&arguments.bandwidth)).filter(|service| !service.links.is_empty()),
@@ -114,23 +143,53 @@ fn prices(path: &Path) -> Result<Prices, Failure> {
     Prices::read(&text).map_err(|error| wrong(error.to_string()))
 }
 
-/// Named after the first input.
-fn folder_for(inputs: &[PathBuf]) -> PathBuf {
-    let first = inputs.iter().find(|path| path.as_os_str() != STDIN);
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == STDIN
+}
+
+/// The name of the first input, up to its first point.
+fn name_of(inputs: &[PathBuf]) -> String {
+    let first = inputs.iter().find(|path| !is_stdin(path));
     let name = first.and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
-    let name = name.unwrap_or_else(|| "estate".to_owned());
-    let stem = name.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("estate");
-    Path::new("runs").join(format!("{stem}-plan"))
+    let name = name.unwrap_or_default();
+    let stem = name.split('.').next().filter(|stem| !stem.is_empty());
+    stem.unwrap_or("estate").to_owned()
+}
+
+fn folder_for(inputs: &[PathBuf]) -> PathBuf {
+    Path::new("runs").join(format!("{}-plan", name_of(inputs)))
+}
+
+/// What was read.
+struct Brought {
+    estate: Estate,
+    profile: Option<Profile>,
+    /// What is written has grown already: a scenario says what is, not what was.
+    grown: bool,
 }
 
 /// Reads all inputs, and says what is odd in them.
-fn read(paths: &[PathBuf], shown: &Shown) -> Result<Inputs, Failure> {
-    if paths.iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
+fn read(paths: &[PathBuf], shown: &Shown) -> Result<Brought, Failure> {
+    if let [path] = paths
+        && path.extension().is_some_and(|extension| extension == "toml")
+    {
+        let scenario = scenarios::load(path, &scenarios::Options::default())?;
+        let (estate, profile) = of_scenario(&scenario);
+        return Ok(Brought {
+            estate,
+            profile: Some(profile),
+            grown: true,
+        });
+    }
+    if let Some(path) = paths.iter().find(|path| path.extension().is_some_and(|of| of == "toml")) {
+        return Err(Failure::Input(format!("{}: a scenario is planned by itself, without other files", path.display())));
+    }
+    if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::Input("standard input can be read once".to_owned()));
     }
     let mut inputs = Vec::new();
     for path in paths {
-        let (name, reader): (String, Box<dyn Read + Send>) = match path.as_os_str() == STDIN {
+        let (name, reader): (String, Box<dyn Read + Send>) = match is_stdin(path) {
             true => ("standard input".to_owned(), Box::new(std::io::stdin())),
             false => {
                 let file = File::open(path);
@@ -145,12 +204,18 @@ fn read(paths: &[PathBuf], shown: &Shown) -> Result<Inputs, Failure> {
         inputs.push(Input { name, reader });
     }
     let read = read_inputs(inputs);
-    shown.pause();
-    let inputs = read.map_err(|problems| Failure::Input(told(&problems, Severity::Error)))?;
+    let inputs = read.map_err(|problems| {
+        shown.done();
+        Failure::Input(told(&problems, Severity::Error))
+    })?;
     if inputs.warnings.warnings() > 0 {
-        output::say(&told(&inputs.warnings, Severity::Warning));
+        shown.above(&told(&inputs.warnings, Severity::Warning));
     }
-    Ok(inputs)
+    Ok(Brought {
+        estate: inputs.estate,
+        profile: inputs.profile,
+        grown: false,
+    })
 }
 
 /// Problems, a line each; warnings only where there are no errors to read first.
@@ -197,10 +262,11 @@ impl Shown {
         }
     }
 
-    /// Others may say something now.
-    fn pause(&self) {
-        if let Some(bar) = &self.bar {
-            bar.suspend(output::clear_line);
+    /// Says something above the line.
+    fn above(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| output::say(text)),
+            None => output::say(text),
         }
     }
 

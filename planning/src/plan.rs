@@ -13,6 +13,7 @@ use crate::initial::Finish;
 use crate::placement::Account;
 use crate::queue::{CatchUp, Day};
 use crate::sizing::Sizing;
+use crate::sweep::{Bar, Sweep};
 use crate::tables::Era;
 
 /// A figure of a plan.
@@ -295,6 +296,10 @@ pub struct Plan {
     pub given: Option<Given>,
     /// What would happen with the bandwidth of the lower share.
     pub what_if: Option<WhatIf>,
+    /// What moves the RPO most, around the bandwidth given or needed.
+    pub tornado: Vec<Bar>,
+    /// What if inputs were others, where that was asked.
+    pub sweep: Option<Sweep>,
     /// The initial copy.
     pub initial_copy: InitialCopy,
     /// Servers on premises.

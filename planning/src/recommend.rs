@@ -14,7 +14,7 @@ use crate::profile::Profile;
 use crate::queue::Arrivals;
 use crate::service::week_second;
 use crate::sizing::{self, process_servers, required_servers_with};
-use crate::sweep::weekly_outages;
+use crate::sweep::{tornado, weekly_outages};
 use crate::tables::{VmSize, configuration_server_limits};
 use crate::what_if;
 
@@ -121,6 +121,7 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
     let given = service.as_ref().map(|service| what_if::given(&work, service));
     let what_if = what_if::lower_share(&work, &bandwidths);
     let needed = bandwidths[0].always.map_or(0, |figure| figure.value);
+    let tornado = tornado(&work, needed);
     let initial_copy = what_if::initial_copy(&work, service.as_ref(), needed);
     let accounts = accounts(&loads(&work), options);
     let sizes = drill_sizes(&work);
@@ -155,6 +156,8 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
         bandwidth_of_all,
         given,
         what_if,
+        tornado,
+        sweep: None,
         initial_copy,
         servers: servers(&work),
         azure_cores: figure(cores, Unit::Count, "azure-cores"),

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::demand::Compression;
 use crate::estate::Estate;
 use crate::initial::{Batch, simulate};
 use crate::options::Options;
@@ -10,7 +11,7 @@ use crate::profile::Profile;
 use crate::queue::{Arrivals, NEVER, catch_up, run};
 use crate::recommend::{PlanError, Work};
 use crate::search::{Goal, achievable, lasting_bandwidth_for};
-use crate::service::{Outage, Service};
+use crate::service::{Outage, Service, week_second};
 
 const WEEK_SECONDS: u64 = 604_800;
 
@@ -144,14 +145,6 @@ pub fn sweep(
     options: &Options,
     axes: &[Axis],
 ) -> Result<Sweep, PlanError> {
-    // What everything compresses to is in the sums: each value has sums of its own.
-    let with = |compressed: Option<u32>| {
-        let mut options = options.clone();
-        if let Some(per_mille) = compressed {
-            options.compression = crate::demand::Compression::Fixed { per_mille };
-        }
-        options
-    };
     let places: Vec<Vec<u64>> = axes.iter().fold(vec![Vec::new()], |places, axis| {
         let further = |place: Vec<u64>| {
             axis.values.iter().map(move |value| {
@@ -166,56 +159,123 @@ pub fn sweep(
         let at = axes.iter().rposition(|axis| axis.input == input)?;
         place.get(at).copied()
     };
+    // What everything compresses to is in the sums over machines: each value has sums of its own.
     let compressed = |place: &[u64]| of(place, Input::Compressed).and_then(|value| u32::try_from(value).ok());
     let mut factors: Vec<Option<u32>> = places.iter().map(|place| compressed(place)).collect();
     factors.sort_unstable();
     factors.dedup();
-    let all: Vec<Options> = factors.iter().map(|factor| with(*factor)).collect();
+    let with = |factor: &Option<u32>| {
+        let mut options = options.clone();
+        if let Some(per_mille) = *factor {
+            options.compression = Compression::Fixed { per_mille };
+        }
+        options
+    };
+    let all: Vec<Options> = factors.iter().map(with).collect();
     let works: Vec<Work<'_>> = all
         .iter()
         .map(|options| Work::new(estate, profile, options))
         .collect::<Result<_, _>>()?;
-    let point = |at: &Vec<u64>| -> Point {
-        let work = match factors.iter().position(|factor| *factor == compressed(at)) {
-            Some(place) => &works[place],
-            None => &works[0],
-        };
-        let growth = of(at, Input::Growth).unwrap_or(u64::from(options.growth_per_mille));
-        let churn = of(at, Input::Churn).unwrap_or(1_000);
-        // Both are factors of what is written.
-        let factor = ((1_000 + u128::from(growth)) * u128::from(churn)).div_ceil(1_000);
-        let base = work.totals.arrivals(0);
-        let arrivals = Arrivals {
-            bytes: base
-                .bytes
-                .iter()
-                .map(|bytes| u64::try_from((u128::from(*bytes) * factor).div_ceil(1_000)).unwrap_or(u64::MAX))
-                .collect(),
-            ..base
-        };
-        let rpo = of(at, Input::Rpo).unwrap_or(u64::from(options.rpo_seconds));
-        let goal = Goal {
-            rpo_ms: rpo.saturating_mul(1_000),
-            steps_per_mille: 1_000,
-        };
-        let mut service = match (&options.service, of(at, Input::Bandwidth)) {
-            (Some(service), Some(bits)) => service.with_rate(bits),
-            (Some(service), None) => service.clone(),
-            (None, Some(bits)) => Service::constant(bits),
-            (None, None) => {
-                let needed = lasting_bandwidth_for(&arrivals, &Service::constant(0), goal);
-                Service::constant(needed.unwrap_or(0))
-            }
-        };
-        service.week_second = crate::service::week_second(arrivals.start_seconds, options.utc_offset_minutes);
-        let outage = of(at, Input::Outage).unwrap_or(options.weekly_outage_seconds);
-        service.outages.extend(weekly_outages(&arrivals, outage));
-        outcome(work, &arrivals, &service, goal, at.clone())
+    let point = |at: &Vec<u64>| {
+        let factor = compressed(at);
+        let work = factors.iter().zip(&works).find(|(of, _)| **of == factor);
+        work.map(|(_, work)| moved(work, at.clone(), |input| of(at, input)))
     };
     Ok(Sweep {
         axes: axes.to_vec(),
-        points: places.par_iter().map(point).collect(),
+        points: places.par_iter().filter_map(point).collect(),
     })
+}
+
+/// What an input moves the RPO by, both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bar {
+    /// The input.
+    pub input: Input,
+    /// Its lower value, in the input's unit.
+    pub low: u64,
+    /// Its higher value.
+    pub high: u64,
+    /// The RPO of all steps at the lower value, in milliseconds; none where the queue never ends.
+    pub rpo_low_ms: Option<u64>,
+    /// That at the higher one.
+    pub rpo_high_ms: Option<u64>,
+}
+
+/// A fifth more or less of bandwidth and of what is written, no growth or twice as much, no outage or an hour in each week: what matters
+/// most comes first. Around the links given, or around the rate that the RPO wanted needs.
+#[must_use]
+pub(crate) fn tornado(work: &Work<'_>, needed: u64) -> Vec<Bar> {
+    let options = work.options;
+    let bits = options.service.as_ref().and_then(|service| service.links.first());
+    let bits = bits.map_or(needed, |link| link.bits_per_second);
+    let growth = u64::from(options.growth_per_mille);
+    let moves = [
+        (Input::Bandwidth, bits * 4 / 5, bits.saturating_mul(6) / 5),
+        (Input::Churn, 800, 1_200),
+        (Input::Growth, 0, if growth == 0 { 300 } else { 2 * growth }),
+        (Input::Outage, 0, 3_600),
+    ];
+    let rpo = |input: Input, value: u64| {
+        let of = |other: Input| match other {
+            _ if other == input => Some(value),
+            Input::Bandwidth => Some(bits),
+            _ => None,
+        };
+        moved(work, vec![value], of).rpo_always_ms
+    };
+    let mut bars: Vec<Bar> = moves
+        .into_par_iter()
+        .map(|(input, low, high)| Bar {
+            input,
+            low,
+            high,
+            rpo_low_ms: rpo(input, low),
+            rpo_high_ms: rpo(input, high),
+        })
+        .collect();
+    // Where the queue never ends the input moves it by more than any time.
+    let spread = |bar: &Bar| match (bar.rpo_low_ms, bar.rpo_high_ms) {
+        (Some(low), Some(high)) => low.abs_diff(high),
+        _ => u64::MAX,
+    };
+    bars.sort_by_key(|bar| std::cmp::Reverse(spread(bar)));
+    bars
+}
+
+/// The outcome with some inputs moved.
+fn moved(work: &Work<'_>, at: Vec<u64>, of: impl Fn(Input) -> Option<u64>) -> Point {
+    let options = work.options;
+    let growth = of(Input::Growth).unwrap_or(u64::from(options.growth_per_mille));
+    let churn = of(Input::Churn).unwrap_or(1_000);
+    // Both are factors of what is written, in millionths together.
+    let factor = (1_000 + u128::from(growth)) * u128::from(churn);
+    let base = work.totals.arrivals(0);
+    let bytes = base.bytes.iter().map(|bytes| {
+        let moved = (u128::from(*bytes) * factor).div_ceil(1_000_000);
+        u64::try_from(moved).unwrap_or(u64::MAX)
+    });
+    let arrivals = Arrivals {
+        bytes: bytes.collect(),
+        ..base
+    };
+    let goal = Goal {
+        rpo_ms: of(Input::Rpo).unwrap_or(u64::from(options.rpo_seconds)).saturating_mul(1_000),
+        steps_per_mille: 1_000,
+    };
+    let mut service = match (&options.service, of(Input::Bandwidth)) {
+        (Some(service), Some(bits)) => service.with_rate(bits),
+        (Some(service), None) => service.clone(),
+        (None, Some(bits)) => Service::constant(bits),
+        (None, None) => {
+            let needed = lasting_bandwidth_for(&arrivals, &Service::constant(0), goal);
+            Service::constant(needed.unwrap_or(0))
+        }
+    };
+    service.week_second = week_second(arrivals.start_seconds, options.utc_offset_minutes);
+    let outage = of(Input::Outage).unwrap_or(options.weekly_outage_seconds);
+    service.outages.extend(weekly_outages(&arrivals, outage));
+    outcome(work, &arrivals, &service, goal, at)
 }
 
 fn outcome(work: &Work<'_>, arrivals: &Arrivals, service: &Service, goal: Goal, at: Vec<u64>) -> Point {
@@ -373,6 +433,29 @@ mod tests {
         assert_eq!(at(&[axis(Input::Churn, &[2_000])]), doubled);
         assert_eq!(at(&[axis(Input::Growth, &[1_000]), axis(Input::Compressed, &[500])]), at(&[]));
         assert!(doubled > at(&[]));
+    }
+
+    #[test]
+    fn what_matters_most_comes_first() {
+        let (estate, profile) = two_weeks();
+        let options = options();
+        let work = Work::new(&estate, Some(&profile), &options).unwrap();
+        let needed = lasting_bandwidth_for(
+            &work.arrivals,
+            &Service::constant(0),
+            Goal {
+                rpo_ms: 900_000,
+                steps_per_mille: 1_000,
+            },
+        );
+        let bars = tornado(&work, needed.unwrap());
+        let of = |input: Input| *bars.iter().find(|bar| bar.input == input).unwrap();
+        // At what it needs the RPO is kept to the second; a fifth less and it is not, a fifth more and it is by far.
+        let bandwidth = of(Input::Bandwidth);
+        assert!(bandwidth.rpo_low_ms.unwrap() > 900_000 && bandwidth.rpo_high_ms.unwrap() < 900_000, "{bandwidth:?}");
+        assert_eq!(of(Input::Outage).rpo_low_ms, of(Input::Growth).rpo_low_ms, "both are as it is");
+        let spread = |bar: &Bar| bar.rpo_low_ms.unwrap().abs_diff(bar.rpo_high_ms.unwrap());
+        assert!(bars.iter().map(spread).is_sorted_by(|first, next| first >= next), "{bars:?}");
     }
 
     #[test]

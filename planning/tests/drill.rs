@@ -17,7 +17,7 @@ use scenarios::{Options as Reading, Scenario, load_text};
 use support::{flat, vm};
 
 fn template() -> Estate {
-    let text = planning::estate::template::template();
+    let text = planning::estate::template();
     let input = Input {
         name: "template".to_owned(),
         reader: Box::new(std::io::Cursor::new(text.into_bytes())),

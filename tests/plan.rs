@@ -1,0 +1,175 @@
+//! `firedrill plan` and `firedrill profile`: from an estate to an answer, a page, a spreadsheet and a drill, and wrong input said by its row.
+
+mod common;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use common::{firedrill, folder, raw_image, root, tool};
+use serde_json::Value;
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+fn json(file: &Path) -> Value {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn template() -> String {
+    let done = firedrill(&["plan", "--template"]);
+    assert_eq!(done.status.code(), Some(0));
+    text(&done.stdout)
+}
+
+/// `firedrill plan` with this on its standard input.
+fn plan_of(input: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .current_dir(root())
+        .args(["plan", "-"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+    let done = child.wait_with_output().expect("it ends");
+    (done.status.code(), text(&done.stdout), text(&done.stderr))
+}
+
+#[test]
+fn the_template_plans_as_it_is_and_the_answer_comes_first() {
+    let out = folder();
+    let dir = out.path().join("plan");
+    let dir = dir.to_str().expect("UTF-8");
+    let (code, said, _) = plan_of(&template(), &["--bandwidth", "50Mbit/s", "--out", dir]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.starts_with("Enough: with 50.0 Mbit/s"), "{said}");
+    let plan = json(&Path::new(dir).join("plan.json"));
+    assert_eq!(plan["plan"]["answer"]["enough"], Value::Bool(true));
+    for file in ["plan.html", "plan.xlsx", "tables/compatible_machines.csv"] {
+        assert!(Path::new(dir).join(file).exists(), "{file}");
+    }
+    // What is there is not replaced in silence.
+    let (code, _, said) = plan_of(&template(), &["--out", dir]);
+    assert_eq!(code, Some(2), "{said}");
+    let (code, said, _) = plan_of(&template(), &["--out", dir, "--force", "--bandwidth", "2Mbit/s"]);
+    assert_eq!(code, Some(0));
+    assert!(said.starts_with("Not enough: with 2.0 Mbit/s") && said.contains("more would be enough"), "{said}");
+}
+
+#[test]
+fn one_bit_less_than_what_it_needs_is_not_enough() {
+    let out = folder();
+    let mut number = 0;
+    let mut plan = |arguments: &[&str]| {
+        number += 1;
+        let dir = out.path().join(number.to_string());
+        let dir = dir.to_str().expect("UTF-8").to_owned();
+        let all = [arguments, &["--out", &dir]].concat();
+        assert_eq!(plan_of(&template(), &all).0, Some(0));
+        json(&Path::new(&dir).join("plan.json"))["plan"].clone()
+    };
+    let needed = plan(&[])["bandwidths"][0]["always"]["value"].as_u64().expect("a rate");
+    for (bits, enough) in [(needed, true), (needed - 1, false)] {
+        let plan = plan(&["--bandwidth", &format!("{bits} bit/s")]);
+        assert_eq!(plan["answer"]["enough"], Value::Bool(enough), "{bits} of {needed}");
+    }
+}
+
+#[test]
+fn wrong_input_is_named_by_row_and_column_and_nothing_is_written() {
+    let out = folder();
+    let dir = out.path().join("plan");
+    let wrong = template().replace("8 GiB", "8 bananas");
+    let (code, _, said) = plan_of(&wrong, &["--out", dir.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("8 bananas") && said.contains("memory") && said.contains("standard input:"), "{said}");
+    assert!(!dir.exists());
+    for (arguments, words) in [
+        (vec!["plan", "no-such.csv"], "no-such.csv"),
+        (vec!["plan", "scenarios"], "is a folder"),
+        (vec!["plan"], "ESTATE"),
+        (vec!["plan", "-", "--rpo", "15"], "unit"),
+        (vec!["plan", "-", "--what-if", "weather=1"], "names: bandwidth"),
+        (vec!["plan", "-", "--growth", "30"], "30%"),
+        (vec!["plan", "-", "--prices", "no-such.toml"], "no-such.toml"),
+    ] {
+        let done = firedrill(&arguments);
+        assert_eq!(done.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&done.stderr).contains(words), "{arguments:?}: {}", text(&done.stderr));
+    }
+}
+
+#[test]
+fn what_if_makes_a_table_of_every_pair() {
+    let out = folder();
+    let dir = out.path().join("plan");
+    let dir = dir.to_str().expect("UTF-8");
+    let axes = ["--what-if", "bandwidth=10..30Mbit/s/10", "--what-if", "outage=0,4h", "--out", dir];
+    let (code, said, wrong) = plan_of(&template(), &axes);
+    assert_eq!(code, Some(0), "{wrong}");
+    let sweep = &json(&Path::new(dir).join("plan.json"))["plan"]["sweep"];
+    let points = sweep["points"].as_array().expect("points");
+    assert_eq!(points.len(), 6);
+    // Without an outage an estate that writes evenly waits for nothing; after four hours the first byte has waited for them.
+    for pair in points.chunks(2) {
+        let rpo = |point: &Value| point["rpo_always_ms"].as_u64().expect("an end");
+        assert!(rpo(&pair[0]) < rpo(&pair[1]) && rpo(&pair[1]) >= 4 * 3_600_000, "{pair:?}");
+    }
+    assert!(said.contains("What if"), "{said}");
+    assert!(Path::new(dir).join("tables/what_if.csv").exists());
+}
+
+#[test]
+fn an_estate_becomes_a_drill_that_holds_and_gives_the_same_answer() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (first, drill, second) = (path("first"), path("drill.toml"), path("second"));
+    let (code, said, wrong) = plan_of(&template(), &["--scenario", &drill, "--bandwidth", "50Mbit/s", "--out", &first]);
+    assert_eq!(code, Some(0), "{said}{wrong}");
+    assert_eq!(firedrill(&["check", &drill]).status.code(), Some(0));
+    let done = firedrill(&["plan", &drill, "--bandwidth", "50Mbit/s", "--out", &second]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let needs = |dir: &str| {
+        let plan = json(&Path::new(dir).join("plan.json"));
+        plan["plan"]["bandwidths"][0]["always"]["value"].as_u64().expect("a rate")
+    };
+    assert!(needs(&first).abs_diff(needs(&second)) * 200 < needs(&first));
+    // Through the actors: a day of it, every point judged.
+    let run = firedrill(&["run", &drill, "--out", &path("run")]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stdout));
+    // The file that is there is not replaced.
+    let (code, _, said) = plan_of(&template(), &["--scenario", &drill, "--out", &path("third")]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("already"), "{said}");
+}
+
+#[test]
+fn a_disk_is_measured_and_the_estate_has_it() {
+    let out = folder();
+    let image = out.path().join("sql01.data.raw");
+    raw_image(&image, 4 << 20, 7);
+    let estate = out.path().join("estate.csv");
+    std::fs::write(&estate, template()).expect("a file");
+    let (image, estate) = (image.to_str().expect("UTF-8"), estate.to_str().expect("UTF-8"));
+    let done = firedrill(&["profile", image, "--estate", estate, "--format", "json"]);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let rows: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let per_mille = rows[0]["compressed_per_mille"].as_u64().expect("a share");
+    let written = std::fs::read_to_string(estate).expect("the estate");
+    let row = written.lines().find(|line| line.starts_with("sql01,") && line.contains(",data,")).expect("its row");
+    assert!(row.contains(&format!("{}.{}", per_mille / 10, per_mille % 10)) || row.contains(&format!("{} %", per_mille / 10)), "{row}");
+    // Another program's judgement of how much is used: extents that are not all zeros.
+    let count = "import sys; d=open(sys.argv[1],'rb').read(); print(sum(4096 for i in range(0,len(d),4096) if any(d[i:i+4096])))";
+    let used: u64 = tool("python3", &["-c", count, image]).trim().parse().expect("a number");
+    assert_eq!(rows[0]["used_bytes"].as_u64(), Some(used));
+    // A disk that the estate does not have changes nothing.
+    let done = firedrill(&["profile", &format!("nobody.os={image}"), "--estate", estate]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(text(&done.stderr).contains("nobody.os"), "{}", text(&done.stderr));
+    assert_eq!(std::fs::read_to_string(estate).expect("the estate"), written);
+}
