@@ -35,7 +35,12 @@ fn plan_of(input: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
         .stderr(Stdio::piped())
         .spawn()
         .expect("it runs");
-    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(input.as_bytes())
+        .expect("it reads");
     let done = child.wait_with_output().expect("it ends");
     (done.status.code(), text(&done.stdout), text(&done.stderr))
 }
@@ -58,7 +63,10 @@ fn the_template_plans_as_it_is_and_the_answer_comes_first() {
     assert_eq!(code, Some(2), "{said}");
     let (code, said, _) = plan_of(&template(), &["--out", dir, "--force", "--bandwidth", "2Mbit/s"]);
     assert_eq!(code, Some(0));
-    assert!(said.starts_with("Not enough: with 2.0 Mbit/s") && said.contains("more would be enough"), "{said}");
+    assert!(
+        said.starts_with("Not enough: with 2.0 Mbit/s") && said.contains("more would be enough"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -87,7 +95,10 @@ fn wrong_input_is_named_by_row_and_column_and_nothing_is_written() {
     let wrong = template().replace("8 GiB", "8 bananas");
     let (code, _, said) = plan_of(&wrong, &["--out", dir.to_str().expect("UTF-8")]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("8 bananas") && said.contains("memory") && said.contains("standard input:"), "{said}");
+    assert!(
+        said.contains("8 bananas") && said.contains("memory") && said.contains("standard input:"),
+        "{said}"
+    );
     assert!(!dir.exists());
     for (arguments, words) in [
         (vec!["plan", "no-such.csv"], "no-such.csv"),
@@ -100,7 +111,11 @@ fn wrong_input_is_named_by_row_and_column_and_nothing_is_written() {
     ] {
         let done = firedrill(&arguments);
         assert_eq!(done.status.code(), Some(2), "{arguments:?}");
-        assert!(text(&done.stderr).contains(words), "{arguments:?}: {}", text(&done.stderr));
+        assert!(
+            text(&done.stderr).contains(words),
+            "{arguments:?}: {}",
+            text(&done.stderr)
+        );
     }
 }
 
@@ -109,7 +124,14 @@ fn what_if_makes_a_table_of_every_pair() {
     let out = folder();
     let dir = out.path().join("plan");
     let dir = dir.to_str().expect("UTF-8");
-    let axes = ["--what-if", "bandwidth=10..30Mbit/s/10", "--what-if", "outage=0,4h", "--out", dir];
+    let axes = [
+        "--what-if",
+        "bandwidth=10..30Mbit/s/10",
+        "--what-if",
+        "outage=0,4h",
+        "--out",
+        dir,
+    ];
     let (code, said, wrong) = plan_of(&template(), &axes);
     assert_eq!(code, Some(0), "{wrong}");
     let sweep = &json(&Path::new(dir).join("plan.json"))["plan"]["sweep"];
@@ -118,7 +140,10 @@ fn what_if_makes_a_table_of_every_pair() {
     // Without an outage an estate that writes evenly waits for nothing; after four hours the first byte has waited for them.
     for pair in points.chunks(2) {
         let rpo = |point: &Value| point["rpo_always_ms"].as_u64().expect("an end");
-        assert!(rpo(&pair[0]) < rpo(&pair[1]) && rpo(&pair[1]) >= 4 * 3_600_000, "{pair:?}");
+        assert!(
+            rpo(&pair[0]) < rpo(&pair[1]) && rpo(&pair[1]) >= 4 * 3_600_000,
+            "{pair:?}"
+        );
     }
     assert!(said.contains("What if"), "{said}");
     assert!(Path::new(dir).join("tables/what_if.csv").exists());
@@ -129,14 +154,19 @@ fn an_estate_becomes_a_drill_that_holds_and_gives_the_same_answer() {
     let out = folder();
     let path = |name: &str| out.path().join(name).to_str().expect("UTF-8").to_owned();
     let (first, drill, second) = (path("first"), path("drill.toml"), path("second"));
-    let (code, said, wrong) = plan_of(&template(), &["--scenario", &drill, "--bandwidth", "50Mbit/s", "--out", &first]);
+    let (code, said, wrong) = plan_of(
+        &template(),
+        &["--scenario", &drill, "--bandwidth", "50Mbit/s", "--out", &first],
+    );
     assert_eq!(code, Some(0), "{said}{wrong}");
     assert_eq!(firedrill(&["check", &drill]).status.code(), Some(0));
     let done = firedrill(&["plan", &drill, "--bandwidth", "50Mbit/s", "--out", &second]);
     assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
     let needs = |dir: &str| {
         let plan = json(&Path::new(dir).join("plan.json"));
-        plan["plan"]["bandwidths"][0]["always"]["value"].as_u64().expect("a rate")
+        plan["plan"]["bandwidths"][0]["always"]["value"]
+            .as_u64()
+            .expect("a rate")
     };
     assert!(needs(&first).abs_diff(needs(&second)) * 200 < needs(&first));
     // Through the actors: a day of it, every point judged.
@@ -161,8 +191,15 @@ fn a_disk_is_measured_and_the_estate_has_it() {
     let rows: Value = serde_json::from_slice(&done.stdout).expect("JSON");
     let per_mille = rows[0]["compressed_per_mille"].as_u64().expect("a share");
     let written = std::fs::read_to_string(estate).expect("the estate");
-    let row = written.lines().find(|line| line.starts_with("sql01,") && line.contains(",data,")).expect("its row");
-    assert!(row.contains(&format!("{}.{}", per_mille / 10, per_mille % 10)) || row.contains(&format!("{} %", per_mille / 10)), "{row}");
+    let row = written
+        .lines()
+        .find(|line| line.starts_with("sql01,") && line.contains(",data,"))
+        .expect("its row");
+    assert!(
+        row.contains(&format!("{}.{}", per_mille / 10, per_mille % 10))
+            || row.contains(&format!("{} %", per_mille / 10)),
+        "{row}"
+    );
     // Another program's judgement of how much is used: extents that are not all zeros.
     let count = "import sys; d=open(sys.argv[1],'rb').read(); print(sum(4096 for i in range(0,len(d),4096) if any(d[i:i+4096])))";
     let used: u64 = tool("python3", &["-c", count, image]).trim().parse().expect("a number");

@@ -1,5 +1,7 @@
 //! The command line: what it accepts, in the words of its help.
 
+mod plan;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,8 @@ use datapath::Grain;
 use datapath::image::Watched;
 use reports::events::Wanted;
 use sim::spec::NetworkKind;
+
+pub use self::plan::{PlanArguments, ProfileArguments};
 
 /// Rehearse a disaster recovery before the disaster.
 ///
@@ -30,6 +34,10 @@ pub enum Command {
     Replay(ReplayArguments),
     /// Put the parts of a sweep together
     Merge(MergeArguments),
+    /// Plan capacity: what an estate needs, and what would happen with what there is
+    Plan(Box<PlanArguments>),
+    /// Measure what disks compress to, and how much of them is unused
+    Profile(ProfileArguments),
     /// Read a scenario and say what is wrong with it, without running it
     Check(CheckArguments),
     /// List what can happen to an estate, or say all about one fault

@@ -9,6 +9,8 @@ mod faults;
 mod interrupt;
 mod observer;
 mod output;
+mod plan;
+mod profile;
 mod progress;
 mod reading;
 mod repeat;
@@ -37,6 +39,7 @@ Try
   firedrill run scenarios/one-disk.toml --disk vm1.os=IMAGE             a disk image of yours (raw, qcow2, VMDK, VHD), there and back
   firedrill run scenarios/journey.toml --seed 2 --format json           another run of the same plan, for a machine to read
   firedrill check my.toml                                               what is wrong with a scenario of yours
+  firedrill plan estate.csv --bandwidth 100Mbit/s                       is it enough? (plan --template prints an estate to begin with)
 
 firedrill run --help says the rest. A run of real content that takes too long has a faster way: --content extent, for fleets aggregate.
 ";
@@ -53,6 +56,8 @@ fn main() -> ExitCode {
         Some(Command::Chaos(arguments)) => chaos::chaos(arguments),
         Some(Command::Replay(arguments)) => chaos::replay(arguments),
         Some(Command::Merge(arguments)) => chaos::merge(arguments),
+        Some(Command::Plan(arguments)) => plan::plan(arguments),
+        Some(Command::Profile(arguments)) => profile::profile(arguments),
         Some(Command::Check(arguments)) => check::check(arguments),
         Some(Command::Faults { name: None, .. }) => output::print(&faults::list()).map(|()| failure::PASS),
         Some(Command::Faults {

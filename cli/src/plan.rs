@@ -36,6 +36,9 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     if arguments.template {
         return output::print(&planning::estate::template()).map(|()| PASS);
     }
+    if arguments.schema {
+        return output::print(&format!("{:#}\n", reports::plan::schema())).map(|()| PASS);
+    }
     let interrupts = Interrupts::hear()?;
     let shown = Shown::new();
     let inputs = read(&arguments.inputs, &shown)?;
@@ -51,7 +54,12 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     }
     interrupts.check()?;
     let folder = arguments.out.clone().unwrap_or_else(|| folder_for(&arguments.inputs));
-    let files: Vec<PathBuf> = arguments.inputs.iter().filter(|path| !is_stdin(path)).cloned().collect();
+    let files: Vec<PathBuf> = arguments
+        .inputs
+        .iter()
+        .filter(|path| !is_stdin(path))
+        .cloned()
+        .collect();
     let directory = reports::plan::folder(&folder, arguments.force, &files)?;
     if let Some(file) = &arguments.scenario {
         shown.say("writing the scenario");
@@ -73,7 +81,10 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let mut said = reports::plan::human(&plan);
     let page = written.iter().find(|file| file.ends_with(reports::plan::PAGE));
     if let Some(page) = page {
-        said.push_str(&format!("\nFiles   {} (open it in a browser), and beside it the spreadsheet, plan.json and tables/*.csv\n", page.display()));
+        said.push_str(&format!(
+            "\nFiles   {} (open it in a browser), and beside it the spreadsheet, plan.json and tables/*.csv\n",
+            page.display()
+        ));
     }
     if let Some(file) = &arguments.scenario {
         said.push_str(&format!("Drill   firedrill run {}\n", file.display()));
@@ -86,7 +97,9 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
 fn write_scenario(file: &Path, text: &str) -> Result<(), Failure> {
     let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
     let mut created = created.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::Input(format!("--scenario {}: there is such a file already", file.display())),
+        ErrorKind::AlreadyExists => {
+            Failure::Input(format!("--scenario {}: there is such a file already", file.display()))
+        }
         ErrorKind::NotFound => Failure::Input(format!("--scenario {}: its folder is not there", file.display())),
         _ => Failure::Machine(format!("--scenario {}: cannot be written: {error}", file.display())),
     })?;
@@ -110,7 +123,9 @@ fn options(arguments: &PlanArguments, grown: bool) -> Result<Options, Failure> {
     let defaults = Options::default();
     Ok(Options {
         rpo_seconds: arguments.rpo,
-        growth_per_mille: arguments.growth.unwrap_or(if grown { 0 } else { defaults.growth_per_mille }),
+        growth_per_mille: arguments
+            .growth
+            .unwrap_or(if grown { 0 } else { defaults.growth_per_mille }),
         percentile_per_mille: arguments.percentile,
         initial_copy_goal_seconds: arguments.initial_copy,
         service: Some(service(&arguments.bandwidth)).filter(|service| !service.links.is_empty()),
@@ -150,7 +165,9 @@ fn is_stdin(path: &Path) -> bool {
 /// The name of the first input, up to its first point.
 fn name_of(inputs: &[PathBuf]) -> String {
     let first = inputs.iter().find(|path| !is_stdin(path));
-    let name = first.and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    let name = first
+        .and_then(|path| path.file_name())
+        .map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let stem = name.split('.').next().filter(|stem| !stem.is_empty());
     stem.unwrap_or("estate").to_owned()
@@ -181,8 +198,14 @@ fn read(paths: &[PathBuf], shown: &Shown) -> Result<Brought, Failure> {
             grown: true,
         });
     }
-    if let Some(path) = paths.iter().find(|path| path.extension().is_some_and(|of| of == "toml")) {
-        return Err(Failure::Input(format!("{}: a scenario is planned by itself, without other files", path.display())));
+    if let Some(path) = paths
+        .iter()
+        .find(|path| path.extension().is_some_and(|of| of == "toml"))
+    {
+        return Err(Failure::Input(format!(
+            "{}: a scenario is planned by itself, without other files",
+            path.display()
+        )));
     }
     if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
         return Err(Failure::Input("standard input can be read once".to_owned()));
@@ -193,7 +216,8 @@ fn read(paths: &[PathBuf], shown: &Shown) -> Result<Brought, Failure> {
             true => ("standard input".to_owned(), Box::new(std::io::stdin())),
             false => {
                 let file = File::open(path);
-                let file = file.map_err(|error| Failure::Input(format!("{}: cannot be opened: {error}", path.display())))?;
+                let file =
+                    file.map_err(|error| Failure::Input(format!("{}: cannot be opened: {error}", path.display())))?;
                 if file.metadata().is_ok_and(|of| of.is_dir()) {
                     return Err(Failure::Input(format!("{}: is a folder", path.display())));
                 }

@@ -49,7 +49,11 @@ macro_rules! line {
 
 fn head(out: &mut String, name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>) {
     let counted = work.counted().count();
-    line!(out, "# Made from a plan: {counted} of {} machines of the estate.", estate.vms.len());
+    line!(
+        out,
+        "# Made from a plan: {counted} of {} machines of the estate.",
+        estate.vms.len()
+    );
     line!(out, "# {}", one_line(&plan.answer.text));
     line!(
         out,
@@ -84,7 +88,11 @@ name = "datacentre"
 
 fn servers(out: &mut String, options: &Options, plan: &Plan) {
     let given = plan.given.as_ref().map(|given| given.what_if.bits_per_second.value);
-    let needed = plan.bandwidths.first().and_then(|row| row.always).map(|figure| figure.value);
+    let needed = plan
+        .bandwidths
+        .first()
+        .and_then(|row| row.always)
+        .map(|figure| figure.value);
     let (bits, why) = match (given, needed) {
         (Some(bits), _) => (bits, "the bandwidth that was given; several links are one here"),
         (None, Some(bits)) => (bits, "the bandwidth that the RPO needs, always"),
@@ -125,9 +133,21 @@ latency = "0.1 ms"
     };
     line!(out, "# As the vendor's tables say: {}.", one_line(&size.source));
     if sizing.process_servers == 0 {
-        machine(out, "management_server", "management", sizing.configuration_servers.max(1), true);
+        machine(
+            out,
+            "management_server",
+            "management",
+            sizing.configuration_servers.max(1),
+            true,
+        );
     } else {
-        machine(out, "configuration_server", "config", sizing.configuration_servers.max(1), false);
+        machine(
+            out,
+            "configuration_server",
+            "config",
+            sizing.configuration_servers.max(1),
+            false,
+        );
         machine(out, "process_server", "process", sizing.process_servers, true);
     }
     line!(out, "[[vcenter]]\nname = \"vcenter\"\n");
@@ -137,7 +157,10 @@ fn machines(out: &mut String, profile: Option<&Profile>, work: &Work<'_>) {
     let mut names = BTreeSet::new();
     for (place, vm, demand, _) in work.counted() {
         let name = word(&vm.name, &names);
-        let host = vm.host.as_deref().map_or(String::new(), |host| format!(" on {}", one_line(host)));
+        let host = vm
+            .host
+            .as_deref()
+            .map_or(String::new(), |host| format!(" on {}", one_line(host)));
         line!(
             out,
             "# {}{host}: {}, {} processors, {} MiB of memory",
@@ -153,13 +176,21 @@ fn machines(out: &mut String, profile: Option<&Profile>, work: &Work<'_>) {
         for (at, disk) in vm.disks.iter().enumerate() {
             let own = disk_word(&disk.name, &disks);
             let factor = work.options.compression.of(disk);
-            line!(out, "[[vm.disk]]\nname = \"{own}\"\nsize = \"{} B\"", disk.size_bytes.next_multiple_of(SECTOR));
+            line!(
+                out,
+                "[[vm.disk]]\nname = \"{own}\"\nsize = \"{} B\"",
+                disk.size_bytes.next_multiple_of(SECTOR)
+            );
             line!(out, "used = \"{} B\"", used(disk));
             line!(out, "compressibility = \"{}\"\n", ratio(factor));
             let rate = work.options.grown(demand.disks[at].mean_written);
-            let series = profile.and_then(|profile| profile.vms.get(place)).and_then(|disks| disks.get(at));
+            let series = profile
+                .and_then(|profile| profile.vms.get(place))
+                .and_then(|disks| disks.get(at));
             let day = match demand.disks[at].known {
-                Known::Counters => profile.zip(series).and_then(|(profile, series)| mean_day(profile, series)),
+                Known::Counters => profile
+                    .zip(series)
+                    .and_then(|(profile, series)| mean_day(profile, series)),
                 _ => None,
             };
             if rate > 0 {
@@ -180,7 +211,11 @@ fn machines(out: &mut String, profile: Option<&Profile>, work: &Work<'_>) {
 
 fn steps(out: &mut String, plan: &Plan) {
     let servers = plan.servers.sizing.configuration_servers.max(1);
-    let kind = if plan.servers.sizing.process_servers == 0 { "management" } else { "config" };
+    let kind = if plan.servers.sizing.process_servers == 0 {
+        "management"
+    } else {
+        "config"
+    };
     line!(out, "[[step]]\nname = \"vault\"\ndo = \"create-vault\"\n");
     for number in 1..=servers {
         line!(
@@ -261,7 +296,11 @@ fn mean_day(profile: &Profile, series: &Series) -> Option<[u64; HOURS]> {
         counts[hour] += 1;
     }
     let mut day = [0_u64; HOURS];
-    let means: Vec<u128> = sums.iter().zip(counts).map(|(sum, count)| sum * 1_000 / count.max(1)).collect();
+    let means: Vec<u128> = sums
+        .iter()
+        .zip(counts)
+        .map(|(sum, count)| sum * 1_000 / count.max(1))
+        .collect();
     let all: u128 = means.iter().sum();
     if all == 0 || counts.contains(&0) {
         return None;
@@ -290,7 +329,13 @@ fn disk_word(name: &str, taken: &BTreeSet<String>) -> String {
 fn plain(name: &str, also: &str) -> String {
     let plain: String = name
         .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || also.contains(c) { c } else { '-' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || also.contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
         .take(NAME_CHARS)
         .collect();
     match plain.trim_matches('-') {
@@ -344,7 +389,9 @@ mod tests {
     fn a_mean_day_has_the_hours_of_the_clock() {
         // Two days from 22:00 on; only the hour from 0 to 1 writes.
         let steps = 48;
-        let written = (0..steps).map(|hour| if (22 + hour) % 24 == 0 { 24 } else { 0 }).collect();
+        let written = (0..steps)
+            .map(|hour| if (22 + hour) % 24 == 0 { 24 } else { 0 })
+            .collect();
         let profile = Profile {
             start_seconds: 22 * 3_600,
             step_seconds: 3_600,

@@ -60,11 +60,16 @@ pub fn measure(source: &dyn Source, level: i32, mut read: impl FnMut(u64)) -> Re
         let sizes: Vec<(u64, u64)> = plain
             .into_par_iter()
             .filter(|bytes| !bytes.is_empty())
-            .map_init(|| zstd::bulk::Compressor::new(level).ok(), |compressor, bytes| {
-                let packed = compressor.as_mut().and_then(|compressor| compressor.compress(&bytes).ok());
-                let size = bytes.len() as u64;
-                (size, packed.map_or(size, |packed| packed.len() as u64))
-            })
+            .map_init(
+                || zstd::bulk::Compressor::new(level).ok(),
+                |compressor, bytes| {
+                    let packed = compressor
+                        .as_mut()
+                        .and_then(|compressor| compressor.compress(&bytes).ok());
+                    let size = bytes.len() as u64;
+                    (size, packed.map_or(size, |packed| packed.len() as u64))
+                },
+            )
             .collect();
         for (size, packed) in sizes {
             content.chunks += 1;
@@ -139,11 +144,19 @@ mod tests {
     fn text_becomes_smaller_and_used_extents_are_counted_one_by_one() {
         let mut bytes = vec![0; 1 << 20];
         // One extent in a chunk, and one byte in another.
-        let text: Vec<u8> = b"a recovery point is a prefix of the sequence of writes; ".iter().copied().cycle().take(4_096).collect();
+        let text: Vec<u8> = b"a recovery point is a prefix of the sequence of writes; "
+            .iter()
+            .copied()
+            .cycle()
+            .take(4_096)
+            .collect();
         bytes[8_192..12_288].copy_from_slice(&text);
         bytes[700_000] = 1;
         let content = disk(&bytes);
-        assert_eq!((content.used_bytes, content.chunks, content.stored_as_is), (8_192, 2, 0));
+        assert_eq!(
+            (content.used_bytes, content.chunks, content.stored_as_is),
+            (8_192, 2, 0)
+        );
         assert!(content.compressed_per_mille().unwrap() < 100, "{content:?}");
     }
 }

@@ -127,21 +127,31 @@ fn add_recorded(bytes: &mut [u64], writes: &mut [u64], of: &Recorded) {
     let last = of.requests.last().map_or(0, |request| moment(at(request)));
     if of.repeat && last < step {
         // Again and again within a minute: every minute has its mean.
-        let count = of.requests.iter().filter(|request| matches!(request, Request::Write { .. })).count() as u128;
+        let count = of
+            .requests
+            .iter()
+            .filter(|request| matches!(request, Request::Write { .. }))
+            .count() as u128;
         let sectors = of.requests.iter().map(|request| match request {
             Request::Write { sectors, .. } => u128::from(*sectors),
             Request::Flush { .. } | Request::Discard { .. } => 0,
         });
         let written = sectors.sum::<u128>() * u128::from(SECTOR);
         let times = |sum: u128| u64::try_from(sum * step / last.max(1)).unwrap_or(u64::MAX);
-        bytes.iter_mut().for_each(|bytes| *bytes = bytes.saturating_add(times(written)));
-        writes.iter_mut().for_each(|writes| *writes = writes.saturating_add(times(count)));
+        bytes
+            .iter_mut()
+            .for_each(|bytes| *bytes = bytes.saturating_add(times(written)));
+        writes
+            .iter_mut()
+            .for_each(|writes| *writes = writes.saturating_add(times(count)));
         return;
     }
     let mut begins = 0_u128;
     while begins < step * STEPS as u128 {
         for request in of.requests.iter() {
-            let Request::Write { at, sectors, .. } = request else { continue };
+            let Request::Write { at, sectors, .. } = request else {
+                continue;
+            };
             let minute = usize::try_from((begins + moment(*at)) / step).unwrap_or(usize::MAX);
             if let (Some(bytes), Some(writes)) = (bytes.get_mut(minute), writes.get_mut(minute)) {
                 *bytes = bytes.saturating_add(u64::from(*sectors) * SECTOR);

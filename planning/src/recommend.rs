@@ -112,7 +112,9 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
     let service = options.service.as_ref().map(|service| {
         let mut service = service.clone();
         service.week_second = week_second(work.arrivals.start_seconds, options.utc_offset_minutes);
-        service.outages.extend(weekly_outages(&work.arrivals, options.weekly_outage_seconds));
+        service
+            .outages
+            .extend(weekly_outages(&work.arrivals, options.weekly_outage_seconds));
         service
     });
     let bandwidths = what_if::bandwidths(&work);

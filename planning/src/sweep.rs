@@ -113,7 +113,9 @@ pub fn weekly_outages(arrivals: &Arrivals, seconds: u64) -> Vec<Outage> {
     if long == 0 {
         return Vec::new();
     }
-    let week = usize::try_from(WEEK_SECONDS.div_ceil(step)).unwrap_or(usize::MAX).max(1);
+    let week = usize::try_from(WEEK_SECONDS.div_ceil(step))
+        .unwrap_or(usize::MAX)
+        .max(1);
     let mut outages = Vec::new();
     for (number, bytes) in arrivals.bytes.chunks(week).enumerate() {
         let Some(first) = bytes.get(..long) else { continue };
@@ -139,12 +141,7 @@ pub fn weekly_outages(arrivals: &Arrivals, seconds: u64) -> Vec<Outage> {
 ///
 /// # Errors
 /// [`PlanError`] where estate, profile and options make no plan.
-pub fn sweep(
-    estate: &Estate,
-    profile: Option<&Profile>,
-    options: &Options,
-    axes: &[Axis],
-) -> Result<Sweep, PlanError> {
+pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes: &[Axis]) -> Result<Sweep, PlanError> {
     let places: Vec<Vec<u64>> = axes.iter().fold(vec![Vec::new()], |places, axis| {
         let further = |place: Vec<u64>| {
             axis.values.iter().map(move |value| {
@@ -260,7 +257,9 @@ fn moved(work: &Work<'_>, at: Vec<u64>, of: impl Fn(Input) -> Option<u64>) -> Po
         ..base
     };
     let goal = Goal {
-        rpo_ms: of(Input::Rpo).unwrap_or(u64::from(options.rpo_seconds)).saturating_mul(1_000),
+        rpo_ms: of(Input::Rpo)
+            .unwrap_or(u64::from(options.rpo_seconds))
+            .saturating_mul(1_000),
         steps_per_mille: 1_000,
     };
     let mut service = match (&options.service, of(Input::Bandwidth)) {
@@ -387,7 +386,11 @@ mod tests {
         });
         assert_eq!(found, expected);
         assert_eq!(weekly_outages(&work.arrivals, 0), []);
-        assert_eq!(weekly_outages(&work.arrivals, 8 * 86_400), [], "no week has room for it");
+        assert_eq!(
+            weekly_outages(&work.arrivals, 8 * 86_400),
+            [],
+            "no week has room for it"
+        );
     }
 
     /// By hand: 100 kB/s arrive all night. A link of 1.6 Mbit/s serves 200 kB/s. Cut for 4 hours from Tuesday 07:00 on (the last hour has
@@ -396,10 +399,15 @@ mod tests {
     fn a_cut_costs_what_is_reckoned_by_hand() {
         let (estate, profile) = two_weeks();
         let options = options();
-        let axes = [axis(Input::Bandwidth, &[1_600_000]), axis(Input::Outage, &[0, 4 * 3_600])];
+        let axes = [
+            axis(Input::Bandwidth, &[1_600_000]),
+            axis(Input::Outage, &[0, 4 * 3_600]),
+        ];
         let found = sweep(&estate, Some(&profile), &options, &axes).unwrap();
         assert_eq!(found.points.len(), 2);
-        let [without, with] = &found.points[..] else { unreachable!("two") };
+        let [without, with] = &found.points[..] else {
+            unreachable!("two")
+        };
         assert_eq!(without.catch_up_ms, None);
         assert_eq!(with.backlog_bytes, 4_680_000_000);
         assert_eq!(with.catch_up_ms, Some(23_400_000));
@@ -428,10 +436,14 @@ mod tests {
     fn growth_and_churn_are_factors_of_what_is_written() {
         let (estate, profile) = two_weeks();
         let options = options();
-        let at = |axes: &[Axis]| sweep(&estate, Some(&profile), &options, axes).unwrap().points[0].needed_bits_per_second;
+        let at =
+            |axes: &[Axis]| sweep(&estate, Some(&profile), &options, axes).unwrap().points[0].needed_bits_per_second;
         let doubled = at(&[axis(Input::Growth, &[1_000])]);
         assert_eq!(at(&[axis(Input::Churn, &[2_000])]), doubled);
-        assert_eq!(at(&[axis(Input::Growth, &[1_000]), axis(Input::Compressed, &[500])]), at(&[]));
+        assert_eq!(
+            at(&[axis(Input::Growth, &[1_000]), axis(Input::Compressed, &[500])]),
+            at(&[])
+        );
         assert!(doubled > at(&[]));
     }
 
@@ -452,16 +464,29 @@ mod tests {
         let of = |input: Input| *bars.iter().find(|bar| bar.input == input).unwrap();
         // At what it needs the RPO is kept to the second; a fifth less and it is not, a fifth more and it is by far.
         let bandwidth = of(Input::Bandwidth);
-        assert!(bandwidth.rpo_low_ms.unwrap() > 900_000 && bandwidth.rpo_high_ms.unwrap() < 900_000, "{bandwidth:?}");
-        assert_eq!(of(Input::Outage).rpo_low_ms, of(Input::Growth).rpo_low_ms, "both are as it is");
+        assert!(
+            bandwidth.rpo_low_ms.unwrap() > 900_000 && bandwidth.rpo_high_ms.unwrap() < 900_000,
+            "{bandwidth:?}"
+        );
+        assert_eq!(
+            of(Input::Outage).rpo_low_ms,
+            of(Input::Growth).rpo_low_ms,
+            "both are as it is"
+        );
         let spread = |bar: &Bar| bar.rpo_low_ms.unwrap().abs_diff(bar.rpo_high_ms.unwrap());
-        assert!(bars.iter().map(spread).is_sorted_by(|first, next| first >= next), "{bars:?}");
+        assert!(
+            bars.iter().map(spread).is_sorted_by(|first, next| first >= next),
+            "{bars:?}"
+        );
     }
 
     #[test]
     fn a_table_of_two_inputs_has_every_pair_once_the_last_moves_fastest() {
         let (estate, profile) = estate(vec![1_000; 60]);
-        let axes = [axis(Input::Rpo, &[60, 900]), axis(Input::Bandwidth, &[1_000_000, 2_000_000, 3_000_000])];
+        let axes = [
+            axis(Input::Rpo, &[60, 900]),
+            axis(Input::Bandwidth, &[1_000_000, 2_000_000, 3_000_000]),
+        ];
         let found = sweep(&estate, Some(&profile), &options(), &axes).unwrap();
         let places: Vec<[u64; 2]> = found.points.iter().map(|point| [point.at[0], point.at[1]]).collect();
         let bits = [1_000_000, 2_000_000, 3_000_000];

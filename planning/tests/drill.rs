@@ -74,7 +74,9 @@ fn its_link_is_the_one_given_or_the_one_needed() {
         ..Options::default()
     };
     assert_eq!(rate(&given), 50_000_000);
-    let needed = recommend(&estate, None, &Options::default()).unwrap().bandwidths[0].always.unwrap();
+    let needed = recommend(&estate, None, &Options::default()).unwrap().bandwidths[0]
+        .always
+        .unwrap();
     assert_eq!(rate(&Options::default()), needed.value);
 }
 
@@ -94,14 +96,24 @@ fn a_large_estate_has_the_servers_that_the_tables_demand() {
     let count = |role: fn(&scenarios::model::Roles) -> bool| {
         scenario.servers.iter().filter(|server| role(&server.roles)).count()
     };
-    assert_eq!(count(|roles| roles.configuration_server), sizing.configuration_servers as usize);
+    assert_eq!(
+        count(|roles| roles.configuration_server),
+        sizing.configuration_servers as usize
+    );
     assert_eq!(count(|roles| roles.process_server), sizing.process_servers as usize);
     assert!(sizing.process_servers > 1, "{sizing:?}");
 }
 
 #[test]
 fn hostile_names_make_a_scenario_all_the_same() {
-    let names = ["web,01", "\"quoted\"\n[[vm]]", "all", "ALL", "\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}", "web 01"];
+    let names = [
+        "web,01",
+        "\"quoted\"\n[[vm]]",
+        "all",
+        "ALL",
+        "\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442}",
+        "web 01",
+    ];
     let machine = |name: &&str| {
         let mut machine = vm(name, &[]);
         machine.host = Some("esx\n1".to_owned());
@@ -132,7 +144,10 @@ fn a_drill_that_is_planned_again_gives_the_same_answer() {
         assert!(first.abs_diff(second) * 200 < first, "{first} and {second} bit/s");
     }
     assert_eq!(first.servers.sizing, second.servers.sizing);
-    assert_eq!(first.initial_copy.bytes.value.div_ceil(1 << 30), second.initial_copy.bytes.value.div_ceil(1 << 30));
+    assert_eq!(
+        first.initial_copy.bytes.value.div_ceil(1 << 30),
+        second.initial_copy.bytes.value.div_ceil(1 << 30)
+    );
 }
 
 #[test]
@@ -155,6 +170,9 @@ fn a_day_of_a_profile_comes_back_hour_by_hour() {
     for at in 0..168 {
         let minute = again.vms[0][0].written[at * 60];
         let expected = profile.vms[0][0].written[at];
-        assert!(minute.abs_diff(expected) * 50 < expected, "hour {at}: {minute} for {expected}");
+        assert!(
+            minute.abs_diff(expected) * 50 < expected,
+            "hour {at}: {minute} for {expected}"
+        );
     }
 }

@@ -8,6 +8,7 @@ pub mod json;
 pub mod junit;
 pub mod named;
 pub mod names;
+pub mod plan;
 pub mod run_directory;
 pub mod summary;
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The run directory: where a run leaves its files, and the rules by which a folder may be used.
+//! The run directory: where a run leaves its files, and the rules by which a folder may be used. A plan's folder goes by the same rules,
+//! with a marker and files of its own ([`Layout`]).
 //!
 //! - A folder is ours if the marker `.firedrill` lies in it; the run holds a lock on the marker while it goes on.
 //! - It is complete if `record.json` lies in it. That file is written last, beside its name, and renamed.
@@ -15,10 +16,6 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
-/// Marks a folder as a run directory.
-const MARKER: &str = ".firedrill";
-/// What the marker says.
-const MARKER_TEXT: &str = "A run directory of firedrill. It is complete when record.json is there.\n";
 /// Written last.
 pub const RECORD: &str = "record.json";
 /// The facts, a line each.
@@ -55,6 +52,42 @@ const FILES: [&str; 10] = [
 /// The folder of recovered disks.
 pub const DISKS: &str = "disks";
 
+/// What a kind of folder holds, and how it is told from others.
+#[derive(Debug)]
+pub struct Layout {
+    /// What it holds, in a word: `run`.
+    pub holds: &'static str,
+    /// The file that marks it.
+    pub marker: &'static str,
+    /// What the marker says.
+    pub marker_text: &'static str,
+    /// Written last; what is complete has it.
+    pub record: &'static str,
+    /// All files that may be written, the record first, relative to the folder.
+    pub files: &'static [&'static str],
+    /// The folder in which files of any name may be written.
+    pub free: Option<&'static str>,
+    /// Folders of `files`, which are removed with the last file in them.
+    pub folders: &'static [&'static str],
+}
+
+/// A run's folder.
+pub static RUN: Layout = Layout {
+    holds: "run",
+    marker: ".firedrill",
+    marker_text: "A run directory of firedrill. It is complete when record.json is there.\n",
+    record: RECORD,
+    files: &FILES,
+    free: Some(DISKS),
+    folders: &[DISKS],
+};
+
+/// Where a file is written before it is renamed: beside its name.
+fn beside(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    file.with_file_name(format!(".{name}.partial"))
+}
+
 /// Why a folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
@@ -64,7 +97,7 @@ pub enum DirectoryError {
         /// The folder.
         path: PathBuf,
         /// What is in the way.
-        why: &'static str,
+        why: String,
         /// What forcing it does.
         forced: &'static str,
     },
@@ -74,7 +107,7 @@ pub enum DirectoryError {
         /// The path.
         path: PathBuf,
         /// What is in the way.
-        why: &'static str,
+        why: String,
     },
     /// It holds something that the run reads.
     #[error("{} holds {}, which this run reads and would have to {what}; give another folder with --out", path.display(), input.display())]
@@ -108,6 +141,12 @@ impl DirectoryError {
     }
 }
 
+impl Layout {
+    fn busy(&self) -> String {
+        format!("is being written by another {}", self.holds)
+    }
+}
+
 fn machine(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError + '_ {
     move |source| DirectoryError::Machine {
         path: path.to_owned(),
@@ -118,6 +157,7 @@ fn machine(path: &Path) -> impl FnOnce(io::Error) -> DirectoryError + '_ {
 /// A folder that belongs to this run.
 #[derive(Debug)]
 pub struct RunDirectory {
+    layout: &'static Layout,
     path: PathBuf,
     moved_aside: Option<PathBuf>,
     replaced: Option<PathBuf>,
@@ -131,12 +171,25 @@ impl RunDirectory {
     /// # Errors
     /// The folder is taken, or cannot be made.
     pub fn named(path: &Path, force: bool, inputs: &[PathBuf]) -> Result<RunDirectory, DirectoryError> {
+        RunDirectory::of(&RUN, path, force, inputs)
+    }
+
+    /// Takes the folder that the user named, for what a layout says and what reads `inputs`.
+    ///
+    /// # Errors
+    /// The folder is taken, or cannot be made.
+    pub fn of(
+        layout: &'static Layout,
+        path: &Path,
+        force: bool,
+        inputs: &[PathBuf],
+    ) -> Result<RunDirectory, DirectoryError> {
         let path: PathBuf = path.components().collect();
-        let state = state(&path)?;
+        let state = state(layout, &path)?;
         let in_the_way = match state {
             State::Partial => inputs::within(&path, inputs).map(|input| (input, "move")),
             State::Complete if force => inputs::within(&path, inputs).map(|input| (input, "move")),
-            State::Foreign if force => inputs::replaced(&path, inputs).map(|input| (input, "replace")),
+            State::Foreign if force => inputs::replaced(layout, &path, inputs).map(|input| (input, "replace")),
             _ => None,
         };
         if let Some((input, what)) = in_the_way {
@@ -147,41 +200,41 @@ impl RunDirectory {
             });
         }
         match state {
-            State::Free => RunDirectory::take(path),
+            State::Free => RunDirectory::take(layout, path),
             State::Partial => {
                 let moved_aside = Some(move_aside(&path, "partial")?);
                 Ok(RunDirectory {
                     moved_aside,
-                    ..RunDirectory::take(path)?
+                    ..RunDirectory::take(layout, path)?
                 })
             }
             State::Busy => Err(DirectoryError::Unusable {
                 path,
-                why: "is being written by another run",
+                why: layout.busy(),
             }),
             State::NoFolder => Err(DirectoryError::Unusable {
                 path,
-                why: "is not a folder",
+                why: "is not a folder".to_owned(),
             }),
             State::Complete if force => {
                 let replaced = Some(move_aside(&path, "replaced")?);
                 Ok(RunDirectory {
                     replaced,
-                    ..RunDirectory::take(path)?
+                    ..RunDirectory::take(layout, path)?
                 })
             }
             State::Foreign if force => {
-                clear(&path, &[])?;
-                RunDirectory::take(path)
+                clear(layout, &path, &[])?;
+                RunDirectory::take(layout, path)
             }
             State::Complete => Err(DirectoryError::Taken {
                 path,
-                why: "holds a completed run",
+                why: format!("holds a completed {}", layout.holds),
                 forced: "replace it",
             }),
             State::Foreign => Err(DirectoryError::Taken {
                 path,
-                why: "is not empty and not a run directory",
+                why: format!("is not empty and not a {} directory", layout.holds),
                 forced: "write into it",
             }),
         }
@@ -222,9 +275,9 @@ impl RunDirectory {
         unreachable!("a run directory's number has no end");
     }
 
-    fn take(path: PathBuf) -> Result<RunDirectory, DirectoryError> {
+    fn take(layout: &'static Layout, path: PathBuf) -> Result<RunDirectory, DirectoryError> {
         fs::create_dir_all(&path).map_err(machine(&path))?;
-        let marker = path.join(MARKER);
+        let marker = path.join(layout.marker);
         let mut lock = File::options()
             .create(true)
             .append(true)
@@ -235,7 +288,7 @@ impl RunDirectory {
             Err(TryLockError::WouldBlock) => {
                 return Err(DirectoryError::Unusable {
                     path,
-                    why: "is being written by another run",
+                    why: layout.busy(),
                 });
             }
             // A file system without locks: nothing to protect with.
@@ -243,9 +296,11 @@ impl RunDirectory {
             Err(TryLockError::Error(error)) => return Err(machine(&marker)(error)),
         }
         if lock.metadata().map_err(machine(&marker))?.len() == 0 {
-            lock.write_all(MARKER_TEXT.as_bytes()).map_err(machine(&marker))?;
+            lock.write_all(layout.marker_text.as_bytes())
+                .map_err(machine(&marker))?;
         }
         Ok(RunDirectory {
+            layout,
             path,
             moved_aside: None,
             replaced: None,
@@ -288,13 +343,16 @@ impl RunDirectory {
         Ok(path)
     }
 
-    /// Writes a file beside its name and renames it.
+    /// Writes a file beside its name and renames it. Its name may have a folder before it, which is made.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, DirectoryError> {
         let path = self.path.join(name);
-        let beside = self.path.join(format!(".{name}.partial"));
+        let beside = beside(&path);
+        if let Some(folder) = path.parent().filter(|folder| *folder != self.path) {
+            fs::create_dir_all(folder).map_err(machine(folder))?;
+        }
         let mut file = File::create(&beside).map_err(machine(&beside))?;
         file.write_all(content)
             .and_then(|()| file.sync_all())
@@ -318,12 +376,19 @@ impl RunDirectory {
     /// # Errors
     /// It cannot be written, or the old files cannot be removed.
     pub fn complete(&self, record: &[u8]) -> Result<PathBuf, DirectoryError> {
-        let path = self.write(RECORD, record)?;
+        let layout = self.layout;
+        let path = self.write(layout.record, record)?;
         if let Some(old) = &self.replaced {
-            clear(old, &images_of(&old.join(RECORD)))?;
-            remove(&old.join(MARKER))?;
+            let images = match layout.free {
+                Some(_) => images_of(&old.join(layout.record)),
+                None => Vec::new(),
+            };
+            clear(layout, old, &images)?;
+            remove(&old.join(layout.marker))?;
             // Folders in which something is left stay.
-            let _ = fs::remove_dir(old.join(DISKS));
+            for folder in layout.folders {
+                let _ = fs::remove_dir(old.join(folder));
+            }
             let _ = fs::remove_dir(old);
         }
         Ok(path)
@@ -341,14 +406,14 @@ enum State {
     NoFolder,
 }
 
-fn state(path: &Path) -> Result<State, DirectoryError> {
+fn state(layout: &Layout, path: &Path) -> Result<State, DirectoryError> {
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_dir() => return Ok(State::NoFolder),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Free),
         Err(error) => return Err(machine(path)(error)),
     }
-    let marker = path.join(MARKER);
+    let marker = path.join(layout.marker);
     if !marker.exists() {
         let empty = fs::read_dir(path).map_err(machine(path))?.next().is_none();
         return Ok(if empty { State::Free } else { State::Foreign });
@@ -357,7 +422,7 @@ fn state(path: &Path) -> Result<State, DirectoryError> {
     if matches!(held.try_lock(), Err(TryLockError::WouldBlock)) {
         return Ok(State::Busy);
     }
-    Ok(if path.join(RECORD).exists() {
+    Ok(if path.join(layout.record).exists() {
         State::Complete
     } else {
         State::Partial
@@ -379,8 +444,8 @@ fn move_aside(path: &Path, word: &str) -> Result<PathBuf, DirectoryError> {
 }
 
 /// Removes what an earlier run wrote, the record first, and nothing else.
-fn clear(path: &Path, images: &[PathBuf]) -> Result<(), DirectoryError> {
-    for name in FILES {
+fn clear(layout: &Layout, path: &Path, images: &[PathBuf]) -> Result<(), DirectoryError> {
+    for name in layout.files {
         remove(&path.join(name))?;
     }
     images.iter().try_for_each(|image| remove(&path.join(image)))

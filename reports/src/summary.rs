@@ -96,10 +96,10 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
 }
 
 /// Columns of a terminal that nobody has made wider.
-const WIDTH: usize = 80;
+pub(crate) const WIDTH: usize = 80;
 
 /// Breaks a text between words, to lines of at most `width` characters (longer words stay whole).
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.last_mut().expect("there is a line from the start");

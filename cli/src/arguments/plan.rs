@@ -21,6 +21,8 @@ Examples:
           the same by what the disks did minute by minute: is 100 Mbit/s enough, and what if not
   firedrill plan estate.csv --bandwidth 100Mbit/s --what-if outage=0h,1h,4h --what-if growth=0..60%/15
           what other figures would do: one input makes a curve, two a table
+  firedrill plan estate.csv --scenario estate.toml && firedrill run estate.toml
+          the estate as a drill, through the same actors as every other
   firedrill plan --template | firedrill plan - --bandwidth 50Mbit/s
           reads the estate from standard input
 
@@ -35,18 +37,21 @@ Exit codes: 0 a plan was made, also where the bandwidth is not enough (plan.json
 #[command(after_long_help = PLAN_HELP)]
 pub struct PlanArguments {
     /// Estates (CSV or an RVTools workbook) and counters (CSV), in any order, told by their content; - for standard input. CSV may be
-    /// compressed by gzip or zstd
-    #[arg(value_name = "ESTATE", required_unless_present = "template")]
+    /// compressed by gzip or zstd. Or one scenario (.toml)
+    #[arg(value_name = "ESTATE", required_unless_present_any = ["template", "schema"])]
     pub inputs: Vec<PathBuf>,
     /// Print an estate to begin with, which explains its columns and plans as it is
     #[arg(long, exclusive = true)]
     pub template: bool,
+    /// Print the JSON Schema of plan.json
+    #[arg(long, exclusive = true)]
+    pub schema: bool,
     /// The RPO wanted
     #[arg(long, value_name = "TIME", default_value = "15min", value_parser = seconds)]
     pub rpo: u32,
-    /// What is written more than was recorded
-    #[arg(long, value_name = "SHARE", default_value = "30%", value_parser = per_mille)]
-    pub growth: u32,
+    /// What is written more than was recorded [default: 30%, of a scenario 0%]
+    #[arg(long, value_name = "SHARE", value_parser = per_mille)]
+    pub growth: Option<u32>,
     /// The percentile of peaks that rules are held against
     #[arg(long, value_name = "SHARE", default_value = "95%", value_parser = per_mille)]
     pub percentile: u32,
@@ -86,12 +91,42 @@ pub struct PlanArguments {
     /// Another value of bandwidth, growth, churn, compressed, outage or rpo: NAME=A,B,C or NAME=FROM..TO/STEP; given twice, a table
     #[arg(long, value_name = "NAME=VALUES", value_parser = axis)]
     pub what_if: Vec<Axis>,
+    /// Write the estate as a scenario too, with the recommended servers and link, into a file that is not there yet: `firedrill run` takes it
+    #[arg(long, value_name = "OUT.toml")]
+    pub scenario: Option<PathBuf>,
     /// The folder for the plan [default: runs/NAME-plan]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replace a plan that is there
     #[arg(long)]
     pub force: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// What the help of a profile ends in.
+const PROFILE_HELP: &str = "\
+Examples:
+  firedrill profile disk.vmdk
+          how much of a disk is used, and what that compresses to
+  firedrill profile sql01.data=/images/data.vmdk sql01.log=/images/log.vmdk --estate estate.csv
+          the same, written into the estate's columns `used` and `compressed`
+  firedrill profile images --estate estate.csv
+          all images of a folder, named VM.DISK.EXTENSION
+
+Exit codes: 0 all was measured; 2 the input is wrong; 3 the machine failed; 130 interrupted.";
+
+/// `firedrill profile`.
+#[derive(Debug, Args)]
+#[command(after_long_help = PROFILE_HELP)]
+pub struct ProfileArguments {
+    /// Disk images (raw, qcow2, VMDK, VHD), or folders of them; they are only read
+    #[arg(value_name = "[VM.DISK=]IMAGE", required = true)]
+    pub images: Vec<String>,
+    /// An estate (CSV) to write what is measured into
+    #[arg(long, value_name = "ESTATE.csv")]
+    pub estate: Option<PathBuf>,
     /// What to print
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
@@ -172,7 +207,9 @@ impl NetworkWord {
 
 /// A time in seconds. On a command line `15m` is minutes.
 fn long_seconds(text: &str) -> Result<u64, String> {
-    let minutes = text.strip_suffix('m').filter(|number| number.ends_with(|c: char| c.is_ascii_digit()));
+    let minutes = text
+        .strip_suffix('m')
+        .filter(|number| number.ends_with(|c: char| c.is_ascii_digit()));
     let text = minutes.map_or_else(|| text.to_owned(), |number| format!("{number}min"));
     let nanoseconds = match text.as_str() {
         "0" => 0,
@@ -211,7 +248,8 @@ fn per_mille(text: &str) -> Result<u32, String> {
     let whole: u32 = whole.parse().map_err(|_| wrong())?;
     let tenths: u32 = tenths.parse().map_err(|_| wrong())?;
     let all = whole.checked_mul(10).and_then(|all| all.checked_add(tenths));
-    all.filter(|all| *all <= 10_000).ok_or_else(|| "up to 1000% are expected".to_owned())
+    all.filter(|all| *all <= 10_000)
+        .ok_or_else(|| "up to 1000% are expected".to_owned())
 }
 
 /// `NAME=A,B,C` or `NAME=FROM..TO/STEP`. A unit that stands only after the last number holds for all.
@@ -259,10 +297,12 @@ fn axis(text: &str) -> Result<Axis, String> {
             let parts: Vec<&str> = values.split(',').map(str::trim).collect();
             let last = parts.last().copied().unwrap_or_default();
             let unit: String = last.chars().skip_while(|c| c.is_ascii_digit() || *c == '.').collect();
-            let each = parts.iter().map(|part| match part.ends_with(|c: char| c.is_ascii_digit()) {
-                true => value(&format!("{part}{unit}")),
-                false => value(part),
-            });
+            let each = parts
+                .iter()
+                .map(|part| match part.ends_with(|c: char| c.is_ascii_digit()) {
+                    true => value(&format!("{part}{unit}")),
+                    false => value(part),
+                });
             each.collect::<Result<Vec<u64>, String>>()?
         }
     };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{DISKS, FILES, MARKER};
+use super::{Layout, beside};
 
 /// The first of the inputs that lies in a folder, by its own name or by what that leads to.
 pub(super) fn within<'a>(folder: &Path, inputs: &'a [PathBuf]) -> Option<&'a Path> {
@@ -15,13 +15,13 @@ pub(super) fn within<'a>(folder: &Path, inputs: &'a [PathBuf]) -> Option<&'a Pat
 }
 
 /// The first of the inputs that a run which writes into a folder would replace.
-pub(super) fn replaced<'a>(folder: &Path, inputs: &'a [PathBuf]) -> Option<&'a Path> {
+pub(super) fn replaced<'a>(layout: &Layout, folder: &Path, inputs: &'a [PathBuf]) -> Option<&'a Path> {
     let folder = fs::canonicalize(folder).ok()?;
     let ours = |place: &PathBuf| {
         place.strip_prefix(&folder).is_ok_and(|rest| {
-            let files = || std::iter::once(MARKER).chain(FILES);
-            let beside = |file: &str| rest == Path::new(&format!(".{file}.partial"));
-            rest.starts_with(DISKS) || files().any(|file| rest == Path::new(file) || beside(file))
+            let mut files = std::iter::once(&layout.marker).chain(layout.files).map(Path::new);
+            layout.free.is_some_and(|free| rest.starts_with(free))
+                || files.any(|file| rest == file || rest == beside(file))
         })
     };
     inputs

@@ -154,7 +154,7 @@ fn a_folder_that_holds_what_the_run_reads_is_refused() {
     }
     // A folder of somebody else's keeps what a run does not write.
     make(true);
-    fs::remove_file(folder.join(MARKER)).unwrap();
+    fs::remove_file(folder.join(RUN.marker)).unwrap();
     assert!(RunDirectory::named(&folder, true, std::slice::from_ref(&image)).is_err());
     assert!(RunDirectory::named(&folder, true, &[folder.join(RECORD)]).is_err());
     assert!(RunDirectory::named(&folder, true, std::slice::from_ref(&scenario)).is_ok());

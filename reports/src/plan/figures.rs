@@ -1,0 +1,227 @@
+//! All figures of a plan by name, each with where it is from.
+
+use planning::plan::{Figure, Origin, Plan, WhatIf};
+use planning::words::time;
+
+use super::units::Kind;
+
+/// A figure with its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// Where it is in `plan.json`, below `plan`: `/summary/machines`.
+    pub path: String,
+    /// What it is.
+    pub label: String,
+    /// Its value.
+    pub figure: Figure,
+    /// How it is shown.
+    pub kind: Kind,
+}
+
+impl Named {
+    /// Where it is from.
+    #[must_use]
+    pub fn origin<'a>(&self, plan: &'a Plan) -> Option<&'a Origin> {
+        plan.origins.get(self.figure.origin)
+    }
+}
+
+/// Thousandths in per cent: `90 %`.
+#[must_use]
+pub fn share(per_mille: u32) -> String {
+    Kind::PerMille.human(u64::from(per_mille))
+}
+
+/// An RPO of so many seconds in words.
+#[must_use]
+pub fn rpo(seconds: u32) -> String {
+    time(u64::from(seconds) * 1_000)
+}
+
+struct List(Vec<Named>);
+
+impl List {
+    fn add(&mut self, path: impl Into<String>, label: impl Into<String>, figure: Figure) {
+        self.add_as(path, label, figure, figure.unit.into());
+    }
+
+    fn add_as(&mut self, path: impl Into<String>, label: impl Into<String>, figure: Figure, kind: Kind) {
+        self.0.push(Named {
+            path: path.into(),
+            label: label.into(),
+            figure,
+            kind,
+        });
+    }
+
+    fn may(&mut self, path: impl Into<String>, label: impl Into<String>, figure: Option<Figure>) {
+        if let Some(figure) = figure {
+            self.add(path, label, figure);
+        }
+    }
+
+    fn what_if(&mut self, path: &str, of: &str, plan: &Plan, what_if: &WhatIf) {
+        let (share, wanted) = (share(plan.share_per_mille), rpo(plan.rpo_seconds));
+        let add = |name: &str, label: String| (format!("{path}/{name}"), format!("{of}: {label}"));
+        let (at, label) = add("bits_per_second", "rate of all links".to_owned());
+        self.add(at, label, what_if.bits_per_second);
+        let (at, label) = add("rpo_always", "RPO at its worst".to_owned());
+        self.may(at, label, what_if.rpo_always);
+        let (at, label) = add("rpo_share", format!("RPO kept in {share} of the time"));
+        self.may(at, label, what_if.rpo_share);
+        let (at, label) = add("rpo_half", "RPO kept in half of the time (median)".to_owned());
+        self.may(at, label, what_if.rpo_half);
+        let (at, label) = add("violations", format!("times that the RPO goes over {wanted}"));
+        self.add(at, label, what_if.violations);
+        let (at, label) = add(
+            "violations_per_day",
+            format!("times a day that the RPO goes over {wanted}"),
+        );
+        self.add_as(at, label, what_if.violations_per_day, Kind::Thousandths);
+        let (at, label) = add("steps_over", format!("share of the time with an RPO over {wanted}"));
+        self.add(at, label, what_if.steps_over);
+        let (at, label) = add("backlog_bytes", "largest backlog (changes that wait)".to_owned());
+        self.add(at, label, what_if.backlog_bytes);
+    }
+}
+
+/// All figures, in the order of `plan.json`.
+#[must_use]
+pub fn figures(plan: &Plan) -> Vec<Named> {
+    let mut list = List(Vec::new());
+    summary(plan, &mut list);
+    let often = share(plan.share_per_mille);
+    for (index, row) in plan.bandwidths.iter().enumerate() {
+        let rpo = rpo(row.rpo_seconds);
+        let path = |name: &str| format!("/bandwidths/{index}/{name}");
+        list.may(
+            path("always"),
+            format!("Bandwidth for an RPO of {rpo}, always"),
+            row.always,
+        );
+        let label = format!("Bandwidth for an RPO of {rpo} in {often} of the time");
+        list.may(path("share"), label, row.share);
+    }
+    let wanted = rpo(plan.rpo_seconds);
+    let label = format!("Bandwidth for an RPO of {wanted}, always, if machines that cannot be protected could");
+    list.may("/bandwidth_of_all", label, plan.bandwidth_of_all);
+    if let Some(given) = &plan.given {
+        list.may("/given/missing", "Bandwidth that is missing", given.missing);
+        list.what_if("/given/what_if", "With the bandwidth given", plan, &given.what_if);
+    }
+    if let Some(what_if) = &plan.what_if {
+        let of = format!("With the bandwidth for {often} of the time");
+        list.what_if("/what_if", &of, plan, what_if);
+    }
+    let copy = &plan.initial_copy;
+    for (name, label, figure) in [
+        ("bytes", "Initial replication: what goes over the link", copy.bytes),
+        (
+            "machine_bytes",
+            "Initial replication: mean of a machine",
+            copy.machine_bytes,
+        ),
+        (
+            "steady",
+            "Bandwidth that changes need during the initial replication",
+            copy.steady,
+        ),
+        (
+            "simulated",
+            "Bandwidth with which the initial replication is followed",
+            copy.simulated,
+        ),
+    ] {
+        list.add(format!("/initial_copy/{name}"), label, figure);
+    }
+    let servers = &plan.servers;
+    for (name, label, figure) in [
+        (
+            "machines",
+            "Machines as the sizing tables count them (of 3 disks)",
+            servers.machines,
+        ),
+        (
+            "daily_bytes",
+            "Changes of the busiest day with growth, for sizing",
+            servers.daily_bytes,
+        ),
+        (
+            "by_churn",
+            "Process servers that the changes alone need",
+            servers.by_churn,
+        ),
+        (
+            "by_machines",
+            "Process servers that the number of machines alone needs",
+            servers.by_machines,
+        ),
+        (
+            "limit",
+            "Machines that a configuration server manages at the most",
+            servers.limit,
+        ),
+    ] {
+        list.add(format!("/servers/{name}"), label, figure);
+    }
+    let label = "vCPUs in Azure for a test failover of all machines at once";
+    list.add("/azure_cores", label, plan.azure_cores);
+    if let Some(network) = &plan.network {
+        let label = format!("Rate of the circuit or gateway {}", network.name);
+        list.add("/network/bits_per_second", label, network.bits_per_second);
+    }
+    list.0
+}
+
+fn summary(plan: &Plan, list: &mut List) {
+    let summary = &plan.summary;
+    for (name, label, figure) in [
+        (
+            "profiled_seconds",
+            "Time that the counters cover",
+            summary.profiled_seconds,
+        ),
+        ("machines", "Machines in the estate", summary.machines),
+        ("compatible", "Machines that can be protected", summary.compatible),
+        (
+            "incompatible",
+            "Machines that cannot be protected",
+            summary.incompatible,
+        ),
+        (
+            "data_not_found",
+            "Machines of whose changes nothing is known",
+            summary.data_not_found,
+        ),
+        ("disks", "Disks of machines that can be protected", summary.disks),
+    ] {
+        list.add(format!("/summary/{name}"), label, figure);
+    }
+    list.add_as(
+        "/summary/disks_per_machine",
+        "Disks of a machine, in the mean",
+        summary.disks_per_machine,
+        Kind::Thousandths,
+    );
+    for (name, label, figure) in [
+        ("disk_bytes", "Size of a disk, in the mean", summary.disk_bytes),
+        (
+            "typical_day_bytes",
+            "Changes of a typical day (churn), without growth",
+            summary.typical_day_bytes,
+        ),
+        (
+            "busiest_day_bytes",
+            "Changes of the busiest day (churn), without growth",
+            summary.busiest_day_bytes,
+        ),
+        (
+            "left_out_day_bytes",
+            "Changes a day of machines that cannot be protected, left out",
+            summary.left_out_day_bytes,
+        ),
+        ("gaps", "Steps of disks without a counter", summary.gaps),
+    ] {
+        list.add(format!("/summary/{name}"), label, figure);
+    }
+}

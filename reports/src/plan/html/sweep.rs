@@ -1,0 +1,155 @@
+//! What moves the RPO most, as bars, and what if inputs were others: one input as a chart, two as a heat map.
+
+use std::fmt::Write as _;
+
+use planning::plan::Plan;
+use planning::sweep::{Axis, Bar, Sweep};
+
+use super::chart::{Chart, Mark, Series};
+use crate::chart::escape;
+use crate::plan::figures::rpo;
+use crate::plan::tables::sweep::{kind, label};
+use crate::plan::units::Kind;
+
+/// Labels below a chart.
+const TICKS_MAX: usize = 8;
+/// A heat map is no larger, each way; the table has all.
+const CELLS_MAX: usize = 40;
+/// The RPO wanted is so far along the colours; twice as much, and half as much, a step further.
+const MIDDLE: u32 = 40;
+const STEP: u32 = 10;
+
+/// Both sections; nothing of what was not asked.
+pub(super) fn sections(out: &mut String, plan: &Plan) {
+    bars(out, plan);
+    match plan.sweep.as_ref() {
+        Some(sweep) if sweep.axes.len() == 1 => out.push_str(&curve(plan, sweep).draw().html()),
+        Some(sweep) if sweep.axes.len() == 2 => heat(out, plan, sweep),
+        _ => {}
+    }
+}
+
+/// An RPO in words.
+fn words(rpo_ms: Option<u64>) -> String {
+    rpo_ms.map_or_else(|| "without an end".to_owned(), |value| Kind::Milliseconds.human(value))
+}
+
+/// A bar for each input: from the RPO at one value to that at the other, on one scale, with the RPO wanted as a mark.
+fn bars(out: &mut String, plan: &Plan) {
+    let wanted = u64::from(plan.rpo_seconds) * 1_000;
+    let ends = plan.tornado.iter().flat_map(|bar| [bar.rpo_low_ms, bar.rpo_high_ms]);
+    let longest = ends.flatten().chain([wanted]).max().unwrap_or(1).max(1);
+    let share = |value: u64| (u128::from(value) * 1_000 / u128::from(longest)).min(1_000);
+    let per_cent = |thousandths: u128| format!("{}.{} %", thousandths / 10, thousandths % 10).replace(' ', "");
+    let _ = writeln!(
+        out,
+        "<figure id=\"tornado\"><figcaption><h3>What moves the RPO most</h3><p>The RPO at its worst with one input moved at a time. The line is the \
+         RPO wanted, {}.</p></figcaption><div class=\"tornado\">",
+        escape(&rpo(plan.rpo_seconds))
+    );
+    for bar in &plan.tornado {
+        let (low, high) = (at(bar, bar.low), at(bar, bar.high));
+        let from = bar
+            .rpo_low_ms
+            .unwrap_or(longest)
+            .min(bar.rpo_high_ms.unwrap_or(longest));
+        let to = bar
+            .rpo_low_ms
+            .unwrap_or(longest)
+            .max(bar.rpo_high_ms.unwrap_or(longest));
+        let (from, to) = (share(from), share(to));
+        let _ = writeln!(
+            out,
+            "<div class=\"name\">{}</div><div class=\"way\"><span class=\"from-to\" style=\"left:{};width:{}\"></span>\
+             <span class=\"wanted\" style=\"left:{}\"></span></div><div class=\"ends\">{}: {}; {}: {}</div>",
+            escape(label(bar.input)),
+            per_cent(from),
+            per_cent((to - from).max(3)),
+            per_cent(share(wanted)),
+            escape(&low),
+            escape(&words(bar.rpo_low_ms)),
+            escape(&high),
+            escape(&words(bar.rpo_high_ms)),
+        );
+    }
+    out.push_str("</div></figure>\n");
+}
+
+fn at(bar: &Bar, value: u64) -> String {
+    kind(bar.input).human(value)
+}
+
+fn value(axis: &Axis, value: u64) -> String {
+    kind(axis.input).human(value)
+}
+
+fn curve(plan: &Plan, sweep: &Sweep) -> Chart {
+    let axis = &sweep.axes[0];
+    let every = sweep.points.len().div_ceil(TICKS_MAX).max(1);
+    let places: Vec<String> = axis.values.iter().map(|of| value(axis, *of)).collect();
+    let series = |name: &str, of: fn(&planning::sweep::Point) -> Option<u64>| Series {
+        name: name.to_owned(),
+        mark: Mark::Line,
+        values: sweep.points.iter().map(of).collect(),
+    };
+    Chart {
+        id: "what-if",
+        title: format!("RPO by {}", label(axis.input)),
+        note: "All other inputs are as they are.".to_owned(),
+        axis: label(axis.input).to_owned(),
+        ticks: places.iter().cloned().enumerate().step_by(every).collect(),
+        places,
+        kind: Kind::Milliseconds,
+        series: vec![
+            series("at its worst", |point| point.rpo_always_ms),
+            series("in 99 % of the time", |point| point.rpo_99_ms),
+            series("in half of the time", |point| point.rpo_half_ms),
+        ],
+        limits: vec![("RPO wanted".to_owned(), u64::from(plan.rpo_seconds) * 1_000)],
+    }
+}
+
+/// The worst RPO of each pair, the more coloured the longer; what is over the RPO wanted has the other colour.
+fn heat(out: &mut String, plan: &Plan, sweep: &Sweep) {
+    let (down, across) = (&sweep.axes[0], &sweep.axes[1]);
+    let wanted = (u64::from(plan.rpo_seconds) * 1_000).max(1);
+    let _ = writeln!(
+        out,
+        "<figure id=\"what-if\"><figcaption><h3>RPO at its worst, by {} and {}</h3><p>The RPO wanted is {}; what is over it is marked.</p></figcaption>\
+         <div class=\"scroll\"><table class=\"heat\"><thead><tr><th>{}</th>",
+        escape(label(down.input)),
+        escape(label(across.input)),
+        escape(&rpo(plan.rpo_seconds)),
+        escape(label(down.input)),
+    );
+    for of in across.values.iter().take(CELLS_MAX) {
+        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(&value(across, *of)));
+    }
+    out.push_str("</tr></thead><tbody>\n");
+    let rows = sweep.points.chunks(across.values.len().max(1));
+    for (of, points) in down.values.iter().zip(rows).take(CELLS_MAX) {
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", escape(&value(down, *of)));
+        for point in points.iter().take(CELLS_MAX) {
+            let over = point.rpo_always_ms.is_none_or(|rpo| rpo > wanted);
+            let _ = write!(
+                out,
+                "<td class=\"{}\" style=\"--heat:{}%\" title=\"{} of the time over the RPO; backlog up to {}\">{}</td>",
+                if over { "over" } else { "within" },
+                warmth(point.rpo_always_ms, wanted),
+                escape(&Kind::PerMille.human(point.steps_over_per_mille)),
+                escape(&Kind::Bytes.human(point.backlog_bytes)),
+                escape(&words(point.rpo_always_ms)),
+            );
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody></table></div></figure>\n");
+}
+
+/// How strongly a cell is coloured, in per cent: by how many times as long as wanted the RPO is, or as short.
+fn warmth(rpo_ms: Option<u64>, wanted_ms: u64) -> u32 {
+    let Some(rpo) = rpo_ms else { return 90 };
+    let (more, less) = (rpo.max(1) / wanted_ms, wanted_ms / rpo.max(1));
+    let steps = more.max(less).max(1).ilog2();
+    (MIDDLE + STEP * steps).min(90)
+}

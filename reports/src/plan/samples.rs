@@ -1,0 +1,157 @@
+//! Plans for tests.
+
+use planning::cost::{EXAMPLE, Prices};
+use planning::estate::{Boot, Disk, Estate, Vm};
+use planning::options::Options;
+use planning::plan::Plan;
+use planning::profile::{Profile, Series};
+use planning::recommend::recommend;
+use planning::service::{HourLimit, Outage, Service, WEEK_HOURS};
+
+const GIB: u64 = 1 << 30;
+const DAY_STEPS: usize = 96;
+
+fn disk(name: &str, gib: u64) -> Disk {
+    Disk {
+        name: name.to_owned(),
+        size_bytes: gib * GIB,
+        used_bytes: Some(gib * GIB / 2),
+        compressed_per_mille: Some(500),
+        daily_change_bytes: None,
+    }
+}
+
+fn vm(name: &str, data_gib: &[u64]) -> Vm {
+    let data = data_gib.iter().enumerate();
+    let data = data.map(|(index, gib)| disk(&format!("data{}", index + 1), *gib));
+    Vm {
+        name: name.to_owned(),
+        host: Some("esx-01.example".to_owned()),
+        os: "Microsoft Windows Server 2016 (64-bit)".to_owned(),
+        cores: 4,
+        memory_bytes: 16 * GIB,
+        nics: 1,
+        boot: Boot::Bios,
+        disks: std::iter::once(disk("os", 127)).chain(data).collect(),
+    }
+}
+
+/// Quarters of an hour of a disk: quiet by night, busy by day, with a peak in the afternoon.
+fn series(days: usize, day_bytes: u32) -> Series {
+    let step = |step: usize| match step % DAY_STEPS {
+        56..60 => day_bytes * 4,
+        32..72 => day_bytes,
+        _ => day_bytes / 8,
+    };
+    let written: Vec<u32> = (0..days * DAY_STEPS).map(step).collect();
+    Series {
+        write_iops: written.iter().map(|bytes| bytes / 160).collect(),
+        read_iops: written.iter().map(|bytes| bytes / 320).collect(),
+        written,
+    }
+}
+
+fn profile(days: usize, vms: &[Vm], bytes: impl Fn(usize) -> u32) -> Profile {
+    Profile {
+        start_seconds: 1_509_926_400,
+        step_seconds: 900,
+        steps: days * DAY_STEPS,
+        vms: (0..)
+            .zip(vms)
+            .map(|(index, vm)| vm.disks.iter().map(|_| series(days, bytes(index))).collect())
+            .collect(),
+    }
+}
+
+fn made(vms: Vec<Vm>, profile: Option<Profile>, options: &Options) -> Plan {
+    recommend(&Estate { vms }, profile.as_ref(), options).unwrap()
+}
+
+fn with(bits: u64, outage_hours: u64) -> Options {
+    let mut service = Service::constant(bits);
+    if outage_hours > 0 {
+        service.outages = vec![Outage {
+            from: 38 * 3_600,
+            to: (38 + outage_hours) * 3_600,
+            link: None,
+        }];
+    }
+    Options {
+        service: Some(service),
+        prices: Some(Prices::read(EXAMPLE).unwrap()),
+        ..Options::default()
+    }
+}
+
+/// Three machines for a week, one of them too large a disk; a bandwidth that is not enough, cut for two hours; prices.
+pub(super) fn three() -> Plan {
+    let vms = vec![
+        vm("web-01", &[64]),
+        vm("sql-01", &[512, 1_024]),
+        vm("archive", &[8_192]),
+    ];
+    let profile = profile(7, &vms, |index| [120_000, 900_000, 50_000][index]);
+    made(vms, Some(profile), &with(20_000_000, 2))
+}
+
+/// A thousand machines, each with three disks, for three days; no bandwidth is given.
+pub(super) fn fleet(machines: usize) -> Plan {
+    let vms: Vec<Vm> = (0..machines)
+        .map(|number| {
+            vm(
+                &format!("vm-{number:04}"),
+                &[64 + number as u64 % 7 * 32, if number % 50 == 0 { 6_000 } else { 256 }],
+            )
+        })
+        .collect();
+    let profile = profile(3, &vms, |index| 20_000 + index as u32 % 13 * 5_000);
+    let options = Options {
+        prices: Some(Prices::read(EXAMPLE).unwrap()),
+        ..Options::default()
+    };
+    made(vms, Some(profile), &options)
+}
+
+/// What tries to break out of its cell.
+pub(super) const HOSTILE: [&str; 6] = [
+    "<script>alert(\"1\")</script> & 'more'",
+    "=HYPERLINK(\"http://example.com\";\"x\")",
+    "+1",
+    "-2+3",
+    "@SUM(A1),\"b\"\nnew line",
+    "\u{1b}[31mred",
+];
+
+/// Machines with hostile names, with and without something against them; a bandwidth with which the queue never ends.
+pub(super) fn hostile() -> Plan {
+    let vms: Vec<Vm> = HOSTILE
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let mut vm = vm(name, &[if index % 2 == 0 { 64 } else { 9_000 }]);
+            vm.host = Some((*name).to_owned());
+            vm.os = if index == 2 { (*name).to_owned() } else { vm.os };
+            vm.disks[1].name = (*name).to_owned();
+            vm
+        })
+        .collect();
+    let profile = profile(1, &vms, |_| 100_000);
+    let mut options = with(1_000, 0);
+    // Throttled to nothing, for ever.
+    if let Some(service) = &mut options.service {
+        let closed = HourLimit {
+            per_mille: 0,
+            bits_per_second: None,
+        };
+        service.links[0].hours = vec![closed; WEEK_HOURS];
+    }
+    options.include = HOSTILE.iter().take(2).map(|name| (*name).to_owned()).collect();
+    made(vms, Some(profile), &options)
+}
+
+/// One machine that cannot be protected; no profile, no bandwidth, no prices.
+pub(super) fn bare() -> Plan {
+    let mut vm = vm("only", &[9_000]);
+    vm.host = None;
+    made(vec![vm], None, &Options::default())
+}

@@ -1,0 +1,387 @@
+//! `plan.xlsx`: a sheet a table, with native charts and without macros.
+//!
+//! Text is written as text, whatever it begins with: a name is never a formula. The file says that it was made on a fixed day, so that the
+//! same plan gives the same bytes.
+
+use planning::plan::Plan;
+use rust_xlsxwriter::{
+    Chart, Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
+};
+
+use super::figures::rpo;
+use super::tables::{Cell, Table, tables};
+use super::units::{Kind, Shown};
+use super::words::plain;
+
+/// A cell holds no more characters than this.
+const TEXT_MAX: usize = 32_767;
+const WIDTH_MIN: usize = 9;
+const WIDTH_MAX: usize = 60;
+/// Rows that say how wide a column is.
+const ROWS_MEASURED: usize = 200;
+const CHART_WIDTH: u32 = 900;
+const CHART_HEIGHT: u32 = 360;
+
+/// The kinds that have a number format.
+const KINDS: [Kind; 12] = [
+    Kind::Text,
+    Kind::Count,
+    Kind::Thousandths,
+    Kind::PerMille,
+    Kind::Bytes,
+    Kind::BytesPerSecond,
+    Kind::BytesPerDay,
+    Kind::BitsPerSecond,
+    Kind::Iops,
+    Kind::Milliseconds,
+    Kind::Seconds,
+    Kind::Money,
+];
+
+struct Formats {
+    title: Format,
+    answer: Format,
+    note: Format,
+    head: Format,
+    text: Format,
+    never: Format,
+    numbers: Vec<(Kind, Format)>,
+}
+
+impl Formats {
+    fn new() -> Self {
+        let top = || Format::new().set_align(FormatAlign::Top);
+        Self {
+            title: Format::new().set_bold().set_font_size(14.0),
+            answer: Format::new().set_bold().set_text_wrap().set_align(FormatAlign::Top),
+            note: Format::new().set_italic().set_font_color(Color::Gray),
+            head: Format::new()
+                .set_bold()
+                .set_text_wrap()
+                .set_align(FormatAlign::Top)
+                .set_background_color(Color::RGB(0x00DD_E5F0))
+                .set_border_bottom(FormatBorder::Thin),
+            text: top(),
+            never: top().set_align(FormatAlign::Right),
+            numbers: KINDS
+                .iter()
+                .map(|kind| (*kind, top().set_num_format(kind.shown().format)))
+                .collect(),
+        }
+    }
+
+    fn number(&self, kind: Kind) -> &Format {
+        let found = self.numbers.iter().find(|(one, _)| *one == kind);
+        found.map_or(&self.text, |(_, format)| format)
+    }
+}
+
+/// The spreadsheet's bytes.
+///
+/// # Errors
+/// A sheet cannot hold what the plan has: Excel's bound is 1,048,575 rows of a table.
+pub fn spreadsheet(plan: &Plan) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    let made = ExcelDateTime::from_ymd(2017, 12, 1)?;
+    let properties = DocProperties::new()
+        .set_title("Firedrill: capacity plan")
+        .set_comment(plain(&plan.answer.text))
+        .set_creation_datetime(&made);
+    book.set_properties(&properties);
+    let formats = Formats::new();
+    let all = tables(plan);
+    for table in all.iter().filter(|table| is_shown(table)) {
+        let sheet = book.add_worksheet();
+        sheet.set_name(table.sheet)?;
+        let first = write(sheet, plan, table, &formats)?;
+        match table.name {
+            "what_if_hours" => hours(sheet, plan, table, first)?,
+            "what_if_days" => days(sheet, plan, table, first)?,
+            "initial_replication" => batches(sheet, table, first)?,
+            "cost" => costs(sheet, table, first)?,
+            _ => {}
+        }
+    }
+    book.save_to_buffer()
+}
+
+/// A table without a row has no sheet, but for those that a reader of the vendor's report looks for.
+fn is_shown(table: &Table) -> bool {
+    const ALWAYS: [&str; 4] = ["compatible_machines", "incompatible_machines", "cost", "what_if_days"];
+    !table.rows.is_empty() || ALWAYS.contains(&table.name)
+}
+
+/// In a list of figures units differ from row to row, so that they stand in a column of their own.
+fn unit_column(table: &Table) -> Option<usize> {
+    table.columns.iter().position(|column| column.key == "unit")
+}
+
+fn scaled(value: u64, Shown { divisor, .. }: Shown) -> f64 {
+    value as f64 / divisor
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT_MAX).collect()
+}
+
+/// Writes a table; gives the row of its head.
+fn write(sheet: &mut Worksheet, plan: &Plan, table: &Table, formats: &Formats) -> Result<u32, XlsxError> {
+    sheet.write_string_with_format(0, 0, table.title, &formats.title)?;
+    sheet.write_string_with_format(1, 0, cut(&table.note), &formats.note)?;
+    let mut head = 3;
+    if table.name == "recommendations" {
+        let last = column_number(table.columns.len().saturating_sub(1));
+        sheet.merge_range(2, 0, 2, last, &cut(&plan.answer.text), &formats.answer)?;
+        sheet.set_row_height(2, 90)?;
+        head = 4;
+    }
+    let units = unit_column(table);
+    for (index, column) in table.columns.iter().enumerate() {
+        let label = match (column.kind.shown().unit, units == Some(index)) {
+            (_, true) => "unit".to_owned(),
+            ("", _) => column.label.clone(),
+            (unit, _) => format!("{} ({unit})", column.label),
+        };
+        let at = column_number(index);
+        sheet.write_string_with_format(head, at, cut(&label), &formats.head)?;
+        sheet.set_column_width(at, width(table, index, &label) as f64)?;
+    }
+    let mut last = head;
+    for (row, cells) in (head + 1..).zip(&table.rows) {
+        last = row;
+        let shown = cells.iter().find_map(|cell| match cell {
+            Cell::Figure(_, kind) => Some(kind.shown().unit),
+            _ => None,
+        });
+        for (index, cell) in cells.iter().enumerate() {
+            let at = column_number(index);
+            match cell {
+                // The unit in which this sheet shows the row's figure.
+                _ if units == Some(index) => {
+                    sheet.write_string_with_format(row, at, shown.unwrap_or_default(), &formats.text)?;
+                }
+                Cell::Empty => {}
+                Cell::Text(text) => {
+                    sheet.write_string_with_format(row, at, cut(text), &formats.text)?;
+                }
+                Cell::Figure(value, kind) if kind.never(*value) => {
+                    sheet.write_string_with_format(row, at, "never", &formats.never)?;
+                }
+                Cell::Figure(value, kind) => {
+                    let value = scaled(*value, kind.shown());
+                    sheet.write_number_with_format(row, at, value, formats.number(*kind))?;
+                }
+            }
+        }
+    }
+    sheet.set_freeze_panes(head + 1, 0)?;
+    sheet.autofilter(head, 0, last, column_number(table.columns.len().saturating_sub(1)))?;
+    Ok(head)
+}
+
+fn column_number(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+fn width(table: &Table, index: usize, label: &str) -> usize {
+    let measured = table.rows.iter().take(ROWS_MEASURED).filter_map(|row| row.get(index));
+    let cells = measured.map(|cell| match cell {
+        Cell::Empty => 0,
+        Cell::Text(text) => text.chars().count(),
+        Cell::Figure(value, kind) => kind.human(*value).len(),
+    });
+    let head = label.chars().count() / 2 + 4;
+    (cells.max().unwrap_or(0).max(head) + 2).clamp(WIDTH_MIN, WIDTH_MAX)
+}
+
+/// The last row of a table whose head is at `head`.
+fn last(table: &Table, head: u32) -> u32 {
+    head + u32::try_from(table.rows.len()).unwrap_or(u32::MAX / 2)
+}
+
+struct Series<'a> {
+    name: &'a str,
+    column: u16,
+    second: bool,
+}
+
+fn chart(
+    mut chart: Chart,
+    sheet: &mut Worksheet,
+    table: &Table,
+    head: u32,
+    title: &str,
+    series: &[Series<'_>],
+) -> Result<(), XlsxError> {
+    let last = last(table, head);
+    if last == head {
+        return Ok(());
+    }
+    for one in series {
+        chart
+            .add_series()
+            .set_name(one.name)
+            .set_categories((table.sheet, head + 1, 0, last, 0))
+            .set_values((table.sheet, head + 1, one.column, last, one.column))
+            .set_secondary_axis(one.second);
+        if one.second {
+            chart.y2_axis().set_name(one.name);
+        } else {
+            chart.y_axis().set_name(one.name);
+        }
+    }
+    chart.title().set_name(title);
+    chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
+    // Right of the table, where filtering rows does not hide it.
+    sheet.insert_chart(head, column_number(table.columns.len() + 1), &chart)?;
+    Ok(())
+}
+
+fn hours(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u32) -> Result<(), XlsxError> {
+    let title = format!("Backlog and RPO over time (RPO wanted: {})", rpo(plan.rpo_seconds));
+    let series = [
+        Series {
+            name: "largest backlog (GiB)",
+            column: 2,
+            second: false,
+        },
+        Series {
+            name: "RPO at its worst (min)",
+            column: 3,
+            second: true,
+        },
+    ];
+    chart(Chart::new_line(), sheet, table, head, &title, &series)
+}
+
+fn days(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u32) -> Result<(), XlsxError> {
+    let title = format!("RPO at its worst, day by day (RPO wanted: {})", rpo(plan.rpo_seconds));
+    let series = [Series {
+        name: "RPO at its worst (min)",
+        column: 1,
+        second: false,
+    }];
+    chart(Chart::new_column(), sheet, table, head, &title, &series)
+}
+
+fn batches(sheet: &mut Worksheet, table: &Table, head: u32) -> Result<(), XlsxError> {
+    let series = [
+        Series {
+            name: "machines in a batch",
+            column: 1,
+            second: false,
+        },
+        Series {
+            name: "batches",
+            column: 2,
+            second: true,
+        },
+    ];
+    let title = "Batches of the initial replication by bandwidth (Mbit/s)";
+    chart(Chart::new_column(), sheet, table, head, title, &series)
+}
+
+fn costs(sheet: &mut Worksheet, table: &Table, head: u32) -> Result<(), XlsxError> {
+    let last = last(table, head);
+    if last == head {
+        return Ok(());
+    }
+    let mut chart = Chart::new_column();
+    // Without the last row, which is the sum of the others.
+    chart
+        .add_series()
+        .set_name(table.columns[2].label.as_str())
+        .set_categories((table.sheet, head + 1, 0, last - 1, 1))
+        .set_values((table.sheet, head + 1, 2, last - 1, 2));
+    chart.title().set_name("Cost by component");
+    chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
+    sheet.insert_chart(head, column_number(table.columns.len() + 1), &chart)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use calamine::{Data, Reader, Xlsx};
+
+    use super::*;
+    use crate::plan::samples;
+
+    fn read(plan: &Plan) -> Xlsx<Cursor<Vec<u8>>> {
+        Xlsx::new(Cursor::new(spreadsheet(plan).unwrap())).unwrap()
+    }
+
+    /// Each figure of each table, read by somebody else's reader, against the plan's own whole numbers.
+    fn compared(plan: &Plan) -> usize {
+        let mut book = read(plan);
+        let mut figures = 0;
+        for table in tables(plan).iter().filter(|table| is_shown(table)) {
+            let sheet = book.worksheet_range(table.sheet).unwrap();
+            let head = if table.name == "recommendations" { 4 } else { 3 };
+            for (row, cells) in (head + 1..).zip(&table.rows) {
+                for (column, cell) in (0..).zip(cells) {
+                    let read = sheet.get_value((row, column)).unwrap_or(&Data::Empty);
+                    let at = format!("{} row {row} column {column}: {read:?}", table.sheet);
+                    match cell {
+                        Cell::Figure(value, kind) if !kind.never(*value) => {
+                            let Data::Float(read) = read else { panic!("{at}") };
+                            let exact = read * kind.shown().divisor;
+                            assert!(
+                                (exact - *value as f64).abs() <= *value as f64 * 1e-12 + 1e-6,
+                                "{at} is not {value}"
+                            );
+                            figures += 1;
+                        }
+                        Cell::Figure(..) => assert_eq!(read, &Data::String("never".into()), "{at}"),
+                        Cell::Text(text) if unit_column(table) != Some(column as usize) => {
+                            assert_eq!(read, &Data::String(text.clone()), "{at}");
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        figures
+    }
+
+    #[test]
+    fn every_figure_reads_back() {
+        assert!(compared(&samples::three()) > 300);
+        assert!(compared(&samples::hostile()) > 100);
+        compared(&samples::bare());
+    }
+
+    #[test]
+    fn the_sheets_are_those_of_a_deployment_plan() {
+        let names = read(&samples::three()).sheet_names();
+        let first = [
+            "On-premises summary",
+            "Recommendations",
+            "VM-storage placement",
+            "Compatible VMs",
+            "Incompatible VMs",
+            "Cost estimation",
+            "What-if days",
+        ];
+        assert_eq!(names[..first.len()], first);
+        assert_eq!(names.last().unwrap(), "Figures and origins");
+    }
+
+    #[test]
+    fn the_same_plan_gives_the_same_bytes_and_another_one_others() {
+        let mut plan = samples::three();
+        let bytes = spreadsheet(&plan).unwrap();
+        assert_eq!(bytes, spreadsheet(&plan).unwrap());
+        plan.summary.machines.value += 1;
+        assert_ne!(bytes, spreadsheet(&plan).unwrap());
+    }
+
+    #[test]
+    fn a_name_is_no_formula() {
+        let mut book = read(&samples::hostile());
+        for name in book.sheet_names() {
+            assert!(book.worksheet_formula(&name).unwrap().is_empty(), "{name}");
+        }
+    }
+}
