@@ -77,7 +77,7 @@ pub struct Table {
 }
 
 /// The names of all tables, in their order.
-pub const NAMES: [&str; 17] = [
+pub const NAMES: [&str; 18] = [
     "summary",
     "recommendations",
     "placement",
@@ -88,6 +88,7 @@ pub const NAMES: [&str; 17] = [
     "bandwidths",
     "initial_replication",
     "initial_replication_batches",
+    "servers",
     "storage_accounts",
     "notes",
     "cost_of_machines",
@@ -113,6 +114,7 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         estate::bandwidths(plan),
         time::initial(plan),
         time::batches(plan),
+        estate::servers(plan, &figures),
         machines::accounts(plan, &names),
         machines::notes(plan),
         machines::costs(plan),

@@ -11,6 +11,7 @@ const BOTTOM: f64 = 232.0;
 const HEIGHT: f64 = 276.0;
 /// A limit so many times higher than all that is drawn is drawn at the edge: on its scale nothing could be read.
 const LIMIT_TIMES: u64 = 4;
+const DAY_MS: u64 = 86_400_000;
 /// Of its place a group of columns takes so much.
 const COLUMNS_SHARE: f64 = 0.7;
 
@@ -78,6 +79,15 @@ impl Chart {
         }
     }
 
+    /// A label at the left: days where a time is that long.
+    fn tick(&self, unit: Unit, value: u64) -> String {
+        if unit == Unit::Duration && value >= 2 * DAY_MS {
+            self.kind.human(value)
+        } else {
+            unit.tick(value)
+        }
+    }
+
     fn x(&self, place: f64) -> f64 {
         LEFT + (RIGHT - LEFT) * place / self.places.len().max(1) as f64
     }
@@ -101,7 +111,7 @@ impl Chart {
                  <text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                 LEFT - 8.0,
                 at + 4.0,
-                escape(&unit.tick(tick))
+                escape(&self.tick(unit, tick))
             );
         }
         for (place, label) in &self.ticks {

@@ -198,7 +198,7 @@ fn bandwidths(plan: &Plan) -> Chart {
         note: "The smallest bandwidth that keeps each RPO. A longer RPO lets peaks be sent later, so it needs less."
             .to_owned(),
         axis: "RPO".to_owned(),
-        ticks: names.iter().cloned().enumerate().collect(),
+        ticks: rows.iter().map(|row| rpo(row.rpo_seconds)).enumerate().collect(),
         places: names,
         kind: Kind::BitsPerSecond,
         series: vec![
