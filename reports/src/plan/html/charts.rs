@@ -129,7 +129,7 @@ fn over_time(plan: &Plan, what_if: &WhatIf) -> Vec<Figure> {
             "arriving",
             "Changes that arrive, against the bandwidth",
             format!(
-                "{with} What arrives above the line has to wait. Means of an hour, with growth, compressed; peaks within an hour are higher."
+                "{with} What arrives above the line, the rate without throttles and outages, has to wait. Means of an hour, with growth, compressed; peaks within an hour are higher."
             ),
             Kind::BitsPerSecond,
             "changes that arrive",
