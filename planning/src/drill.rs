@@ -74,6 +74,7 @@ name = "{}"
 description = "The estate of a plan, protected for a day."
 duration = "3 d"
 settle = "24 h"
+start_of_day = "00:00"
 content = "aggregate"
 
 [policy]

@@ -59,7 +59,14 @@ fn the_template_is_a_drill_with_all_its_disks_and_what_they_write() {
     let off = written(&scenario).abs_diff(expected);
     assert!(off * 1_000 < expected, "{} for {expected}", written(&scenario));
     // One server that does all, as the tables say of so few machines.
-    assert_eq!(scenario.servers.len(), 1);
+    let servers = scenario.servers.iter().filter(|server| server.roles.process_server);
+    assert_eq!(servers.count(), 1);
+    assert!(
+        scenario
+            .servers
+            .iter()
+            .all(|server| server.roles.configuration_server == server.roles.process_server)
+    );
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub static LAYOUT: Layout = Layout {
         "tables/sensitivity.csv",
         "tables/initial_replication.csv",
         "tables/initial_replication_batches.csv",
+        "tables/servers.csv",
         "tables/storage_accounts.csv",
         "tables/notes.csv",
         "tables/cost_of_machines.csv",

@@ -72,14 +72,12 @@ fn head(out: &mut String, plan: &Plan) {
     let _ = writeln!(
         out,
         "<header><h1>Capacity plan</h1><p class=\"answer {class}\">{verdict}</p><p class=\"said\">{}</p>\n\
-         <p class=\"note\">RPO wanted: {} (how old the newest data in Azure may be). Growth {}, peaks at percentile {}, limits of the era {}. \
-         Shares are of {} of the time.</p></header>",
+         <p class=\"note\">RPO wanted: {} (how old the newest data in Azure may be). Growth {}, peaks at percentile {}, limits of the era {}.</p></header>",
         escape(&sentence(text)),
         escape(&rpo(plan.rpo_seconds)),
         share(plan.growth_per_mille),
         share(plan.percentile_per_mille).trim_end_matches(" %"),
-        plan.era.name(),
-        share(plan.share_per_mille)
+        plan.era.name()
     );
 }
 

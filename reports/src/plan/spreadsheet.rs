@@ -378,6 +378,21 @@ mod tests {
     }
 
     #[test]
+    fn nothing_in_the_file_is_of_the_day_on_which_it_was_made() {
+        let bytes = spreadsheet(&samples::bare()).unwrap();
+        let mut files = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+        for index in 0..files.len() {
+            let file = files.by_index(index).unwrap();
+            let name = file.name().unwrap();
+            assert_eq!(file.last_modified(), Some(zip::DateTime::default()), "{name}");
+            assert!(!name.contains("vba"), "no macros");
+        }
+        let core = std::io::read_to_string(files.by_name("docProps/core.xml").unwrap()).unwrap();
+        assert_eq!(core.matches("2017-12-01T00:00:00Z").count(), 2, "{core}");
+        assert_eq!(core.matches("dcterms:W3CDTF").count(), 2, "{core}");
+    }
+
+    #[test]
     fn a_name_is_no_formula() {
         let mut book = read(&samples::hostile());
         for name in book.sheet_names() {

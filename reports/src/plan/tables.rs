@@ -78,7 +78,7 @@ pub struct Table {
 }
 
 /// The names of all tables, in their order.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 20] = [
     "summary",
     "recommendations",
     "placement",
@@ -91,6 +91,7 @@ pub const NAMES: [&str; 19] = [
     "sensitivity",
     "initial_replication",
     "initial_replication_batches",
+    "servers",
     "storage_accounts",
     "notes",
     "cost_of_machines",
@@ -118,6 +119,7 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         sweep::tornado(plan),
         time::initial(plan),
         time::batches(plan),
+        estate::servers(plan, &figures),
         machines::accounts(plan, &names),
         machines::notes(plan),
         machines::costs(plan),

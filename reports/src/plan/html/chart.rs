@@ -11,6 +11,7 @@ const BOTTOM: f64 = 232.0;
 const HEIGHT: f64 = 276.0;
 /// A limit so many times higher than all that is drawn is drawn at the edge: on its scale nothing could be read.
 const LIMIT_TIMES: u64 = 4;
+const DAY_MS: u64 = 86_400_000;
 /// Of its place a group of columns takes so much.
 const COLUMNS_SHARE: f64 = 0.7;
 
@@ -65,9 +66,15 @@ impl Chart {
         values.filter(|value| !self.kind.never(*value)).max().unwrap_or(0)
     }
 
+    /// Whether a value has no end.
+    fn endless(&self) -> bool {
+        let mut values = self.series.iter().flat_map(|series| series.values.iter().flatten());
+        values.any(|value| self.kind.never(*value))
+    }
+
     fn beyond(&self, limit: u64) -> bool {
         let highest = self.highest();
-        highest > 0 && limit / LIMIT_TIMES > highest
+        highest > 0 && limit / LIMIT_TIMES > highest && !self.endless()
     }
 
     /// Seconds and money are drawn in a unit of their own: milliseconds, and whole units of the currency.
@@ -78,11 +85,25 @@ impl Chart {
         }
     }
 
+    /// A label at the left: days where a time is that long.
+    fn tick(&self, unit: Unit, value: u64) -> String {
+        if unit == Unit::Duration && value >= 2 * DAY_MS {
+            self.kind.human(value)
+        } else {
+            unit.tick(value)
+        }
+    }
+
     fn x(&self, place: f64) -> f64 {
         LEFT + (RIGHT - LEFT) * place / self.places.len().max(1) as f64
     }
 
     pub(super) fn draw(&self) -> Figure {
+        let endless = self.endless();
+        if self.highest() == 0 && !endless {
+            let note = format!("{} There is nothing to draw: all of it is 0.", self.note);
+            return Figure::without_drawing(self.id, &self.title, note);
+        }
         let unit = unit(self.kind);
         let drawn = |value: u64| self.drawn(value);
         let limits = self.limits.iter().filter(|(_, limit)| !self.beyond(*limit));
@@ -91,6 +112,12 @@ impl Chart {
             .chain([self.highest()])
             .max()
             .unwrap_or(0);
+        // What has no end is drawn at the top, where no value with an end lies.
+        let highest = if endless {
+            highest.max(1).saturating_mul(2)
+        } else {
+            highest
+        };
         let y = Scale::from_zero(unit, drawn(highest), BOTTOM, TOP, 5);
         let mut out = String::new();
         for &tick in &y.ticks {
@@ -101,7 +128,7 @@ impl Chart {
                  <text class=\"tick end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
                 LEFT - 8.0,
                 at + 4.0,
-                escape(&unit.tick(tick))
+                escape(&self.tick(unit, tick))
             );
         }
         for (place, label) in &self.ticks {
@@ -140,7 +167,11 @@ impl Chart {
         Figure {
             id: self.id,
             title: self.title.clone(),
-            note: self.note.clone(),
+            note: if endless {
+                format!("{} At the top: without an end.", self.note)
+            } else {
+                self.note.clone()
+            },
             height: HEIGHT,
             drawing: out,
             legend,
@@ -256,5 +287,57 @@ impl Chart {
             head,
             rows: rows.collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use planning::queue::NEVER;
+
+    use super::*;
+
+    fn chart(values: &[Option<u64>]) -> Chart {
+        Chart {
+            id: "rpo",
+            title: "RPO".to_owned(),
+            note: "A note.".to_owned(),
+            axis: "hour".to_owned(),
+            places: (0..values.len()).map(|place| format!("hour {place}")).collect(),
+            ticks: Vec::new(),
+            kind: Kind::Milliseconds,
+            series: vec![Series {
+                name: "RPO".to_owned(),
+                mark: Mark::Line,
+                values: values.to_vec(),
+            }],
+            limits: vec![("wanted".to_owned(), 900_000)],
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_lies_above_all_that_has_one() {
+        let figure = chart(&[Some(60_000), Some(NEVER), None]).draw();
+        // 15 of 30 min are half of the height; the line goes to the top and stops.
+        assert!(
+            figure.drawing.contains("y1=\"122.0\" y2=\"122.0\"/>"),
+            "{}",
+            figure.drawing
+        );
+        assert!(figure.drawing.contains("L517.0 12.0\""), "{}", figure.drawing);
+        assert!(figure.drawing.contains("hour 1\nRPO: without an end\nwanted: 15 min"));
+        assert!(figure.note.ends_with("At the top: without an end."));
+    }
+
+    #[test]
+    fn a_limit_far_above_and_a_chart_of_nothing_say_so() {
+        let figure = chart(&[Some(60_000), Some(1_000)]).draw();
+        assert!(
+            figure
+                .legend
+                .iter()
+                .any(|(_, name)| name == "wanted: 15 min (beyond the scale)")
+        );
+        let nothing = chart(&[Some(0), Some(0)]).draw();
+        assert!(nothing.drawing.is_empty() && nothing.note.contains("all of it is 0"));
     }
 }

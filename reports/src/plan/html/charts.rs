@@ -129,7 +129,7 @@ fn over_time(plan: &Plan, what_if: &WhatIf) -> Vec<Figure> {
             "arriving",
             "Changes that arrive, against the bandwidth",
             format!(
-                "{with} What arrives above the line has to wait. Means of an hour, with growth, compressed; peaks within an hour are higher."
+                "{with} What arrives above the line, the rate without throttles and outages, has to wait. Means of an hour, with growth, compressed; peaks within an hour are higher."
             ),
             Kind::BitsPerSecond,
             "changes that arrive",
@@ -198,7 +198,7 @@ fn bandwidths(plan: &Plan) -> Chart {
         note: "The smallest bandwidth that keeps each RPO. A longer RPO lets peaks be sent later, so it needs less."
             .to_owned(),
         axis: "RPO".to_owned(),
-        ticks: names.iter().cloned().enumerate().collect(),
+        ticks: rows.iter().map(|row| rpo(row.rpo_seconds)).enumerate().collect(),
         places: names,
         kind: Kind::BitsPerSecond,
         series: vec![

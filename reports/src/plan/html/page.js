@@ -49,7 +49,7 @@ for (const box of document.querySelectorAll(".data")) {
       table.tBodies[0].replaceChildren(...kept.slice(0, most));
     }
     const shown = Math.min(most, kept.length);
-    said.textContent = shown < total ? `${shown} of ${total} rows${kept.length < total ? `, ${kept.length} fit` : ""}` : `${total} rows`;
+    said.textContent = shown < total ? `${shown} of ${total} rows${kept.length < total ? `, ${kept.length} fit` : ""}` : total === 1 ? "1 row" : `${total} rows`;
     all.hidden = kept.length <= most;
     all.textContent = `Show all ${kept.length}`;
   };

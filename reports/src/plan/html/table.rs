@@ -39,8 +39,11 @@ pub(super) fn section(out: &mut String, table: &Table) {
     );
     let units = table.columns.iter().position(|column| column.key == "unit");
     let shown = |index: &usize| units != Some(*index);
-    for (_, column) in table.columns.iter().enumerate().filter(|(index, _)| shown(index)) {
-        let class = if column.kind == Kind::Text { "" } else { " class=\"n\"" };
+    for (index, column) in table.columns.iter().enumerate().filter(|(index, _)| shown(index)) {
+        let first = table.rows.first().and_then(|row| row.get(index));
+        // A heading stands as the cells below it.
+        let figures = column.kind != Kind::Text || matches!(first, Some(Cell::Figure(..)));
+        let class = if figures { " class=\"n\"" } else { "" };
         let _ = write!(
             out,
             "<th scope=\"col\"{class}><button type=\"button\" title=\"{}\">{}</button></th>",

@@ -136,6 +136,22 @@ pub(super) fn recommendations(plan: &Plan, figures: &[Named]) -> Table {
     }
 }
 
+pub(super) fn servers(plan: &Plan, figures: &[Named]) -> Table {
+    let mut rows = derived(plan).map_rows();
+    // The last one is of storage accounts.
+    rows.pop();
+    let figures = figures.iter().filter(|named| named.path.starts_with("/servers/"));
+    rows.extend(figures.map(|named| figure_row(plan, named)));
+    Table {
+        name: "servers",
+        sheet: "Servers",
+        title: "Configuration and process servers on premises",
+        note: "The larger of what the changes and what the number of machines need, by the vendor's tables.".to_owned(),
+        columns: figure_columns(),
+        rows,
+    }
+}
+
 /// Arrays as rows.
 trait MapRows {
     fn map_rows(self) -> Vec<Vec<Cell>>;
