@@ -16,6 +16,8 @@ use crate::recommend::{PlanError, Work};
 
 const HOURS: usize = 24;
 const SECTOR: u64 = 512;
+/// A drill does not wait longer for its initial copy: a quarter of a year.
+const COPY_HOURS_MAX: u64 = 24 * 91;
 const NAME_CHARS: usize = 63;
 /// Words that stand for machines in a scenario, and are no names.
 const RESERVED: [&str; 2] = ["all", "each"];
@@ -66,14 +68,17 @@ fn head(out: &mut String, name: &str, estate: &Estate, plan: &Plan, work: &Work<
             line!(out, "# Left out, for it cannot be protected: {}", one_line(&vm.name));
         }
     }
+    // The initial copy, with a tenth more, and a day after it.
+    let copied = plan.initial_copy.at_once.map_or(0, |done| done.done_seconds);
+    let settles = copied.saturating_add(copied / 10).div_ceil(3_600).min(COPY_HOURS_MAX) + 24;
     line!(
         out,
         r#"
 [scenario]
 name = "{}"
-description = "The estate of a plan, protected for a day."
-duration = "3 d"
-settle = "24 h"
+description = "The estate of a plan: its initial copy, and a day of protection after it."
+duration = "{} h"
+settle = "{} h"
 start_of_day = "00:00"
 content = "aggregate"
 
@@ -83,7 +88,9 @@ name = "plan"
 [[site]]
 name = "datacentre"
 "#,
-        word(name, &BTreeSet::new())
+        word(name, &BTreeSet::new()),
+        settles + 24,
+        settles
     );
 }
 

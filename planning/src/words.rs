@@ -37,6 +37,9 @@ fn scaled(value: u64, base: u64, units: &[&str]) -> String {
 /// hours.
 #[must_use]
 pub fn time(milliseconds: u64) -> String {
+    if milliseconds == 0 {
+        return "0 s".to_owned();
+    }
     if milliseconds < 1_000 {
         return format!("{milliseconds} ms");
     }
@@ -72,6 +75,7 @@ mod tests {
         assert_eq!(rate(999_960), "1.0 Mbit/s");
         assert_eq!(rate(u64::MAX), "18446744.1 Tbit/s");
         assert_eq!(size(1_234_567_890_123), "1.2 TB");
+        assert_eq!(time(0), "0 s");
         assert_eq!(time(999), "999 ms");
         assert_eq!(time(12_345), "12.3 s");
         assert_eq!(time(900_000), "15 min");

@@ -22,12 +22,12 @@ fn template() -> Estate {
         name: "template".to_owned(),
         reader: Box::new(std::io::Cursor::new(text.into_bytes())),
     };
-    read_inputs(vec![input]).unwrap().estate
+    read_inputs(vec![input]).expect("the template").estate
 }
 
 fn drilled(estate: &Estate, profile: Option<&Profile>, options: &Options) -> Scenario {
-    let plan = recommend(estate, profile, options).unwrap();
-    let text = drill("drill", estate, profile, options, &plan).unwrap();
+    let plan = recommend(estate, profile, options).expect("a plan");
+    let text = drill("drill", estate, profile, options, &plan).expect("a drill");
     load_text(&text, Path::new("drill.toml"), &Reading::default()).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
