@@ -40,10 +40,13 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         return output::print(&format!("{:#}\n", reports::plan::schema())).map(|()| PASS);
     }
     let interrupts = Interrupts::hear()?;
+    let mut options = options(arguments)?;
     let shown = Shown::new();
     let inputs = read(&arguments.inputs, &shown)?;
     interrupts.check()?;
-    let options = options(arguments, inputs.grown)?;
+    if inputs.grown && arguments.growth.is_none() {
+        options.growth_per_mille = 0;
+    }
     let wrong = |error: PlanError| Failure::Input(error.to_string());
     let (estate, profile) = (&inputs.estate, inputs.profile.as_ref());
     shown.say("planning");
@@ -110,7 +113,7 @@ fn write_scenario(file: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// All options, by the arguments.
-fn options(arguments: &PlanArguments, grown: bool) -> Result<Options, Failure> {
+fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
     let service = |rates: &[u64]| Service {
         links: rates
             .iter()
@@ -123,9 +126,7 @@ fn options(arguments: &PlanArguments, grown: bool) -> Result<Options, Failure> {
     let defaults = Options::default();
     Ok(Options {
         rpo_seconds: arguments.rpo,
-        growth_per_mille: arguments
-            .growth
-            .unwrap_or(if grown { 0 } else { defaults.growth_per_mille }),
+        growth_per_mille: arguments.growth.unwrap_or(defaults.growth_per_mille),
         percentile_per_mille: arguments.percentile,
         initial_copy_goal_seconds: arguments.initial_copy,
         service: Some(service(&arguments.bandwidth)).filter(|service| !service.links.is_empty()),
