@@ -210,3 +210,91 @@ fn a_disk_is_measured_and_the_estate_has_it() {
     assert!(text(&done.stderr).contains("nobody.os"), "{}", text(&done.stderr));
     assert_eq!(std::fs::read_to_string(estate).expect("the estate"), written);
 }
+
+/// The arithmetic beside the actors: a machine writes evenly, its link is cut for four hours, and what waited then is sent.
+#[test]
+fn arithmetic_and_simulation_agree_on_a_cut() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name).to_str().expect("UTF-8").to_owned();
+    let estate = "vm,os,cores,memory,disk,size,used,compressed,daily_change\n\
+                  sql01,Windows Server 2016,4,16 GiB,data,400 GiB,1 GiB,100 %,20 GB\n";
+    let (plan, drill, run) = (path("plan"), path("drill.toml"), path("run"));
+    let asked = [
+        "--bandwidth",
+        "10Mbit/s",
+        "--outage",
+        "4h",
+        "--scenario",
+        &drill,
+        "--out",
+        &plan,
+    ];
+    assert_eq!(plan_of(estate, &asked).0, Some(0));
+    let given = &json(&Path::new(&plan).join("plan.json"))["plan"]["given"]["what_if"].clone();
+    let after = &given["catch_up"][0];
+    let figure = |value: &Value| value.as_f64().expect("a figure");
+    // The links' bytes, without the headers of packets: what the actors count.
+    let backlog = figure(&after["backlog_bytes"]) * 1448.0 / 1514.0;
+    let empty = figure(&after["empty_after_ms"]) / 1000.0;
+    let mut text = std::fs::read_to_string(&drill).expect("the drill");
+    text.push_str(
+        "\n[[fault]]\nname = \"cut\"\nkind = \"link-cut\"\nlink = \"expressroute\"\nat = \"12 h\"\nlasts = \"4 h\"\n",
+    );
+    std::fs::write(&drill, text).expect("the drill");
+    // The RPO of the drill is that of a link which is whole: what it expects does not hold.
+    assert_eq!(firedrill(&["run", &drill, "--out", &run]).status.code(), Some(1));
+    let (begins, ends) = (12.0 * 3600.0, 16.0 * 3600.0);
+    let rows = std::fs::read_to_string(Path::new(&run).join("backlog.csv")).expect("the backlog");
+    let rows: Vec<(f64, f64)> = rows
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<f64> = line
+                .split(',')
+                .skip(1)
+                .map(|cell| cell.parse().expect("a number"))
+                .collect();
+            (cells[0] / 1e9, cells[1] + cells[2])
+        })
+        .collect();
+    let usual = |rows: &[(f64, f64)]| rows.iter().map(|(_, bytes)| *bytes).fold(0.0, f64::max);
+    let before: Vec<(f64, f64)> = rows
+        .iter()
+        .copied()
+        .filter(|(at, _)| (8.0 * 3600.0..begins).contains(at))
+        .collect();
+    let most = rows
+        .iter()
+        .filter(|(at, _)| *at > begins)
+        .map(|(_, bytes)| *bytes)
+        .fold(0.0, f64::max);
+    // What waits between two recovery points waits without a cut too.
+    let waited = most - usual(&before);
+    assert!(
+        (waited / backlog - 1.0).abs() < 0.05,
+        "backlog: {waited} simulated, {backlog} reckoned"
+    );
+    let caught_up = rows
+        .iter()
+        .find(|(at, bytes)| *at > ends + 600.0 && *bytes <= usual(&before));
+    let caught_up = caught_up.expect("it catches up").0 - ends;
+    assert!(
+        (caught_up / empty - 1.0).abs() < 0.05,
+        "catch-up: {caught_up} s simulated, {empty} s reckoned"
+    );
+    // The RPO: within 5 %, or 30 s, after the interval between points is taken off.
+    let rpo = figure(&given["rpo_always"]["value"]) / 1000.0;
+    let high = std::fs::read_to_string(Path::new(&run).join("rpo.csv")).expect("the RPO");
+    let high = high.lines().skip(1).map(|line| {
+        line.split(',')
+            .nth(4)
+            .expect("a column")
+            .parse::<f64>()
+            .expect("a number")
+    });
+    let high = high.fold(0.0, f64::max) / 1000.0 - 300.0;
+    assert!(
+        (high / rpo - 1.0).abs() < 0.05 || (high - rpo).abs() < 30.0,
+        "RPO: {high} s simulated, {rpo} s reckoned"
+    );
+}

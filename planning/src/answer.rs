@@ -155,6 +155,18 @@ pub(crate) fn assumptions(work: &Work<'_>) -> Vec<Assumption> {
         "an RPO is the queue's delay; the time between recovery points (5 min for crash-consistent ones) comes on top"
             .to_owned(),
     );
+    let framing = options.framing_per_million;
+    if framing > 0 {
+        let tenths = framing.div_ceil(1_000);
+        say(
+            "framing",
+            format!(
+                "the headers of packets (Ethernet, IP, TCP) add {}.{} % to all that goes over a link",
+                tenths / 10,
+                tenths % 10
+            ),
+        );
+    }
     say(
         "folding",
         "each written byte is sent: that a block written twice between two points travels once is not taken off"

@@ -72,6 +72,8 @@ pub struct Settings {
     pub compression: Compression,
     /// How daily changes spread.
     pub shape: DailyShape,
+    /// What the headers of packets add to what goes over a link, in millionths.
+    pub framing_per_million: u32,
 }
 
 /// The steps of a demand.
@@ -358,6 +360,7 @@ pub struct Totals {
     pub written: Vec<u64>,
     /// The same times the thousandths to which each disk compresses.
     sent_per_mille: Vec<u64>,
+    framing_per_million: u32,
     window: Window,
 }
 
@@ -413,19 +416,21 @@ pub fn totals(
     Totals {
         written,
         sent_per_mille,
+        framing_per_million: settings.framing_per_million,
         window,
     }
 }
 
 impl Totals {
-    /// What goes over the link in each step, with growth in thousandths.
+    /// What goes over the link in each step, with growth in thousandths and the headers of packets.
     #[must_use]
     pub fn arrivals(&self, growth_per_mille: u32) -> Arrivals {
-        let factor = u128::from(self.window.step_seconds) * (1_000 + u128::from(growth_per_mille));
+        let framing = 1_000_000 + u128::from(self.framing_per_million);
+        let factor = u128::from(self.window.step_seconds) * (1_000 + u128::from(growth_per_mille)) * framing;
         let bytes = self
             .sent_per_mille
             .iter()
-            .map(|sent| u64::try_from((u128::from(*sent) * factor).div_ceil(1_000_000)).unwrap_or(u64::MAX));
+            .map(|sent| u64::try_from((u128::from(*sent) * factor).div_ceil(1_000_000_000_000)).unwrap_or(u64::MAX));
         Arrivals {
             start_seconds: self.window.start_seconds,
             step_seconds: self.window.step_seconds,

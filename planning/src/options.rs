@@ -1,5 +1,6 @@
 //! What a planner may choose, with the defaults of the vendor's own planner where it has them (facts §5.1, §5.2).
 
+use actors::model::Model;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Prices;
@@ -67,6 +68,9 @@ pub struct Options {
     pub utc_offset_minutes: i32,
     /// What disks compress to. The product's own factor is not published (facts §5.1), so without a measurement nothing is taken off.
     pub compression: Compression,
+    /// What the headers of packets (Ethernet, IP, TCP) add to what goes over a link, in millionths: of full segments, as the simulated
+    /// links have it ([`framing`]).
+    pub framing_per_million: u32,
     /// How daily changes spread over the day, where there are no counters.
     pub shape: DailyShape,
     /// Whose limits count.
@@ -97,6 +101,15 @@ pub struct Options {
     pub prices: Option<Prices>,
 }
 
+/// What the headers of packets add to full segments, in millionths, rounded up: `[model.tcp]` of the default era (66 bytes of headers before
+/// 1,448 of payload).
+#[must_use]
+pub fn framing() -> u32 {
+    let tcp = Model::default().tcp;
+    let share = (u128::from(tcp.framing) * 1_000_000).div_ceil(u128::from(tcp.segment).max(1));
+    u32::try_from(share).unwrap_or(u32::MAX)
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -113,6 +126,7 @@ impl Default for Options {
             compression: Compression::Measured {
                 otherwise_per_mille: 1_000,
             },
+            framing_per_million: framing(),
             shape: DailyShape::Constant,
             era: Era::December2017,
             managed_disks: false,
@@ -139,6 +153,7 @@ impl Options {
             percentile_per_mille: self.percentile_per_mille,
             compression: self.compression,
             shape: self.shape,
+            framing_per_million: self.framing_per_million,
         }
     }
 

@@ -144,7 +144,7 @@ const ORIGINS: [(&str, &str, &str, &str); 38] = [
     (
         "copy-bytes",
         "used bytes of disks (their size where that is not known), compression",
-        "sum over the disks that count of used bytes × compressed share",
+        "sum over the disks that count of used bytes × compressed share × headers of packets",
         "vmware-azure-enable-replication.md: used content is copied (facts §1.3)",
     ),
     (

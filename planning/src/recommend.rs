@@ -98,7 +98,8 @@ impl<'a> Work<'a> {
     /// What an initial copy of a disk sends.
     pub fn copied(&self, disk: &Disk) -> u64 {
         let used = u128::from(disk.used_bytes.unwrap_or(disk.size_bytes));
-        let sent = (used * u128::from(self.options.compression.of(disk))).div_ceil(1_000);
+        let framing = 1_000_000 + u128::from(self.options.framing_per_million);
+        let sent = (used * u128::from(self.options.compression.of(disk)) * framing).div_ceil(1_000_000_000);
         u64::try_from(sent).unwrap_or(u64::MAX)
     }
 }

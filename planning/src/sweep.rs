@@ -361,6 +361,7 @@ mod tests {
     fn options() -> Options {
         Options {
             growth_per_mille: 0,
+            framing_per_million: 0,
             ..Options::default()
         }
     }

@@ -11,6 +11,7 @@ const SETTINGS: Settings = Settings {
         otherwise_per_mille: 1_000,
     },
     shape: DailyShape::Constant,
+    framing_per_million: 0,
 };
 
 fn disk(daily_change_bytes: Option<u64>, compressed_per_mille: Option<u32>) -> Disk {

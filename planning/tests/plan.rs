@@ -443,3 +443,32 @@ proptest! {
         prop_assert_eq!(judged(needed * 99 / 100), Some(false));
     }
 }
+
+#[test]
+fn headers_of_packets_are_in_all_that_goes_over_a_link() {
+    let plan_with = |framing_per_million: u32| {
+        let options = Options {
+            framing_per_million,
+            ..flat()
+        };
+        plan(vec![vm("a", &[])], vec![vec![steady(10, MB, 16_384, 1)]], &options)
+    };
+    let (without, with) = (plan_with(0), plan_with(planning::options::framing()));
+    // 66 bytes before 1,448.
+    let framed = |bytes: u64| (bytes * (1_448 + 66)).div_ceil(1_448);
+    let rate = |plan: &planning::plan::Plan| plan.bandwidths[0].always.unwrap().value;
+    assert!(
+        rate(&with).abs_diff(framed(rate(&without))) < 100,
+        "{} {}",
+        rate(&with),
+        rate(&without)
+    );
+    let copied = |plan: &planning::plan::Plan| plan.initial_copy.bytes.value;
+    assert!(copied(&with).abs_diff(framed(copied(&without))) < 1 << 20);
+    assert!(
+        with.assumptions
+            .iter()
+            .any(|of| of.name == "framing" && of.text.contains("4.6 %"))
+    );
+    assert!(without.assumptions.iter().all(|of| of.name != "framing"));
+}

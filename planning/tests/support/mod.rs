@@ -71,6 +71,7 @@ pub fn verdict(vm: &Vm, series: Vec<Series>, options: &Options) -> (Verdict, VmD
 pub fn flat() -> Options {
     Options {
         growth_per_mille: 0,
+        framing_per_million: 0,
         ..Options::default()
     }
 }
