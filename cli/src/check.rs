@@ -52,9 +52,15 @@ fn holds(scenario: &Scenario) -> String {
     )
 }
 
+/// Writes the scenario as it was read.
 fn write(scenario: &Scenario, file: &Path) -> Result<(), Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let text = scenarios::write(scenario, folder).map_err(|error| Failure::Input(error.to_string()))?;
+    write_new(file, &text)
+}
+
+/// Writes a scenario's text into a file that is not there yet. What could not be written whole is taken away.
+pub fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
     let shown = file.display();
     let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
     let mut created = created.map_err(|error| match error.kind() {
@@ -65,5 +71,8 @@ fn write(scenario: &Scenario, file: &Path) -> Result<(), Failure> {
         _ => Failure::Machine(format!("cannot write {shown}: {error}")),
     })?;
     let written = created.write_all(text.as_bytes()).and_then(|()| created.sync_all());
-    written.map_err(|error| Failure::Machine(format!("cannot write {shown}: {error}")))
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(file);
+        Failure::Machine(format!("cannot write {shown}: {error}"))
+    })
 }

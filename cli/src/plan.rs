@@ -1,7 +1,7 @@
 //! `firedrill plan`: what an estate needs, and what would happen with what there is.
 
 use std::fs::File;
-use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +22,7 @@ use planning::sweep::sweep;
 use reports::plan::ReportError;
 
 use crate::arguments::{Format, PlanArguments};
+use crate::check::write_new;
 use crate::failure::{Failure, PASS};
 use crate::interrupt::Interrupts;
 use crate::output;
@@ -67,7 +68,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     if let Some(file) = &arguments.scenario {
         shown.say("writing the scenario");
         let text = drill(&name_of(&arguments.inputs), estate, profile, &options, &plan).map_err(wrong)?;
-        write_scenario(file, &text)?;
+        write_new(file, &text)?;
     }
     shown.say("writing");
     let written = reports::plan::write(&directory, &plan);
@@ -94,22 +95,6 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     }
     output::print(&said)?;
     Ok(PASS)
-}
-
-/// Writes a scenario into a file that is not there yet.
-fn write_scenario(file: &Path, text: &str) -> Result<(), Failure> {
-    let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
-    let mut created = created.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Failure::Input(format!("--scenario {}: there is such a file already", file.display()))
-        }
-        ErrorKind::NotFound => Failure::Input(format!("--scenario {}: its folder is not there", file.display())),
-        _ => Failure::Machine(format!("--scenario {}: cannot be written: {error}", file.display())),
-    })?;
-    created.write_all(text.as_bytes()).map_err(|error| {
-        let _ = std::fs::remove_file(file);
-        Failure::Machine(format!("--scenario {}: cannot be written: {error}", file.display()))
-    })
 }
 
 /// All options, by the arguments.

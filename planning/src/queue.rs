@@ -35,6 +35,12 @@ impl Arrivals {
         self.bytes.len() as u64 * u64::from(self.step_seconds)
     }
 
+    /// So many in the window as a number per day, in thousandths, rounded up.
+    #[must_use]
+    pub fn per_day_per_mille(&self, count: u64) -> u64 {
+        (count * 1_000 * DAY_SECONDS as u64).div_ceil(self.seconds().max(1))
+    }
+
     /// The mean in bits per second, rounded up; 0 without a step.
     #[must_use]
     pub fn mean_bits_per_second(&self) -> u64 {
@@ -323,6 +329,18 @@ impl Outcome {
     #[must_use]
     pub fn steps_over(&self, rpo_ms: u64) -> usize {
         self.delays_ms.iter().filter(|delay| **delay > rpo_ms).count()
+    }
+
+    /// Steps over an RPO in thousandths of all, rounded up.
+    #[must_use]
+    pub fn steps_over_per_mille(&self, rpo_ms: u64) -> u64 {
+        (self.steps_over(rpo_ms) as u64 * 1_000).div_ceil((self.delays_ms.len() as u64).max(1))
+    }
+
+    /// The largest backlog at the end of a step, in bytes.
+    #[must_use]
+    pub fn most_backlog_bytes(&self) -> u64 {
+        self.backlog_bytes.iter().copied().max().unwrap_or(0)
     }
 
     /// Times over an RPO.

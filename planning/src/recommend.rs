@@ -12,9 +12,8 @@ use crate::placement::{Load, accounts, vm_size};
 use crate::plan::{Compatibility, Figure, Machine, Plan, Servers, Summary};
 use crate::profile::Profile;
 use crate::queue::Arrivals;
-use crate::service::week_second;
 use crate::sizing::{self, process_servers, required_servers_with};
-use crate::sweep::{tornado, weekly_outages};
+use crate::sweep::{in_window, tornado};
 use crate::tables::{VmSize, configuration_server_limits};
 use crate::what_if;
 
@@ -95,8 +94,19 @@ impl<'a> Work<'a> {
             .map(|(place, ((vm, demand), verdict))| (place, vm, demand, verdict))
     }
 
+    /// What an initial copy of each machine that counts sends, by their places.
+    pub fn copies(&self) -> impl Iterator<Item = (usize, u64)> {
+        self.counted().map(|(place, vm, _, _)| {
+            let disks = vm.disks.iter();
+            (
+                place,
+                disks.fold(0_u64, |sum, disk| sum.saturating_add(self.copied(disk))),
+            )
+        })
+    }
+
     /// What an initial copy of a disk sends.
-    pub fn copied(&self, disk: &Disk) -> u64 {
+    fn copied(&self, disk: &Disk) -> u64 {
         let used = u128::from(disk.used_bytes.unwrap_or(disk.size_bytes));
         let framing = 1_000_000 + u128::from(self.options.framing_per_million);
         let sent = (used * u128::from(self.options.compression.of(disk)) * framing).div_ceil(1_000_000_000);
@@ -110,14 +120,9 @@ impl<'a> Work<'a> {
 /// [`PlanError`] where the profile is not that of the estate, or an option is out of its range.
 pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) -> Result<Plan, PlanError> {
     let work = Work::new(estate, profile, options)?;
-    let service = options.service.as_ref().map(|service| {
-        let mut service = service.clone();
-        service.week_second = week_second(work.arrivals.start_seconds, options.utc_offset_minutes);
-        service
-            .outages
-            .extend(weekly_outages(&work.arrivals, options.weekly_outage_seconds));
-        service
-    });
+    let service = options.service.as_ref();
+    let service =
+        service.map(|service| in_window(service.clone(), &work.arrivals, options, options.weekly_outage_seconds));
     let bandwidths = what_if::bandwidths(&work);
     let all = work.chosen.iter().all(|chosen| *chosen);
     let bandwidth_of_all = if all { None } else { what_if::bandwidth_of_all(&work) };

@@ -8,7 +8,7 @@ use crate::estate::Estate;
 use crate::initial::{Batch, simulate};
 use crate::options::Options;
 use crate::profile::Profile;
-use crate::queue::{Arrivals, NEVER, catch_up, run};
+use crate::queue::{Arrivals, NEVER, Outcome, catch_up, run};
 use crate::recommend::{PlanError, Work};
 use crate::search::{Goal, achievable, lasting_bandwidth_for};
 use crate::service::{Outage, Service, week_second};
@@ -176,7 +176,7 @@ pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes
     let point = |at: &Vec<u64>| {
         let factor = compressed(at);
         let work = factors.iter().zip(&works).find(|(of, _)| **of == factor);
-        work.map(|(_, work)| moved(work, at.clone(), |input| of(at, input)))
+        work.map(|(_, work)| outcome(work, &moved(work, |input| of(at, input)), at.clone()))
     };
     Ok(Sweep {
         axes: axes.to_vec(),
@@ -219,7 +219,8 @@ pub(crate) fn tornado(work: &Work<'_>, needed: u64) -> Vec<Bar> {
             Input::Bandwidth => Some(bits),
             _ => None,
         };
-        moved(work, vec![value], of).rpo_always_ms
+        let moved = moved(work, of);
+        kept(&run(&moved.arrivals, &moved.service), 1_000)
     };
     let mut bars: Vec<Bar> = moves
         .into_par_iter()
@@ -240,8 +241,14 @@ pub(crate) fn tornado(work: &Work<'_>, needed: u64) -> Vec<Bar> {
     bars
 }
 
-/// The outcome with some inputs moved.
-fn moved(work: &Work<'_>, at: Vec<u64>, of: impl Fn(Input) -> Option<u64>) -> Point {
+/// The queue with some inputs moved.
+struct Moved {
+    arrivals: Arrivals,
+    service: Service,
+    goal: Goal,
+}
+
+fn moved(work: &Work<'_>, of: impl Fn(Input) -> Option<u64>) -> Moved {
     let options = work.options;
     let growth = of(Input::Growth).unwrap_or(u64::from(options.growth_per_mille));
     let churn = of(Input::Churn).unwrap_or(1_000);
@@ -262,7 +269,7 @@ fn moved(work: &Work<'_>, at: Vec<u64>, of: impl Fn(Input) -> Option<u64>) -> Po
             .saturating_mul(1_000),
         steps_per_mille: 1_000,
     };
-    let mut service = match (&options.service, of(Input::Bandwidth)) {
+    let service = match (&options.service, of(Input::Bandwidth)) {
         (Some(service), Some(bits)) => service.with_rate(bits),
         (Some(service), None) => service.clone(),
         (None, Some(bits)) => Service::constant(bits),
@@ -271,16 +278,35 @@ fn moved(work: &Work<'_>, at: Vec<u64>, of: impl Fn(Input) -> Option<u64>) -> Po
             Service::constant(needed.unwrap_or(0))
         }
     };
-    service.week_second = week_second(arrivals.start_seconds, options.utc_offset_minutes);
     let outage = of(Input::Outage).unwrap_or(options.weekly_outage_seconds);
-    service.outages.extend(weekly_outages(&arrivals, outage));
-    outcome(work, &arrivals, &service, goal, at)
+    let service = in_window(service, &arrivals, options, outage);
+    Moved {
+        arrivals,
+        service,
+        goal,
+    }
 }
 
-fn outcome(work: &Work<'_>, arrivals: &Arrivals, service: &Service, goal: Goal, at: Vec<u64>) -> Point {
+/// Links as they are in a window: it begins at its second of the week, and all of them are cut for so many seconds in each week.
+#[must_use]
+pub(crate) fn in_window(mut service: Service, arrivals: &Arrivals, options: &Options, outage_seconds: u64) -> Service {
+    service.week_second = week_second(arrivals.start_seconds, options.utc_offset_minutes);
+    service.outages.extend(weekly_outages(arrivals, outage_seconds));
+    service
+}
+
+/// The RPO that so many thousandths of the steps keep, in milliseconds; none where the queue never ends.
+fn kept(outcome: &Outcome, per_mille: u32) -> Option<u64> {
+    Some(achievable(outcome, per_mille)).filter(|rpo| *rpo != NEVER)
+}
+
+fn outcome(work: &Work<'_>, moved: &Moved, at: Vec<u64>) -> Point {
+    let Moved {
+        arrivals,
+        service,
+        goal,
+    } = moved;
     let out = run(arrivals, service);
-    let kept = |per_mille: u32| Some(achievable(&out, per_mille)).filter(|rpo| *rpo != NEVER);
-    let steps = (arrivals.bytes.len() as u64).max(1);
     let violations = out.episodes(goal.rpo_ms).len() as u64;
     let catch_up = service
         .outages
@@ -288,10 +314,7 @@ fn outcome(work: &Work<'_>, arrivals: &Arrivals, service: &Service, goal: Goal, 
         .filter_map(|outage| catch_up(arrivals, service, outage.to))
         .map(|after| after.served_after_ms)
         .max();
-    let bytes = work
-        .counted()
-        .flat_map(|(_, vm, _, _)| &vm.disks)
-        .fold(0_u64, |sum, disk| sum.saturating_add(work.copied(disk)));
+    let bytes = work.copies().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(bytes));
     let batch = Batch {
         bytes,
         changes: arrivals.bytes.clone(),
@@ -300,15 +323,15 @@ fn outcome(work: &Work<'_>, arrivals: &Arrivals, service: &Service, goal: Goal, 
     Point {
         at,
         bits_per_second: service.rate(),
-        rpo_half_ms: kept(500),
-        rpo_99_ms: kept(990),
-        rpo_always_ms: kept(1_000),
-        violations_per_day_per_mille: (violations * 1_000 * 86_400).div_ceil(arrivals.seconds().max(1)),
-        steps_over_per_mille: (out.steps_over(goal.rpo_ms) as u64 * 1_000).div_ceil(steps),
-        backlog_bytes: out.backlog_bytes.iter().copied().max().unwrap_or(0),
+        rpo_half_ms: kept(&out, 500),
+        rpo_99_ms: kept(&out, 990),
+        rpo_always_ms: kept(&out, 1_000),
+        violations_per_day_per_mille: arrivals.per_day_per_mille(violations),
+        steps_over_per_mille: out.steps_over_per_mille(goal.rpo_ms),
+        backlog_bytes: out.most_backlog_bytes(),
         catch_up_ms: catch_up.filter(|after| *after != NEVER),
         copy_seconds: copied.and_then(|done| done.first().map(|finish| finish.done_seconds)),
-        needed_bits_per_second: lasting_bandwidth_for(arrivals, service, goal),
+        needed_bits_per_second: lasting_bandwidth_for(arrivals, service, *goal),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::estate::Vm;
 use crate::gates::Unit;
 use crate::initial::{Batch, Finish, batch_machines, simulate};
 use crate::plan::{Bandwidth, CopyRow, Figure, Given, Hour, InitialCopy, WhatIf};
@@ -11,7 +10,6 @@ use crate::recommend::{Work, figure};
 use crate::search::{Goal, achievable, lasting, lasting_bandwidth_for};
 use crate::service::Service;
 
-const DAY_SECONDS: u64 = 86_400;
 /// The curve's bandwidths, in tenths of what copies all machines within the goal.
 const CURVE: u64 = 10;
 /// As many batches go through the queue at the most.
@@ -78,7 +76,6 @@ fn what_if(work: &Work<'_>, service: &Service, origin: &'static str) -> WhatIf {
         let rpo = achievable(&outcome, share);
         (rpo != NEVER).then(|| figure(rpo, Unit::Milliseconds, origin))
     };
-    let steps = (arrivals.bytes.len() as u64).max(1);
     WhatIf {
         bits_per_second: rate(service.rate(), origin),
         rpo_always: kept(1_000, "rpo-always"),
@@ -86,21 +83,13 @@ fn what_if(work: &Work<'_>, service: &Service, origin: &'static str) -> WhatIf {
         rpo_half: kept(500, "rpo-half"),
         violations: figure(violations, Unit::Count, "violations"),
         violations_per_day: figure(
-            (violations * 1_000 * DAY_SECONDS).div_ceil(arrivals.seconds().max(1)),
+            arrivals.per_day_per_mille(violations),
             Unit::PerMille,
             "violations-per-day",
         ),
-        steps_over: figure(
-            (outcome.steps_over(rpo_ms) as u64 * 1_000).div_ceil(steps),
-            Unit::PerMille,
-            "steps-over",
-        ),
+        steps_over: figure(outcome.steps_over_per_mille(rpo_ms), Unit::PerMille, "steps-over"),
         days: outcome.days(arrivals, rpo_ms),
-        backlog_bytes: figure(
-            outcome.backlog_bytes.iter().copied().max().unwrap_or(0),
-            Unit::Bytes,
-            "backlog",
-        ),
+        backlog_bytes: figure(outcome.most_backlog_bytes(), Unit::Bytes, "backlog"),
         catch_up: service
             .outages
             .iter()
@@ -140,12 +129,7 @@ pub(crate) fn lower_share(work: &Work<'_>, bandwidths: &[Bandwidth]) -> Option<W
 /// The initial copy: batches by bandwidth, and the copy through the queue at the bandwidth given or needed.
 pub(crate) fn initial_copy(work: &Work<'_>, service: Option<&Service>, needed: u64) -> InitialCopy {
     let options = work.options;
-    let of_vm = |vm: &Vm| {
-        vm.disks
-            .iter()
-            .fold(0_u64, |sum, disk| sum.saturating_add(work.copied(disk)))
-    };
-    let copies: Vec<(usize, u64)> = work.counted().map(|(place, vm, _, _)| (place, of_vm(vm))).collect();
+    let copies: Vec<(usize, u64)> = work.copies().collect();
     let machines = copies.len() as u64;
     let bytes = copies.iter().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
     let machine_bytes = bytes.div_ceil(machines.max(1));

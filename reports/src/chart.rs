@@ -20,6 +20,15 @@ pub const RIGHT: f64 = WIDTH - 16.0;
 /// How many colours the style sheet has for series.
 pub const COLOURS: usize = 8;
 
+/// A legend: the class and the name of each series, in their order, and then of each limit.
+#[must_use]
+pub fn legend(series: impl Iterator<Item = String>, limits: impl Iterator<Item = String>) -> Vec<(String, String)> {
+    let series = (0..)
+        .zip(series)
+        .map(|(index, name): (usize, _)| (format!("s{}", index % COLOURS), name));
+    series.chain(limits.map(|words| ("limit".to_owned(), words))).collect()
+}
+
 /// A longer cell is text, whatever it begins with (a hash).
 const NUMBER_BYTES_MAX: usize = 16;
 /// A longer cell is a sentence, which needs room on a narrow screen.

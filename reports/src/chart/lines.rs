@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::scale::{Scale, Unit};
-use super::{COLOURS, Figure, LEFT, RIGHT, Table, escape, time_axis};
+use super::{COLOURS, Figure, LEFT, RIGHT, Table, escape, legend, time_axis};
 
 /// Points of a series that are drawn; a longer one is thinned to the greatest of each stretch.
 pub const POINTS_MAX: usize = 480;
@@ -75,15 +75,8 @@ impl Lines {
         let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
         time_axis(&mut out, &x, TOP, BOTTOM);
         self.plot(&mut out, &x, (TOP, BOTTOM), 5);
-        let mut legend: Vec<(String, String)> = (0..)
-            .zip(&self.series)
-            .map(|(index, s): (usize, _)| (format!("s{}", index % COLOURS), s.name.clone()))
-            .collect();
-        legend.extend(
-            self.limits
-                .iter()
-                .map(|limit| ("limit".to_owned(), self.limit_words(limit))),
-        );
+        let limits = self.limits.iter().map(|limit| self.limit_words(limit));
+        let legend = legend(self.series.iter().map(|series| series.name.clone()), limits);
         Figure {
             id: self.id,
             title: self.title.clone(),

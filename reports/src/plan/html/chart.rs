@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::chart::scale::{Scale, Unit};
-use crate::chart::{COLOURS, Figure, LEFT, RIGHT, Table, escape};
+use crate::chart::{COLOURS, Figure, LEFT, RIGHT, Table, escape, legend};
 use crate::plan::units::Kind;
 
 const TOP: f64 = 12.0;
@@ -155,15 +155,8 @@ impl Chart {
         }
         self.draw_limits(&mut out, &y);
         self.stripes(&mut out);
-        let mut legend: Vec<(String, String)> = (0..)
-            .zip(&self.series)
-            .map(|(index, series): (usize, _)| (format!("s{}", index % COLOURS), series.name.clone()))
-            .collect();
-        legend.extend(
-            self.limits
-                .iter()
-                .map(|limit| ("limit".to_owned(), self.limit_words(limit))),
-        );
+        let limits = self.limits.iter().map(|limit| self.limit_words(limit));
+        let legend = legend(self.series.iter().map(|series| series.name.clone()), limits);
         Figure {
             id: self.id,
             title: self.title.clone(),
