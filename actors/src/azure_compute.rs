@@ -5,6 +5,9 @@
 //! extensions. A created machine is a new one: nothing is on its file disk but what it boots with. The temporary process server is
 //! created the same way, without disks.
 //!
+//! A machine of a recovery plan is prepared first and created at its group's turn. A check has its guest answer a request, as a script does
+//! that Azure's agent runs in a machine.
+//!
 //! An order may be given twice (the service repeats what was not answered); it is carried out once.
 
 use std::collections::BTreeMap;
@@ -38,6 +41,8 @@ const STATE: &str = "compute/machines";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     Hydrating,
+    /// Its disks are ready, and its recovery plan has not had its turn.
+    Prepared,
     Creating,
     Booting,
     Up,
@@ -48,6 +53,8 @@ enum Stage {
 struct Machine {
     stage: Stage,
     boot: Option<Boot>,
+    /// Its disks alone were asked for so far.
+    waits: bool,
 }
 
 /// The actor.
@@ -90,6 +97,18 @@ impl AzureCompute {
             Input::Timer(Token { what: SHUTDOWN, key }) => self.is_down(MachineId(key as u32)),
             Input::Local(Local::WorkloadUp { machine }) => self.is_up(machine),
             Input::Local(Local::ShutDown { machine }) => self.is_down(machine),
+            Input::Local(Local::Checked {
+                machine,
+                check,
+                refused,
+            }) => self.tell(
+                machine,
+                ToService::Checked {
+                    machine,
+                    check,
+                    refused,
+                },
+            ),
             _ => {}
         }
     }
@@ -115,7 +134,7 @@ impl AzureCompute {
                         self.fabric.tell(self.env.actor, guest, Local::HypervisorStarted);
                     }
                 }
-                Stage::Up => {}
+                Stage::Prepared | Stage::Up => {}
             }
         }
         self.env.listen(PORT_MANAGEMENT);
@@ -131,17 +150,30 @@ impl AzureCompute {
                 match self.machines.get(&machine).map(|m| m.stage) {
                     None => {
                         let stage = if hydrate { Stage::Hydrating } else { Stage::Creating };
-                        self.machines.insert(machine, Machine { stage, boot });
-                        self.keep();
-                        if hydrate {
-                            self.hydrate(machine)
-                        } else {
-                            self.disks_ready(machine)
-                        }
+                        self.begin(machine, stage, boot, false);
+                    }
+                    Some(Stage::Prepared) => {
+                        self.set_stage(machine, Stage::Creating);
+                        self.create(machine);
                     }
                     Some(Stage::Up) => self.tell(machine, ToService::MachineUp { machine }),
                     Some(_) => {}
                 }
+            }
+            ToCompute::PrepareMachine { machine, boot, hydrate } => {
+                self.askers.insert(machine, conn);
+                match self.machines.get(&machine).map(|m| m.stage) {
+                    None => {
+                        let stage = if hydrate { Stage::Hydrating } else { Stage::Prepared };
+                        self.begin(machine, stage, Some(boot), true);
+                    }
+                    Some(Stage::Prepared) => self.tell(machine, ToService::MachinePrepared { machine }),
+                    Some(_) => {}
+                }
+            }
+            ToCompute::Check { machine, check } => {
+                self.askers.insert(machine, conn);
+                self.check(machine, check);
             }
             ToCompute::DeleteMachine { machine, orderly } => {
                 self.askers.insert(machine, conn);
@@ -151,19 +183,53 @@ impl AzureCompute {
         }
     }
 
+    fn begin(&mut self, machine: MachineId, stage: Stage, boot: Option<Boot>, waits: bool) {
+        self.machines.insert(machine, Machine { stage, boot, waits });
+        self.keep();
+        if stage == Stage::Hydrating {
+            self.hydrate(machine);
+        } else {
+            self.disks_ready(machine);
+        }
+    }
+
+    /// Has a guest answer a request; who does not run answers none.
+    fn check(&self, machine: MachineId, check: u64) {
+        let fabric = &self.fabric;
+        let guest = fabric.component(machine, ComponentKind::Guest);
+        match guest.filter(|guest| fabric.powered(machine) && fabric.runs(*guest)) {
+            Some(guest) => fabric.tell(self.env.actor, guest, Local::Check { check }),
+            None => {
+                let refused = Some("the machine does not run".to_owned());
+                self.tell(
+                    machine,
+                    ToService::Checked {
+                        machine,
+                        check,
+                        refused,
+                    },
+                );
+            }
+        }
+    }
+
     fn hydrate(&self, machine: MachineId) {
         self.env.wait(self.spec.times.hydration, token(HYDRATED, machine));
     }
 
     fn hydrated(&mut self, machine: MachineId) {
         if self.stage(machine) == Some(Stage::Hydrating) {
-            self.set_stage(machine, Stage::Creating);
+            let waits = self.machines.get(&machine).is_some_and(|m| m.waits);
+            self.set_stage(machine, if waits { Stage::Prepared } else { Stage::Creating });
             self.disks_ready(machine);
         }
     }
 
     fn disks_ready(&self, machine: MachineId) {
         self.log(machine, FailoverPhase::DisksReady);
+        if self.stage(machine) == Some(Stage::Prepared) {
+            return self.tell(machine, ToService::MachinePrepared { machine });
+        }
         self.create(machine);
     }
 

@@ -19,10 +19,35 @@ pub enum FailoverPhase {
     PointChosen,
     /// The disks are there (hydrated where that was needed).
     DisksReady,
+    /// In a recovery plan: it is its group's turn, and the machine is started.
+    GroupBegan,
     /// The machine has power.
     PoweredOn,
     /// The workload has answered its first request: RTO ends.
     WorkloadUp,
+}
+
+/// What the run of a recovery plan has reached. Groups and actions are counted from 0, in the order of the scenario; a group's actions
+/// are those before it and then those after it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlanPhase {
+    /// It was asked for.
+    Began,
+    /// A machine's failover was refused or failed; the plan goes on without it.
+    MemberFailed(VmId, String),
+    /// The disks of all its machines are ready, as far as they will be.
+    Prepared,
+    /// A group's turn: its actions before come first.
+    GroupBegan(u32),
+    /// An action began.
+    ActionBegan(u32, u32),
+    /// An action ended; why it failed, if it did.
+    ActionEnded(u32, u32, Option<String>),
+    /// A group is over.
+    GroupEnded(u32),
+    /// It is over.
+    Ended,
 }
 
 /// What became of a scenario's step.
@@ -583,6 +608,15 @@ pub enum Fact {
         kind: FailoverKind,
         /// What it reached.
         phase: FailoverPhase,
+    },
+    /// The run of a recovery plan reached a phase.
+    RecoveryPlan {
+        /// The plan, by its number in the scenario.
+        plan: u32,
+        /// A test failover, or an unplanned one.
+        kind: FailoverKind,
+        /// What it reached.
+        phase: PlanPhase,
     },
     /// The disks of a recovery point were put together for a machine to boot from.
     Recovered {

@@ -269,6 +269,7 @@ impl Guest {
                 }
             }
             Local::Tell => self.asked(),
+            Local::Check { check } => self.check(check),
             Local::Reached { state } => self.reached(state),
             Local::PowerGoes if self.phase == Phase::Running => self.summarise(),
             _ => {}

@@ -33,6 +33,8 @@ const DELAY: u32 = 2;
 const LOOK: u32 = 3;
 /// Its disk failed when it started.
 const READ: u32 = 4;
+/// A manual action of a recovery plan is done; the key is the step and the action.
+const INPUT: u32 = 5;
 
 /// Where the console's notes are: a file a step, and one for the key.
 const STEPS: &str = "operator/step/";
@@ -64,6 +66,8 @@ pub struct Operator {
     /// The vault's registration key, once `CreateVault` gave it out.
     key: Option<u64>,
     looking: bool,
+    /// Manual actions of recovery plans that it is at. A console that was cut begins them again, once it is told of them again.
+    doing: BTreeSet<u64>,
 }
 
 actor!(Operator);
@@ -84,6 +88,7 @@ impl Operator {
             asked: BTreeSet::new(),
             key: None,
             looking: false,
+            doing: BTreeSet::new(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Operator {
             Input::Started | Input::Timer(Token { what: READ, .. }) => self.started(),
             Input::Local(Local::Triggered { trigger }) => self.triggered(trigger),
             Input::Timer(Token { what: DELAY, key }) => self.begin(key as u32),
+            Input::Timer(Token { what: INPUT, key }) => self.did(key),
             Input::Timer(Token { what: LOOK, .. }) => {
                 self.looking = false;
                 self.look();
@@ -307,6 +313,13 @@ impl Operator {
         };
         match message {
             ToOperator::HeartbeatSeen => self.portal.settled(&self.env),
+            ToOperator::InputNeeded { job, input, takes } => {
+                // Told again, it is the same work under way.
+                let key = job << 32 | u64::from(input);
+                if self.doing.insert(key) {
+                    let _ = self.env.timer(takes, Token { what: INPUT, key });
+                }
+            }
             ToOperator::Answer { job, outcome, key } => {
                 if let Some(key) = key.filter(|key| self.key != Some(*key)) {
                     self.key = Some(key);
@@ -320,6 +333,13 @@ impl Operator {
                 }
             }
         }
+    }
+
+    /// A manual action is done, and the portal is told. Where that cannot be, its job asks again.
+    fn did(&mut self, key: u64) {
+        self.doing.remove(&key);
+        let (job, input) = (key >> 32, key as u32);
+        self.portal.send(&self.env, ToService::Complete { job, input });
     }
 
     fn end(&self, number: u32, outcome: Outcome) {

@@ -44,6 +44,7 @@ mod groups;
 mod jobs;
 mod points;
 mod protect;
+mod recovery_plans;
 mod resynchronize;
 mod returning;
 mod saving;
@@ -68,6 +69,8 @@ const READ: u32 = 8;
 const BUSY: u32 = 9;
 /// A machine that Azure refused is asked for again; the key is the machine.
 const BOOT: u32 = 10;
+/// A check of a recovery plan is made again; the key is the stage.
+const CHECK: u32 = 11;
 
 /// A command that is not answered.
 #[derive(Serialize, Deserialize)]
@@ -254,6 +257,7 @@ impl Service {
             Input::Timer(Token { what: LOOK, .. }) => self.look(),
             Input::Timer(Token { what: BUSY, .. }) => self.storage_rested(),
             Input::Timer(Token { what: BOOT, key }) => self.order_again(MachineId(key as u32)),
+            Input::Timer(Token { what: CHECK, key }) => self.check_due(key),
             Input::Timer(Token { what: SAVE, .. }) => self.unsaved.waits = false,
             Input::Timer(Token {
                 what: RESYNCHRONIZE,
@@ -283,6 +287,7 @@ impl Service {
         match frame.body {
             Body::PortalToService(message) => match message {
                 portal::ToService::Ask { job, operation } => self.ask(conn, job, operation),
+                portal::ToService::Complete { job, input } => self.completed(conn, job, input),
                 portal::ToService::Heartbeat => self.env.send(conn, portal::ToOperator::HeartbeatSeen),
             },
             Body::ManagementUp(message) => self.configuration_server_said(conn, message),
@@ -468,6 +473,10 @@ impl Service {
             machines::ToService::MachineUp { machine } => {
                 self.carried_out(*machine, |order| matches!(order, ToCompute::CreateMachine { .. }));
             }
+            machines::ToService::MachinePrepared { machine } => {
+                self.carried_out(*machine, |order| matches!(order, ToCompute::PrepareMachine { .. }));
+            }
+            machines::ToService::Checked { check, refused, .. } => self.checked(*check, refused.clone()),
             machines::ToService::MachineRefused { machine, why } => self.machine_refused(*machine, why),
             machines::ToService::MachineGone { machine } => {
                 self.carried_out(*machine, |order| matches!(order, ToCompute::DeleteMachine { .. }));

@@ -267,6 +267,8 @@ pub struct ServiceSpec {
     pub managed_by: std::collections::BTreeMap<MachineId, MachineId>,
     /// Replication groups.
     pub groups: Vec<GroupSpec>,
+    /// Recovery plans.
+    pub recovery_plans: Vec<Arc<RecoveryPlanSpec>>,
     /// The vCenter of a VM's site, by configuration server.
     pub vcenters: std::collections::BTreeMap<MachineId, MachineId>,
     /// The vault's identity.
@@ -294,6 +296,78 @@ pub struct GroupSpec {
     pub name: String,
     /// Its members, in order.
     pub members: Vec<VmId>,
+}
+
+/// A recovery plan: machines in groups that start one after the other, and what is done before and after each (facts §4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryPlanSpec {
+    /// Its name.
+    pub name: String,
+    /// Its groups, in order.
+    pub groups: Vec<PlanGroupSpec>,
+}
+
+impl RecoveryPlanSpec {
+    /// All its machines, each with the place of its group.
+    pub fn members(&self) -> impl Iterator<Item = (u32, VmId)> {
+        let groups = (0..).zip(&self.groups);
+        groups.flat_map(|(place, group)| group.members.iter().map(move |vm| (place, *vm)))
+    }
+}
+
+/// A group of a recovery plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanGroupSpec {
+    /// Its machines, which start in parallel.
+    pub members: Vec<VmId>,
+    /// What is done before they start, in order.
+    pub before: Vec<PlanActionSpec>,
+    /// What is done once they have, in order.
+    pub after: Vec<PlanActionSpec>,
+}
+
+impl PlanGroupSpec {
+    /// What is done before and after, in one list.
+    pub fn actions(&self) -> impl Iterator<Item = &PlanActionSpec> {
+        self.before.iter().chain(&self.after)
+    }
+}
+
+/// What a recovery plan does beside starting machines. Times are nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanActionSpec {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub what: PlanActionKind,
+    /// Whether it is done in a test failover.
+    pub in_test: bool,
+    /// Whether it is done in a failover.
+    pub in_failover: bool,
+}
+
+/// Kinds of action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanActionKind {
+    /// A script of so long a run time, and whether it fails.
+    Script {
+        /// How long it runs.
+        takes: u64,
+        /// Whether it fails.
+        fails: bool,
+    },
+    /// A person is waited for, who takes so long once they know.
+    Manual {
+        /// How long it takes them.
+        takes: u64,
+    },
+    /// A request to a machine that must be answered, again and again until it is.
+    Check {
+        /// The machine.
+        vm: VmId,
+        /// It fails after so long.
+        within: u64,
+    },
 }
 
 /// Durations of the service's jobs, in nanoseconds (facts §1.7, §2.6; where those have none, our model).

@@ -116,6 +116,10 @@ plants! {
         "a recovery point is processed a second time";
     NewerDiskRecovered "newer-disk-recovered"
         "a failover brings back one disk of a machine as it is after the point";
+    GroupBeforeItsTurn "group-before-its-turn"
+        "a recovery plan starts all its groups at once";
+    CheckPassesUnasked "check-passes-unasked"
+        "a recovery plan calls a machine recovered before it has answered";
     StateSkipped "state-skipped"
         "a machine is said to be protected before its first copy";
     KeyInFile "key-in-file"

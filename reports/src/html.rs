@@ -4,6 +4,7 @@
 //! found, and how to repeat the run. An estate of more than [`VMS_ALL_MAX`] machines is shown by percentiles and its worst machines.
 
 mod figures;
+mod recovery;
 mod sections;
 
 use std::fmt::Write as _;
@@ -39,6 +40,8 @@ pub fn html(account: &Account) -> String {
     sections::findings(&mut out, account);
     sections::unfinished(&mut out, account);
     sections::machines(&mut out, account);
+    recovery::phases(&mut out, account);
+    recovery::plans(&mut out, account);
     sections::groups(&mut out, account);
     sections::databases(&mut out, account);
     out.push_str("<section><h2>What happened when</h2>\n");

@@ -7,11 +7,15 @@ use actors::nouns::FailoverKind;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sim::findings::{Figure, Finding};
-use sim::metrics::{HoldResult, Percentiles, VmResult};
+use sim::metrics::{
+    DatabaseRecovery, DatabaseResult, FailoverResult, FailoverStretch, HoldResult, Percentiles, PlanRunResult,
+    VmResult, milliseconds,
+};
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::names::StepName;
+use crate::recovery::{PlanStep, longest, plan_steps};
 
 /// The version of the record's format.
 pub const FORMAT: u32 = 3;
@@ -74,6 +78,8 @@ pub fn summary(account: &Account) -> Value {
         "rpo_seconds": per_vm(|vm| percentiles(vm.rpo.as_ref())),
         "true_rpo_seconds": per_vm(|vm| percentiles(vm.true_rpo.as_ref())),
         "rto_seconds": per_vm(|vm| json!(vm.rto_ms().map(seconds))),
+        "rto_steps": per_vm(rto_steps),
+        "recovery_plans": plan_runs(account),
         "failback_seconds": per_vm(|vm| {
             json!(vm.newest(FailoverKind::Failback).and_then(|f| f.rto_ms()).map(seconds))
         }),
@@ -110,21 +116,7 @@ pub fn summary(account: &Account) -> Value {
             "missed": fault.missed,
         })).collect::<Vec<_>>(),
         "goals": result.goals,
-        "databases": result.databases.iter().map(|database| json!({
-            "name": database.name,
-            "vm": account.names.vm(database.vm),
-            "transactions": database.transactions,
-            "committed": database.committed,
-            "recoveries": database.recoveries.iter().map(|recovery| json!({
-                "at": recovery.at.to_string(),
-                "kind": recovery.kind,
-                "point": recovery.point,
-                "consistency": recovery.consistency,
-                "through": recovery.through,
-                "redone": recovery.redone,
-                "lost": recovery.lost,
-            })).collect::<Vec<_>>(),
-        })).collect::<Vec<_>>(),
+        "databases": databases(account),
         "group_points": {
             "made": result.groups.iter().map(|group| group.made).sum::<u64>(),
             "verified": result.groups.iter().map(|group| group.verified).sum::<u64>(),
@@ -173,6 +165,78 @@ fn holds(account: &Account, figure: impl Fn(&HoldResult) -> Value) -> Map<String
     let all = account.result.groups.iter().flat_map(|group| &group.holds);
     all.map(|hold| (account.names.vm(hold.vm).into_owned(), figure(hold)))
         .collect()
+}
+
+/// The databases, and what was read of them from recovered disks.
+fn databases(account: &Account) -> Value {
+    let recovery = |recovery: &DatabaseRecovery| {
+        json!({
+            "at": recovery.at.to_string(),
+            "kind": recovery.kind,
+            "point": recovery.point,
+            "consistency": recovery.consistency,
+            "through": recovery.through,
+            "redone": recovery.redone,
+            "lost": recovery.lost,
+        })
+    };
+    let database = |database: &DatabaseResult| {
+        json!({
+            "name": database.name,
+            "vm": account.names.vm(database.vm),
+            "transactions": database.transactions,
+            "committed": database.committed,
+            "recoveries": database.recoveries.iter().map(recovery).collect::<Vec<_>>(),
+        })
+    };
+    account.result.databases.iter().map(database).collect()
+}
+
+/// The failovers of a machine, part by part.
+fn rto_steps(vm: &VmResult) -> Value {
+    let failover = |failover: &FailoverResult| {
+        json!({
+            "kind": failover.kind,
+            "started": failover.started.to_string(),
+            "seconds": seconds_of(failover),
+            "all": failover.rto_ms().map(seconds),
+        })
+    };
+    vm.failovers.iter().map(failover).collect()
+}
+
+/// The runs of recovery plans, step by step.
+fn plan_runs(account: &Account) -> Value {
+    let step = |step: &PlanStep| {
+        json!({
+            "group": step.group.map(|group| group + 1),
+            "what": step.what,
+            "began": step.began.to_string(),
+            "seconds": step.took_ms.map(seconds),
+            "failed": step.failed,
+        })
+    };
+    let run = |run: &PlanRunResult| {
+        let steps = plan_steps(account, run);
+        json!({
+            "name": run.plan,
+            "kind": run.kind,
+            "began": run.began.to_string(),
+            "seconds": run.ended.map(|ended| seconds(milliseconds(ended.since(run.began)))),
+            "longest": longest(&steps).map(|step| step.what.clone()),
+            "steps": steps.iter().map(step).collect::<Vec<_>>(),
+        })
+    };
+    account.result.recovery_plans.iter().map(run).collect()
+}
+
+/// The parts of a failover, in seconds, by name.
+fn seconds_of(failover: &FailoverResult) -> Map<String, Value> {
+    let part = |phase: FailoverStretch| {
+        let name = json!(phase.what).as_str().unwrap_or_default().to_owned();
+        (name, json!(seconds(milliseconds(phase.to.since(phase.from)))))
+    };
+    failover.phases().into_iter().map(part).collect()
 }
 
 /// Nanoseconds as seconds.

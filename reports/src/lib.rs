@@ -9,6 +9,7 @@ pub mod junit;
 pub mod named;
 pub mod names;
 pub mod plan;
+mod recovery;
 pub mod run_directory;
 pub mod summary;
 #[cfg(test)]

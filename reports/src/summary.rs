@@ -10,6 +10,7 @@ use actors::nouns::FailoverKind;
 
 use crate::account::{Account, Verdict};
 use crate::named::hex;
+use crate::recovery::{longest, plan_steps};
 use crate::words::{
     bytes, consistency, count, duration, durations, grain, how_compared, image_sizes, list, moment, network,
     not_processed,
@@ -68,6 +69,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     faults(account, out)?;
     goals(account, out)?;
     machines(account, out)?;
+    recovery_plans(account, out)?;
     groups(account, out)?;
     databases(account, out)?;
     expectations(account, out)?;
@@ -148,6 +150,38 @@ fn steps(account: &Account, out: &mut String) -> std::fmt::Result {
     let missing = all.saturating_sub(account.result.steps.len());
     if missing > 0 {
         writeln!(out, "  {missing} of {all} steps never began")?;
+    }
+    Ok(())
+}
+
+/// Runs of recovery plans: how long each took, and which step longest.
+fn recovery_plans(account: &Account, out: &mut String) -> std::fmt::Result {
+    let runs = &account.result.recovery_plans;
+    if runs.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nRecovery plans")?;
+    for run in runs {
+        let took = run.ended.map_or_else(
+            || "not over".to_owned(),
+            |ended| {
+                let took = sim::metrics::milliseconds(ended.since(run.began));
+                format!("over after {}", duration(took))
+            },
+        );
+        let steps = plan_steps(account, run);
+        let failed = steps.iter().filter(|step| step.failed.is_some()).count();
+        let mut text = format!("{} ({}): {took}", run.plan, run.kind.words());
+        if let Some(step) = longest(&steps) {
+            let step_took = duration(step.took_ms.unwrap_or_default());
+            text.push_str(&format!("; the longest step, {step_took}: {}", step.what));
+        }
+        if failed > 0 {
+            text.push_str(&format!("; {failed} of {} steps failed", steps.len()));
+        }
+        for (number, line) in wrapped(&text, WIDTH - 4).iter().enumerate() {
+            writeln!(out, "{}{line}", if number == 0 { "  " } else { "    " })?;
+        }
     }
     Ok(())
 }

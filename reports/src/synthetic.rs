@@ -52,6 +52,7 @@ fn machine(vm: u32, name: &str) -> VmResult {
             started: at(2460),
             point_chosen: Some(at(2480)),
             disks_ready: Some(at(2560)),
+            group_began: None,
             powered_on: Some(at(2600)),
             workload_up: Some(at(2690)),
             committed: None,
@@ -188,6 +189,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 })
                 .collect(),
             groups: Vec::new(),
+            recovery_plans: Vec::new(),
             databases: Vec::new(),
             faults: Vec::new(),
             goals: Vec::new(),

@@ -18,13 +18,15 @@ use std::sync::Arc;
 use actors::model::{Differs, Era};
 use actors::nouns::{LinkKind, MachineId, Trigger};
 use actors::ports::volume_name;
-use actors::spec::{GroupSpec, VmSpec};
+use actors::spec::{GroupSpec, PlanActionKind, PlanActionSpec, PlanGroupSpec, RecoveryPlanSpec, VmSpec};
 use datapath::seal::VaultKey;
 use datapath::{DiskId, Grain, SimTime, VmId};
 use sim::spec::{LinkSpec, VolumeSpec, VolumeStart, WorldSpec};
 
 use crate::diagnose::{Blame, ScenarioError};
-use crate::model::{Expect, Expected, Goal, Output, Scenario, Start, Zone};
+use crate::model::{
+    Expect, Expected, Goal, Output, PlanAction, PlanDoes, PlanGroup, RecoveryPlan, Scenario, Start, Zone,
+};
 use crate::read::Options;
 
 use classes::Classes;
@@ -231,6 +233,7 @@ pub fn build(scenario: &Scenario, options: &Options) -> Result<Built, ScenarioEr
         volumes: volumes(scenario, &places, &classes),
         vms,
         groups,
+        recovery_plans: recovery_plans(scenario),
         triggers: plan_of_steps.triggers,
         steps: u32::try_from(plan.steps.len()).unwrap_or(u32::MAX),
         until: SimTime(scenario.duration),
@@ -297,6 +300,47 @@ pub(crate) fn groups(scenario: &Scenario) -> Vec<GroupSpec> {
             members: group.vms.iter().map(vm).collect(),
         })
         .collect()
+}
+
+/// The recovery plans.
+pub(crate) fn recovery_plans(scenario: &Scenario) -> Vec<Arc<RecoveryPlanSpec>> {
+    let vm = |vm: usize| VmId(u32::try_from(vm).unwrap_or(u32::MAX));
+    let action = |action: &PlanAction| {
+        let (name, what) = match &action.what {
+            PlanDoes::Script { name, takes, fails } => {
+                let (takes, fails) = (*takes, *fails);
+                (name.clone(), PlanActionKind::Script { takes, fails })
+            }
+            PlanDoes::Manual { name, takes } => (name.clone(), PlanActionKind::Manual { takes: *takes }),
+            PlanDoes::Check { vm: of, within } => {
+                let name = scenario.vms.get(*of).map_or("?", |vm| vm.name.as_str());
+                let (vm, within) = (vm(*of), *within);
+                (format!("check of {name}"), PlanActionKind::Check { vm, within })
+            }
+        };
+        PlanActionSpec {
+            name,
+            what,
+            in_test: action.in_test,
+            in_failover: action.in_failover,
+        }
+    };
+    let actions = |group: &PlanGroup, before: bool| {
+        let own = group.actions.iter().filter(|action| action.before == before);
+        own.map(action).collect()
+    };
+    let group = |group: &PlanGroup| PlanGroupSpec {
+        members: group.vms.iter().copied().map(vm).collect(),
+        before: actions(group, true),
+        after: actions(group, false),
+    };
+    let plan = |plan: &RecoveryPlan| {
+        Arc::new(RecoveryPlanSpec {
+            name: plan.name.clone(),
+            groups: plan.groups.iter().map(group).collect(),
+        })
+    };
+    scenario.recovery_plans.iter().map(plan).collect()
 }
 
 fn volumes(scenario: &Scenario, places: &Places, classes: &Classes) -> Vec<VolumeSpec> {
@@ -366,6 +410,8 @@ fn links(scenario: &Scenario) -> Vec<LinkSpec> {
             (Zone::AzurePublic, Zone::AzurePublic),
             (Zone::AzureVnet, Zone::AzurePublic),
             (Zone::AzureVnet, Zone::AzureVnet),
+            // Machines of a test failover reach each other, and nobody else.
+            (Zone::AzureIsolated, Zone::AzureIsolated),
         ],
         fabric,
     );

@@ -23,7 +23,7 @@ mod steps;
 mod words;
 mod workload;
 
-pub use applications::{APPLICATION, DATABASE, REPLICATION_GROUP, TIER};
+pub use applications::{APPLICATION, DATABASE, PLAN_ACTION, PLAN_GROUP, RECOVERY_PLAN, REPLICATION_GROUP, TIER};
 pub use chaos::{ACCEPTED, CHAOS, REPLAY};
 pub use estate::{CONFIGURATION_SERVER, LINK, MANAGEMENT_SERVER, MASTER_TARGET, PROCESS_SERVER, SITE, VCENTER};
 pub use expect::EXPECT;
@@ -36,7 +36,7 @@ pub use reference::reference;
 pub use run::{AZURE, OUTPUT, POLICY, ROOT, SCENARIO};
 pub use schema::schema;
 pub use steps::{CONDITION, STEP};
-pub use words::{Day, Over, PointWord, Way, Words, Writes, word_of, words_of};
+pub use words::{Day, Over, PlanActionWhen, PointWord, RunKind, Way, Words, Writes, word_of, words_of};
 pub use workload::{BURST, LOCALITY, WORKLOAD};
 
 /// The version that the first keys came with.
@@ -229,6 +229,9 @@ pub static ALL: LazyLock<Vec<&Section>> = LazyLock::new(|| {
         &APPLICATION,
         &TIER,
         &DATABASE,
+        &RECOVERY_PLAN,
+        &PLAN_GROUP,
+        &PLAN_ACTION,
         &STEP,
         &CONDITION,
         &FAULT,

@@ -20,7 +20,7 @@ use datapath::image::{Format as ImageForm, Source};
 
 use crate::traces::{Fit, Format};
 
-pub use applications::{Application, Database, ReplicationGroup, Tier};
+pub use applications::{Application, Database, PlanAction, PlanDoes, PlanGroup, RecoveryPlan, ReplicationGroup, Tier};
 pub use chaos::{Accepted, Chaos, NetworkWord, Replay};
 pub use compressibility::Compressibility;
 pub use faults::{Always, Direction, Fault, Happens, Host, Process, Rot};
@@ -90,6 +90,8 @@ pub struct Scenario {
     pub applications: Vec<Application>,
     /// Databases on machines.
     pub databases: Vec<Database>,
+    /// Machines that fail over together.
+    pub recovery_plans: Vec<RecoveryPlan>,
     /// The operator's steps.
     pub steps: Vec<Step>,
     /// What happens to the world.

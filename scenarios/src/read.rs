@@ -263,7 +263,8 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     let replication_groups = plan::replication_groups(&context, &file, &vms);
     let applications = plan::applications(&context, &file, &vms);
     let databases = plan::databases(&context, &file, &vms, &applications);
-    let steps = plan::steps(&context, &file, &estate, &vms);
+    let recovery_plans = plan::recovery_plans(&context, &file, &vms, &replication_groups);
+    let steps = plan::steps(&context, &file, &estate, &vms, &recovery_plans);
     let named = |placed: &plan::Placed| {
         let name = placed.step.name.clone();
         name.map(|name| Located::new(name, placed.at))
@@ -312,6 +313,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         replication_groups,
         applications,
         databases,
+        recovery_plans,
         inputs: Aside(context.inputs.into_inner()),
         steps: steps.into_iter().map(|placed| placed.step).collect(),
         faults: faults.into_iter().map(|placed| placed.fault).collect(),

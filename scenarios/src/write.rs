@@ -54,6 +54,7 @@ pub fn write(scenario: &Scenario, folder: &Path) -> Result<String, Unwritable> {
     writer.replication_groups(&mut page)?;
     writer.applications(&mut page)?;
     writer.databases(&mut page)?;
+    writer.recovery_plans(&mut page)?;
     writer.steps(&mut page)?;
     writer.faults(&mut page)?;
     writer.expects(&mut page)?;

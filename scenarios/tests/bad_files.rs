@@ -46,6 +46,7 @@ bad! {
     a_recording_past_the_disks_end_says_how_to_fit_it: "trace-past-the-end.toml"
     two_machines_of_one_name_are_shown: "twice.toml"
     what_is_in_the_way_of_databases_is_shown: "databases-in-the-way.toml"
+    what_is_in_the_way_of_recovery_plans_is_shown: "recovery-plans-in-the-way.toml"
     a_condition_about_no_fault_is_shown: "unknown-fault.toml"
     a_condition_about_the_beginning_of_no_fault_is_shown: "unknown-fault-began.toml"
     a_fault_that_is_named_as_a_step_is_shown: "fault-is-no-step.toml"

@@ -69,6 +69,12 @@ size = "4 MiB"
 name = "orders"
 vm = "vm2"
 disk = "data"
+[[recovery_plan]]
+name = "plan"
+[[recovery_plan.group]]
+vm = ["vm1", "app-1"]
+[[recovery_plan.group.action]]
+script = "a script"
 [[step]]
 do = "enable-replication"
 vm = "all"
@@ -126,6 +132,9 @@ fn place(section: &Section) -> String {
         "application" => "application.0.",
         "tier" => "application.0.tier.0.",
         "database" => "database.0.",
+        "recovery_plan" => "recovery_plan.0.",
+        "plan-group" => "recovery_plan.0.group.0.",
+        "plan-action" => "recovery_plan.0.group.0.action.0.",
         "step" => "step.0.",
         "condition" => "step.1.after.",
         "fault" => "fault.0.",

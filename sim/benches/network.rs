@@ -212,6 +212,7 @@ fn world(linked: bool) -> WorldSpec {
         links: vec![link],
         vms: vec![Arc::new(vm)],
         groups: Vec::new(),
+        recovery_plans: Vec::new(),
         volumes: vec![volume],
         triggers: Vec::new(),
         steps: 0,

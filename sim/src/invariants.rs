@@ -36,6 +36,7 @@ pub mod links_take_their_time;
 pub mod no_point_during_copy;
 pub mod nonces_never_repeat;
 pub mod operations_end;
+pub mod plans_keep_their_order;
 pub mod point_is_as_old_as_it_says;
 pub mod point_is_prefix;
 pub mod points_are_kept;
@@ -86,6 +87,7 @@ pub const LAWS: &[Law] = &[
     recovered_is_point::LAW,
     databases_come_back::LAW,
     life_begins_right::LAW,
+    plans_keep_their_order::LAW,
     states_follow_table::LAW,
     links_keep_their_rate::LAW,
     links_take_their_time::LAW,

@@ -9,12 +9,14 @@
 
 mod collector;
 mod over_time;
+mod recovery_plans;
 mod result;
 mod rpo;
 mod series;
 mod vm;
 
 pub use collector::Collector;
+pub use recovery_plans::{PlanActionResult, PlanGroupResult, PlanRunResult};
 pub use result::*;
 
 /// Alerts that a result keeps; those after them are counted.

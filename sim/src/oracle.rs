@@ -28,6 +28,7 @@ mod protection;
 pub mod ranges;
 pub mod reader;
 mod recovery;
+mod recovery_plans;
 mod replication;
 pub mod restoring;
 mod retention;
@@ -108,6 +109,7 @@ pub struct Oracle {
     groups: groups::Groups,
     restore_due: restoring::Due,
     databases: databases::Databases,
+    recovery_plans: recovery_plans::RecoveryPlans,
     /// Points processed, and points judged.
     points: (u64, u64),
     /// Disks recovered, and disks judged.
@@ -171,6 +173,7 @@ impl Oracle {
             groups: groups::Groups::new(spec),
             restore_due: restoring::Due::new(),
             databases: databases::Databases::new(spec),
+            recovery_plans: recovery_plans::RecoveryPlans::new(spec),
             points: (0, 0),
             recovered_disks: (0, 0),
             segments: (0, 0),
@@ -300,6 +303,7 @@ impl Oracle {
         self.group_fact(at, fact);
         self.alert_fact(at, fact);
         self.database_fact(fact);
+        self.recovery_plan_fact(at, fact);
     }
 
     fn power(&mut self, at: SimTime, machine: MachineId, on: bool) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actors::model::Model;
 use actors::nouns::{LinkKind, Trigger};
-use actors::spec::{ComponentSpec, GroupSpec, VmSpec};
+use actors::spec::{ComponentSpec, GroupSpec, RecoveryPlanSpec, VmSpec};
 use datapath::segment::Calibration;
 use datapath::{Class, DiskId, Grain, SimTime};
 
@@ -102,6 +102,8 @@ pub struct WorldSpec {
     pub vms: Vec<Arc<VmSpec>>,
     /// Replication groups.
     pub groups: Vec<GroupSpec>,
+    /// Recovery plans.
+    pub recovery_plans: Vec<Arc<RecoveryPlanSpec>>,
     /// Volumes at the start.
     pub volumes: Vec<VolumeSpec>,
     /// What the operator's steps, and faults, wait for.

@@ -24,6 +24,7 @@ pub fn world() -> WorldSpec {
         links: Vec::new(),
         vms: Vec::new(),
         groups: Vec::new(),
+        recovery_plans: Vec::new(),
         volumes: Vec::new(),
         triggers: Vec::new(),
         steps: 0,

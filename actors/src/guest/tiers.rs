@@ -18,6 +18,7 @@ use super::{CLIENT, Guest, NEXT_TIER, Phase};
 use crate::facts::Fact;
 use crate::messages::Body;
 use crate::messages::application::{PORT_APPLICATION, TierMessage};
+use crate::messages::local::Local;
 use crate::nouns::{Asked, MachineId};
 use crate::ports::{ConnId, Frame, Input, Token};
 use crate::session::{Session, SessionEvent};
@@ -35,11 +36,21 @@ enum Stage {
     After,
 }
 
+/// Who asked.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    /// The tier before, and under which name.
+    Tier(ConnId, Asked),
+    /// A client.
+    Client,
+    /// A recovery plan's check, by its number.
+    Check(u64),
+}
+
 /// A request under way.
 struct Call {
     tier: usize,
-    /// Who asked, and under which name; none: a client.
-    from: Option<(ConnId, Asked)>,
+    from: From,
     stage: Stage,
     since: u64,
 }
@@ -63,6 +74,8 @@ pub(super) struct Tiers {
     next_call: u64,
     /// Requests that are to write once applications go on.
     held: VecDeque<u64>,
+    /// Checks under way: requests that are not answered, and whether all were so far.
+    checks: BTreeMap<u64, (usize, bool)>,
 }
 
 /// The machine on which a copy of `of` runs where `own` runs on `here`.
@@ -154,7 +167,7 @@ impl Guest {
         let most = tier.spec.clients.map_or(0, |clients| clients.outstanding);
         if tier.clients < most {
             tier.clients += 1;
-            self.call(number, None);
+            self.call(number, From::Client);
             self.await_client(number);
         } else {
             // The others are answered first.
@@ -169,13 +182,52 @@ impl Guest {
         match tier.filter(|_| self.phase == Phase::Running) {
             Some(tier) => {
                 self.heard(asked, false);
-                self.call(tier, Some((conn, asked)));
+                self.call(tier, From::Tier(conn, asked));
             }
             None => self.env.send(conn, TierMessage::Answer { asked, done: false }),
         }
     }
 
-    fn call(&mut self, tier: usize, from: Option<(ConnId, Asked)>) {
+    /// A recovery plan asks whether the machine does its work: each of its tiers answers a request, through those behind it. A machine without
+    /// one answers once its workload does.
+    pub(super) fn check(&mut self, check: u64) {
+        if self.phase != Phase::Running || !self.answered {
+            return self.check_ends(check, Some("its workload has not answered yet"));
+        }
+        let tiers = self.tiers.tiers.len();
+        if tiers == 0 {
+            return self.check_ends(check, None);
+        }
+        if self.tiers.checks.contains_key(&check) {
+            // Asked again before the first is answered.
+            return;
+        }
+        self.tiers.checks.insert(check, (tiers, true));
+        (0..tiers).for_each(|tier| self.call(tier, From::Check(check)));
+    }
+
+    fn check_answered(&mut self, check: u64, done: bool) {
+        let Some((left, all)) = self.tiers.checks.get_mut(&check) else {
+            return;
+        };
+        *left -= 1;
+        *all &= done;
+        if *left == 0 {
+            let refused = (!*all).then_some("a tier of its application does not answer");
+            self.tiers.checks.remove(&check);
+            self.check_ends(check, refused);
+        }
+    }
+
+    fn check_ends(&self, check: u64, refused: Option<&str>) {
+        self.tell_hypervisor(Local::Checked {
+            machine: self.env.machine,
+            check,
+            refused: refused.map(str::to_owned),
+        });
+    }
+
+    fn call(&mut self, tier: usize, from: From) {
         self.tiers.next_call += 1;
         let number = self.tiers.next_call;
         let call = Call {
@@ -279,7 +331,7 @@ impl Guest {
         };
         let tier = &mut self.tiers.tiers[call.tier];
         match call.from {
-            Some((conn, asked)) => {
+            From::Tier(conn, asked) => {
                 let payload = Blob::real(vec![0; tier.spec.answer_bytes as usize]);
                 let answer = TierMessage::Answer { asked, done };
                 if done {
@@ -287,9 +339,10 @@ impl Guest {
                 }
                 self.env.send_with(conn, answer, payload);
             }
-            None => {
-                tier.clients -= 1;
-                let waits = std::mem::take(&mut tier.waiting) > 0;
+            From::Client | From::Check(_) => {
+                let of_client = matches!(call.from, From::Client);
+                tier.clients -= u32::from(of_client);
+                let waits = of_client && std::mem::take(&mut tier.waiting) > 0;
                 let application = tier.spec.application;
                 self.env.fact(Fact::RequestEnded {
                     vm: self.spec.vm.vm,
@@ -298,6 +351,9 @@ impl Guest {
                     done,
                     nanoseconds: self.env.now().0 - call.since,
                 });
+                if let From::Check(check) = call.from {
+                    self.check_answered(check, done);
+                }
                 if waits {
                     self.client_due(call.tier);
                 }

@@ -69,6 +69,11 @@ pub enum Local {
     },
     /// Aggregate grain: say what was written up to now, with [`Local::Told`].
     Tell,
+    /// Answer a request as a client would have it answered, and say what came of it with [`Local::Checked`].
+    Check {
+        /// The asker's number.
+        check: u64,
+    },
 
     // Operator's hands, at a console.
     /// Installs the Mobility service by hand (agent), from this configuration server.
@@ -89,6 +94,15 @@ pub enum Local {
     WorkloadUp {
         /// Its machine.
         machine: MachineId,
+    },
+    /// The request of [`Local::Check`] was answered, or why it was not.
+    Checked {
+        /// The guest's machine.
+        machine: MachineId,
+        /// The asker's number.
+        check: u64,
+        /// Why not.
+        refused: Option<String>,
     },
     /// The guest of a machine has shut down in order.
     ShutDown {

@@ -7,6 +7,22 @@ use crate::nouns::{Boot, MachineId};
 /// What the service says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToCompute {
+    /// Gets volumes ready for a machine that is to be created later: its recovery plan says when.
+    PrepareMachine {
+        /// The machine.
+        machine: MachineId,
+        /// What it will boot as.
+        boot: Boot,
+        /// Whether it must be made to boot in Azure first (facts §2.6).
+        hydrate: bool,
+    },
+    /// Has a machine that runs answer a request, through all tiers that its own part of an application needs.
+    Check {
+        /// The machine.
+        machine: MachineId,
+        /// The asker's number.
+        check: u64,
+    },
     /// Creates a machine from volumes and starts it.
     CreateMachine {
         /// The machine.
@@ -34,6 +50,20 @@ pub enum ToService {
     MachineUp {
         /// The machine.
         machine: MachineId,
+    },
+    /// Its volumes are ready.
+    MachinePrepared {
+        /// The machine.
+        machine: MachineId,
+    },
+    /// What a request came to.
+    Checked {
+        /// The machine.
+        machine: MachineId,
+        /// The asker's number.
+        check: u64,
+        /// Why it was not answered.
+        refused: Option<String>,
     },
     /// It is gone.
     MachineGone {

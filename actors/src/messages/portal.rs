@@ -14,6 +14,13 @@ pub enum ToService {
         /// The operation.
         operation: Operation,
     },
+    /// What a job waits for a person to do is done.
+    Complete {
+        /// The asker's number for the job.
+        job: u64,
+        /// Which of the job's manual actions.
+        input: u32,
+    },
     /// Are you there? An end that only listens would never learn that the other lost its power.
     Heartbeat,
 }
@@ -32,4 +39,13 @@ pub enum ToOperator {
     },
     /// The answer to a heartbeat.
     HeartbeatSeen,
+    /// A job waits for a person (a manual action of a recovery plan: facts §4.2).
+    InputNeeded {
+        /// The asker's number.
+        job: u64,
+        /// Which of the job's manual actions.
+        input: u32,
+        /// How long it takes a person, in nanoseconds.
+        takes: u64,
+    },
 }

@@ -137,6 +137,7 @@ model! {
         opened_at_a_time: Count = 16, 1 => 1_024, "our model", "Batches that are opened at a time, for a machine";
         merged: Size = 64 * MIB, MIB => GIB, "our model", "Batches are merged up to this much of a disk";
         drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";
+        check_again: Time = 5 * SECOND, MILLISECOND => HOUR, "our model", "A check of a recovery plan that was not answered is made again after so long";
     }
     #[doc = "vCenter and Azure compute: whoever switches machines."]
     hypervisor: Hypervisor {
@@ -217,6 +218,8 @@ model! {
     #[doc = "What the product allows."]
     limits: Limits {
         group_members: Count = 16, 2 => 1_024, "facts §2.4 (documented for Azure to Azure)", "Machines in a replication group";
+        plan_groups: Count = 7, 1 => 1_000, "facts §4.2 (text of 2018)", "Groups of a recovery plan that start machines";
+        plan_machines: Count = 100, 1 => 100_000, "facts §4.2 (text of 2019)", "Machines of a recovery plan";
         retention: Time = 72 * HOUR, HOUR => 365 * DAY, "facts §2.1 (standard storage)", "The longest retention";
         os_disk: Size = 2048 * GIB, GIB => 1024 * TIB, "facts §3.5", "The largest disk of an operating system";
         data_disk: Size = 4095 * GIB, GIB => 1024 * TIB, "facts §0.2, §3.5", "The largest data disk";

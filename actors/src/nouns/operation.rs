@@ -80,6 +80,17 @@ pub enum Operation {
         /// Whether to try to shut the source down first.
         shutdown: bool,
     },
+    /// Fails over the machines of a recovery plan, group by group (facts §4.2).
+    RunRecoveryPlan {
+        /// The plan, by its number in the scenario.
+        plan: u32,
+        /// A test failover, or an unplanned one.
+        test: bool,
+        /// The point that each of its machines takes.
+        point: PointChoice,
+        /// Whether to try to shut the sources down first.
+        shutdown: bool,
+    },
     /// Planned failover: always refused.
     PlannedFailover {
         /// The machine.

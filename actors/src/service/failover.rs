@@ -68,7 +68,12 @@ impl Service {
             boot: Some(self.boot_of(spec.vm, job, place, name, kind)?),
             hydrate: must_be_hydrated(&spec),
         };
-        self.insert_stages(job, vec![create]);
+        let member = self.jobs.get(&job).and_then(|running| running.member);
+        let stages = match member {
+            Some(member) => Self::start_in_turn(member, create),
+            None => vec![create],
+        };
+        self.insert_stages(job, stages);
         self.unsaved.machines.insert(vm);
         match place {
             Place::Test => {

@@ -7,6 +7,7 @@ use datapath::replica::Mark;
 use datapath::{SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
+use super::recovery_plans::{Member, PlanRun};
 use super::stages::{Action, Condition, Stage, Waiting, order, until};
 use super::{After, PATIENCE, Service, WAITED};
 use crate::codes;
@@ -18,24 +19,27 @@ use crate::messages::vcenter::VcenterAction;
 use crate::nouns::{ItemState, MachineId, Operation, Outcome, Place};
 use crate::ports::{ConnId, Token};
 
+/// What refusals call a run of a recovery plan.
+pub(super) const RUN_RECOVERY_PLAN: &str = "run-recovery-plan";
+
 /// A job that runs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Running {
     /// Whoever asked; unknown after a restart, until they ask again.
     #[serde(skip)]
-    conn: Option<ConnId>,
+    pub(super) conn: Option<ConnId>,
     pub(super) vm: Option<VmId>,
     /// Those that follow.
     stages: VecDeque<Stage>,
     /// The one that waits.
-    current: Option<Stage>,
-    waiting: Waiting,
+    pub(super) current: Option<Stage>,
+    pub(super) waiting: Waiting,
     soft: bool,
     /// Whether the last command was carried out: a soft stage goes on where it was not.
     pub(super) answered: bool,
     /// The number of the stage that waits, for its timers.
     #[serde(skip)]
-    stage: u64,
+    pub(super) stage: u64,
     /// When its wait, or its patience, is over, by the service's own count of time.
     ends: Option<SimTime>,
     /// What the source sent last before it went down.
@@ -45,6 +49,40 @@ pub(super) struct Running {
     key: Option<u64>,
     /// The machine's state before it was to be protected: where it is again if that comes to nothing.
     before: Option<ItemState>,
+    /// What a run of a recovery plan knows.
+    pub(super) run: Option<PlanRun>,
+    /// Whose run it is part of.
+    pub(super) member: Option<Member>,
+}
+
+impl Running {
+    fn new(conn: Option<ConnId>, vm: Option<VmId>, stages: Vec<Stage>) -> Running {
+        Running {
+            conn,
+            vm,
+            stages: stages.into(),
+            current: None,
+            waiting: Waiting::Nothing,
+            soft: false,
+            answered: false,
+            stage: 0,
+            ends: None,
+            drained: None,
+            mark: None,
+            key: None,
+            before: None,
+            run: None,
+            member: None,
+        }
+    }
+
+    /// The job of a machine in a run of a recovery plan.
+    pub(super) fn of_member(vm: VmId, stages: Vec<Stage>, member: Member) -> Running {
+        Running {
+            member: Some(member),
+            ..Running::new(None, Some(vm), stages)
+        }
+    }
 }
 
 impl Service {
@@ -59,7 +97,7 @@ impl Service {
         }
         if let Some(running) = self.jobs.get_mut(&job) {
             running.conn = Some(conn);
-            return;
+            return self.ask_for_input(job);
         }
         let vm = vm_of(&operation);
         let key = matches!(operation, Operation::CreateVault).then_some(self.spec.registration_key);
@@ -70,10 +108,10 @@ impl Service {
         } else if !self.estate.vault && !matches!(operation, Operation::CreateVault) {
             Err("there is no vault yet".to_owned())
         } else {
-            self.plan(operation)
+            self.plan(job, operation)
         };
-        let stages = match plan {
-            Ok(stages) => stages.into(),
+        let (run, stages) = match plan {
+            Ok(planned) => planned,
             Err(why) => {
                 self.env.fact(Fact::Refused {
                     operation: name.to_owned(),
@@ -84,28 +122,31 @@ impl Service {
             }
         };
         let running = Running {
-            conn: Some(conn),
-            vm,
-            stages,
-            current: None,
-            waiting: Waiting::Nothing,
-            soft: false,
-            answered: false,
-            stage: 0,
-            ends: None,
-            drained: None,
-            mark: None,
             key,
-            before: None,
+            run,
+            ..Running::new(Some(conn), vm, stages)
         };
-        self.waits.runs(job, vm);
+        self.begin_job(job, running);
+    }
+
+    pub(super) fn begin_job(&mut self, job: u64, running: Running) {
+        self.waits.runs(job, running.vm);
         self.jobs.insert(job, running);
         self.advance(job);
     }
 
     /// What an operation does; or why the product does not do it.
-    fn plan(&mut self, operation: Operation) -> Result<Vec<Stage>, String> {
-        match operation {
+    fn plan(&mut self, job: u64, operation: Operation) -> Result<(Option<PlanRun>, Vec<Stage>), String> {
+        let stages = match operation {
+            Operation::RunRecoveryPlan {
+                plan,
+                test,
+                point,
+                shutdown,
+            } => {
+                let (run, stages) = self.plan_run(job, plan, test, point, shutdown)?;
+                return Ok((Some(run), stages));
+            }
             Operation::CreateVault => Ok(vec![Stage::Do(Action::KeepVault)]),
             Operation::AddVcenter {
                 configuration_server,
@@ -140,7 +181,8 @@ impl Service {
                 None => self.plan_protect_again(vm, process_server),
             },
             Operation::Failback { vm, point, to_physical } => self.plan_failback(vm, point, to_physical),
-        }
+        };
+        Ok((None, stages?))
     }
 
     /// What is done at once.
@@ -160,6 +202,11 @@ impl Service {
             ) => return self.discover(job, configuration_server, vcenter),
             (Action::KeepPolicy(policy), _) => self.keep_policy(&policy),
             (Action::ForgetProcessServer(machine), _) => self.forget_process_server(machine),
+            (Action::PlanPhase(phase), _) => return self.told_of_plan(job, phase),
+            (Action::StartMembers { point, shutdown }, _) => return self.start_members(job, point, shutdown),
+            (Action::BeginGroup(group), _) => return self.begin_group(job, group),
+            (Action::EndAction { group, action }, _) => return self.end_action(job, group, action),
+            (Action::EndRun, _) => return self.end_run(job),
             (Action::Begin(way), Some(vm)) => return self.begin_for(job, vm, way),
             (Action::Disable, Some(vm)) => return self.disable(job, vm),
             (Action::StopReplication, Some(vm)) => self.stop_replication(vm),
@@ -249,8 +296,13 @@ impl Service {
                 if self.holds(job, &condition) {
                     return Ok(true);
                 }
-                let patience = (patience.unwrap_or(usual), soft);
-                self.wait_for(job, Waiting::Until(condition), Some(patience));
+                // Other jobs have patience of their own.
+                let for_jobs = condition.is_about_jobs();
+                let patience = (!for_jobs).then_some((patience.unwrap_or(usual), soft));
+                self.wait_for(job, Waiting::Until(condition), patience);
+                if let Some(member) = self.jobs.get(&job).and_then(|running| running.member) {
+                    self.member_moved(member);
+                }
                 return Ok(false);
             }
             Stage::Order {
@@ -301,6 +353,15 @@ impl Service {
                 }
                 return Ok(false);
             }
+            Stage::Prepare { machine, boot, hydrate } => {
+                self.wait_for(job, Waiting::Machine(machine), Some((2 * usual, false)));
+                self.order(machine, ToCompute::PrepareMachine { machine, boot, hydrate });
+                return Ok(false);
+            }
+            Stage::Run { group, action } => {
+                self.run_action(job, group, action)?;
+                return Ok(false);
+            }
             Stage::Create { machine, boot, hydrate } => {
                 self.wait_for(job, Waiting::Machine(machine), Some((2 * usual, false)));
                 self.order(machine, ToCompute::CreateMachine { machine, boot, hydrate });
@@ -316,7 +377,7 @@ impl Service {
         Ok(true)
     }
 
-    fn wait_for(&mut self, job: u64, waiting: Waiting, patience: Option<(u64, bool)>) {
+    pub(super) fn wait_for(&mut self, job: u64, waiting: Waiting, patience: Option<(u64, bool)>) {
         let now = self.env.monotonic();
         let Some(running) = self.jobs.get_mut(&job) else { return };
         running.waiting = waiting;
@@ -351,6 +412,11 @@ impl Service {
                 self.orders
                     .insert(machine, ToCompute::CreateMachine { machine, boot, hydrate });
             }
+            (Waiting::Machine(machine), Some(Stage::Prepare { boot, hydrate, .. })) => {
+                let (machine, boot, hydrate) = (*machine, boot.clone(), *hydrate);
+                self.orders
+                    .insert(machine, ToCompute::PrepareMachine { machine, boot, hydrate });
+            }
             (Waiting::Machine(machine), Some(Stage::Delete { orderly, .. })) => {
                 let (machine, orderly) = (*machine, *orderly);
                 self.orders
@@ -366,6 +432,7 @@ impl Service {
             _ => {}
         }
         self.arm(job);
+        self.check_again(job);
     }
 
     /// A stage's time has passed.
@@ -392,7 +459,7 @@ impl Service {
                 )
             }),
             Waiting::Machine(machine) => format!("machine {} did not come up in Azure", machine.0),
-            Waiting::Nothing | Waiting::Time | Waiting::Ticket(_) => return,
+            Waiting::Nothing | Waiting::Time | Waiting::Ticket(_) | Waiting::Input(_) | Waiting::Check => return,
         };
         if let Waiting::Command(id) = running.waiting {
             self.forget_command(id);
@@ -428,6 +495,9 @@ impl Service {
             Condition::Agent(vm, machine) => self.agents.contains_key(&(*vm, *machine)),
             Condition::Told(vm) => !self.asking.contains_key(vm),
             Condition::Together(vm) => self.group_has_arrived(*vm),
+            Condition::Turn(run, group) => self.has_turn(*run, *group),
+            Condition::Prepared(run) => self.all_prepared(*run),
+            Condition::GroupOver(run, group) => self.group_is_over(*run, *group),
             Condition::Drained(vm) => {
                 let drained = self.jobs.get(&job).and_then(|running| running.drained);
                 let item = self.items.get(vm);
@@ -522,11 +592,15 @@ impl Service {
             self.undo_reprotect(vm);
         }
         let key = running.key.filter(|_| outcome == Outcome::Done);
+        if let Some(member) = running.member {
+            self.member_failed(member, running.vm, &outcome);
+        }
         self.answer(running.conn, job, outcome, key);
+        running.member.into_iter().for_each(|member| self.member_moved(member));
     }
 
     /// Whoever asked hears of it once it is written down: asked again, the answer is the same.
-    fn answer(&mut self, conn: Option<ConnId>, job: u64, outcome: Outcome, key: Option<u64>) {
+    pub(super) fn answer(&mut self, conn: Option<ConnId>, job: u64, outcome: Outcome, key: Option<u64>) {
         self.answered.insert(job, (outcome.clone(), key));
         self.unsaved.jobs.insert(job);
         let body = ToOperator::Answer { job, outcome, key };
@@ -561,6 +635,9 @@ impl Service {
                     .to_owned()
             }
             Condition::Told(_) => "storage did not say what it holds".to_owned(),
+            Condition::Turn(..) | Condition::Prepared(_) | Condition::GroupOver(..) => {
+                "the recovery plan did not go on".to_owned()
+            }
             Condition::Drained(_) => "what the source sent last did not reach the target".to_owned(),
         }
     }
@@ -587,6 +664,7 @@ fn vm_of(operation: &Operation) -> Option<VmId> {
         Operation::CreateVault
         | Operation::AddVcenter { .. }
         | Operation::CreatePolicy(_)
+        | Operation::RunRecoveryPlan { .. }
         | Operation::AddProcessServer { .. }
         | Operation::RemoveProcessServer { .. } => None,
     }
@@ -602,6 +680,7 @@ fn name_of(operation: &Operation) -> &'static str {
         Operation::TestFailover { .. } => "test-failover",
         Operation::CleanupTestFailover { .. } => "cleanup-test-failover",
         Operation::Failover { .. } => "failover",
+        Operation::RunRecoveryPlan { .. } => RUN_RECOVERY_PLAN,
         Operation::PlannedFailover { .. } => "planned-failover",
         Operation::Commit { .. } => "commit",
         Operation::MoveToProcessServer { .. } => "move-to-process-server",

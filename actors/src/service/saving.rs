@@ -127,7 +127,8 @@ impl Service {
             }
             self.unsaved.commands.remove(&id);
         }
-        while let Some(job) = self.unsaved.jobs.first().copied() {
+        // The last first: the machines of a recovery plan's run have higher numbers, and are written down before it goes on.
+        while let Some(job) = self.unsaved.jobs.last().copied() {
             let name = numbered(JOBS, job);
             let written = match (self.jobs.get(&job), self.answered.get(&job)) {
                 (Some(running), _) => self.write(&name, &Job::Runs(running)),
@@ -220,6 +221,7 @@ impl Service {
         }
         self.await_keepers(found);
         running.into_iter().for_each(|job| self.resume(job));
+        self.look_at_runs();
         self.put_off_again();
         if !self.keepers.is_empty() || !self.returning.is_empty() || !self.orders.is_empty() {
             self.look_soon();

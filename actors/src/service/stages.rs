@@ -1,7 +1,7 @@
 //! What a job is made of, as data: it is written down with the job and read again after the service's process or machine was cut.
 //!
 //! A stage is done at once or waits: for time, for a condition, for the answer to a command or from Azure compute, for disks to be put
-//! together. Waiting ends with the stage's patience: then the job fails with the reason, or, where the stage is soft (trying to shut
+//! together. Waiting ends with the stage's patience (but for a job that waits for other jobs, which have their own): then the job fails with the reason, or, where the stage is soft (trying to shut
 //! down a source that may be dead must not stop a failover, facts §4.1), goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use datapath::VmId;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::FailoverPhase;
+use crate::facts::{FailoverPhase, PlanPhase};
 use crate::messages::management::Command;
 use crate::nouns::{Boot, Component, CopyMode, FailoverKind, ItemState, MachineId, Place, PointChoice, Policy};
 
@@ -30,6 +30,22 @@ pub(super) enum Condition {
     Told(VmId),
     /// All members of the machine's replication group are shut down for their failback.
     Together(VmId),
+    /// In this run of a recovery plan it is a group's turn.
+    Turn(u64, u32),
+    /// All machines of this run wait for their turn, or are over.
+    Prepared(u64),
+    /// All machines of one of its groups are over.
+    GroupOver(u64, u32),
+}
+
+impl Condition {
+    /// Whether other jobs bring it about.
+    pub(super) fn is_about_jobs(&self) -> bool {
+        matches!(
+            self,
+            Condition::Turn(..) | Condition::Prepared(_) | Condition::GroupOver(..)
+        )
+    }
 }
 
 /// Which way, and how, a protection is set up.
@@ -93,6 +109,16 @@ pub(super) enum Action {
     CopyAgain { before: MachineId },
     /// A process server was removed.
     ForgetProcessServer(MachineId),
+    /// A run of a recovery plan has reached a phase.
+    PlanPhase(PlanPhase),
+    /// The failovers of a run's machines begin.
+    StartMembers { point: PointChoice, shutdown: bool },
+    /// It is a group's turn.
+    BeginGroup(u32),
+    /// An action of a group is over.
+    EndAction { group: u32, action: u32 },
+    /// All of a run is over.
+    EndRun,
 }
 
 /// A stage.
@@ -119,6 +145,14 @@ pub(super) enum Stage {
     Phase(FailoverKind, FailoverPhase),
     /// Disks of a point, put together at a place.
     Materialise { point: PointChoice, place: Place },
+    /// The disks of a machine in Azure, before it is its group's turn.
+    Prepare {
+        machine: MachineId,
+        boot: Boot,
+        hydrate: bool,
+    },
+    /// An action of a recovery plan's group.
+    Run { group: u32, action: u32 },
     /// A machine in Azure.
     Create {
         machine: MachineId,
@@ -140,6 +174,10 @@ pub(super) enum Waiting {
     Command(u64),
     Machine(MachineId),
     Ticket(u64),
+    /// For a person.
+    Input(u32),
+    /// For the answer to a request.
+    Check,
 }
 
 /// Until a condition holds, or the job fails.
@@ -196,7 +234,12 @@ impl Waits {
             Waiting::Machine(machine) => {
                 self.machines.insert(*machine, job);
             }
-            Waiting::Nothing | Waiting::Time | Waiting::Command(_) | Waiting::Ticket(_) => {}
+            Waiting::Nothing
+            | Waiting::Time
+            | Waiting::Command(_)
+            | Waiting::Ticket(_)
+            | Waiting::Input(_)
+            | Waiting::Check => {}
         }
     }
 
@@ -215,7 +258,12 @@ impl Waits {
             Waiting::Machine(machine) => {
                 self.machines.remove(machine);
             }
-            Waiting::Nothing | Waiting::Time | Waiting::Command(_) | Waiting::Ticket(_) => {}
+            Waiting::Nothing
+            | Waiting::Time
+            | Waiting::Command(_)
+            | Waiting::Ticket(_)
+            | Waiting::Input(_)
+            | Waiting::Check => {}
         }
     }
 

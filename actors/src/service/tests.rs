@@ -92,6 +92,7 @@ fn setting() -> Setting {
         vms: vec![vm_spec()],
         managed_by: managed,
         groups: Vec::new(),
+        recovery_plans: Vec::new(),
         vcenters: [(MachineId(MANAGEMENT), MachineId(VCENTER))].into(),
         vault: VAULT,
         key: VaultKey::public_test_key(),

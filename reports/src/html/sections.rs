@@ -16,11 +16,11 @@ const SHOWN_MAX: usize = 100;
 /// Findings shown before the reader asks for the rest.
 const FINDINGS_OPEN: usize = 8;
 /// Steps and disks shown: a fleet has thousands.
-const ROWS_MAX: usize = 400;
+pub(super) const ROWS_MAX: usize = 400;
 /// Machines of a step that are named.
 const VMS_NAMED: usize = 8;
 
-fn section(out: &mut String, id: &str, title: &str, table: &Table, all: usize) {
+pub(super) fn section(out: &mut String, id: &str, title: &str, table: &Table, all: usize) {
     let _ = write!(out, "<section id=\"{id}\"><h2>{title}</h2>{}", table.html());
     if all > table.rows.len() {
         let _ = write!(
@@ -32,11 +32,11 @@ fn section(out: &mut String, id: &str, title: &str, table: &Table, all: usize) {
     out.push_str("</section>\n");
 }
 
-fn head(names: &[&str]) -> Vec<String> {
+pub(super) fn head(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn or_dash(value: Option<String>) -> String {
+pub(super) fn or_dash(value: Option<String>) -> String {
     value.unwrap_or_else(|| "–".to_owned())
 }
 

@@ -124,6 +124,7 @@ impl Machines<'_> {
             managed_by,
             vcenters,
             groups: super::groups(scenario),
+            recovery_plans: super::recovery_plans(scenario),
             vault: self.vault,
             key: self.key.clone(),
             registration_key: fingerprint(&format!("{} registration", scenario.name)),

@@ -1,12 +1,16 @@
 //! What a step acts upon, in the names of the scenario: a link, a server, a disk. Its machine is named apart.
 
-use crate::model::{Do, Scenario};
+use crate::model::{Do, Scenario, Step};
 
 /// Machines of a power cut that are named; the rest are counted.
 const NAMED_MAX: usize = 3;
 
 /// The step's object; empty where it has none beside its machine.
-pub(super) fn object(scenario: &Scenario, what: &Do, vm: Option<usize>) -> String {
+pub(super) fn object(scenario: &Scenario, step: &Step, vm: Option<usize>) -> String {
+    if let Some(plan) = step.recovery_plan {
+        return name(scenario.recovery_plans.get(plan).map(|plan| &plan.name));
+    }
+    let what = &step.what;
     let server = |index: &usize| name(scenario.servers.get(*index).map(|server| &server.name));
     match what {
         Do::RegisterConfigurationServer(index) | Do::AddProcessServer(index) | Do::RemoveProcessServer(index) => {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use actors::nouns::{Component, Operation, Trigger};
+use actors::nouns::{Component, Operation, PointChoice, Trigger};
 use actors::ports::volume_name;
 use actors::spec::{Action, StepSpec, SwitchedOn};
 use datapath::{DiskId, SimTime, VmId};
@@ -108,7 +108,7 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn step(&mut self, number: usize, step: &Step) {
-        let machines: Vec<Option<usize>> = if step.what.per_vm() {
+        let machines: Vec<Option<usize>> = if step.per_vm() {
             step.vms.iter().copied().map(Some).collect()
         } else {
             vec![None]
@@ -130,7 +130,7 @@ impl Builder<'_> {
                     step: number,
                     name,
                     action: step.word,
-                    object: object(self.scenario, &step.what, *vm),
+                    object: object(self.scenario, step, *vm),
                     vm: vm.map(vm_id),
                     expected: step.expected.clone(),
                     line: step.line.0,
@@ -183,6 +183,7 @@ impl Builder<'_> {
             word: "fault",
             what: Do::Note(String::new()),
             vms: Vec::new(),
+            recovery_plan: None,
             begin: conditions.to_vec(),
             wait: 0,
             stagger: 0,
@@ -417,6 +418,10 @@ impl Builder<'_> {
                 process_server: own_process_server(process_server),
                 over: *over,
             },
+            Do::TestFailover(point) if step.recovery_plan.is_some() => run_plan(step, true, *point, false),
+            Do::Failover { point, shutdown } if step.recovery_plan.is_some() => {
+                run_plan(step, false, *point, *shutdown)
+            }
             Do::TestFailover(point) => Operation::TestFailover { vm: id, point: *point },
             Do::CleanupTestFailover => Operation::CleanupTestFailover { vm: id },
             Do::Failover { point, shutdown } => Operation::Failover {
@@ -476,6 +481,16 @@ impl Builder<'_> {
     }
 }
 
+fn run_plan(step: &Step, test: bool, point: PointChoice, shutdown: bool) -> Operation {
+    let plan = step.recovery_plan.and_then(|plan| u32::try_from(plan).ok());
+    Operation::RunRecoveryPlan {
+        plan: plan.unwrap_or(u32::MAX),
+        test,
+        point,
+        shutdown,
+    }
+}
+
 fn vm_id(index: usize) -> VmId {
     VmId(u32::try_from(index).unwrap_or(u32::MAX))
 }
@@ -486,7 +501,7 @@ fn is_own(step: &Step, condition: &Condition) -> bool {
     if let Condition::Step(_, Which::Each) = condition {
         return true;
     }
-    step.what.per_vm()
+    step.per_vm()
         && matches!(
             condition,
             Condition::State(Which::Each, _)

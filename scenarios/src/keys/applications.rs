@@ -1,6 +1,6 @@
 //! What machines have to do with each other.
 
-use super::{Key, Kind, NameRule, Range, Section};
+use super::{Choice, Key, Kind, NameRule, PlanActionWhen, Range, RunKind, Section, words_of};
 
 const ONE: Range = Range::ANY
     .from(1, "none at all", "")
@@ -123,3 +123,95 @@ pub static TIER: Section = Section::plain(
         Key::or("answer", MESSAGE, "2 KiB", "what it answers"),
     ],
 );
+
+const ANY: Kind = Kind::Duration(Range::ANY);
+
+/// `[[recovery_plan]]`.
+pub static RECOVERY_PLAN: Section = Section::plain(
+    "recovery_plan",
+    "`[[recovery_plan]]`",
+    "Machines that are failed over together and start in groups, one group after the other, with what is done before and after each. The disks of all are put together first, in parallel. An error stops no plan: it goes on to its end, and the step fails with what went wrong. A step `failover` or `test-failover` runs it.",
+    &[
+        Key::needed("name", Kind::Name(NameRule::Line), "to refer to it"),
+        Key::needed(
+            "group",
+            Kind::Tables(|| &PLAN_GROUP),
+            "its groups, in the order in which they start",
+        ),
+    ],
+);
+
+/// `[[recovery_plan.group]]`.
+pub static PLAN_GROUP: Section = Section::plain(
+    "plan-group",
+    "`[[recovery_plan.group]]`",
+    "Machines of a recovery plan that start together.",
+    &[
+        Key::needed(
+            "vm",
+            Kind::OneOrMore(&Kind::Reference("a machine, with `*` in it of several, `all`")),
+            "its machines; a machine is in one group of a plan, and so is a replication group",
+        ),
+        Key::absent(
+            "action",
+            Kind::Tables(|| &PLAN_ACTION),
+            "none",
+            "what is done before its machines start, and after",
+        ),
+    ],
+);
+
+/// `[[recovery_plan.group.action]]`.
+pub static PLAN_ACTION: Section = Section {
+    choice: Some(Choice::Exactly(&["script", "manual", "check"])),
+    ..Section::plain(
+        "plan-action",
+        "`[[recovery_plan.group.action]]`",
+        "What a recovery plan does beside starting machines, one action after the other.",
+        &[
+            Key::absent(
+                "script",
+                Kind::Name(NameRule::Line),
+                "none",
+                "a script: its name. What it would do is not modelled, but that it takes its time",
+            ),
+            Key::absent(
+                "manual",
+                Kind::Name(NameRule::Line),
+                "none",
+                "what a person does; the plan waits until the operator has done it",
+            ),
+            Key::absent(
+                "check",
+                Kind::Reference("a machine"),
+                "none",
+                "a machine that must answer a request through all tiers behind it: recovered is what answers",
+            ),
+            Key::or(
+                "when",
+                Kind::Word(words_of::<PlanActionWhen>),
+                "after",
+                "before or after the group's machines start",
+            ),
+            Key::or(
+                "takes",
+                ANY,
+                "1 min",
+                "a script's run time, or how long the person takes",
+            ),
+            Key::or("fails", Kind::Flag, "false", "a script that fails"),
+            Key::or(
+                "within",
+                Kind::Duration(Range::ANY.from(1, "no time to answer", "")),
+                "10 min",
+                "a check is repeated for so long, then it fails",
+            ),
+            Key::absent(
+                "on",
+                Kind::List(&Kind::Word(words_of::<RunKind>), None),
+                "both",
+                "in which runs it is done",
+            ),
+        ],
+    )
+};

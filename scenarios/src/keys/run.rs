@@ -5,8 +5,8 @@ use datapath::Grain;
 
 use super::{
     ACCEPTED, APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GOAL, GROUP, Key, Kind, LINK,
-    MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, REPLAY, REPLICATION_GROUP, Range, SITE,
-    STEP, Section, VCENTER, VM, words_of,
+    MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, RECOVERY_PLAN, REPLAY,
+    REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
 };
 use crate::model::ImageFormat;
 
@@ -93,6 +93,12 @@ pub static ROOT: Section = Section {
                 "what machines do together",
             ),
             Key::absent("database", Kind::Tables(|| &DATABASE), "none", "databases on machines"),
+            Key::absent(
+                "recovery_plan",
+                Kind::Tables(|| &RECOVERY_PLAN),
+                "none",
+                "machines that fail over together, in groups",
+            ),
             Key::absent("step", Kind::Tables(|| &STEP), "none", "what the operator does"),
             Key::absent("fault", Kind::Tables(|| &FAULT), "none", "what happens to the estate"),
             Key::absent("expect", Kind::Tables(|| &EXPECT), "none", "what has to hold"),

@@ -10,6 +10,19 @@ const MACHINES: Kind = Kind::OneOrMore(&Kind::Reference("a machine, with `*` in 
 const ANY: Kind = Kind::Duration(Range::ANY);
 
 const VM: Key = Key::needed("vm", MACHINES, "the machines it is about; a step for each of them");
+/// Of actions that take a recovery plan in place of machines.
+const OWN: Key = Key::absent(
+    "vm",
+    MACHINES,
+    "none",
+    "the machines it is about; a step for each of them",
+);
+const PLAN: Key = Key::absent(
+    "recovery_plan",
+    Kind::Reference("a recovery plan"),
+    "none",
+    "the machines of a plan, group by group: one step for all of them",
+);
 const POINT: Key = Key::or(
     "point",
     Kind::Either(&[Kind::Word(words_of::<PointWord>), Kind::Whole(Range::ANY)]),
@@ -98,21 +111,28 @@ static ACTIONS: &[Variant] = &[
             Key::absent("over", Kind::Word(words_of::<Over>), "none", "the link it is to use"),
         ],
     ),
-    action(
-        "test-failover",
-        "fails over into an isolated network; replication goes on",
-        &[VM, POINT],
-    ),
+    Variant {
+        choice: Some(Choice::Exactly(&["vm", "recovery_plan"])),
+        ..action(
+            "test-failover",
+            "fails over into an isolated network; replication goes on",
+            &[OWN, PLAN, POINT],
+        )
+    },
     action("cleanup-test-failover", "removes what a test failover made", &[VM]),
-    action(
-        "failover",
-        "fails over to Azure",
-        &[
-            VM,
-            POINT,
-            Key::or("shutdown", Kind::Flag, "false", "try to shut the source down first"),
-        ],
-    ),
+    Variant {
+        choice: Some(Choice::Exactly(&["vm", "recovery_plan"])),
+        ..action(
+            "failover",
+            "fails over to Azure",
+            &[
+                OWN,
+                PLAN,
+                POINT,
+                Key::or("shutdown", Kind::Flag, "false", "try to shut the source down first"),
+            ],
+        )
+    },
     action(
         "planned-failover",
         "is refused: there is none from VMware or physical servers",

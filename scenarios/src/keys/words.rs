@@ -89,6 +89,34 @@ impl Words for Os {
     const WORDS: &'static [(&'static str, Os)] = &[("windows", Os::Windows), ("linux", Os::Linux)];
 }
 
+/// When an action of a recovery plan is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanActionWhen {
+    /// Before the group's machines start.
+    Before,
+    /// Once they have.
+    After,
+}
+
+impl Words for PlanActionWhen {
+    const WORDS: &'static [(&'static str, PlanActionWhen)] =
+        &[("before", PlanActionWhen::Before), ("after", PlanActionWhen::After)];
+}
+
+/// A run of a recovery plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunKind {
+    /// A test failover.
+    Test,
+    /// An unplanned failover.
+    Failover,
+}
+
+impl Words for RunKind {
+    const WORDS: &'static [(&'static str, RunKind)] =
+        &[("test-failover", RunKind::Test), ("failover", RunKind::Failover)];
+}
+
 /// Where the writes of a workload come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writes {

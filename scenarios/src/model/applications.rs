@@ -59,3 +59,72 @@ pub struct Tier {
     /// Bytes of its answer.
     pub answer: u64,
 }
+
+/// Machines that fail over together, in groups. Times are nanoseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryPlan {
+    /// Its name.
+    pub name: String,
+    /// Its groups, in the order in which they start.
+    pub groups: Vec<PlanGroup>,
+}
+
+impl RecoveryPlan {
+    /// Its machines, by place in the scenario, in that order.
+    #[must_use]
+    pub fn vms(&self) -> Vec<usize> {
+        let mut vms: Vec<usize> = self.groups.iter().flat_map(|group| &group.vms).copied().collect();
+        vms.sort_unstable();
+        vms
+    }
+}
+
+/// A group of a recovery plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanGroup {
+    /// Its machines, by place in the scenario, in order.
+    pub vms: Vec<usize>,
+    /// What is done beside starting them.
+    pub actions: Vec<PlanAction>,
+}
+
+/// What a recovery plan does beside starting machines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanAction {
+    /// What.
+    pub what: PlanDoes,
+    /// Before the group's machines start.
+    pub before: bool,
+    /// In a test failover.
+    pub in_test: bool,
+    /// In a failover.
+    pub in_failover: bool,
+}
+
+/// Kinds of action of a recovery plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanDoes {
+    /// A script.
+    Script {
+        /// Its name.
+        name: String,
+        /// Its run time.
+        takes: u64,
+        /// Whether it fails.
+        fails: bool,
+    },
+    /// What a person does.
+    Manual {
+        /// What.
+        name: String,
+        /// How long they take.
+        takes: u64,
+    },
+    /// A machine is to answer a request.
+    Check {
+        /// The machine, by place in the scenario.
+        vm: usize,
+        /// For how long that is tried.
+        within: u64,
+    },
+}

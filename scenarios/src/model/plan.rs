@@ -13,8 +13,10 @@ pub struct Step {
     pub word: &'static str,
     /// What it does.
     pub what: Do,
-    /// The machines it is about; a step of the world for each.
+    /// The machines it is about; a step of the world for each, unless it runs a recovery plan.
     pub vms: Vec<usize>,
+    /// The recovery plan that it runs, by place in the scenario: a failover, or a test failover, of all its machines.
+    pub recovery_plan: Option<usize>,
     /// When it begins.
     pub begin: Vec<Condition>,
     /// How long to wait then.
@@ -25,6 +27,14 @@ pub struct Step {
     pub expected: Expected,
     /// Its line in the file, from 1.
     pub line: Aside<u32>,
+}
+
+impl Step {
+    /// Whether it is asked for each machine of its list.
+    #[must_use]
+    pub fn per_vm(&self) -> bool {
+        self.recovery_plan.is_none() && self.what.per_vm()
+    }
 }
 
 /// How a step is to end.
@@ -155,7 +165,7 @@ pub enum Do {
 }
 
 impl Do {
-    /// Whether it is asked for each machine of the step's list.
+    /// Whether it is about machines one by one.
     #[must_use]
     pub fn per_vm(&self) -> bool {
         !matches!(

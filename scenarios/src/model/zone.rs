@@ -9,7 +9,7 @@ pub enum Zone {
     AzurePublic,
     /// The virtual network in Azure.
     AzureVnet,
-    /// The isolated network of test failovers: no link leads out of it.
+    /// The isolated network of test failovers: its machines reach each other, and no link leads out of it.
     AzureIsolated,
 }
 

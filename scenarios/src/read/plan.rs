@@ -5,6 +5,7 @@ mod conditions;
 mod databases;
 mod expects;
 mod faults;
+mod recovery_plans;
 mod select;
 
 use crate::model::Zone;
@@ -16,7 +17,7 @@ use super::vms::Vms;
 use crate::diagnose::{At, Located, Problem, list};
 use crate::input::STEPS_MAX;
 use crate::keys::{Over, PointWord, Way};
-use crate::model::{Aside, Do, Ending, Expected, Step};
+use crate::model::{Aside, Do, Ending, Expected, RecoveryPlan, Step};
 use crate::reader::{Nanos, Reader};
 use crate::tree::{Node, Value};
 
@@ -24,6 +25,7 @@ pub(crate) use applications::{applications, replication_groups};
 pub(crate) use databases::databases;
 pub(crate) use expects::expects;
 pub(crate) use faults::{PlacedFault, faults};
+pub(crate) use recovery_plans::recovery_plans;
 use select::select;
 
 /// Who a name stands for in a step: by place among the servers, or the machines to protect.
@@ -36,6 +38,7 @@ struct Plan<'a> {
     context: &'a Context<'a>,
     estate: &'a Estate,
     vms: &'a Vms,
+    recovery_plans: &'a [RecoveryPlan],
     /// Names of the steps so far, by place.
     names: Vec<Option<Located<String>>>,
     /// Names of all steps, to tell a step that comes later from one that doesn't exist.
@@ -82,7 +85,13 @@ fn names(tables: &[Reader<'_>]) -> Vec<Option<Located<String>>> {
     tables.iter().map(name).collect()
 }
 
-pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, vms: &Vms) -> Vec<Placed> {
+pub(crate) fn steps(
+    context: &Context<'_>,
+    file: &Reader<'_>,
+    estate: &Estate,
+    vms: &Vms,
+    recovery_plans: &[RecoveryPlan],
+) -> Vec<Placed> {
     let tables = file.tables("step");
     if !has_room(context, "steps", &tables) {
         return Vec::new();
@@ -93,6 +102,7 @@ pub(crate) fn steps(context: &Context<'_>, file: &Reader<'_>, estate: &Estate, v
         context,
         estate,
         vms,
+        recovery_plans,
         names: Vec::new(),
         all_names,
         faults: names(&file.tables("fault")),
@@ -119,14 +129,24 @@ impl Plan<'_> {
     fn step(&self, table: &Reader<'_>) -> Option<Placed> {
         let diagnosis = self.context.diagnosis;
         let action = table.need_variant();
-        let vms = self.vms_of(table);
+        let recovery_plan = self.recovery_plan(table);
+        let vms = match recovery_plan {
+            Some(plan) => self.recovery_plans[plan].vms(),
+            None => self.vms_of(table),
+        };
         let begin = self.begin(table);
         let wait = table.value::<Nanos>("wait").0;
         let stagger = table.value::<Nanos>("stagger").0;
         let expected = self.expected(table);
         let word = action?.word;
-        if table.takes_key("vm") {
+        if table.takes_key("vm") && !table.takes_key("recovery_plan") {
             table.need("vm");
+        }
+        if recovery_plan.is_some() {
+            table.forbid(
+                "stagger",
+                "a recovery plan is one step: its groups say what starts when",
+            );
         }
         if table.is_empty_list("vm") {
             let label = "an empty list";
@@ -140,6 +160,7 @@ impl Plan<'_> {
             word,
             what,
             vms,
+            recovery_plan,
             begin,
             wait,
             stagger,
@@ -432,6 +453,22 @@ impl Plan<'_> {
             }) => table.get::<u64>("point").map(|point| PointChoice::Custom(point.value)),
             _ => Some(table.word_or_default::<PointWord>("point").into()),
         }
+    }
+
+    /// The recovery plan that a step names; of a step that names machines, or nothing, none.
+    fn recovery_plan(&self, table: &Reader<'_>) -> Option<usize> {
+        if !table.takes_key("recovery_plan") {
+            return None;
+        }
+        let has = |key| table.node(key).is_some() || table.misspelt(key);
+        if has("vm") == has("recovery_plan") {
+            let label = if has("vm") { "both are here" } else { "neither is here" };
+            let title = "a failover is of machines (`vm`) or of a `recovery_plan`";
+            self.context.diagnosis.push(Problem::new(table.at, title, label));
+        }
+        let name = table.get::<String>("recovery_plan")?;
+        let known: Vec<&str> = self.recovery_plans.iter().map(|plan| plan.name.as_str()).collect();
+        self.context.find("recovery plan", &name, &known)
     }
 
     fn vms_of(&self, table: &Reader<'_>) -> Vec<usize> {

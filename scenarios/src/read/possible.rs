@@ -232,7 +232,7 @@ fn comes_true(whole: &Whole<'_>, timeline: &Timeline<'_>, kinds: &Kinds, number:
         Condition::ServerRegistered(_) | Condition::AgentRegistered(_) => (None, None),
         Condition::At(_) | Condition::Step(..) | Condition::FaultEnded(_) | Condition::FaultBegan(_) => return,
     };
-    let own_only = which == Some(&Which::Each) && step.what.per_vm();
+    let own_only = which == Some(&Which::Each) && step.per_vm();
     let vms: Vec<Option<usize>> = match (condition, which) {
         (Condition::AgentRegistered(vm), _) => vec![Some(*vm)],
         (_, None) => vec![None],

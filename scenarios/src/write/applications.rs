@@ -1,8 +1,9 @@
 //! What machines have to do with each other.
 
-use super::page::{Entries, Page};
+use super::page::{Entries, Page, array, quoted};
 use super::{Unwritable, Writer};
-use crate::keys;
+use crate::keys::{self, RunKind};
+use crate::model::{PlanAction, PlanDoes};
 use crate::units::{write_duration, write_size};
 
 impl Writer<'_> {
@@ -32,6 +33,55 @@ impl Writer<'_> {
             page.one_of("database", &table);
         }
         Ok(())
+    }
+
+    pub(super) fn recovery_plans(&self, page: &mut Page) -> Result<(), Unwritable> {
+        for plan in &self.scenario.recovery_plans {
+            let mut table = Entries::new(&keys::RECOVERY_PLAN, None);
+            table.put("name", &plan.name);
+            page.one_of("recovery_plan", &table);
+            for group in &plan.groups {
+                let mut table = Entries::new(&keys::PLAN_GROUP, None);
+                table.list("vm", self.vms(&group.vms)?);
+                page.one_of("recovery_plan.group", &table);
+                for action in &group.actions {
+                    page.one_of("recovery_plan.group.action", &self.plan_action(action)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_action(&self, action: &PlanAction) -> Result<Entries, Unwritable> {
+        let mut table = Entries::new(&keys::PLAN_ACTION, None);
+        match &action.what {
+            PlanDoes::Script { name, takes, fails } => {
+                table.put("script", name);
+                table.put("takes", &write_duration(*takes));
+                table.flag("fails", *fails);
+            }
+            PlanDoes::Manual { name, takes } => {
+                table.put("manual", name);
+                table.put("takes", &write_duration(*takes));
+            }
+            PlanDoes::Check { vm, within } => {
+                table.put("check", self.vm(*vm)?);
+                table.put("within", &write_duration(*within));
+            }
+        }
+        table.put("when", if action.before { "before" } else { "after" });
+        let on = [(action.in_test, RunKind::Test), (action.in_failover, RunKind::Failover)];
+        let words: Vec<String> = on
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, kind)| quoted(keys::word_of(*kind).unwrap_or_default()))
+            .collect();
+        match words.len() {
+            0 => return Err(Unwritable::new("an action of a recovery plan that is never done")),
+            1 => table.raw("on", array(&words)),
+            _ => {}
+        }
+        Ok(table)
     }
 
     fn disk(&self, vm: usize, disk: u16) -> Result<&str, Unwritable> {

@@ -23,7 +23,14 @@ impl Writer<'_> {
             table.put("name", name);
         }
         table.put("do", step.word);
-        if step.what.per_vm() {
+        if let Some(plan) = step.recovery_plan {
+            let plan = self.scenario.recovery_plans.get(plan);
+            let plan = plan.ok_or_else(|| Unwritable::new("a step runs no recovery plan"))?;
+            if plan.vms() != step.vms {
+                return Err(Unwritable::new("a step is about other machines than its recovery plan"));
+            }
+            table.put("recovery_plan", &plan.name);
+        } else if step.per_vm() {
             table.list("vm", self.vms(&step.vms)?);
         }
         self.what(&mut table, step)?;

@@ -1,7 +1,9 @@
 //! What machines of a drawn scenario have to do with each other.
 
 use scenarios::Scenario;
-use scenarios::model::{Application, Database, Disk, ReplicationGroup, Start, Tier};
+use scenarios::model::{
+    Application, Database, Disk, PlanAction, PlanDoes, PlanGroup, RecoveryPlan, ReplicationGroup, Start, Tier,
+};
 
 use super::draw::Draw;
 
@@ -74,5 +76,62 @@ pub(super) fn application(draw: &mut Draw, number: u64, scenario: &Scenario) -> 
         every: 1_000 + draw.duration(),
         outstanding: 1 + draw.below(1_000) as u32,
         tiers,
+    }
+}
+
+/// Some of the machines in groups, each replication group in one of them.
+pub(super) fn recovery_plan(draw: &mut Draw, number: u64, scenario: &Scenario) -> RecoveryPlan {
+    let mut group_of: Vec<Option<usize>> = (0..scenario.vms.len())
+        .map(|_| draw.flag().then(|| draw.index(3)))
+        .collect();
+    group_of[0] = Some(0);
+    for shared in &scenario.replication_groups {
+        let place = group_of[shared.vms[0]];
+        shared.vms.iter().for_each(|vm| group_of[*vm] = place);
+    }
+    let named: Vec<usize> = (0..scenario.vms.len()).filter(|vm| group_of[*vm].is_some()).collect();
+    let groups = (0..3).filter_map(|group| {
+        let vms: Vec<usize> = named
+            .iter()
+            .copied()
+            .filter(|vm| group_of[*vm] == Some(group))
+            .collect();
+        (!vms.is_empty()).then_some(vms)
+    });
+    let groups: Vec<Vec<usize>> = groups.collect();
+    RecoveryPlan {
+        name: format!("plan \"{number}\""),
+        groups: groups
+            .into_iter()
+            .map(|vms| PlanGroup {
+                vms,
+                actions: (0..draw.below(4)).map(|_| plan_action(draw, &named)).collect(),
+            })
+            .collect(),
+    }
+}
+
+fn plan_action(draw: &mut Draw, named: &[usize]) -> PlanAction {
+    let what = match draw.below(3) {
+        0 => PlanDoes::Script {
+            name: format!("do \"{}\"", draw.below(9)),
+            takes: draw.duration(),
+            fails: draw.flag(),
+        },
+        1 => PlanDoes::Manual {
+            name: format!("do \"{}\"", draw.below(9)),
+            takes: draw.duration(),
+        },
+        _ => PlanDoes::Check {
+            vm: draw.of(named),
+            within: 1 + draw.duration(),
+        },
+    };
+    let in_test = draw.flag();
+    PlanAction {
+        what,
+        before: draw.flag(),
+        in_test,
+        in_failover: !in_test || draw.flag(),
     }
 }

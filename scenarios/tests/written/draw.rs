@@ -9,7 +9,7 @@ use scenarios::Scenario;
 use scenarios::keys::Words;
 use scenarios::model::{Accepted, Aside, Chaos, Compressibility, Goal, ImageFormat, Moment, Phase, Replay};
 
-use super::applications::{application, database, replication_groups};
+use super::applications::{application, database, recovery_plan, replication_groups};
 use super::estate::{files, links, machines, servers};
 use super::faults::{fault, step_waits};
 use super::plan::{expect, journey, step};
@@ -221,6 +221,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         replication_groups: Vec::new(),
         applications: Vec::new(),
         databases: Vec::new(),
+        recovery_plans: Vec::new(),
         steps: Vec::new(),
         faults: Vec::new(),
         expects: Vec::new(),
@@ -237,6 +238,9 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
     for number in 0..draw.below(3) {
         database(draw, number, &mut scenario);
     }
+    scenario.recovery_plans = (0..draw.below(3))
+        .map(|number| recovery_plan(draw, number, &scenario))
+        .collect();
     journey(&mut scenario);
     for _ in 0..STEPS {
         let step = step(draw, &scenario);

@@ -18,6 +18,7 @@ pub(super) fn plain(name: &str, word: &'static str, what: Do, vms: Vec<usize>, s
         word,
         what,
         vms,
+        recovery_plan: None,
         begin,
         wait: 0,
         stagger: 0,
@@ -164,7 +165,13 @@ pub(super) fn step(draw: &mut Draw, scenario: &Scenario) -> Step {
         "note" => Do::Note(draw.text()),
         other => panic!("the writer is not tried on `{other}`"),
     };
-    let per_vm = what.per_vm();
+    let takes_plans = matches!(what, Do::TestFailover(_) | Do::Failover { .. });
+    let plans = &scenario.recovery_plans;
+    let recovery_plan = (takes_plans && !plans.is_empty() && draw.flag()).then(|| draw.index(plans.len()));
+    let per_vm = what.per_vm() && recovery_plan.is_none();
+    if let Some(plan) = recovery_plan {
+        vms = plans[plan].vms();
+    }
     let number = scenario.steps.len();
     let expected = Expected {
         ending: draw.word::<Ending>(),
@@ -174,10 +181,19 @@ pub(super) fn step(draw: &mut Draw, scenario: &Scenario) -> Step {
         name: draw.flag().then(|| format!("step \"{number}\"")),
         word,
         what,
-        vms: if per_vm { vms } else { Vec::new() },
+        vms: if per_vm || recovery_plan.is_some() {
+            vms
+        } else {
+            Vec::new()
+        },
+        recovery_plan,
         begin: begin(draw, scenario, per_vm),
         wait: if draw.flag() { 0 } else { draw.duration() },
-        stagger: if draw.flag() { 0 } else { draw.duration() },
+        stagger: if recovery_plan.is_some() || draw.flag() {
+            0
+        } else {
+            draw.duration()
+        },
         expected: Expected {
             reason: (matches!(expected.ending, Ending::Refused | Ending::Failed) && draw.flag()).then(|| draw.text()),
             ..expected

@@ -10,6 +10,7 @@ use datapath::{Grain, SimTime, VmId};
 use hdrhistogram::Histogram;
 
 use super::ALERTS_KEPT;
+use super::recovery_plans::PlanRuns;
 use super::result::{
     AlertResult, BacklogSample, FaultResult, LinkResult, LinkSample, Lost, PointResult, PointTotals, RecoveredDisk,
     RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
@@ -46,6 +47,7 @@ pub struct Collector {
     link_series: Vec<Series<LinkSample>>,
     steps: BTreeMap<u32, StepResult>,
     faults: Vec<FaultResult>,
+    plan_runs: PlanRuns,
     alerts: Vec<AlertResult>,
     alerts_raised: u64,
     alerts_critical: u64,
@@ -113,6 +115,7 @@ impl Collector {
                     may_miss: fault.may_miss,
                 })
                 .collect(),
+            plan_runs: PlanRuns::new(&spec.recovery_plans),
             alerts: Vec::new(),
             alerts_raised: 0,
             alerts_critical: 0,
@@ -133,6 +136,7 @@ impl Collector {
             Fact::FaultEnded { fault, struck } => self.fault(*fault, |result| {
                 (result.ended, result.struck) = (Some(at), *struck);
             }),
+            Fact::RecoveryPlan { plan, kind, phase } => self.plan_runs.fact(at, *plan, *kind, phase),
             Fact::Alert {
                 vm,
                 severity,
@@ -329,6 +333,7 @@ impl Collector {
             links,
             steps: self.steps.into_values().collect(),
             groups: Vec::new(),
+            recovery_plans: self.plan_runs.finish(),
             databases: Vec::new(),
             faults: self.faults,
             goals: Vec::new(),

@@ -9,6 +9,7 @@ use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
+use super::recovery_plans::PlanRunResult;
 use crate::findings::Finding;
 
 /// All that a run says about itself.
@@ -45,6 +46,9 @@ pub struct RunResult {
     /// The replication groups, in the order of the scenario.
     #[serde(default)]
     pub groups: Vec<GroupResult>,
+    /// Runs of recovery plans, in order of time.
+    #[serde(default)]
+    pub recovery_plans: Vec<PlanRunResult>,
     /// The databases, in the order of their machines.
     #[serde(default)]
     pub databases: Vec<DatabaseResult>,
@@ -350,6 +354,9 @@ pub struct FailoverResult {
     pub point_chosen: Option<SimTime>,
     /// When its disks were there.
     pub disks_ready: Option<SimTime>,
+    /// In a recovery plan: when its group's machines were started.
+    #[serde(default)]
+    pub group_began: Option<SimTime>,
     /// When the machine had power.
     pub powered_on: Option<SimTime>,
     /// When the workload answered: RTO ends.
@@ -362,7 +369,68 @@ pub struct FailoverResult {
     pub lost: Option<Lost>,
 }
 
+/// What a failover is at, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailoverPart {
+    /// The source is shut down where that was asked for, what was sent is processed, and the point is chosen.
+    Processing,
+    /// The disks are put together, and made to boot in Azure where they would not.
+    Hydration,
+    /// Its recovery plan has other groups first.
+    Turn,
+    /// The machine is made.
+    Creation,
+    /// It boots, and its workload answers its first request.
+    Boot,
+}
+
+impl FailoverPart {
+    /// In words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            FailoverPart::Processing => "shutdown and processing",
+            FailoverPart::Hydration => "disks and hydration",
+            FailoverPart::Turn => "waiting for its group",
+            FailoverPart::Creation => "making the machine",
+            FailoverPart::Boot => "boot to first answer",
+        }
+    }
+}
+
+/// A part of a failover, and its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailoverStretch {
+    /// What it was at.
+    pub what: FailoverPart,
+    /// From.
+    pub from: SimTime,
+    /// To.
+    pub to: SimTime,
+}
+
 impl FailoverResult {
+    /// Its parts as far as it came: they follow each other, and together they are its RTO.
+    #[must_use]
+    pub fn phases(&self) -> Vec<FailoverStretch> {
+        let reached = [
+            (FailoverPart::Processing, self.point_chosen),
+            (FailoverPart::Hydration, self.disks_ready),
+            (FailoverPart::Turn, self.group_began),
+            (FailoverPart::Creation, self.powered_on),
+            (FailoverPart::Boot, self.workload_up),
+        ];
+        let mut from = self.started;
+        let mut phases = Vec::new();
+        for (what, at) in reached {
+            let Some(to) = at else { continue };
+            phases.push(FailoverStretch { what, from, to });
+            from = to;
+        }
+        phases
+    }
+
     /// From the operator's start to the first request that the workload answered.
     #[must_use]
     pub fn rto_ms(&self) -> Option<u64> {

@@ -437,6 +437,7 @@ fn failover(
             started: at,
             point_chosen: None,
             disks_ready: None,
+            group_began: None,
             powered_on: None,
             workload_up: None,
             committed: None,
@@ -450,6 +451,7 @@ fn failover(
         FailoverPhase::Started => return,
         FailoverPhase::PointChosen => &mut failover.point_chosen,
         FailoverPhase::DisksReady => &mut failover.disks_ready,
+        FailoverPhase::GroupBegan => &mut failover.group_began,
         FailoverPhase::PoweredOn => &mut failover.powered_on,
         FailoverPhase::WorkloadUp => &mut failover.workload_up,
     };

@@ -18,8 +18,8 @@ use crate::spec::WorldSpec;
 /// What the operator's steps mean for the oracle.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// Failovers, by the number of their step.
-    pub(super) failovers: BTreeMap<u32, (VmId, FailoverKind, PointChoice)>,
+    /// Failovers, by the number of their step: of one machine, or of a recovery plan's.
+    pub(super) failovers: BTreeMap<u32, Vec<(VmId, FailoverKind, PointChoice)>>,
     /// By fault: how the names of segments begin of which one is changed.
     rots: BTreeMap<u32, String>,
     /// Faults by which a process server can lose what it acknowledged: its disk lies, a write is lost or goes astray, or what is on it rots.
@@ -58,17 +58,10 @@ impl Plan {
             _ => None,
         });
         for (number, step) in (0..).zip(steps.flatten()) {
-            match &step.action {
-                Action::Ask(Operation::TestFailover { vm, point }) => {
-                    plan.failovers.insert(number, (*vm, FailoverKind::Test, *point));
-                }
-                Action::Ask(Operation::Failover { vm, point, .. }) => {
-                    plan.failovers.insert(number, (*vm, FailoverKind::Unplanned, *point));
-                }
-                Action::Ask(Operation::Failback { vm, point, .. }) => {
-                    plan.failovers.insert(number, (*vm, FailoverKind::Failback, *point));
-                }
-                _ => {}
+            let Action::Ask(operation) = &step.action else { continue };
+            let failovers = failovers_of(operation, spec);
+            if !failovers.is_empty() {
+                plan.failovers.insert(number, failovers);
             }
         }
         plan
@@ -79,6 +72,26 @@ impl Plan {
     /// Whether what is stored can be lost: something of it was to rot, or a disk lied or rots.
     pub(super) fn storage_loses(&self) -> bool {
         self.cache_loses || !self.attacked.is_empty()
+    }
+}
+
+/// The failovers that an operation orders.
+pub(super) fn failovers_of(operation: &Operation, spec: &WorldSpec) -> Vec<(VmId, FailoverKind, PointChoice)> {
+    match operation {
+        Operation::TestFailover { vm, point } => vec![(*vm, FailoverKind::Test, *point)],
+        Operation::Failover { vm, point, .. } => vec![(*vm, FailoverKind::Unplanned, *point)],
+        Operation::Failback { vm, point, .. } => vec![(*vm, FailoverKind::Failback, *point)],
+        Operation::RunRecoveryPlan { plan, test, point, .. } => {
+            let kind = if *test {
+                FailoverKind::Test
+            } else {
+                FailoverKind::Unplanned
+            };
+            let members = spec.recovery_plans.get(*plan as usize).into_iter();
+            let members = members.flat_map(|plan| plan.members());
+            members.map(|(_, vm)| (vm, kind, *point)).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -114,7 +127,7 @@ impl Oracle {
                 step,
                 outcome: StepOutcome::Started,
             } => {
-                if let Some((vm, kind, choice)) = self.plan.failovers.get(step) {
+                for (vm, kind, choice) in self.plan.failovers.get(step).into_iter().flatten() {
                     self.plan.asked.insert((*vm, *kind), *choice);
                 }
             }

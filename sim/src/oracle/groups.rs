@@ -439,9 +439,12 @@ impl Oracle {
     // Failovers.
 
     fn failover_asked(&mut self, step: u32) {
-        let Some((vm, kind, choice)) = self.plan.failovers.get(&step).copied() else {
-            return;
-        };
+        for (vm, kind, choice) in self.plan.failovers.get(&step).cloned().unwrap_or_default() {
+            self.member_asked(vm, kind, choice);
+        }
+    }
+
+    fn member_asked(&mut self, vm: VmId, kind: FailoverKind, choice: PointChoice) {
         let Some(group) = self.groups.group_of.get(&vm).map(|group| &self.groups.groups[*group]) else {
             return;
         };

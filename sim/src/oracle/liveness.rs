@@ -8,11 +8,12 @@ mod operations;
 mod unfinished;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use actors::Table;
-use actors::facts::Fact;
+use actors::facts::{Fact, PlanPhase};
 use actors::nouns::{FailoverKind, ItemState, MachineId, Operation, Policy};
-use actors::spec::{Action, ComponentSpec};
+use actors::spec::{Action, ComponentSpec, PlanActionKind, PlanActionSpec, RecoveryPlanSpec};
 use datapath::segment::SegmentKind;
 use datapath::{DiskId, SimTime, VmId, WriteSeq};
 
@@ -90,6 +91,8 @@ pub(super) struct Liveness {
     /// What jobs take by the product's table, all together.
     job_times: u64,
     boots: BTreeMap<VmId, u64>,
+    /// The recovery plans, and what all that each does takes by its own words, at most.
+    recovery_plans: Vec<(Arc<RecoveryPlanSpec>, u64)>,
     /// What the faults do.
     faults: Vec<FaultKind>,
     vms: Table<VmId, Waits>,
@@ -134,6 +137,7 @@ impl Liveness {
             held: service.is_some_and(|service| service.hold_processing),
             job_times: times.map_or(0, |times| times.policy + times.hydration + times.create_machine),
             boots: spec.vms.iter().map(|vm| (vm.vm, vm.boot)).collect(),
+            recovery_plans: recovery_plans(spec, times.map_or(0, |times| times.hydration + times.create_machine)),
             faults: spec.faults.iter().map(|fault| fault.kind.clone()).collect(),
             vms: spec.vms.iter().map(|vm| (vm.vm, Waits::default())).collect(),
             running: BTreeMap::new(),
@@ -184,6 +188,24 @@ impl Liveness {
     }
 }
 
+/// The recovery plans, each with what its machines' starts, scripts, people and checks take together.
+fn recovery_plans(spec: &WorldSpec, machine: u64) -> Vec<(Arc<RecoveryPlanSpec>, u64)> {
+    let boot = |vm: &VmId| spec.vms.iter().find(|of| of.vm == *vm).map_or(0, |of| of.boot);
+    let takes = |action: &PlanActionSpec| match action.what {
+        PlanActionKind::Script { takes, .. } | PlanActionKind::Manual { takes } => takes,
+        PlanActionKind::Check { within, .. } => within,
+    };
+    let of = |plan: &Arc<RecoveryPlanSpec>| {
+        let groups = plan.groups.iter().map(|group| {
+            let boots = group.members.iter().map(boot).max().unwrap_or(0);
+            let actions: u64 = group.actions().map(takes).fold(0, u64::saturating_add);
+            actions.saturating_add(machine).saturating_add(boots.saturating_mul(2))
+        });
+        (Arc::clone(plan), groups.fold(0, u64::saturating_add))
+    };
+    spec.recovery_plans.iter().map(of).collect()
+}
+
 /// A batch that waited for its tag.
 pub(super) struct BatchWait {
     pub batch: u64,
@@ -218,6 +240,11 @@ impl Oracle {
                 }
             }
             Fact::Step { step, outcome } => self.step_told(at, *step, outcome),
+            Fact::RecoveryPlan {
+                phase: PlanPhase::MemberFailed(vm, _),
+                kind: FailoverKind::Unplanned,
+                ..
+            } => self.left_by_failure(*vm, ItemState::FailoverInProgress),
             Fact::State { vm, state } => self.state_entered(at, *vm, *state),
             Fact::ProtectionStarted { vm, life, reverse, .. } => {
                 let Some(waits) = self.liveness.vms.get_mut(vm) else {

@@ -168,6 +168,8 @@ fn an_honest_journey_passes_in_every_grain() {
             "groups-talk-alone",
             "shared-points-are-causal",
             "shared-points-are-made",
+            // Nor is there a recovery plan.
+            "plans-keep-their-order",
             // Of what passes and of what lies on disks the world shows, and a story has none.
             "secrets-stay-in-place",
             "points-can-be-restored",

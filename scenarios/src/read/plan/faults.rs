@@ -41,6 +41,7 @@ pub(crate) fn faults(
         context,
         estate,
         vms,
+        recovery_plans: &[],
         all_names: steps.iter().flatten().cloned().collect(),
         names: steps,
         faults: super::names(&tables),

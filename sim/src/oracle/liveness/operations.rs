@@ -75,10 +75,18 @@ impl Oracle {
     }
 
     fn operation_done(&mut self, at: SimTime, since: SimTime, operation: &Operation) {
-        let (vm, kind) = match operation {
-            Operation::TestFailover { vm, .. } => (*vm, FailoverKind::Test),
-            Operation::Failover { vm, .. } => (*vm, FailoverKind::Unplanned),
-            Operation::Failback { vm, .. } => (*vm, FailoverKind::Failback),
+        let failovers = match operation {
+            Operation::TestFailover { vm, .. } => vec![(*vm, FailoverKind::Test)],
+            Operation::Failover { vm, .. } => vec![(*vm, FailoverKind::Unplanned)],
+            Operation::Failback { vm, .. } => vec![(*vm, FailoverKind::Failback)],
+            Operation::RunRecoveryPlan { plan, test, .. } => {
+                let kind = if *test {
+                    FailoverKind::Test
+                } else {
+                    FailoverKind::Unplanned
+                };
+                self.members(*plan).into_iter().map(|vm| (vm, kind)).collect()
+            }
             Operation::MoveToProcessServer { vm, process_server } => {
                 // What waited is held to the bound of the way so far, and goes another way from here.
                 self.check_waits(at, *vm);
@@ -92,6 +100,19 @@ impl Oracle {
             }
             _ => return,
         };
+        for (vm, kind) in failovers {
+            self.failover_done(at, since, vm, kind);
+        }
+    }
+
+    /// The machines of a recovery plan.
+    fn members(&self, plan: u32) -> Vec<VmId> {
+        let plan = self.liveness.recovery_plans.get(plan as usize);
+        let members = plan.into_iter().flat_map(|(plan, _)| plan.members());
+        members.map(|(_, vm)| vm).collect()
+    }
+
+    fn failover_done(&mut self, at: SimTime, since: SimTime, vm: VmId, kind: FailoverKind) {
         let waits = self.liveness.vms.get_mut(&vm);
         let (compared, tried) = waits.map_or((None, None), |waits| {
             (waits.compared.get(&kind).copied(), waits.tried.take())
@@ -128,11 +149,23 @@ impl Oracle {
             Operation::Failback { vm, .. } => (vm, ItemState::FailbackInProgress),
             _ => return,
         };
-        if let Some(waits) = self.liveness.vms.get_mut(vm)
+        self.left_by_failure(*vm, of);
+    }
+
+    /// Nothing is under way any more that would end a machine's state, if it is this one.
+    pub(super) fn left_by_failure(&mut self, vm: VmId, of: ItemState) {
+        if let Some(waits) = self.liveness.vms.get_mut(&vm)
             && waits.state.is_some_and(|(state, _)| state == of)
         {
             waits.failed = true;
         }
+    }
+
+    /// What all that the recovery plans of a machine do takes: it may wait for its turn in any of them.
+    fn plan_time(&self, vm: VmId) -> u64 {
+        let plans = self.liveness.recovery_plans.iter();
+        let own = plans.filter(|(plan, _)| plan.members().any(|(_, member)| member == vm));
+        own.map(|(_, takes)| *takes).max().unwrap_or(0)
     }
 
     /// What jobs of a machine take by the plan.
@@ -141,7 +174,8 @@ impl Oracle {
             .and_then(|vm| self.liveness.boots.get(&vm))
             .copied()
             .unwrap_or_default();
-        self.liveness.job_times.saturating_add(boot.saturating_mul(2))
+        let jobs = self.liveness.job_times.saturating_add(boot.saturating_mul(2));
+        jobs.saturating_add(vm.map_or(0, |vm| self.plan_time(vm)))
     }
 
     pub(super) fn check_operation(&mut self, at: SimTime, step: u32, since: SimTime, ended: bool) {
@@ -149,26 +183,38 @@ impl Oracle {
             return;
         };
         let (vm, named) = about(operation);
+        let vms: Vec<VmId> = match operation {
+            Operation::RunRecoveryPlan { plan, .. } => self.members(*plan),
+            _ => vm.into_iter().collect(),
+        };
         let stages = match operation {
             Operation::Failover { .. } | Operation::TestFailover { .. } => 1,
+            // The disks of all, and then each group.
+            Operation::RunRecoveryPlan { plan, .. } => {
+                let plan = self.liveness.recovery_plans.get(*plan as usize);
+                1 + plan.map_or(0, |(plan, _)| plan.groups.len() as u64)
+            }
             // These wait for others to register first, one after the other.
             _ => 2,
         };
-        let planned = self
-            .operation_time(vm)
+        let times = vms.iter().map(|vm| self.operation_time(Some(*vm)));
+        let planned = times
+            .max()
+            .unwrap_or_else(|| self.operation_time(None))
             .saturating_add(self.liveness.bounds.operation.saturating_mul(stages));
-        let needs = self.liveness.paths.operation_needs(vm, named);
+        let needs = self.liveness.paths.operation_needs(&vms, named);
         let (_, outages) = self.liveness.outages.lived(&needs, since, at);
-        let written = vm.map_or((0, 0), |vm| self.written(vm));
+        let work = |vm: &VmId| {
+            let written = self.written(*vm);
+            self.liveness.paths.work(*vm, written.0 - written.1, true, u64::MAX)
+        };
         let waited = Waited {
             since,
             until: at,
             lived: at.since(since),
             outages,
             planned,
-            work: vm.map_or(0, |vm| {
-                self.liveness.paths.work(vm, written.0 - written.1, true, u64::MAX)
-            }),
+            work: vms.iter().map(work).fold(0, u64::saturating_add),
             bounds: self.liveness.bounds,
         };
         let reason = match (ended, vm) {
@@ -183,7 +229,7 @@ impl Oracle {
 /// The machine that an operation is about, and the servers that it names.
 pub(super) fn about(operation: &Operation) -> (Option<VmId>, Vec<MachineId>) {
     match operation {
-        Operation::CreateVault | Operation::CreatePolicy(_) => (None, Vec::new()),
+        Operation::CreateVault | Operation::CreatePolicy(_) | Operation::RunRecoveryPlan { .. } => (None, Vec::new()),
         Operation::AddVcenter {
             configuration_server,
             vcenter,
@@ -221,6 +267,8 @@ pub(super) fn operation_name(operation: &Operation) -> String {
         Operation::TestFailover { .. } => "test-failover",
         Operation::CleanupTestFailover { .. } => "cleanup-test-failover",
         Operation::Failover { .. } => "failover",
+        Operation::RunRecoveryPlan { test: true, .. } => "test-failover of a recovery plan",
+        Operation::RunRecoveryPlan { test: false, .. } => "failover of a recovery plan",
         Operation::PlannedFailover { .. } => "planned-failover",
         Operation::Commit { .. } => "commit",
         Operation::MoveToProcessServer { .. } => "move",
