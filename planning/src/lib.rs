@@ -19,8 +19,6 @@ mod origins;
 pub mod os;
 pub mod placement;
 pub mod plan;
-pub mod problem;
-pub mod profile;
 pub mod queue;
 pub mod read;
 pub mod recommend;
@@ -32,3 +30,5 @@ pub mod tables;
 mod text;
 mod what_if;
 pub mod words;
+
+pub use scenarios::counters::{problem, profile};

@@ -1,4 +1,6 @@
-//! Text of a table as programs write it: encodings, line ends, separators, names of columns.
+//! Text of a table as programs write it: encodings, line ends, what a comma means.
+
+pub(crate) use scenarios::counters::text::{column_name, is_silent, separator, some_of};
 
 use crate::cell::Locale;
 
@@ -24,24 +26,6 @@ pub(crate) fn decode(bytes: &[u8]) -> (String, bool) {
     (text, guessed)
 }
 
-/// The separator of a header line: the one of `,` `;` and tab that stands there most often outside of quotes.
-pub(crate) fn separator(header: &str) -> u8 {
-    let mut quoted = false;
-    let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0)];
-    for byte in header.bytes() {
-        quoted ^= byte == b'"';
-        for (separator, count) in &mut counts {
-            *count += usize::from(byte == *separator && !quoted);
-        }
-    }
-    // The first of equals: a comma.
-    counts
-        .into_iter()
-        .rev()
-        .max_by_key(|(_, count)| *count)
-        .map_or(b',', |(separator, _)| separator)
-}
-
 /// What a comma in a number means where columns are separated so.
 pub(crate) fn locale(separator: u8) -> Locale {
     if separator == b',' {
@@ -49,29 +33,6 @@ pub(crate) fn locale(separator: u8) -> Locale {
     } else {
         Locale::DecimalComma
     }
-}
-
-/// Whether a line says nothing: blank, or a comment.
-pub(crate) fn is_silent(line: &str) -> bool {
-    let line = line.trim_start_matches('\u{feff}').trim();
-    line.is_empty() || line.starts_with('#')
-}
-
-/// A name of a column as it is compared: lower case, with underscores.
-pub(crate) fn column_name(text: &str) -> String {
-    let text = text.trim_matches(|char: char| char.is_whitespace() || matches!(char, '"' | '\u{feff}'));
-    text.to_lowercase().replace([' ', '-', '.'], "_")
-}
-
-/// Names of a list as a message shows them: the first few, and how many more.
-pub(crate) fn some_of<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 5;
-    let count = names.len();
-    let mut shown: Vec<String> = names.take(SHOWN).map(crate::problem::quoted).collect();
-    if count > SHOWN {
-        shown.push(format!("and {} more", count - SHOWN));
-    }
-    shown.join(", ")
 }
 
 #[cfg(test)]
@@ -83,13 +44,5 @@ mod tests {
         assert_eq!(decode("\u{feff}ä\r\nb\rc".as_bytes()), ("ä\nb\nc".to_owned(), false));
         assert_eq!(decode(b"\xff\xfea\0\xe4\0"), ("aä".to_owned(), false));
         assert_eq!(decode(b"B\xfcro \x80"), ("Büro €".to_owned(), true));
-    }
-
-    #[test]
-    fn the_separator_is_the_most_frequent_one() {
-        assert_eq!(separator("vm;os;\"a,b,c,d\""), b';');
-        assert_eq!(separator("vm,os"), b',');
-        assert_eq!(separator("vm\tos"), b'\t');
-        assert_eq!(separator("vm"), b',');
     }
 }

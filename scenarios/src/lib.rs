@@ -6,6 +6,7 @@
 
 pub mod build;
 pub mod chaos;
+pub mod counters;
 pub mod diagnose;
 pub mod drill;
 pub mod expect;

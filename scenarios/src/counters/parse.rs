@@ -8,9 +8,9 @@ use super::blocks::Block;
 use super::header::{Form, Header};
 use super::keys::{FRESH, Fresh, Keys, SKIPPED};
 use super::line::{Fields, Number, number, split, text};
+use super::problem::{Problem, Problems, quoted};
+use super::profile::ABSENT;
 use super::time;
-use crate::problem::{Problem, Problems, quoted};
-use crate::profile::ABSENT;
 
 /// Days that a time may be before or after the first one of a file: a row beyond is a mistake, and would take memory for all between.
 const MOST_DAYS: i64 = 400;

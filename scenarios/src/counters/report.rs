@@ -5,9 +5,9 @@ use super::header::Form;
 use super::keys::Skip;
 use super::lane::bounds;
 use super::parse::Clock;
+use super::problem::{Problem, Problems, quoted};
+use super::text::some_of;
 use super::time;
-use crate::problem::{Problem, Problems, quoted};
-use crate::text::some_of;
 
 /// Tells of what was read.
 pub(super) fn report(file: &str, form: Form, clock: Clock, reading: &Reading<'_>, problems: &mut Problems) {
@@ -84,7 +84,7 @@ fn skipped(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
 
 fn made(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
     if reading.resolver.is_made() {
-        let machines = reading.resolver.estate().vms.len();
+        let machines = reading.resolver.roster().machines.len();
         let found = format!(
             "there is no estate: one is made of the {machines} machines that have counters, without cores, memory and sizes of disks, so no \
              initial copy and no VM in Azure can be planned"
@@ -95,13 +95,13 @@ fn made(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
 
 /// Disks of the estate without counters: the vendor's planner calls them "data not found".
 fn without(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
-    let mut covered = vec![false; reading.resolver.estate().vms.len()];
+    let mut covered = vec![false; reading.resolver.roster().machines.len()];
     for (vm, _) in reading.resolver.whole() {
         covered[vm] = true;
     }
     let mut missing = Vec::new();
     let order = reading.resolver.order();
-    let machines = reading.resolver.estate().vms.iter().zip(covered);
+    let machines = reading.resolver.roster().machines.iter().zip(covered);
     let disks = machines.flat_map(|(vm, covered)| vm.disks.iter().map(move |disk| (vm, disk, covered)));
     for ((vm, disk, covered), lane) in disks.zip(order) {
         if reading.lanes[lane].range().is_none() && !covered {
@@ -116,11 +116,11 @@ fn without(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
 }
 
 fn spread(file: &str, reading: &Reading<'_>, problems: &mut Problems) {
-    let estate = reading.resolver.estate();
+    let estate = reading.resolver.roster();
     let names: Vec<&str> = reading
         .resolver
         .whole()
-        .map(|(vm, _)| estate.vms[vm].name.as_str())
+        .map(|(vm, _)| estate.machines[vm].name.as_str())
         .collect();
     if !names.is_empty() {
         let found = format!(

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use crate::estate::{Boot, Disk, Estate, Vm};
+use super::roster::{Disk, Machine, Roster};
 
 /// From this number on a disk is one that a block is the first to name.
 pub(super) const FRESH: u32 = 1 << 31;
@@ -74,9 +74,9 @@ pub(super) enum Skip {
 /// What disks have a number, and which.
 pub(super) struct Resolver<'a> {
     /// The estate that was given.
-    given: Option<&'a Estate>,
+    given: Option<&'a Roster>,
     /// The estate that is made, where none was.
-    made: Estate,
+    made: Roster,
     /// By name: machines of the given estate; then by name in lower case.
     by_name: Table<&'a str, Vec<usize>>,
     by_lower: Table<String, Vec<usize>>,
@@ -92,10 +92,10 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(given: Option<&'a Estate>) -> Self {
+    pub(super) fn new(given: Option<&'a Roster>) -> Self {
         let mut resolver = Self {
             given,
-            made: Estate::default(),
+            made: Roster::default(),
             by_name: Table::default(),
             by_lower: Table::default(),
             made_by_name: Table::default(),
@@ -104,7 +104,7 @@ impl<'a> Resolver<'a> {
             whole: Table::default(),
             skipped: Table::default(),
         };
-        for (at, vm) in given.iter().flat_map(|estate| estate.vms.iter()).enumerate() {
+        for (at, vm) in given.iter().flat_map(|estate| estate.machines.iter()).enumerate() {
             resolver.by_name.entry(&vm.name).or_default().push(at);
             resolver.by_lower.entry(vm.name.to_lowercase()).or_default().push(at);
             resolver
@@ -131,7 +131,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The estate, given or made.
-    pub(super) fn estate(&self) -> &Estate {
+    pub(super) fn roster(&self) -> &Roster {
         self.given.unwrap_or(&self.made)
     }
 
@@ -148,9 +148,9 @@ impl<'a> Resolver<'a> {
     }
 
     /// Machine and disk of a number.
-    pub(super) fn names(&self, lane: usize) -> Option<(&Vm, &Disk)> {
+    pub(super) fn names(&self, lane: usize) -> Option<(&Machine, &Disk)> {
         let (vm, disk) = *self.lanes.get(lane)?;
-        let vm = self.estate().vms.get(vm)?;
+        let vm = self.roster().machines.get(vm)?;
         Some((vm, vm.disks.get(disk)?))
     }
 
@@ -183,7 +183,7 @@ impl<'a> Resolver<'a> {
         let named = self.by_name.get(fresh.vm.as_str());
         let named = named.or_else(|| self.by_lower.get(&fresh.vm.to_lowercase()));
         let named = named.cloned().unwrap_or_default();
-        let on_host = |vm: &usize| match (host, estate.vms[*vm].host.as_deref()) {
+        let on_host = |vm: &usize| match (host, estate.machines[*vm].host.as_deref()) {
             (Some(host), Some(own)) => host.eq_ignore_ascii_case(own),
             _ => true,
         };
@@ -193,7 +193,7 @@ impl<'a> Resolver<'a> {
             [vm] => vm,
             _ => return self.reason(Skip::Ambiguous(fresh.vm.clone())),
         };
-        let disks = &estate.vms[vm].disks;
+        let disks = &estate.machines[vm].disks;
         let exact = disks.iter().position(|known| known.name == disk);
         let found = exact.or_else(|| disks.iter().position(|known| known.name.eq_ignore_ascii_case(disk)));
         match found {
@@ -210,29 +210,21 @@ impl<'a> Resolver<'a> {
     /// The number of a disk of the made estate, which gets it where it is new.
     fn make(&mut self, name: &str, host: Option<&str>, disk: &str) -> u32 {
         let key = (name.to_owned(), host.map(str::to_owned));
-        let next = self.made.vms.len();
+        let next = self.made.machines.len();
         let at = *self.made_by_name.entry(key.clone()).or_insert(next);
         if at == next {
-            self.made.vms.push(Vm {
+            self.made.machines.push(Machine {
                 name: key.0,
                 host: key.1,
-                os: String::new(),
-                cores: 0,
-                memory_bytes: 0,
-                nics: 1,
-                boot: Boot::default(),
                 disks: Vec::new(),
             });
         }
-        let disks = &mut self.made.vms[at].disks;
+        let disks = &mut self.made.machines[at].disks;
         let place = disks.iter().position(|known| known.name == disk).unwrap_or(disks.len());
         if place == disks.len() {
             disks.push(Disk {
                 name: disk.to_owned(),
                 size_bytes: 0,
-                used_bytes: None,
-                compressed_per_mille: None,
-                daily_change_bytes: None,
             });
             self.lanes.push((at, place));
             return u32::try_from(self.lanes.len() - 1).unwrap_or(SKIPPED);

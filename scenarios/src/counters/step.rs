@@ -7,8 +7,8 @@ use super::blocks::Block;
 use super::header::{Form, Header};
 use super::line::{Fields, Number, number, split};
 use super::parse::{Clock, time_of};
+use super::problem::Problem;
 use super::time::TIMES;
-use crate::problem::Problem;
 
 /// Blocks that are looked at for two rows of a disk.
 pub(super) const MOST_BLOCKS: usize = 32;

@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use super::Reading;
 use super::header::Form;
 use super::parse::{Clock, Values};
-use crate::estate::Estate;
-use crate::problem::{Problem, Problems};
-use crate::profile::{ABSENT, Profile, Series};
+use super::problem::{Problem, Problems};
+use super::profile::{ABSENT, Profile, Series};
+use super::roster::Roster;
 
 /// A step without counters.
 const NOTHING: Values = [ABSENT; 3];
@@ -125,14 +125,14 @@ pub(super) fn bounds(lanes: &[Lane]) -> Option<(i32, i32)> {
     ranges.reduce_with(|one, other| (one.0.min(other.0), one.1.max(other.1)))
 }
 
-/// The estate and its profile.
+/// The machines and their profile.
 pub(super) fn finish(
     file: &str,
     form: Form,
     clock: Clock,
     reading: Reading<'_>,
     problems: &mut Problems,
-) -> Option<(Estate, Profile)> {
+) -> Option<(Roster, Profile)> {
     let Reading {
         resolver,
         mut lanes,
@@ -166,15 +166,15 @@ pub(super) fn finish(
         .map(|lane| std::mem::take(&mut lanes[lane]))
         .collect();
     let mut disks: Vec<Series> = lanes.par_iter_mut().map(|lane| series(std::mem::take(lane))).collect();
-    let estate = resolver.estate();
-    let mut firsts = Vec::with_capacity(estate.vms.len());
+    let estate = resolver.roster();
+    let mut firsts = Vec::with_capacity(estate.machines.len());
     let mut first = 0;
-    for vm in &estate.vms {
+    for vm in &estate.machines {
         firsts.push(first);
         first += vm.disks.len();
     }
     for ((vm, _), lane) in resolver.whole().zip(whole_lanes) {
-        let sizes: Vec<u64> = estate.vms[vm].disks.iter().map(|disk| disk.size_bytes).collect();
+        let sizes: Vec<u64> = estate.machines[vm].disks.iter().map(|disk| disk.size_bytes).collect();
         let own = &mut disks[firsts[vm]..firsts[vm] + sizes.len()];
         if own.iter().all(|series| series.written.is_empty()) {
             spread(&series(lane), &sizes, own);
@@ -182,7 +182,7 @@ pub(super) fn finish(
     }
     let mut disks = disks.into_iter();
     let vms = estate
-        .vms
+        .machines
         .iter()
         .map(|vm| disks.by_ref().take(vm.disks.len()).collect())
         .collect();

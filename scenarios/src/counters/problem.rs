@@ -195,12 +195,14 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 /// The name among `known` that `word` was probably meant to be.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    scenarios::diagnose::nearest(word, known)
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    crate::diagnose::nearest(word, known)
 }
 
 /// Text of a file as it may stand in a message: quoted, and cut where it gets long.
-pub(crate) fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     const LONGEST: usize = 60;
     if text.chars().count() <= LONGEST {
         return format!("{text:?}");

@@ -2,8 +2,8 @@
 
 use super::blocks::Block;
 use super::line::{Fields, MOST_COLUMNS, split};
-use crate::problem::{Problem, Problems, nearest, quoted};
-use crate::text;
+use super::problem::{Problem, Problems, nearest, quoted};
+use super::text;
 
 /// The form of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,8 @@ const ACCEPTED: &str = "the columns time, vm, disk, read_iops, write_iops, writt
                         optional), or vm, window, t_end_us, write_bytes_est (a row a machine and window)";
 
 /// Whether a name of a column is one that only counters have.
-pub(crate) fn is_counter_column(name: &str) -> bool {
+#[must_use]
+pub fn is_counter_column(name: &str) -> bool {
     let name = text::column_name(name);
     [TIME, WINDOW, READ_IOPS, WRITE_IOPS, WRITTEN]
         .iter()

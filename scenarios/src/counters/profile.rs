@@ -12,7 +12,7 @@ pub struct Profile {
     pub step_seconds: u32,
     /// Steps.
     pub steps: usize,
-    /// Series by machine and disk: the same order, and as many, as in the [`crate::estate::Estate`].
+    /// Series by machine and disk: the same order, and as many, as in the [`Roster`](super::roster::Roster).
     pub vms: Vec<Vec<Series>>,
 }
 
