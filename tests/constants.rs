@@ -66,6 +66,12 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         "what a transaction moves at the most: no size and no time depends on it",
     ),
     ("actors/src/workload/spread.rs", &["ONE", "EIGHTHS"], UNIT),
+    ("actors/src/workload/profiled.rs", &["SECOND", "HUNDREDTHS"], UNIT),
+    (
+        "actors/src/workload/profiled.rs",
+        &["CHUNKS_A_WRITE"],
+        "what one request of a controller takes, as the largest size that a scenario may name",
+    ),
     ("actors/src/workload/synthetic.rs", &["SECOND", "HOUR"], UNIT),
     (
         "actors/src/workload/synthetic.rs",

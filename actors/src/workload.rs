@@ -1,5 +1,6 @@
-//! What a guest writes: synthetic or recorded.
+//! What a guest writes: synthetic, recorded, or by counters.
 
+mod profiled;
 mod recorded;
 mod spread;
 mod stream;
@@ -56,6 +57,7 @@ impl WorkloadSpec {
             let (chunks, extents) = match &stream.kind {
                 StreamKind::Synthetic(synthetic) => synthetic.touched(disk_bytes, own),
                 StreamKind::Recorded(recorded) => recorded.touched(own),
+                StreamKind::Profiled(profiled) => profiled.touched(disk_bytes, own),
             };
             touched.chunk_bytes += chunks * CHUNK_BYTES;
             touched.extent_bytes += extents * EXTENT_BYTES;
@@ -92,6 +94,8 @@ pub enum StreamKind {
     Synthetic(Synthetic),
     /// Replayed; offsets wrapped into the disk.
     Recorded(Recorded),
+    /// As counters of a disk were recorded, step by step.
+    Profiled(Profiled),
 }
 
 impl StreamKind {
@@ -101,6 +105,7 @@ impl StreamKind {
         match self {
             StreamKind::Synthetic(synthetic) => synthetic.mean_bytes_per_second(),
             StreamKind::Recorded(recorded) => recorded.mean_bytes_per_second(),
+            StreamKind::Profiled(profiled) => profiled.mean_bytes_per_second(),
         }
     }
 
@@ -108,6 +113,7 @@ impl StreamKind {
         match self {
             StreamKind::Synthetic(synthetic) => synthetic.mean_write_bytes(),
             StreamKind::Recorded(recorded) => recorded.mean_write_bytes(),
+            StreamKind::Profiled(profiled) => profiled.mean_write_bytes(),
         }
     }
 }
@@ -135,6 +141,37 @@ pub struct Synthetic {
     /// Aggregate grain: distinct bytes per mille of written ones within a batch, where that is known better than from the sizes and
     /// places of the writes.
     pub distinct_per_mille: Option<u32>,
+}
+
+/// Counters of a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profiled {
+    /// The steps, in order of time.
+    pub steps: Arc<Vec<Counted>>,
+    /// Nanoseconds of a step, at least 1.
+    pub step: u64,
+    /// When in the run the first step begins, in nanoseconds. Steps go by the clock, whenever the machine boots.
+    pub begins: u64,
+    /// Begin again at the end.
+    pub repeat: bool,
+    /// What is written, and in how many writes, times so many per mille (1,000: as recorded).
+    pub factor_per_mille: u32,
+    /// Per mille of writes that go to the hot part.
+    pub hot_per_mille: u32,
+    /// Per mille of the disk that is the hot part.
+    pub hot_part_per_mille: u32,
+    /// Aggregate grain: distinct bytes per mille of written ones within a batch, where that is known better than from the sizes and
+    /// places of the writes.
+    pub distinct_per_mille: Option<u32>,
+}
+
+/// The counters of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// Written bytes per second, the mean of the step.
+    pub bytes_per_second: u32,
+    /// Writes per second in hundredths, the mean of the step.
+    pub writes_per_second: u32,
 }
 
 /// A recording.

@@ -1,10 +1,10 @@
 //! An estate out of a scenario: its machines, and a week of minutes of what they write.
 //!
 //! A synthetic stream writes its mean by the hours of its day; bursts are in the mean. A recording is laid from the first minute on, again
-//! and again where it repeats. Processors and memory are not known to a scenario: they are 0.
+//! and again where it repeats, and so are counters. Processors and memory are not known to a scenario: they are 0.
 
 use actors::spec::Os;
-use actors::workload::{Recorded, Request, StreamKind, Synthetic};
+use actors::workload::{Profiled, Recorded, Request, StreamKind, Synthetic};
 use scenarios::Scenario;
 use scenarios::model::{Disk as Own, Start, Stream, Vm as Machine};
 
@@ -85,6 +85,7 @@ fn series<'a>(streams: impl Iterator<Item = &'a Stream>) -> Series {
                 add_synthetic(&mut bytes, &mut writes, synthetic, mean);
             }
             StreamKind::Recorded(recorded) => add_recorded(&mut bytes, &mut writes, recorded),
+            StreamKind::Profiled(profiled) => add_profiled(&mut bytes, &mut writes, profiled),
         }
     }
     let step = u64::from(STEP_SECONDS);
@@ -162,6 +163,31 @@ fn add_recorded(bytes: &mut [u64], writes: &mut [u64], of: &Recorded) {
             break;
         }
         begins += last;
+    }
+}
+
+fn add_profiled(bytes: &mut [u64], writes: &mut [u64], of: &Profiled) {
+    let minute = u128::from(STEP_SECONDS) * NANOSECONDS;
+    let steps = of.steps.len() as u128;
+    let (begins, step) = (u128::from(of.begins), u128::from(of.step.max(1)));
+    for (at, (bytes, writes)) in bytes.iter_mut().zip(writes).enumerate() {
+        let (from, end) = (at as u128 * minute, (at as u128 + 1) * minute);
+        let mut moment = from.max(begins);
+        let (mut written, mut count) = (0, 0);
+        while moment < end {
+            let number = (moment - begins) / step;
+            let number = if of.repeat { number % steps.max(1) } else { number };
+            let until = (begins + ((moment - begins) / step + 1) * step).min(end);
+            let Some(counted) = usize::try_from(number).ok().and_then(|number| of.steps.get(number)) else {
+                break;
+            };
+            written += u128::from(counted.bytes_per_second) * (until - moment);
+            count += u128::from(counted.writes_per_second) * (until - moment);
+            moment = until;
+        }
+        let grown = |sum: u128, unit: u128| sum * u128::from(of.factor_per_mille) / (1_000 * NANOSECONDS * unit);
+        *bytes = bytes.saturating_add(u64::try_from(grown(written, 1)).unwrap_or(u64::MAX));
+        *writes = writes.saturating_add(u64::try_from(grown(count, 100)).unwrap_or(u64::MAX));
     }
 }
 

@@ -17,13 +17,14 @@ mod keys;
 mod lane;
 mod line;
 mod parse;
+mod place;
 pub mod problem;
 pub mod profile;
 mod report;
 pub mod roster;
 mod step;
 pub mod text;
-mod time;
+pub mod time;
 
 use std::io::Read;
 
@@ -32,9 +33,11 @@ use rayon::prelude::*;
 use blocks::Blocks;
 pub use header::is_counter_column;
 use header::{Form, Header};
+pub use keys::ALL;
 use keys::{Keys, Resolver};
 use lane::Lane;
 use parse::{Clock, Parsed, parse};
+pub use place::Place;
 use problem::{Problem, Problems};
 use profile::Profile;
 use roster::Roster;

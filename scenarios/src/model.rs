@@ -305,8 +305,10 @@ pub struct Stream {
     pub compressibility: Compressibility,
     /// The writes.
     pub kind: StreamKind,
-    /// Where they were recorded; none of synthetic ones.
+    /// Where they were recorded; none of others.
     pub recording: Option<Recording>,
+    /// Where they were counted; none of others.
+    pub counters: Option<Counters>,
     /// The guest flushes after this many writes; 0: only every 5 s.
     pub flush_every: u32,
     /// Requests that are not acknowledged at the most; none: as many as come.
@@ -326,6 +328,21 @@ pub struct Recording {
     pub device: Option<String>,
     /// What became of requests past the end of the disk.
     pub fit: Fit,
+}
+
+/// Counters of a disk as the scenario names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counters {
+    /// The file, from the root.
+    pub file: PathBuf,
+    /// The machine as the file calls it, where it is not the machine's own name.
+    pub vm: Option<String>,
+    /// The disk as the file calls it, where it is not the disk's own name.
+    pub disk: Option<String>,
+    /// Only steps that begin at this time or later, in seconds since 1970.
+    pub from: Option<i64>,
+    /// Only steps that begin before this time, in seconds since 1970.
+    pub until: Option<i64>,
 }
 
 /// Machines that were named together. They are among the scenario's machines; where those are no longer what the group says, the group

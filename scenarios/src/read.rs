@@ -102,6 +102,8 @@ pub(crate) struct Context<'a> {
     /// Files that are read.
     pub(crate) inputs: std::cell::RefCell<Vec<PathBuf>>,
     pub(crate) watch: &'a Watched,
+    /// Counters that were read, by file: an estate's are in one.
+    pub(crate) counters: workload::Files,
     /// Where each line of the scenario file ends.
     line_ends: Vec<u32>,
 }
@@ -237,6 +239,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         model: model.clone(),
         inputs: std::cell::RefCell::new(vec![path.to_owned()]),
         watch: &options.watch,
+        counters: workload::Files::default(),
         line_ends: (0..)
             .zip(text.bytes())
             .filter(|(_, byte)| *byte == b'\n')

@@ -113,6 +113,11 @@ fn what_is_wrong_is_refused() {
             "size = \"32 MiB\"\n[[vm.workload]]\nkind = \"recorded\"\nformat = \"fio\"\n",
         ),
         (
+            "a profile without counters",
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[vm.workload]]\nkind = \"profile\"\nfactor = 1.3\n",
+        ),
+        (
             "a day of 23 hours",
             "size = \"32 MiB\"\n",
             "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 kB/s\"\nday = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n",
@@ -147,6 +152,10 @@ fn what_a_file_can_say_in_several_ways_is_valid() {
         (
             "size = \"32 MiB\"\n",
             "size = \"32 MiB\"\n[[vm.workload]]\nrate = \"1 GB/day\"\nblock_sizes = { \"4 KiB\" = 2 }\nlocality = { writes = \"80 %\", disk = \"20 %\" }\n",
+        ),
+        (
+            "size = \"32 MiB\"\n",
+            "size = \"32 MiB\"\n[[vm.workload]]\nkind = \"profile\"\nfile = \"a\"\nfrom = \"2024-03-05 00:00\"\nbegins = \"1 h\"\nfactor = 1.3\n",
         ),
         (
             "do = \"enable-replication\"\nvm = \"all\"",

@@ -3,6 +3,7 @@
 use datapath::{Class, SimTime};
 use rand_chacha::ChaCha8Rng;
 
+use super::profiled::Profiler;
 use super::recorded::Replay;
 use super::synthetic::Generator;
 use super::{StreamKind, StreamSpec};
@@ -54,6 +55,7 @@ pub struct Folded {
 enum Source {
     Synthetic(Box<Generator>),
     Recorded(Replay),
+    Profiled(Box<Profiler>),
 }
 
 /// A stream at work.
@@ -81,6 +83,9 @@ impl Stream {
                 Source::Synthetic(Box::new(Generator::new(synthetic.clone(), disk_bytes, start, random)))
             }
             StreamKind::Recorded(recorded) => Source::Recorded(Replay::new(recorded.clone(), disk_bytes, start)),
+            StreamKind::Profiled(profiled) => {
+                Source::Profiled(Box::new(Profiler::new(profiled.clone(), disk_bytes, start, random)))
+            }
         };
         Stream {
             disk: spec.disk,
@@ -105,6 +110,7 @@ impl Stream {
         match &mut self.source {
             Source::Synthetic(generator) => generator.next_op(),
             Source::Recorded(replay) => replay.next_op(),
+            Source::Profiled(profiler) => profiler.next_op(),
         }
     }
 
@@ -118,7 +124,7 @@ impl Stream {
     pub fn thinking(&mut self) -> u64 {
         match &mut self.source {
             Source::Synthetic(generator) => generator.thinking(),
-            Source::Recorded(_) => 0,
+            Source::Recorded(_) | Source::Profiled(_) => 0,
         }
     }
 
@@ -126,11 +132,12 @@ impl Stream {
     pub fn request(&mut self) -> Op {
         match &mut self.source {
             Source::Synthetic(generator) => generator.write(),
-            Source::Recorded(_) => Op::Flush,
+            Source::Recorded(_) | Source::Profiled(_) => Op::Flush,
         }
     }
 
-    /// A request had to wait so long. Those of a synthetic stream in a closed loop follow later by as much; a recording keeps its times.
+    /// A request had to wait so long. Those of a synthetic stream in a closed loop follow later by as much; a recording and a profile keep their
+    /// times.
     pub fn delayed(&mut self, by: u64) {
         if let (Source::Synthetic(generator), Some(_)) = (&mut self.source, self.outstanding) {
             generator.delayed(by);
@@ -152,6 +159,7 @@ impl Stream {
         match &mut self.source {
             Source::Synthetic(generator) => generator.amount(to, folded),
             Source::Recorded(replay) => replay.amount(to, folded),
+            Source::Profiled(profiler) => profiler.amount(to, folded),
         }
     }
 
@@ -161,6 +169,7 @@ impl Stream {
         match &self.source {
             Source::Synthetic(generator) => generator.written_by(bytes, latest),
             Source::Recorded(replay) => replay.written_by(bytes, latest),
+            Source::Profiled(profiler) => profiler.written_by(bytes, latest),
         }
     }
 }

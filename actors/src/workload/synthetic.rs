@@ -77,6 +77,24 @@ fn around(random: &mut ChaCha8Rng, mean: u64) -> u64 {
     mean / 2 + random.next_u64() % (mean + 1)
 }
 
+/// Draws where a write of so many bytes begins on a disk; of a thousand so many go to the hot part, which is so many thousandths of the disk.
+pub(super) fn place(random: &mut ChaCha8Rng, disk_bytes: u64, (hot_per_mille, part): (u32, u32), bytes: u64) -> u64 {
+    let hot = disk_bytes / 1000 * u64::from(part.min(1000));
+    let is_hot = random.next_u64() % 1000 < u64::from(hot_per_mille) && hot >= bytes;
+    let (from, to) = match is_hot {
+        true => (0, hot),
+        false if disk_bytes - hot >= bytes => (hot, disk_bytes),
+        false => (0, disk_bytes),
+    };
+    let step = if bytes.is_multiple_of(EXTENT_BYTES) {
+        EXTENT_BYTES
+    } else {
+        SECTOR_BYTES
+    };
+    let places = (to - from - bytes) / step + 1;
+    from / step * step + random.next_u64() % places * step
+}
+
 /// A synthetic stream at work.
 #[derive(Debug)]
 pub(super) struct Generator {
@@ -213,20 +231,8 @@ impl Generator {
             pick -= u64::from(*weight);
         }
         let bytes = bytes.next_multiple_of(SECTOR_BYTES).min(self.disk_bytes);
-        let hot = self.disk_bytes / 1000 * u64::from(self.spec.hot_part_per_mille.min(1000));
-        let is_hot = self.draw(1000) < u64::from(self.spec.hot_per_mille) && hot >= bytes;
-        let (from, to) = match is_hot {
-            true => (0, hot),
-            false if self.disk_bytes - hot >= bytes => (hot, self.disk_bytes),
-            false => (0, self.disk_bytes),
-        };
-        let step = if bytes.is_multiple_of(EXTENT_BYTES) {
-            EXTENT_BYTES
-        } else {
-            SECTOR_BYTES
-        };
-        let places = (to - from - bytes) / step + 1;
-        let offset = from / step * step + self.draw(places) * step;
+        let hot = (self.spec.hot_per_mille, self.spec.hot_part_per_mille);
+        let offset = place(&mut self.random, self.disk_bytes, hot, bytes);
         Op::Write { offset, bytes }
     }
 

@@ -81,8 +81,11 @@ impl Inputs {
                 }
             }
             let streams = Arc::make_mut(&mut vm.workload).streams.iter_mut();
-            let recordings = streams.filter_map(|stream| stream.recording.as_mut());
-            recordings.for_each(|recording| place(&mut recording.file));
+            for stream in streams {
+                let recorded = stream.recording.as_mut().map(|recording| &mut recording.file);
+                let counted = stream.counters.as_mut().map(|counters| &mut counters.file);
+                recorded.into_iter().chain(counted).for_each(place);
+            }
         }
         named
     }

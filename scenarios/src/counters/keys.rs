@@ -10,7 +10,7 @@ pub(super) const FRESH: u32 = 1 << 31;
 /// From this number on a row is not taken: the number says why.
 pub(super) const SKIPPED: u32 = 1 << 30;
 /// The disk of counters that have no disk.
-pub(super) const ALL: &str = "all";
+pub const ALL: &str = "all";
 
 type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
 

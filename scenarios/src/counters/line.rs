@@ -25,6 +25,13 @@ impl Fields {
         }
     }
 
+    /// From where to where a field goes, in bytes; nowhere where it is past [`MOST_COLUMNS`].
+    pub(super) fn place(&self, at: usize) -> (usize, usize) {
+        let end = self.ends.get(at).copied().unwrap_or(0) as usize;
+        let start = if at < MOST_COLUMNS { self.start(at) } else { 0 };
+        (start, end)
+    }
+
     /// A field of the line that was split; empty where the line has fewer.
     pub(super) fn get<'a>(&self, line: &'a [u8], at: usize) -> &'a [u8] {
         self.span(line, at, at)

@@ -57,6 +57,12 @@ impl Problem {
         }
     }
 
+    /// Whether it is an error.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The same, of a row.
     #[must_use]
     pub fn at(mut self, line: u64) -> Self {

@@ -1,7 +1,7 @@
 //! Times as programs write them.
 
 /// What a time may look like.
-pub(super) const TIMES: &str =
+pub const TIMES: &str =
     "2024-03-31T02:30:00Z, 2024-03-31T02:30:00+02:00, 2024-03-31 02:30[:00] (taken as UTC), or seconds since 1970";
 
 const DAY: i64 = 86_400;
@@ -10,7 +10,8 @@ const LATEST: i64 = 84_006 * DAY;
 
 /// Seconds since 1970 (UTC). A fraction of a second is cut off.
 #[inline]
-pub(super) fn parse(field: &[u8]) -> Option<i64> {
+#[must_use]
+pub fn parse(field: &[u8]) -> Option<i64> {
     if field.len() < 16 || field.get(4) != Some(&b'-') {
         return seconds(field);
     }
@@ -101,7 +102,8 @@ fn seconds(field: &[u8]) -> Option<i64> {
 }
 
 /// A time as messages write it: `2024-03-31 02:30:00` (UTC).
-pub(super) fn write(time: i64) -> String {
+#[must_use]
+pub fn write(time: i64) -> String {
     let (day, second) = (time.div_euclid(DAY), time.rem_euclid(DAY));
     // The year by estimate, then by what is known of its begin.
     let mut year = 1970 + day / 366;

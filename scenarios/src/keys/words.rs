@@ -124,11 +124,16 @@ pub enum Writes {
     Synthetic,
     /// They are replayed.
     Recorded,
+    /// They are drawn, step by step as many as counters say.
+    Profile,
 }
 
 impl Words for Writes {
-    const WORDS: &'static [(&'static str, Writes)] =
-        &[("synthetic", Writes::Synthetic), ("recorded", Writes::Recorded)];
+    const WORDS: &'static [(&'static str, Writes)] = &[
+        ("synthetic", Writes::Synthetic),
+        ("recorded", Writes::Recorded),
+        ("profile", Writes::Profile),
+    ];
 }
 
 impl Words for Process {

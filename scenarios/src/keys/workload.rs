@@ -13,7 +13,7 @@ const A_SECOND: Range = Range::ANY.from(1_000_000_000, "a burst is measured in s
 pub static WORKLOAD: Section = Section {
     id: "workload",
     title: "`[[vm.workload]]`",
-    about: "A stream of writes to one disk, synthetic or recorded.",
+    about: "A stream of writes to one disk: synthetic, recorded, or as counters of a disk say.",
     keys: &[
         Key::absent("disk", Kind::Reference("a disk"), "the first", "where it writes"),
         Key::or(
@@ -36,6 +36,12 @@ pub static WORKLOAD: Section = Section {
                 word: "recorded",
                 about: "writes are replayed",
                 keys: RECORDED,
+                choice: None,
+            },
+            Variant {
+                word: "profile",
+                about: "writes are drawn, step by step as many as were counted",
+                keys: PROFILE,
                 choice: None,
             },
         ],
@@ -92,12 +98,7 @@ const SYNTHETIC: &[Key] = &[
         "8 KiB alone",
         "sizes of writes, multiples of 512 B",
     ),
-    Key::absent(
-        "locality",
-        Kind::Table(|| &LOCALITY),
-        "none",
-        "so many writes go to that part of the disk",
-    ),
+    PART_OF_THE_DISK,
     Key::absent("burst", Kind::Table(|| &BURST), "none", "times of more writes"),
     Key::or(
         "day",
@@ -105,13 +106,22 @@ const SYNTHETIC: &[Key] = &[
         "flat",
         "factor for each hour of the day, the first for the hour after midnight",
     ),
-    Key::absent(
-        "distinct",
-        Kind::Share(Range::ANY),
-        "what block sizes, locality and rate make of it",
-        "aggregate grain: distinct of written bytes within a batch, where it was measured",
-    ),
+    DISTINCT,
 ];
+
+const PART_OF_THE_DISK: Key = Key::absent(
+    "locality",
+    Kind::Table(|| &LOCALITY),
+    "none",
+    "so many writes go to that part of the disk",
+);
+
+const DISTINCT: Key = Key::absent(
+    "distinct",
+    Kind::Share(Range::ANY),
+    "what sizes, places and rate of the writes make of it",
+    "aggregate grain: distinct of written bytes within a batch, where it was measured",
+);
 
 const BLOCK_WRONG: &str = "no size of a write";
 /// Up to what one request of a controller takes.
@@ -153,6 +163,54 @@ const RECORDED: &[Key] = &[
         "exact",
         "requests past the end of the disk are refused, wrapped, or what is never written between them shrinks until all fit (lengths, overlaps and so the churn stay)",
     ),
+];
+
+const PROFILE: &[Key] = &[
+    Key::needed(
+        "file",
+        Kind::Path,
+        "counters as CSV, a row a disk and step, as `firedrill plan` reads them (docs/planning.md); writes have a step's mean size, 8 KiB where \
+         they were not counted",
+    ),
+    Key::absent(
+        "vm_in_file",
+        Kind::Text,
+        "its own name",
+        "the machine, as the file calls it; a profile of a group names it",
+    ),
+    Key::absent(
+        "disk_in_file",
+        Kind::Text,
+        "its own name",
+        "the disk, as the file calls it; counters of a machine as a whole are spread over its disks by size",
+    ),
+    Key::absent(
+        "from",
+        Kind::Text,
+        "the first step",
+        "only steps that begin at this time or later, written as in the file",
+    ),
+    Key::absent(
+        "until",
+        Kind::Text,
+        "the last step",
+        "only steps that begin before this time",
+    ),
+    Key::or(
+        "begins",
+        Kind::Duration(Range::ANY),
+        "0 s",
+        "when in the run the first of them begins; they go by the clock, whenever the machine boots",
+    ),
+    Key::or("repeat", Kind::Flag, "false", "begin again at the end"),
+    Key::or(
+        "factor",
+        ANY_FACTOR,
+        "1",
+        "what is written, and in how many writes, is multiplied by this: 1.3 for a growth of 30 %",
+    ),
+    PART_OF_THE_DISK,
+    DISTINCT,
 ];
 
 /// `locality`.

@@ -196,7 +196,7 @@ impl Reading<'_> {
         let vm = name.as_ref().map(|name| name.value.as_str());
         let disks = read_disks(context, table, vm, self.own);
         let disks_are_known = context.diagnosis.count() == problems;
-        let streams = workloads(context, table, &disks, disks_are_known);
+        let streams = workloads(context, table, vm, &disks, disks_are_known);
         self.names.extend(name.clone());
         let (name, zone) = (name?, zone?);
         if !self.has_room(table.at, 1, disks.len()) {

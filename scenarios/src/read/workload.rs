@@ -1,4 +1,6 @@
-//! Workloads: synthetic streams, and recordings.
+//! Workloads: synthetic streams, recordings, and profiles.
+
+mod profile;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use crate::traces::packed::{self, Unpackable};
 use crate::traces::{self, Unfit};
 use crate::tree::{Node, Value};
 use crate::units::{self, Rate};
+
+pub(crate) use profile::Files;
 
 /// The key `compressibility`.
 pub(crate) fn compressibility(table: &Reader<'_>) -> Option<Compressibility> {
@@ -34,22 +38,29 @@ pub(crate) fn compressibility(table: &Reader<'_>) -> Option<Compressibility> {
     found
 }
 
-/// The streams of a table's `workload` tables. Where not all disks are known, because one of them is wrong, that a stream names none of
+/// The streams of a table's `workload` tables, of this machine, or of those of a group. Where not all disks are known, because one of them is wrong, that a stream names none of
 /// the others is no second problem.
 pub(crate) fn workloads(
     context: &Context<'_>,
     table: &Reader<'_>,
+    vm: Option<&str>,
     disks: &[Disk],
     disks_are_known: bool,
 ) -> Vec<Stream> {
     table
         .tables("workload")
         .iter()
-        .filter_map(|workload| stream(context, workload, disks, disks_are_known))
+        .filter_map(|workload| stream(context, workload, vm, disks, disks_are_known))
         .collect()
 }
 
-fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_known: bool) -> Option<Stream> {
+fn stream(
+    context: &Context<'_>,
+    table: &Reader<'_>,
+    vm: Option<&str>,
+    disks: &[Disk],
+    disks_are_known: bool,
+) -> Option<Stream> {
     let names: Vec<&str> = disks.iter().map(|disk| disk.name.as_str()).collect();
     let place = match table.get::<String>("disk") {
         Some(name) if !disks_are_known && !names.contains(&name.value.as_str()) => return None,
@@ -71,15 +82,22 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
             .help("take `rate` in place of `think_time`, or leave `open_loop` out"),
         );
     }
-    let (kind, recording, starts_after) = match table.word_or_default("kind") {
+    let (mut recording, mut counters, mut starts_after) = (None, None, None);
+    let kind = match table.word_or_default("kind") {
         Writes::Recorded => {
-            let starts_after = table.word("starts_after").map(|state| state.value);
-            let (recorded, recording) = recording(context, table, disk)?;
-            (StreamKind::Recorded(recorded), Some(recording), starts_after)
+            starts_after = table.word("starts_after").map(|state| state.value);
+            let (recorded, from) = recorded(context, table, disk)?;
+            recording = Some(from);
+            StreamKind::Recorded(recorded)
         }
         Writes::Synthetic => {
             let drawn = synthetic(context, table, disk, outstanding)?;
-            (StreamKind::Synthetic(drawn), None, None)
+            StreamKind::Synthetic(drawn)
+        }
+        Writes::Profile => {
+            let (profiled, from) = profile::read(context, table, vm, disks, place)?;
+            counters = Some(from);
+            StreamKind::Profiled(profiled)
         }
     };
     Some(Stream {
@@ -87,6 +105,7 @@ fn stream(context: &Context<'_>, table: &Reader<'_>, disks: &[Disk], disks_are_k
         compressibility: compressibility?,
         kind,
         recording,
+        counters,
         flush_every,
         outstanding: (!open_loop).then_some(outstanding),
         starts_after,
@@ -102,12 +121,7 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>, out
     let rate = table.get::<Rate>("rate");
     let think = table.get::<Nanos>("think_time");
     let block_sizes = block_sizes(context, table, disk);
-    let locality = table.table("locality").map(|locality| {
-        let writes = locality.required::<Share>("writes").map_or(0, |share| share.value.0);
-        let part = locality.required::<Share>("disk");
-        (writes / 1_000, part.map_or(1_000, |part| part.value.0 / 1_000))
-    });
-    let (hot_per_mille, hot_part_per_mille) = locality.unwrap_or((0, 1_000));
+    let (hot_per_mille, hot_part_per_mille) = locality(table);
     let burst = table.table("burst").and_then(|burst| {
         let every = burst.required::<Nanos>("every");
         let lasts = burst.required::<Nanos>("lasts");
@@ -164,6 +178,16 @@ fn synthetic(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>, out
         start_of_day: context.start_of_day,
         distinct_per_mille: distinct.map(|share| share.value.0 / 1_000),
     })
+}
+
+/// Of a thousand writes so many go to the hot part, and it is so many thousandths of the disk.
+fn locality(table: &Reader<'_>) -> (u32, u32) {
+    let locality = table.table("locality").map(|locality| {
+        let writes = locality.required::<Share>("writes").map_or(0, |share| share.value.0);
+        let part = locality.required::<Share>("disk");
+        (writes / 1_000, part.map_or(1_000, |part| part.value.0 / 1_000))
+    });
+    locality.unwrap_or((0, 1_000))
 }
 
 fn block_sizes(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Vec<(u32, u32)> {
@@ -250,7 +274,7 @@ fn day(context: &Context<'_>, table: &Reader<'_>) -> Vec<u32> {
     }
 }
 
-fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<(Recorded, Recording)> {
+fn recorded(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> Option<(Recorded, Recording)> {
     let file = table.required::<String>("file");
     table.need("format");
     let format = table.word("format");
@@ -261,7 +285,7 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
     let (file, format, disk) = (file?, format?, disk?);
     let path = context.folder.join(&file.value);
     context.inputs.borrow_mut().push(path.clone());
-    let text = recording_text(context, &path, file.at)?;
+    let text = text_of(unpacked(context, "recording", &path, file.at)?);
     let requests = match traces::read(format.value, &text, device.as_deref()) {
         Ok(requests) => requests,
         Err(broken) => {
@@ -317,8 +341,13 @@ fn recording(context: &Context<'_>, table: &Reader<'_>, disk: Option<&Disk>) -> 
     }
 }
 
-/// A recording's text, unpacked where it is packed; a problem where it has none.
-fn recording_text(context: &Context<'_>, path: &Path, at: At) -> Option<String> {
+/// A text whatever its bytes are.
+fn text_of(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The bytes of what a workload is read from, unpacked where they are packed; a problem where they are no text.
+fn unpacked(context: &Context<'_>, what: &str, path: &Path, at: At) -> Option<Vec<u8>> {
     let shown = path.display();
     let problem = |title: String, help: &str| {
         context.diagnosis.push(Problem::new(at, title, "named here").help(help));
@@ -328,27 +357,27 @@ fn recording_text(context: &Context<'_>, path: &Path, at: At) -> Option<String> 
             context.diagnosis.machine_failed();
         }
         let title = match unread.missing {
-            true => format!("there is no recording {shown}"),
-            false => format!("cannot read the recording {shown}: {}", unread.why),
+            true => format!("there is no {what} {shown}"),
+            false => format!("cannot read the {what} {shown}: {}", unread.why),
         };
         problem(title, "");
     });
     let most = units::show_size(RECORDING_BYTES_MAX);
     let unpacked = packed::unpack(read.ok()?, RECORDING_BYTES_MAX).map_err(|why| {
         let title = match why {
-            Unpackable::Unknown(form) => format!("the recording {shown} is packed as {form}"),
-            Unpackable::Broken { form, why } => format!("the recording {shown} is broken {form}: {why}"),
-            Unpackable::TooLarge => format!("the recording {shown} unpacks to more than {most}, the most that is read"),
+            Unpackable::Unknown(form) => format!("the {what} {shown} is packed as {form}"),
+            Unpackable::Broken { form, why } => format!("the {what} {shown} is broken {form}: {why}"),
+            Unpackable::TooLarge => format!("the {what} {shown} unpacks to more than {most}, the most that is read"),
         };
         problem(title, "accepted: text, or text packed by gzip or zstd");
     });
     let bytes = unpacked.ok()?;
     if let Some(place) = bytes.iter().position(|byte| *byte == 0) {
-        let title = format!("the recording {shown} is no text: its byte {place} is 0");
+        let title = format!("the {what} {shown} is no text: its byte {place} is 0");
         problem(title, "accepted: text, or text packed by gzip or zstd");
         return None;
     }
-    Some(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Some(bytes)
 }
 
 fn broken_line(context: &Context<'_>, name: &str, text: &str, broken: &traces::Broken) {

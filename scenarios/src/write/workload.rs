@@ -1,11 +1,13 @@
 //! What machines write.
 
-use actors::workload::{StreamKind, Synthetic};
+use actors::workload::{Profiled, StreamKind, Synthetic};
+
+use crate::counters::time;
 
 use super::page::{Entries, array, braces, key};
 use super::{Unwritable, Writer};
 use crate::keys::{self, Day, Writes, word_of};
-use crate::model::{Disk, Stream};
+use crate::model::{Counters, Disk, Stream};
 use crate::read::workload::{BLOCKS, NIGHT, OFFICE};
 use crate::units::{write_bytes_per_second, write_duration, write_factor, write_share, write_size};
 
@@ -20,6 +22,7 @@ impl Writer<'_> {
         let writes = match stream.kind {
             StreamKind::Synthetic(_) => Writes::Synthetic,
             StreamKind::Recorded(_) => Writes::Recorded,
+            StreamKind::Profiled(_) => Writes::Profile,
         };
         let word = word_of(writes).unwrap_or_default();
         let mut table = Entries::new(&keys::WORKLOAD, keys::WORKLOAD.variant(word));
@@ -44,10 +47,16 @@ impl Writer<'_> {
                 }
                 table.put("fit", word_of(recording.fit).unwrap_or_default());
             }
+            (StreamKind::Profiled(profiled), None) if stream.starts_after.is_none() => {
+                let Some(counters) = &stream.counters else {
+                    return Err(Unwritable::new("a profile has no file of counters"));
+                };
+                self.profiled(&mut table, profiled, counters)?;
+            }
             (StreamKind::Recorded(_), None) => return Err(Unwritable::new("a recorded workload has no file")),
-            (StreamKind::Synthetic(_), _) => {
+            (StreamKind::Synthetic(_) | StreamKind::Profiled(_), _) => {
                 return Err(Unwritable::new(
-                    "a synthetic workload has a recording, or a state that it waits for",
+                    "a workload that is not recorded has a recording, or a state that it waits for",
                 ));
             }
         }
@@ -62,6 +71,28 @@ impl Writer<'_> {
         Ok(table)
     }
 
+    fn profiled(&self, table: &mut Entries, profiled: &Profiled, counters: &Counters) -> Result<(), Unwritable> {
+        table.put("file", &self.path(&counters.file)?);
+        for (key, name) in [("vm_in_file", &counters.vm), ("disk_in_file", &counters.disk)] {
+            if let Some(name) = name {
+                table.put(key, name);
+            }
+        }
+        for (key, time) in [("from", counters.from), ("until", counters.until)] {
+            if let Some(time) = time {
+                table.put(key, &time::write(time));
+            }
+        }
+        table.put("begins", &write_duration(profiled.begins));
+        table.flag("repeat", profiled.repeat);
+        table.put("factor", &write_factor(profiled.factor_per_mille));
+        locality(table, (profiled.hot_per_mille, profiled.hot_part_per_mille));
+        if let Some(distinct) = profiled.distinct_per_mille {
+            table.put("distinct", &write_share(distinct.saturating_mul(1_000)));
+        }
+        Ok(())
+    }
+
     fn synthetic(&self, table: &mut Entries, synthetic: &Synthetic) -> Result<(), Unwritable> {
         if synthetic.start_of_day != self.scenario.start_of_day {
             return Err(Unwritable::new("a workload has a time of day of its own"));
@@ -73,12 +104,7 @@ impl Writer<'_> {
         if synthetic.block_sizes != [BLOCKS] {
             table.raw("block_sizes", block_sizes(&synthetic.block_sizes));
         }
-        if (synthetic.hot_per_mille, synthetic.hot_part_per_mille) != (0, 1_000) {
-            let mut locality = Entries::new(&keys::LOCALITY, None);
-            locality.put("writes", &write_share(synthetic.hot_per_mille.saturating_mul(1_000)));
-            locality.put("disk", &write_share(synthetic.hot_part_per_mille.saturating_mul(1_000)));
-            table.raw("locality", locality.inline());
-        }
+        locality(table, (synthetic.hot_per_mille, synthetic.hot_part_per_mille));
         if let Some((every, lasts, factor)) = synthetic.burst {
             let mut burst = Entries::new(&keys::BURST, None);
             burst.put("every", &write_duration(u64::from(every) * SECOND));
@@ -107,6 +133,16 @@ impl Writer<'_> {
             table.put("distinct", &write_share(distinct.saturating_mul(1_000)));
         }
         Ok(())
+    }
+}
+
+/// So many thousandths of the writes go to so many of the disk.
+fn locality(table: &mut Entries, (writes, part): (u32, u32)) {
+    if (writes, part) != (0, 1_000) {
+        let mut locality = Entries::new(&keys::LOCALITY, None);
+        locality.put("writes", &write_share(writes.saturating_mul(1_000)));
+        locality.put("disk", &write_share(part.saturating_mul(1_000)));
+        table.raw("locality", locality.inline());
     }
 }
 

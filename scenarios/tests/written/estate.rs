@@ -12,7 +12,7 @@ use scenarios::{Options, load_text};
 
 use super::draw::{Draw, SECOND};
 
-/// A machine with an image and two recordings, and the folder that they lie in.
+/// A machine with an image, two recordings and two profiles, and the folder that they lie in.
 pub(super) struct Files {
     pub(super) path: PathBuf,
     disk: Disk,
@@ -33,6 +33,13 @@ pub(super) fn files() -> &'static Files {
         };
         let lines: String = (0..40).map(|number| line(number * 512)).collect();
         std::fs::write(folder.path().join("writes.csv"), lines).expect("written");
+        let row = |minute: u64| {
+            let own = format!("2024-03-05 00:{minute:02},vm,,2,{}\n", 8_192 * minute);
+            own + &format!("2024-03-05 00:{minute:02},sql 01,D:,,{}\n", 1 << minute)
+        };
+        let rows: String = (0..20).map(row).collect();
+        let counters = format!("time,vm,disk,write_iops,written_bytes\n{rows}");
+        std::fs::write(folder.path().join("counters.csv"), counters).expect("written");
         let path = folder.path().join("drawn.toml");
         let text = r#"
             scenario = { name = "files", duration = "1 h" }
@@ -52,6 +59,18 @@ pub(super) fn files() -> &'static Files {
             format = "msr"
             device = "host.1"
             fit = "scale"
+            [[vm.workload]]
+            kind = "profile"
+            file = "counters.csv"
+            vm_in_file = "sql 01"
+            disk_in_file = "D:"
+            [[vm.workload]]
+            kind = "profile"
+            file = "counters.csv"
+            vm_in_file = "vm"
+            disk_in_file = "all"
+            from = "2024-03-05 00:02"
+            until = "1709596980"
             [[step]]
             do = "enable-replication"
             vm = "vm"
@@ -297,6 +316,7 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
                 },
                 kind: StreamKind::Synthetic(synthetic(draw, disks[place].bytes, start_of_day, outstanding)),
                 recording: None,
+                counters: None,
                 flush_every: if draw.flag() { 32 } else { draw.number() as u32 },
                 outstanding,
                 starts_after: None,
@@ -307,7 +327,7 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
         for recorded in &files().streams {
             let mut stream = Stream {
                 disk: place as u16,
-                starts_after: draw.flag().then(|| draw.word::<ItemState>()),
+                starts_after: (recorded.recording.is_some() && draw.flag()).then(|| draw.word::<ItemState>()),
                 flush_every: draw.below(100) as u32,
                 compressibility: draw.compressibility(),
                 ..recorded.clone()
@@ -315,6 +335,14 @@ pub(super) fn streams(draw: &mut Draw, disks: &[Disk], start_of_day: u32) -> Vec
             if let StreamKind::Recorded(recorded) = &mut stream.kind {
                 recorded.speed_per_mille = 1 + draw.below(10_000) as u32;
                 recorded.repeat = draw.flag();
+            }
+            if let StreamKind::Profiled(profiled) = &mut stream.kind {
+                profiled.begins = draw.duration();
+                profiled.repeat = draw.flag();
+                profiled.factor_per_mille = draw.below(10_000) as u32;
+                profiled.hot_per_mille = draw.below(1_001) as u32;
+                profiled.hot_part_per_mille = 1 + draw.below(1_000) as u32;
+                profiled.distinct_per_mille = draw.flag().then(|| draw.below(1_001) as u32);
             }
             streams.push(stream);
         }

@@ -33,7 +33,7 @@ impl<'a> Profiles<'a> {
             let Some(index) = context.find("profile", &name, &known) else {
                 continue;
             };
-            let streams = workloads(context, &self.tables[index].1, disks, true);
+            let streams = workloads(context, &self.tables[index].1, None, disks, true);
             shares
                 .0
                 .push((name.value, weight.value, Arc::new(Workload { streams })));
