@@ -24,9 +24,9 @@ fn within(what: &str, real: f64, modelled: f64, floor: f64) {
 }
 
 #[test]
-fn steady_bursty_and_recorded_writes_come_to_the_same_sizes_and_times_in_every_grain() {
+fn steady_bursty_recorded_and_counted_writes_come_to_the_same_sizes_and_times_in_every_grain() {
     let out = folder();
-    for vm in ["steady", "bursty", "recorded"] {
+    for vm in ["steady", "bursty", "recorded", "counted"] {
         // Each alone, so that one machine's excess cannot make up for another's want.
         let only: Vec<String> = ["install", "enable", "planned"]
             .map(|step| format!("step.{step}.vm=\"{vm}\""))
