@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 use planning::cost::{EXAMPLE, Prices};
 use planning::demand::Compression;
-use planning::drill::drill;
+use planning::drill::{Drill, drill};
 use planning::estate::Estate;
 use planning::of_scenario::of_scenario;
 use planning::options::Options;
@@ -67,8 +67,11 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let directory = reports::plan::folder(&folder, arguments.force, &files)?;
     if let Some(file) = &arguments.scenario {
         shown.say("writing the scenario");
-        let text = drill(&name_of(&arguments.inputs), estate, profile, &options, &plan).map_err(wrong)?;
-        write_new(file, &text)?;
+        let counters = file.with_extension("csv");
+        let own = counters.file_name().map(|name| name.to_string_lossy().into_owned());
+        let own = own.unwrap_or_default();
+        let drill = drill(&name_of(&arguments.inputs), &own, estate, profile, &options, &plan).map_err(wrong)?;
+        write_drill(file, &counters, &drill)?;
     }
     shown.say("writing");
     let written = reports::plan::write(&directory, &plan);
@@ -95,6 +98,19 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     }
     output::print(&said)?;
     Ok(PASS)
+}
+
+/// Writes a drill with its counters: both, or none.
+fn write_drill(file: &Path, counters: &Path, drill: &Drill) -> Result<(), Failure> {
+    let Some(text) = &drill.counters else {
+        return write_new(file, &drill.scenario);
+    };
+    write_new(counters, text)?;
+    let written = write_new(file, &drill.scenario);
+    if written.is_err() {
+        let _ = std::fs::remove_file(counters);
+    }
+    written
 }
 
 /// All options, by the arguments.

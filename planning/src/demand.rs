@@ -307,6 +307,18 @@ pub fn busiest_day(rates: &[u64], window: &Window) -> u64 {
     u64::try_from(day).unwrap_or(u64::MAX)
 }
 
+/// The steps of the busiest day of bytes per second by step: of the window's whole days of 24 h the one with the most, the first of equals; all
+/// steps where there is no whole one.
+#[must_use]
+pub fn busiest_part(rates: &[u64], window: &Window) -> std::ops::Range<usize> {
+    let step = u64::from(window.step_seconds.max(1));
+    let a_day = usize::try_from(DAY_SECONDS / step).unwrap_or(1).max(1);
+    let days = rates.chunks_exact(a_day).enumerate();
+    let total = |rates: &[u64]| rates.iter().map(|rate| u128::from(*rate)).sum::<u128>();
+    let busiest = days.max_by_key(|(day, rates)| (total(rates), std::cmp::Reverse(*day)));
+    busiest.map_or(0..rates.len(), |(day, _)| day * a_day..(day + 1) * a_day)
+}
+
 /// What each machine asks for, in the order of the estate. The same whatever the number of threads.
 #[must_use]
 pub fn demands(estate: &Estate, profile: Option<&Profile>, settings: &Settings) -> Vec<VmDemand> {

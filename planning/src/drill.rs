@@ -1,20 +1,21 @@
 //! From an estate to a drill: a scenario that `run` and `chaos` take, with the servers and the link that the plan recommends.
 //!
-//! A machine writes what its disks write in the mean, with growth, by the hours of their own mean day where there are counters of a day.
-//! The drill counts in the aggregate grain. What the scenario language has no word for (processors, memory, hosts) stands in comments.
+//! A disk with counters writes those of the estate's busiest day, with growth, again and again: they are a file beside the drill. Any other
+//! disk writes its mean, with growth. The drill counts in the aggregate grain. What the scenario language has no word for (processors, memory, hosts) stands in comments.
+
+mod counted;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::demand::Known;
 use crate::estate::{Disk, Estate, Vm};
 use crate::options::{Network, Options};
 use crate::os::is_windows;
 use crate::plan::Plan;
-use crate::profile::{ABSENT, Profile, Series};
+use crate::profile::Profile;
 use crate::recommend::{PlanError, Work};
+use counted::Counted;
 
-const HOURS: usize = 24;
 const SECTOR: u64 = 512;
 /// A drill does not wait longer for its initial copy: a quarter of a year.
 const COPY_HOURS_MAX: u64 = 24 * 91;
@@ -22,24 +23,39 @@ const NAME_CHARS: usize = 63;
 /// Words that stand for machines in a scenario, and are no names.
 const RESERVED: [&str; 2] = ["all", "each"];
 
-/// The scenario as text.
+/// A drill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drill {
+    /// The scenario as text.
+    pub scenario: String,
+    /// The counters that it names, where there are any: a CSV file to stand beside it.
+    pub counters: Option<String>,
+}
+
+/// The drill of a plan; the scenario calls the file of its counters `file`.
 ///
 /// # Errors
 /// [`PlanError`] where estate, profile and options make no plan.
 pub fn drill(
     name: &str,
+    file: &str,
     estate: &Estate,
     profile: Option<&Profile>,
     options: &Options,
     plan: &Plan,
-) -> Result<String, PlanError> {
+) -> Result<Drill, PlanError> {
     let work = Work::new(estate, profile, options)?;
     let mut out = String::new();
-    head(&mut out, name, estate, plan, &work);
+    let mut counted = Counted::of(&work);
+    let start_of_day = counted.as_ref().map_or(0, Counted::start_of_day);
+    head(&mut out, name, estate, plan, &work, start_of_day);
     servers(&mut out, options, plan);
-    machines(&mut out, profile, &work);
+    machines(&mut out, file, counted.as_mut(), &work);
     steps(&mut out, plan);
-    Ok(out)
+    Ok(Drill {
+        scenario: out,
+        counters: counted.and_then(|counted| counted.file()),
+    })
 }
 
 /// Writing to a string does not fail.
@@ -49,7 +65,7 @@ macro_rules! line {
     }};
 }
 
-fn head(out: &mut String, name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>) {
+fn head(out: &mut String, name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>, start_of_day: u64) {
     let counted = work.counted().count();
     line!(
         out,
@@ -59,7 +75,7 @@ fn head(out: &mut String, name: &str, estate: &Estate, plan: &Plan, work: &Work<
     line!(out, "# {}", one_line(&plan.answer.text));
     line!(
         out,
-        "# Each disk writes its mean with a growth of {}.{} %; sizes and sequences count, not bytes.",
+        "# What is written has a growth of {}.{} %: counters those of the busiest day, else the mean; sizes and sequences count, not bytes.",
         plan.growth_per_mille / 10,
         plan.growth_per_mille % 10
     );
@@ -79,7 +95,7 @@ name = "{}"
 description = "The estate of a plan: its initial copy, and a day of protection after it."
 duration = "{} h"
 settle = "{} h"
-start_of_day = "00:00"
+start_of_day = "{:02}:{:02}"
 content = "aggregate"
 
 [policy]
@@ -90,7 +106,9 @@ name = "datacentre"
 "#,
         word(name, &BTreeSet::new()),
         settles + 24,
-        settles
+        settles,
+        start_of_day / 3_600,
+        start_of_day / 60 % 60
     );
 }
 
@@ -161,7 +179,7 @@ latency = "0.1 ms"
     line!(out, "[[vcenter]]\nname = \"vcenter\"\n");
 }
 
-fn machines(out: &mut String, profile: Option<&Profile>, work: &Work<'_>) {
+fn machines<'a>(out: &mut String, file: &str, mut counted: Option<&mut Counted<'a>>, work: &Work<'a>) {
     let mut names = BTreeSet::new();
     for (place, vm, demand, _) in work.counted() {
         let name = word(&vm.name, &names);
@@ -178,7 +196,6 @@ fn machines(out: &mut String, profile: Option<&Profile>, work: &Work<'_>) {
             vm.memory_bytes >> 20
         );
         line!(out, "[[vm]]\nname = \"{name}\"\nos = \"{}\"\n", os(vm));
-        names.insert(name);
         let mut disks = BTreeSet::new();
         let mut written = Vec::new();
         for (at, disk) in vm.disks.iter().enumerate() {
@@ -192,28 +209,27 @@ fn machines(out: &mut String, profile: Option<&Profile>, work: &Work<'_>) {
             line!(out, "used = \"{} B\"", used(disk));
             line!(out, "compressibility = \"{}\"\n", ratio(factor));
             let rate = work.options.grown(demand.disks[at].mean_written);
-            let series = profile
-                .and_then(|profile| profile.vms.get(place))
-                .and_then(|disks| disks.get(at));
-            let day = match demand.disks[at].known {
-                Known::Counters => profile
-                    .zip(series)
-                    .and_then(|(profile, series)| mean_day(profile, series)),
-                _ => None,
-            };
             if rate > 0 {
-                written.push((own.clone(), rate, day));
+                let by_counters = counted
+                    .as_mut()
+                    .is_some_and(|counted| counted.take((place, &name), (at, &own), &demand.disks[at]));
+                written.push((own.clone(), rate, by_counters));
             }
             disks.insert(own);
         }
-        for (disk, rate, day) in written {
-            line!(out, "[[vm.workload]]\ndisk = \"{disk}\"\nrate = \"{rate} B/s\"");
-            if let Some(day) = day {
-                let hours: Vec<String> = day.iter().map(|hour| thousandths(*hour)).collect();
-                line!(out, "day = [{}]", hours.join(", "));
+        for (disk, rate, by_counters) in written {
+            line!(out, "[[vm.workload]]\ndisk = \"{disk}\"");
+            if by_counters {
+                let factor = thousandths(1_000 + u64::from(work.options.growth_per_mille));
+                line!(
+                    out,
+                    "kind = \"profile\"\nfile = \"{file}\"\nrepeat = true\nfactor = {factor}\n"
+                );
+            } else {
+                line!(out, "rate = \"{rate} B/s\"\n");
             }
-            line!(out, "");
         }
+        names.insert(name);
     }
 }
 
@@ -290,35 +306,6 @@ fn thousandths(value: u64) -> String {
     format!("{}.{:03}", value / 1_000, value % 1_000)
 }
 
-/// What each hour of the day writes, in thousandths of the mean; none where the counters have less than a day, or nothing is written.
-fn mean_day(profile: &Profile, series: &Series) -> Option<[u64; HOURS]> {
-    let step = u64::from(profile.step_seconds.max(1));
-    if (profile.steps as u64).saturating_mul(step) < 86_400 || series.written.len() != profile.steps {
-        return None;
-    }
-    let begins = u64::try_from(profile.start_seconds.rem_euclid(86_400)).unwrap_or(0);
-    let (mut sums, mut counts) = ([0_u128; HOURS], [0_u128; HOURS]);
-    for (at, value) in series.written.iter().enumerate().filter(|(_, value)| **value != ABSENT) {
-        let hour = usize::try_from((begins + at as u64 * step) / 3_600 % 24).unwrap_or(0);
-        sums[hour] += u128::from(*value);
-        counts[hour] += 1;
-    }
-    let mut day = [0_u64; HOURS];
-    let means: Vec<u128> = sums
-        .iter()
-        .zip(counts)
-        .map(|(sum, count)| sum * 1_000 / count.max(1))
-        .collect();
-    let all: u128 = means.iter().sum();
-    if all == 0 || counts.contains(&0) {
-        return None;
-    }
-    for (hour, mean) in day.iter_mut().zip(means) {
-        *hour = u64::try_from(mean * HOURS as u128 * 1_000 / all).unwrap_or(0);
-    }
-    Some(day)
-}
-
 /// In one line, for a comment.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
@@ -391,28 +378,5 @@ mod tests {
         assert_eq!(ratio(1_000), "1.00:1");
         assert_eq!(ratio(450), "2.22:1");
         assert_eq!(ratio(1_500), "1.00:1");
-    }
-
-    #[test]
-    fn a_mean_day_has_the_hours_of_the_clock() {
-        // Two days from 22:00 on; only the hour from 0 to 1 writes.
-        let steps = 48;
-        let written = (0..steps)
-            .map(|hour| if (22 + hour) % 24 == 0 { 24 } else { 0 })
-            .collect();
-        let profile = Profile {
-            start_seconds: 22 * 3_600,
-            step_seconds: 3_600,
-            steps,
-            vms: Vec::new(),
-        };
-        let series = Series {
-            written,
-            ..Series::default()
-        };
-        let day = mean_day(&profile, &series).unwrap();
-        assert_eq!((day[0], day[1..].iter().sum::<u64>()), (24_000, 0));
-        let short = Profile { steps: 23, ..profile };
-        assert_eq!(mean_day(&short, &series), None);
     }
 }

@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::path::Path;
-
 use actors::workload::StreamKind;
 use planning::drill::drill;
 use planning::estate::Estate;
@@ -27,8 +25,14 @@ fn template() -> Estate {
 
 fn drilled(estate: &Estate, profile: Option<&Profile>, options: &Options) -> Scenario {
     let plan = recommend(estate, profile, options).expect("a plan");
-    let text = drill("drill", estate, profile, options, &plan).expect("a drill");
-    load_text(&text, Path::new("drill.toml"), &Reading::default()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    let folder = tempfile::tempdir().expect("a folder");
+    let drill = drill("drill", "drill.csv", estate, profile, options, &plan).expect("a drill");
+    if let Some(counters) = drill.counters {
+        std::fs::write(folder.path().join("drill.csv"), counters).expect("written");
+    }
+    let text = drill.scenario;
+    load_text(&text, &folder.path().join("drill.toml"), &Reading::default())
+        .unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Bytes per second that a machine writes in the mean.
@@ -157,29 +161,88 @@ fn a_drill_that_is_planned_again_gives_the_same_answer() {
     );
 }
 
+/// Two days of quarters of an hour, from 22:00 on. By night ten times as much, on the second day twice; a quarter is missing.
+fn two_days() -> Profile {
+    let rate = |quarter: u32| {
+        let hour = (22 + quarter / 4) % 24;
+        let day = quarter / 96 + 1;
+        match quarter {
+            100 => planning::profile::ABSENT,
+            _ if hour < 6 => 1_000_000 * day,
+            _ => 100_000 * day,
+        }
+    };
+    let counted = planning::profile::Series {
+        written: (0..192).map(rate).collect(),
+        write_iops: (0..192)
+            .map(|quarter| if quarter == 7 { planning::profile::ABSENT } else { 1_250 })
+            .collect(),
+        ..Default::default()
+    };
+    Profile {
+        start_seconds: 1_709_589_600,
+        step_seconds: 900,
+        steps: 192,
+        vms: vec![vec![counted]],
+    }
+}
+
 #[test]
-fn a_day_of_a_profile_comes_back_hour_by_hour() {
-    // A week of hours: by night ten times as much.
-    let hour = |hour: usize| if hour % 24 < 6 { 1_000_000 } else { 100_000 };
-    let profile = Profile {
-        start_seconds: 0,
-        step_seconds: 3_600,
-        steps: 168,
-        vms: vec![vec![planning::profile::Series {
-            written: (0..168).map(hour).collect(),
-            ..Default::default()
-        }]],
-    };
+fn a_disk_with_counters_writes_its_busiest_day_step_by_step() {
+    let profile = two_days();
     let estate = Estate {
-        vms: vec![vm("a", &[])],
+        vms: vec![vm("web,01", &[])],
     };
-    let (_, again) = of_scenario(&drilled(&estate, Some(&profile), &flat()));
-    for at in 0..168 {
-        let minute = again.vms[0][0].written[at * 60];
-        let expected = profile.vms[0][0].written[at];
-        assert!(
-            minute.abs_diff(expected) * 50 < expected,
-            "hour {at}: {minute} for {expected}"
+    let grown = Options {
+        growth_per_mille: 250,
+        ..Options::default()
+    };
+    let scenario = drilled(&estate, Some(&profile), &grown);
+    assert_eq!(scenario.start_of_day, 22 * 3_600);
+    let StreamKind::Profiled(profiled) = &scenario.vms[0].workload.streams[0].kind else {
+        panic!("a profile")
+    };
+    assert_eq!((profiled.step, profiled.factor_per_mille), (900_000_000_000, 1_250));
+    assert!(profiled.repeat && profiled.steps.len() == 96);
+    let there: Vec<u64> = (0..192)
+        .filter(|at| *at != 100)
+        .map(|at| u64::from(profile.vms[0][0].written[at]))
+        .collect();
+    let mean = there.iter().sum::<u64>().div_ceil(191);
+    for (at, step) in profiled.steps.iter().enumerate() {
+        let recorded = if at == 4 {
+            mean
+        } else {
+            u64::from(profile.vms[0][0].written[96 + at])
+        };
+        assert_eq!(u64::from(step.bytes_per_second), recorded, "step {at}");
+        assert_eq!(step.writes_per_second, 1_250);
+    }
+    // And planned again it is that day.
+    let (_, again) = of_scenario(&scenario);
+    for at in 0..96_usize {
+        let minute = u64::from(again.vms[0][0].written[at * 15]);
+        let grown = u64::from(profiled.steps[at].bytes_per_second) * 5 / 4;
+        assert!(minute.abs_diff(grown) <= 1, "step {at}: {minute} for {grown}");
+        assert_eq!(
+            minute,
+            u64::from(again.vms[0][0].written[1_440 + at * 15]),
+            "the next day"
         );
     }
+}
+
+#[test]
+fn a_disk_without_counters_writes_its_mean_beside_one_that_has_them() {
+    let mut profile = two_days();
+    profile.vms[0].push(planning::profile::Series::default());
+    let mut machine = vm("web", &[]);
+    let mut other = machine.disks[0].clone();
+    other.name = "other".to_owned();
+    other.daily_change_bytes = Some(86_400_000_000);
+    machine.disks.push(other);
+    let scenario = drilled(&Estate { vms: vec![machine] }, Some(&profile), &flat());
+    let streams = &scenario.vms[0].workload.streams;
+    assert!(matches!(&streams[0].kind, StreamKind::Profiled(_)));
+    assert!(matches!(&streams[1].kind, StreamKind::Synthetic(synthetic) if synthetic.bytes_per_second == 1_000_000));
 }

@@ -91,7 +91,8 @@ pub struct PlanArguments {
     /// Another value of bandwidth, growth, churn, compressed, outage or rpo: NAME=A,B,C or NAME=FROM..TO/STEP; given twice, a table
     #[arg(long, value_name = "NAME=VALUES", value_parser = axis)]
     pub what_if: Vec<Axis>,
-    /// Write the estate as a scenario too, with the recommended servers and link, into a file that is not there yet: `firedrill run` takes it
+    /// Write the estate as a scenario too, with the recommended servers and link, into a file that is not there yet, and the counters of its
+    /// busiest day beside it (OUT.csv): `firedrill run` takes it
     #[arg(long, value_name = "OUT.toml")]
     pub scenario: Option<PathBuf>,
     /// The folder for the plan [default: runs/NAME-plan]
