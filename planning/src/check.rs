@@ -13,6 +13,29 @@ const DAILY_BYTES: u64 = 1_000_000_000_000_000;
 /// A plan cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
+    /// A disk's size is not known, and without it there is no world to run.
+    #[error(
+        "machine `{vm}`, disk `{disk}`: its size is not known, so it cannot be simulated; accepted: an estate with the size of each disk"
+    )]
+    SizeUnknown {
+        /// Which machine.
+        vm: String,
+        /// Which disk.
+        disk: String,
+    },
+    /// An outage that does not fit into what is simulated.
+    #[error(
+        "an outage of {outage} s does not fit into the {part} s that are simulated; accepted: a shorter one, or the whole profile"
+    )]
+    OutageTooLong {
+        /// Its seconds.
+        outage: u64,
+        /// Those of the part.
+        part: u64,
+    },
+    /// No world can be made of the plan.
+    #[error("the plan cannot be simulated: {0}")]
+    World(String),
     /// There is no machine.
     #[error("the estate has no machine")]
     NoMachine,

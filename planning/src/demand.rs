@@ -242,6 +242,19 @@ fn add_disk(
     }
 }
 
+/// Bytes per second of a disk in each step of the window, without growth, its gaps taken for its mean.
+pub(crate) fn rates(
+    window: &Window,
+    settings: &Settings,
+    disk: &Disk,
+    demand: &DiskDemand,
+    of: Option<&Series>,
+) -> Vec<u64> {
+    let mut rates = vec![0; window.steps];
+    add_disk(&mut rates, window, settings, disk, demand, of, 1);
+    rates
+}
+
 fn disk_demand(
     window: &Window,
     settings: &Settings,

@@ -50,8 +50,10 @@ pub fn drill(
     let start_of_day = counted.as_ref().map_or(0, Counted::start_of_day);
     head(&mut out, name, estate, plan, &work, start_of_day);
     servers(&mut out, options, plan);
-    machines(&mut out, file, counted.as_mut(), &work);
+    let by_counters = counted.as_mut().map(|counted| (counted, file));
+    machines(&mut out, by_counters, Disks::Used, &work);
     steps(&mut out, plan);
+    expects(&mut out, plan);
     Ok(Drill {
         scenario: out,
         counters: counted.and_then(|counted| counted.file()),
@@ -112,22 +114,32 @@ name = "datacentre"
     );
 }
 
-fn servers(out: &mut String, options: &Options, plan: &Plan) {
+/// The rate of the one link of a scenario, in bits per second, and where it is from.
+pub(crate) fn bandwidth(plan: &Plan) -> (u64, &'static str) {
     let given = plan.given.as_ref().map(|given| given.what_if.bits_per_second.value);
     let needed = plan
         .bandwidths
         .first()
         .and_then(|row| row.always)
         .map(|figure| figure.value);
-    let (bits, why) = match (given, needed) {
+    match (given, needed) {
         (Some(bits), _) => (bits, "the bandwidth that was given; several links are one here"),
         (None, Some(bits)) => (bits, "the bandwidth that the RPO needs, always"),
         (None, None) => (1_000_000, "nothing is known of what is written"),
-    };
-    let kind = match options.network {
+    }
+}
+
+/// The name and kind of that link.
+pub(crate) fn link(options: &Options) -> &'static str {
+    match options.network {
         Network::ExpressRoute => "expressroute",
         Network::Vpn | Network::Internet => "internet",
-    };
+    }
+}
+
+/// Its link, and the servers.
+pub(crate) fn servers(out: &mut String, options: &Options, plan: &Plan) {
+    let ((bits, why), kind) = (bandwidth(plan), link(options));
     line!(out, "# {why}. Its latency is a guess: put yours in.");
     line!(
         out,
@@ -179,7 +191,19 @@ latency = "0.1 ms"
     line!(out, "[[vcenter]]\nname = \"vcenter\"\n");
 }
 
-fn machines<'a>(out: &mut String, file: &str, mut counted: Option<&mut Counted<'a>>, work: &Work<'a>) {
+/// What the disks of a scenario begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disks {
+    /// As much as is used of them.
+    Used,
+    /// Nothing.
+    Empty,
+}
+
+/// The counters that a scenario writes by, and what it calls their file.
+pub(crate) type ByCounters<'a, 'b> = Option<(&'b mut Counted<'a>, &'b str)>;
+
+pub(crate) fn machines<'a>(out: &mut String, mut counted: ByCounters<'a, '_>, begin: Disks, work: &Work<'a>) {
     let mut names = BTreeSet::new();
     for (place, vm, demand, _) in work.counted() {
         let name = word(&vm.name, &names);
@@ -206,20 +230,22 @@ fn machines<'a>(out: &mut String, file: &str, mut counted: Option<&mut Counted<'
                 "[[vm.disk]]\nname = \"{own}\"\nsize = \"{} B\"",
                 disk.size_bytes.next_multiple_of(SECTOR)
             );
-            line!(out, "used = \"{} B\"", used(disk));
+            let used = if begin == Disks::Used { used(disk) } else { 0 };
+            line!(out, "used = \"{used} B\"");
             line!(out, "compressibility = \"{}\"\n", ratio(factor));
             let rate = work.options.grown(demand.disks[at].mean_written);
             if rate > 0 {
-                let by_counters = counted
-                    .as_mut()
-                    .is_some_and(|counted| counted.take((place, &name), (at, &own), &demand.disks[at]));
-                written.push((own.clone(), rate, by_counters));
+                let file = counted.as_mut().and_then(|(counted, file)| {
+                    let taken = counted.take((place, &name), (at, &own), &demand.disks[at]);
+                    taken.then_some(*file)
+                });
+                written.push((own.clone(), rate, file));
             }
             disks.insert(own);
         }
-        for (disk, rate, by_counters) in written {
+        for (disk, rate, file) in written {
             line!(out, "[[vm.workload]]\ndisk = \"{disk}\"");
-            if by_counters {
+            if let Some(file) = file {
                 let factor = thousandths(1_000 + u64::from(work.options.growth_per_mille));
                 line!(
                     out,
@@ -233,7 +259,8 @@ fn machines<'a>(out: &mut String, file: &str, mut counted: Option<&mut Counted<'
     }
 }
 
-fn steps(out: &mut String, plan: &Plan) {
+/// From a vault to replication of all machines.
+pub(crate) fn steps(out: &mut String, plan: &Plan) {
     let servers = plan.servers.sizing.configuration_servers.max(1);
     let kind = if plan.servers.sizing.process_servers == 0 {
         "management"
@@ -269,8 +296,14 @@ name = "enable"
 do = "enable-replication"
 vm = "all"
 after = {{ step = "push", vm = "each" }}
+"#
+    );
+}
 
-# A failover of all of them, a day later: take the marks away.
+fn expects(out: &mut String, plan: &Plan) {
+    line!(
+        out,
+        r#"# A failover of all of them, a day later: take the marks away.
 #
 # [[step]]
 # name = "failover"
@@ -312,7 +345,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// A name that a scenario takes, like this one and unlike those that there are: letters, digits and hyphens.
-fn word(name: &str, taken: &BTreeSet<String>) -> String {
+pub(crate) fn word(name: &str, taken: &BTreeSet<String>) -> String {
     unlike(plain(name, "-"), "-", taken)
 }
 

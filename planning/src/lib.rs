@@ -19,6 +19,7 @@ mod origins;
 pub mod os;
 pub mod placement;
 pub mod plan;
+pub mod proof;
 pub mod queue;
 pub mod read;
 pub mod recommend;

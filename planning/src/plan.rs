@@ -11,6 +11,7 @@ use crate::cost::Cost;
 use crate::gates::{DiskTarget, Finding, Note, Storage, Unit};
 use crate::initial::Finish;
 use crate::placement::Account;
+use crate::proof::Proof;
 use crate::queue::{CatchUp, Day};
 use crate::sizing::Sizing;
 use crate::sweep::{Bar, Sweep};
@@ -300,6 +301,8 @@ pub struct Plan {
     pub tornado: Vec<Bar>,
     /// What if inputs were others, where that was asked.
     pub sweep: Option<Sweep>,
+    /// The plan held against the actors, where that was asked.
+    pub proof: Option<Proof>,
     /// The initial copy.
     pub initial_copy: InitialCopy,
     /// Servers on premises.

@@ -166,6 +166,7 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
         what_if,
         tornado,
         sweep: None,
+        proof: None,
         initial_copy,
         servers: servers(&work),
         azure_cores: figure(cores, Unit::Count, "azure-cores"),

@@ -9,7 +9,7 @@ use crate::profile::{ABSENT, Profile, Series};
 use crate::recommend::Work;
 
 /// The part of a profile that a drill has, and the file of it as it comes about.
-pub(super) struct Counted<'a> {
+pub(crate) struct Counted<'a> {
     profile: &'a Profile,
     steps: std::ops::Range<usize>,
     /// The disks that are in it: names of machine and disk in the drill, counters, what stands for a gap.
