@@ -60,6 +60,7 @@ pub static LAYOUT: Layout = Layout {
         "tables/bandwidths.csv",
         "tables/what_if.csv",
         "tables/sensitivity.csv",
+        "tables/proof.csv",
         "tables/initial_replication.csv",
         "tables/initial_replication_batches.csv",
         "tables/servers.csv",

@@ -5,6 +5,7 @@
 
 mod chart;
 mod charts;
+mod proof;
 mod sweep;
 mod table;
 mod tiles;
@@ -39,6 +40,7 @@ pub fn html(plan: &Plan) -> String {
         escape(&rpo(plan.rpo_seconds))
     );
     head(&mut out, plan);
+    proof::section(&mut out, plan);
     tiles::tiles(&mut out, plan);
     out.push_str("<section id=\"charts\"><h2>Over time, and by bandwidth</h2>\n");
     for figure in charts::all(plan) {

@@ -10,7 +10,7 @@ use super::tables::Cell;
 use super::tables::machines::found;
 use super::tables::sweep::{kind, label};
 use super::units::Kind;
-use super::words::{account, plain, rule};
+use super::words::{account, plain, proof, rule};
 use crate::summary::{WIDTH, wrapped};
 use crate::words::{count, list};
 
@@ -18,6 +18,8 @@ use crate::words::{count, list};
 const INDENT: usize = 16;
 /// Machines that are named.
 const MACHINES_SHOWN: usize = 10;
+/// Findings of a proof that are shown.
+const FINDINGS_SHOWN: usize = 5;
 /// Points of a sweep that are shown.
 const POINTS_SHOWN: usize = 12;
 
@@ -74,6 +76,7 @@ pub fn human(plan: &Plan) -> String {
         say(&mut out, "Sensitive to", &text);
     }
     asked(plan, &mut out);
+    proven(plan, &mut out);
     say(&mut out, "Machines", &machines(plan));
     say(&mut out, "Servers", &servers(plan));
     say(&mut out, "Azure", &azure(plan));
@@ -105,6 +108,15 @@ pub fn human(plan: &Plan) -> String {
         hanging(&mut out, "  ", &assumption.text);
     }
     out
+}
+
+/// What the actors said of the plan.
+fn proven(plan: &Plan, out: &mut String) {
+    let Some(of) = &plan.proof else { return };
+    say(out, if of.held { "Proof held" } else { "Proof not held" }, &proof(of));
+    for finding in of.findings.iter().take(FINDINGS_SHOWN) {
+        say(out, "", finding);
+    }
 }
 
 /// The points of a sweep, as many as are read.

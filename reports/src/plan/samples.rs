@@ -5,6 +5,7 @@ use planning::estate::{Boot, Disk, Estate, Vm};
 use planning::options::Options;
 use planning::plan::Plan;
 use planning::profile::{Profile, Series};
+use planning::proof::{Cut, Pair, Part, Proof, Row, Why};
 use planning::recommend::recommend;
 use planning::service::{HourLimit, Outage, Service, WEEK_HOURS};
 
@@ -146,7 +147,45 @@ pub(super) fn hostile() -> Plan {
         service.links[0].hours = vec![closed; WEEK_HOURS];
     }
     options.include = HOSTILE.iter().take(2).map(|name| (*name).to_owned()).collect();
-    made(vms, Some(profile), &options)
+    let mut plan = made(vms, Some(profile), &options);
+    plan.proof = Some(proof());
+    plan
+}
+
+/// A proof that found something, of the same machines: figures that agree, that do not, and that have no end.
+fn proof() -> Proof {
+    let pair = |arithmetic, simulated, why| Pair {
+        arithmetic,
+        simulated,
+        why,
+    };
+    let row = |name: &&str| Row {
+        name: (*name).to_owned(),
+        rpo_p50_ms: pair(Some(150_000), Some(153_000), None),
+        rpo_p99_ms: pair(Some(7_500_000), Some(9_000_000), Some(Why::Sharing)),
+        rpo_max_ms: pair(None, Some(9_100_000), Some(Why::Sharing)),
+        backlog_bytes: pair(Some(5 * GIB), Some(4 * GIB), Some(Why::Folding)),
+        catch_up_ms: (name.len() > 4).then_some(pair(Some(1_800_000), None, Some(Why::Unsent))),
+        sent_bytes: pair(Some(GIB), Some(GIB), None),
+    };
+    Proof {
+        held: false,
+        part: Part::BusiestDay,
+        start_seconds: None,
+        seconds: 86_400,
+        bits_per_second: 1_000,
+        cuts: vec![Cut {
+            from_seconds: 36_000,
+            to_seconds: 43_200,
+        }],
+        points: 300,
+        points_verified: 299,
+        findings: HOSTILE
+            .iter()
+            .map(|name| format!("invariant: {name} is wrong"))
+            .collect(),
+        machines: HOSTILE.iter().take(3).map(row).collect(),
+    }
 }
 
 /// One machine that cannot be protected; no profile, no bandwidth, no prices.

@@ -4,6 +4,7 @@
 //! the room of arithmetic. Objects are closed and all their keys are required, so a test that validates a plan fails for each key that is
 //! new, gone or of another kind. A time of 18,446,744,073,709,551,615 ms (the largest of 64 bits) is one without an end.
 
+use planning::proof::{Part, Why};
 use planning::sweep::Input;
 use planning::tables::Era;
 use serde_json::{Map, Value, json};
@@ -96,7 +97,16 @@ pub fn schema() -> Value {
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
         schema.insert("title".to_owned(), json!("A plan of firedrill"));
-        let definitions = [common(), sizes(), machines(), over_time(), sweeps(), costs(), plan()];
+        let definitions = [
+            common(),
+            sizes(),
+            machines(),
+            over_time(),
+            sweeps(),
+            proofs(),
+            costs(),
+            plan(),
+        ];
         let definitions: Map<String, Value> = definitions.into_iter().flatten().collect();
         schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
@@ -200,6 +210,7 @@ fn plan() -> Definitions {
         ("what_if", or_null(of("what_if"))),
         ("tornado", list(of("bar"))),
         ("sweep", or_null(of("sweep"))),
+        ("proof", or_null(of("proof"))),
         ("initial_copy", of("initial_copy")),
         ("servers", of("servers")),
         ("azure_cores", of("figure")),
@@ -365,6 +376,56 @@ fn sweeps() -> Definitions {
         ("point", object("What comes out with inputs moved.", &point)),
         ("bar", object("What an input moves the RPO by.", &bar)),
         ("sweep", object("What if: the last axis moves fastest.", &sweep)),
+    ])
+}
+
+fn proofs() -> Definitions {
+    let may = |about: &str| or_null(whole(about));
+    let pair = [
+        ("arithmetic", may("By arithmetic; null: without an end.")),
+        ("simulated", may("By the actors; null: without an end.")),
+        ("why", or_null(words(&Why::ALL.map(Why::name)))),
+    ];
+    let row = [
+        ("name", text()),
+        ("rpo_p50_ms", of("pair")),
+        ("rpo_p99_ms", of("pair")),
+        ("rpo_max_ms", of("pair")),
+        ("backlog_bytes", of("pair")),
+        ("catch_up_ms", or_null(of("pair"))),
+        ("sent_bytes", of("pair")),
+    ];
+    let cut = [
+        ("from_seconds", whole("From so many seconds after the begin.")),
+        ("to_seconds", whole("Until so many.")),
+    ];
+    let proof = [
+        ("held", boolean()),
+        ("part", words(&Part::ALL.map(Part::name))),
+        (
+            "start_seconds",
+            or_null(json!({ "type": "integer", "description": "When it begins, in seconds since 1970 (UTC)." })),
+        ),
+        ("seconds", whole("How long it is.")),
+        ("bits_per_second", whole("The rate of the link.")),
+        ("cuts", list(object("A time without the link.", &cut))),
+        ("points", whole("Recovery points that were made.")),
+        (
+            "points_verified",
+            whole("Those of them that were judged and found right."),
+        ),
+        ("findings", list(text())),
+        ("machines", list(object("A machine's figures.", &row))),
+    ];
+    named(vec![
+        (
+            "pair",
+            object(
+                "A figure of both, and why they are apart; null where they agree.",
+                &pair,
+            ),
+        ),
+        ("proof", object("The plan held against the actors.", &proof)),
     ])
 }
 

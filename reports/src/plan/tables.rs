@@ -2,6 +2,7 @@
 
 pub(super) mod estate;
 pub(super) mod machines;
+pub(super) mod proof;
 pub(super) mod sweep;
 pub(super) mod time;
 
@@ -78,7 +79,7 @@ pub struct Table {
 }
 
 /// The names of all tables, in their order.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "summary",
     "recommendations",
     "placement",
@@ -89,6 +90,7 @@ pub const NAMES: [&str; 20] = [
     "bandwidths",
     "what_if",
     "sensitivity",
+    "proof",
     "initial_replication",
     "initial_replication_batches",
     "servers",
@@ -117,6 +119,7 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         estate::bandwidths(plan),
         sweep::what_if(plan),
         sweep::tornado(plan),
+        proof::machines(plan),
         time::initial(plan),
         time::batches(plan),
         estate::servers(plan, &figures),

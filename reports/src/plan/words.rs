@@ -4,7 +4,48 @@ use planning::cost::{Component, State};
 use planning::gates::Storage;
 use planning::placement::AccountKind;
 use planning::plan::{Compatibility, Plan};
+use planning::proof::{Part, Proof, Row, Why};
 use planning::tables::gate;
+
+use super::units::Kind;
+use crate::words::count;
+
+/// What came of a proof.
+#[must_use]
+pub fn proof(proof: &Proof) -> String {
+    let part = match proof.part {
+        Part::BusiestDay => "the busiest day",
+        Part::Profile => "the whole profile",
+    };
+    let long = Kind::Seconds.human(proof.seconds);
+    let cut: u64 = proof.cuts.iter().map(|cut| cut.to_seconds - cut.from_seconds).sum();
+    let cut = match cut {
+        0 => String::new(),
+        cut => format!(", cut for {} of it", Kind::Seconds.human(cut)),
+    };
+    let (all, agree) = proof.agreeing();
+    let mut text = format!(
+        "{part} ({long}) of {} machines went through the actors over {}{cut}: {} of {} recovery points were judged and found right; {agree} of {all} \
+         figures agree with the arithmetic",
+        count(proof.machines.len() as u64),
+        Kind::BitsPerSecond.human(proof.bits_per_second),
+        count(proof.points_verified),
+        count(proof.points)
+    );
+    let whys: Vec<Why> = proof
+        .machines
+        .iter()
+        .flat_map(Row::pairs)
+        .filter_map(|(_, pair)| pair.why)
+        .collect();
+    for why in Why::ALL {
+        let figures = whys.iter().filter(|known| **known == why).count() as u64;
+        if figures > 0 {
+            text.push_str(&format!("; {} do not, for {}", count(figures), why.text()));
+        }
+    }
+    text
+}
 
 /// What is paid for.
 #[must_use]
