@@ -1,5 +1,7 @@
 //! `firedrill plan`: what an estate needs, and what would happen with what there is.
 
+mod proving;
+
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -13,8 +15,10 @@ use planning::drill::{Drill, drill};
 use planning::estate::Estate;
 use planning::of_scenario::of_scenario;
 use planning::options::Options;
+use planning::plan::Plan;
 use planning::problem::{Problems, Severity};
 use planning::profile::Profile;
+use planning::proof::prepare;
 use planning::read::{Input, read_inputs};
 use planning::recommend::{PlanError, recommend};
 use planning::service::{Link, Service};
@@ -23,7 +27,7 @@ use reports::plan::ReportError;
 
 use crate::arguments::{Format, PlanArguments};
 use crate::check::write_new;
-use crate::failure::{Failure, PASS};
+use crate::failure::{EXPECTATION, Failure, PASS};
 use crate::interrupt::Interrupts;
 use crate::output;
 
@@ -73,6 +77,18 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         let drill = drill(&name_of(&arguments.inputs), &own, estate, profile, &options, &plan).map_err(wrong)?;
         write_drill(file, &counters, &drill)?;
     }
+    if let Some(part) = arguments.prove {
+        shown.say("making the world of the proof");
+        let prepared = prepare(
+            &name_of(&arguments.inputs),
+            estate,
+            profile,
+            &options,
+            &plan,
+            part.part(),
+        );
+        plan.proof = Some(proving::prove(&prepared.map_err(wrong)?, &shown, &interrupts)?);
+    }
     shown.say("writing");
     let written = reports::plan::write(&directory, &plan);
     let written = written.map_err(|error| match error {
@@ -83,7 +99,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     if arguments.format == Format::Json {
         let json = reports::plan::json(&plan).map_err(|error| Failure::Machine(error.to_string()))?;
         output::print(&String::from_utf8_lossy(&json))?;
-        return Ok(PASS);
+        return Ok(code(&plan));
     }
     let mut said = reports::plan::human(&plan);
     let page = written.iter().find(|file| file.ends_with(reports::plan::PAGE));
@@ -97,7 +113,15 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         said.push_str(&format!("Drill   firedrill run {}\n", file.display()));
     }
     output::print(&said)?;
-    Ok(PASS)
+    Ok(code(&plan))
+}
+
+/// The exit code of a plan: only a proof can fail.
+fn code(plan: &Plan) -> u8 {
+    match &plan.proof {
+        Some(proof) if !proof.held => EXPECTATION,
+        _ => PASS,
+    }
 }
 
 /// Writes a drill with its counters: both, or none.
@@ -285,6 +309,23 @@ impl Shown {
     fn say(&self, what: &'static str) {
         if let Some(bar) = &self.bar {
             bar.set_message(what);
+        }
+    }
+
+    /// From now on it shows how much of so many nanoseconds was simulated.
+    fn simulates(&self, all: u64) {
+        if let Some(bar) = &self.bar {
+            if let Ok(style) = ProgressStyle::with_template("proving {wide_bar} {percent} % ({elapsed}, {eta} to go)") {
+                bar.set_style(style);
+            }
+            bar.set_length(all);
+            bar.set_position(0);
+        }
+    }
+
+    fn simulated(&self, now: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(now);
         }
     }
 

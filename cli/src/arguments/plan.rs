@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use planning::options::{Network, StorageChoice};
+use planning::proof::Part;
 use planning::sweep::{Axis, Input};
 use planning::tables::Era;
 use scenarios::units;
@@ -23,6 +24,8 @@ Examples:
           what other figures would do: one input makes a curve, two a table
   firedrill plan estate.csv --scenario estate.toml && firedrill run estate.toml
           the estate as a drill, through the same actors as every other
+  firedrill plan estate.csv counters.csv.gz --bandwidth 100Mbit/s --outage 4h --prove
+          the busiest day, with the link cut for four hours, through the actors, beside the arithmetic
   firedrill plan --template | firedrill plan - --bandwidth 50Mbit/s
           reads the estate from standard input
 
@@ -30,7 +33,7 @@ Each figure of the plan says on hover from which input and by which formula it c
 A plan is arithmetic: a queue of what is written, in steps of the counters, served by the links (docs/planning.md).
 
 Exit codes: 0 a plan was made, also where the bandwidth is not enough (plan.json says so: answer.enough);
-2 the input is wrong (file, row, column, what is accepted); 3 the machine failed; 130 interrupted.";
+1 the proof did not hold: something was found, or nothing was judged; 2 the input is wrong (file, row, column, what is accepted); 3 the machine failed; 130 interrupted.";
 
 /// `firedrill plan`.
 #[derive(Debug, Args)]
@@ -88,6 +91,10 @@ pub struct PlanArguments {
     /// Prices of yours (TOML); `firedrill plan --prices example` shows the cost by round figures of ours
     #[arg(long, value_name = "FILE")]
     pub prices: Option<PathBuf>,
+    /// Run the recommended estate through the actors, with every recovery point judged, and set its figures beside the arithmetic: the
+    /// busiest day, or the whole profile
+    #[arg(long, value_name = "PART", value_enum, num_args = 0..=1, default_missing_value = "busiest-day")]
+    pub prove: Option<PartWord>,
     /// Another value of bandwidth, growth, churn, compressed, outage or rpo: NAME=A,B,C or NAME=FROM..TO/STEP; given twice, a table
     #[arg(long, value_name = "NAME=VALUES", value_parser = axis)]
     pub what_if: Vec<Axis>,
@@ -180,6 +187,25 @@ impl StorageWord {
             StorageWord::Suggested => StorageChoice::Suggested,
             StorageWord::Standard => StorageChoice::Standard,
             StorageWord::Premium => StorageChoice::Premium,
+        }
+    }
+}
+
+/// What a proof runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PartWord {
+    /// The day on which most is written
+    BusiestDay,
+    /// All of it
+    Profile,
+}
+
+impl PartWord {
+    /// As a proof calls it.
+    pub fn part(self) -> Part {
+        match self {
+            PartWord::BusiestDay => Part::BusiestDay,
+            PartWord::Profile => Part::Profile,
         }
     }
 }
