@@ -298,3 +298,127 @@ fn arithmetic_and_simulation_agree_on_a_cut() {
         "RPO: {high} s simulated, {rpo} s reckoned"
     );
 }
+
+/// An estate of two machines and a day of its counters by the quarter of an hour, in two files of a folder.
+fn counted(folder: &Path) -> (String, String) {
+    let estate = "vm,os,cores,memory,disk,size,used,compressed\n\
+                  sql01,Windows Server 2016,4,16 GiB,data,400 GiB,1 GiB,50 %\n\
+                  web01,CentOS 7,2,4 GiB,os,100 GiB,1 GiB,100 %\n";
+    let mut rows = "time,vm,disk,write_iops,written_bytes\n".to_owned();
+    for quarter in 0..96_u64 {
+        let time = format!("2024-03-05 {:02}:{:02}", quarter / 4, quarter % 4 * 15);
+        let busy = if (32..72).contains(&quarter) { 3 } else { 1 };
+        rows += &format!("{time},sql01,data,{}.5,{}\n", 20 * busy, 300_000_000 * busy);
+        rows += &format!("{time},web01,os,4.25,{}\n", 40_000_000 + quarter * 100_000);
+    }
+    let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+    let (estate_file, counters) = (path("estate.csv"), path("counters.csv"));
+    std::fs::write(&estate_file, estate).expect("the estate");
+    std::fs::write(&counters, rows).expect("the counters");
+    (estate_file, counters)
+}
+
+#[test]
+fn counters_become_what_the_machines_of_a_drill_write() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (estate, counters) = counted(out.path());
+    let (plan, drill) = (path("plan"), path("drill.toml"));
+    let write = |plan: &str| {
+        let asked = [
+            "plan",
+            &estate,
+            &counters,
+            "--bandwidth",
+            "50Mbit/s",
+            "--scenario",
+            &drill,
+            "--out",
+            plan,
+        ];
+        firedrill(&asked)
+    };
+    let done = write(&plan);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let written = std::fs::read_to_string(path("drill.csv")).expect("the counters beside it");
+    assert_eq!(
+        written.lines().filter(|line| line.starts_with("2024-03-05")).count(),
+        192
+    );
+    assert!(
+        written.contains("2024-03-05 08:00:00,sql01,data,60.50,900000000\n"),
+        "{written}"
+    );
+    let scenario = std::fs::read_to_string(&drill).expect("the drill");
+    assert_eq!(scenario.matches("kind = \"profile\"").count(), 2, "{scenario}");
+    assert_eq!(firedrill(&["check", &drill]).status.code(), Some(0));
+    let run = firedrill(&["run", &drill, "--out", &path("run")]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stdout));
+    // Neither file is replaced, and none is left alone.
+    std::fs::remove_file(&drill).expect("the drill");
+    let done = write(&path("second"));
+    assert_eq!(done.status.code(), Some(2));
+    assert!(
+        text(&done.stderr).contains("drill.csv is there already"),
+        "{}",
+        text(&done.stderr)
+    );
+    assert!(!Path::new(&drill).exists());
+}
+
+#[test]
+fn a_plan_is_proven_by_simulation() {
+    let out = folder();
+    let (estate, counters) = counted(out.path());
+    let dir = out.path().join("plan");
+    let to = dir.to_str().expect("UTF-8");
+    let asked = [
+        "plan",
+        &estate,
+        &counters,
+        "--bandwidth",
+        "50Mbit/s",
+        "--out",
+        to,
+        "--prove",
+    ];
+    let done = firedrill(&asked);
+    let said = text(&done.stdout);
+    assert_eq!(done.status.code(), Some(0), "{said}{}", text(&done.stderr));
+    assert!(said.contains("Proof held"), "{said}");
+    let proof = json(&dir.join("plan.json"))["plan"]["proof"].clone();
+    assert_eq!(
+        (&proof["held"], &proof["part"]),
+        (&Value::Bool(true), &Value::from("busiest-day"))
+    );
+    let made = proof["points"].as_u64().expect("points");
+    assert!(made > 2 * 288 && proof["points_verified"] == made, "{proof}");
+    for machine in proof["machines"].as_array().expect("machines") {
+        assert_eq!(machine["sent_bytes"]["why"], Value::Null, "{machine}");
+        let simulated = machine["rpo_max_ms"]["simulated"].as_u64().expect("an end");
+        assert!((300_000..360_000).contains(&simulated), "{machine}");
+    }
+    let table = std::fs::read_to_string(dir.join("tables/proof.csv")).expect("the table");
+    // A row a machine and figure, none for the time to catch up: nothing is cut.
+    assert_eq!(table.lines().count(), 1 + 2 * 5, "{table}");
+    let page = std::fs::read_to_string(dir.join("plan.html")).expect("the page");
+    assert!(page.contains("Proof by simulation") && page.contains("Arithmetic beside simulation"));
+    for wrong in [&["--prove=weather"][..], &["--prove", "profile", "--outage", "soon"]] {
+        let done = firedrill(&[&["plan", &estate, &counters][..], wrong].concat());
+        assert_eq!(done.status.code(), Some(2), "{wrong:?}");
+    }
+    // Counters alone do not say how large a disk is.
+    let done = firedrill(&[
+        "plan",
+        &counters,
+        "--out",
+        out.path().join("none").to_str().expect("UTF-8"),
+        "--prove",
+    ]);
+    assert_eq!(done.status.code(), Some(2));
+    assert!(
+        text(&done.stderr).contains("its size is not known"),
+        "{}",
+        text(&done.stderr)
+    );
+}
