@@ -1,7 +1,6 @@
 //! What a planner brings: machines with their disks, as far as sizing asks.
 
 pub mod csv;
-pub mod os;
 pub mod rvtools;
 mod template;
 

@@ -1,6 +1,8 @@
-//! Whether an operating system may be protected, by its owner's words: `planning/data/operating_systems.csv`, after the support matrices.
+//! Operating systems by what their owners call them, and whether they may be protected: `planning/data/operating_systems.csv`, after the
+//! support matrices. Names come in free text, in the words of VMware Tools (`CentOS 7 (64-bit)`) and in those of a VM's configuration
+//! (`rhel7_64Guest`).
 
-use crate::tables::{Era, OperatingSystem, operating_systems};
+use crate::tables::{Era, Family, OperatingSystem, operating_systems};
 
 /// What the matrices say of an operating system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,7 @@ pub fn support(name: &str, era: Era) -> Support {
     };
     match rows().find(matches) {
         Some(row) if row.verdict == "supported" => Support::Supported(row),
+        Some(row) if row.verdict == "unknown" => Support::Unknown,
         Some(row) => Support::Unsupported(row),
         None => Support::Unknown,
     }
@@ -51,7 +54,25 @@ pub fn support(name: &str, era: Era) -> Support {
 /// Whether a name is that of a Windows.
 #[must_use]
 pub fn is_windows(name: &str) -> bool {
-    name.to_lowercase().contains("windows")
+    family(name) == Some(Family::Windows)
+}
+
+/// Whether a name is that of a Windows or of a Linux that is known. Whether one can be protected is another question.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    matches!(family(name), Some(Family::Windows | Family::Linux))
+}
+
+/// The family of an operating system; none where its name is not known. Spaces and marks do not count.
+#[must_use]
+pub fn family(name: &str) -> Option<Family> {
+    let plain = |text: &str| -> String {
+        let letters = text.chars().filter(|char| char.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let name = plain(name);
+    let row = operating_systems().iter().find(|row| name.contains(&plain(&row.words)));
+    row.map(|row| row.family)
 }
 
 /// Major versions in a name after its family: "7.4" is 7, "4/5/6/7" are four, and bits are none.
@@ -89,6 +110,64 @@ mod tests {
         assert!(supported("CentOS 8 (64-bit)", Era::Late2019));
         assert!(supported("Debian GNU/Linux 9 (64-bit)", Era::Late2019));
         assert!(!supported("CentOS 8 (64-bit)", Era::December2017));
+    }
+
+    #[test]
+    fn complaint_gh_51631_centos_and_debian_are_known() {
+        for os in [
+            "CentOS 7",
+            "CentOS 8 (64-bit)",
+            "CentOS 4/5 or later (64-bit)",
+            "centos7_64Guest",
+            "Debian GNU/Linux 9 (64-bit)",
+            "debian10_64Guest",
+            "debian 8",
+        ] {
+            assert_eq!(family(os), Some(Family::Linux), "{os}");
+        }
+    }
+
+    #[test]
+    fn families_are_told_by_their_words() {
+        for os in [
+            "Microsoft Windows Server 2016 (64-bit)",
+            "windows9Server64Guest",
+            "winNetEnterpriseGuest",
+            "winLonghorn64Guest",
+            "Windows 10",
+            "Win2012 R2",
+        ] {
+            assert!(is_windows(os), "{os}");
+        }
+        for os in [
+            "Red Hat Enterprise Linux 7",
+            "RedHat 7",
+            "rhel7_64Guest",
+            "SUSE Linux 12",
+            "sles12_64Guest",
+            "Ubuntu 16.04",
+            "Oracle Linux 6",
+            "oracleLinux7_64Guest",
+            "Rocky Linux 8",
+            "AlmaLinux 9",
+            "Amazon Linux 2",
+            "amazonlinux2_64Guest",
+            "Scientific Linux 6",
+        ] {
+            assert_eq!(family(os), Some(Family::Linux), "{os}");
+        }
+        for os in [
+            "",
+            "Plan 9",
+            "Other (64-bit)",
+            "FreeBSD 11",
+            "NetWare",
+            "Oracle Solaris 11 (64-bit)",
+        ] {
+            assert!(!is_known(os), "{os}");
+        }
+        // A name that is known is not one of a matrix.
+        assert_eq!(support("Rocky Linux 8", Era::Late2019), Support::Unknown);
     }
 
     #[test]

@@ -42,6 +42,21 @@ impl Era {
     }
 }
 
+impl Era {
+    /// The digits of its name: 201712 of `2017-12`, 2019 of `2019`.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        let digits = self.name().bytes().filter(u8::is_ascii_digit);
+        digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
+    }
+
+    /// The era of such a number.
+    #[must_use]
+    pub fn numbered(number: u64) -> Option<Self> {
+        Self::ALL.into_iter().find(|era| era.number() == number)
+    }
+}
+
 /// A bad table.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -208,16 +223,30 @@ pub fn configuration_server_limits() -> &'static [ConfigurationServerLimit] {
     &ROWS
 }
 
-/// An operating system of the support matrices.
+/// A family of operating systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    /// Windows, server or client.
+    Windows,
+    /// A distribution of Linux.
+    Linux,
+    /// What the product never took.
+    Other,
+}
+
+/// An operating system of the support matrices, or one whose name alone is known.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OperatingSystem {
     /// Words that its name contains.
     pub words: String,
+    /// Its family.
+    pub family: Family,
     /// Major versions, with `|` between them; none for all.
     pub versions: String,
     /// The first era in which the row counts.
     pub since: Era,
-    /// `supported` or `unsupported`.
+    /// `supported` or `unsupported`; `unknown` where the row knows its name and nothing else.
     pub verdict: String,
     /// What to mind.
     pub note: String,

@@ -6,9 +6,9 @@ mod write;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::os::family;
 use super::{Boot, Disk, Estate, Vm};
 use crate::cell::{self, Locale};
+use crate::os::is_known;
 use crate::problem::{Problem, Problems, quoted};
 use crate::text;
 pub use columns::{COLUMNS, Column};
@@ -312,7 +312,7 @@ impl Reading<'_> {
     }
 
     fn finish(self, problems: &mut Problems) -> Estate {
-        for found in self.vms.values().filter(|found| family(&found.vm.os).is_none()) {
+        for found in self.vms.values().filter(|found| !is_known(&found.vm.os)) {
             let what = match found.vm.os.as_str() {
                 "" => format!("{} has no operating system", quoted(&found.vm.name)),
                 os => format!("{} is no operating system known here; the machine is taken", quoted(os)),

@@ -13,8 +13,8 @@ use calamine::{Data, Range, Reader, Xlsx};
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::os::family;
 use super::{Boot, Disk, Estate, Vm};
+use crate::os::is_known;
 use crate::problem::{Problem, Problems, quoted};
 use crate::text::{column_name, some_of};
 use sheet::{Sheet, amount, cell_text};
@@ -328,7 +328,7 @@ impl Reading<'_> {
             if found.use_partitions() {
                 spread.push(found.vm.name.clone());
             }
-            if family(&found.vm.os).is_none() {
+            if !is_known(&found.vm.os) {
                 let what = match found.vm.os.as_str() {
                     "" => format!("{} has no operating system", quoted(&found.vm.name)),
                     os => format!("{} is no operating system known here; the machine is taken", quoted(os)),
