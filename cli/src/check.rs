@@ -59,14 +59,36 @@ fn write(scenario: &Scenario, file: &Path) -> Result<(), Failure> {
     write_new(file, &text)
 }
 
+/// Whether a scenario may be written into a file: it is not there yet, and its folder is.
+///
+/// # Errors
+/// [`Failure::Input`] where it is there, or its folder is not.
+pub fn writable(file: &Path) -> Result<(), Failure> {
+    let shown = file.display();
+    if file.symlink_metadata().is_ok() {
+        return Err(Failure::Input(there_already(file)));
+    }
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Failure::Input(format!("cannot write {shown}: there is no such folder")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn there_already(file: &Path) -> String {
+    format!(
+        "{} is there already; a scenario is written into a new file",
+        file.display()
+    )
+}
+
 /// Writes a scenario's text into a file that is not there yet. What could not be written whole is taken away.
 pub fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
     let shown = file.display();
     let created = std::fs::OpenOptions::new().write(true).create_new(true).open(file);
     let mut created = created.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::Input(format!(
-            "{shown} is there already; a scenario is written into a new file"
-        )),
+        ErrorKind::AlreadyExists => Failure::Input(there_already(file)),
         ErrorKind::NotFound => Failure::Input(format!("cannot write {shown}: there is no such folder")),
         _ => Failure::Machine(format!("cannot write {shown}: {error}")),
     })?;

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use planning::calibration::{self, Measured, model_table};
 use planning::cost::{EXAMPLE, Prices};
 use planning::demand::Compression;
 use planning::drill::{Drill, drill};
 use planning::estate::Estate;
+use planning::find::{FindError, Found, Goal, Rehearsals, find};
 use planning::of_scenario::of_scenario;
 use planning::options::Options;
 use planning::plan::Plan;
@@ -26,7 +28,7 @@ use planning::sweep::sweep;
 use reports::plan::ReportError;
 
 use crate::arguments::{Format, PlanArguments};
-use crate::check::write_new;
+use crate::check::{writable, write_new};
 use crate::failure::{EXPECTATION, Failure, PASS};
 use crate::interrupt::Interrupts;
 use crate::output;
@@ -49,7 +51,8 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let shown = Shown::new();
     let inputs = read(&arguments.inputs, &shown)?;
     interrupts.check()?;
-    if inputs.grown && arguments.growth.is_none() {
+    let grows = options.measured.iter().any(|measured| measured.name == "growth");
+    if inputs.grown && arguments.growth.is_none() && !grows {
         options.growth_per_mille = 0;
     }
     let wrong = |error: PlanError| Failure::Input(error.to_string());
@@ -60,7 +63,13 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         shown.say("asking what if");
         plan.sweep = Some(sweep(estate, profile, &options, &arguments.what_if).map_err(wrong)?);
     }
+    if let (Some(input), Some(goal)) = (arguments.find, arguments.goal) {
+        plan.find = Some(found(&inputs, &options, &plan, (input, goal), &shown, &interrupts)?);
+    }
     interrupts.check()?;
+    if let Some(file) = &arguments.scenario {
+        writable(file)?;
+    }
     let folder = arguments.out.clone().unwrap_or_else(|| folder_for(&arguments.inputs));
     let files: Vec<PathBuf> = arguments
         .inputs
@@ -74,7 +83,8 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         let counters = file.with_extension("csv");
         let own = counters.file_name().map(|name| name.to_string_lossy().into_owned());
         let own = own.unwrap_or_default();
-        let drill = drill(&name_of(&arguments.inputs), &own, estate, profile, &options, &plan).map_err(wrong)?;
+        let mut drill = drill(&name_of(&arguments.inputs), &own, estate, profile, &options, &plan).map_err(wrong)?;
+        drill.scenario.push_str(&model_table(&options));
         write_drill(file, &counters, &drill)?;
     }
     if let Some(part) = arguments.prove {
@@ -137,6 +147,36 @@ fn write_drill(file: &Path, counters: &Path, drill: &Drill) -> Result<(), Failur
     written
 }
 
+/// Searches by drills, on all cores.
+fn found(
+    inputs: &Brought,
+    options: &Options,
+    plan: &Plan,
+    (input, goal): (planning::sweep::Input, Goal),
+    shown: &Shown,
+    interrupts: &Interrupts,
+) -> Result<Found, Failure> {
+    shown.say("searching by drills");
+    let done = AtomicU64::new(0);
+    let rehearsals = Rehearsals {
+        estate: &inputs.estate,
+        profile: inputs.profile.as_ref(),
+        stop: &|| interrupts.came(),
+        told: &|value, measured| {
+            let number = done.fetch_add(1, Ordering::Relaxed) + 1;
+            shown.tell(reports::plan::tried(input, goal, number, value, measured));
+        },
+    };
+    let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let found = find(&rehearsals, options, plan, input, goal, at_once);
+    found.map_err(|error| match error {
+        FindError::Stopped => interrupts.failure(),
+        FindError::Machine(_) | FindError::Invariant(_) => Failure::Machine(error.to_string()),
+        FindError::Scenario(error) => Failure::Scenario(error),
+        FindError::Plan(_) | FindError::Input(_) | FindError::Endless(_) => Failure::Input(error.to_string()),
+    })
+}
+
 /// All options, by the arguments.
 fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
     let service = |rates: &[u64]| Service {
@@ -149,12 +189,14 @@ fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
     };
     let prices = arguments.prices.as_deref().map(prices).transpose()?;
     let defaults = Options::default();
-    Ok(Options {
+    let measured = arguments.calibrate.as_deref().map(measured).transpose()?;
+    let mut options = Options {
         rpo_seconds: arguments.rpo,
-        growth_per_mille: arguments.growth.unwrap_or(defaults.growth_per_mille),
         percentile_per_mille: arguments.percentile,
         initial_copy_goal_seconds: arguments.initial_copy,
         service: Some(service(&arguments.bandwidth)).filter(|service| !service.links.is_empty()),
+        throttles: arguments.throttle.clone(),
+        utc_offset_minutes: arguments.utc_offset,
         weekly_outage_seconds: arguments.outage.unwrap_or(0),
         compression: match arguments.compressed {
             Some(per_mille) => Compression::Fixed { per_mille },
@@ -168,7 +210,24 @@ fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
         network: arguments.network.network(),
         prices,
         ..defaults
-    })
+    };
+    calibration::apply(&mut options, measured.as_deref().unwrap_or_default());
+    // What the command line says goes before what was measured.
+    if let Some(growth) = arguments.growth {
+        options.growth_per_mille = growth;
+    }
+    Ok(options)
+}
+
+/// What was measured.
+fn measured(path: &Path) -> Result<Vec<Measured>, Failure> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::Input(format!(
+            "--calibrate {shown}: cannot be read: {error}; accepted: CSV with the columns constant,value,source (docs/planning.md)"
+        ))
+    })?;
+    calibration::read(&shown.to_string(), &text).map_err(|problems| Failure::Input(told(&problems, Severity::Error)))
 }
 
 fn prices(path: &Path) -> Result<Prices, Failure> {
@@ -326,6 +385,13 @@ impl Shown {
     fn simulated(&self, now: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(now);
+        }
+    }
+
+    /// The same in words that are not known before.
+    fn tell(&self, what: String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(what);
         }
     }
 

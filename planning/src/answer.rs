@@ -129,14 +129,24 @@ pub(crate) fn assumptions(work: &Work<'_>) -> Vec<Assumption> {
         );
     }
     if work.arrivals.start_seconds == 0
-        && options
-            .service
-            .as_ref()
-            .is_some_and(|service| service.links.iter().any(|link| !link.hours.is_empty()))
+        && options.service.as_ref().is_some_and(|service| {
+            !options.throttles.is_empty() || service.links.iter().any(|link| !link.hours.is_empty())
+        })
     {
         say(
             "week",
             "the profile has no date: it is taken to begin on a Monday at 00:00".to_owned(),
+        );
+    }
+    for throttle in &options.throttles {
+        let servers = work.process_servers();
+        let each = rate(throttle.bits_per_second);
+        say(
+            "throttle",
+            format!(
+                "{}: each of {servers} process servers sends at most {each}; a drill that is written has no throttle",
+                throttle.when()
+            ),
         );
     }
     let unused = work
@@ -155,6 +165,18 @@ pub(crate) fn assumptions(work: &Work<'_>) -> Vec<Assumption> {
         "an RPO is the queue's delay; the time between recovery points (5 min for crash-consistent ones) comes on top"
             .to_owned(),
     );
+    for measured in &options.measured {
+        say(
+            "measured",
+            format!("{} was measured: {}", measured.name, measured.source),
+        );
+    }
+    if options.sent_per_mille != 1_000 {
+        say(
+            "folding",
+            format!("{} of what is written is sent", per_cent(options.sent_per_mille)),
+        );
+    }
     let framing = options.framing_per_million;
     if framing > 0 {
         let tenths = framing.div_ceil(1_000);
@@ -167,11 +189,13 @@ pub(crate) fn assumptions(work: &Work<'_>) -> Vec<Assumption> {
             ),
         );
     }
-    say(
-        "folding",
-        "each written byte is sent: that a block written twice between two points travels once is not taken off"
-            .to_owned(),
-    );
+    if options.sent_per_mille == 1_000 {
+        say(
+            "folding",
+            "each written byte is sent: that a block written twice between two points travels once is not taken off"
+                .to_owned(),
+        );
+    }
     say(
         "end",
         "when the profile ends nothing more arrives; what is queued then is served by the service to come".to_owned(),

@@ -8,6 +8,7 @@ use crate::os::is_windows;
 use crate::placement::gateway;
 use crate::plan::Circuit;
 use crate::recommend::{Work, figure};
+use crate::sweep::scaled;
 use crate::tables::VmSize;
 
 /// The circuit or gateway of a bandwidth in bits per second.
@@ -25,7 +26,7 @@ pub(crate) fn circuit(options: &Options, rate: u64) -> Option<Circuit> {
     })
 }
 
-/// What it costs.
+/// What it costs. The factor is of what is written, in millionths.
 ///
 /// # Errors
 /// [`PlanError::AlwaysOn`] where the table has no such size.
@@ -34,6 +35,7 @@ pub(crate) fn bill(
     sizes: &[Option<&VmSize>],
     network: Option<&Circuit>,
     prices: &Prices,
+    factor: u128,
 ) -> Result<cost::Cost, PlanError> {
     let options = work.options;
     let machine = |size: &VmSize, windows: bool| cost::Machine {
@@ -52,7 +54,7 @@ pub(crate) fn bill(
                 .sum();
             // Logs are compressed like the changes that they hold, over the time for which points are kept.
             let logs = demand.disks.iter().fold(0_u128, |sum, disk| {
-                sum + u128::from(options.grown(disk.mean_written)) * u128::from(disk.compressed_per_mille)
+                sum + u128::from(scaled(disk.mean_written, factor)) * u128::from(disk.compressed_per_mille)
             });
             let logs = logs * 3_600 * u128::from(options.retention_hours) / 1_000;
             Protected {

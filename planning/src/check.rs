@@ -4,6 +4,8 @@ use crate::estate::{Estate, Vm};
 use crate::options::Options;
 use crate::profile::Profile;
 use crate::tables::configuration_server_limits;
+use crate::throttle::range;
+use crate::words::rate;
 
 /// Disks are no larger, so that sums over an estate stay in their range.
 const DISK_BYTES: u64 = 256 << 40;
@@ -106,6 +108,24 @@ pub enum PlanError {
     /// A profile with steps of no length.
     #[error("the steps of the profile have no seconds")]
     StepSeconds,
+    /// A throttle that the product does not take.
+    #[error(
+        "a throttle of {found} ({when}): in the era {era} the product takes {least} to {most} for a process server ({source_of})"
+    )]
+    Throttle {
+        /// When it holds.
+        when: String,
+        /// Its rate.
+        found: String,
+        /// The era.
+        era: &'static str,
+        /// The least that is accepted.
+        least: String,
+        /// The most.
+        most: String,
+        /// Who says so.
+        source_of: &'static str,
+    },
     /// More drills than a year has days.
     #[error("{0} days of drills in a year: up to 366 are accepted")]
     Drills(u64),
@@ -159,6 +179,20 @@ pub(crate) fn check(estate: &Estate, profile: Option<&Profile>, options: &Option
                     most,
                 });
             }
+        }
+    }
+    for throttle in &options.throttles {
+        let Some(range) = range(options.era) else { continue };
+        let (least, most) = range.bits();
+        if !(least..=most).contains(&throttle.bits_per_second) {
+            return Err(PlanError::Throttle {
+                when: throttle.when(),
+                found: rate(throttle.bits_per_second),
+                era: options.era.name(),
+                least: rate(least),
+                most: rate(most),
+                source_of: &range.source,
+            });
         }
     }
     let drills = u64::from(options.drills.per_year) * u64::from(options.drills.days);

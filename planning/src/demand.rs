@@ -74,6 +74,8 @@ pub struct Settings {
     pub shape: DailyShape,
     /// What the headers of packets add to what goes over a link, in millionths.
     pub framing_per_million: u32,
+    /// What is sent of what is written, in thousandths, before compression.
+    pub sent_per_mille: u32,
 }
 
 /// The steps of a demand.
@@ -386,6 +388,7 @@ pub struct Totals {
     /// The same times the thousandths to which each disk compresses.
     sent_per_mille: Vec<u64>,
     framing_per_million: u32,
+    of_written_per_mille: u32,
     window: Window,
 }
 
@@ -442,20 +445,29 @@ pub fn totals(
         written,
         sent_per_mille,
         framing_per_million: settings.framing_per_million,
+        of_written_per_mille: settings.sent_per_mille,
         window,
     }
 }
 
 impl Totals {
+    /// The same sums, sent with other settings of headers and of what is sent of what is written.
+    #[must_use]
+    pub fn sent_by(mut self, settings: &Settings) -> Self {
+        self.framing_per_million = settings.framing_per_million;
+        self.of_written_per_mille = settings.sent_per_mille;
+        self
+    }
+
     /// What goes over the link in each step, with growth in thousandths and the headers of packets.
     #[must_use]
     pub fn arrivals(&self, growth_per_mille: u32) -> Arrivals {
         let framing = 1_000_000 + u128::from(self.framing_per_million);
-        let factor = u128::from(self.window.step_seconds) * (1_000 + u128::from(growth_per_mille)) * framing;
-        let bytes = self
-            .sent_per_mille
-            .iter()
-            .map(|sent| u64::try_from((u128::from(*sent) * factor).div_ceil(1_000_000_000_000)).unwrap_or(u64::MAX));
+        let sent = framing * u128::from(self.of_written_per_mille);
+        let factor = u128::from(self.window.step_seconds) * (1_000 + u128::from(growth_per_mille)) * sent;
+        let bytes = self.sent_per_mille.iter().map(|sent| {
+            u64::try_from((u128::from(*sent) * factor).div_ceil(1_000_000_000_000_000)).unwrap_or(u64::MAX)
+        });
         Arrivals {
             start_seconds: self.window.start_seconds,
             step_seconds: self.window.step_seconds,

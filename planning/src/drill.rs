@@ -60,6 +60,17 @@ pub fn drill(
     })
 }
 
+/// The drill of a plan without counters: each disk writes its mean, until somebody puts in what it is to write.
+pub(crate) fn plain(name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>) -> String {
+    let mut out = String::new();
+    head(&mut out, name, estate, plan, work, 0);
+    servers(&mut out, work.options, plan);
+    machines(&mut out, None, Disks::Used, work);
+    steps(&mut out, plan);
+    expects(&mut out, plan);
+    out
+}
+
 /// Writing to a string does not fail.
 macro_rules! line {
     ($out:expr, $($text:tt)*) => {{

@@ -37,8 +37,10 @@ pub enum Unit {
     Milliseconds,
     /// Seconds.
     Seconds,
-    /// Thousandths.
+    /// Thousandths of a whole: a share.
     PerMille,
+    /// A number of things in thousandths.
+    Thousandths,
     /// Millionths of the currency, per month.
     MicroCurrencyPerMonth,
 }

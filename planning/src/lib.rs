@@ -1,15 +1,20 @@
 //! Capacity planning: an estate and what its disks did come in, what it needs comes out.
 
 mod answer;
+pub mod band;
 mod bill;
+pub mod calibration;
 mod cell;
 mod check;
 pub mod churn;
+pub mod constants;
 pub mod cost;
 pub mod counters;
 pub mod demand;
 pub mod drill;
 pub mod estate;
+pub mod find;
+mod fleet;
 pub mod gates;
 pub mod initial;
 pub mod measure;
@@ -17,6 +22,7 @@ pub mod of_scenario;
 pub mod options;
 mod origins;
 pub mod os;
+pub mod outages;
 pub mod placement;
 pub mod plan;
 pub mod proof;
@@ -29,6 +35,8 @@ pub mod sizing;
 pub mod sweep;
 pub mod tables;
 mod text;
+pub mod throttle;
+pub mod tornado;
 mod what_if;
 pub mod words;
 

@@ -3,10 +3,12 @@
 use actors::model::Model;
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Measured;
 use crate::cost::Prices;
 use crate::demand::{Compression, DailyShape, Settings};
 use crate::service::Service;
 use crate::tables::{Era, Tables};
+use crate::throttle::Throttle;
 
 /// Which storage machines are placed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -62,7 +64,9 @@ pub struct Options {
     pub initial_copy_share_per_mille: u32,
     /// The links that there are; none to ask only what is needed. Its week is set by the profile's date.
     pub service: Option<Service>,
-    /// All links are cut for so many seconds in each week, where most arrives meanwhile ([`crate::sweep::weekly_outages`]).
+    /// What each process server may send by the hour of the week.
+    pub throttles: Vec<Throttle>,
+    /// All links are cut for so many seconds in each week, where most arrives meanwhile ([`crate::outages::weekly_outages`]).
     pub weekly_outage_seconds: u64,
     /// Minutes that local time is ahead of UTC: throttles go by local time.
     pub utc_offset_minutes: i32,
@@ -71,6 +75,14 @@ pub struct Options {
     /// What the headers of packets (Ethernet, IP, TCP) add to what goes over a link, in millionths: of full segments, as the simulated
     /// links have it ([`framing`]).
     pub framing_per_million: u32,
+    /// The constants of the model, as the actors have them too.
+    pub model: Model,
+    /// What is sent of what is written, in thousandths, before compression: without a measurement all of it.
+    pub sent_per_mille: u32,
+    /// What the links were measured to carry together at the most, in bits per second; none where nothing was measured.
+    pub upload_bits_per_second: Option<u64>,
+    /// Constants that were measured and are in these options already.
+    pub measured: Vec<Measured>,
     /// How daily changes spread over the day, where there are no counters.
     pub shape: DailyShape,
     /// Whose limits count.
@@ -101,11 +113,10 @@ pub struct Options {
     pub prices: Option<Prices>,
 }
 
-/// What the headers of packets add to full segments, in millionths, rounded up: `[model.tcp]` of the default era (66 bytes of headers before
-/// 1,448 of payload).
+/// What the headers of packets add to full segments, in millionths, rounded up: `[model.tcp]` (66 bytes of headers before 1,448 of payload).
 #[must_use]
-pub fn framing() -> u32 {
-    let tcp = Model::default().tcp;
+pub fn framing(model: &Model) -> u32 {
+    let tcp = &model.tcp;
     let share = (u128::from(tcp.framing) * 1_000_000).div_ceil(u128::from(tcp.segment).max(1));
     u32::try_from(share).unwrap_or(u32::MAX)
 }
@@ -121,12 +132,17 @@ impl Default for Options {
             initial_copy_goal_seconds: 72 * 3_600,
             initial_copy_share_per_mille: 0,
             service: None,
+            throttles: Vec::new(),
             weekly_outage_seconds: 0,
             utc_offset_minutes: 0,
             compression: Compression::Measured {
                 otherwise_per_mille: 1_000,
             },
-            framing_per_million: framing(),
+            framing_per_million: framing(&Model::default()),
+            model: Model::default(),
+            sent_per_mille: 1_000,
+            upload_bits_per_second: None,
+            measured: Vec::new(),
             shape: DailyShape::Constant,
             era: Era::December2017,
             managed_disks: false,
@@ -154,6 +170,7 @@ impl Options {
             compression: self.compression,
             shape: self.shape,
             framing_per_million: self.framing_per_million,
+            sent_per_mille: self.sent_per_mille,
         }
     }
 

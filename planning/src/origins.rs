@@ -6,7 +6,7 @@ use crate::gates::Unit;
 use crate::plan::Origin;
 
 /// Key, input, formula, source.
-const ORIGINS: [(&str, &str, &str, &str); 38] = [
+const ORIGINS: [(&str, &str, &str, &str); 42] = [
     ("profiled", "profile", "steps × seconds of a step", "facts §5.3"),
     ("machines", "estate", "number of machines", "facts §5.3"),
     (
@@ -94,6 +94,18 @@ const ORIGINS: [(&str, &str, &str, &str); 38] = [
         "input",
     ),
     (
+        "throttle",
+        "throttle",
+        "as given, within what the product takes in the era",
+        "site-recovery-plan-capacity-vmware.md (2017-02 and 2019) (facts §3.7)",
+    ),
+    (
+        "throttle-together",
+        "throttle, process servers",
+        "throttle × process servers, one where the configuration server is the process server",
+        "site-recovery-plan-capacity-vmware.md (2017-02): each process server has its own (facts §3.7)",
+    ),
+    (
         "bandwidth-missing",
         "bandwidth, changes, RPO",
         "smallest rate of the first link that carries the mean and always keeps the RPO − its rate",
@@ -116,6 +128,18 @@ const ORIGINS: [(&str, &str, &str, &str); 38] = [
         "changes, bandwidth",
         "median of the steps' largest delays",
         "facts §5.5",
+    ),
+    (
+        "band-rpo",
+        "changes, bandwidth, constants of our model",
+        "largest delay of the queue with all uncertain constants at their least, or at their most",
+        "our model: planning/data/constants.csv",
+    ),
+    (
+        "band-needed",
+        "changes, RPO, constants of our model",
+        "bandwidth that always keeps the RPO with all uncertain constants at their least, or at their most",
+        "our model: planning/data/constants.csv",
     ),
     (
         "violations",

@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::band::Band;
+use crate::constants::Constant;
 use crate::cost::Cost;
+use crate::find::Found;
 use crate::gates::{DiskTarget, Finding, Note, Storage, Unit};
 use crate::initial::Finish;
 use crate::placement::Account;
 use crate::proof::Proof;
 use crate::queue::{CatchUp, Day};
 use crate::sizing::Sizing;
-use crate::sweep::{Bar, Sweep};
+use crate::sweep::Sweep;
 use crate::tables::Era;
+use crate::tornado::Bar;
 
 /// A figure of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,6 +59,21 @@ pub struct Assumption {
     pub name: &'static str,
     /// What it says.
     pub text: String,
+}
+
+/// What process servers may send in some hours of the week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Throttled {
+    /// The days on which it begins: `mon` to `sun`.
+    pub days: Vec<&'static str>,
+    /// The hour at which it begins, in local time.
+    pub from_hour: u8,
+    /// The hour at which it ends; below `from_hour` it is that of the next day.
+    pub to_hour: u8,
+    /// What each process server may send then.
+    pub each: Figure,
+    /// What all of them may.
+    pub together: Figure,
 }
 
 /// The estate as it is.
@@ -277,6 +296,10 @@ pub struct Plan {
     pub answer: Answer,
     /// What is taken for granted.
     pub assumptions: Vec<Assumption>,
+    /// The constants that shape it, each with its source.
+    pub constants: Vec<Constant>,
+    /// How far uncertain constants move its answers; none where nothing that matters is uncertain.
+    pub band: Option<Band>,
     /// Whose limits count.
     pub era: Era,
     /// The RPO wanted, in seconds.
@@ -293,6 +316,8 @@ pub struct Plan {
     pub bandwidths: Vec<Bandwidth>,
     /// What the RPO wanted would need, always, with the machines that cannot be protected; none where all can.
     pub bandwidth_of_all: Option<Figure>,
+    /// Throttles by the hour of the week.
+    pub throttles: Vec<Throttled>,
     /// The bandwidth given.
     pub given: Option<Given>,
     /// What would happen with the bandwidth of the lower share.
@@ -303,6 +328,8 @@ pub struct Plan {
     pub sweep: Option<Sweep>,
     /// The plan held against the actors, where that was asked.
     pub proof: Option<Proof>,
+    /// The value that keeps a goal, where that was asked.
+    pub find: Option<Found>,
     /// The initial copy.
     pub initial_copy: InitialCopy,
     /// Servers on premises.

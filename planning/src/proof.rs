@@ -17,7 +17,7 @@
 
 mod arithmetic;
 mod points;
-mod scenario;
+pub(crate) mod scenario;
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ use crate::profile::Profile;
 use crate::queue::{Arrivals, NEVER};
 use crate::recommend::{PlanError, Work};
 use crate::service::{Outage, Service};
-use crate::sweep::weekly_outages;
+use crate::outages::weekly_outages;
 use arithmetic::{Curve, Written};
 use points::{Point, Sawtooth};
 

@@ -8,13 +8,15 @@ use crate::estate::{Boot, Disk, Estate, Vm};
 use crate::gates::{Unit, Verdict, judge, snapshot_bytes};
 use crate::options::Options;
 use crate::origins::{columns, origins};
+use crate::outages::in_window;
 use crate::placement::{Load, accounts, vm_size};
-use crate::plan::{Compatibility, Figure, Machine, Plan, Servers, Summary};
+use crate::plan::{Compatibility, Figure, Machine, Plan, Servers, Summary, Throttled};
 use crate::profile::Profile;
 use crate::queue::Arrivals;
-use crate::sizing::{self, process_servers, required_servers_with};
-use crate::sweep::{in_window, tornado};
+use crate::sizing::{self, Sizing, process_servers, required_servers_with};
 use crate::tables::{VmSize, configuration_server_limits};
+use crate::throttle::Throttle;
+use crate::tornado::tornado;
 use crate::what_if;
 
 /// A figure.
@@ -71,6 +73,31 @@ impl<'a> Work<'a> {
         })
     }
 
+    /// The servers of the machines that count, by the vendor's tables.
+    pub fn sizing(&self) -> Sizing {
+        let estate = sizing::Estate {
+            machines: u32::try_from(self.server_machines()).unwrap_or(u32::MAX),
+            daily_change_bytes: self.options.grown(self.totals.busiest_day_bytes()),
+        };
+        required_servers_with(estate, self.options.configuration_server_limit)
+    }
+
+    /// Machines as the tables of servers count them: of three disks each.
+    fn server_machines(&self) -> u64 {
+        let disks: u64 = self.counted().map(|(_, vm, _, _)| vm.disks.len() as u64).sum();
+        (self.counted().count() as u64).max(disks.div_ceil(3))
+    }
+
+    /// What is written of what was recorded, with growth, in millionths.
+    pub fn factor(&self) -> u128 {
+        (1_000 + u128::from(self.options.growth_per_mille)) * 1_000
+    }
+
+    /// Process servers, at least one: where the tables ask for none beside it, the configuration server is one.
+    pub fn process_servers(&self) -> u64 {
+        u64::from(self.sizing().process_servers.max(1))
+    }
+
     pub fn sum(&self, chosen: &[bool]) -> Totals {
         totals(
             self.estate,
@@ -121,8 +148,15 @@ impl<'a> Work<'a> {
 pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) -> Result<Plan, PlanError> {
     let work = Work::new(estate, profile, options)?;
     let service = options.service.as_ref();
-    let service =
-        service.map(|service| in_window(service.clone(), &work.arrivals, options, options.weekly_outage_seconds));
+    let service = service.map(|service| {
+        in_window(
+            &work,
+            service.clone(),
+            &work.arrivals,
+            options.weekly_outage_seconds,
+            work.process_servers(),
+        )
+    });
     let bandwidths = what_if::bandwidths(&work);
     let all = work.chosen.iter().all(|chosen| *chosen);
     let bandwidth_of_all = if all { None } else { what_if::bandwidth_of_all(&work) };
@@ -141,7 +175,7 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
     let cost = options
         .prices
         .as_ref()
-        .map(|prices| bill(&work, &sizes, network.as_ref(), prices))
+        .map(|prices| bill(&work, &sizes, network.as_ref(), prices, work.factor()))
         .transpose()?;
     let mut machines = machines(&work, &sizes);
     for account in &accounts {
@@ -150,10 +184,13 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
         }
     }
     let summary = summary(&work);
+    let band = crate::band::band(&work, needed)?;
     let answer = crate::answer::answer(&work, &summary, &bandwidths, given.as_ref());
     Ok(Plan {
         answer,
         assumptions: crate::answer::assumptions(&work),
+        constants: crate::constants::constants(options),
+        band,
         era: options.era,
         rpo_seconds: options.rpo_seconds,
         growth_per_mille: options.growth_per_mille,
@@ -162,11 +199,13 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
         summary,
         bandwidths,
         bandwidth_of_all,
+        throttles: throttles(&work),
         given,
         what_if,
         tornado,
         sweep: None,
         proof: None,
+        find: None,
         initial_copy,
         servers: servers(&work),
         azure_cores: figure(cores, Unit::Count, "azure-cores"),
@@ -177,6 +216,21 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
         columns: columns(),
         origins: origins(),
     })
+}
+
+fn throttles(work: &Work<'_>) -> Vec<Throttled> {
+    let rate = |bits: u64, origin| figure(bits, Unit::BitsPerSecond, origin);
+    let row = |throttle: &Throttle| Throttled {
+        days: throttle.day_names(),
+        from_hour: throttle.from_hour,
+        to_hour: throttle.to_hour,
+        each: rate(throttle.bits_per_second, "throttle"),
+        together: rate(
+            throttle.bits_per_second.saturating_mul(work.process_servers()),
+            "throttle-together",
+        ),
+    };
+    work.options.throttles.iter().map(row).collect()
 }
 
 fn summary(work: &Work<'_>) -> Summary {
@@ -203,7 +257,7 @@ fn summary(work: &Work<'_>) -> Summary {
         disks: count(disks, "disks"),
         disks_per_machine: figure(
             (disks * 1_000 / compatible.max(1)) as u64,
-            Unit::PerMille,
+            Unit::Thousandths,
             "disks-per-machine",
         ),
         disk_bytes: figure(bytes / (disks as u64).max(1), Unit::Bytes, "disk-size"),
@@ -228,7 +282,7 @@ fn loads(work: &Work<'_>) -> Vec<Load> {
 }
 
 /// The sizes of the Azure machines of those that count; none for the others.
-fn drill_sizes<'a>(work: &Work<'a>) -> Vec<Option<&'a VmSize>> {
+pub(crate) fn drill_sizes<'a>(work: &Work<'a>) -> Vec<Option<&'a VmSize>> {
     let mut sizes = vec![None; work.estate.vms.len()];
     for (place, vm, _, verdict) in work.counted() {
         sizes[place] = vm_size(vm, verdict.storage, &work.options.tables.vm_sizes);
@@ -237,18 +291,13 @@ fn drill_sizes<'a>(work: &Work<'a>) -> Vec<Option<&'a VmSize>> {
 }
 
 fn servers(work: &Work<'_>) -> Servers {
-    let disks: u64 = work.counted().map(|(_, vm, _, _)| vm.disks.len() as u64).sum();
-    let machines = (work.counted().count() as u64).max(disks.div_ceil(3));
+    let machines = work.server_machines();
     let daily = work.options.grown(work.totals.busiest_day_bytes());
     let limit = work.options.configuration_server_limit;
-    let estate = sizing::Estate {
-        machines: u32::try_from(machines).unwrap_or(u32::MAX),
-        daily_change_bytes: daily,
-    };
     let largest = &process_servers()[process_servers().len() - 1];
     let source = configuration_server_limits().iter().find(|row| row.machines == limit);
     Servers {
-        sizing: required_servers_with(estate, limit),
+        sizing: work.sizing(),
         machines: figure(machines, Unit::Count, "server-machines"),
         daily_bytes: figure(daily, Unit::BytesPerDay, "server-daily"),
         by_churn: figure(

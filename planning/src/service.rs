@@ -82,6 +82,9 @@ pub struct Outage {
 pub struct Service {
     /// The links; their rates add up.
     pub links: Vec<Link>,
+    /// Limits of all links together by hour of the week, [`WEEK_HOURS`] of them from Monday 00:00 on; none where there is none.
+    #[serde(default)]
+    pub hours: Vec<HourLimit>,
     /// Their outages.
     #[serde(default)]
     pub outages: Vec<Outage>,
@@ -135,9 +138,10 @@ impl Service {
         };
         for link in &mut service.links {
             link.bits_per_second = part.of(link.bits_per_second);
-            for hour in &mut link.hours {
-                hour.bits_per_second = hour.bits_per_second.map(|most| part.of(most));
-            }
+        }
+        let hours = service.links.iter_mut().flat_map(|link| &mut link.hours);
+        for hour in hours.chain(&mut service.hours) {
+            hour.bits_per_second = hour.bits_per_second.map(|most| part.of(most));
         }
         service
     }
@@ -145,9 +149,16 @@ impl Service {
     /// The rate of all links in an hour of the week, in bits per second, without outages.
     #[must_use]
     pub fn rate_in_hour(&self, hour: usize) -> u64 {
-        self.links
+        let sum = self
+            .links
             .iter()
-            .fold(0, |sum: u64, link| sum.saturating_add(link.in_hour(hour)))
+            .fold(0, |sum: u64, link| sum.saturating_add(link.in_hour(hour)));
+        self.together(hour, sum)
+    }
+
+    /// What all links may carry together in an hour of the week, of a rate.
+    fn together(&self, hour: usize, rate: u64) -> u64 {
+        self.hours.get(hour).unwrap_or(&HourLimit::OPEN).of(rate)
     }
 
     /// The rate of all links together, without throttles and outages, in bits per second.
@@ -166,7 +177,8 @@ impl Service {
             })
         };
         let links = self.links.iter().enumerate().filter(|(index, _)| !cut(*index));
-        links.fold(0, |sum: u64, (_, link)| sum.saturating_add(link.in_hour(hour)))
+        let sum = links.fold(0, |sum: u64, (_, link)| sum.saturating_add(link.in_hour(hour)));
+        self.together(hour, sum)
     }
 
     fn hour_at(&self, second: u64) -> usize {
@@ -277,6 +289,7 @@ mod tests {
         link.hours[30].bits_per_second = Some(7);
         let service = Service {
             links: vec![link, Link::new("vpn", 11)],
+            hours: Vec::new(),
             outages: vec![
                 Outage {
                     link: Some(0),

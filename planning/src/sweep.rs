@@ -1,19 +1,24 @@
-//! What if an input were another: the same queue, with one or two inputs moved.
+//! What if an input were another: the same arithmetic, with some inputs moved.
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::demand::Compression;
+use crate::bill::{bill, circuit};
+use crate::demand::{Compression, Totals};
 use crate::estate::Estate;
+use crate::fleet::Fleet;
 use crate::initial::{Batch, simulate};
 use crate::options::Options;
+use crate::outages::in_window;
 use crate::profile::Profile;
-use crate::queue::{Arrivals, NEVER, Outcome, catch_up, run};
-use crate::recommend::{PlanError, Work};
+use crate::queue::{Arrivals, NEVER, Outcome, catch_up};
+use crate::recommend::{PlanError, Work, drill_sizes};
 use crate::search::{Goal, achievable, lasting_bandwidth_for};
-use crate::service::{Outage, Service, week_second};
+use crate::service::Service;
+use crate::tables::Era;
 
-const WEEK_SECONDS: u64 = 604_800;
+/// Factors of what is written are in millionths.
+const MILLION: u128 = 1_000_000;
 
 /// What can be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,17 +36,33 @@ pub enum Input {
     Compressed,
     /// The RPO wanted, in seconds.
     Rpo,
+    /// Process servers, each with its share of the estate; where they are moved, each passes on no more than the vendor's table says.
+    ProcessServers,
+    /// The cache disk of each process server, in bytes.
+    Cache,
+    /// How long it takes until the machines of a process server that is lost are moved to another, in seconds after the loss is seen; 0: none
+    /// is lost.
+    ProcessServerLost,
+    /// In how many batches the machines are copied at first.
+    InitialBatches,
+    /// Whose limits count, as [`Era::number`].
+    Era,
 }
 
 impl Input {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::Bandwidth,
         Self::Outage,
         Self::Growth,
         Self::Churn,
         Self::Compressed,
         Self::Rpo,
+        Self::ProcessServers,
+        Self::Cache,
+        Self::ProcessServerLost,
+        Self::InitialBatches,
+        Self::Era,
     ];
 
     /// Its name.
@@ -54,6 +75,11 @@ impl Input {
             Self::Churn => "churn",
             Self::Compressed => "compressed",
             Self::Rpo => "rpo",
+            Self::ProcessServers => "process-servers",
+            Self::Cache => "cache",
+            Self::ProcessServerLost => "process-server-lost",
+            Self::InitialBatches => "initial-batches",
+            Self::Era => "era",
         }
     }
 }
@@ -72,6 +98,8 @@ pub struct Axis {
 pub struct Point {
     /// The values of the axes, in their order.
     pub at: Vec<u64>,
+    /// Machines that can be protected.
+    pub machines: u64,
     /// The rate that the links have together, in bits per second; where none is given, what the RPO needs without an outage.
     pub bits_per_second: u64,
     /// The RPO that half of the steps keep, in milliseconds; none where the queue never ends.
@@ -84,15 +112,29 @@ pub struct Point {
     pub violations_per_day_per_mille: u64,
     /// Steps over the RPO wanted, in thousandths of all, rounded up.
     pub steps_over_per_mille: u64,
-    /// The largest backlog in bytes.
+    /// The largest backlog in bytes, wherever it waits.
     pub backlog_bytes: u64,
     /// The longest time from the end of an outage until all that had waited is served, in milliseconds; none without an outage, or where
     /// that is never.
     pub catch_up_ms: Option<u64>,
-    /// Seconds of the initial copy of all machines at once; none where it never ends.
+    /// Seconds of the initial copy of all machines, at once or in the batches asked; none where it never ends.
     pub copy_seconds: Option<u64>,
-    /// The bandwidth that would keep the RPO wanted, always and with these outages; none where no bandwidth does.
+    /// The largest backlog of changes during the initial copy, in bytes; none where that never ends.
+    pub copy_backlog_bytes: Option<u64>,
+    /// The bandwidth that would keep the RPO wanted, always and with these outages, process servers aside; none where no bandwidth does.
     pub needed_bits_per_second: Option<u64>,
+    /// Process servers: those asked, else those of the vendor's tables.
+    pub process_servers: u64,
+    /// Those of them that carry more machines or changes than the largest row of the vendor's table.
+    pub process_servers_over: u64,
+    /// The shortest outage that fills a cache as far as the product lets it, in seconds; none where nothing is sent.
+    pub cache_holds_seconds: Option<u64>,
+    /// The most that waits at the sources since no cache has room for it, in bytes.
+    pub at_sources_bytes: u64,
+    /// What is copied again since it lay in the cache of a process server that was lost, in bytes.
+    pub copied_again_bytes: u64,
+    /// What it costs a month, in millionths of the currency; none without prices.
+    pub cost_micros_per_month: Option<u64>,
 }
 
 /// Points over one axis or more: the last axis moves fastest.
@@ -104,43 +146,91 @@ pub struct Sweep {
     pub points: Vec<Point>,
 }
 
-/// An outage of so many seconds in each week, where it costs most: where most arrives while it lasts. A week without room for it has none.
-/// Weeks are counted from the begin of the window.
-#[must_use]
-pub fn weekly_outages(arrivals: &Arrivals, seconds: u64) -> Vec<Outage> {
-    let step = u64::from(arrivals.step_seconds.max(1));
-    let long = usize::try_from(seconds.div_ceil(step)).unwrap_or(usize::MAX);
-    if long == 0 {
-        return Vec::new();
-    }
-    let week = usize::try_from(WEEK_SECONDS.div_ceil(step))
-        .unwrap_or(usize::MAX)
-        .max(1);
-    let mut outages = Vec::new();
-    for (number, bytes) in arrivals.bytes.chunks(week).enumerate() {
-        let Some(first) = bytes.get(..long) else { continue };
-        let mut sum: u128 = first.iter().map(|bytes| u128::from(*bytes)).sum();
-        let (mut most, mut at) = (sum, 0);
-        for (from, (gone, come)) in bytes.iter().zip(&bytes[long..]).enumerate() {
-            sum = sum + u128::from(*come) - u128::from(*gone);
-            if sum > most {
-                (most, at) = (sum, from + 1);
-            }
-        }
-        let from = (number * week + at) as u64 * step;
-        outages.push(Outage {
-            link: None,
-            from,
-            to: from + seconds,
-        });
-    }
-    outages
+/// So many bytes times a factor in millionths, rounded up.
+pub(crate) fn scaled(bytes: u64, factor: u128) -> u64 {
+    u64::try_from((u128::from(bytes) * factor).div_ceil(MILLION)).unwrap_or(u64::MAX)
 }
 
-/// Runs the queue at each point, with the links given, or with one that keeps the RPO wanted without an outage.
+/// Values of the axes at a place.
+struct Place<'a> {
+    axes: &'a [Axis],
+    at: Vec<u64>,
+}
+
+impl Place<'_> {
+    /// The value of an input, where it is moved.
+    fn of(&self, input: Input) -> Option<u64> {
+        let at = self.axes.iter().rposition(|axis| axis.input == input)?;
+        self.at.get(at).copied()
+    }
+
+    /// What decides which machines count and what they send: to what everything compresses, and the era.
+    fn estate(&self) -> (Option<u64>, Option<u64>) {
+        (self.of(Input::Compressed), self.of(Input::Era))
+    }
+}
+
+/// Works with the sums over machines that some places share.
+struct Shared<'a> {
+    estate: (Option<u64>, Option<u64>),
+    work: Work<'a>,
+    /// By the number of process servers that is asked.
+    fleets: Vec<(Option<u64>, Fleet)>,
+    /// By the number of batches that is asked: bytes and changes of each of them.
+    batches: Vec<(Option<u64>, Vec<(u64, Totals)>)>,
+}
+
+impl<'a> Shared<'a> {
+    fn new(estate: (Option<u64>, Option<u64>), work: Work<'a>, places: &[Place<'_>]) -> Self {
+        let asked = |input: Input| {
+            let own = places.iter().filter(|place| place.estate() == estate);
+            let mut values: Vec<Option<u64>> = own.map(|place| place.of(input)).collect();
+            values.sort_unstable();
+            values.dedup();
+            values
+        };
+        let fleet = |count: Option<u64>| match count {
+            Some(count) => Fleet::new(&work, count, None),
+            None => Fleet::new(&work, work.process_servers(), Some(work.sizing().size)),
+        };
+        let fleets = asked(Input::ProcessServers)
+            .into_iter()
+            .map(|count| (count, fleet(count)))
+            .collect();
+        let batches = asked(Input::InitialBatches)
+            .into_iter()
+            .map(|count| (count, copies(&work, count.unwrap_or(1))))
+            .collect();
+        Self {
+            estate,
+            work,
+            fleets,
+            batches,
+        }
+    }
+}
+
+/// The machines that count in so many batches, as even as can be, in their order: what is copied, and what they change.
+fn copies(work: &Work<'_>, count: u64) -> Vec<(u64, Totals)> {
+    let copies: Vec<(usize, u64)> = work.copies().collect();
+    let each = copies
+        .len()
+        .div_ceil(usize::try_from(count.max(1)).unwrap_or(usize::MAX));
+    let batch = |machines: &[(usize, u64)]| {
+        let mut chosen = vec![false; work.estate.vms.len()];
+        machines.iter().for_each(|(place, _)| chosen[*place] = true);
+        let bytes = machines
+            .iter()
+            .fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes));
+        (bytes, work.sum(&chosen))
+    };
+    copies.chunks(each.max(1)).map(batch).collect()
+}
+
+/// Makes the plan's arithmetic at each point, with the links given, or with one that keeps the RPO wanted without an outage.
 ///
 /// # Errors
-/// [`PlanError`] where estate, profile and options make no plan.
+/// [`PlanError`] where estate, profile and options make no plan, also with an input moved.
 pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes: &[Axis]) -> Result<Sweep, PlanError> {
     let places: Vec<Vec<u64>> = axes.iter().fold(vec![Vec::new()], |places, axis| {
         let further = |place: Vec<u64>| {
@@ -152,115 +242,58 @@ pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes
         };
         places.into_iter().flat_map(further).collect()
     });
-    let of = |place: &[u64], input: Input| {
-        let at = axes.iter().rposition(|axis| axis.input == input)?;
-        place.get(at).copied()
-    };
-    // What everything compresses to is in the sums over machines: each value has sums of its own.
-    let compressed = |place: &[u64]| of(place, Input::Compressed).and_then(|value| u32::try_from(value).ok());
-    let mut factors: Vec<Option<u32>> = places.iter().map(|place| compressed(place)).collect();
-    factors.sort_unstable();
-    factors.dedup();
-    let with = |factor: &Option<u32>| {
+    let places: Vec<Place<'_>> = places.into_iter().map(|at| Place { axes, at }).collect();
+    // What everything compresses to and who counts is in the sums over machines: each value has sums of its own.
+    let mut estates: Vec<(Option<u64>, Option<u64>)> = places.iter().map(Place::estate).collect();
+    estates.sort_unstable();
+    estates.dedup();
+    let with = |(compressed, era): &(Option<u64>, Option<u64>)| {
         let mut options = options.clone();
-        if let Some(per_mille) = *factor {
+        if let Some(per_mille) = compressed.and_then(|value| u32::try_from(value).ok()) {
             options.compression = Compression::Fixed { per_mille };
+        }
+        if let Some(era) = era.and_then(Era::numbered) {
+            options.era = era;
         }
         options
     };
-    let all: Vec<Options> = factors.iter().map(with).collect();
-    let works: Vec<Work<'_>> = all
+    let all: Vec<Options> = estates.iter().map(with).collect();
+    let shared: Vec<Shared<'_>> = estates
         .iter()
-        .map(|options| Work::new(estate, profile, options))
-        .collect::<Result<_, _>>()?;
-    let point = |at: &Vec<u64>| {
-        let factor = compressed(at);
-        let work = factors.iter().zip(&works).find(|(of, _)| **of == factor);
-        work.map(|(_, work)| outcome(work, &moved(work, |input| of(at, input)), at.clone()))
+        .zip(&all)
+        .map(|(of, options)| Ok(Shared::new(*of, Work::new(estate, profile, options)?, &places)))
+        .collect::<Result<_, PlanError>>()?;
+    let point = |place: &Place<'_>| {
+        let own = shared.iter().find(|shared| shared.estate == place.estate())?;
+        outcome(own, place)
     };
     Ok(Sweep {
         axes: axes.to_vec(),
-        points: places.par_iter().filter_map(point).collect(),
+        points: places.par_iter().filter_map(point).collect::<Result<_, PlanError>>()?,
     })
 }
 
-/// What an input moves the RPO by, both ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Bar {
-    /// The input.
-    pub input: Input,
-    /// Its lower value, in the input's unit.
-    pub low: u64,
-    /// Its higher value.
-    pub high: u64,
-    /// The RPO of all steps at the lower value, in milliseconds; none where the queue never ends.
-    pub rpo_low_ms: Option<u64>,
-    /// That at the higher one.
-    pub rpo_high_ms: Option<u64>,
-}
-
-/// A fifth more or less of bandwidth and of what is written, no growth or twice as much, no outage or an hour in each week: what matters
-/// most comes first. Around the links given, or around the rate that the RPO wanted needs.
-#[must_use]
-pub(crate) fn tornado(work: &Work<'_>, needed: u64) -> Vec<Bar> {
-    let options = work.options;
-    let bits = options.service.as_ref().and_then(|service| service.links.first());
-    let bits = bits.map_or(needed, |link| link.bits_per_second);
-    let growth = u64::from(options.growth_per_mille);
-    let moves = [
-        (Input::Bandwidth, bits * 4 / 5, bits.saturating_mul(6) / 5),
-        (Input::Churn, 800, 1_200),
-        (Input::Growth, 0, if growth == 0 { 300 } else { 2 * growth }),
-        (Input::Outage, 0, 3_600),
-    ];
-    let rpo = |input: Input, value: u64| {
-        let of = |other: Input| match other {
-            _ if other == input => Some(value),
-            Input::Bandwidth => Some(bits),
-            _ => None,
-        };
-        let moved = moved(work, of);
-        kept(&run(&moved.arrivals, &moved.service), 1_000)
-    };
-    let mut bars: Vec<Bar> = moves
-        .into_par_iter()
-        .map(|(input, low, high)| Bar {
-            input,
-            low,
-            high,
-            rpo_low_ms: rpo(input, low),
-            rpo_high_ms: rpo(input, high),
-        })
-        .collect();
-    // Where the queue never ends the input moves it by more than any time.
-    let spread = |bar: &Bar| match (bar.rpo_low_ms, bar.rpo_high_ms) {
-        (Some(low), Some(high)) => low.abs_diff(high),
-        _ => u64::MAX,
-    };
-    bars.sort_by_key(|bar| std::cmp::Reverse(spread(bar)));
-    bars
-}
-
 /// The queue with some inputs moved.
-struct Moved {
-    arrivals: Arrivals,
-    service: Service,
-    goal: Goal,
+pub(crate) struct Moved {
+    /// What arrives.
+    pub arrivals: Arrivals,
+    /// What serves it.
+    pub service: Service,
+    /// What is wanted.
+    pub goal: Goal,
+    /// What is written of what was recorded, in millionths.
+    pub factor: u128,
 }
 
-fn moved(work: &Work<'_>, of: impl Fn(Input) -> Option<u64>) -> Moved {
+pub(crate) fn moved(work: &Work<'_>, of: impl Fn(Input) -> Option<u64>) -> Moved {
     let options = work.options;
     let growth = of(Input::Growth).unwrap_or(u64::from(options.growth_per_mille));
     let churn = of(Input::Churn).unwrap_or(1_000);
     // Both are factors of what is written, in millionths together.
     let factor = (1_000 + u128::from(growth)) * u128::from(churn);
     let base = work.totals.arrivals(0);
-    let bytes = base.bytes.iter().map(|bytes| {
-        let moved = (u128::from(*bytes) * factor).div_ceil(1_000_000);
-        u64::try_from(moved).unwrap_or(u64::MAX)
-    });
     let arrivals = Arrivals {
-        bytes: bytes.collect(),
+        bytes: base.bytes.iter().map(|bytes| scaled(*bytes, factor)).collect(),
         ..base
     };
     let goal = Goal {
@@ -279,242 +312,93 @@ fn moved(work: &Work<'_>, of: impl Fn(Input) -> Option<u64>) -> Moved {
         }
     };
     let outage = of(Input::Outage).unwrap_or(options.weekly_outage_seconds);
-    let service = in_window(service, &arrivals, options, outage);
+    let servers = of(Input::ProcessServers).unwrap_or_else(|| work.process_servers());
+    let service = in_window(work, service, &arrivals, outage, servers);
     Moved {
         arrivals,
         service,
         goal,
+        factor,
     }
 }
 
-/// Links as they are in a window: it begins at its second of the week, and all of them are cut for so many seconds in each week.
-#[must_use]
-pub(crate) fn in_window(mut service: Service, arrivals: &Arrivals, options: &Options, outage_seconds: u64) -> Service {
-    service.week_second = week_second(arrivals.start_seconds, options.utc_offset_minutes);
-    service.outages.extend(weekly_outages(arrivals, outage_seconds));
-    service
-}
-
 /// The RPO that so many thousandths of the steps keep, in milliseconds; none where the queue never ends.
-fn kept(outcome: &Outcome, per_mille: u32) -> Option<u64> {
+pub(crate) fn kept(outcome: &Outcome, per_mille: u32) -> Option<u64> {
     Some(achievable(outcome, per_mille)).filter(|rpo| *rpo != NEVER)
 }
 
-fn outcome(work: &Work<'_>, moved: &Moved, at: Vec<u64>) -> Point {
+fn outcome(shared: &Shared<'_>, place: &Place<'_>) -> Option<Result<Point, PlanError>> {
+    let work = &shared.work;
+    let options = work.options;
+    let moved = moved(work, |input| place.of(input));
     let Moved {
         arrivals,
         service,
         goal,
-    } = moved;
-    let out = run(arrivals, service);
+        factor,
+    } = &moved;
+    let servers = place.of(Input::ProcessServers);
+    let (_, fleet) = shared.fleets.iter().find(|(count, _)| *count == servers)?;
+    let lost = place.of(Input::ProcessServerLost).filter(|seconds| *seconds > 0);
+    let through = fleet.run(*factor, service, servers.is_some(), lost);
+    let out = &through.outcome;
+    let usable = fleet.usable(place.of(Input::Cache));
     let violations = out.episodes(goal.rpo_ms).len() as u64;
     let catch_up = service
         .outages
         .iter()
-        .filter_map(|outage| catch_up(arrivals, service, outage.to))
+        .filter_map(|outage| catch_up(&through.sent, service, outage.to))
         .map(|after| after.served_after_ms)
         .max();
-    let bytes = work.copies().fold(0_u64, |sum, (_, bytes)| sum.saturating_add(bytes));
-    let batch = Batch {
-        bytes,
-        changes: arrivals.bytes.clone(),
+    let batches = place.of(Input::InitialBatches);
+    let (_, batches) = shared.batches.iter().find(|(count, _)| *count == batches)?;
+    let batches: Vec<Batch> = batches
+        .iter()
+        .map(|(bytes, changes)| Batch {
+            bytes: *bytes,
+            changes: changes
+                .arrivals(0)
+                .bytes
+                .iter()
+                .map(|bytes| scaled(*bytes, *factor))
+                .collect(),
+        })
+        .collect();
+    let copied = simulate(arrivals, service, options.initial_copy_share_per_mille, &batches);
+    let cost = options.prices.as_ref().map(|prices| {
+        let network = circuit(options, service.rate());
+        bill(work, &drill_sizes(work), network.as_ref(), prices, *factor).map(|cost| cost.micros_per_month)
+    });
+    let cost = match cost.transpose() {
+        Ok(cost) => cost,
+        Err(error) => return Some(Err(error)),
     };
-    let copied = simulate(arrivals, service, work.options.initial_copy_share_per_mille, &[batch]);
-    Point {
-        at,
+    Some(Ok(Point {
+        at: place.at.clone(),
+        machines: work.counted().count() as u64,
         bits_per_second: service.rate(),
-        rpo_half_ms: kept(&out, 500),
-        rpo_99_ms: kept(&out, 990),
-        rpo_always_ms: kept(&out, 1_000),
+        rpo_half_ms: kept(out, 500),
+        rpo_99_ms: kept(out, 990),
+        rpo_always_ms: kept(out, 1_000),
         violations_per_day_per_mille: arrivals.per_day_per_mille(violations),
         steps_over_per_mille: out.steps_over_per_mille(goal.rpo_ms),
         backlog_bytes: out.most_backlog_bytes(),
         catch_up_ms: catch_up.filter(|after| *after != NEVER),
-        copy_seconds: copied.and_then(|done| done.first().map(|finish| finish.done_seconds)),
+        copy_seconds: copied
+            .as_ref()
+            .and_then(|done| done.last().map(|finish| finish.done_seconds)),
+        copy_backlog_bytes: copied
+            .as_ref()
+            .and_then(|done| done.iter().map(|finish| finish.backlog_bytes).max()),
         needed_bits_per_second: lasting_bandwidth_for(arrivals, service, *goal),
-    }
+        process_servers: fleet.count(),
+        process_servers_over: fleet.over(*factor),
+        cache_holds_seconds: fleet.holds_seconds(usable, *factor),
+        at_sources_bytes: fleet.at_sources(through.queued_bytes, usable),
+        copied_again_bytes: through.again_bytes,
+        cost_micros_per_month: cost,
+    }))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::estate::{Disk, Vm};
-    use crate::profile::Series;
-
-    /// A machine of one disk, which writes so many bytes per second in each minute.
-    fn estate(written: Vec<u32>) -> (Estate, Profile) {
-        let disk = Disk {
-            name: "os".to_owned(),
-            size_bytes: 100 << 30,
-            used_bytes: Some(10 << 30),
-            compressed_per_mille: None,
-            daily_change_bytes: None,
-        };
-        let vm = Vm {
-            name: "vm".to_owned(),
-            host: None,
-            os: "Windows Server 2016".to_owned(),
-            cores: 2,
-            memory_bytes: 4 << 30,
-            nics: 1,
-            boot: crate::estate::Boot::Bios,
-            disks: vec![disk],
-        };
-        let profile = Profile {
-            start_seconds: 0,
-            step_seconds: 60,
-            steps: written.len(),
-            vms: vec![vec![Series {
-                written,
-                ..Series::default()
-            }]],
-        };
-        (Estate { vms: vec![vm] }, profile)
-    }
-
-    /// Two weeks: 100 kB/s, and in the hour from 10 to 11 of each Tuesday ten times as much.
-    fn two_weeks() -> (Estate, Profile) {
-        let minute = |minute: u32| match (minute / 1_440 % 7, minute / 60 % 24) {
-            (1, 10) => 1_000_000,
-            _ => 100_000,
-        };
-        estate((0..2 * 7 * 1_440).map(minute).collect())
-    }
-
-    fn options() -> Options {
-        Options {
-            growth_per_mille: 0,
-            framing_per_million: 0,
-            ..Options::default()
-        }
-    }
-
-    fn axis(input: Input, values: &[u64]) -> Axis {
-        Axis {
-            input,
-            values: values.to_vec(),
-        }
-    }
-
-    #[test]
-    fn an_outage_is_where_most_is_written_in_each_week() {
-        let (estate, profile) = two_weeks();
-        let options = options();
-        let work = Work::new(&estate, Some(&profile), &options).unwrap();
-        let found = weekly_outages(&work.arrivals, 3_600);
-        let tuesday = 86_400 + 10 * 3_600;
-        let expected = [tuesday, tuesday + WEEK_SECONDS].map(|from| Outage {
-            link: None,
-            from,
-            to: from + 3_600,
-        });
-        assert_eq!(found, expected);
-        assert_eq!(weekly_outages(&work.arrivals, 0), []);
-        assert_eq!(
-            weekly_outages(&work.arrivals, 8 * 86_400),
-            [],
-            "no week has room for it"
-        );
-    }
-
-    /// By hand: 100 kB/s arrive all night. A link of 1.6 Mbit/s serves 200 kB/s. Cut for 4 hours from Tuesday 07:00 on (the last hour has
-    /// ten times as much): 3 h x 100 kB/s + 1 h x 1 MB/s = 4.68 GB wait. That the link then serves at 200 kB/s: 23,400 s.
-    #[test]
-    fn a_cut_costs_what_is_reckoned_by_hand() {
-        let (estate, profile) = two_weeks();
-        let options = options();
-        let axes = [
-            axis(Input::Bandwidth, &[1_600_000]),
-            axis(Input::Outage, &[0, 4 * 3_600]),
-        ];
-        let found = sweep(&estate, Some(&profile), &options, &axes).unwrap();
-        assert_eq!(found.points.len(), 2);
-        let [without, with] = &found.points[..] else {
-            unreachable!("two")
-        };
-        assert_eq!(without.catch_up_ms, None);
-        assert_eq!(with.backlog_bytes, 4_680_000_000);
-        assert_eq!(with.catch_up_ms, Some(23_400_000));
-        // The first byte that waited did so for 4 hours; the last one of the cut, for all that was before it.
-        assert_eq!(with.rpo_always_ms, Some(23_400_000));
-        assert!(without.rpo_always_ms < with.rpo_always_ms);
-    }
-
-    #[test]
-    fn what_it_needs_holds_there_and_not_one_per_cent_below() {
-        let (estate, profile) = two_weeks();
-        let options = options();
-        let axes = [axis(Input::Outage, &[0, 600])];
-        for point in sweep(&estate, Some(&profile), &options, &axes).unwrap().points {
-            let needed = point.needed_bits_per_second.unwrap();
-            for (bits, holds) in [(needed, true), (needed * 99 / 100, false)] {
-                let at = [axis(Input::Bandwidth, &[bits]), axis(Input::Outage, &[point.at[0]])];
-                let there = sweep(&estate, Some(&profile), &options, &at).unwrap();
-                let rpo = there.points[0].rpo_always_ms.unwrap_or(u64::MAX);
-                assert_eq!(rpo <= 900_000, holds, "{bits} bit/s of {needed}: {rpo} ms");
-            }
-        }
-    }
-
-    #[test]
-    fn growth_and_churn_are_factors_of_what_is_written() {
-        let (estate, profile) = two_weeks();
-        let options = options();
-        let at =
-            |axes: &[Axis]| sweep(&estate, Some(&profile), &options, axes).unwrap().points[0].needed_bits_per_second;
-        let doubled = at(&[axis(Input::Growth, &[1_000])]);
-        assert_eq!(at(&[axis(Input::Churn, &[2_000])]), doubled);
-        assert_eq!(
-            at(&[axis(Input::Growth, &[1_000]), axis(Input::Compressed, &[500])]),
-            at(&[])
-        );
-        assert!(doubled > at(&[]));
-    }
-
-    #[test]
-    fn what_matters_most_comes_first() {
-        let (estate, profile) = two_weeks();
-        let options = options();
-        let work = Work::new(&estate, Some(&profile), &options).unwrap();
-        let needed = lasting_bandwidth_for(
-            &work.arrivals,
-            &Service::constant(0),
-            Goal {
-                rpo_ms: 900_000,
-                steps_per_mille: 1_000,
-            },
-        );
-        let bars = tornado(&work, needed.unwrap());
-        let of = |input: Input| *bars.iter().find(|bar| bar.input == input).unwrap();
-        // At what it needs the RPO is kept to the second; a fifth less and it is not, a fifth more and it is by far.
-        let bandwidth = of(Input::Bandwidth);
-        assert!(
-            bandwidth.rpo_low_ms.unwrap() > 900_000 && bandwidth.rpo_high_ms.unwrap() < 900_000,
-            "{bandwidth:?}"
-        );
-        assert_eq!(
-            of(Input::Outage).rpo_low_ms,
-            of(Input::Growth).rpo_low_ms,
-            "both are as it is"
-        );
-        let spread = |bar: &Bar| bar.rpo_low_ms.unwrap().abs_diff(bar.rpo_high_ms.unwrap());
-        assert!(
-            bars.iter().map(spread).is_sorted_by(|first, next| first >= next),
-            "{bars:?}"
-        );
-    }
-
-    #[test]
-    fn a_table_of_two_inputs_has_every_pair_once_the_last_moves_fastest() {
-        let (estate, profile) = estate(vec![1_000; 60]);
-        let axes = [
-            axis(Input::Rpo, &[60, 900]),
-            axis(Input::Bandwidth, &[1_000_000, 2_000_000, 3_000_000]),
-        ];
-        let found = sweep(&estate, Some(&profile), &options(), &axes).unwrap();
-        let places: Vec<[u64; 2]> = found.points.iter().map(|point| [point.at[0], point.at[1]]).collect();
-        let bits = [1_000_000, 2_000_000, 3_000_000];
-        let expected: Vec<[u64; 2]> = [60, 900].iter().flat_map(|rpo| bits.map(|bits| [*rpo, bits])).collect();
-        assert_eq!(places, expected);
-    }
-}
+mod tests;

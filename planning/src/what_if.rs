@@ -84,7 +84,7 @@ fn what_if(work: &Work<'_>, service: &Service, origin: &'static str) -> WhatIf {
         violations: figure(violations, Unit::Count, "violations"),
         violations_per_day: figure(
             arrivals.per_day_per_mille(violations),
-            Unit::PerMille,
+            Unit::Thousandths,
             "violations-per-day",
         ),
         steps_over: figure(outcome.steps_over_per_mille(rpo_ms), Unit::PerMille, "steps-over"),

@@ -12,6 +12,7 @@ const SETTINGS: Settings = Settings {
     },
     shape: DailyShape::Constant,
     framing_per_million: 0,
+    sent_per_mille: 1_000,
 };
 
 fn disk(daily_change_bytes: Option<u64>, compressed_per_mille: Option<u32>) -> Disk {

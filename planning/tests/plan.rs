@@ -8,10 +8,11 @@ use planning::cost::{EXAMPLE, Prices};
 use planning::demand::Compression;
 use planning::estate::{Estate, Vm};
 use planning::options::{Options, StorageChoice};
-use planning::plan::Compatibility;
+use planning::plan::{Compatibility, Plan};
 use planning::profile::{Profile, Series};
 use planning::recommend::{PlanError, recommend};
 use planning::service::{Link, Outage, Service};
+use planning::tables::Era;
 use proptest::prelude::*;
 use support::{GIB, MB, flat, idle, plan, profile, steady, vm};
 
@@ -287,6 +288,7 @@ fn rich() -> (Estate, Profile, Options) {
     let options = Options {
         service: Some(service),
         prices: Some(Prices::read(EXAMPLE).unwrap_or_else(|error| panic!("{error}"))),
+        throttles: vec!["sat,sun 22-6=100Mbit/s".parse().unwrap()],
         compression: Compression::Fixed { per_mille: 620 },
         ..Options::default()
     };
@@ -453,7 +455,10 @@ fn headers_of_packets_are_in_all_that_goes_over_a_link() {
         };
         plan(vec![vm("a", &[])], vec![vec![steady(10, MB, 16_384, 1)]], &options)
     };
-    let (without, with) = (plan_with(0), plan_with(planning::options::framing()));
+    let (without, with) = (
+        plan_with(0),
+        plan_with(planning::options::framing(&actors::model::Model::default())),
+    );
     // 66 bytes before 1,448.
     let framed = |bytes: u64| (bytes * (1_448 + 66)).div_ceil(1_448);
     let rate = |plan: &planning::plan::Plan| plan.bandwidths[0].always.unwrap().value;
@@ -471,4 +476,134 @@ fn headers_of_packets_are_in_all_that_goes_over_a_link() {
             .any(|of| of.name == "framing" && of.text.contains("4.6 %"))
     );
     assert!(without.assumptions.iter().all(|of| of.name != "framing"));
+}
+
+/// By hand: 8 Mbit/s arrive all day, and from 8 to 18 the process server sends 4. What arrives five hours into that is sent as the throttle
+/// ends; what comes later waits less. 4 Mbit/s for ten hours are 18 GB.
+#[test]
+fn a_throttle_makes_what_arrives_in_its_middle_wait_longest() {
+    let throttled = |minutes: i32, words: &[&str]| {
+        let options = Options {
+            service: Some(Service::constant(100_000_000)),
+            throttles: words.iter().map(|text| text.parse().unwrap()).collect(),
+            utc_offset_minutes: minutes,
+            ..flat()
+        };
+        plan(vec![vm("a", &[])], vec![vec![steady(1_440, MB, 16_384, 1)]], &options)
+    };
+    let busiest = |plan: &Plan| {
+        let hours = &plan.given.as_ref().unwrap().what_if.hours;
+        let most = hours.iter().map(|hour| hour.backlog_bytes).max().unwrap();
+        (hours.iter().position(|hour| hour.backlog_bytes == most).unwrap(), most)
+    };
+    let plan = throttled(0, &["mon 8-18=4Mbit/s"]);
+    assert_eq!(
+        plan.given.as_ref().unwrap().what_if.rpo_always.unwrap().value,
+        5 * 3_600_000
+    );
+    assert_eq!(busiest(&plan), (17, 18_000_000_000));
+    let row = &plan.throttles[0];
+    assert_eq!((row.each.value, row.together.value), (4_000_000, 4_000_000));
+    assert!(
+        plan.assumptions.iter().any(|one| one.name == "throttle"),
+        "{:?}",
+        plan.assumptions
+    );
+    // The hours are of local time, and a throttle of Tuesday is none on a Monday.
+    assert_eq!(busiest(&throttled(60, &["8-18=4Mbit/s"])).0, 16);
+    assert_eq!(busiest(&throttled(0, &["tue 8-18=4Mbit/s"])).1, 0);
+}
+
+/// By hand: 1 MB/s of written bytes, sent as they are, need 8 Mbit/s; at the least 0.4 x 0.7 x 1.03 of that, at the most 1.1 times.
+#[test]
+fn a_band_moves_what_nobody_measured_and_nothing_else() {
+    let series = || vec![vec![steady(1_440, MB, 16_384, 1)]];
+    let options = Options {
+        rpo_seconds: 60,
+        ..flat()
+    };
+    let plan_of = |options: &Options| plan(vec![vm("a", &[])], series(), options);
+    let band = plan_of(&options).band.unwrap();
+    let names: Vec<&str> = band.constants.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["compressed", "sent-of-written", "framing"]);
+    let needed = |figure: Option<planning::plan::Figure>| figure.unwrap().value;
+    assert!(
+        needed(band.needed_least).abs_diff(8_000_000 * 400 * 700 / 1_000_000 * 103 / 100) < 200,
+        "{band:?}"
+    );
+    assert!(needed(band.needed_most).abs_diff(8_800_000) < 200, "{band:?}");
+    // Around the rate that is needed: with more to send than in the plan itself the queue grows all day.
+    assert_eq!(band.rpo_least.unwrap().value, 0);
+    assert!(band.rpo_most.unwrap().value > 60_000);
+    // Each end is that of a plan with the constant there.
+    let framed = plan_of(&Options {
+        framing_per_million: 100_000,
+        ..options.clone()
+    });
+    let own = &band.constants[2];
+    assert_eq!(own.high.value, Some(100_000));
+    assert_eq!(
+        own.high.needed_bits_per_second,
+        framed.bandwidths[0].always.map(|figure| figure.value)
+    );
+    // What is measured is not moved.
+    let text = "constant,value\ncompressed,50 %\nsent-of-written,90 %\nframing,0 %\n";
+    let measured = planning::calibration::read("m.csv", text).unwrap();
+    let mut certain = options;
+    planning::calibration::apply(&mut certain, &measured);
+    let plan = plan_of(&certain);
+    assert_eq!(plan.band, None);
+    assert_eq!(plan.bandwidths[0].always.unwrap().value, 3_600_000);
+    let listed = plan.constants.iter().filter(|constant| constant.measured.is_some());
+    assert_eq!(listed.count(), 3);
+    assert!(plan.constants.iter().all(|constant| !constant.source.is_empty()));
+}
+
+/// A line of 100 Mbit/s over which 5 were measured carries 5.
+#[test]
+fn a_measured_upload_rate_is_what_the_links_carry() {
+    let mut options = Options {
+        service: Some(Service::constant(100_000_000)),
+        ..flat()
+    };
+    let measured = planning::calibration::read("m.csv", "constant,value\nupload-rate,5 Mbit/s\n").unwrap();
+    planning::calibration::apply(&mut options, &measured);
+    let plan = plan(vec![vm("a", &[])], vec![vec![steady(60, MB, 16_384, 1)]], &options);
+    // 3 Mbit/s too much for an hour: 1.35 GB.
+    assert_eq!(plan.given.unwrap().what_if.backlog_bytes.value, 1_350_000_000);
+    assert_eq!(plan.answer.enough, Some(false));
+}
+
+/// Facts §3.7, with the source that says so.
+#[test]
+fn a_throttle_that_the_product_does_not_take_is_refused_by_era() {
+    let error = |era, rate: &str| {
+        let options = Options {
+            service: Some(Service::constant(1_000_000_000)),
+            throttles: vec![format!("8-18={rate}").parse().unwrap()],
+            era,
+            ..flat()
+        };
+        let estate = Estate {
+            vms: vec![vm("a", &[])],
+        };
+        recommend(&estate, None, &options).err().map(|error| error.to_string())
+    };
+    for (era, rate, refused) in [
+        (Era::December2017, "102Mbit/s", false),
+        (Era::December2017, "103Mbit/s", true),
+        (Era::Late2019, "1023Mbit/s", false),
+        (Era::Late2019, "1024Mbit/s", true),
+        (Era::June2017, "512kbit/s", false),
+        (Era::June2017, "511kbit/s", true),
+    ] {
+        let found = error(era, rate);
+        assert_eq!(found.is_some(), refused, "{} {rate}: {found:?}", era.name());
+        if let Some(text) = found {
+            assert!(
+                text.contains("512.0 kbit/s to 1") && text.contains("site-recovery-plan-capacity-vmware.md"),
+                "{text}"
+            );
+        }
+    }
 }

@@ -31,7 +31,9 @@ fn rate(service: &Service, second: u64) -> u64 {
             sum += limit.bits_per_second.map_or(part, |most| most.min(part));
         }
     }
-    sum
+    let limit = service.hours.get(hour).copied().unwrap_or(HourLimit::OPEN);
+    let part = sum * u64::from(limit.per_mille) / 1_000;
+    limit.bits_per_second.map_or(part, |most| most.min(part))
 }
 
 impl Slow {
@@ -104,18 +106,18 @@ fn arrivals() -> impl Strategy<Value = Arrivals> {
     })
 }
 
+fn hours() -> impl Strategy<Value = Vec<HourLimit>> {
+    let limit = (0..1_001_u32, prop::option::of(1..3_000_u64)).prop_map(|(per_mille, bits_per_second)| HourLimit {
+        per_mille,
+        bits_per_second,
+    });
+    prop_oneof![Just(Vec::new()), vec(limit, WEEK_HOURS)]
+}
+
 fn link() -> impl Strategy<Value = Link> {
-    let limit = (0..1_001_u32, prop::option::of(1..3_000_u64));
-    let hours = prop_oneof![Just(Vec::new()), vec(limit, WEEK_HOURS)];
-    (1..6_000_u64, hours).prop_map(|(rate, hours)| {
-        let hours = hours.into_iter().map(|(per_mille, bits_per_second)| HourLimit {
-            per_mille,
-            bits_per_second,
-        });
-        Link {
-            hours: hours.collect(),
-            ..Link::new("link", rate)
-        }
+    (1..6_000_u64, hours()).prop_map(|(rate, hours)| Link {
+        hours,
+        ..Link::new("link", rate)
     })
 }
 
@@ -125,10 +127,13 @@ fn service() -> impl Strategy<Value = Service> {
         from,
         to: from + lasts,
     });
-    (vec(link(), 1..3), vec(outage, 0..3), 0..604_800_u32).prop_map(|(links, outages, week_second)| Service {
-        links,
-        outages,
-        week_second,
+    (vec(link(), 1..3), hours(), vec(outage, 0..3), 0..604_800_u32).prop_map(|(links, hours, outages, week_second)| {
+        Service {
+            links,
+            hours,
+            outages,
+            week_second,
+        }
     })
 }
 

@@ -6,8 +6,10 @@
 //! Names of machines come from outside. On the page they are escaped, in the spreadsheet they are text and never formulas, in CSV what a
 //! spreadsheet would take for a formula gets an apostrophe before it ([`comma`]), on the terminal control characters are replaced.
 
+mod certainty;
 pub mod comma;
 pub mod figures;
+mod finding;
 pub mod html;
 pub mod human;
 #[cfg(test)]
@@ -24,13 +26,14 @@ use std::path::{Path, PathBuf};
 use planning::plan::Plan;
 use serde::Serialize;
 
+pub use self::finding::tried;
 pub use self::html::html;
 pub use self::human::human;
 pub use self::schema::schema;
 use crate::run_directory::{DirectoryError, Layout, RunDirectory};
 
 /// The version of `plan.json`'s format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The plan; written last.
 pub const PLAN: &str = "plan.json";
 /// The page.
@@ -61,6 +64,7 @@ pub static LAYOUT: Layout = Layout {
         "tables/what_if.csv",
         "tables/sensitivity.csv",
         "tables/proof.csv",
+        "tables/find.csv",
         "tables/initial_replication.csv",
         "tables/initial_replication_batches.csv",
         "tables/servers.csv",
@@ -70,6 +74,8 @@ pub static LAYOUT: Layout = Layout {
         "tables/what_if_hours.csv",
         "tables/outages.csv",
         "tables/assumptions.csv",
+        "tables/constants.csv",
+        "tables/band.csv",
         "tables/figures.csv",
     ],
     free: None,

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use planning::find::{Goal, INPUTS};
 use planning::options::{Network, StorageChoice};
 use planning::proof::Part;
 use planning::sweep::{Axis, Input};
 use planning::tables::Era;
+use planning::throttle::Throttle;
 use scenarios::units;
 
 use super::Format;
@@ -22,6 +24,8 @@ Examples:
           the same by what the disks did minute by minute: is 100 Mbit/s enough, and what if not
   firedrill plan estate.csv --bandwidth 100Mbit/s --what-if outage=0h,1h,4h --what-if growth=0..60%/15
           what other figures would do: one input makes a curve, two a table
+  firedrill plan estate.csv --outage 1h --find bandwidth --goal 'max RPO under 90 min'
+          the smallest bandwidth that keeps the goal through a cut of an hour: 2 % less does not, both by simulation
   firedrill plan estate.csv --scenario estate.toml && firedrill run estate.toml
           the estate as a drill, through the same actors as every other
   firedrill plan estate.csv counters.csv.gz --bandwidth 100Mbit/s --outage 4h --prove
@@ -61,6 +65,12 @@ pub struct PlanArguments {
     /// The bandwidth to Azure; several are several links
     #[arg(long, value_name = "RATE", value_parser = bits)]
     pub bandwidth: Vec<u64>,
+    /// In these hours each process server sends at most so much, as "mon-fri 8-18=20Mbit/s"; days are optional; may be given several times
+    #[arg(long, value_name = "[DAYS ]FROM-TO=RATE", requires = "bandwidth")]
+    pub throttle: Vec<Throttle>,
+    /// How far the clock of throttles is ahead of UTC, in which the counters are, as 1h or -5h30min
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = offset, allow_hyphen_values = true)]
+    pub utc_offset: i32,
     /// All links are cut for so long in each week, when most is written
     #[arg(long, value_name = "TIME", value_parser = long_seconds)]
     pub outage: Option<u64>,
@@ -95,9 +105,20 @@ pub struct PlanArguments {
     /// busiest day, or the whole profile
     #[arg(long, value_name = "PART", value_enum, num_args = 0..=1, default_missing_value = "busiest-day")]
     pub prove: Option<PartWord>,
-    /// Another value of bandwidth, growth, churn, compressed, outage or rpo: NAME=A,B,C or NAME=FROM..TO/STEP; given twice, a table
+    /// What you measured instead of the model's constants: CSV with the columns constant,value,source (docs/planning.md)
+    #[arg(long, value_name = "FILE")]
+    pub calibrate: Option<PathBuf>,
+    /// Other values of an input: NAME=A,B,C or NAME=FROM..TO/STEP; given twice, a table. Names: bandwidth, outage, growth, churn, compressed,
+    /// rpo, process-servers, cache, process-server-lost, initial-batches, era
     #[arg(long, value_name = "NAME=VALUES", value_parser = axis)]
     pub what_if: Vec<Axis>,
+    /// The smallest bandwidth, or the largest growth, outage or compressed, that keeps the goal: by drills of the estate through the actors,
+    /// on all cores
+    #[arg(long, value_name = "NAME", requires = "goal", value_parser = findable)]
+    pub find: Option<Input>,
+    /// The goal: the RPO as a run measures it, of the machine that is worst, as "p99 RPO under 15 min"; p50, p99 or max
+    #[arg(long, value_name = "GOAL", requires = "find")]
+    pub goal: Option<Goal>,
     /// Write the estate as a scenario too, with the recommended servers and link, into a file that is not there yet, and the counters of its
     /// busiest day beside it (OUT.csv): `firedrill run` takes it
     #[arg(long, value_name = "OUT.toml")]
@@ -248,6 +269,20 @@ fn long_seconds(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Minutes that a clock is ahead of UTC; no clock on earth is more than 14 h ahead, or 12 h behind.
+fn offset(text: &str) -> Result<i32, String> {
+    let (behind, time) = match text.trim().strip_prefix('-') {
+        Some(time) => (true, time),
+        None => (false, text.trim().trim_start_matches('+')),
+    };
+    let seconds = long_seconds(time)?;
+    let most = if behind { 12 } else { 14 };
+    match i32::try_from(seconds / 60) {
+        Ok(minutes) if seconds % 60 == 0 && minutes <= most * 60 => Ok(if behind { -minutes } else { minutes }),
+        _ => Err("whole minutes from -12h to 14h are expected".to_owned()),
+    }
+}
+
 fn seconds(text: &str) -> Result<u32, String> {
     match long_seconds(text)? {
         0 => Err("at least a second is expected".to_owned()),
@@ -295,11 +330,19 @@ fn axis(text: &str) -> Result<Axis, String> {
     let value = |text: &str| -> Result<u64, String> {
         match input {
             Input::Bandwidth => bits(text),
-            Input::Outage | Input::Rpo => long_seconds(text),
+            Input::Outage | Input::Rpo | Input::ProcessServerLost => long_seconds(text),
             Input::Growth | Input::Churn | Input::Compressed => per_mille(text).map(u64::from),
+            Input::ProcessServers => number(text, PROCESS_SERVERS_MAX),
+            Input::InitialBatches => number(text, BATCHES_MAX),
+            Input::Cache => match units::size(text).map_err(said)? {
+                0 => Err("a size above 0 is expected".to_owned()),
+                bytes => Ok(bytes),
+            },
+            Input::Era => era(text),
         }
     };
     let values = match values.split_once("..") {
+        Some(_) if input == Input::Era => return Err("eras are listed: era=2017-12,2019".to_owned()),
         Some((from, rest)) => {
             // A rate has a stroke of its own: the step stands after the last one.
             let (to, step) = rest
@@ -324,16 +367,49 @@ fn axis(text: &str) -> Result<Axis, String> {
             let parts: Vec<&str> = values.split(',').map(str::trim).collect();
             let last = parts.last().copied().unwrap_or_default();
             let unit: String = last.chars().skip_while(|c| c.is_ascii_digit() || *c == '.').collect();
-            let each = parts
-                .iter()
-                .map(|part| match part.ends_with(|c: char| c.is_ascii_digit()) {
-                    true => value(&format!("{part}{unit}")),
-                    false => value(part),
-                });
+            let each =
+                parts.iter().map(
+                    |part| match input != Input::Era && part.ends_with(|c: char| c.is_ascii_digit()) {
+                        true => value(&format!("{part}{unit}")),
+                        false => value(part),
+                    },
+                );
             each.collect::<Result<Vec<u64>, String>>()?
         }
     };
     Ok(Axis { input, values })
+}
+
+fn findable(text: &str) -> Result<Input, String> {
+    let found = INPUTS.into_iter().find(|input| input.name() == text.trim());
+    found.ok_or_else(|| {
+        let names: Vec<&str> = INPUTS.into_iter().map(Input::name).collect();
+        format!(
+            "`{}` cannot be searched for; accepted: {}",
+            text.trim(),
+            names.join(", ")
+        )
+    })
+}
+
+/// Process servers that are asked for at the most: each keeps sums of its own.
+const PROCESS_SERVERS_MAX: u64 = 200;
+/// Batches that are asked for at the most: each goes through the queue.
+const BATCHES_MAX: u64 = 1_000;
+
+fn number(text: &str, most: u64) -> Result<u64, String> {
+    let number = text.trim().parse::<u64>().ok();
+    number
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| format!("`{}`: a whole number from 1 to {most} is expected", text.trim()))
+}
+
+fn era(text: &str) -> Result<u64, String> {
+    let era = Era::ALL.into_iter().find(|era| era.name() == text.trim());
+    era.map(Era::number).ok_or_else(|| {
+        let names: Vec<&str> = Era::ALL.into_iter().map(Era::name).collect();
+        format!("`{}` is no era; accepted: {}", text.trim(), names.join(", "))
+    })
 }
 
 /// An axis has no more values: a table of two has 250,000 points then.
@@ -363,6 +439,15 @@ mod tests {
         assert_eq!(of("growth=0..60%/15"), (Input::Growth, vec![0, 150, 300, 450, 600]));
         assert_eq!(of("churn=50,150%"), (Input::Churn, vec![500, 1_500]));
         assert_eq!(of("rpo=15m,1h"), (Input::Rpo, vec![900, 3_600]));
+        assert_eq!(of("process-servers=1..4/1"), (Input::ProcessServers, vec![1, 2, 3, 4]));
+        assert_eq!(of("initial-batches=1,5"), (Input::InitialBatches, vec![1, 5]));
+        assert_eq!(
+            of("process-server-lost=0,2h"),
+            (Input::ProcessServerLost, vec![0, 7_200])
+        );
+        assert_eq!(of("era=2017-12,2019"), (Input::Era, vec![201_712, 2_019]));
+        let gb = 1_000_000_000;
+        assert_eq!(of("cache=300,600GB"), (Input::Cache, vec![300 * gb, 600 * gb]));
     }
 
     #[test]
@@ -376,6 +461,12 @@ mod tests {
             ("growth=1..1000%/0.1", "more than 500"),
             ("growth=", "30%"),
             ("outage=1", "unit"),
+            ("process-servers=0", "from 1 to 200"),
+            ("process-servers=1.5", "from 1 to 200"),
+            ("initial-batches=2000", "from 1 to 1000"),
+            ("cache=600", "unit"),
+            ("era=2018", "2017-06, 2017-08, 2017-12, 2019"),
+            ("era=2017-06..2019/1", "are listed"),
         ] {
             let error = axis(text).unwrap_err();
             assert!(error.contains(words), "{text}: {error}");
@@ -389,6 +480,11 @@ mod tests {
         assert_eq!(long_seconds("1h 30min"), Ok(5_400));
         assert!(seconds("0").is_err());
         assert!(seconds("1ms").is_err());
+        assert_eq!(
+            (offset("1h"), offset("-5h 30min"), offset("0")),
+            (Ok(60), Ok(-330), Ok(0))
+        );
+        assert!(offset("15h").is_err() && offset("-13h").is_err() && offset("30s").is_err());
         assert_eq!(per_mille("12.5%"), Ok(125));
         for wrong in ["12", "%", "1.25%", "-3%", "1001%", "30 per cent"] {
             assert!(per_mille(wrong).is_err(), "{wrong}");

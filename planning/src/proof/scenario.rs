@@ -45,7 +45,7 @@ pub(super) fn begins(work: &Work<'_>) -> u64 {
 }
 
 /// What the disks of the machines that count write in a part of the window, step by step, without growth.
-pub(super) fn streams(work: &Work<'_>, window: &Window, steps: &Range<usize>) -> Vec<Vec<Vec<Counted>>> {
+pub(crate) fn streams(work: &Work<'_>, window: &Window, steps: &Range<usize>) -> Vec<Vec<Vec<Counted>>> {
     let of_disk = |vm: usize, at: usize, disk: &Disk, demand: &DiskDemand| {
         let series = work.profile.and_then(|profile| profile.vms.get(vm)?.get(at));
         let rates = rates(window, &work.options.settings(), disk, demand, series);
@@ -69,6 +69,32 @@ pub(super) fn streams(work: &Work<'_>, window: &Window, steps: &Range<usize>) ->
             .collect()
     };
     work.counted().map(machine).collect()
+}
+
+/// Has the machines of a scenario write these streams, disk by disk, with growth: from so many seconds on, so many seconds a step.
+pub(crate) fn put(
+    scenario: &mut Scenario,
+    work: &Work<'_>,
+    streams: Vec<Vec<Vec<Counted>>>,
+    (begins, step): (u64, u64),
+    repeat: bool,
+) {
+    for (vm, disks) in scenario.vms.iter_mut().zip(streams) {
+        let mut disks: Vec<Option<Vec<Counted>>> = disks.into_iter().map(Some).collect();
+        for stream in &mut Arc::make_mut(&mut vm.workload).streams {
+            let steps = disks.get_mut(usize::from(stream.disk)).and_then(Option::take);
+            stream.kind = StreamKind::Profiled(Profiled {
+                steps: Arc::new(steps.unwrap_or_default()),
+                step: step * SECOND,
+                begins: begins * SECOND,
+                repeat,
+                factor_per_mille: 1_000 + work.options.growth_per_mille,
+                hot_per_mille: 0,
+                hot_part_per_mille: 1_000,
+                distinct_per_mille: None,
+            });
+        }
+    }
 }
 
 /// What a world is made of.
@@ -102,22 +128,7 @@ impl World<'_> {
         let text = self.text();
         let read = load_text(&text, Path::new("proof.toml"), &Options::default());
         let mut scenario = read.map_err(|error| PlanError::World(error.to_string()))?;
-        for (vm, disks) in scenario.vms.iter_mut().zip(streams) {
-            let mut disks: Vec<Option<Vec<Counted>>> = disks.into_iter().map(Some).collect();
-            for stream in &mut Arc::make_mut(&mut vm.workload).streams {
-                let steps = disks.get_mut(usize::from(stream.disk)).and_then(Option::take);
-                stream.kind = StreamKind::Profiled(Profiled {
-                    steps: Arc::new(steps.unwrap_or_default()),
-                    step: self.step * SECOND,
-                    begins: self.begins * SECOND,
-                    repeat: false,
-                    factor_per_mille: 1_000 + self.work.options.growth_per_mille,
-                    hot_per_mille: 0,
-                    hot_part_per_mille: 1_000,
-                    distinct_per_mille: None,
-                });
-            }
-        }
+        put(&mut scenario, self.work, streams, (self.begins, self.step), false);
         Ok(scenario)
     }
 

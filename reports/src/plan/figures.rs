@@ -1,6 +1,6 @@
 //! All figures of a plan by name, each with where it is from.
 
-use planning::plan::{Figure, Origin, Plan, WhatIf};
+use planning::plan::{Figure, Origin, Plan, Throttled, WhatIf};
 use planning::words::time;
 
 use super::units::Kind;
@@ -42,15 +42,11 @@ struct List(Vec<Named>);
 
 impl List {
     fn add(&mut self, path: impl Into<String>, label: impl Into<String>, figure: Figure) {
-        self.add_as(path, label, figure, figure.unit.into());
-    }
-
-    fn add_as(&mut self, path: impl Into<String>, label: impl Into<String>, figure: Figure, kind: Kind) {
         self.0.push(Named {
             path: path.into(),
             label: label.into(),
             figure,
-            kind,
+            kind: figure.unit.into(),
         });
     }
 
@@ -77,12 +73,22 @@ impl List {
             "violations_per_day",
             format!("times a day that the RPO goes over {wanted}"),
         );
-        self.add_as(at, label, what_if.violations_per_day, Kind::Thousandths);
+        self.add(at, label, what_if.violations_per_day);
         let (at, label) = add("steps_over", format!("share of the time with an RPO over {wanted}"));
         self.add(at, label, what_if.steps_over);
         let (at, label) = add("backlog_bytes", "largest backlog (changes that wait)".to_owned());
         self.add(at, label, what_if.backlog_bytes);
     }
+}
+
+/// When a throttle holds: `mon, tue from 8 to 18 h`.
+#[must_use]
+pub fn when(throttle: &Throttled) -> String {
+    let days = match throttle.days.len() {
+        7 => "every day".to_owned(),
+        _ => throttle.days.join(", "),
+    };
+    format!("{days} from {} to {} h", throttle.from_hour, throttle.to_hour)
 }
 
 /// All figures, in the order of `plan.json`.
@@ -105,6 +111,13 @@ pub fn figures(plan: &Plan) -> Vec<Named> {
     let wanted = rpo(plan.rpo_seconds);
     let label = format!("Bandwidth for an RPO of {wanted}, always, if machines that cannot be protected could");
     list.may("/bandwidth_of_all", label, plan.bandwidth_of_all);
+    for (index, throttle) in plan.throttles.iter().enumerate() {
+        let when = when(throttle);
+        let label = format!("Throttle of a process server, {when}");
+        list.add(format!("/throttles/{index}/each"), label, throttle.each);
+        let label = format!("Throttle of all process servers, {when}");
+        list.add(format!("/throttles/{index}/together"), label, throttle.together);
+    }
     if let Some(given) = &plan.given {
         list.may("/given/missing", "Bandwidth that is missing", given.missing);
         list.what_if("/given/what_if", "With the bandwidth given", plan, &given.what_if);
@@ -112,6 +125,32 @@ pub fn figures(plan: &Plan) -> Vec<Named> {
     if let Some(what_if) = &plan.what_if {
         let of = format!("With the bandwidth for {often} of the time");
         list.what_if("/what_if", &of, plan, what_if);
+    }
+    if let Some(band) = &plan.band {
+        for (name, label, figure) in [
+            (
+                "rpo_least",
+                "RPO at its worst, uncertain constants at their least",
+                band.rpo_least,
+            ),
+            (
+                "rpo_most",
+                "RPO at its worst, uncertain constants at their most",
+                band.rpo_most,
+            ),
+            (
+                "needed_least",
+                "Bandwidth needed, uncertain constants at their least",
+                band.needed_least,
+            ),
+            (
+                "needed_most",
+                "Bandwidth needed, uncertain constants at their most",
+                band.needed_most,
+            ),
+        ] {
+            list.may(format!("/band/{name}"), label, figure);
+        }
     }
     let copy = &plan.initial_copy;
     for (name, label, figure) in [
@@ -197,11 +236,10 @@ fn summary(plan: &Plan, list: &mut List) {
     ] {
         list.add(format!("/summary/{name}"), label, figure);
     }
-    list.add_as(
+    list.add(
         "/summary/disks_per_machine",
         "Disks of a machine, in the mean",
         summary.disks_per_machine,
-        Kind::Thousandths,
     );
     for (name, label, figure) in [
         ("disk_bytes", "Size of a disk, in the mean", summary.disk_bytes),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use planning::plan::{Compatibility, Figure, Plan, WhatIf};
 use planning::words::{rate, time};
 
-use super::figures::{rpo, share};
+use super::figures::{rpo, share, when};
 use super::tables::Cell;
 use super::tables::machines::found;
 use super::tables::sweep::{kind, label};
@@ -45,6 +45,15 @@ pub fn human(plan: &Plan) -> String {
         let text = format!("{} always, with the machines that cannot be protected", rate(all.value));
         say(&mut out, &format!("RPO {}", rpo(plan.rpo_seconds)), &text);
     }
+    for throttle in &plan.throttles {
+        let text = format!(
+            "{}: each process server sends at most {}, all of them {}",
+            when(throttle),
+            rate(throttle.each.value),
+            rate(throttle.together.value)
+        );
+        say(&mut out, "Throttle", &text);
+    }
     let shown = plan
         .given
         .as_ref()
@@ -62,6 +71,9 @@ pub fn human(plan: &Plan) -> String {
             say(&mut out, "After an outage", &text);
         }
     }
+    if let Some(text) = super::certainty::line(plan) {
+        say(&mut out, "Band", &text);
+    }
     if let Some(bar) = plan.tornado.first() {
         let end = |rpo: Option<u64>| rpo.map_or("without an end".to_owned(), |rpo| Kind::Milliseconds.human(rpo));
         let at = |value: u64| kind(bar.input).human(value);
@@ -77,6 +89,9 @@ pub fn human(plan: &Plan) -> String {
     }
     asked(plan, &mut out);
     proven(plan, &mut out);
+    if let Some(found) = &plan.find {
+        say(&mut out, "Found", &super::finding::answer(found));
+    }
     say(&mut out, "Machines", &machines(plan));
     say(&mut out, "Servers", &servers(plan));
     say(&mut out, "Azure", &azure(plan));

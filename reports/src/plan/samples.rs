@@ -2,12 +2,14 @@
 
 use planning::cost::{EXAMPLE, Prices};
 use planning::estate::{Boot, Disk, Estate, Vm};
+use planning::find::{Because, Found, Tried};
 use planning::options::Options;
 use planning::plan::Plan;
 use planning::profile::{Profile, Series};
 use planning::proof::{Cut, Pair, Part, Proof, Row, Why};
 use planning::recommend::recommend;
 use planning::service::{HourLimit, Outage, Service, WEEK_HOURS};
+use planning::sweep::{Axis, Input, sweep};
 
 const GIB: u64 = 1 << 30;
 const DAY_STEPS: usize = 96;
@@ -95,6 +97,55 @@ pub(super) fn three() -> Plan {
     made(vms, Some(profile), &with(20_000_000, 2))
 }
 
+/// The three machines with inputs moved: one, or two.
+pub(super) fn asked(axes: &[(Input, &[u64])]) -> Plan {
+    let mut plan = three();
+    let vms = vec![
+        vm("web-01", &[64]),
+        vm("sql-01", &[512, 1_024]),
+        vm("archive", &[8_192]),
+    ];
+    let profile = profile(7, &vms, |index| [120_000, 900_000, 50_000][index]);
+    let axes: Vec<Axis> = axes
+        .iter()
+        .map(|(input, values)| Axis {
+            input: *input,
+            values: values.to_vec(),
+        })
+        .collect();
+    plan.sweep = Some(sweep(&Estate { vms }, Some(&profile), &with(20_000_000, 2), &axes).unwrap());
+    plan
+}
+
+/// The three machines with a value that was found, and one at which it is not so.
+pub(super) fn found() -> Plan {
+    let tried = |value: u64, measured_ms: Option<u64>, because| Tried {
+        value,
+        measured_ms,
+        holds: measured_ms.is_some_and(|measured| measured < 900_000),
+        broken: value == 20_000_000,
+        because,
+    };
+    let mut plan = three();
+    plan.find = Some(Found {
+        input: Input::Bandwidth,
+        goal: "p99 RPO under 15 min".parse().unwrap(),
+        smallest: true,
+        value: Some(21_000_000),
+        fails_at: Some(20_580_000),
+        reckoned: Some(20_000_000),
+        not_monotone: vec![42_000_000],
+        simulated_seconds: 86_400,
+        tried: vec![
+            tried(20_000_000, None, Because::Reckoned),
+            tried(20_580_000, Some(901_000), Because::Beyond),
+            tried(21_000_000, Some(870_000), Because::Bracket),
+            tried(42_000_000, Some(1_200_000), Because::Again),
+        ],
+    });
+    plan
+}
+
 /// A thousand machines, each with three disks, for three days; no bandwidth is given.
 pub(super) fn fleet(machines: usize) -> Plan {
     let vms: Vec<Vm> = (0..machines)
@@ -146,6 +197,9 @@ pub(super) fn hostile() -> Plan {
         };
         service.links[0].hours = vec![closed; WEEK_HOURS];
     }
+    options.throttles = ["mon-fri 8-18=2Mbit/s", "22-6=4Mbit/s"]
+        .map(|text| text.parse().unwrap())
+        .to_vec();
     options.include = HOSTILE.iter().take(2).map(|name| (*name).to_owned()).collect();
     let mut plan = made(vms, Some(profile), &options);
     plan.proof = Some(proof());

@@ -352,6 +352,34 @@ mod tests {
         compared(&samples::bare());
     }
 
+    /// The vendor's report was a workbook with macros (xlsm), which Excel on Windows alone took (facts §5.4): ours has none, of any kind.
+    #[test]
+    fn complaint_excel_macros_are_not_needed() {
+        let bytes = spreadsheet(&samples::hostile()).unwrap();
+        let mut files = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+        let names: Vec<String> = files.file_names().map(|name| name.unwrap().into_owned()).collect();
+        assert!(names.iter().any(|name| name == "xl/workbook.xml"), "{names:?}");
+        for name in &names {
+            let lower = name.to_lowercase();
+            assert!(
+                !lower.contains("vba") && !lower.contains("macro") && !lower.contains("activex"),
+                "{name}"
+            );
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut files.by_name(name).unwrap(), &mut text).unwrap();
+            for word in [
+                "macroEnabled",
+                "vbaProject",
+                "<f>",
+                "externalLink",
+                "TargetMode=\"External\"",
+            ] {
+                assert!(!text.contains(word), "{name} has {word}");
+            }
+        }
+        assert!(crate::plan::SPREADSHEET.ends_with(".xlsx"));
+    }
+
     #[test]
     fn the_sheets_are_those_of_a_deployment_plan() {
         let names = read(&samples::three()).sheet_names();

@@ -23,7 +23,7 @@ pub enum Cell {
 }
 
 impl Cell {
-    fn text(text: impl Into<String>) -> Self {
+    pub(super) fn text(text: impl Into<String>) -> Self {
         let text = text.into();
         if text.is_empty() { Self::Empty } else { Self::Text(text) }
     }
@@ -32,7 +32,7 @@ impl Cell {
         Self::Figure(value as u64, Kind::Count)
     }
 
-    fn may(value: Option<u64>, kind: Kind) -> Self {
+    pub(super) fn may(value: Option<u64>, kind: Kind) -> Self {
         value.map_or(Self::Empty, |value| Self::Figure(value, kind))
     }
 }
@@ -79,7 +79,7 @@ pub struct Table {
 }
 
 /// The names of all tables, in their order.
-pub const NAMES: [&str; 21] = [
+pub const NAMES: [&str; 24] = [
     "summary",
     "recommendations",
     "placement",
@@ -91,6 +91,7 @@ pub const NAMES: [&str; 21] = [
     "what_if",
     "sensitivity",
     "proof",
+    "find",
     "initial_replication",
     "initial_replication_batches",
     "servers",
@@ -100,6 +101,8 @@ pub const NAMES: [&str; 21] = [
     "what_if_hours",
     "outages",
     "assumptions",
+    "constants",
+    "band",
     "figures",
 ];
 
@@ -120,6 +123,7 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         sweep::what_if(plan),
         sweep::tornado(plan),
         proof::machines(plan),
+        super::finding::table(plan),
         time::initial(plan),
         time::batches(plan),
         estate::servers(plan, &figures),
@@ -129,11 +133,13 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         time::hours(plan),
         time::outages(plan),
         estate::assumptions(plan),
+        super::certainty::constants(plan),
+        super::certainty::band(plan),
         estate::figures(plan, &figures),
     ]
 }
 
-fn column(key: &'static str, label: impl Into<String>, kind: Kind, about: impl Into<String>) -> Column {
+pub(super) fn column(key: &'static str, label: impl Into<String>, kind: Kind, about: impl Into<String>) -> Column {
     Column {
         key,
         label: label.into(),
@@ -142,7 +148,7 @@ fn column(key: &'static str, label: impl Into<String>, kind: Kind, about: impl I
     }
 }
 
-fn text(key: &'static str, label: impl Into<String>, about: impl Into<String>) -> Column {
+pub(super) fn text(key: &'static str, label: impl Into<String>, about: impl Into<String>) -> Column {
     column(key, label, Kind::Text, about)
 }
 

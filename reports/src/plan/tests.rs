@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use planning::sweep::Input;
 use serde_json::Value;
 
 use super::*;
@@ -28,9 +29,15 @@ fn document(plan: &Plan) -> Value {
     serde_json::from_slice(&json(plan).unwrap()).unwrap()
 }
 
-fn all() -> [Plan; 4] {
+fn all() -> [Plan; 7] {
     [
         samples::three(),
+        samples::found(),
+        samples::asked(&[(Input::Era, &[201_706, 201_712, 2_019])]),
+        samples::asked(&[
+            (Input::ProcessServers, &[1, 2]),
+            (Input::ProcessServerLost, &[0, 7_200]),
+        ]),
         samples::fleet(60),
         samples::hostile(),
         samples::bare(),
@@ -200,7 +207,10 @@ fn well_formed(page: &str) -> usize {
 
 #[test]
 fn a_page_is_well_formed_and_needs_nothing_but_itself() {
-    for plan in [samples::three(), samples::fleet(60), samples::bare()] {
+    for plan in all()
+        .into_iter()
+        .filter(|plan| plan.machines.len() != samples::HOSTILE.len())
+    {
         let page = html(&plan);
         assert!(well_formed(&page) > 300);
         for foreign in [
@@ -220,6 +230,50 @@ fn a_page_is_well_formed_and_needs_nothing_but_itself() {
         assert!(page.contains(&crate::chart::escape(&answer[1..])), "{answer}");
     }
     well_formed(&html(&samples::hostile()));
+}
+
+#[test]
+fn an_input_that_is_moved_has_a_curve_of_each_outcome_that_it_moves() {
+    let plan = samples::asked(&[(Input::Outage, &[0, 7_200, 14_400])]);
+    let page = html(&plan);
+    for id in ["what-if", "what-if-backlog", "what-if-catch-up"] {
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    // An outage moves no cost.
+    assert!(!page.contains("id=\"what-if-cost\""));
+    let priced = html(&samples::asked(&[(Input::Bandwidth, &[20_000_000, 900_000_000])]));
+    for id in ["what-if-violations", "what-if-cost", "what-if-copy"] {
+        assert!(priced.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+    let eras = comma::csv(&tables::sweep::what_if(&samples::asked(&[(
+        Input::Era,
+        &[201_712, 2_019],
+    )])))
+    .unwrap();
+    let eras = String::from_utf8(eras).unwrap();
+    assert!(
+        eras.starts_with("era,machines,") && eras.contains("\n2017-12,"),
+        "{eras}"
+    );
+}
+
+#[test]
+fn a_value_that_was_found_is_in_every_report() {
+    let plan = samples::found();
+    let said = human(&plan).split_whitespace().collect::<Vec<_>>().join(" ");
+    let answer = "21.0 Mbit/s is the smallest bandwidth with p99 RPO under 15 min: 15 min there, 16 min at 20.6 Mbit/s";
+    assert!(
+        said.contains(answer) && said.contains("it is not so throughout: see 42.0 Mbit/s"),
+        "{said}"
+    );
+    let page = html(&plan);
+    assert!(page.contains(answer) && page.contains("<section id=\"find\">"));
+    let rows = String::from_utf8(comma::csv(&finding::table(&plan)).unwrap()).unwrap();
+    assert!(
+        rows.contains("20580000,901000,no,2 % beyond") && rows.contains("20000000,,no,"),
+        "{rows}"
+    );
+    assert!(!human(&samples::three()).contains("Found"));
 }
 
 #[test]

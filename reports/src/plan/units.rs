@@ -5,6 +5,7 @@
 
 use planning::gates::Unit;
 use planning::queue::NEVER;
+use planning::tables::Era;
 use planning::words as decimal;
 
 use crate::words;
@@ -36,6 +37,8 @@ pub enum Kind {
     Seconds,
     /// Millionths of the currency.
     Money,
+    /// An era of the product, as `Era::number`.
+    Era,
 }
 
 impl From<Unit> for Kind {
@@ -50,6 +53,7 @@ impl From<Unit> for Kind {
             Unit::Milliseconds => Self::Milliseconds,
             Unit::Seconds => Self::Seconds,
             Unit::PerMille => Self::PerMille,
+            Unit::Thousandths => Self::Thousandths,
             Unit::MicroCurrencyPerMonth => Self::Money,
         }
     }
@@ -78,6 +82,11 @@ fn point(value: u64, digits: u32) -> String {
     }
 }
 
+/// The name of an era; empty where no era has the number.
+fn era(number: u64) -> &'static str {
+    Era::numbered(number).map_or("", Era::name)
+}
+
 impl Kind {
     /// Whether a value of it stands for a time without an end.
     #[must_use]
@@ -101,6 +110,7 @@ impl Kind {
             Self::Milliseconds if value == NEVER => "without an end".to_owned(),
             Self::Milliseconds => decimal::time(value),
             Self::Seconds => decimal::time(value.saturating_mul(1_000)),
+            Self::Era => era(value).to_owned(),
             Self::Money => {
                 let cents = (u128::from(value) + 5_000) / 10_000;
                 let whole = u64::try_from(cents / 100).unwrap_or(u64::MAX);
@@ -114,7 +124,7 @@ impl Kind {
     pub fn exact(self, value: u64) -> String {
         let unit = match self {
             _ if self.never(value) => return "without an end".to_owned(),
-            Self::Thousandths | Self::Money => return self.raw(value),
+            Self::Thousandths | Self::Money | Self::Era => return self.raw(value),
             Self::PerMille => return format!("{} %", point(value, 1)),
             Self::Iops => return format!("{} a second", point(value, 2)),
             Self::Text | Self::Count => return words::count(value),
@@ -136,6 +146,7 @@ impl Kind {
             Self::Thousandths => point(value, 3),
             Self::Iops => point(value, 2),
             Self::Money => point(value, 6),
+            Self::Era => era(value).to_owned(),
             _ => value.to_string(),
         }
     }
@@ -144,7 +155,7 @@ impl Kind {
     #[must_use]
     pub fn unit(self) -> &'static str {
         match self {
-            Self::Text | Self::Count | Self::Thousandths => "",
+            Self::Text | Self::Count | Self::Thousandths | Self::Era => "",
             Self::PerMille => "per_mille",
             Self::Bytes => "bytes",
             Self::BytesPerSecond => "bytes_per_second",
@@ -162,6 +173,7 @@ impl Kind {
     pub fn shown(self) -> Shown {
         let (divisor, unit, format) = match self {
             Self::Text | Self::Count => (1.0, "", "#,##0"),
+            Self::Era => (1.0, "", "0"),
             Self::Thousandths => (1e3, "", "#,##0.000"),
             Self::PerMille => (1e3, "", "0.0%"),
             Self::Bytes => (1_073_741_824.0, "GiB", "#,##0.00"),
@@ -200,6 +212,7 @@ mod tests {
             (Kind::Milliseconds, NEVER, "without an end", "without an end", "never"),
             (Kind::Money, 1_234_565_000, "1,234.57", "1234.565", "1234.565"),
             (Kind::Money, 0, "0.00", "0", "0"),
+            (Kind::Era, 201_712, "2017-12", "2017-12", "2017-12"),
         ] {
             assert_eq!(
                 (kind.human(value), kind.exact(value), kind.raw(value)),

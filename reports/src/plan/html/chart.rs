@@ -87,7 +87,7 @@ impl Chart {
 
     /// A label at the left: days where a time is that long.
     fn tick(&self, unit: Unit, value: u64) -> String {
-        if unit == Unit::Duration && value >= 2 * DAY_MS {
+        if (unit == Unit::Duration && value >= 2 * DAY_MS) || self.kind == Kind::Thousandths {
             self.kind.human(value)
         } else {
             unit.tick(value)

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 
 use planning::plan::Plan;
-use planning::sweep::{Axis, Bar, Sweep};
+use planning::sweep::{Axis, Point, Sweep};
+use planning::tornado::Bar;
 
 use super::chart::{Chart, Mark, Series};
 use crate::chart::escape;
 use crate::plan::figures::rpo;
+use crate::plan::finding::answer;
 use crate::plan::tables::sweep::{kind, label};
 use crate::plan::units::Kind;
 
@@ -22,8 +24,19 @@ const STEP: u32 = 10;
 /// Both sections; nothing of what was not asked.
 pub(super) fn sections(out: &mut String, plan: &Plan) {
     bars(out, plan);
+    if let Some(found) = &plan.find {
+        let _ = writeln!(
+            out,
+            "<figure id=\"found\"><figcaption><h3>The value that keeps a goal</h3><p>{}. <a href=\"#find\">All that was run</a>.</p></figcaption></figure>",
+            escape(&answer(found))
+        );
+    }
     match plan.sweep.as_ref() {
-        Some(sweep) if sweep.axes.len() == 1 => out.push_str(&curve(plan, sweep).draw().html()),
+        Some(sweep) if sweep.axes.len() == 1 => {
+            for chart in curves(plan, sweep) {
+                out.push_str(&chart.draw().html());
+            }
+        }
         Some(sweep) if sweep.axes.len() == 2 => heat(out, plan, sweep),
         _ => {}
     }
@@ -83,30 +96,88 @@ fn value(axis: &Axis, value: u64) -> String {
     kind(axis.input).human(value)
 }
 
-fn curve(plan: &Plan, sweep: &Sweep) -> Chart {
+/// A curve of each outcome that the input moves: the RPO always, of the others those that are not the same everywhere.
+fn curves(plan: &Plan, sweep: &Sweep) -> Vec<Chart> {
     let axis = &sweep.axes[0];
     let every = sweep.points.len().div_ceil(TICKS_MAX).max(1);
     let places: Vec<String> = axis.values.iter().map(|of| value(axis, *of)).collect();
-    let series = |name: &str, of: fn(&planning::sweep::Point) -> Option<u64>| Series {
-        name: name.to_owned(),
+    type Of = fn(&Point) -> Option<u64>;
+    let series = |(name, of): &(&str, Of)| Series {
+        name: (*name).to_owned(),
         mark: Mark::Line,
         values: sweep.points.iter().map(of).collect(),
     };
-    Chart {
-        id: "what-if",
-        title: format!("RPO by {}", label(axis.input)),
+    let chart = |id: &'static str, title: &str, kind: Kind, of: &[(&str, Of)], limits: Vec<(String, u64)>| Chart {
+        id,
+        title: format!("{title} by {}", label(axis.input)),
         note: "All other inputs are as they are.".to_owned(),
         axis: label(axis.input).to_owned(),
         ticks: places.iter().cloned().enumerate().step_by(every).collect(),
-        places,
-        kind: Kind::Milliseconds,
-        series: vec![
-            series("at its worst", |point| point.rpo_always_ms),
-            series("in 99 % of the time", |point| point.rpo_99_ms),
-            series("in half of the time", |point| point.rpo_half_ms),
-        ],
-        limits: vec![("RPO wanted".to_owned(), u64::from(plan.rpo_seconds) * 1_000)],
+        places: places.clone(),
+        kind,
+        series: of.iter().map(series).collect(),
+        limits,
+    };
+    let rpo: [(&str, Of); 3] = [
+        ("at its worst", |point| point.rpo_always_ms),
+        ("in 99 % of the time", |point| point.rpo_99_ms),
+        ("in half of the time", |point| point.rpo_half_ms),
+    ];
+    let wanted = vec![("RPO wanted".to_owned(), u64::from(plan.rpo_seconds) * 1_000)];
+    let mut charts = vec![chart("what-if", "RPO", Kind::Milliseconds, &rpo, wanted)];
+    let others: [(&'static str, &str, Kind, &[(&str, Of)]); 6] = [
+        (
+            "what-if-violations",
+            "Violations a day",
+            Kind::Thousandths,
+            &[("violations a day", |point| Some(point.violations_per_day_per_mille))],
+        ),
+        (
+            "what-if-backlog",
+            "Backlog",
+            Kind::Bytes,
+            &[
+                ("largest backlog", |point| Some(point.backlog_bytes)),
+                ("of it at the sources", |point| Some(point.at_sources_bytes)),
+                ("copied again", |point| Some(point.copied_again_bytes)),
+            ],
+        ),
+        (
+            "what-if-catch-up",
+            "Time to catch up",
+            Kind::Milliseconds,
+            &[("after an outage", |point| point.catch_up_ms)],
+        ),
+        (
+            "what-if-copy",
+            "Initial replication",
+            Kind::Milliseconds,
+            &[("until all machines are copied", |point| {
+                point.copy_seconds.map(|seconds| seconds.saturating_mul(1_000))
+            })],
+        ),
+        (
+            "what-if-cache",
+            "Outage that the cache holds",
+            Kind::Milliseconds,
+            &[("outage that the cache holds", |point| {
+                point.cache_holds_seconds.map(|seconds| seconds.saturating_mul(1_000))
+            })],
+        ),
+        (
+            "what-if-cost",
+            "Cost a month",
+            Kind::Money,
+            &[("cost a month", |point| point.cost_micros_per_month)],
+        ),
+    ];
+    for (id, title, kind, of) in others {
+        let moves = |of: &Of| sweep.points.windows(2).any(|pair| of(&pair[0]) != of(&pair[1]));
+        if of.iter().any(|(_, of)| moves(of)) {
+            charts.push(chart(id, title, kind, of, Vec::new()));
+        }
     }
+    charts
 }
 
 /// The worst RPO of each pair, the more coloured the longer; what is over the RPO wanted has the other colour.

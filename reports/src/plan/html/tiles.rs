@@ -97,6 +97,20 @@ fn bandwidth(tiles: &mut Tiles<'_>) {
         let label = format!("Bandwidth for an RPO of {wanted} in {often} of the time");
         tiles.may(label, first.share, "none is enough", "bandwidth-share");
     }
+    if let Some(band) = &plan.band {
+        tiles.may(
+            "RPO at its worst, at the lower end of the band",
+            band.rpo_least,
+            "without an end",
+            "band-rpo",
+        );
+        tiles.may(
+            "RPO at its worst, at the upper end of the band",
+            band.rpo_most,
+            "without an end",
+            "band-rpo",
+        );
+    }
     if let Some(what_if) = shown(plan) {
         let with = if plan.given.is_some() {
             "with the bandwidth given".to_owned()

@@ -102,6 +102,7 @@ fn derived(plan: &Plan) -> Vec<[Cell; 6]> {
 pub(super) fn recommendations(plan: &Plan, figures: &[Named]) -> Table {
     let begin = [
         "/bandwidth",
+        "/throttles",
         "/given",
         "/what_if",
         "/initial_copy/",
@@ -115,9 +116,9 @@ pub(super) fn recommendations(plan: &Plan, figures: &[Named]) -> Table {
             .filter(|named| start.iter().any(|start| named.path.starts_with(start)));
         chosen.map(|named| figure_row(plan, named)).collect()
     };
-    let mut rows = named(&begin[..3]);
+    let mut rows = named(&begin[..4]);
     rows.extend(derived(plan).map_rows());
-    rows.extend(named(&begin[3..]));
+    rows.extend(named(&begin[4..]));
     Table {
         name: "recommendations",
         sheet: "Recommendations",
