@@ -166,3 +166,43 @@ fn more_than_a_thousand_machines_have_a_plan() {
     );
     assert_eq!(plan.azure_cores.value, count * 2);
 }
+
+/// An offer (MS-AZR-0017P) was not supported: prices come from a file, whatever the contract is called.
+#[test]
+fn an_offer_of_any_name_has_its_prices() {
+    let offer = EXAMPLE.replace(
+        "label = \"Example prices (round figures, no price list)\"",
+        "label = \"MS-AZR-0017P\"",
+    );
+    let options = Options {
+        prices: Some(Prices::read(&offer).unwrap()),
+        ..flat()
+    };
+    let cost = plan(vec![vm("app", &[])], vec![idle(1)], &options).cost.unwrap();
+    assert_eq!(cost.label, "MS-AZR-0017P");
+    assert!(cost.micros_per_month > 0);
+}
+
+/// The vendor's own page for large estates tells to go by its tables rather than by its planner: these are the tables' rows (facts §3.2).
+#[test]
+fn servers_go_by_the_vendors_tables() {
+    // 160 machines that change 2.5 TB a day: by the tables one configuration server, and two process servers of 8 processors for 1.25 TB
+    // each are too few, so that they are of 12.
+    let bytes = 2_500_000 * MB / 86_400 / 160;
+    let vms = (0..160).map(|index| vm(&format!("vm{index}"), &[])).collect();
+    let series = (0..160).map(|_| vec![steady(20, bytes, 8_192, 1)]).collect();
+    let servers = plan(vms, series, &flat()).servers;
+    assert_eq!(
+        (
+            servers.sizing.configuration_servers,
+            servers.sizing.process_servers,
+            servers.sizing.size.vcpus
+        ),
+        (1, 2, 12)
+    );
+    assert!(
+        servers.sizing.size.source.contains("§3.2"),
+        "{}",
+        servers.sizing.size.source
+    );
+}
