@@ -4,7 +4,7 @@ use crate::estate::{Estate, Vm};
 use crate::options::Options;
 use crate::profile::Profile;
 use crate::tables::configuration_server_limits;
-use crate::throttle::range;
+use crate::throttle::{Range, Throttle, range};
 use crate::words::rate;
 
 /// Disks are no larger, so that sums over an estate stay in their range.
@@ -110,21 +110,14 @@ pub enum PlanError {
     StepSeconds,
     /// A throttle that the product does not take.
     #[error(
-        "a throttle of {found} ({when}): in the era {era} the product takes {least} to {most} for a process server ({source_of})"
+        "a throttle of {} ({}): in the era {} the product takes {} to {} for a process server ({})",
+        rate(.throttle.bits_per_second), .throttle.when(), .range.era.name(), rate(.range.bits().0), rate(.range.bits().1), .range.source
     )]
     Throttle {
-        /// When it holds.
-        when: String,
-        /// Its rate.
-        found: String,
-        /// The era.
-        era: &'static str,
-        /// The least that is accepted.
-        least: String,
-        /// The most.
-        most: String,
-        /// Who says so.
-        source_of: &'static str,
+        /// The throttle.
+        throttle: Throttle,
+        /// What is accepted, and who says so.
+        range: &'static Range,
     },
     /// More drills than a year has days.
     #[error("{0} days of drills in a year: up to 366 are accepted")]
@@ -186,12 +179,8 @@ pub(crate) fn check(estate: &Estate, profile: Option<&Profile>, options: &Option
         let (least, most) = range.bits();
         if !(least..=most).contains(&throttle.bits_per_second) {
             return Err(PlanError::Throttle {
-                when: throttle.when(),
-                found: rate(throttle.bits_per_second),
-                era: options.era.name(),
-                least: rate(least),
-                most: rate(most),
-                source_of: &range.source,
+                throttle: *throttle,
+                range,
             });
         }
     }

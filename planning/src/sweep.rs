@@ -170,6 +170,9 @@ impl Place<'_> {
     }
 }
 
+/// What a batch of machines copies, in bytes, and what they change.
+type Copied = (u64, Totals);
+
 /// Works with the sums over machines that some places share.
 struct Shared<'a> {
     estate: (Option<u64>, Option<u64>),
@@ -177,7 +180,7 @@ struct Shared<'a> {
     /// By the number of process servers that is asked.
     fleets: Vec<(Option<u64>, Fleet)>,
     /// By the number of batches that is asked: bytes and changes of each of them.
-    batches: Vec<(Option<u64>, Vec<(u64, Totals)>)>,
+    batches: Vec<(Option<u64>, Vec<Copied>)>,
 }
 
 impl<'a> Shared<'a> {
@@ -211,7 +214,7 @@ impl<'a> Shared<'a> {
 }
 
 /// The machines that count in so many batches, as even as can be, in their order: what is copied, and what they change.
-fn copies(work: &Work<'_>, count: u64) -> Vec<(u64, Totals)> {
+fn copies(work: &Work<'_>, count: u64) -> Vec<Copied> {
     let copies: Vec<(usize, u64)> = work.copies().collect();
     let each = copies
         .len()

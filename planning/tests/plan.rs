@@ -288,7 +288,7 @@ fn rich() -> (Estate, Profile, Options) {
     let options = Options {
         service: Some(service),
         prices: Some(Prices::read(EXAMPLE).unwrap_or_else(|error| panic!("{error}"))),
-        throttles: vec!["sat,sun 22-6=100Mbit/s".parse().unwrap()],
+        throttles: vec!["sat,sun 22-6=100Mbit/s".parse().expect("a throttle")],
         compression: Compression::Fixed { per_mille: 620 },
         ..Options::default()
     };

@@ -102,6 +102,7 @@ fn curves(plan: &Plan, sweep: &Sweep) -> Vec<Chart> {
     let every = sweep.points.len().div_ceil(TICKS_MAX).max(1);
     let places: Vec<String> = axis.values.iter().map(|of| value(axis, *of)).collect();
     type Of = fn(&Point) -> Option<u64>;
+    type Drawn<'a> = (&'static str, &'a str, Kind, &'a [(&'a str, Of)]);
     let series = |(name, of): &(&str, Of)| Series {
         name: (*name).to_owned(),
         mark: Mark::Line,
@@ -125,7 +126,7 @@ fn curves(plan: &Plan, sweep: &Sweep) -> Vec<Chart> {
     ];
     let wanted = vec![("RPO wanted".to_owned(), u64::from(plan.rpo_seconds) * 1_000)];
     let mut charts = vec![chart("what-if", "RPO", Kind::Milliseconds, &rpo, wanted)];
-    let others: [(&'static str, &str, Kind, &[(&str, Of)]); 6] = [
+    let others: [Drawn<'_>; 6] = [
         (
             "what-if-violations",
             "Violations a day",
