@@ -542,7 +542,7 @@ impl Oracle {
             let violations = stored_is_written::check_point(mark.point, &unsound);
             self.ledger.check(at, vm, violations);
         }
-        self.judge_kept(at, vm, protection);
+        self.judge_kept(at, vm, protection, before.map(|mark| mark.point));
 
         let in_order = in_order && is_stored;
         let right = match self.grain {

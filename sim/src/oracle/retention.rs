@@ -144,8 +144,9 @@ impl Oracle {
         self.ledger.check(at, vm, violations);
     }
 
-    /// A point is processed, and points are pruned after it: those that the pruning before should have removed must be gone.
-    pub(super) fn judge_kept(&mut self, at: SimTime, vm: VmId, protection: u32) {
+    /// A point is processed, and points are pruned after it: those that the pruning before should have removed must be gone. The newest of
+    /// then, `before`, stayed whatever its age: where the line is overrun, points are past their retention when they come.
+    pub(super) fn judge_kept(&mut self, at: SimTime, vm: VmId, protection: u32, before: Option<u64>) {
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
@@ -162,7 +163,8 @@ impl Oracle {
         let old = |point: &&Point| pruned_at.since(point.mark.marked_source) > retention;
         let stays = of.points.values().take_while(old).filter(|point| {
             let pinned = of.pinned.contains(&point.mark.seq);
-            point.processed && !point.pruned && !pinned && Some(point.mark.point) != newest
+            let point_of = Some(point.mark.point);
+            point.processed && !point.pruned && !pinned && point_of != newest && point_of != before
         });
         let violations: Vec<points_are_kept::Broken> = stays
             .flat_map(|point| {
