@@ -658,3 +658,49 @@ fn complaint_gh_14014_a_plan_is_made_and_read_offline() {
         assert!(!page.contains(foreign), "{foreign}");
     }
 }
+
+#[test]
+fn a_drill_brings_a_recovery_plan_that_runs_once_its_marks_are_taken_away() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name).to_str().expect("UTF-8").to_owned();
+    let drill = path("drill.toml");
+    let asked = ["--bandwidth", "1Gbit/s", "--scenario", &drill, "--out", &path("plan")];
+    let (code, _, wrong) = plan_of(&template(), &asked);
+    assert_eq!(code, Some(0), "{wrong}");
+    let scenario = std::fs::read_to_string(&drill).expect("the drill");
+    assert_eq!(scenario.matches("[[recovery_plan]]").count(), 1);
+    let marked = ["[[step]]", "do = ", "recovery_plan = ", "after = ", "wait = "];
+    let lines = scenario.lines().map(|line| {
+        let rest = line
+            .strip_prefix("# ")
+            .filter(|rest| marked.iter().any(|mark| rest.starts_with(mark)));
+        rest.unwrap_or(line)
+    });
+    let lines: Vec<&str> = lines.collect();
+    std::fs::write(&drill, lines.join("\n")).expect("the drill");
+    let run = path("run");
+    let done = firedrill(&["run", &drill, "--format", "json", "--out", &run]);
+    assert_eq!(
+        done.status.code(),
+        Some(0),
+        "{}{}",
+        text(&done.stdout),
+        text(&done.stderr)
+    );
+    let record: Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let plans = record["recovery_plans"].as_array().expect("runs");
+    assert_eq!((plans.len(), &plans[0]["name"]), (1, &Value::from("estate")));
+    let steps = record["rto_steps"].as_object().expect("machines");
+    assert_eq!(steps.len(), 3);
+    for (vm, failovers) in steps {
+        let of = &failovers[0];
+        let parts: f64 = of["seconds"]
+            .as_object()
+            .expect("parts")
+            .values()
+            .filter_map(Value::as_f64)
+            .sum();
+        let all = of["all"].as_f64().expect("it is up");
+        assert!((parts - all).abs() < 0.01, "{vm}: {parts} s of {all} s");
+    }
+}

@@ -8,6 +8,8 @@ mod counted;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use actors::model::Model;
+
 use crate::estate::{Disk, Estate, Vm};
 use crate::options::{Network, Options};
 use crate::os::is_windows;
@@ -53,6 +55,7 @@ pub fn drill(
     let by_counters = counted.as_mut().map(|counted| (counted, file));
     machines(&mut out, by_counters, Disks::Used, &work);
     steps(&mut out, plan);
+    recovery_plans(&mut out, &work);
     expects(&mut out, plan);
     Ok(Drill {
         scenario: out,
@@ -61,12 +64,13 @@ pub fn drill(
 }
 
 /// The drill of a plan without counters: each disk writes its mean, until somebody puts in what it is to write.
-pub(crate) fn plain(name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>) -> String {
+pub(crate) fn by_means(name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>) -> String {
     let mut out = String::new();
     head(&mut out, name, estate, plan, work, 0);
     servers(&mut out, work.options, plan);
     machines(&mut out, None, Disks::Used, work);
     steps(&mut out, plan);
+    recovery_plans(&mut out, work);
     expects(&mut out, plan);
     out
 }
@@ -311,19 +315,41 @@ after = {{ step = "push", vm = "each" }}
     );
 }
 
+/// Recovery plans of as many machines as the product takes, to be split into groups by whoever knows which machine needs which.
+fn recovery_plans(out: &mut String, work: &Work<'_>) {
+    let most = usize::try_from(Model::default().limits.plan_machines).unwrap_or(usize::MAX);
+    let mut names: Vec<String> = Vec::new();
+    let mut taken = BTreeSet::new();
+    for (_, vm, _, _) in work.counted() {
+        let name = word(&vm.name, &taken);
+        taken.insert(name.clone());
+        names.push(name);
+    }
+    let plans = names.len().div_ceil(most);
+    line!(
+        out,
+        "# All machines of a plan start at once here: split them into groups, those first that others need, with checks between them."
+    );
+    for (number, names) in (1..).zip(names.chunks(most)) {
+        let (plan, machines) = if plans == 1 {
+            ("estate".to_owned(), "\"all\"".to_owned())
+        } else {
+            let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+            (format!("estate-{number}"), format!("[{}]", quoted.join(", ")))
+        };
+        line!(
+            out,
+            "[[recovery_plan]]\nname = \"{plan}\"\n\n[[recovery_plan.group]]\nvm = {machines}\n\n\
+             # It runs a day after protection: take the marks away.\n#\n# [[step]]\n# do = \"failover\"\n# recovery_plan = \"{plan}\"\n\
+             # after = {{ vm = \"all\", state = \"protected\" }}\n# wait = \"24 h\"\n"
+        );
+    }
+}
+
 fn expects(out: &mut String, plan: &Plan) {
     line!(
         out,
-        r#"# A failover of all of them, a day later: take the marks away.
-#
-# [[step]]
-# name = "failover"
-# do = "failover"
-# vm = "all"
-# after = {{ step = "enable", vm = "each", state = "protected" }}
-# wait = "24 h"
-
-[[expect]]
+        r#"[[expect]]
 rpo_below = "{} s""#,
         // A point is made every five minutes, and what the plan counts comes on top of that.
         plan.rpo_seconds.saturating_add(300)

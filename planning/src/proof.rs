@@ -32,12 +32,12 @@ use sim::metrics::VmResult;
 use crate::demand::{Window, busiest_part};
 use crate::estate::Estate;
 use crate::options::Options;
+use crate::outages::weekly_outages;
 use crate::plan::Plan;
 use crate::profile::Profile;
 use crate::queue::{Arrivals, NEVER};
 use crate::recommend::{PlanError, Work};
 use crate::service::{Outage, Service};
-use crate::outages::weekly_outages;
 use arithmetic::{Curve, Written};
 use points::{Point, Sawtooth};
 

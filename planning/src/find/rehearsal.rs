@@ -24,7 +24,7 @@ use super::goal::Quantity;
 use crate::calibration::model_table;
 use crate::check::PlanError;
 use crate::demand::{Compression, Window, busiest_part};
-use crate::drill::plain;
+use crate::drill::by_means;
 use crate::estate::Estate;
 use crate::options::{Network, Options};
 use crate::outages::weekly_outages;
@@ -148,7 +148,7 @@ impl Rehearsals<'_> {
         let disks = estate.vms.iter_mut().flat_map(|vm| &mut vm.disks);
         disks.for_each(|disk| disk.used_bytes = Some(USED_BYTES));
         let work = Work::new(&estate, self.profile, &options)?;
-        let mut text = plain("find", &estate, plan, &work);
+        let mut text = by_means("find", &estate, plan, &work);
         text.push_str(&model_table(&options));
         let link = match options.network {
             Network::ExpressRoute => "expressroute",
