@@ -55,7 +55,11 @@ pub fn plan_steps(account: &Account, run: &PlanRunResult) -> Vec<PlanStep> {
         let Some(began) = group.began else { break };
         let action = |action: &sim::metrics::PlanActionResult| PlanStep {
             group: Some(place),
-            what: format!("{}: {}", action.what, action.name),
+            what: match action.what.as_str() {
+                // Its name says so.
+                "check" => action.name.clone(),
+                what => format!("{what}: {}", action.name),
+            },
             began: action.began,
             took_ms: between(action.began, action.ended),
             failed: action.failed.clone(),

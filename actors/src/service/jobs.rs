@@ -205,7 +205,7 @@ impl Service {
             (Action::PlanPhase(phase), _) => return self.told_of_plan(job, phase),
             (Action::StartMembers { point, shutdown }, _) => return self.start_members(job, point, shutdown),
             (Action::BeginGroup(group), _) => return self.begin_group(job, group),
-            (Action::EndAction { group, action }, _) => return self.end_action(job, group, action),
+            (Action::PlanActionOver { group, action }, _) => return self.end_action(job, group, action),
             (Action::EndRun, _) => return self.end_run(job),
             (Action::Begin(way), Some(vm)) => return self.begin_for(job, vm, way),
             (Action::Disable, Some(vm)) => return self.disable(job, vm),

@@ -82,7 +82,7 @@ impl Service {
                         group: place,
                         action: number,
                     },
-                    Stage::Do(Action::EndAction {
+                    Stage::Do(Action::PlanActionOver {
                         group: place,
                         action: number,
                     }),

@@ -116,7 +116,7 @@ pub(super) enum Action {
     /// It is a group's turn.
     BeginGroup(u32),
     /// An action of a group is over.
-    EndAction { group: u32, action: u32 },
+    PlanActionOver { group: u32, action: u32 },
     /// All of a run is over.
     EndRun,
 }
