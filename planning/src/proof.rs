@@ -4,7 +4,7 @@
 //! **What runs.** The machines that count, with the servers that the tables ask for and one link of the bandwidth given or needed, in the
 //! aggregate grain: `scenario` makes the world, whose streams write step by step what the arithmetic counts. Disks begin empty, so that the
 //! initial copy takes nothing of the link; the profile begins once all are protected. Two constants of the model are not the default: batches
-//! are so small that what waits for a mark takes the link no longer than [`scenario::BATCHES_SECONDS`] (the finer grains cut after 30 s, the
+//! are so small that what waits for a mark takes the link no longer than `scenario::BATCHES_SECONDS` (the finer grains cut after 30 s, the
 //! aggregate one by size alone); and the oracle's grace is longer by the queue's longest busy time, for its bounds know what a machine has to
 //! send, and not what others send over the same link.
 //!
