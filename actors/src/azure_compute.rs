@@ -101,14 +101,7 @@ impl AzureCompute {
                 machine,
                 check,
                 refused,
-            }) => self.tell(
-                machine,
-                ToService::Checked {
-                    machine,
-                    check,
-                    refused,
-                },
-            ),
+            }) => self.checked(machine, check, refused),
             _ => {}
         }
     }
@@ -199,18 +192,17 @@ impl AzureCompute {
         let guest = fabric.component(machine, ComponentKind::Guest);
         match guest.filter(|guest| fabric.powered(machine) && fabric.runs(*guest)) {
             Some(guest) => fabric.tell(self.env.actor, guest, Local::Check { check }),
-            None => {
-                let refused = Some("the machine does not run".to_owned());
-                self.tell(
-                    machine,
-                    ToService::Checked {
-                        machine,
-                        check,
-                        refused,
-                    },
-                );
-            }
+            None => self.checked(machine, check, Some("the machine does not run".to_owned())),
         }
+    }
+
+    fn checked(&self, machine: MachineId, check: u64, refused: Option<String>) {
+        let checked = ToService::Checked {
+            machine,
+            check,
+            refused,
+        };
+        self.tell(machine, checked);
     }
 
     fn hydrate(&self, machine: MachineId) {

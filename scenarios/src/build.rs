@@ -289,22 +289,25 @@ fn vm_specs(scenario: &Scenario, places: &Places) -> Vec<Arc<VmSpec>> {
         .collect()
 }
 
+/// The machine at a place of the scenario.
+fn vm_id(place: usize) -> VmId {
+    VmId(u32::try_from(place).unwrap_or(u32::MAX))
+}
+
 /// The replication groups.
 pub(crate) fn groups(scenario: &Scenario) -> Vec<GroupSpec> {
-    let vm = |vm: &usize| VmId(u32::try_from(*vm).unwrap_or(u32::MAX));
     (0..)
         .zip(&scenario.replication_groups)
         .map(|(number, group)| GroupSpec {
             group: number,
             name: group.name.clone(),
-            members: group.vms.iter().map(vm).collect(),
+            members: group.vms.iter().copied().map(vm_id).collect(),
         })
         .collect()
 }
 
 /// The recovery plans.
 pub(crate) fn recovery_plans(scenario: &Scenario) -> Vec<Arc<RecoveryPlanSpec>> {
-    let vm = |vm: usize| VmId(u32::try_from(vm).unwrap_or(u32::MAX));
     let action = |action: &PlanAction| {
         let (name, what) = match &action.what {
             PlanDoes::Script { name, takes, fails } => {
@@ -314,7 +317,7 @@ pub(crate) fn recovery_plans(scenario: &Scenario) -> Vec<Arc<RecoveryPlanSpec>> 
             PlanDoes::Manual { name, takes } => (name.clone(), PlanActionKind::Manual { takes: *takes }),
             PlanDoes::Check { vm: of, within } => {
                 let name = scenario.vms.get(*of).map_or("?", |vm| vm.name.as_str());
-                let (vm, within) = (vm(*of), *within);
+                let (vm, within) = (vm_id(*of), *within);
                 (format!("check of {name}"), PlanActionKind::Check { vm, within })
             }
         };
@@ -330,7 +333,7 @@ pub(crate) fn recovery_plans(scenario: &Scenario) -> Vec<Arc<RecoveryPlanSpec>> 
         own.map(action).collect()
     };
     let group = |group: &PlanGroup| PlanGroupSpec {
-        members: group.vms.iter().copied().map(vm).collect(),
+        members: group.vms.iter().copied().map(vm_id).collect(),
         before: actions(group, true),
         after: actions(group, false),
     };

@@ -5,14 +5,17 @@
 //! that of its failover, with a wait for its group's turn between its disks and its start. What the members came to is read from their
 //! answers, so nothing of it is noted twice.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use datapath::VmId;
 use datapath::plants::{Plant, planted};
 use serde::{Deserialize, Serialize};
 
 use super::jobs::Running;
-use super::stages::{Action, Condition, Stage, Waiting};
+use super::stages::{Action, Condition, Stage, Waiting, until};
 use super::{CHECK, Service};
-use crate::facts::{Fact, PlanPhase};
+use crate::facts::{Fact, FailoverPhase, PlanPhase};
 use crate::messages::machines::ToCompute;
 use crate::messages::portal::ToOperator;
 use crate::nouns::{FailoverKind, Outcome, PointChoice};
@@ -61,15 +64,10 @@ impl Service {
             FailoverKind::Unplanned
         };
         let phase = |phase| Stage::Do(Action::PlanPhase(phase));
-        let wait = |condition| Stage::Until {
-            condition,
-            patience: None,
-            soft: false,
-        };
         let mut stages = vec![
             phase(PlanPhase::Began),
             Stage::Do(Action::StartMembers { point, shutdown }),
-            wait(Condition::Prepared(job)),
+            until(Condition::Prepared(job)),
             phase(PlanPhase::Prepared),
         ];
         for (place, group) in (0..).zip(&spec.groups) {
@@ -94,7 +92,7 @@ impl Service {
             stages.push(phase(PlanPhase::GroupBegan(place)));
             stages.extend(actions().take(before).flat_map(|(number, of)| action(number, of)));
             stages.push(Stage::Do(Action::BeginGroup(place)));
-            stages.push(wait(Condition::GroupOver(job, place)));
+            stages.push(until(Condition::GroupOver(job, place)));
             stages.extend(actions().skip(before).flat_map(|(number, of)| action(number, of)));
             stages.push(phase(PlanPhase::GroupEnded(place)));
         }
@@ -110,7 +108,7 @@ impl Service {
         Ok((run, stages))
     }
 
-    fn recovery_plan(&self, plan: u32) -> Result<std::sync::Arc<RecoveryPlanSpec>, String> {
+    fn recovery_plan(&self, plan: u32) -> Result<Arc<RecoveryPlanSpec>, String> {
         let spec = self.spec.recovery_plans.get(plan as usize).cloned();
         spec.ok_or_else(|| format!("the vault knows no recovery plan {plan}"))
     }
@@ -122,7 +120,7 @@ impl Service {
     }
 
     /// The spec of a run's plan, and what kind of failover it is.
-    fn run_and_plan(&mut self, job: u64) -> Result<(std::sync::Arc<RecoveryPlanSpec>, FailoverKind), String> {
+    fn run_and_plan(&mut self, job: u64) -> Result<(Arc<RecoveryPlanSpec>, FailoverKind), String> {
         let (plan, kind) = self.run_of(job).map(|run| (run.plan, run.kind))?;
         Ok((self.recovery_plan(plan)?, kind))
     }
@@ -167,7 +165,6 @@ impl Service {
 
     /// The disks of a machine of a plan are put together: they are made ready, and its start waits for its group's turn.
     pub(super) fn start_in_turn(member: Member, create: Stage) -> Vec<Stage> {
-        use crate::facts::FailoverPhase;
         let Stage::Create {
             machine,
             boot: Some(boot),
@@ -183,11 +180,7 @@ impl Service {
                 boot: boot.clone(),
                 hydrate,
             },
-            Stage::Until {
-                condition: Condition::Turn(member.run, member.group),
-                patience: None,
-                soft: false,
-            },
+            until(Condition::Turn(member.run, member.group)),
             Stage::Phase(kind, FailoverPhase::GroupBegan),
             Stage::Create {
                 machine,
@@ -250,12 +243,10 @@ impl Service {
     /// After a restart: what jobs of runs wait for may have been written down without them.
     pub(super) fn look_at_runs(&mut self) {
         let conditions = self.jobs.values().filter_map(|running| match &running.waiting {
-            Waiting::Until(condition @ (Condition::Prepared(_) | Condition::GroupOver(..) | Condition::Turn(..))) => {
-                Some(condition.clone())
-            }
+            Waiting::Until(condition) if condition.is_about_jobs() => Some(condition.clone()),
             _ => None,
         });
-        let conditions: std::collections::BTreeSet<Condition> = conditions.collect();
+        let conditions: BTreeSet<Condition> = conditions.collect();
         conditions.iter().for_each(|condition| self.met(condition));
     }
 
@@ -264,6 +255,14 @@ impl Service {
         let group = spec.groups.get(group as usize);
         let action = group.and_then(|group| group.actions().nth(action as usize));
         action.cloned().ok_or_else(|| "the plan has no such action".to_owned())
+    }
+
+    /// The action that a job is at.
+    fn current_action(&mut self, job: u64) -> Option<PlanActionSpec> {
+        let Some(Stage::Run { group, action }) = self.jobs.get(&job)?.current else {
+            return None;
+        };
+        self.plan_action(job, group, action).ok()
     }
 
     /// Begins an action; its end is waited for.
@@ -275,7 +274,6 @@ impl Service {
                 self.ask_for_input(job);
             }
             PlanActionKind::Check { within, .. } => {
-                let within = if planted(Plant::CheckPassesUnasked) { 0 } else { within };
                 self.run_of(job)?.refused = None;
                 self.wait_for(job, Waiting::Check, Some((within, true)));
                 self.check_again(job);
@@ -291,12 +289,7 @@ impl Service {
             return;
         };
         let input = *input;
-        let action = self.plan_action(job, input >> 16, input & 0xffff);
-        if let Ok(PlanActionSpec {
-            what: PlanActionKind::Manual { takes },
-            ..
-        }) = action
-        {
+        if let Some(PlanActionKind::Manual { takes }) = self.current_action(job).map(|action| action.what) {
             self.env.send(conn, ToOperator::InputNeeded { job, input, takes });
         }
     }
@@ -320,16 +313,12 @@ impl Service {
     /// Has the machine of a check answer a request.
     pub(super) fn check_again(&mut self, job: u64) {
         let Some(running) = self.jobs.get(&job) else { return };
-        let (Waiting::Check, Some(Stage::Run { group, action })) = (&running.waiting, &running.current) else {
+        let stage = running.stage;
+        if running.waiting != Waiting::Check {
             return;
-        };
-        let (group, action, stage) = (*group, *action, running.stage);
+        }
         let Ok((_, kind)) = self.run_and_plan(job) else { return };
-        let Ok(PlanActionSpec {
-            what: PlanActionKind::Check { vm, .. },
-            ..
-        }) = self.plan_action(job, group, action)
-        else {
+        let Some(PlanActionKind::Check { vm, .. }) = self.current_action(job).map(|action| action.what) else {
             return;
         };
         let Ok(spec) = self.vm(vm) else { return };
@@ -348,28 +337,19 @@ impl Service {
 
     /// What a request came to.
     pub(super) fn checked(&mut self, job: u64, refused: Option<String>) {
-        let waits = self
-            .jobs
-            .get(&job)
-            .is_some_and(|running| running.waiting == Waiting::Check);
-        if !waits {
+        let Some(running) = self.jobs.get_mut(&job) else { return };
+        if running.waiting != Waiting::Check {
             return;
         }
-        let answered = refused.is_none();
-        if let Ok(run) = self.run_of(job) {
+        running.answered = refused.is_none();
+        let answered = running.answered;
+        if let Some(run) = &mut running.run {
             run.refused = refused;
             self.unsaved.jobs.insert(job);
         }
         if answered {
-            self.met_check(job);
+            self.advance(job);
         }
-    }
-
-    fn met_check(&mut self, job: u64) {
-        if let Some(running) = self.jobs.get_mut(&job) {
-            running.answered = true;
-        }
-        self.advance(job);
     }
 
     /// An action is over: what it came to is told, and remembered where it failed.
@@ -405,7 +385,7 @@ impl Service {
                 failed.push(format!("{name}: {why}"));
             }
         }
-        failed.append(&mut self.run_of(job)?.failed.clone());
+        failed.extend(self.run_of(job)?.failed.iter().cloned());
         if failed.is_empty() {
             return Ok(());
         }

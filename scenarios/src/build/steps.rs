@@ -17,7 +17,7 @@ use sim::faults::Until;
 use super::machines::passphrase;
 use super::objects::object;
 use super::spread::Spread;
-use super::{Places, PlannedStep};
+use super::{Places, PlannedStep, vm_id};
 use crate::model::{Aside, Condition, Direction, Do, Ending, Expected, Fault, Happens, Scenario, Step, Which};
 
 /// What comes out.
@@ -489,10 +489,6 @@ fn run_plan(step: &Step, test: bool, point: PointChoice, shutdown: bool) -> Oper
         point,
         shutdown,
     }
-}
-
-fn vm_id(index: usize) -> VmId {
-    VmId(u32::try_from(index).unwrap_or(u32::MAX))
 }
 
 /// Whether a condition of a step is about each of its machines for itself. What waits for a step and is about no machine of its own waits

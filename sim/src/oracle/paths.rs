@@ -230,7 +230,7 @@ impl Paths {
     }
 
     /// What an operation about these machines, and about a protected one, may wait for.
-    pub fn operation_needs(&self, vms: &[VmId], named: impl IntoIterator<Item = MachineId>) -> Needs {
+    pub fn operation_needs(&self, vms: &BTreeSet<VmId>, named: impl IntoIterator<Item = MachineId>) -> Needs {
         let mut machines: BTreeSet<MachineId> = named.into_iter().chain(self.service).collect();
         for path in vms.iter().filter_map(|vm| self.of.get(vm)) {
             machines.extend(&path.whole.machines);

@@ -24,11 +24,7 @@ struct Run {
 /// All plans, and their runs.
 pub(super) struct RecoveryPlans {
     plans: Vec<Arc<RecoveryPlanSpec>>,
-    runs: BTreeMap<(u32, bool), Run>,
-}
-
-fn is_test(kind: FailoverKind) -> bool {
-    kind == FailoverKind::Test
+    runs: BTreeMap<(u32, FailoverKind), Run>,
 }
 
 impl RecoveryPlans {
@@ -37,10 +33,6 @@ impl RecoveryPlans {
             plans: spec.recovery_plans.clone(),
             runs: BTreeMap::new(),
         }
-    }
-
-    fn run(&mut self, plan: u32, kind: FailoverKind) -> Option<&mut Run> {
-        self.runs.get_mut(&(plan, is_test(kind)))
     }
 
     fn begin(&mut self, plan: u32, kind: FailoverKind) {
@@ -54,7 +46,7 @@ impl RecoveryPlans {
             failed: false,
         };
         // One that the service began twice, being cut in between, is one run.
-        self.runs.entry((plan, is_test(kind))).or_insert_with(|| Run {
+        self.runs.entry((plan, kind)).or_insert_with(|| Run {
             members: spec.members().map(member).collect(),
             turn: None,
             done: Vec::new(),
@@ -69,7 +61,10 @@ impl RecoveryPlans {
             .into_iter()
             .flat_map(|plan| (0..).zip(&plan.groups));
         let actions = groups.flat_map(|(group, of)| (0..).zip(of.actions()).map(move |(place, of)| (group, place, of)));
-        let due = actions.filter(|(_, _, of)| if is_test(kind) { of.in_test } else { of.in_failover });
+        let due = actions.filter(|(_, _, of)| match kind {
+            FailoverKind::Test => of.in_test,
+            FailoverKind::Unplanned | FailoverKind::Failback => of.in_failover,
+        });
         due.map(|(group, place, _)| (group, place)).collect()
     }
 
@@ -87,9 +82,7 @@ impl Oracle {
     pub(super) fn recovery_plan_fact(&mut self, at: SimTime, fact: &Fact) {
         match fact {
             Fact::RecoveryPlan { plan, kind, phase } => self.plan_reached(at, *plan, *kind, phase),
-            Fact::Failover { vm, kind, phase } if *kind != FailoverKind::Failback => {
-                self.member_reached(at, *vm, *kind, *phase);
-            }
+            Fact::Failover { vm, kind, phase } => self.member_reached(at, *vm, *kind, *phase),
             _ => {}
         }
     }
@@ -104,7 +97,9 @@ impl Oracle {
             _ => None,
         };
         let due = plans.due(plan, kind);
-        let Some(run) = plans.run(plan, kind) else { return };
+        let Some(run) = plans.runs.get_mut(&(plan, kind)) else {
+            return;
+        };
         let violations = match phase {
             PlanPhase::MemberFailed(vm, _) => {
                 let own = run.members.iter_mut().filter(|member| member.vm == *vm);
@@ -127,14 +122,14 @@ impl Oracle {
             PlanPhase::Began | PlanPhase::Prepared | PlanPhase::ActionBegan(..) => return,
         };
         if *phase == PlanPhase::Ended {
-            plans.runs.remove(&(plan, is_test(kind)));
+            plans.runs.remove(&(plan, kind));
         }
         self.ledger.check(at, None, violations);
     }
 
     fn member_reached(&mut self, at: SimTime, vm: VmId, kind: FailoverKind, phase: FailoverPhase) {
         let runs = self.recovery_plans.runs.iter_mut();
-        for (_, run) in runs.filter(|((_, test), _)| *test == is_test(kind)) {
+        for (_, run) in runs.filter(|((_, of), _)| *of == kind) {
             if phase == FailoverPhase::PoweredOn {
                 let violations = plans_keep_their_order::check_start(vm, run.turn, &run.members);
                 self.ledger.check(at, vm, violations);

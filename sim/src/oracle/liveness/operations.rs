@@ -1,5 +1,7 @@
 //! Operations that wait: each is held to its bound from its start until its end is told.
 
+use std::collections::BTreeSet;
+
 use actors::facts::StepOutcome;
 use actors::nouns::{FailoverKind, ItemState, MachineId, Operation};
 use datapath::{SimTime, VmId};
@@ -21,7 +23,7 @@ impl Oracle {
             self.check_operation(at, step, since, true);
             self.liveness.running.remove(&step);
             match outcome {
-                StepOutcome::Done => self.operation_done(at, since, &operation),
+                StepOutcome::Done => self.operation_done(at, step, since, &operation),
                 StepOutcome::Failed(_) => self.operation_failed(since, &operation),
                 StepOutcome::Refused(_) => {
                     if let Operation::Reprotect { vm, .. } = &operation
@@ -74,42 +76,20 @@ impl Oracle {
         }
     }
 
-    fn operation_done(&mut self, at: SimTime, since: SimTime, operation: &Operation) {
-        let failovers = match operation {
-            Operation::TestFailover { vm, .. } => vec![(*vm, FailoverKind::Test)],
-            Operation::Failover { vm, .. } => vec![(*vm, FailoverKind::Unplanned)],
-            Operation::Failback { vm, .. } => vec![(*vm, FailoverKind::Failback)],
-            Operation::RunRecoveryPlan { plan, test, .. } => {
-                let kind = if *test {
-                    FailoverKind::Test
-                } else {
-                    FailoverKind::Unplanned
-                };
-                self.members(*plan).into_iter().map(|vm| (vm, kind)).collect()
+    fn operation_done(&mut self, at: SimTime, step: u32, since: SimTime, operation: &Operation) {
+        if let Operation::MoveToProcessServer { vm, process_server } = operation {
+            // What waited is held to the bound of the way so far, and goes another way from here.
+            self.check_waits(at, *vm);
+            let mut ends = self.liveness.paths.ends(*vm);
+            ends.process_servers = [*process_server].into();
+            self.liveness.paths.set(*vm, ends);
+            if let Some(waits) = self.liveness.vms.get_mut(vm) {
+                waits.moved = at;
             }
-            Operation::MoveToProcessServer { vm, process_server } => {
-                // What waited is held to the bound of the way so far, and goes another way from here.
-                self.check_waits(at, *vm);
-                let mut ends = self.liveness.paths.ends(*vm);
-                ends.process_servers = [*process_server].into();
-                self.liveness.paths.set(*vm, ends);
-                if let Some(waits) = self.liveness.vms.get_mut(vm) {
-                    waits.moved = at;
-                }
-                return;
-            }
-            _ => return,
-        };
-        for (vm, kind) in failovers {
+        }
+        for (vm, kind, _) in self.plan.failovers.get(&step).cloned().unwrap_or_default() {
             self.failover_done(at, since, vm, kind);
         }
-    }
-
-    /// The machines of a recovery plan.
-    fn members(&self, plan: u32) -> Vec<VmId> {
-        let plan = self.liveness.recovery_plans.get(plan as usize);
-        let members = plan.into_iter().flat_map(|(plan, _)| plan.members());
-        members.map(|(_, vm)| vm).collect()
     }
 
     fn failover_done(&mut self, at: SimTime, since: SimTime, vm: VmId, kind: FailoverKind) {
@@ -183,10 +163,9 @@ impl Oracle {
             return;
         };
         let (vm, named) = about(operation);
-        let vms: Vec<VmId> = match operation {
-            Operation::RunRecoveryPlan { plan, .. } => self.members(*plan),
-            _ => vm.into_iter().collect(),
-        };
+        // A recovery plan is about no machine alone.
+        let failovers = self.plan.failovers.get(&step).into_iter().flatten();
+        let vms: BTreeSet<VmId> = vm.into_iter().chain(failovers.map(|(vm, ..)| *vm)).collect();
         let stages = match operation {
             Operation::Failover { .. } | Operation::TestFailover { .. } => 1,
             // The disks of all, and then each group.
