@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sim::findings::{Figure, Finding};
 use sim::metrics::{
-    DatabaseRecovery, DatabaseResult, FailoverResult, FailoverStretch, HoldResult, Percentiles, PlanRunResult,
-    VmResult, milliseconds,
+    DatabaseRecovery, DatabaseResult, FailoverResult, FailoverStretch, HoldResult, Percentiles, PlanRunResult, VmResult,
 };
 
 use crate::account::{Account, Verdict};
@@ -222,7 +221,7 @@ fn plan_runs(account: &Account) -> Value {
             "name": run.plan,
             "kind": run.kind,
             "began": run.began.to_string(),
-            "seconds": run.ended.map(|ended| seconds(milliseconds(ended.since(run.began)))),
+            "seconds": run.took_ms().map(seconds),
             "longest": longest(&steps).map(|step| step.what.clone()),
             "steps": steps.iter().map(step).collect::<Vec<_>>(),
         })
@@ -234,7 +233,7 @@ fn plan_runs(account: &Account) -> Value {
 fn seconds_of(failover: &FailoverResult) -> Map<String, Value> {
     let part = |phase: FailoverStretch| {
         let name = json!(phase.what).as_str().unwrap_or_default().to_owned();
-        (name, json!(seconds(milliseconds(phase.to.since(phase.from)))))
+        (name, json!(seconds(phase.took_ms())))
     };
     failover.phases().into_iter().map(part).collect()
 }

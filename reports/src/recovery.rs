@@ -37,11 +37,11 @@ const NAMED: usize = 6;
 /// actions after.
 #[must_use]
 pub fn plan_steps(account: &Account, run: &PlanRunResult) -> Vec<PlanStep> {
-    let failed = |vms: &[datapath::VmId], disks: bool| {
+    let failed = |vms: &[datapath::VmId]| {
         let own = run.failed.iter().filter(|(vm, _)| vms.contains(vm));
         let told = own.map(|(vm, why)| format!("{}: {why}", account.names.vm(*vm)));
         let told: Vec<String> = told.collect();
-        (!told.is_empty() && !disks).then(|| told.join("; "))
+        (!told.is_empty()).then(|| told.join("; "))
     };
     let between = |from: SimTime, to: Option<SimTime>| to.map(|to| milliseconds(to.since(from)));
     let mut steps = vec![PlanStep {
@@ -49,7 +49,7 @@ pub fn plan_steps(account: &Account, run: &PlanRunResult) -> Vec<PlanStep> {
         what: "the disks of all machines".to_owned(),
         began: run.began,
         took_ms: between(run.began, run.prepared),
-        failed: failed(&[], true),
+        failed: None,
     }];
     for (place, group) in (0..).zip(&run.groups) {
         let Some(began) = group.began else { break };
@@ -75,7 +75,7 @@ pub fn plan_steps(account: &Account, run: &PlanRunResult) -> Vec<PlanStep> {
             what: format!("start of {}", words::list(&names, NAMED)),
             began: starts,
             took_ms: between(starts, up),
-            failed: failed(&group.vms, false),
+            failed: failed(&group.vms),
         });
         steps.extend(after.map(action));
     }

@@ -162,12 +162,9 @@ fn recovery_plans(account: &Account, out: &mut String) -> std::fmt::Result {
     }
     writeln!(out, "\nRecovery plans")?;
     for run in runs {
-        let took = run.ended.map_or_else(
+        let took = run.took_ms().map_or_else(
             || "not over".to_owned(),
-            |ended| {
-                let took = sim::metrics::milliseconds(ended.since(run.began));
-                format!("over after {}", duration(took))
-            },
+            |took| format!("over after {}", duration(took)),
         );
         let steps = plan_steps(account, run);
         let failed = steps.iter().filter(|step| step.failed.is_some()).count();

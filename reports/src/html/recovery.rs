@@ -72,7 +72,7 @@ pub(super) fn phases(out: &mut String, account: &Account) {
         ];
         row.extend(PHASES.iter().map(|(what, _)| {
             let phase = phases.iter().find(|phase| phase.what == *what);
-            or_dash(phase.map(|phase| words::duration(milliseconds(phase.to.since(phase.from)))))
+            or_dash(phase.map(|phase| words::duration(phase.took_ms())))
         }));
         row.push(failover.rto_ms().map_or_else(|| "not up".to_owned(), words::duration));
         row
@@ -92,7 +92,6 @@ pub(super) fn phases(out: &mut String, account: &Account) {
 pub(super) fn plans(out: &mut String, account: &Account) {
     for (number, run) in account.result.recovery_plans.iter().enumerate() {
         let steps = plan_steps(account, run);
-        let took = run.ended.map(|ended| milliseconds(ended.since(run.began)));
         let pole = longest(&steps).map_or_else(String::new, |step: &PlanStep| {
             format!(
                 " Its longest step: {}, {}.",
@@ -117,7 +116,7 @@ pub(super) fn plans(out: &mut String, account: &Account) {
         };
         let title = format!("Recovery plan {}: {}", escape(&run.plan), run.kind.words());
         section(out, &format!("plan-{number}"), &title, &table, steps.len());
-        let over = took.map_or_else(
+        let over = run.took_ms().map_or_else(
             || "It was not over when the run ended.".to_owned(),
             |took| format!("It was over after {}.", words::duration(took)),
         );

@@ -5,21 +5,14 @@ use planning::constants::Unit;
 use planning::plan::{Figure, Plan};
 
 use super::tables::{Cell, Table, column, text};
-use super::units::Kind;
+use super::units::{Kind, point};
 use crate::words::count;
 
 /// A constant's value in words.
 fn words(unit: Unit, value: u64) -> String {
-    let point = |value: u64, scale: u64, digits: usize| {
-        let rest = format!("{:0digits$}", value % scale);
-        match rest.trim_end_matches('0') {
-            "" => (value / scale).to_string(),
-            rest => format!("{}.{rest}", value / scale),
-        }
-    };
     match unit {
-        Unit::PerMille => format!("{} %", point(value, 10, 1)),
-        Unit::PerMillion => format!("{} %", point(value, 10_000, 4)),
+        Unit::PerMille => format!("{} %", point(value, 1)),
+        Unit::PerMillion => format!("{} %", point(value, 4)),
         Unit::BitsPerSecond => Kind::BitsPerSecond.human(value),
         Unit::BytesPerSecond => Kind::BytesPerSecond.human(value),
         Unit::Bytes => Kind::Bytes.exact(value),

@@ -71,7 +71,7 @@ pub struct Shown {
 }
 
 /// A number with its point before the last `digits`, without zeros at its end.
-fn point(value: u64, digits: u32) -> String {
+pub(super) fn point(value: u64, digits: u32) -> String {
     let scale = 10_u64.pow(digits);
     let rest = format!("{:0width$}", value % scale, width = digits as usize);
     let rest = rest.trim_end_matches('0');

@@ -8,6 +8,8 @@ use actors::spec::{PlanActionKind, RecoveryPlanSpec};
 use datapath::{SimTime, VmId};
 use serde::{Deserialize, Serialize};
 
+use super::result::milliseconds;
+
 /// A run of a recovery plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRunResult {
@@ -25,6 +27,14 @@ pub struct PlanRunResult {
     pub failed: Vec<(VmId, String)>,
     /// When it was over.
     pub ended: Option<SimTime>,
+}
+
+impl PlanRunResult {
+    /// How long it took; none where it was not over.
+    #[must_use]
+    pub fn took_ms(&self) -> Option<u64> {
+        Some(milliseconds(self.ended?.since(self.began)))
+    }
 }
 
 /// A group of a recovery plan, in a run.

@@ -410,6 +410,14 @@ pub struct FailoverStretch {
     pub to: SimTime,
 }
 
+impl FailoverStretch {
+    /// How long it took.
+    #[must_use]
+    pub fn took_ms(&self) -> u64 {
+        milliseconds(self.to.since(self.from))
+    }
+}
+
 impl FailoverResult {
     /// Its parts as far as it came: they follow each other, and together they are its RTO.
     #[must_use]

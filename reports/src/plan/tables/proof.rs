@@ -1,66 +1,27 @@
 //! The proof of a plan: arithmetic beside simulation, machine by machine.
 
 use planning::plan::Plan;
-use planning::proof::{Pair, Row};
 
-use super::{Cell, Column, Table, column, text};
+use super::{Cell, Column, Table, text};
 use crate::plan::units::Kind;
 
-/// What is compared: key, what it is called, what it is, what it means.
-pub const COMPARED: [(&str, &str, Kind, &str); 6] = [
-    (
-        "rpo_p50",
-        "RPO in half of the time",
-        Kind::Milliseconds,
-        "In half of the time the newest recovery point that could be used was no older.",
-    ),
-    (
-        "rpo_p99",
-        "RPO in 99 % of the time",
-        Kind::Milliseconds,
-        "The same for 99 % of the time.",
-    ),
-    (
-        "rpo_max",
-        "RPO at its worst",
-        Kind::Milliseconds,
-        "The same for all of it.",
-    ),
-    (
-        "backlog",
-        "largest backlog",
-        Kind::Bytes,
-        "What waits on premises at the most, as bytes of disk.",
-    ),
-    (
-        "catch_up",
-        "to catch up",
-        Kind::Milliseconds,
-        "From the end of the last outage until the newest point is as young as without one; nothing without an outage.",
-    ),
-    (
-        "sent",
-        "sent",
-        Kind::Bytes,
-        "What goes to Azure, compressed, without the headers of packets.",
-    ),
+/// What is compared: key, what it is called, what it is.
+const COMPARED: [(&str, &str, Kind); 6] = [
+    ("rpo_p50", "RPO in half of the time", Kind::Milliseconds),
+    ("rpo_p99", "RPO in 99 % of the time", Kind::Milliseconds),
+    ("rpo_max", "RPO at its worst", Kind::Milliseconds),
+    ("backlog", "largest backlog", Kind::Bytes),
+    ("catch_up", "to catch up", Kind::Milliseconds),
+    ("sent", "sent", Kind::Bytes),
 ];
-
-/// A machine's pair of what is compared.
-#[must_use]
-pub fn pair(row: &Row, key: &str) -> Option<Pair> {
-    row.pairs()
-        .into_iter()
-        .find(|(name, _)| *name == key)
-        .map(|(_, pair)| pair)
-}
 
 /// The machines; none where nothing was proven.
 pub(super) fn machines(plan: &Plan) -> Table {
     let proof = plan.proof.iter();
     let rows = proof.flat_map(|proof| &proof.machines).flat_map(|row| {
-        COMPARED.iter().filter_map(move |(key, label, kind, _)| {
-            let pair = pair(row, key)?;
+        let pairs = row.pairs();
+        COMPARED.iter().filter_map(move |(key, label, kind)| {
+            let (_, pair) = pairs.iter().find(|(name, _)| name == key)?;
             Some(vec![
                 Cell::text(&row.name),
                 Cell::text(*label),
@@ -85,16 +46,15 @@ pub(super) fn machines(plan: &Plan) -> Table {
 }
 
 fn columns() -> Vec<Column> {
-    let mixed = |key, label, about| column(key, label, Kind::Text, about);
     vec![
         text("vm", "machine", "Its name."),
         text("figure", "figure", "What is compared."),
-        mixed(
+        text(
             "arithmetic",
             "by arithmetic",
             "What the queue says; nothing where it has no end.",
         ),
-        mixed(
+        text(
             "simulated",
             "simulated",
             "What the actors did; nothing where it had no end.",
