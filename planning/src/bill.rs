@@ -2,13 +2,13 @@
 
 use crate::check::PlanError;
 use crate::cost::{self, Bill, Prices, Protected, cost};
+use crate::demand::scaled;
 use crate::gates::{DiskTarget, Storage, Unit, Verdict};
 use crate::options::{Network, Options};
 use crate::os::is_windows;
 use crate::placement::gateway;
 use crate::plan::Circuit;
 use crate::recommend::{Work, figure};
-use crate::sweep::scaled;
 use crate::tables::VmSize;
 
 /// The circuit or gateway of a bandwidth in bits per second.

@@ -450,6 +450,12 @@ pub fn totals(
     }
 }
 
+/// So many bytes times a factor in millionths, rounded up.
+#[must_use]
+pub(crate) fn scaled(bytes: u64, factor: u128) -> u64 {
+    u64::try_from((u128::from(bytes) * factor).div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
 impl Totals {
     /// The same sums, sent with other settings of headers and of what is sent of what is written.
     #[must_use]
@@ -473,6 +479,16 @@ impl Totals {
             step_seconds: self.window.step_seconds,
             bytes: bytes.collect(),
         }
+    }
+
+    /// The same without growth, times a factor in millionths.
+    #[must_use]
+    pub(crate) fn scaled(&self, factor: u128) -> Arrivals {
+        let mut arrivals = self.arrivals(0);
+        for bytes in &mut arrivals.bytes {
+            *bytes = scaled(*bytes, factor);
+        }
+        arrivals
     }
 
     /// Written bytes of the busiest day, without growth.

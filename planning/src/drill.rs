@@ -47,30 +47,24 @@ pub fn drill(
     plan: &Plan,
 ) -> Result<Drill, PlanError> {
     let work = Work::new(estate, profile, options)?;
-    let mut out = String::new();
     let mut counted = Counted::of(&work);
-    let start_of_day = counted.as_ref().map_or(0, Counted::start_of_day);
-    head(&mut out, name, estate, plan, &work, start_of_day);
-    servers(&mut out, options, plan);
     let by_counters = counted.as_mut().map(|counted| (counted, file));
-    machines(&mut out, by_counters, Disks::Used, &work);
-    steps(&mut out, plan);
-    recovery_plans(&mut out, &work);
-    expects(&mut out, plan);
+    let scenario = text(name, plan, &work, by_counters);
     Ok(Drill {
-        scenario: out,
+        scenario,
         counters: counted.and_then(|counted| counted.file()),
     })
 }
 
-/// The drill of a plan without counters: each disk writes its mean, until somebody puts in what it is to write.
-pub(crate) fn by_means(name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>) -> String {
+/// The drill of a plan as text. Without counters each disk writes its mean, until somebody puts in what it is to write.
+pub(crate) fn text<'a>(name: &str, plan: &Plan, work: &Work<'a>, counted: ByCounters<'a, '_>) -> String {
     let mut out = String::new();
-    head(&mut out, name, estate, plan, work, 0);
+    let start_of_day = counted.as_ref().map_or(0, |(counted, _)| counted.start_of_day());
+    head(&mut out, name, plan, work, start_of_day);
     servers(&mut out, work.options, plan);
-    machines(&mut out, None, Disks::Used, work);
+    let names = machines(&mut out, counted, Disks::Used, work);
     steps(&mut out, plan);
-    recovery_plans(&mut out, work);
+    recovery_plans(&mut out, &names);
     expects(&mut out, plan);
     out
 }
@@ -82,7 +76,8 @@ macro_rules! line {
     }};
 }
 
-fn head(out: &mut String, name: &str, estate: &Estate, plan: &Plan, work: &Work<'_>, start_of_day: u64) {
+fn head(out: &mut String, name: &str, plan: &Plan, work: &Work<'_>, start_of_day: u64) {
+    let estate = work.estate;
     let counted = work.counted().count();
     line!(
         out,
@@ -218,10 +213,16 @@ pub(crate) enum Disks {
 /// The counters that a scenario writes by, and what it calls their file.
 pub(crate) type ByCounters<'a, 'b> = Option<(&'b mut Counted<'a>, &'b str)>;
 
-pub(crate) fn machines<'a>(out: &mut String, mut counted: ByCounters<'a, '_>, begin: Disks, work: &Work<'a>) {
-    let mut names = BTreeSet::new();
+/// The machines; gives their names in the scenario, in their order.
+pub(crate) fn machines<'a>(
+    out: &mut String,
+    mut counted: ByCounters<'a, '_>,
+    begin: Disks,
+    work: &Work<'a>,
+) -> Vec<String> {
+    let (mut names, mut taken) = (Vec::new(), BTreeSet::new());
     for (place, vm, demand, _) in work.counted() {
-        let name = word(&vm.name, &names);
+        let name = word(&vm.name, &taken);
         let host = vm
             .host
             .as_deref()
@@ -270,8 +271,10 @@ pub(crate) fn machines<'a>(out: &mut String, mut counted: ByCounters<'a, '_>, be
                 line!(out, "rate = \"{rate} B/s\"\n");
             }
         }
-        names.insert(name);
+        taken.insert(name.clone());
+        names.push(name);
     }
+    names
 }
 
 /// From a vault to replication of all machines.
@@ -316,15 +319,8 @@ after = {{ step = "push", vm = "each" }}
 }
 
 /// Recovery plans of as many machines as the product takes, to be split into groups by whoever knows which machine needs which.
-fn recovery_plans(out: &mut String, work: &Work<'_>) {
+fn recovery_plans(out: &mut String, names: &[String]) {
     let most = usize::try_from(Model::default().limits.plan_machines).unwrap_or(usize::MAX);
-    let mut names: Vec<String> = Vec::new();
-    let mut taken = BTreeSet::new();
-    for (_, vm, _, _) in work.counted() {
-        let name = word(&vm.name, &taken);
-        taken.insert(name.clone());
-        names.push(name);
-    }
     let plans = names.len().div_ceil(most);
     line!(
         out,

@@ -14,12 +14,12 @@
 use std::cmp::Reverse;
 
 use crate::demand::Totals;
+use crate::demand::scaled;
 use crate::outages::busiest;
 use crate::queue::{Arrivals, NEVER, Outcome, run};
 use crate::recommend::Work;
 use crate::service::{Outage, Service};
 use crate::sizing::{ServerSize, process_servers};
-use crate::sweep::scaled;
 
 const MILLION: u128 = 1_000_000;
 const DAY_SECONDS: u64 = 86_400;
@@ -121,7 +121,7 @@ impl Fleet {
     /// the window begins again. None where nothing is sent.
     pub fn holds_seconds(&self, usable: u64, factor: u128) -> Option<u64> {
         let holds = self.servers.iter().filter_map(|server| {
-            let arrivals = server.arrivals(factor);
+            let arrivals = server.totals.scaled(factor);
             shortest(&arrivals, usable)
         });
         holds.min()
@@ -143,7 +143,7 @@ impl Fleet {
         let mut sent: Option<Arrivals> = None;
         let mut loss = None;
         for (at, server) in self.servers.iter().enumerate() {
-            let arrivals = server.arrivals(factor);
+            let arrivals = server.totals.scaled(factor);
             let outage = lost
                 .filter(|_| heaviest == Some(at))
                 .and_then(|seconds| busiest(&arrivals, seconds.saturating_add(self.seen_after)));
@@ -207,15 +207,6 @@ fn largest() -> &'static ServerSize {
 }
 
 impl Server {
-    /// What its machines send.
-    fn arrivals(&self, factor: u128) -> Arrivals {
-        let base = self.totals.arrivals(0);
-        Arrivals {
-            bytes: base.bytes.iter().map(|bytes| scaled(*bytes, factor)).collect(),
-            ..base
-        }
-    }
-
     /// What it passes on in each step. The table bounds what is written; what that comes to on the links is told by where in the queue it
     /// stands.
     fn pass(&self, arrivals: &Arrivals, factor: u128, bounded: bool, outage: Option<Outage>, held: &mut Held) -> Holds {

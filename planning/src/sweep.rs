@@ -17,9 +17,6 @@ use crate::search::{Goal, achievable, lasting_bandwidth_for};
 use crate::service::Service;
 use crate::tables::Era;
 
-/// Factors of what is written are in millionths.
-const MILLION: u128 = 1_000_000;
-
 /// What can be moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -144,11 +141,6 @@ pub struct Sweep {
     pub axes: Vec<Axis>,
     /// The points.
     pub points: Vec<Point>,
-}
-
-/// So many bytes times a factor in millionths, rounded up.
-pub(crate) fn scaled(bytes: u64, factor: u128) -> u64 {
-    u64::try_from((u128::from(bytes) * factor).div_ceil(MILLION)).unwrap_or(u64::MAX)
 }
 
 /// Values of the axes at a place.
@@ -294,11 +286,7 @@ pub(crate) fn moved(work: &Work<'_>, of: impl Fn(Input) -> Option<u64>) -> Moved
     let churn = of(Input::Churn).unwrap_or(1_000);
     // Both are factors of what is written, in millionths together.
     let factor = (1_000 + u128::from(growth)) * u128::from(churn);
-    let base = work.totals.arrivals(0);
-    let arrivals = Arrivals {
-        bytes: base.bytes.iter().map(|bytes| scaled(*bytes, factor)).collect(),
-        ..base
-    };
+    let arrivals = work.totals.scaled(factor);
     let goal = Goal {
         rpo_ms: of(Input::Rpo)
             .unwrap_or(u64::from(options.rpo_seconds))
@@ -359,12 +347,7 @@ fn outcome(shared: &Shared<'_>, place: &Place<'_>) -> Option<Result<Point, PlanE
         .iter()
         .map(|(bytes, changes)| Batch {
             bytes: *bytes,
-            changes: changes
-                .arrivals(0)
-                .bytes
-                .iter()
-                .map(|bytes| scaled(*bytes, *factor))
-                .collect(),
+            changes: changes.scaled(*factor).bytes,
         })
         .collect();
     let copied = simulate(arrivals, service, options.initial_copy_share_per_mille, &batches);

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use crate::gates::Unit;
 use crate::initial::{Batch, Finish, batch_machines, simulate};
 use crate::plan::{Bandwidth, CopyRow, Figure, Given, Hour, InitialCopy, WhatIf};
-use crate::queue::{Arrivals, NEVER, Outcome, catch_up, run};
+use crate::queue::{Arrivals, Outcome, catch_up, run};
 use crate::recommend::{Work, figure};
-use crate::search::{Goal, achievable, lasting, lasting_bandwidth_for};
+use crate::search::{Goal, lasting, lasting_bandwidth_for};
 use crate::service::Service;
+use crate::sweep::kept;
 
 /// The curve's bandwidths, in tenths of what copies all machines within the goal.
 const CURVE: u64 = 10;
@@ -73,8 +74,8 @@ fn what_if(work: &Work<'_>, service: &Service, origin: &'static str) -> WhatIf {
     let rpo_ms = u64::from(work.options.rpo_seconds) * 1_000;
     let violations = outcome.episodes(rpo_ms).len() as u64;
     let kept = |share: u32, origin| {
-        let rpo = achievable(&outcome, share);
-        (rpo != NEVER).then(|| figure(rpo, Unit::Milliseconds, origin))
+        let rpo = kept(&outcome, share);
+        rpo.map(|rpo| figure(rpo, Unit::Milliseconds, origin))
     };
     WhatIf {
         bits_per_second: rate(service.rate(), origin),

@@ -201,7 +201,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     }
     let file = Reader::open(diagnosis, &keys::ROOT, root, At::default());
     let Some(head) = file.table("scenario") else {
-        if file.node("scenario").is_none() && !file.misspelt("scenario") {
+        if !file.is_meant("scenario") {
             diagnosis.push(Problem::new(
                 At::default(),
                 "the scenario file needs a table `[scenario]`",

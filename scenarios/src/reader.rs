@@ -177,9 +177,15 @@ impl<'a> Reader<'a> {
             .any(|(name, _, _)| !known.contains(&name.as_str()) && nearest(name, known.iter().copied()) == Some(key))
     }
 
+    /// Whether a key is there, or was meant to be.
+    #[must_use]
+    pub fn is_meant(&self, key: &str) -> bool {
+        self.node(key).is_some() || self.misspelt(key)
+    }
+
     /// Notes that a key has to be there, where it is not.
     pub fn need(&self, key: &str) {
-        if self.node(key).is_none() && !self.misspelt(key) {
+        if !self.is_meant(key) {
             let meaning = self.known(key).meaning;
             self.diagnosis.push(
                 Problem::new(

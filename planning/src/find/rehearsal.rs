@@ -24,9 +24,9 @@ use super::goal::Quantity;
 use crate::calibration::model_table;
 use crate::check::PlanError;
 use crate::demand::{Compression, Window, busiest_part};
-use crate::drill::by_means;
+use crate::drill;
 use crate::estate::Estate;
-use crate::options::{Network, Options};
+use crate::options::Options;
 use crate::outages::weekly_outages;
 use crate::plan::Plan;
 use crate::profile::Profile;
@@ -148,12 +148,9 @@ impl Rehearsals<'_> {
         let disks = estate.vms.iter_mut().flat_map(|vm| &mut vm.disks);
         disks.for_each(|disk| disk.used_bytes = Some(USED_BYTES));
         let work = Work::new(&estate, self.profile, &options)?;
-        let mut text = by_means("find", &estate, plan, &work);
+        let mut text = drill::text("find", plan, &work, None);
         text.push_str(&model_table(&options));
-        let link = match options.network {
-            Network::ExpressRoute => "expressroute",
-            Network::Vpn | Network::Internet => "internet",
-        };
+        let link = drill::link(&options);
         let outage = options.weekly_outage_seconds.min(OUTAGE_MAX_SECONDS);
         if outage > 0 {
             let found = weekly_outages(&work.arrivals, outage);

@@ -58,7 +58,7 @@ pub(crate) fn read(context: &Context<'_>, file: &Reader<'_>) -> Estate {
             ));
         }
     }
-    if sites.is_empty() && file.node("site").is_none() && !file.misspelt("site") {
+    if sites.is_empty() && !file.is_meant("site") {
         context.diagnosis.push(
             Problem::new(At::default(), "the scenario has no site", "no `[[site]]` in this file")
                 .help("[[site]]\nname = \"office\""),

@@ -345,7 +345,7 @@ impl Plan<'_> {
                 vms.extend((0..self.vms.vms.len()).filter(|vm| Zone::Site(self.vms.vms[*vm].site) == zone));
             }
         }
-        let absent = |key| table.node(key).is_none() && !table.misspelt(key);
+        let absent = |key| !table.is_meant(key);
         if absent("machine") && absent("site") {
             self.context.diagnosis.push(Problem::new(
                 table.at,
@@ -460,7 +460,7 @@ impl Plan<'_> {
         if !table.takes_key("recovery_plan") {
             return None;
         }
-        let has = |key| table.node(key).is_some() || table.misspelt(key);
+        let has = |key| table.is_meant(key);
         if has("vm") == has("recovery_plan") {
             let label = if has("vm") { "both are here" } else { "neither is here" };
             let title = "a failover is of machines (`vm`) or of a `recovery_plan`";

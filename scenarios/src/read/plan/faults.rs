@@ -316,7 +316,7 @@ impl Plan<'_> {
             return None;
         }
         if hosts.is_empty() && places.is_empty() {
-            let absent = |key| table.node(key).is_none() && !table.misspelt(key);
+            let absent = |key| !table.is_meant(key);
             if absent("machine") && absent("site") {
                 let title = "a power cut needs a `machine` or a `site`";
                 let problem = Problem::new(table.at, title, "neither is here");

@@ -108,9 +108,7 @@ fn plan(context: &Context<'_>, table: &Reader<'_>, vms: &Vms, shared: &[Replicat
 
 fn action(context: &Context<'_>, table: &Reader<'_>, vms: &Vms, group_of: &[Option<usize>]) -> Option<PlanAction> {
     let kinds = ["script", "manual", "check"];
-    let there = kinds
-        .iter()
-        .filter(|key| table.node(key).is_some() || table.misspelt(key));
+    let there = kinds.iter().filter(|key| table.is_meant(key));
     if there.count() != 1 {
         let title = "an action is one of `script`, `manual` and `check`";
         context

@@ -16,7 +16,7 @@ use crate::units::show_size;
 
 pub(super) fn read_disks(context: &Context<'_>, table: &Reader<'_>, vm: Option<&str>, own: &OwnDisks) -> Vec<Disk> {
     let tables = table.tables("disk");
-    if table.node("disk").is_none() && !table.misspelt("disk") {
+    if !table.is_meant("disk") {
         context.diagnosis.push(
             Problem::new(table.at, "a machine needs at least one disk", "none here")
                 .help("[[vm.disk]]\nname = \"os\"\nsize = \"32 MiB\""),
