@@ -42,6 +42,12 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         &["COUNTERS"],
         "numbers that are set aside at a time; there are 2^64",
     ),
+    (
+        "actors/src/nouns/throttle.rs",
+        &["HOUR", "DAY_HOURS", "WEEK_HOURS", "SECOND"],
+        UNIT,
+    ),
+    ("actors/src/process_server/health.rs", &["MILLION"], UNIT),
     ("actors/src/process_server/intake.rs", &["TAIL_BYTES"], FORM),
     (
         "actors/src/process_server/delivery.rs",
@@ -120,6 +126,11 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         WORDS,
     ),
     ("sim/src/faults/spec.rs", &["MILLION"], UNIT),
+    (
+        "sim/src/invariants/process_servers_say_how_they_are.rs",
+        &["PROCESSORS_OFF"],
+        "how far a figure may be off that goes by a drifting clock",
+    ),
     ("sim/src/invariants/points_are_kept.rs", &["HOUR"], UNIT),
     ("sim/src/invariants/bound.rs", &["SECOND"], UNIT),
     ("sim/src/invariants/links_take_their_time.rs", &["BYTE"], UNIT),

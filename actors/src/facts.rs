@@ -7,6 +7,7 @@ use datapath::segment::SegmentKind;
 use datapath::{DiskId, Extent, SimTime, Summary, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
+pub use crate::nouns::Severity;
 use crate::nouns::{Asked, FailoverKind, ItemState, Life, MachineId, Place};
 
 /// What a failover (of any kind) has reached, in order.
@@ -62,16 +63,6 @@ pub enum StepOutcome {
     Refused(String),
     /// It was tried and failed; the reason is in the text.
     Failed(String),
-}
-
-/// How bad an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Severity {
-    /// Look at it.
-    Warning,
-    /// Protection is at risk.
-    Critical,
 }
 
 /// Where bytes of a machine wait.
@@ -597,6 +588,21 @@ pub enum Fact {
         place: BacklogPlace,
         /// How many bytes.
         bytes: u64,
+    },
+    /// A process server has looked at its own health.
+    ProcessServerHealth {
+        /// Its machine.
+        machine: MachineId,
+        /// What of its cache is free, in millionths.
+        cache_free: u32,
+        /// How much its processors were at work since the look before, in millionths.
+        processors: u32,
+        /// How long what waits in its cache takes to upload at the rate since the look before, in nanoseconds; none: nothing of it is uploaded.
+        uploads_in: Option<u64>,
+        /// The worst level that it has told of and that still holds.
+        level: Option<Severity>,
+        /// So little of its cache is free that all its machines are throttled.
+        throttled: bool,
     },
 
     // Failover.

@@ -84,9 +84,10 @@ pub enum Era {
 }
 
 /// What is documented otherwise for 2019 (facts §0.2).
-const LATER: [(&str, u64, &str); 2] = [
+const LATER: [(&str, u64, &str); 3] = [
     ("limits.retention", 15 * 24 * 3_600_000_000_000, "facts §0.2: 15 days"),
     ("limits.data_disk", 8192 << 30, "facts §0.2: 8192 GB from 9.26"),
+    ("limits.throttle_most", 1_023_000_000, "facts §0.2: 1023 Mbit/s"),
 ];
 
 impl Era {

@@ -6,8 +6,10 @@ mod components;
 mod life;
 mod operation;
 mod protection;
+mod throttle;
 
-pub use components::{ActorId, Component, ComponentKind, MachineId};
+pub use components::{ActorId, Component, ComponentKind, MachineId, Severity};
 pub use life::{Asked, Boot, FailoverKind, ItemState, Life, Place};
 pub use operation::{LinkKind, Operation, Outcome, PointChoice, Trigger};
 pub use protection::{CopyMode, FoundMachine, Policy, Protection, ReplicationGroup, SharedRecord, Target};
+pub use throttle::{Schedule, Throttle};

@@ -10,12 +10,15 @@
 //! A cache's disk that fails (`disk`) is asked again after a pause; what it did not take in is refused as by a full cache.
 //!
 //! Our model, where the documentation is silent: three disks are copied at a time per process server (the documentation does not say
-//! per what); batches of one machine are sealed side by side but tagged in order. Left out: health alerts, TLS.
+//! per what); batches of one machine are sealed side by side but tagged in order. `health` is what it says of itself, `pacing` how fast it
+//! may upload. Left out: TLS, and how much memory it needs.
 
 mod delivery;
 mod disk;
 mod errands;
+mod health;
 mod intake;
+mod pacing;
 mod recovering;
 mod room;
 mod sealing;
@@ -42,6 +45,7 @@ use crate::spec::ProcessServerSpec;
 use delivery::Target;
 use disk::Undone;
 use errands::Errands;
+use health::Health;
 use intake::{Cached, Greeting};
 use stream::Stream;
 
@@ -69,6 +73,10 @@ const DISK: u32 = 10;
 const RECOVERED: u32 = 11;
 /// A target that was busy is asked again; the key is its machine.
 const BUSY: u32 = 12;
+/// Time to look at its own health.
+const LOOK: u32 = 13;
+/// A throttle lets out what waits for it; the key is the target's machine.
+const PACED: u32 = 14;
 /// How the names of its files begin.
 const CACHE: &str = "cache/";
 
@@ -103,6 +111,7 @@ pub struct ProcessServer {
     /// The machine whose turn it is to be sealed.
     turn: VmId,
     errands: Errands,
+    health: Health,
 }
 
 actor!(ProcessServer);
@@ -142,6 +151,7 @@ impl ProcessServer {
             in_flight: 0,
             turn: VmId(0),
             errands: Errands::default(),
+            health: Health::default(),
         }
     }
 
@@ -162,6 +172,8 @@ impl ProcessServer {
             Input::Timer(Token { what: RETRY, key }) => self.on_retry(MachineId(key as u32)),
             Input::Timer(Token { what: BUSY, key }) => self.on_busy_over(MachineId(key as u32)),
             Input::Timer(Token { what: DISK, .. }) => self.on_disk_again(),
+            Input::Timer(Token { what: LOOK, .. }) => self.on_look(),
+            Input::Timer(Token { what: PACED, key }) => self.on_paced(MachineId(key as u32)),
             Input::Flushed(Token { what: CACHED, key }, Ok(())) => self.on_cached(key),
             Input::Flushed(Token { what: CACHED, key }, Err(error)) => self.on_not_cached(key, &error),
             Input::Done(Token { what: SEALED, key }, output) => self.on_sealed(key, output),
@@ -201,6 +213,7 @@ impl ProcessServer {
         }
         self.env.listen(self.spec.port);
         self.cs.start(&self.env);
+        self.look_later();
     }
 
     fn on_network(&mut self, event: NetEvent) {
@@ -264,6 +277,8 @@ impl ProcessServer {
         self.release_places();
         self.ask_epochs_again();
         self.miss_targets();
+        // Who sent part of a batch and fell silent is waited for no longer.
+        self.give_room();
     }
 
     /// A machine that lost its power during its copy says nothing: its places go to others. A copy that only has to be stored needs no

@@ -128,6 +128,8 @@ struct Estate {
     vault: bool,
     policies: BTreeMap<String, Policy>,
     components: BTreeSet<(MachineId, Component)>,
+    /// Process servers that said they are in critical condition.
+    critical: BTreeSet<MachineId>,
     discovered: BTreeSet<VmId>,
 }
 
@@ -550,6 +552,13 @@ impl Service {
         match notice {
             Notice::AgentUp { vm, machine, life, .. } => self.agent_up(vm, machine, life),
             Notice::ComponentUp { component, machine } => self.component_up(machine, component),
+            Notice::ProcessServerHealth { machine, level } => {
+                let critical = level == Some(Severity::Critical);
+                self.unsaved.estate |= match critical {
+                    true => self.estate.critical.insert(machine),
+                    false => self.estate.critical.remove(&machine),
+                };
+            }
             Notice::Discovered { machines, .. } => self.found(machines.iter().map(|(_, vm, _)| *vm).collect()),
             Notice::ResynchronizationNeeded {
                 vm,

@@ -7,7 +7,7 @@ use datapath::segment::Calibration;
 use datapath::{Class, DiskId, VmId};
 
 use crate::model::FailbackPolicy;
-use crate::nouns::{ComponentKind, LinkKind, MachineId, Operation, Policy};
+use crate::nouns::{ComponentKind, LinkKind, MachineId, Operation, Policy, Schedule};
 use crate::workload::WorkloadSpec;
 
 /// A component and what it is told.
@@ -212,6 +212,8 @@ pub struct ProcessServerSpec {
     pub key: VaultKey,
     /// What modelled content compresses to.
     pub calibration: Arc<Calibration>,
+    /// What it may send to Azure by the hour of the week.
+    pub throttles: Arc<Schedule>,
 }
 
 /// A configuration server.

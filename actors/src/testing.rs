@@ -128,6 +128,8 @@ struct Inner {
     segments: Vec<(SegmentHeader, Blob)>,
     power_calls: Vec<(MachineId, bool)>,
     held: BTreeMap<u32, SimTime>,
+    /// How long the cores of machines have been at work.
+    worked: BTreeMap<MachineId, u64>,
 }
 
 /// The small world.
@@ -288,6 +290,11 @@ impl Bench {
     pub fn bound_files(&self, machine: MachineId, capacity: u64) {
         let mut inner = self.inner.borrow_mut();
         inner.files.entry(machine).or_default().capacity.set(capacity);
+    }
+
+    /// A machine's cores are at work for so long, all together.
+    pub fn work(&self, machine: MachineId, nanoseconds: u64) {
+        *self.inner.borrow_mut().worked.entry(machine).or_default() += nanoseconds;
     }
 
     /// A machine's disk fails at this from now on, or does not any more.
@@ -636,6 +643,10 @@ impl Compute for Bench {
             _ => (job.run)(&mut Worker::new(1)),
         };
         self.post(after, actor, Input::Done(token, Output(output)));
+    }
+    fn worked(&self, actor: ActorId) -> (u64, u32) {
+        let machine = self.inner.borrow().actors[actor.0 as usize].machine;
+        (self.inner.borrow().worked.get(&machine).copied().unwrap_or_default(), 1)
     }
     fn beside(&self, actor: ActorId, kind: ComponentKind) -> Option<ActorId> {
         let machine = self.inner.borrow().actors[actor.0 as usize].machine;

@@ -120,6 +120,12 @@ plants! {
         "a recovery plan starts all its groups at once";
     CheckPassesUnasked "check-passes-unasked"
         "a recovery plan calls a machine recovered before it has answered";
+    CacheLevelUntold "cache-level-untold"
+        "a process server does not tell that its cache has been short for long";
+    NeverThrottled "never-throttled"
+        "a process server whose cache runs full throttles nobody";
+    ThrottleIgnored "throttle-ignored"
+        "a process server uploads as if it had no throttle";
     StateSkipped "state-skipped"
         "a machine is said to be protected before its first copy";
     KeyInFile "key-in-file"

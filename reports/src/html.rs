@@ -43,6 +43,7 @@ pub fn html(account: &Account) -> String {
     recovery::phases(&mut out, account);
     recovery::plans(&mut out, account);
     sections::groups(&mut out, account);
+    sections::process_servers(&mut out, account);
     sections::databases(&mut out, account);
     out.push_str("<section><h2>What happened when</h2>\n");
     out.push_str(&figures::states(account).html());

@@ -27,7 +27,7 @@ pub fn summary(account: &Account) -> Value {
         let pairs = result.vms.iter().map(|vm| (vm.name.clone(), figure(vm)));
         Value::Object(pairs.collect::<Map<String, Value>>())
     };
-    json!({
+    let mut summary = json!({
         "verdict": match account.verdict() {
             Verdict::Pass => "pass",
             Verdict::NothingTested => "not-tested",
@@ -122,16 +122,7 @@ pub fn summary(account: &Account) -> Value {
             "tried": result.groups.iter().map(|group| group.tried).sum::<u64>(),
             "failed": result.groups.iter().map(|group| group.failed).sum::<u64>(),
         },
-        "replication_groups": result.groups.iter().map(|group| json!({
-            "name": group.name,
-            "members": group.holds.iter().map(|hold| account.names.vm(hold.vm)).collect::<Vec<_>>(),
-            "tried": group.tried,
-            "failed": group.failed,
-            "why": group.why,
-            "stored": group.stored,
-            "made": group.made,
-            "verified": group.verified,
-        })).collect::<Vec<_>>(),
+        "replication_groups": replication_groups(account),
         "held_seconds": Value::Object(holds(account, |hold| json!(nanoseconds(hold.nanoseconds)))),
         "held": Value::Object(holds(account, |hold| json!({
             "times": hold.times,
@@ -156,7 +147,45 @@ pub fn summary(account: &Account) -> Value {
         "run_directory": account.directory,
         "command": account.command,
         "versions": {"firedrill": account.version, "format": FORMAT},
-    })
+    });
+    summary["process_servers"] = process_servers(account);
+    summary
+}
+
+/// How process servers were; shares in millionths.
+fn process_servers(account: &Account) -> Value {
+    let all = account.result.process_servers.iter();
+    let of = all.map(|server| {
+        let longest = server.uploads_longest_ms;
+        let uploads = (longest < u64::MAX).then(|| nanoseconds(longest.saturating_mul(1_000_000)));
+        json!({
+            "name": account.names.machine(server.machine),
+            "looks": server.looks,
+            "throttled_looks": server.throttled,
+            "cache_free_least_millionths": server.cache_free_least,
+            "processors_most_millionths": server.processors_most,
+            "uploads_longest_seconds": uploads,
+            "worst": server.level_worst,
+        })
+    });
+    Value::Array(of.collect())
+}
+
+/// Replication groups and the points that they tried to share.
+fn replication_groups(account: &Account) -> Value {
+    let of = account.result.groups.iter().map(|group| {
+        json!({
+            "name": group.name,
+            "members": group.holds.iter().map(|hold| account.names.vm(hold.vm)).collect::<Vec<_>>(),
+            "tried": group.tried,
+            "failed": group.failed,
+            "why": group.why,
+            "stored": group.stored,
+            "made": group.made,
+            "verified": group.verified,
+        })
+    });
+    Value::Array(of.collect())
 }
 
 /// A figure of each member of a replication group, by name.

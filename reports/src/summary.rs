@@ -8,12 +8,14 @@ use actors::facts::StepOutcome;
 use actors::model::Era;
 use actors::nouns::FailoverKind;
 
+use sim::metrics::ProcessServerResult;
+
 use crate::account::{Account, Verdict};
 use crate::named::hex;
 use crate::recovery::{longest, plan_steps};
 use crate::words::{
     bytes, consistency, count, duration, durations, grain, how_compared, image_sizes, list, moment, network,
-    not_processed,
+    not_processed, severity, share,
 };
 
 /// With more machines than this, the worst are shown and the rest as a distribution.
@@ -71,6 +73,7 @@ fn render(account: &Account, out: &mut String) -> std::fmt::Result {
     machines(account, out)?;
     recovery_plans(account, out)?;
     groups(account, out)?;
+    process_servers(account, out)?;
     databases(account, out)?;
     expectations(account, out)?;
     verified(account, out)?;
@@ -352,6 +355,34 @@ fn alerts(account: &Account, out: &mut String) -> std::fmt::Result {
         .map_or_else(String::new, |vm| format!("{}: ", account.names.vm(vm)));
     let text = format!("{of}{}", account.names.with_segments_named(&worst.text));
     told(out, worst.at, &text)
+}
+
+/// Process servers that were not well.
+fn process_servers(account: &Account, out: &mut String) -> std::fmt::Result {
+    let unwell = |server: &&ProcessServerResult| server.level_worst.is_some() || server.throttled > 0;
+    let all: Vec<&ProcessServerResult> = account.result.process_servers.iter().filter(unwell).collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nProcess servers")?;
+    for server in all.iter().take(GROUPS_SHOWN) {
+        let health = server.level_worst.map_or("well", severity);
+        let (free, busy) = (share(server.cache_free_least), share(server.processors_most));
+        writeln!(
+            out,
+            "  {}: {health} at worst; {free} of its cache free at least, processors at work {busy} at most",
+            account.names.machine(server.machine)
+        )?;
+        if server.throttled > 0 {
+            writeln!(
+                out,
+                "    its machines were throttled at {} of its {} looks",
+                count(server.throttled),
+                count(server.looks)
+            )?;
+        }
+    }
+    more(out, all.len(), GROUPS_SHOWN)
 }
 
 /// Replication groups: what they shared, and what that cost.

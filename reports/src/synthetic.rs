@@ -189,6 +189,7 @@ pub(crate) fn fleet(vms: &[&str]) -> Account {
                 })
                 .collect(),
             groups: Vec::new(),
+            process_servers: Vec::new(),
             recovery_plans: Vec::new(),
             databases: Vec::new(),
             faults: Vec::new(),

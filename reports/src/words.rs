@@ -1,6 +1,6 @@
 //! Figures in words: durations, sizes, rates.
 
-use actors::nouns::ItemState;
+use actors::nouns::{ItemState, Severity};
 use datapath::replica::Consistency;
 use datapath::{Grain, SimTime};
 use sim::metrics::PointTotals;
@@ -73,6 +73,24 @@ pub fn rate(bits_per_second: u64) -> String {
     };
     let text = format!("{value:.1}");
     format!("{} {unit}", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+/// A share in millionths, to a tenth of a percent: `12.5 %`.
+#[must_use]
+pub fn share(millionths: u32) -> String {
+    match (millionths / 10_000, millionths / 1_000 % 10) {
+        (whole, 0) => format!("{whole} %"),
+        (whole, tenth) => format!("{whole}.{tenth} %"),
+    }
+}
+
+/// How bad an alert is.
+#[must_use]
+pub fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
 }
 
 /// A count with its thousands apart.

@@ -86,7 +86,13 @@ pub fn words(expect: &Expect) -> String {
         (None, Bound::CaughtUpWithin(_)) => format!("{what} the last fault"),
         (None, _) => what,
         (Some(fault), Bound::CaughtUpWithin(_)) => format!("{what} `{fault}`"),
-        (Some(fault), _) => format!("{what} while `{fault}` lasts"),
+        (Some(fault), _) => match expect.between {
+            None => format!("{what} while `{fault}` lasts"),
+            Some((from, to)) => {
+                let (from, to) = (show_duration(from), show_duration(to));
+                format!("{what} between {from} and {to} of `{fault}`")
+            }
+        },
     }
 }
 

@@ -27,5 +27,5 @@ mod write;
 pub use build::{Built, Plan, PlannedStep, build};
 pub use diagnose::{Blame, ScenarioError};
 pub use model::Scenario;
-pub use read::{Options, load, load_text};
+pub use read::{Options, default_boot, default_times, load, load_text};
 pub use write::{Unwritable, write};

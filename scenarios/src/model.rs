@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use actors::model::{Era, Model};
-use actors::nouns::{FailoverKind, ItemState, LinkKind, Policy};
+use actors::nouns::{FailoverKind, ItemState, LinkKind, Policy, Throttle};
 use actors::spec::{Os, ServiceTimes};
 use actors::workload::StreamKind;
 use datapath::Grain;
@@ -60,6 +60,8 @@ pub struct Scenario {
     pub settle: u64,
     /// Time of day at the start, in seconds after midnight; that of its synthetic streams.
     pub start_of_day: u32,
+    /// Day of the week at the start.
+    pub weekday: Weekday,
     /// The grain that it asks for.
     pub content: Grain,
     /// zstd's level in the process servers.
@@ -164,6 +166,34 @@ pub struct Link {
     pub loss_per_million: u32,
 }
 
+impl Scenario {
+    /// Seconds from Monday 00:00 to the start of the run, as clocks without a skew have it.
+    #[must_use]
+    pub fn week_second(&self) -> u64 {
+        self.weekday as u64 * 86_400 + u64::from(self.start_of_day)
+    }
+}
+
+/// A day of the week.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Weekday {
+    /// Monday.
+    #[default]
+    Monday,
+    /// Tuesday.
+    Tuesday,
+    /// Wednesday.
+    Wednesday,
+    /// Thursday.
+    Thursday,
+    /// Friday.
+    Friday,
+    /// Saturday.
+    Saturday,
+    /// Sunday.
+    Sunday,
+}
+
 /// What a server does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Roles {
@@ -196,6 +226,8 @@ pub struct Server {
     pub disk_bytes: u64,
     /// How fast that disk is written, in bytes per second.
     pub disk_bytes_per_second: u64,
+    /// What its process server may send to Azure by the hour of the week.
+    pub throttles: Vec<Throttle>,
     /// Its clock is ahead by this.
     pub clock_skew: u64,
 }

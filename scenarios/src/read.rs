@@ -215,6 +215,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     let duration: Option<Located<Nanos>> = head.required("duration");
     let settle = head.value::<Nanos>("settle").0;
     let start_of_day = head.value::<TimeOfDay>("start_of_day").0;
+    let weekday = head.word_or_default("weekday");
     let content = head.word_or_default("content");
     let compression_level = i32::try_from(head.value::<u32>("compression_level")).unwrap_or(i32::MAX);
     if let Some(name) = &name
@@ -301,6 +302,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
         duration,
         settle,
         start_of_day,
+        weekday,
         content: options.grain.unwrap_or(content),
         compression_level,
         output,
@@ -397,6 +399,23 @@ fn read_policy(file: &Reader<'_>, model: &Model) -> Policy {
         crash_consistent_every: get("crash_consistent_every"),
         app_consistent_every: get("app_consistent_every"),
     }
+}
+
+/// Azure's durations where a scenario does not say them.
+#[must_use]
+pub fn default_times() -> ServiceTimes {
+    let of = |key| reader::default::<Nanos>(&keys::AZURE, key).0;
+    ServiceTimes {
+        policy: of("create_policy"),
+        hydration: of("hydration"),
+        create_machine: of("create_machine"),
+    }
+}
+
+/// A machine's boot where a scenario does not say it, in nanoseconds.
+#[must_use]
+pub fn default_boot() -> u64 {
+    reader::default::<Nanos>(&keys::VM, "boot").0
 }
 
 fn read_azure(file: &Reader<'_>) -> ServiceTimes {

@@ -1,9 +1,11 @@
 //! Values with units: durations, sizes, rates, shares. Exact: no floating point, no unit that can be read in two ways.
 
 mod pattern;
+mod throttle;
 mod written;
 
 pub use pattern::{duration_pattern, rate_pattern, ratio_pattern, share_pattern, size_pattern};
+pub use throttle::{throttle, throttle_pattern, write_throttle};
 pub use written::{
     write_bits_per_second, write_bytes_per_second, write_duration, write_factor, write_ratio, write_share, write_size,
     write_time_of_day,

@@ -80,6 +80,7 @@ impl Writer<'_> {
         table.put("duration", &write_duration(scenario.duration));
         table.put("settle", &write_duration(scenario.settle));
         table.put("start_of_day", &write_time_of_day(scenario.start_of_day));
+        table.put("weekday", word_of(scenario.weekday).unwrap_or_default());
         table.put("content", word_of(scenario.content).unwrap_or_default());
         table.put("compression_level", &scenario.compression_level.to_string());
         page.table("scenario", &table);

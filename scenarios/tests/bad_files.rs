@@ -29,6 +29,8 @@ macro_rules! bad {
 bad! {
     a_misspelt_key_is_shown: "misspelt-key.toml"
     what_is_in_the_way_of_an_expectation_during_a_fault_is_shown: "during-in-the-way.toml"
+    what_is_in_the_way_of_a_part_of_a_fault_is_shown: "between-in-the-way.toml"
+    throttles_that_the_product_does_not_take_are_shown: "throttles.toml"
     a_wrong_unit_is_shown: "wrong-unit.toml"
     a_unit_that_could_be_bits_or_bytes_is_refused: "bits-or-bytes.toml"
     a_step_that_names_no_machine_is_shown: "unknown-vm.toml"

@@ -53,6 +53,8 @@ pub fn cost(model: &Compute, work: Work, input_bytes: u64, speed_per_mille: u32)
 #[derive(Debug, Default)]
 pub struct Cores {
     busy_until: BinaryHeap<std::cmp::Reverse<SimTime>>,
+    /// What all jobs cost that were taken.
+    taken: u64,
 }
 
 impl Cores {
@@ -67,12 +69,21 @@ impl Cores {
         };
         let end = begin.after(cost);
         self.busy_until.push(std::cmp::Reverse(end));
+        self.taken += cost;
         end
+    }
+
+    /// How long the cores have been at work up to now, all together: what jobs cost, less what is still to be done of them.
+    #[must_use]
+    pub fn worked(&self, now: SimTime) -> u64 {
+        let ahead: u64 = self.busy_until.iter().map(|end| end.0.since(now)).sum();
+        self.taken.saturating_sub(ahead)
     }
 
     /// The machine lost its power.
     pub fn power_cut(&mut self) {
         self.busy_until.clear();
+        self.taken = 0;
     }
 }
 

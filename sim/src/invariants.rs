@@ -42,6 +42,7 @@ pub mod point_is_prefix;
 pub mod points_are_kept;
 pub mod points_can_be_restored;
 pub mod points_in_order;
+pub mod process_servers_say_how_they_are;
 pub mod recovered_is_point;
 pub mod refused_was_tampered;
 pub mod secrets_stay_in_place;
@@ -54,6 +55,7 @@ pub mod storage_holds_ciphertext;
 pub mod stored_is_processed;
 pub mod stored_is_written;
 pub mod tags_in_order;
+pub mod throttles_hold;
 pub mod transitions_end;
 pub mod writes_in_order;
 
@@ -74,6 +76,7 @@ pub const LAWS: &[Law] = &[
     stored_is_written::LAW,
     nonces_never_repeat::LAW,
     tags_in_order::LAW,
+    throttles_hold::LAW,
     acknowledged_is_kept::LAW,
     points_in_order::LAW,
     point_is_prefix::LAW,
@@ -99,6 +102,7 @@ pub const LAWS: &[Law] = &[
     transitions_end::LAW,
     operations_end::LAW,
     alerts_come::LAW,
+    process_servers_say_how_they_are::LAW,
     refused_was_tampered::LAW,
     figures_agree::LAW,
     something_was_judged::LAW,

@@ -24,6 +24,7 @@ mod liveness;
 mod outages;
 mod paths;
 pub mod print;
+mod process_servers;
 mod protection;
 pub mod ranges;
 pub mod reader;
@@ -48,6 +49,7 @@ use actors::model::Model;
 use actors::nouns::{ActorId, ItemState, MachineId};
 use actors::ports::Evidence;
 use actors::spec::VmSpec;
+use datapath::segment::SegmentKind;
 use datapath::{DiskId, Grain, SimTime, VmId};
 
 use crate::invariants::nonces_never_repeat::Nonces;
@@ -105,6 +107,7 @@ pub struct Oracle {
     plan: Plan,
     clocks: clocks::Clocks,
     alerts: alerts::Alerts,
+    process_servers: process_servers::ProcessServers,
     liveness: Liveness,
     groups: groups::Groups,
     restore_due: restoring::Due,
@@ -169,6 +172,7 @@ impl Oracle {
             plan: Plan::new(spec),
             clocks: clocks::Clocks::new(spec),
             alerts: alerts::Alerts::new(spec),
+            process_servers: process_servers::ProcessServers::new(spec),
             liveness: Liveness::new(spec, used),
             groups: groups::Groups::new(spec),
             restore_due: restoring::Due::new(),
@@ -213,6 +217,7 @@ impl Oracle {
         if let Some(track) = figures::vm_of(fact).and_then(|vm| self.vms.get_mut(&vm)) {
             track.figures.fact(at, fact);
         }
+        self.process_server_fact(at, fact, evidence.as_ref());
         match fact {
             Fact::Wrote { .. }
             | Fact::Acknowledged { .. }
@@ -279,6 +284,9 @@ impl Oracle {
                 stored_bytes,
             } => {
                 let found_again = matches!(fact, Fact::SegmentFound { .. });
+                if !found_again && !matches!(kind, SegmentKind::Merged { .. }) {
+                    self.uploaded(at, *disk, *epoch, *stored_bytes);
+                }
                 if !found_again || self.is_new_piece(*disk, *protection, *kind) {
                     let said = Said {
                         at,

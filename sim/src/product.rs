@@ -18,7 +18,7 @@ use actors::messages::segments::{Put, ToProcessServer, ToTarget};
 use actors::messages::vcenter::{ToAsker, ToVcenter, VcenterAction};
 use actors::messages::{Body, machines, replica};
 use actors::nouns::{ActorId, ComponentKind, ItemState, MachineId, Trigger};
-use actors::ports::{Evidence, Input, volume_name};
+use actors::ports::{Compute, Evidence, Input, volume_name};
 use actors::process_server::cached_files;
 use actors::spec::ComponentSpec;
 use actors::storage::fence_of;
@@ -311,6 +311,17 @@ impl Product {
                 let names = cached_files(&*files, *vm, *protection, *batch);
                 let files = names.into_iter().map(seen).collect();
                 Some(Evidence::Cached { files })
+            }
+            Fact::ProcessServerHealth { .. } => {
+                let actor = actor?;
+                let (used, capacity) = world.usage_of(world.machine_of(actor));
+                let (worked, cores) = Compute::worked(world, actor);
+                Some(Evidence::Machine {
+                    used,
+                    capacity,
+                    worked,
+                    cores,
+                })
             }
             Fact::EpochGranted { disk, .. } => {
                 let fence = |machine: &MachineId| (*machine, fence_of(&*world.files_of(*machine), *disk));

@@ -24,7 +24,7 @@ use actors::nouns::{ActorId, ComponentKind, MachineId};
 use actors::ports::{Deliver, Env, Evidence, Fabric, Input, NetEvent, Token};
 use actors::spec::ComponentSpec;
 use datapath::SimTime;
-use datapath::disk::DiskError;
+use datapath::disk::{DiskError, Files as _};
 use datapath::volume::{Budget, PageStore};
 
 use crate::compute::Pool;
@@ -458,6 +458,13 @@ impl Engine {
 
     pub(crate) fn files_of(&self, machine: MachineId) -> Rc<files::MachineFiles> {
         Rc::clone(&self.core.borrow().machines[machine.0 as usize].files)
+    }
+
+    /// What a machine's files take up and their disk's bytes, for who looks from outside; a fault that fills it is no file of anybody's.
+    pub(crate) fn usage_of(&self, machine: MachineId) -> (u64, u64) {
+        let (used, capacity) = self.files_of(machine).usage();
+        let full = self.faults.disk_is_full(machine).is_some();
+        (if full { capacity } else { used }, capacity)
     }
 
     /// The volumes, for who looks from outside.

@@ -2,6 +2,7 @@
 //! account are the test's own.
 
 mod disk;
+mod pressure;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ use crate::messages::local::Records;
 use crate::messages::replication::PORT_REPLICATION;
 use crate::messages::{Body, PORT_MANAGEMENT};
 use crate::messages::{checksums, management, replication, segments};
-use crate::nouns::{ActorId, ComponentKind, Policy};
+use crate::nouns::{ActorId, ComponentKind, Policy, Schedule};
 use crate::ports::{Clock, ConnId, Fabric, NetEvent, Storage, World, volume_name};
 use crate::process_server::ProcessServer;
 use crate::spec::{GuestSpec, Os, ProcessServerSpec, VmSpec, default_policy};
@@ -324,18 +325,29 @@ impl Estate {
         self.bench.put(self.account, account);
     }
 
+    fn resynchronizations(&self) -> usize {
+        let hub = self.hub.borrow();
+        let asked = |notice: &&Notice| matches!(notice, Notice::ResynchronizationNeeded { .. });
+        hub.notices.iter().filter(asked).count()
+    }
+
     fn start_process_server(&self) {
+        self.start_process_server_with(Arc::default(), 4 << 20);
+    }
+
+    fn start_process_server_with(&self, throttles: Arc<Schedule>, window_bytes: u64) {
         let spec = ProcessServerSpec {
             configuration_server: CS_MACHINE,
             passphrase: 5,
             port: PORT_REPLICATION,
-            window_bytes: 4 << 20,
+            window_bytes,
             copies_at_a_time: 3,
             vault: [1; 16],
             key: VaultKey::public_test_key(),
             calibration: Arc::new(Calibration {
                 kept: vec![[30_000; 16]],
             }),
+            throttles,
         };
         self.bench.put(
             self.process_server,
@@ -563,8 +575,7 @@ fn what_a_full_cache_refuses_is_sent_again_and_the_copy_ends_after_it() {
     // Small pieces fit one at a time, the large one does not.
     let before = pieces();
     assert_eq!(estate.stored.borrow().copy_ends, 0);
-    let full =
-        |fact: &Fact| matches!(fact, Fact::Alert { text, .. } if text.contains("is full") && text.contains("1048576"));
+    let full = |fact: &Fact| matches!(fact, Fact::Alert { text, .. } if text.contains("of 1048576 bytes are used"));
     let alerts = estate.bench.facts().iter().filter(|(_, fact)| full(fact)).count();
     assert_eq!(alerts, 1, "said once, however often it is refused");
     files.remove("other");

@@ -8,7 +8,7 @@ use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
 use super::vcenter::VcenterAction;
-use crate::nouns::{Component, FoundMachine, Life, MachineId, PointChoice, Protection, SharedRecord};
+use crate::nouns::{Component, FoundMachine, Life, MachineId, PointChoice, Protection, Severity, SharedRecord};
 
 /// What a configuration server hears of its components, and the service of its configuration servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -212,6 +212,13 @@ pub enum Notice {
         component: Component,
         /// Where.
         machine: MachineId,
+    },
+    /// A process server's health has changed.
+    ProcessServerHealth {
+        /// The process server.
+        machine: MachineId,
+        /// Its worst level.
+        level: Option<Severity>,
     },
     /// Machines that a process server discovered.
     Discovered {

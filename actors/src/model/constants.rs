@@ -98,7 +98,17 @@ model! {
         copies: Count = 3, 1 => 1_000, "facts §1.3", "Disks that are copied at a time";
         jobs: Count = 16, 1 => 1_024, "our model", "Jobs of sealing that are under way at a time";
         retry_after: Time = 30 * SECOND, SECOND => HOUR, "our model", "What the target put off is sent again after so long";
-        kept_free: Share = 200_000, 1_000 => 900_000, "our model, after facts §1.6 (20 %)", "Of the cache, what copies leave to batches";
+        throttled_below: Share = 200_000, 1_000 => 900_000, "facts §1.6 (20 %)", "Where less of the cache is free, all its machines are throttled";
+        upload_threads: Count = 4, 1 => 32, "facts §3.7", "Threads that upload for a machine";
+        upload: Size = MIB, 4 * KIB => GIB, "our model: as a piece of a copy", "Of small batches and pieces, what a thread uploads together";
+        look_every: Time = 5 * MINUTE, SECOND => HOUR, "facts §1.6", "Between two looks at its own health";
+        told_after: Time = 15 * MINUTE, SECOND => DAY, "facts §1.6 (text of 2019)", "A cache or processors past a level for so long are told of";
+        cache_warning: Share = 300_000, 1_000 => 1_000_000, "facts §1.6 (text of 2019)", "Less of the cache free is a warning";
+        cache_critical: Share = 250_000, 1_000 => 1_000_000, "facts §1.6 (text of 2019)", "Less of the cache free is critical";
+        processor_warning: Share = 800_000, 1_000 => 1_000_000, "facts §1.6 (text of 2019)", "More of its processors at work is a warning";
+        processor_critical: Share = 950_000, 1_000 => 1_000_000, "facts §1.6 (text of 2019)", "More of its processors at work is critical";
+        upload_warning: Time = 30 * MINUTE, SECOND => DAY, "facts §1.6 (text of 2019)", "What takes longer to upload than this is a warning";
+        upload_critical: Time = 45 * MINUTE, SECOND => DAY, "facts §1.6 (text of 2019)", "What takes longer to upload than this is critical";
         batch_share: Share = 250_000, 1_000 => 1_000_000, "our model", "Of the cache, what a batch is cut to";
         alert_every: Time = 15 * MINUTE, SECOND => DAY, "our model", "A full cache is told of again after so long";
         place_kept: Time = 15 * MINUTE, MINUTE => DAY, "our model", "What it knows of a machine that is silent is kept for so long";
@@ -224,6 +234,8 @@ model! {
         os_disk: Size = 2048 * GIB, GIB => 1024 * TIB, "facts §3.5", "The largest disk of an operating system";
         data_disk: Size = 4095 * GIB, GIB => 1024 * TIB, "facts §0.2, §3.5", "The largest data disk";
         data_disks: Count = 64, 1 => 1_024, "facts §3.5", "Disks of a machine";
+        throttle_least: BitRate = 512_000, 1_000 => 1_000_000_000_000, "facts §3.7", "The smallest throttle of a process server";
+        throttle_most: BitRate = 102_000_000, 1_000 => 1_000_000_000_000, "facts §0.2, §3.7", "The largest throttle of a process server";
         master_target_disks: Count = 60, 1 => 1_024, "facts §3.3", "Disks that a master target carries, its own included";
     }
     #[doc = "The failback policy, which cannot be edited."]

@@ -100,3 +100,13 @@ impl Component {
         }
     }
 }
+
+/// How bad something is that an operator is told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Look at it.
+    Warning,
+    /// Protection is at risk.
+    Critical,
+}

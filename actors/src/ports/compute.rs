@@ -65,6 +65,8 @@ pub trait Compute {
     /// Takes a job; [`Input::Done`](super::Input::Done) arrives when it is complete, or [`Input::Failed`](super::Input::Failed) where the
     /// disk did not give what it reads.
     fn compute(&self, actor: ActorId, job: Job, token: Token);
+    /// How long the cores of the actor's machine have been at work since it has power, all together, in nanoseconds; and how many there are.
+    fn worked(&self, actor: ActorId) -> (u64, u32);
     /// The component of a kind on the actor's own machine, if there is one.
     fn beside(&self, actor: ActorId, kind: ComponentKind) -> Option<ActorId>;
     /// A message to a component on the same machine, which arrives at once, in order. One to another machine is a fault of the program.
@@ -77,6 +79,12 @@ impl Env {
     /// See [`Compute::compute`].
     pub fn compute(&self, job: Job, token: Token) {
         self.world.compute(self.actor, job, token);
+    }
+
+    /// See [`Compute::worked`].
+    #[must_use]
+    pub fn worked(&self) -> (u64, u32) {
+        self.world.worked(self.actor)
     }
 
     /// Time passes for a reason ([`Work::Wait`]); [`Input::Done`](super::Input::Done) arrives with `()`.

@@ -39,6 +39,18 @@ pub enum Evidence {
         /// Name, bytes, and how many of them would survive the loss of power.
         files: Vec<(String, u64, u64)>,
     },
+    /// A machine as the world sees it: what its files take up and how much there is room for, in bytes, and how long its cores have been at
+    /// work since it has power, all together, in nanoseconds.
+    Machine {
+        /// Bytes of its files.
+        used: u64,
+        /// Bytes of their disk.
+        capacity: u64,
+        /// Nanoseconds.
+        worked: u64,
+        /// Cores.
+        cores: u32,
+    },
     /// The lowest epoch of a disk that is taken in, by machine that stores segments, as it is on its disk.
     Fences {
         /// None where it has no fence for the disk.

@@ -1,14 +1,16 @@
 //! To the target: segments within a window, tags in order, copies' ends, and checksums asked for and brought back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use datapath::plants::{Plant, planted};
 use datapath::replica::Tag;
 use datapath::segment::SegmentKind;
 use datapath::{Blob, DiskId, SimTime, VmId};
 
-use super::stream::{Batch, Sealing, Stream, Waiting};
-use super::{BUSY, ProcessServer, RETRY, TARGET};
+use super::pacing::Pacing;
+use super::stream::{Batch, Outgoing, Sealing, Stream, Waiting};
+use super::{BUSY, PACED, ProcessServer, RETRY, TARGET};
 use crate::back_off::BackOff;
 use crate::codes;
 use crate::facts::{Fact, Severity};
@@ -42,6 +44,7 @@ pub(super) struct Target {
     blocked: BTreeSet<VmId>,
     /// The machine that the window opens for next.
     turn: VmId,
+    pacing: Pacing,
 }
 
 pub(super) fn machine_of(target: TargetPlace) -> MachineId {
@@ -94,24 +97,56 @@ impl Target {
 struct Room {
     /// Batches and pieces.
     left: usize,
+    /// What the machine's threads are at, in bytes, and what all of them can be at.
+    uploading: u64,
+    threads: u64,
+    /// What one of them takes at a time.
+    upload: u64,
     /// Bytes that may be on their way.
     window: u64,
 }
 
+/// What something sealed waits for.
+#[derive(PartialEq, Eq)]
+enum WaitsFor {
+    /// A turn, room in the window, or the throttle.
+    Turn,
+    /// An answer to what is being uploaded of its machine.
+    Thread,
+}
+
 impl Room {
-    /// Takes room for one more, where there is some.
-    fn is_there(&mut self, target: &Target) -> bool {
-        let is = self.left > 0 && target.unacknowledged < self.window;
-        self.left -= usize::from(is);
-        is
+    /// Takes room for one more; or says what that waits for.
+    fn take(&mut self, env: &Env, target: &mut Target, outgoing: &Outgoing) -> Option<WaitsFor> {
+        if self.uploading >= self.threads {
+            return Some(WaitsFor::Thread);
+        }
+        if self.left == 0 || target.unacknowledged >= self.window {
+            return Some(WaitsFor::Turn);
+        }
+        let unsent = outgoing.waiting.iter().filter(|waiting| !waiting.sent);
+        let bytes: u64 = unsent.map(|waiting| waiting.sealed.blob.size).sum();
+        let token = Token {
+            what: PACED,
+            key: u64::from(target.session.peer().0),
+        };
+        if !target.pacing.lets_out(env, bytes, token) {
+            return Some(WaitsFor::Turn);
+        }
+        self.left -= 1;
+        self.uploading += bytes.min(self.upload);
+        None
     }
 }
 
 impl ProcessServer {
     pub(super) fn open_target(&mut self, place: TargetPlace) {
-        let (machine, port) = match place {
-            TargetPlace::Storage(machine) => (machine, PORT_MANAGEMENT),
-            TargetPlace::MasterTarget(machine) => (machine, PORT_MASTER_TARGET),
+        let (machine, port, pacing) = match place {
+            TargetPlace::Storage(machine) => {
+                let throttled = Pacing::new(Arc::clone(&self.spec.throttles));
+                (machine, PORT_MANAGEMENT, throttled)
+            }
+            TargetPlace::MasterTarget(machine) => (machine, PORT_MASTER_TARGET, Pacing::default()),
         };
         let target = self.targets.entry(machine).or_insert_with(|| Target {
             session: Session::new(
@@ -129,6 +164,7 @@ impl ProcessServer {
             told: BTreeMap::new(),
             blocked: BTreeSet::new(),
             turn: VmId(0),
+            pacing,
         });
         target.session.start(&self.env);
     }
@@ -200,11 +236,20 @@ impl ProcessServer {
     fn deliver_blocked(&mut self, machine: MachineId) {
         while let Some(target) = self.targets.get_mut(&machine)
             && target.unacknowledged < self.spec.window_bytes
+            && !target.pacing.waits()
             && let Some(&vm) = target.blocked.range(target.turn..).next().or(target.blocked.first())
         {
             target.turn = VmId(vm.0 + 1);
             target.blocked.remove(&vm);
             self.deliver_next(vm, 1);
+        }
+    }
+
+    /// A throttle lets out what waits.
+    pub(super) fn on_paced(&mut self, machine: MachineId) {
+        if let Some(target) = self.targets.get_mut(&machine) {
+            target.pacing.over();
+            self.deliver_blocked(machine);
         }
     }
 
@@ -266,13 +311,17 @@ impl ProcessServer {
             return;
         }
         let protection = stream.protection.protection;
+        let model = &self.env.model.process_server;
         let mut room = Room {
             left: count,
+            uploading: stream.uploading(model.upload),
+            threads: model.upload_threads.saturating_mul(model.upload),
+            upload: model.upload,
             window: self.spec.window_bytes,
         };
         // Tags are stored in order, so they are sent in order: with its batch's segments, or alone once those are answered for.
         let (mut in_turn, mut after) = (true, None);
-        let (early, mut full) = (planted(Plant::TagBeforeSegments), false);
+        let (early, mut waits) = (planted(Plant::TagBeforeSegments), None);
         for (number, batch) in &mut stream.batches {
             let Sealing::Sealed(outgoing) = &batch.state else {
                 in_turn = false;
@@ -290,8 +339,8 @@ impl ProcessServer {
                 batch.tag_sent = true;
             }
             if unsent > 0 {
-                if !room.is_there(target) {
-                    full = true;
+                waits = room.take(&self.env, target, outgoing);
+                if waits.is_some() {
                     break;
                 }
                 let tag = if whole && !alone { tag(batch) } else { None };
@@ -302,17 +351,28 @@ impl ProcessServer {
             in_turn &= batch.tag_sent;
             after = Some(*number);
         }
-        for state in stream.next_pieces().filter(|_| !full) {
-            if matches!(state, Sealing::Sealed(outgoing) if outgoing.waiting.iter().any(|w| !w.sent)) {
-                if !room.is_there(target) {
-                    full = true;
+        let pieces = if waits.is_none() {
+            Some(stream.next_pieces())
+        } else {
+            None
+        };
+        for state in pieces.into_iter().flatten() {
+            if let Sealing::Sealed(outgoing) = state
+                && outgoing.waiting.iter().any(|w| !w.sent)
+            {
+                waits = room.take(&self.env, target, outgoing);
+                if waits.is_some() {
                     break;
                 }
                 target.put_segments(&self.env, &self.spec, protection, state, None);
             }
         }
-        if full {
-            target.blocked.insert(vm);
+        match waits {
+            Some(WaitsFor::Turn) => {
+                target.blocked.insert(vm);
+            }
+            _ if target.blocked.is_empty() => target.pacing.rest(),
+            _ => {}
         }
         self.deliver_copy_ends(vm);
     }
@@ -555,7 +615,9 @@ impl ProcessServer {
                 .get_mut(&disk)
                 .filter(|c| c.number == copy)
                 .and_then(|c| c.pieces.remove(&part));
-            stream.cached_bytes -= piece.map_or(0, |p| p.bytes);
+            let bytes = piece.map_or(0, |p| p.bytes);
+            stream.cached_bytes -= bytes;
+            self.health.stored_bytes += bytes;
             self.env.files().remove(&file);
         }
     }
@@ -669,6 +731,7 @@ impl ProcessServer {
             return;
         };
         stream.cached_bytes -= batch.bytes;
+        self.health.stored_bytes += batch.bytes;
         stream.stored = stream.stored.max(number);
         let files = self.env.files();
         for part in 0..batch.ending.parts {
@@ -757,7 +820,7 @@ impl Stream {
 
     /// Of each copy the pieces that may be ready to be sent: up to the first that is not sealed. Pieces are sealed in order, and a cache
     /// can hold a great many that are not.
-    fn next_pieces(&mut self) -> impl Iterator<Item = &mut Sealing> {
+    pub(super) fn next_pieces(&mut self) -> impl Iterator<Item = &mut Sealing> {
         let sealed = |state: &&mut Sealing| matches!(state, Sealing::Sealed(_));
         self.copies
             .values_mut()

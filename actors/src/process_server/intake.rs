@@ -132,6 +132,8 @@ impl ProcessServer {
             && stream.agent == Some(conn)
         {
             stream.agent = None;
+            // What it had begun may go on no more.
+            self.give_room();
         }
         self.early.retain(|(early, ..)| *early != conn);
     }
@@ -343,7 +345,7 @@ impl ProcessServer {
             return;
         }
         let (name, bytes) = (stream.part_file(batch, part), records.size);
-        if !self.put(vm, &name, records) {
+        if self.holds_back(vm) || !self.put(vm, &name, records) {
             return self.refuse(vm, Refused::Changes(bytes));
         }
         if let Some(stream) = self.streams.get_mut(&vm) {
@@ -370,6 +372,9 @@ impl ProcessServer {
         let end = datapath::encoded::encode(&ending);
         let bytes = last_part.as_ref().map_or(0, |records| records.size);
         let wanted = bytes + end.len() as u64;
+        if self.holds_back(vm) {
+            return self.refuse(vm, Refused::Changes(wanted));
+        }
         let mut names = Vec::new();
         if let Some(records) = last_part {
             if !self.put(vm, &part_file, records) {

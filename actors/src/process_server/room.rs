@@ -1,11 +1,12 @@
 //! Room in the cache: who may fill it, who waits, and what gives way.
 //!
-//! Below 20 % free the product throttles replication (facts §1.6); how is not documented. Here (our model) copies are held back then, for
-//! they can wait, while batches are taken in as long as they fit: recovery points wait for them, and so do the journals at the sources.
-//! Who was refused is told so, sends nothing more, and is welcomed anew once there is room: batches first, then copies.
+//! Below 20 % free the product throttles replication of all its machines (facts §1.6); how is not documented. Here (our model) no batch is
+//! begun then and no piece of a copy is taken in: what is written waits in the journals at the sources. A batch that has begun goes on, as
+//! far as it fits, so that it becomes whole and drains. Who was refused is told so, sends nothing more, and is welcomed anew once there is
+//! room: batches first, for recovery points wait for them, then copies.
 //!
-//! What is whole drains by itself. What is not does not: where parts of unfinished batches are all that the cache holds, those of others give
-//! way to one machine's. So that this is rare, agents are told to cut their batches to a quarter of the cache.
+//! What is whole drains by itself. What is not does not: where parts of unfinished batches are all that the cache holds, and none of them
+//! goes on, those of others give way to one machine's. So that this is rare, agents are told to cut their batches to a quarter of the cache.
 
 use datapath::VmId;
 
@@ -15,7 +16,7 @@ use crate::facts::{Fact, Severity};
 use crate::messages::replication::ToAgent;
 
 /// So many parts per million of bytes.
-fn share(bytes: u64, per_million: u64) -> u64 {
+pub(super) fn share(bytes: u64, per_million: u64) -> u64 {
     (u128::from(bytes) * u128::from(per_million) / 1_000_000) as u64
 }
 
@@ -40,13 +41,29 @@ impl ProcessServer {
         self.refused.iter().any(waits)
     }
 
+    /// What of the cache has to be free, in bytes, for a machine not to be throttled.
+    fn kept_free(&self) -> u64 {
+        share(
+            self.env.files().usage().1,
+            self.env.model.process_server.throttled_below,
+        )
+    }
+
     /// Whether a piece of a copy may be taken in.
     pub(super) fn has_room_for_copies(&self, bytes: u64) -> bool {
-        let capacity = self.env.files().usage().1;
         let left = self.free().checked_sub(bytes);
-        let kept = share(capacity, self.env.model.process_server.kept_free);
-        let throttled = || left.is_none_or(|left| left < kept);
+        let throttled = || left.is_none_or(|left| left < self.kept_free());
         !self.changes_wait() && (!throttled() || (left.is_some() && self.is_empty()))
+    }
+
+    /// Whether something of a batch has to wait although it fits: its machine is throttled, and it would begin with it.
+    pub(super) fn holds_back(&self, vm: VmId) -> bool {
+        self.is_throttled() && !self.has_begun(vm)
+    }
+
+    /// Part of a batch of the machine is in the cache.
+    fn has_begun(&self, vm: VmId) -> bool {
+        self.streams.get(&vm).is_some_and(|stream| stream.arriving.taken > 0)
     }
 
     /// Nothing of any machine is in the cache.
@@ -54,10 +71,16 @@ impl ProcessServer {
         self.caching.is_empty() && self.streams.values().all(|stream| stream.cached_bytes == 0)
     }
 
-    /// Whether something in the cache is on its way to a target.
+    /// Whether something in the cache is on its way to a target, or will be: a batch that has begun goes on while its agent is heard of and
+    /// was not refused.
     fn drains(&self) -> bool {
+        let (now, patience) = (self.env.monotonic(), self.env.model.process_server.place_kept);
         let drains = |stream: &super::stream::Stream| {
-            !stream.batches.is_empty() || stream.copies.values().any(|copy| !copy.pieces.is_empty())
+            let goes_on = stream.arriving.taken > 0
+                && stream.refused.is_none()
+                && stream.agent.is_some()
+                && now.since(stream.heard) < patience;
+            goes_on || !stream.batches.is_empty() || stream.copies.values().any(|copy| !copy.pieces.is_empty())
         };
         !self.caching.is_empty() || self.streams.values().any(drains)
     }
@@ -80,11 +103,14 @@ impl ProcessServer {
             self.said_full = Some(now);
             let (severity, what) = match refused {
                 Refused::Changes(_) => (Severity::Critical, "part of a batch"),
-                Refused::Copy(_) => (Severity::Warning, "a piece of a copy, which leaves a fifth free"),
+                Refused::Copy(_) => (Severity::Warning, "a piece of a copy"),
             };
-            let text = format!(
-                "the cache of the process server is full: {used} of {capacity} bytes are used, and {what} of {wanted} bytes has to wait"
-            );
+            let state = match capacity.saturating_sub(used) < wanted {
+                true => "the cache of the process server is full",
+                false => "the cache of the process server is short, and replication of all its machines is throttled",
+            };
+            let text =
+                format!("{state}: {used} of {capacity} bytes are used, and {what} of {wanted} bytes has to wait");
             // All its machines have to wait, not only the one that met it.
             self.env.fact(Fact::Alert {
                 vm: None,
@@ -99,8 +125,8 @@ impl ProcessServer {
     /// Whether it is not the cache that leaves no room for so many bytes: then there can be room without a word.
     fn is_filled_by_others(&self, bytes: u64) -> bool {
         let own: u64 = self.streams.values().map(|stream| stream.cached_bytes).sum();
-        let capacity = self.env.files().usage().1;
-        self.free() < bytes && own.saturating_add(bytes) <= capacity && self.caching.is_empty()
+        let (wanted, capacity) = (bytes.max(self.kept_free()), self.env.files().usage().1);
+        self.free() < wanted && own.saturating_add(wanted) <= capacity && self.caching.is_empty()
     }
 
     pub(super) fn alert(&self, vm: VmId, severity: Severity, text: String) {
@@ -143,11 +169,12 @@ impl ProcessServer {
     }
 
     fn give_room_to_changes(&mut self) -> bool {
-        let mut free = self.free();
+        let (mut free, kept) = (self.free(), self.kept_free());
         let before = self.refused.len();
         for vm in self.refused.clone() {
             if let Some(Refused::Changes(bytes)) = self.streams.get(&vm).and_then(|stream| stream.refused)
                 && bytes <= free
+                && (free >= kept || self.has_begun(vm))
             {
                 free -= bytes;
                 self.welcome(vm);

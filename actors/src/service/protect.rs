@@ -37,6 +37,9 @@ impl Service {
             &[ItemState::Unprotected],
             "replication is enabled for a machine that is not replicated",
         )?;
+        if self.estate.critical.contains(&process_server) {
+            return Err("a process server in critical condition is not chosen for a new protection (ENR)".to_owned());
+        }
         if spec.disks.len() > 64 {
             return Err("a machine has 64 data disks at the most (SM18)".to_owned());
         }

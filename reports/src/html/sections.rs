@@ -309,6 +309,41 @@ pub(super) fn unfinished(out: &mut String, account: &Account) {
     section(out, "unfinished", "Unfinished when the run ended", &table, all.len());
 }
 
+/// Process servers: how near they came to what they can carry.
+pub(super) fn process_servers(out: &mut String, account: &Account) {
+    let all = &account.result.process_servers;
+    if all.is_empty() {
+        return;
+    }
+    let rows = all.iter().take(SHOWN_MAX).map(|server| {
+        vec![
+            account.names.machine(server.machine).into_owned(),
+            server.level_worst.map_or("well", words::severity).to_owned(),
+            words::share(server.cache_free_least),
+            words::share(server.processors_most),
+            match server.uploads_longest_ms {
+                u64::MAX => "nothing got on".to_owned(),
+                longest => words::duration(longest),
+            },
+            server.throttled.to_string(),
+            server.looks.to_string(),
+        ]
+    });
+    let table = Table {
+        head: head(&[
+            "process server",
+            "worst health",
+            "cache free, least",
+            "processors at work, most",
+            "what waits, longest upload",
+            "looks at which it throttled",
+            "looks",
+        ]),
+        rows: rows.collect(),
+    };
+    section(out, "process-servers", "Process servers", &table, all.len());
+}
+
 /// Replication groups: what they shared, and what holding acknowledgements cost their members.
 pub(super) fn groups(out: &mut String, account: &Account) {
     let groups = &account.result.groups;
@@ -470,10 +505,7 @@ pub(super) fn alerts(out: &mut String, account: &Account) {
     let who = |vm: Option<datapath::VmId>| or_dash(vm.map(|vm| account.names.vm(vm).into_owned()));
     if result.alerts_raised > 0 {
         let rows = result.alerts.iter().take(SHOWN_MAX).map(|alert| {
-            let severity = match alert.severity {
-                actors::facts::Severity::Warning => "warning",
-                actors::facts::Severity::Critical => "critical",
-            };
+            let severity = words::severity(alert.severity);
             vec![
                 words::moment(alert.at),
                 severity.to_owned(),

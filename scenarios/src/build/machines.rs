@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actors::messages::replication::PORT_REPLICATION;
 use actors::messages::segments::PORT_MASTER_TARGET;
 use actors::model::Model;
-use actors::nouns::MachineId;
+use actors::nouns::{MachineId, Schedule};
 use actors::ports::volume_name;
 use actors::spec::{
     AgentSpec, AzureComputeSpec, Clients, ComponentSpec, ConfigurationServerSpec, DatabaseSpec, GuestSpec,
@@ -162,6 +162,7 @@ impl Machines<'_> {
                 vault: self.vault,
                 key: self.key.clone(),
                 calibration: Arc::clone(&self.calibration),
+                throttles: Arc::new(Schedule::new(&server.throttles, self.scenario.week_second())),
             }));
         }
         if server.roles.master_target {

@@ -28,11 +28,13 @@ impl Stretch {
             });
         };
         let fault = result.faults.iter().find(|fault| fault.name == *name)?;
-        Some(Stretch {
-            from: fault.began?,
-            to: fault.ended.unwrap_or(result.ended),
-            all: false,
-        })
+        let began = fault.began?;
+        let (from, to) = match expect.between {
+            Some((from, to)) => (began.after(from), began.after(to)),
+            None => (began, fault.ended.unwrap_or(result.ended)),
+        };
+        let all = false;
+        Some(Stretch { from, to, all })
     }
 
     fn holds(&self, at: SimTime) -> bool {

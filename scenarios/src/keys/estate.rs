@@ -67,6 +67,12 @@ const DISK_RATE: Key = Key::or(
     "200 MB/s",
     "how fast that disk is written",
 );
+const THROTTLE: Key = Key::absent(
+    "throttle",
+    Kind::OneOrMore(&Kind::Throttle),
+    "none",
+    "what its process server sends to Azure at the most in hours of the week, by its own clock; where several hold, the smallest",
+);
 const CLOCK: Key = Key::or(
     "clock_skew",
     Kind::Duration(Range::ANY),
@@ -93,6 +99,7 @@ pub static MANAGEMENT_SERVER: Section = Section::plain(
         SPEED,
         Key::or("cache", CACHE, "600 GB", "the cache disk of its process server"),
         DISK_RATE,
+        THROTTLE,
         CLOCK,
     ],
 );
@@ -119,6 +126,7 @@ pub static PROCESS_SERVER: Section = Section::plain(
         SPEED,
         Key::or("cache", CACHE, "600 GB", "its cache disk"),
         DISK_RATE,
+        THROTTLE,
         CLOCK,
     ],
 );

@@ -42,6 +42,12 @@ pub static EXPECT: Section = Section {
                 "while this fault lasts alone, from its beginning to its end; it goes with `rpo_below`, `points_at_least`, `caught_up_within` and the keys behind `verified`",
             ),
             Key::absent(
+                "between",
+                Kind::List(&ANY, Some(2)),
+                "from beginning to end",
+                "only from the first of these times to the second, both counted from the beginning of the fault that `during` names; they may be after its end",
+            ),
+            Key::absent(
                 "rpo_below",
                 ANY,
                 "none",

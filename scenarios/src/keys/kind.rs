@@ -31,6 +31,8 @@ pub enum Kind {
     Factor(Range),
     /// A time of day.
     TimeOfDay,
+    /// What a process server may send in some hours of the week.
+    Throttle,
     /// What content compresses to: one of these classes, or a ratio.
     Compressibility(fn() -> Vec<&'static str>),
     /// One of these words.
@@ -180,6 +182,7 @@ impl Kind {
         match self {
             Kind::Word(known) | Kind::Compressibility(known) => words(known()),
             Kind::TimeOfDay => TimeOfDay::from_node(&node).err().map(|wrong| wrong.label),
+            Kind::Throttle => units::throttle(text).err().map(|wrong| wrong.label),
             Kind::Either(kinds) => {
                 let mut wrong = kinds.iter().map(|kind| kind.wrong(text));
                 (!wrong.any(|wrong| wrong.is_none())).then(|| "of none of the kinds".to_owned())
@@ -269,6 +272,7 @@ impl Kind {
             Kind::Share(_) => ranged("share"),
             Kind::Factor(_) => ranged("factor"),
             Kind::TimeOfDay => "\"HH:MM\"".to_owned(),
+            Kind::Throttle => "\"[DAYS ]FROM-TO=RATE\", as \"mon-fri 8-18=20Mbit/s\"".to_owned(),
             Kind::Compressibility(classes) => format!("{}, or a ratio such as \"2.5:1\"", classes().join(", ")),
             Kind::Word(words) => words().join(", "),
             Kind::Reference(what) => format!("name of {what}"),

@@ -8,7 +8,7 @@ use super::{
     MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, RECOVERY_PLAN, REPLAY,
     REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
 };
-use crate::model::ImageFormat;
+use crate::model::{ImageFormat, Weekday};
 
 const SECOND: u64 = 1_000_000_000;
 const ANY: Kind = Kind::Duration(Range::ANY);
@@ -147,7 +147,13 @@ pub static SCENARIO: Section = Section::plain(
             "start_of_day",
             Kind::TimeOfDay,
             "08:00",
-            "time of day at the start, for workloads that follow the day",
+            "time of day at the start, for workloads that follow the day and throttles",
+        ),
+        Key::or(
+            "weekday",
+            Kind::Word(words_of::<Weekday>),
+            "mon",
+            "day of the week at the start, for throttles",
         ),
         Key::or(
             "content",

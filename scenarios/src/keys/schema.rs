@@ -173,6 +173,7 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Rate(_) => json!({ "type": "string", "pattern": units::rate_pattern() }),
         Kind::Share(_) => json!({ "type": "string", "pattern": units::share_pattern() }),
         Kind::TimeOfDay => json!({ "type": "string", "pattern": r"^\s*([01][0-9]|2[0-3]):[0-5][0-9]\s*$" }),
+        Kind::Throttle => json!({ "type": "string", "pattern": units::throttle_pattern() }),
         Kind::Compressibility(classes) => json!({ "anyOf": [
             { "enum": classes() },
             { "type": "string", "pattern": units::ratio_pattern() },

@@ -8,7 +8,7 @@ use datapath::disk::Operation;
 use sim::faults::Left;
 use sim::spec::NetworkKind;
 
-use crate::model::{Direction, Ending, ImageFormat, NetworkWord, PointsOf, Process, Rot};
+use crate::model::{Direction, Ending, ImageFormat, NetworkWord, PointsOf, Process, Rot, Weekday};
 use crate::traces::{Fit, Format};
 
 /// Values that a scenario file calls by a word.
@@ -55,6 +55,18 @@ impl Words for FailoverKind {
 
 impl Words for ImageFormat {
     const WORDS: &'static [(&'static str, ImageFormat)] = &[("vhd", ImageFormat::Vhd), ("raw", ImageFormat::Raw)];
+}
+
+impl Words for Weekday {
+    const WORDS: &'static [(&'static str, Weekday)] = &[
+        ("mon", Weekday::Monday),
+        ("tue", Weekday::Tuesday),
+        ("wed", Weekday::Wednesday),
+        ("thu", Weekday::Thursday),
+        ("fri", Weekday::Friday),
+        ("sat", Weekday::Saturday),
+        ("sun", Weekday::Sunday),
+    ];
 }
 
 impl Words for LinkKind {

@@ -235,6 +235,8 @@ pub struct Expect {
     pub vms: Vec<usize>,
     /// While this fault lasts, by its name; none: in all of the run.
     pub during: Option<String>,
+    /// Only from the first time to the second, both counted from its beginning, in nanoseconds.
+    pub between: Option<(u64, u64)>,
     /// What.
     pub what: Bound,
     /// It holds under the faults of a sweep too.
@@ -304,6 +306,12 @@ impl Bound {
             Bound::NoPoints(_) => "no_points",
             Bound::State(_) => "state",
         }
+    }
+
+    /// Whether it can be about a part of that time, or about a time after it.
+    #[must_use]
+    pub fn can_be_between(&self) -> bool {
+        self.can_be_during() && !matches!(self, Bound::CaughtUpWithin(_))
     }
 
     /// Whether it can be about the time of a fault alone.

@@ -1,7 +1,7 @@
 //! Sites, links and the product's servers.
 
 use crate::model::Zone;
-use actors::nouns::LinkKind;
+use actors::nouns::{LinkKind, Throttle};
 
 use super::{Context, unique, unique_in_any_case};
 use crate::diagnose::{At, Located, Problem};
@@ -9,7 +9,7 @@ use crate::input::SERVERS_MAX;
 use crate::keys;
 use crate::model::{Link, Roles, Server};
 use crate::reader::{self, Bytes, Factor, FromNode, Nanos, Reader, Share};
-use crate::units::Rate;
+use crate::units::{self, Rate};
 
 /// The estate without its protected machines.
 pub(crate) struct Estate {
@@ -307,6 +307,7 @@ impl ServerTable<'_> {
             true => table.value::<Rate>("disk_rate").bytes_per_second(),
             false => self.context.model.guest.disk_rate,
         };
+        let throttles = self.throttles();
         let (Some(name), Some(zone)) = (name, zone) else {
             return;
         };
@@ -351,9 +352,36 @@ impl ServerTable<'_> {
                 speed,
                 disk_bytes,
                 disk_bytes_per_second,
+                throttles: throttles.clone(),
                 clock_skew,
             });
         }
+    }
+
+    /// Its throttles, each in the range that the product takes.
+    fn throttles(&self) -> Vec<Throttle> {
+        if !self.table.takes_key("throttle") {
+            return Vec::new();
+        }
+        let limits = &self.context.model.limits;
+        let taken = limits.throttle_least..=limits.throttle_most;
+        let read = self.table.one_or_more::<Throttle>("throttle");
+        for throttle in read
+            .iter()
+            .filter(|throttle| !taken.contains(&throttle.value.bits_per_second))
+        {
+            let rate = units::write_bits_per_second;
+            let label = format!("{} is not", rate(throttle.value.bits_per_second));
+            let help = format!(
+                "accepted in this era: {} to {} (facts §3.7)",
+                rate(limits.throttle_least),
+                rate(limits.throttle_most)
+            );
+            self.context
+                .diagnosis
+                .push(Problem::new(throttle.at, "a throttle that the product does not take", label).help(help));
+        }
+        read.into_iter().map(|throttle| throttle.value).collect()
     }
 
     /// The configuration servers that a server of its own belongs to, in turn.

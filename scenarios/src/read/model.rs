@@ -96,7 +96,10 @@ mod tests {
             ("[model.agent]\ncut_afetr = \"10 s\"\n", "did you mean `cut_after`"),
             ("[model.agent]\ncut_after = 10\n", "a duration is written like"),
             ("[model.agent]\ncut_after = \"0 s\"\n", "from 1 s to 1 h"),
-            ("[model.process_server]\nkept_free = \"95 %\"\n", "from 0.1 % to 90 %"),
+            (
+                "[model.process_server]\nthrottled_below = \"95 %\"\n",
+                "from 0.1 % to 90 %",
+            ),
         ] {
             let (.., diagnosis) = read_text(text);
             let error = diagnosis.verdict().expect_err(text).rendered;

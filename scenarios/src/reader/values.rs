@@ -1,5 +1,7 @@
 //! Types of value, and how each is read from a node.
 
+use actors::nouns::Throttle;
+
 use crate::keys::Kind;
 use crate::tree::{Node, Value};
 use crate::units::{self, Rate, WrongUnit};
@@ -99,6 +101,19 @@ impl FromNode for Factor {
         match &node.value {
             Value::Number(number) => units::factor(number).map(Factor),
             _ => Err(expected(node, "a number such as 4 or 0.25")),
+        }
+    }
+}
+
+impl FromNode for Throttle {
+    fn fits(kind: &Kind) -> bool {
+        matches!(kind, Kind::Throttle)
+    }
+
+    fn from_node(node: &Node) -> Result<Self, WrongUnit> {
+        match &node.value {
+            Value::Text(text) => units::throttle(text),
+            _ => Err(expected(node, "a throttle such as \"mon-fri 8-18=20Mbit/s\"")),
         }
     }
 }

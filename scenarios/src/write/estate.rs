@@ -9,6 +9,7 @@ use crate::model::{Link, Server};
 use crate::read::estate::{AZURE, AZURE_VNET, SERVER_TABLES, near, numbered};
 use crate::units::{
     write_bits_per_second, write_bytes_per_second, write_duration, write_factor, write_share, write_size,
+    write_throttle,
 };
 
 impl Writer<'_> {
@@ -119,6 +120,7 @@ impl Writer<'_> {
         if let Some(key) = disk_key {
             table.put(key, &write_size(first.disk_bytes));
             table.put("disk_rate", &write_bytes_per_second(first.disk_bytes_per_second));
+            table.list("throttle", first.throttles.iter().map(write_throttle));
         }
         table.put("clock_skew", &write_duration(first.clock_skew));
         Ok(table)

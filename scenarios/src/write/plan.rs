@@ -293,6 +293,7 @@ impl Writer<'_> {
             let same = pairs.take_while(|(one, next)| {
                 one.vms == next.vms
                     && one.during == next.during
+                    && one.between == next.between
                     && one.under_faults == next.under_faults
                     && place(&one.what) < place(&next.what)
             });
@@ -310,6 +311,9 @@ impl Writer<'_> {
         }
         if let Some(fault) = &first.during {
             table.put("during", fault);
+        }
+        if let Some((from, to)) = first.between {
+            table.list("between", [write_duration(from), write_duration(to)]);
         }
         for expect in these {
             let key = expect.what.key();

@@ -193,6 +193,7 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         duration: 1_000 * DAY + draw.duration(),
         settle: draw.duration(),
         start_of_day,
+        weekday: draw.word(),
         content: draw.word::<Grain>(),
         compression_level: 1 + draw.below(19) as i32,
         output: scenarios::model::Output {

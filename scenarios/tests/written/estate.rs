@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use actors::model::Model;
-use actors::nouns::{ItemState, LinkKind};
+use actors::nouns::{ItemState, LinkKind, Throttle};
 use actors::spec::Os;
 use actors::workload::{StreamKind, Synthetic};
 use scenarios::model::{Disk, Group, Link, Roles, Server, Start, Stream, Vm, Workload, Zone};
@@ -175,6 +175,10 @@ pub(super) fn servers(draw: &mut Draw, sites: usize) -> Vec<Server> {
                 } else {
                     draw.rate()
                 },
+                throttles: match roles.process_server {
+                    true => (0..draw.below(3)).map(|_| throttle(draw)).collect(),
+                    false => Vec::new(),
+                },
                 clock_skew: draw.duration(),
             };
             if let Some(last) = last.as_ref().filter(|_| alike) {
@@ -202,10 +206,27 @@ pub(super) fn servers(draw: &mut Draw, sites: usize) -> Vec<Server> {
             speed: 1_000,
             disk_bytes: 100_000_000_000,
             disk_bytes_per_second: 200_000_000,
+            throttles: Vec::new(),
             clock_skew: 0,
         });
     }
     servers
+}
+
+fn throttle(draw: &mut Draw) -> Throttle {
+    let mut days = [(); 7].map(|()| draw.flag());
+    days[draw.index(7)] = true;
+    let from_hour = draw.below(24) as u8;
+    let later = 1 + draw.below(23) as u8;
+    Throttle {
+        days,
+        from_hour,
+        to_hour: match (from_hour + later) % 24 {
+            0 => 24,
+            hour => hour,
+        },
+        bits_per_second: 512_000 + draw.below(101_488_000),
+    }
 }
 
 pub(super) fn machines(draw: &mut Draw, sites: usize, servers: &[Server], start_of_day: u32) -> (Vec<Vm>, Vec<Group>) {

@@ -272,10 +272,15 @@ pub(super) fn expect(draw: &mut Draw, scenario: &Scenario) -> Expect {
     let what = bound(draw);
     let faults: Vec<&str> = scenario.faults.iter().map(|fault| fault.name.as_str()).collect();
     let during = (what.can_be_during() && !faults.is_empty() && draw.flag()).then(|| draw.of(&faults).to_owned());
+    let between = (what.can_be_between() && during.is_some() && draw.flag()).then(|| {
+        let from = draw.duration();
+        (from, from + draw.duration())
+    });
     Expect {
         vms: draw.some(scenario.vms.len()),
         what,
         during,
+        between,
         under_faults: draw.below(2) == 0,
         line: Aside(0),
     }

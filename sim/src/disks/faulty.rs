@@ -153,7 +153,11 @@ impl Files for Faulty {
     fn usage(&self) -> (u64, u64) {
         let (used, capacity) = self.files.usage();
         match self.faults.disk_is_full(self.machine) {
-            Some(_) => (capacity, capacity),
+            // Who asks goes by it, as who writes does.
+            Some(fault) => {
+                self.faults.strike(fault);
+                (capacity, capacity)
+            }
             None => (used, capacity),
         }
     }

@@ -144,6 +144,13 @@ impl Nonces {
         violations
     }
 
+    /// Who was granted an epoch, where that is the newest of its disk.
+    #[must_use]
+    pub fn sealer(&self, disk: DiskId, epoch: u32) -> Option<MachineId> {
+        let (newest, sealer) = self.disks.get(&disk)?.highest?;
+        (newest == epoch).then_some(sealer)
+    }
+
     /// A segment was accepted.
     #[must_use]
     pub fn stored(&mut self, disk: DiskId, segment: Stored) -> Vec<Broken> {

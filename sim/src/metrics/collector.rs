@@ -12,8 +12,8 @@ use hdrhistogram::Histogram;
 use super::ALERTS_KEPT;
 use super::recovery_plans::PlanRuns;
 use super::result::{
-    AlertResult, BacklogSample, FaultResult, LinkResult, LinkSample, Lost, PointResult, PointTotals, RecoveredDisk,
-    RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
+    AlertResult, BacklogSample, FaultResult, LinkResult, LinkSample, Lost, PointResult, PointTotals,
+    ProcessServerResult, RecoveredDisk, RefusalResult, RunResult, Spread, StepResult, VmResult, milliseconds,
 };
 use super::series::{Series, Thin};
 use super::vm::{VmFigures, Waited, backlog_samples, backlog_series, vm_fact};
@@ -48,6 +48,7 @@ pub struct Collector {
     steps: BTreeMap<u32, StepResult>,
     faults: Vec<FaultResult>,
     plan_runs: PlanRuns,
+    process_servers: BTreeMap<MachineId, ProcessServerResult>,
     alerts: Vec<AlertResult>,
     alerts_raised: u64,
     alerts_critical: u64,
@@ -116,6 +117,7 @@ impl Collector {
                 })
                 .collect(),
             plan_runs: PlanRuns::new(&spec.recovery_plans),
+            process_servers: BTreeMap::new(),
             alerts: Vec::new(),
             alerts_raised: 0,
             alerts_critical: 0,
@@ -137,6 +139,30 @@ impl Collector {
                 (result.ended, result.struck) = (Some(at), *struck);
             }),
             Fact::RecoveryPlan { plan, kind, phase } => self.plan_runs.fact(at, *plan, *kind, phase),
+            Fact::ProcessServerHealth {
+                machine,
+                cache_free,
+                processors,
+                uploads_in,
+                level,
+                throttled,
+            } => {
+                let of = self.process_servers.entry(*machine).or_insert(ProcessServerResult {
+                    machine: *machine,
+                    looks: 0,
+                    throttled: 0,
+                    cache_free_least: u32::MAX,
+                    processors_most: 0,
+                    uploads_longest_ms: 0,
+                    level_worst: None,
+                });
+                of.looks += 1;
+                of.throttled += u64::from(*throttled);
+                of.cache_free_least = of.cache_free_least.min(*cache_free);
+                of.processors_most = of.processors_most.max(*processors);
+                of.uploads_longest_ms = of.uploads_longest_ms.max(uploads_in.map_or(u64::MAX, milliseconds));
+                of.level_worst = of.level_worst.max(*level);
+            }
             Fact::Alert {
                 vm,
                 severity,
@@ -333,6 +359,7 @@ impl Collector {
             links,
             steps: self.steps.into_values().collect(),
             groups: Vec::new(),
+            process_servers: self.process_servers.into_values().collect(),
             recovery_plans: self.plan_runs.finish(),
             databases: Vec::new(),
             faults: self.faults,

@@ -4,7 +4,7 @@
 //! in here says how the run was carried out (network, seed, wall time): who ran it knows that.
 
 use actors::facts::{Severity, StepOutcome};
-use actors::nouns::{FailoverKind, ItemState};
+use actors::nouns::{FailoverKind, ItemState, MachineId};
 use datapath::replica::Consistency;
 use datapath::{DiskId, Grain, SimTime, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct RunResult {
     /// The replication groups, in the order of the scenario.
     #[serde(default)]
     pub groups: Vec<GroupResult>,
+    /// Process servers that looked at their own health, in the order of their machines.
+    #[serde(default)]
+    pub process_servers: Vec<ProcessServerResult>,
     /// Runs of recovery plans, in order of time.
     #[serde(default)]
     pub recovery_plans: Vec<PlanRunResult>,
@@ -68,6 +71,25 @@ pub struct RunResult {
     pub findings: Vec<Finding>,
     /// Findings past the number that is kept, by count only.
     pub findings_dropped: u64,
+}
+
+/// How a process server was, by its own looks at its health.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessServerResult {
+    /// Its machine.
+    pub machine: MachineId,
+    /// Looks.
+    pub looks: u64,
+    /// Those of them at which its machines were throttled.
+    pub throttled: u64,
+    /// The least of its cache that was free, in millionths.
+    pub cache_free_least: u32,
+    /// The most that its processors were at work between two looks, in millionths.
+    pub processors_most: u32,
+    /// The longest that what waited would have taken to upload, in milliseconds; it is [`u64::MAX`] where nothing of it was uploaded.
+    pub uploads_longest_ms: u64,
+    /// The worst level that it told.
+    pub level_worst: Option<Severity>,
 }
 
 /// A replication group.

@@ -28,6 +28,8 @@ enum Hop {
     Seals(MachineId),
     /// It opens and decompresses.
     Opens(MachineId),
+    /// What it may upload.
+    Throttle(MachineId),
 }
 
 /// Who shares a hop.
@@ -80,6 +82,8 @@ pub(super) struct Paths {
     storage: Option<MachineId>,
     /// Bits per second over a link, for the stream of one connection.
     links: Vec<u64>,
+    /// Bits per second that a process server may upload in the hour in which it may upload least.
+    throttles: BTreeMap<MachineId, u64>,
     /// Bytes per second of a machine's file disk, and of its cores together in thousandths of the reference.
     machines: Vec<(u64, u64)>,
     of: Table<VmId, Path>,
@@ -125,6 +129,12 @@ impl Paths {
                     let kept = tcp.kept_under_loss(round_trip, link.loss_per_million);
                     let on_the_wire = link.bits_per_second.min(kept.unwrap_or(u64::MAX)).min(window);
                     tcp.stream_rate(on_the_wire).max(1)
+                })
+                .collect(),
+            throttles: components()
+                .filter_map(|(id, component)| match component {
+                    ComponentSpec::ProcessServer(server) => Some((id, server.throttles.least()?)),
+                    _ => None,
                 })
                 .collect(),
             machines: spec
@@ -185,6 +195,8 @@ impl Paths {
         for server in &ends.process_servers {
             hops.extend([Hop::Disk(*server), Hop::Seals(*server)]);
             hops.extend(self.link_between(Some(*server), target).map(Hop::Link));
+            let throttled = ends.master_target.is_none() && self.throttles.contains_key(server);
+            hops.extend(throttled.then_some(Hop::Throttle(*server)));
         }
         hops.extend(ends.source.map(Hop::Disk));
         hops.extend(target.map(Hop::Disk));
@@ -295,6 +307,7 @@ impl Paths {
         };
         match hop {
             Hop::Link(link) => self.links.get(link as usize).copied().unwrap_or(8) / 8,
+            Hop::Throttle(machine) => self.throttles.get(&machine).copied().unwrap_or(8) / 8,
             Hop::Disk(machine) => self.machines.get(machine.0 as usize).map_or(1, |(disk, _)| *disk),
             Hop::Seals(machine) => cores(machine, Work::CompressAndSeal),
             Hop::Opens(machine) => cores(machine, Work::OpenAndDecompress),

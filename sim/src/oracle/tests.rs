@@ -3,6 +3,7 @@
 mod alerts;
 mod content;
 mod figures;
+mod process_servers;
 mod protocol;
 mod storage;
 mod story;
@@ -168,8 +169,10 @@ fn an_honest_journey_passes_in_every_grain() {
             "groups-talk-alone",
             "shared-points-are-causal",
             "shared-points-are-made",
-            // Nor is there a recovery plan.
+            // Nor is there a recovery plan, a process server that looks at itself, or a throttle.
             "plans-keep-their-order",
+            "process-servers-say-how-they-are",
+            "throttles-hold",
             // Of what passes and of what lies on disks the world shows, and a story has none.
             "secrets-stay-in-place",
             "points-can-be-restored",

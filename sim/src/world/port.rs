@@ -308,6 +308,13 @@ impl Compute for Engine {
         self.schedule(&mut core, self.host(machine), end, Entry::Done(holder, token, work));
     }
 
+    fn worked(&self, actor: ActorId) -> (u64, u32) {
+        let core = self.core.borrow();
+        let machine = core.actors[actor.0 as usize].machine.0 as usize;
+        let worked = core.machines[machine].cores.worked(self.now.get());
+        (worked, self.spec.machines[machine].cores)
+    }
+
     fn beside(&self, actor: ActorId, kind: ComponentKind) -> Option<ActorId> {
         let core = self.core.borrow();
         let machine = core.actors[actor.0 as usize].machine;

@@ -53,7 +53,7 @@ pub static DOCUMENTED: &[Documented] = &[
         ("F2", "low-bandwidth", ""),
         ("a link", "a link carries less than the estate changes"),
         (
-            "what waits grows, the RPO passes its threshold, and an alert says so",
+            "what waits takes longer to upload than 30 min (a warning) or 45 min (critical), the RPO passes its threshold, and alerts say so",
             true,
         ),
         "raise the rate or the limit",
@@ -66,7 +66,7 @@ pub static DOCUMENTED: &[Documented] = &[
             "the cache disk of a process server has no room",
         ),
         (
-            "alerts, and all machines of the process server are throttled: no recovery points",
+            "less than 30 % free for 15 min is a warning, less than 25 % critical; below 20 % all machines of the process server are throttled, and with no room there are no recovery points",
             true,
         ),
         "more room, another process server, or machines moved to one",
@@ -79,8 +79,8 @@ pub static DOCUMENTED: &[Documented] = &[
             "the processors of a process server are at their end",
         ),
         (
-            "batches wait to be sealed and the RPO grows (our model: the warnings above 80 % and 95 % are not modelled, nor is memory)",
-            false,
+            "a warning above 80 % for 15 min, critical above 95 %; batches wait to be sealed and the RPO grows (memory is not modelled)",
+            true,
         ),
         "another process server, and machines moved to it",
         include_str!("../documented/process-server-overload.toml"),

@@ -43,12 +43,14 @@ pub(crate) fn expects(context: &Context<'_>, file: &Reader<'_>, vms: &Vms) -> Ve
             );
         }
         let during = during(context, &table, &faults, &bounds);
+        let between = between(context, &table, &bounds);
         let under_faults = table.value("under_faults");
         expects.extend(bounds.into_iter().map(|what| {
             let at = table.key_at(what.key());
             let expect = Expect {
                 vms: chosen.clone(),
                 during: during.clone(),
+                between,
                 what,
                 under_faults,
                 line: Aside(context.line(at)),
@@ -76,6 +78,38 @@ fn during(context: &Context<'_>, table: &Reader<'_>, faults: &[String], bounds: 
         );
     }
     Some(name.value)
+}
+
+/// The part of its fault's time that the bounds of a table are about.
+fn between(context: &Context<'_>, table: &Reader<'_>, bounds: &[Bound]) -> Option<(u64, u64)> {
+    let diagnosis = context.diagnosis;
+    let node = table.node("between")?;
+    let times = table.one_or_more::<Nanos>("between");
+    let [from, to] = times.as_slice() else {
+        let help = "accepted: two durations, as between = [\"10 min\", \"20 min\"]";
+        diagnosis.push(Problem::new(node.at, "no time from something to something", "not two durations").help(help));
+        return None;
+    };
+    if table.node("during").is_none() {
+        let help = "`during` names the fault from whose beginning the times count";
+        diagnosis.push(Problem::new(node.at, "times without a fault", "they count from its beginning").help(help));
+    }
+    if from.value.0 > to.value.0 {
+        diagnosis.push(Problem::new(
+            to.at,
+            "a time that ends before it begins",
+            "earlier than the other",
+        ));
+    }
+    for bound in bounds
+        .iter()
+        .filter(|bound| bound.can_be_during() && !bound.can_be_between())
+    {
+        let what = format!("`{}` is about a time after the fault", bound.key());
+        let problem = Problem::new(table.key_at(bound.key()), what, "no meaning with `between`");
+        diagnosis.push(problem.help("put it into an [[expect]] of its own"));
+    }
+    Some((from.value.0, to.value.0))
 }
 
 fn bounds(context: &Context<'_>, table: &Reader<'_>) -> Vec<Bound> {

@@ -217,6 +217,7 @@ fn spec() -> WorldSpec {
             vault: VAULT,
             key: VaultKey::public_test_key(),
             calibration: Arc::new(Calibration::default()),
+            throttles: Arc::default(),
         }),
         ComponentSpec::Storage(StorageSpec { vault: VAULT }),
         ComponentSpec::Operator(OperatorSpec {
