@@ -692,6 +692,20 @@ fn a_drill_brings_a_recovery_plan_that_runs_once_its_marks_are_taken_away() {
     assert_eq!((plans.len(), &plans[0]["name"]), (1, &Value::from("estate")));
     let steps = record["rto_steps"].as_object().expect("machines");
     assert_eq!(steps.len(), 3);
+    // What the plan reckons is what the drill takes: hydration of one machine, and three groups.
+    let plan: Value = std::fs::read_to_string(Path::new(&path("plan")).join("plan.json"))
+        .map_err(|error| error.to_string())
+        .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
+        .expect("the plan");
+    let parts = plan["recovery"]["steps"].as_array().expect("steps");
+    assert_eq!(parts.len(), 4, "{parts:?}");
+    let reckoned = plan["recovery"]["seconds"]["value"].as_f64().expect("seconds");
+    let all = steps.values().filter_map(|failovers| failovers[0]["all"].as_f64());
+    let took = all.fold(0.0, f64::max);
+    assert!(
+        (reckoned - took).abs() <= took * 0.05,
+        "{reckoned} s reckoned, {took} s in the drill"
+    );
     for (vm, failovers) in steps {
         let of = &failovers[0];
         let parts: f64 = of["seconds"]

@@ -213,6 +213,9 @@ fn options(arguments: &PlanArguments) -> Result<Options, Failure> {
     };
     calibration::apply(&mut options, measured.as_deref().unwrap_or_default());
     // What the command line says goes before what was measured.
+    if let Some(vpn) = arguments.vpn {
+        options.vpn_bits_per_second = vpn;
+    }
     if let Some(growth) = arguments.growth {
         options.growth_per_mille = growth;
     }

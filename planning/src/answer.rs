@@ -3,6 +3,7 @@
 use crate::demand::{Compression, DailyShape, Known};
 use crate::plan::{Answer, Assumption, Bandwidth, Figure, Given, Summary};
 use crate::recommend::Work;
+use crate::throttle::in_utc;
 use crate::words::{rate, size, time};
 
 /// A share of thousandths in per cent.
@@ -144,8 +145,12 @@ pub(crate) fn assumptions(work: &Work<'_>) -> Vec<Assumption> {
         say(
             "throttle",
             format!(
-                "{}: each of {servers} process servers sends at most {each}; a drill that is written has no throttle",
-                throttle.when()
+                "{}: each of {servers} process servers sends at most {each}{}",
+                throttle.when(),
+                match in_utc(throttle, options.utc_offset_minutes) {
+                    Some(_) => "",
+                    None => "; a drill that is written has it not, for its hours are no whole ones of UTC",
+                }
             ),
         );
     }

@@ -66,6 +66,8 @@ pub(crate) fn band(work: &Work<'_>, needed: u64) -> Result<Option<Band>, PlanErr
     };
     let matters = |name: &str| match name {
         "compressed" => matches!(options.compression, Compression::Measured { .. }) && unmeasured(),
+        // Of a recovery's time, which has a band of its own.
+        "hydration" | "create-machine" | "boot" => false,
         _ => true,
     };
     let is_measured = |name: &str| options.measured.iter().any(|measured| measured.name == name);

@@ -150,6 +150,7 @@ fn parse(name: &str, text: &str) -> Result<u64, (&'static str, String, String)> 
         Unit::PerMille => u64::from(units::share(text).map_err(wrong)?).div_ceil(1_000),
         Unit::PerMillion => u64::from(units::share(text).map_err(wrong)?),
         Unit::BitsPerSecond => units::rate(text).map_err(wrong)?.bits_per_second(),
+        Unit::Nanoseconds => units::duration(text).map_err(wrong)?,
         Unit::Hours => match units::duration(text).map_err(wrong)? / HOUR {
             hours if hours > u64::from(u32::MAX) => 0,
             hours => hours,
@@ -158,7 +159,7 @@ fn parse(name: &str, text: &str) -> Result<u64, (&'static str, String, String)> 
     };
     let zero = matches!(
         row.name.as_str(),
-        "growth" | "write-overlap" | "framing" | "drills" | "drill-days"
+        "growth" | "write-overlap" | "framing" | "drills" | "drill-days" | "days-in-azure"
     );
     if value == 0 && !zero {
         return Err((

@@ -1,10 +1,12 @@
 //! Whether estate, profile and options can make a plan.
 
+use actors::nouns::Throttle;
+
 use crate::estate::{Estate, Vm};
 use crate::options::Options;
 use crate::profile::Profile;
 use crate::tables::configuration_server_limits;
-use crate::throttle::{Range, Throttle, range};
+use crate::throttle::{Range, range};
 use crate::words::rate;
 
 /// Disks are no larger, so that sums over an estate stay in their range.

@@ -47,6 +47,7 @@ fn made(roster: Roster) -> Estate {
         memory_bytes: 0,
         nics: 1,
         boot: Boot::default(),
+        group: 1,
         disks: machine.disks.into_iter().map(disk).collect(),
     };
     Estate {

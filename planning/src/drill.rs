@@ -8,7 +8,8 @@ mod counted;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use actors::model::Model;
+use actors::nouns::Throttle;
+use scenarios::units::{write_duration, write_throttle};
 
 use crate::estate::{Disk, Estate, Vm};
 use crate::options::{Network, Options};
@@ -16,6 +17,7 @@ use crate::os::is_windows;
 use crate::plan::Plan;
 use crate::profile::Profile;
 use crate::recommend::{PlanError, Work};
+use crate::throttle;
 use counted::Counted;
 
 const SECTOR: u64 = 512;
@@ -49,22 +51,34 @@ pub fn drill(
     let work = Work::new(estate, profile, options)?;
     let mut counted = Counted::of(&work);
     let by_counters = counted.as_mut().map(|counted| (counted, file));
-    let scenario = text(name, plan, &work, by_counters);
+    let scenario = text(name, plan, &work, by_counters, &throttles(options));
     Ok(Drill {
         scenario,
         counters: counted.and_then(|counted| counted.file()),
     })
 }
 
+/// The throttles of a plan as a drill has them, whose clock is that of the counters: in UTC.
+fn throttles(options: &Options) -> Vec<Throttle> {
+    let in_utc = |throttle: &Throttle| throttle::in_utc(throttle, options.utc_offset_minutes);
+    options.throttles.iter().filter_map(in_utc).flatten().collect()
+}
+
 /// The drill of a plan as text. Without counters each disk writes its mean, until somebody puts in what it is to write.
-pub(crate) fn text<'a>(name: &str, plan: &Plan, work: &Work<'a>, counted: ByCounters<'a, '_>) -> String {
+pub(crate) fn text<'a>(
+    name: &str,
+    plan: &Plan,
+    work: &Work<'a>,
+    counted: ByCounters<'a, '_>,
+    throttles: &[Throttle],
+) -> String {
     let mut out = String::new();
-    let start_of_day = counted.as_ref().map_or(0, |(counted, _)| counted.start_of_day());
-    head(&mut out, name, plan, work, start_of_day);
-    servers(&mut out, work.options, plan);
+    let week_second = counted.as_ref().map_or(0, |(counted, _)| counted.week_second());
+    head(&mut out, name, plan, work, u64::from(week_second));
+    servers(&mut out, work.options, plan, throttles);
     let names = machines(&mut out, counted, Disks::Used, work);
     steps(&mut out, plan);
-    recovery_plans(&mut out, &names);
+    recovery_plans(&mut out, &names, work);
     expects(&mut out, plan);
     out
 }
@@ -76,7 +90,7 @@ macro_rules! line {
     }};
 }
 
-fn head(out: &mut String, name: &str, plan: &Plan, work: &Work<'_>, start_of_day: u64) {
+fn head(out: &mut String, name: &str, plan: &Plan, work: &Work<'_>, week_second: u64) {
     let estate = work.estate;
     let counted = work.counted().count();
     line!(
@@ -108,6 +122,7 @@ description = "The estate of a plan: its initial copy, and a day of protection a
 duration = "{} h"
 settle = "{} h"
 start_of_day = "{:02}:{:02}"
+weekday = "{}"
 content = "aggregate"
 
 [policy]
@@ -119,9 +134,19 @@ name = "datacentre"
         word(name, &BTreeSet::new()),
         settles + 24,
         settles,
-        start_of_day / 3_600,
-        start_of_day / 60 % 60
+        week_second / 3_600 % 24,
+        week_second / 60 % 60,
+        Throttle::DAYS[(week_second / 86_400 % 7) as usize]
     );
+    let (times, usual) = (&work.options.times, scenarios::default_times());
+    if *times != usual {
+        line!(
+            out,
+            "[azure]\nhydration = \"{}\"\ncreate_machine = \"{}\"\n",
+            write_duration(times.hydration),
+            write_duration(times.create_machine)
+        );
+    }
 }
 
 /// The rate of the one link of a scenario, in bits per second, and where it is from.
@@ -148,7 +173,7 @@ pub(crate) fn link(options: &Options) -> &'static str {
 }
 
 /// Its link, and the servers.
-pub(crate) fn servers(out: &mut String, options: &Options, plan: &Plan) {
+pub(crate) fn servers(out: &mut String, options: &Options, plan: &Plan, throttles: &[Throttle]) {
     let ((bits, why), kind) = (bandwidth(plan), link(options));
     line!(out, "# {why}. Its latency is a guess: put yours in.");
     line!(
@@ -176,6 +201,13 @@ latency = "0.1 ms"
         line!(out, "[[{table}]]\nname = \"{name}-#\"\ncount = {count}");
         if cache {
             line!(out, "cores = {}\ncache = \"{} B\"", size.vcpus, size.cache_bytes);
+            let throttles: Vec<String> = throttles
+                .iter()
+                .map(|throttle| format!("\"{}\"", write_throttle(throttle)))
+                .collect();
+            if !throttles.is_empty() {
+                line!(out, "throttle = [{}]", throttles.join(", "));
+            }
         }
         line!(out, "");
     };
@@ -235,7 +267,11 @@ pub(crate) fn machines<'a>(
             vm.cores,
             vm.memory_bytes >> 20
         );
-        line!(out, "[[vm]]\nname = \"{name}\"\nos = \"{}\"\n", os(vm));
+        line!(out, "[[vm]]\nname = \"{name}\"\nos = \"{}\"", os(vm));
+        if work.options.boot != scenarios::default_boot() {
+            line!(out, "boot = \"{}\"", write_duration(work.options.boot));
+        }
+        line!(out, "");
         let mut disks = BTreeSet::new();
         let mut written = Vec::new();
         for (at, disk) in vm.disks.iter().enumerate() {
@@ -319,24 +355,38 @@ after = {{ step = "push", vm = "each" }}
 }
 
 /// Recovery plans of as many machines as the product takes, to be split into groups by whoever knows which machine needs which.
-fn recovery_plans(out: &mut String, names: &[String]) {
-    let most = usize::try_from(Model::default().limits.plan_machines).unwrap_or(usize::MAX);
+fn recovery_plans(out: &mut String, names: &[String], work: &Work<'_>) {
+    let most = usize::try_from(work.options.model.limits.plan_machines).unwrap_or(usize::MAX);
     let plans = names.len().div_ceil(most);
     line!(
         out,
-        "# All machines of a plan start at once here: split them into groups, those first that others need, with checks between them."
+        "# Groups start one after the other, those first that others need: the estate's column `group`. Put checks between them."
     );
-    for (number, names) in (1..).zip(names.chunks(most)) {
-        let (plan, machines) = if plans == 1 {
-            ("estate".to_owned(), "\"all\"".to_owned())
+    let machines: Vec<(u8, &str)> = work
+        .counted()
+        .zip(names)
+        .map(|((_, vm, _, _), name)| (vm.group, name.as_str()))
+        .collect();
+    for (number, machines) in (1..).zip(machines.chunks(most)) {
+        let plan = if plans == 1 {
+            "estate".to_owned()
         } else {
-            let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-            (format!("estate-{number}"), format!("[{}]", quoted.join(", ")))
+            format!("estate-{number}")
         };
+        line!(out, "[[recovery_plan]]\nname = \"{plan}\"\n");
+        let groups: BTreeSet<u8> = machines.iter().map(|(group, _)| *group).collect();
+        for group in &groups {
+            let of_it = machines.iter().filter(|(of, _)| of == group);
+            let quoted: Vec<String> = of_it.map(|(_, name)| format!("\"{name}\"")).collect();
+            let vm = match (plans, groups.len()) {
+                (1, 1) => "\"all\"".to_owned(),
+                _ => format!("[{}]", quoted.join(", ")),
+            };
+            line!(out, "[[recovery_plan.group]]\nvm = {vm}\n");
+        }
         line!(
             out,
-            "[[recovery_plan]]\nname = \"{plan}\"\n\n[[recovery_plan.group]]\nvm = {machines}\n\n\
-             # It runs a day after protection: take the marks away.\n#\n# [[step]]\n# do = \"failover\"\n# recovery_plan = \"{plan}\"\n\
+            "# It runs a day after protection: take the marks away.\n#\n# [[step]]\n# do = \"failover\"\n# recovery_plan = \"{plan}\"\n\
              # after = {{ vm = \"all\", state = \"protected\" }}\n# wait = \"24 h\"\n"
         );
     }

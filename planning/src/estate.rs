@@ -30,6 +30,8 @@ pub struct Vm {
     pub nics: u32,
     /// How it boots.
     pub boot: Boot,
+    /// Its group in a recovery plan, from 1: groups start one after the other.
+    pub group: u8,
     /// Its disks; the first one bears the operating system.
     pub disks: Vec<Disk>,
 }

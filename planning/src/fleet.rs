@@ -42,8 +42,8 @@ pub(crate) struct Fleet {
     pub size: ServerSize,
     /// Seconds until the loss of one can be seen: `configuration_server.lost_after` of the model.
     seen_after: u64,
-    /// Millionths of a cache below which the product throttles when no more are free: `process_server.kept_free` of the model.
-    kept_free: u64,
+    /// Millionths of a cache below which the product throttles when no more are free: `process_server.throttled_below` of the model.
+    throttled_below: u64,
 }
 
 impl Fleet {
@@ -90,7 +90,7 @@ impl Fleet {
         Self {
             servers,
             seen_after: model.configuration_server.lost_after / NANOSECONDS,
-            kept_free: model.process_server.kept_free,
+            throttled_below: model.process_server.throttled_below,
             size: size.unwrap_or_else(|| row.clone()),
         }
     }
@@ -112,7 +112,7 @@ impl Fleet {
 
     /// The part of the servers' cache that the product lets them fill, in bytes: above it replication is throttled.
     pub fn usable(&self, cache_bytes: Option<u64>) -> u64 {
-        let used = MILLION.saturating_sub(u128::from(self.kept_free));
+        let used = MILLION.saturating_sub(u128::from(self.throttled_below));
         let cache = u128::from(cache_bytes.unwrap_or(self.size.cache_bytes));
         u64::try_from(cache * used / MILLION).unwrap_or(u64::MAX)
     }

@@ -29,6 +29,7 @@ pub mod proof;
 pub mod queue;
 pub mod read;
 pub mod recommend;
+pub mod recovery;
 pub mod search;
 pub mod service;
 pub mod sizing;

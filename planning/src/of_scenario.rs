@@ -57,6 +57,7 @@ fn machine(vm: &Machine, disks: Vec<Disk>) -> Vm {
         memory_bytes: 0,
         nics: 1,
         boot: Boot::Bios,
+        group: 1,
         disks,
     }
 }

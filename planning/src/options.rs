@@ -8,7 +8,8 @@ use crate::cost::Prices;
 use crate::demand::{Compression, DailyShape, Settings};
 use crate::service::Service;
 use crate::tables::{Era, Tables};
-use crate::throttle::Throttle;
+use actors::nouns::Throttle;
+use actors::spec::ServiceTimes;
 
 /// Which storage machines are placed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -99,6 +100,18 @@ pub struct Options {
     pub include: Vec<String>,
     /// Machines that a configuration server manages: sources say 200, 550 and 650 (facts §3.2).
     pub configuration_server_limit: u32,
+    /// Azure's own durations.
+    pub times: ServiceTimes,
+    /// From power to the first request that a machine answers, in nanoseconds.
+    pub boot: u64,
+    /// Failovers that the service starts in an hour where no machine is hydrated.
+    pub failovers_hourly: u32,
+    /// The same where one is.
+    pub hydrated_failovers_hourly: u32,
+    /// What the VPN or the ExpressRoute of a failback carries, in bits per second.
+    pub vpn_bits_per_second: u64,
+    /// Days for which the estate runs in Azure before it fails back.
+    pub away_days: u32,
     /// Drills.
     pub drills: Drills,
     /// Whether licences of Windows are brought along (Hybrid Benefit).
@@ -151,6 +164,12 @@ impl Default for Options {
             overlap_per_mille: 300,
             include: Vec::new(),
             configuration_server_limit: crate::sizing::CONFIGURATION_SERVER_MACHINES,
+            times: scenarios::default_times(),
+            boot: scenarios::default_boot(),
+            failovers_hourly: 2_000,
+            hydrated_failovers_hourly: 1_000,
+            vpn_bits_per_second: 100_000_000,
+            away_days: 7,
             drills: Drills { per_year: 4, days: 7 },
             hybrid_benefit: true,
             always_on: Vec::new(),

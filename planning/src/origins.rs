@@ -6,7 +6,7 @@ use crate::gates::Unit;
 use crate::plan::Origin;
 
 /// Key, input, formula, source.
-const ORIGINS: [(&str, &str, &str, &str); 42] = [
+const ORIGINS: [(&str, &str, &str, &str); 51] = [
     ("profiled", "profile", "steps × seconds of a step", "facts §5.3"),
     ("machines", "estate", "number of machines", "facts §5.3"),
     (
@@ -224,6 +224,60 @@ const ORIGINS: [(&str, &str, &str, &str); 42] = [
         "option",
         "machines of a configuration server",
         "site-recovery-plan-capacity-vmware.md (2017-02), vmware-physical-large-deployment.md and site-recovery-plan-capacity-vmware.md (2019) differ (facts §3.2)",
+    ),
+    (
+        "recovery",
+        "groups of the machines, constants",
+        "the steps' sum; at least what the service needs to start all machines",
+        "our model, after site-recovery-failover.md (facts §2.6, §4.2)",
+    ),
+    (
+        "recovery-plans",
+        "machines, limit of a plan",
+        "⌈machines ÷ machines of a recovery plan⌉",
+        "site-recovery-create-recovery-plans.md (2019) (facts §4.2)",
+    ),
+    (
+        "recovery-hydration",
+        "operating systems, constant",
+        "Linux machines, all at the same time",
+        "site-recovery-failover.md (facts §2.6)",
+    ),
+    (
+        "recovery-group",
+        "groups of the machines, constants",
+        "creating a machine + boot, the machines of a group at the same time",
+        "our model",
+    ),
+    (
+        "recovery-limit",
+        "machines, constants",
+        "machines ÷ failovers in an hour, less what the other steps take",
+        "vmware-physical-large-deployment.md (facts §2.6)",
+    ),
+    (
+        "failback-rate",
+        "option",
+        "what carries a failback",
+        "vpn-gateway-table-gwtype-aggtput-include.md (facts §3.7)",
+    ),
+    (
+        "failback-original",
+        "mean change with growth, compressed; days in Azure",
+        "mean change × days, at most all that is used",
+        "vmware-azure-failback.md (facts §4.3)",
+    ),
+    (
+        "failback-alternate",
+        "used bytes, compressed",
+        "all that is used, as in an initial copy",
+        "vmware-azure-failback.md (facts §4.3)",
+    ),
+    (
+        "failback-time",
+        "bytes, rate, mean change",
+        "bytes ÷ (rate − mean change)",
+        "our model",
     ),
     (
         "azure-cores",

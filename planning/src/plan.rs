@@ -16,6 +16,7 @@ use crate::initial::Finish;
 use crate::placement::Account;
 use crate::proof::Proof;
 use crate::queue::{CatchUp, Day};
+use crate::recovery::Recovery;
 use crate::sizing::Sizing;
 use crate::sweep::Sweep;
 use crate::tables::Era;
@@ -332,6 +333,8 @@ pub struct Plan {
     pub find: Option<Found>,
     /// The initial copy.
     pub initial_copy: InitialCopy,
+    /// How long a recovery takes, and a failback.
+    pub recovery: Recovery,
     /// Servers on premises.
     pub servers: Servers,
     /// Processors of all drill machines in Azure.

@@ -13,11 +13,12 @@ use crate::placement::{Load, accounts, vm_size};
 use crate::plan::{Compatibility, Figure, Machine, Plan, Servers, Summary, Throttled};
 use crate::profile::Profile;
 use crate::queue::Arrivals;
+use crate::recovery::recovery;
 use crate::sizing::{self, Sizing, process_servers, required_servers_with};
 use crate::tables::{VmSize, configuration_server_limits};
-use crate::throttle::Throttle;
 use crate::tornado::tornado;
 use crate::what_if;
+use actors::nouns::Throttle;
 
 /// A figure.
 pub(crate) const fn figure(value: u64, unit: Unit, origin: &'static str) -> Figure {
@@ -207,6 +208,7 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
         proof: None,
         find: None,
         initial_copy,
+        recovery: recovery(&work),
         servers: servers(&work),
         azure_cores: figure(cores, Unit::Count, "azure-cores"),
         accounts,

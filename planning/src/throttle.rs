@@ -4,32 +4,13 @@
 //! So with several process servers the estate has that many times the rate. Hours are whole and of local time; a throttle over midnight
 //! (`22-6`) belongs to the days on which it begins. Where throttles overlap the smallest counts.
 
-use std::str::FromStr;
 use std::sync::LazyLock;
 
-use scenarios::units;
-use serde::{Deserialize, Serialize};
+use actors::nouns::Throttle;
+use serde::Deserialize;
 
 use crate::service::{HourLimit, WEEK_HOURS};
 use crate::tables::{Era, own};
-
-const DAY_HOURS: usize = 24;
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// What is accepted.
-const ACCEPTED: &str = "[DAYS ]FROM-TO=RATE, as 8-18=20Mbit/s, \"mon-fri 8-18=20Mbit/s\" or \"sat,sun 0-24=50Mbit/s\"; whole hours from 0 to 24, days mon to sun";
-
-/// A throttle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Throttle {
-    /// The days on which it begins, Monday first.
-    pub days: [bool; 7],
-    /// The hour at which it begins, 0 to 23.
-    pub from_hour: u8,
-    /// The hour at which it ends, 1 to 24; below `from_hour` it is that of the next day.
-    pub to_hour: u8,
-    /// What a process server may send, in bits per second.
-    pub bits_per_second: u64,
-}
 
 /// What the product takes as a throttle in an era.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -68,34 +49,34 @@ pub fn range(era: Era) -> Option<&'static Range> {
     ranges().iter().find(|row| row.era == era)
 }
 
-impl Throttle {
-    /// Its days in words: `every day`, or their names.
-    #[must_use]
-    pub fn day_names(&self) -> Vec<&'static str> {
-        DAYS.into_iter()
-            .zip(self.days)
-            .filter(|(_, on)| *on)
-            .map(|(name, _)| name)
-            .collect()
+/// A throttle of a clock that is so many minutes ahead of UTC, by the hours of UTC: one, or two where a day's 24 hours are on two days then;
+/// none where its hours are no whole ones of UTC.
+#[must_use]
+pub fn in_utc(throttle: &Throttle, utc_offset_minutes: i32) -> Option<Vec<Throttle>> {
+    if utc_offset_minutes % 60 != 0 {
+        return None;
     }
-
-    /// Its days and hours in words: `mon, tue 8-18`, `8-18`.
-    #[must_use]
-    pub fn when(&self) -> String {
-        let hours = format!("{}-{}", self.from_hour, self.to_hour);
-        if self.days.iter().all(|on| *on) {
-            return hours;
+    let begins = i32::from(throttle.from_hour) - utc_offset_minutes / 60;
+    let ends = i32::from(throttle.to_hour) - utc_offset_minutes / 60;
+    let part = |days_later: i32, from: i32, to: i32| {
+        let mut days = [false; 7];
+        for (day, on) in (0_i32..).zip(throttle.days) {
+            days[(day + days_later).rem_euclid(7) as usize] = on;
         }
-        format!("{} {hours}", self.day_names().join(","))
-    }
-
-    /// The hours of the week in which it holds, from Monday 00:00 on.
-    fn hours(&self) -> impl Iterator<Item = usize> {
-        let (from, to) = (usize::from(self.from_hour), usize::from(self.to_hour));
-        let long = if to > from { to - from } else { to + DAY_HOURS - from };
-        let days = (0..7).filter(|day| self.days[*day]);
-        days.flat_map(move |day| (0..long).map(move |hour| (day * DAY_HOURS + from + hour) % WEEK_HOURS))
-    }
+        let hour = |hour: i32| u8::try_from(hour.rem_euclid(24)).unwrap_or(0);
+        Throttle {
+            days,
+            from_hour: hour(from),
+            to_hour: if hour(to) == 0 { 24 } else { hour(to) },
+            bits_per_second: throttle.bits_per_second,
+        }
+    };
+    let day = begins.div_euclid(24);
+    Some(match begins.rem_euclid(24) {
+        // A whole day that is one of UTC no more.
+        1.. if ends - begins == 24 => vec![part(day, begins, 24), part(day + 1, 0, ends)],
+        _ => vec![part(day, begins, ends)],
+    })
 }
 
 /// The limits of the week for so many process servers; empty without a throttle.
@@ -115,108 +96,12 @@ pub fn week(throttles: &[Throttle], process_servers: u64) -> Vec<HourLimit> {
     week
 }
 
-impl FromStr for Throttle {
-    type Err = String;
-
-    /// Reads `[DAYS ]FROM-TO=RATE`. Whether the product takes the rate depends on the era, and is not looked at here.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |what: String| format!("{what}; accepted: {ACCEPTED}");
-        let (when, rate) = text
-            .split_once('=')
-            .ok_or_else(|| wrong(format!("{text:?} has no rate")))?;
-        let when = when.trim();
-        let (named, hours) = when.rsplit_once(' ').unwrap_or(("", when));
-        let days = days(named.trim()).map_err(wrong)?;
-        let (from, to) = hours
-            .split_once('-')
-            .ok_or_else(|| wrong(format!("{hours:?} are no hours")))?;
-        let hour = |text: &str, most: u8| {
-            let digits = text.strip_suffix(":00").unwrap_or(text);
-            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            let value = is_number.then(|| digits.parse::<u8>().ok()).flatten();
-            value
-                .filter(|value| *value <= most)
-                .ok_or_else(|| wrong(format!("{text:?} is no hour from 0 to {most}")))
-        };
-        let (from_hour, to_hour) = (hour(from, 23)?, hour(to, 24)?);
-        if from_hour == to_hour {
-            return Err(wrong(format!("{hours:?} begins and ends at the same hour")));
-        }
-        // Up to midnight and from midnight on are one moment.
-        let to_hour = if to_hour == 0 { 24 } else { to_hour };
-        let rate = units::rate(rate).map_err(|error| format!("{}; {}", error.label, error.help))?;
-        Ok(Self {
-            days,
-            from_hour,
-            to_hour,
-            bits_per_second: rate.bits_per_second(),
-        })
-    }
-}
-
-/// `mon-fri`, `sat,sun`, `fri-mon`; nothing for all of them.
-fn days(text: &str) -> Result<[bool; 7], String> {
-    if text.is_empty() {
-        return Ok([true; 7]);
-    }
-    let day = |text: &str| {
-        let text = text.trim().to_lowercase();
-        let found = DAYS.iter().position(|name| *name == text);
-        found.ok_or_else(|| format!("{text:?} is no day"))
-    };
-    let mut days = [false; 7];
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (day(first)?, day(last)?);
-        let long = (last + 7 - first) % 7;
-        (0..=long).for_each(|more| days[(first + more) % 7] = true);
-    }
-    Ok(days)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn of(text: &str) -> Throttle {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_throttle_is_read_with_its_days_and_hours() {
-        let throttle = of("8-18=20Mbit/s");
-        assert_eq!(throttle.days, [true; 7]);
-        assert_eq!(
-            (throttle.from_hour, throttle.to_hour, throttle.bits_per_second),
-            (8, 18, 20_000_000)
-        );
-        assert_eq!(
-            of("mon-fri 08:00-18:00 = 20 Mbit/s").days,
-            [true, true, true, true, true, false, false]
-        );
-        assert_eq!(of("sat,sun 0-24=1Mbit/s").day_names(), ["sat", "sun"]);
-        assert_eq!(of("Fri-Mon 22-6=1Mbit/s").day_names(), ["mon", "fri", "sat", "sun"]);
-        assert_eq!(of("22-0=1Mbit/s").to_hour, 24);
-        assert_eq!(of("mon,wed 8-18=1Mbit/s").when(), "mon,wed 8-18");
-    }
-
-    #[test]
-    fn a_wrong_throttle_says_what_is_accepted() {
-        for (text, words) in [
-            ("8-18", "has no rate"),
-            ("8=1Mbit/s", "no hours"),
-            ("8-25=1Mbit/s", "\"25\" is no hour from 0 to 24"),
-            ("24-8=1Mbit/s", "\"24\" is no hour from 0 to 23"),
-            ("8:30-9=1Mbit/s", "\"8:30\" is no hour"),
-            ("-1-9=1Mbit/s", "is no hour"),
-            ("8-8=1Mbit/s", "same hour"),
-            ("someday 8-9=1Mbit/s", "\"someday\" is no day"),
-            ("8-18=20", "unit"),
-            ("8-18=", "rate"),
-        ] {
-            let error = text.parse::<Throttle>().unwrap_err();
-            assert!(error.contains(words), "{text}: {error}");
-        }
+        scenarios::units::throttle(text).unwrap()
     }
 
     #[test]
@@ -248,6 +133,23 @@ mod tests {
         assert!(super::week(&[], 1).is_empty());
     }
 
+    #[test]
+    fn hours_of_a_clock_that_is_ahead_are_earlier_ones_of_utc() {
+        let in_utc = |text: &str, minutes: i32| {
+            let parts = super::in_utc(&of(text), minutes)?;
+            Some(parts.iter().map(Throttle::when).collect::<Vec<_>>())
+        };
+        assert_eq!(in_utc("mon 0-9=1Mbit/s", 120).unwrap(), ["sun 22-7"]);
+        assert_eq!(in_utc("sun 20-24=1Mbit/s", -300).unwrap(), ["mon 1-5"]);
+        assert_eq!(in_utc("mon 0-24=1Mbit/s", 60).unwrap(), ["sun 23-24", "mon 0-23"]);
+        assert_eq!(in_utc("8-18=1Mbit/s", 0).unwrap(), ["8-18"]);
+        assert_eq!(in_utc("0-24=1Mbit/s", 0).unwrap(), ["0-24"]);
+        assert_eq!(in_utc("22-6=1Mbit/s", 1440).unwrap(), ["22-6"]);
+        assert_eq!(in_utc("8-18=1Mbit/s", 330), None);
+        let shifted = super::in_utc(&of("0-24=1Mbit/s"), 60).unwrap();
+        assert_eq!(week(&shifted, 1), week(&[of("0-24=1Mbit/s")], 1));
+    }
+
     /// Facts §3.7: 512 Kbit/s to 102 Mbit/s, later to 1023 Mbit/s.
     #[test]
     fn every_era_has_the_range_of_the_facts() {
@@ -258,6 +160,17 @@ mod tests {
                 102_000_000
             };
             assert_eq!(range(era).unwrap().bits(), (512_000, most), "{}", era.name());
+        }
+        // The actors' model has the same.
+        for (era, of) in [
+            (Era::Late2019, actors::model::Era::Classic2019),
+            (Era::December2017, actors::model::Era::Classic2017),
+        ] {
+            let limits = of.model().limits;
+            assert_eq!(
+                range(era).unwrap().bits(),
+                (limits.throttle_least, limits.throttle_most)
+            );
         }
     }
 }

@@ -34,6 +34,7 @@ fn vm(disks: Vec<Disk>) -> Vm {
         memory_bytes: 4 << 30,
         nics: 1,
         boot: planning::estate::Boot::Bios,
+        group: 1,
         disks,
     }
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use scenarios::units::throttle;
 use std::collections::BTreeSet;
 
 use planning::cost::{EXAMPLE, Prices};
@@ -288,7 +289,7 @@ fn rich() -> (Estate, Profile, Options) {
     let options = Options {
         service: Some(service),
         prices: Some(Prices::read(EXAMPLE).unwrap_or_else(|error| panic!("{error}"))),
-        throttles: vec!["sat,sun 22-6=100Mbit/s".parse().expect("a throttle")],
+        throttles: vec![throttle("sat,sun 22-6=100Mbit/s").expect("a throttle")],
         compression: Compression::Fixed { per_mille: 620 },
         ..Options::default()
     };
@@ -485,7 +486,7 @@ fn a_throttle_makes_what_arrives_in_its_middle_wait_longest() {
     let throttled = |minutes: i32, words: &[&str]| {
         let options = Options {
             service: Some(Service::constant(100_000_000)),
-            throttles: words.iter().map(|text| text.parse().unwrap()).collect(),
+            throttles: words.iter().map(|text| throttle(text).unwrap()).collect(),
             utc_offset_minutes: minutes,
             ..flat()
         };
@@ -580,7 +581,7 @@ fn a_throttle_that_the_product_does_not_take_is_refused_by_era() {
     let error = |era, rate: &str| {
         let options = Options {
             service: Some(Service::constant(1_000_000_000)),
-            throttles: vec![format!("8-18={rate}").parse().unwrap()],
+            throttles: vec![throttle(&format!("8-18={rate}")).unwrap()],
             era,
             ..flat()
         };

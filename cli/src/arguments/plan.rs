@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use actors::nouns::Throttle;
 use clap::{Args, ValueEnum};
 use planning::find::{Goal, INPUTS};
 use planning::options::{Network, StorageChoice};
 use planning::proof::Part;
 use planning::sweep::{Axis, Input};
 use planning::tables::Era;
-use planning::throttle::Throttle;
 use scenarios::units;
 
 use super::Format;
@@ -66,7 +66,7 @@ pub struct PlanArguments {
     #[arg(long, value_name = "RATE", value_parser = bits)]
     pub bandwidth: Vec<u64>,
     /// In these hours each process server sends at most so much, as "mon-fri 8-18=20Mbit/s"; days are optional; may be given several times
-    #[arg(long, value_name = "[DAYS ]FROM-TO=RATE", requires = "bandwidth")]
+    #[arg(long, value_name = "[DAYS ]FROM-TO=RATE", requires = "bandwidth", value_parser = throttle)]
     pub throttle: Vec<Throttle>,
     /// How far the clock of throttles is ahead of UTC, in which the counters are, as 1h or -5h30min
     #[arg(long, value_name = "TIME", default_value = "0", value_parser = offset, allow_hyphen_values = true)]
@@ -74,6 +74,9 @@ pub struct PlanArguments {
     /// All links are cut for so long in each week, when most is written
     #[arg(long, value_name = "TIME", value_parser = long_seconds)]
     pub outage: Option<u64>,
+    /// What the VPN or the ExpressRoute of a failback carries [default: 100 Mbit/s, the Basic gateway]
+    #[arg(long, value_name = "RATE", value_parser = bits)]
+    pub vpn: Option<u64>,
     /// The initial copy is to be done in this time
     #[arg(long, value_name = "TIME", default_value = "72h", value_parser = long_seconds)]
     pub initial_copy: u64,
@@ -267,6 +270,11 @@ fn long_seconds(text: &str) -> Result<u64, String> {
         0 => Ok(nanoseconds / 1_000_000_000),
         _ => Err("whole seconds are expected".to_owned()),
     }
+}
+
+/// Hours and a rate, as a scenario has them.
+fn throttle(text: &str) -> Result<Throttle, String> {
+    units::throttle(text).map_err(|wrong| format!("{}; {}", wrong.label, wrong.help))
 }
 
 /// Minutes that a clock is ahead of UTC; no clock on earth is more than 14 h ahead, or 12 h behind.

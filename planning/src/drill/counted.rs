@@ -7,6 +7,7 @@ use scenarios::counters::time;
 use crate::demand::{DiskDemand, Window, busiest_part};
 use crate::profile::{ABSENT, Profile, Series};
 use crate::recommend::Work;
+use crate::service::week_second;
 
 /// The part of a profile that a drill has, and the file of it as it comes about.
 pub(crate) struct Counted<'a> {
@@ -28,10 +29,13 @@ impl<'a> Counted<'a> {
         })
     }
 
-    /// Seconds after midnight (UTC) at which it begins.
-    pub(super) fn start_of_day(&self) -> u64 {
-        let start = self.profile.start_seconds + self.seconds(self.steps.start);
-        start.rem_euclid(86_400).unsigned_abs()
+    /// The second of the week (UTC) at which it begins.
+    pub(super) fn week_second(&self) -> u32 {
+        match self.profile.start_seconds {
+            // Without a date the profile begins on a Monday.
+            0 => u32::try_from(self.seconds(self.steps.start).rem_euclid(604_800)).unwrap_or(0),
+            start => week_second(start + self.seconds(self.steps.start), 0),
+        }
     }
 
     fn seconds(&self, steps: usize) -> i64 {

@@ -60,6 +60,9 @@ pub fn read(file: &str, bytes: &[u8], problems: &mut Problems) -> Estate {
     reading.finish(problems)
 }
 
+/// Groups of a recovery plan (facts §4.2).
+const GROUPS: u8 = 7;
+
 /// Rows of a CSV with the lines that they begin at.
 struct Rows<'a> {
     reader: ::csv::Reader<&'a [u8]>,
@@ -221,6 +224,13 @@ impl Row<'_> {
         })
     }
 
+    fn group(&mut self) -> Option<u8> {
+        self.read(Column::Group, Column::Group.accepted(), |cell| {
+            let group = cell.parse::<u8>().ok().filter(|group| (1..=GROUPS).contains(group));
+            group.ok_or_else(|| "no group of a recovery plan".to_owned())
+        })
+    }
+
     /// Warns of a value that is 0, which stands for one that is not known.
     fn warn_zero(&mut self, column: Column, is_zero: bool, lost: &str) {
         if is_zero {
@@ -337,6 +347,7 @@ impl Row<'_> {
         let memory = self.demand(Column::Memory, memory);
         let nics = self.count(Column::Nics);
         let boot = self.boot();
+        let group = self.group();
         Some(Vm {
             name: key.0.clone(),
             host: key.1.clone(),
@@ -345,6 +356,7 @@ impl Row<'_> {
             memory_bytes: memory?,
             nics: nics.unwrap_or(1),
             boot: boot.unwrap_or_default(),
+            group: group.unwrap_or(1),
             disks: Vec::new(),
         })
     }
@@ -360,7 +372,7 @@ impl Found {
     fn check(&self, row: &mut Row<'_>) -> Option<Vm> {
         let os = row.cell(Column::Os).map(str::to_owned);
         let (cores, memory) = (row.count(Column::Cores), row.size(Column::Memory));
-        let (nics, boot) = (row.count(Column::Nics), row.boot());
+        let (nics, boot, group) = (row.count(Column::Nics), row.boot(), row.group());
         for (column, differs) in [
             (Column::Os, os.is_some_and(|os| os != self.vm.os)),
             (Column::Cores, cores.is_some_and(|cores| cores != self.vm.cores)),
@@ -370,6 +382,7 @@ impl Found {
             ),
             (Column::Nics, nics.is_some_and(|nics| nics != self.vm.nics)),
             (Column::Boot, boot.is_some_and(|boot| boot != self.vm.boot)),
+            (Column::Group, group.is_some_and(|group| group != self.vm.group)),
         ] {
             if differs {
                 let cell = quoted(row.cell(column).unwrap_or_default());

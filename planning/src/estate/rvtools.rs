@@ -200,6 +200,7 @@ impl Reading<'_> {
                 memory_bytes,
                 nics: nics.and_then(|nics| u32::try_from(nics).ok()).unwrap_or(1),
                 boot,
+                group: 1,
                 disks: Vec::new(),
             };
             if let Some(first) = self.vms.get(&key) {

@@ -23,12 +23,12 @@ pub fn template() -> String {
     text.push_str(&names.join(","));
     text.push_str(
         "
-dc01,esx1,Windows Server 2016,2,8 GiB,1,efi,os,80 GiB,32 GiB,52 %,2 GiB
-web01,esx1,CentOS 7,4,8 GiB,1,bios,os,40 GiB,12 GiB,48 %,1 GiB
-web01,esx1,,,,,,content,100 GiB,55 GiB,70 %,6 GiB
-sql01,esx2,Windows Server 2016,8,64 GiB,2,bios,os,80 GiB,41 GiB,52 %,2 GiB
-sql01,esx2,,,,,,data,512 GiB,300 GiB,43 %,60 GiB
-sql01,esx2,,,,,,log,128 GiB,40 GiB,25 %,45 GiB
+dc01,esx1,Windows Server 2016,2,8 GiB,1,efi,1,os,80 GiB,32 GiB,52 %,2 GiB
+web01,esx1,CentOS 7,4,8 GiB,1,bios,3,os,40 GiB,12 GiB,48 %,1 GiB
+web01,esx1,,,,,,,content,100 GiB,55 GiB,70 %,6 GiB
+sql01,esx2,Windows Server 2016,8,64 GiB,2,bios,2,os,80 GiB,41 GiB,52 %,2 GiB
+sql01,esx2,,,,,,,data,512 GiB,300 GiB,43 %,60 GiB
+sql01,esx2,,,,,,,log,128 GiB,40 GiB,25 %,45 GiB
 ",
     );
     text

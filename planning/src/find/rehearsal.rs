@@ -148,7 +148,7 @@ impl Rehearsals<'_> {
         let disks = estate.vms.iter_mut().flat_map(|vm| &mut vm.disks);
         disks.for_each(|disk| disk.used_bytes = Some(USED_BYTES));
         let work = Work::new(&estate, self.profile, &options)?;
-        let mut text = drill::text("find", plan, &work, None);
+        let mut text = drill::text("find", plan, &work, None, &[]);
         text.push_str(&model_table(&options));
         let link = drill::link(&options);
         let outage = options.weekly_outage_seconds.min(OUTAGE_MAX_SECONDS);

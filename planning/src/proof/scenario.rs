@@ -153,7 +153,7 @@ impl World<'_> {
             "[model.agent]\naggregate_batch = \"{batch} B\"\n\n[model.oracle]\ngrace = \"{} s\"\n",
             grace.div_ceil(SECOND)
         );
-        drill::servers(&mut out, self.work.options, self.plan);
+        drill::servers(&mut out, self.work.options, self.plan, &[]);
         drill::machines(&mut out, None, drill::Disks::Empty, self.work);
         drill::steps(&mut out, self.plan);
         for (number, outage) in (1..).zip(self.outages) {

@@ -25,6 +25,7 @@ fn estate(written: Vec<u32>) -> (Estate, Profile) {
         memory_bytes: 4 << 30,
         nics: 1,
         boot: crate::estate::Boot::Bios,
+        group: 1,
         disks: vec![disk],
     };
     let profile = Profile {

@@ -43,6 +43,7 @@ fn vm(name: &str, host: Option<&str>, disks: &[(&str, u64)]) -> Vm {
         memory_bytes: 4 << 30,
         nics: 1,
         boot: Boot::Bios,
+        group: 1,
         disks: disks.iter().map(disk).collect(),
     }
 }

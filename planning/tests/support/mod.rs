@@ -36,6 +36,7 @@ pub fn vm(name: &str, data_gib: &[u64]) -> Vm {
         memory_bytes: 8 * GIB,
         nics: 1,
         boot: Boot::Bios,
+        group: 1,
         disks: std::iter::once(disk("os", 127)).chain(data).collect(),
     }
 }

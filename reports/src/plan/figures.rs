@@ -173,6 +173,68 @@ pub fn figures(plan: &Plan) -> Vec<Named> {
     ] {
         list.add(format!("/initial_copy/{name}"), label, figure);
     }
+    let recovery = &plan.recovery;
+    let failback = &recovery.failback;
+    for (name, label, figure) in [
+        ("plans", "Recovery plans that it takes", recovery.plans),
+        ("hydrated", "Machines that are hydrated", recovery.hydrated),
+        (
+            "hourly",
+            "Failovers that the service starts in an hour",
+            recovery.hourly,
+        ),
+        (
+            "seconds",
+            "Recovery: from the start of the plan to the last answer",
+            recovery.seconds,
+        ),
+        (
+            "least_seconds",
+            "Recovery, uncertain constants at their least",
+            recovery.least_seconds,
+        ),
+        (
+            "most_seconds",
+            "Recovery, uncertain constants at their most",
+            recovery.most_seconds,
+        ),
+        (
+            "failback/bits_per_second",
+            "Failback: the line",
+            failback.bits_per_second,
+        ),
+        (
+            "failback/original_bytes",
+            "Failback to the machines that were left",
+            failback.original_bytes,
+        ),
+        (
+            "failback/alternate_bytes",
+            "Failback to new machines",
+            failback.alternate_bytes,
+        ),
+    ] {
+        list.add(format!("/recovery/{name}"), label, figure);
+    }
+    for (index, step) in recovery.steps.iter().enumerate() {
+        let path = |name: &str| format!("/recovery/steps/{index}/{name}");
+        list.add(
+            path("machines"),
+            format!("Recovery, step {}: machines", index + 1),
+            step.machines,
+        );
+        list.add(path("seconds"), format!("Recovery, step {}", index + 1), step.seconds);
+    }
+    list.may(
+        "/recovery/failback/original_seconds",
+        "Failback to the machines that were left: time",
+        failback.original_seconds,
+    );
+    list.may(
+        "/recovery/failback/alternate_seconds",
+        "Failback to new machines: time",
+        failback.alternate_seconds,
+    );
     let servers = &plan.servers;
     for (name, label, figure) in [
         (

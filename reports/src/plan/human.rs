@@ -96,6 +96,7 @@ pub fn human(plan: &Plan) -> String {
     say(&mut out, "Servers", &servers(plan));
     say(&mut out, "Azure", &azure(plan));
     say(&mut out, "Initial copy", &initial(plan));
+    say(&mut out, "Recovery", &recovery(plan));
     if let Some(cost) = &plan.cost {
         let example = if cost.example {
             ", an example and no price list"
@@ -282,6 +283,36 @@ fn initial(plan: &Plan) -> String {
     if let Some(last) = copy.batches.last() {
         let done = Kind::Seconds.human(last.done_seconds);
         let _ = write!(text, ", {done} in {} batches", copy.batches.len());
+    }
+    text
+}
+
+fn recovery(plan: &Plan) -> String {
+    let recovery = &plan.recovery;
+    let seconds = |seconds: u64| Kind::Seconds.human(seconds);
+    let mut text = format!(
+        "{} for all machines ({} to {})",
+        seconds(recovery.seconds.value),
+        seconds(recovery.least_seconds.value),
+        seconds(recovery.most_seconds.value)
+    );
+    if let Some(step) = recovery.steps.iter().find(|step| step.longest) {
+        let _ = write!(
+            text,
+            "; the longest is {}: {}",
+            super::tables::time::step_name(step),
+            seconds(step.seconds.value)
+        );
+    }
+    let failback = &recovery.failback;
+    let line = rate(failback.bits_per_second.value);
+    match failback.original_seconds {
+        Some(takes) => {
+            let _ = write!(text, "; failback of what changed over {line}: {}", seconds(takes.value));
+        }
+        None => {
+            let _ = write!(text, "; a failback over {line} is never done: changes fill it");
+        }
     }
     text
 }

@@ -35,6 +35,7 @@ fn vm(name: &str, data_gib: &[u64]) -> Vm {
         memory_bytes: 16 * GIB,
         nics: 1,
         boot: Boot::Bios,
+        group: 1,
         disks: std::iter::once(disk("os", 127)).chain(data).collect(),
     }
 }
@@ -198,7 +199,7 @@ pub(super) fn hostile() -> Plan {
         service.links[0].hours = vec![closed; WEEK_HOURS];
     }
     options.throttles = ["mon-fri 8-18=2Mbit/s", "22-6=4Mbit/s"]
-        .map(|text| text.parse().unwrap())
+        .map(|text| scenarios::units::throttle(text).unwrap())
         .to_vec();
     options.include = HOSTILE.iter().take(2).map(|name| (*name).to_owned()).collect();
     let mut plan = made(vms, Some(profile), &options);

@@ -218,6 +218,7 @@ fn plan() -> Definitions {
         ("proof", or_null(of("proof"))),
         ("find", or_null(of("find"))),
         ("initial_copy", of("initial_copy")),
+        ("recovery", of("recovery")),
         ("servers", of("servers")),
         ("azure_cores", of("figure")),
         ("accounts", list(of("account"))),
@@ -417,6 +418,30 @@ fn over_time() -> Definitions {
         ("at_once", or_null(of("finish"))),
         ("batches", list(of("finish"))),
     ];
+    let step = [
+        ("part", words(&["hydration", "group", "limit"])),
+        ("group", or_null(whole("The group, where it is one."))),
+        ("machines", figure()),
+        ("seconds", figure()),
+        ("longest", boolean()),
+    ];
+    let failback = [
+        ("bits_per_second", figure()),
+        ("original_bytes", figure()),
+        ("original_seconds", or_null(figure())),
+        ("alternate_bytes", figure()),
+        ("alternate_seconds", or_null(figure())),
+    ];
+    let recovery = [
+        ("plans", figure()),
+        ("hydrated", figure()),
+        ("hourly", figure()),
+        ("steps", list(object("A step.", &step))),
+        ("seconds", figure()),
+        ("least_seconds", figure()),
+        ("most_seconds", figure()),
+        ("failback", object("The way home.", &failback)),
+    ];
     named(vec![
         ("what_if", object("What would happen with a bandwidth.", &what_if)),
         (
@@ -427,6 +452,10 @@ fn over_time() -> Definitions {
         ("bandwidth", object("The bandwidth that an RPO needs.", &bandwidth)),
         ("finish", object("When a batch was done.", &finish)),
         ("initial_copy", object("The initial copy.", &initial)),
+        (
+            "recovery",
+            object("How long a recovery takes, and a failback.", &recovery),
+        ),
     ])
 }
 

@@ -79,7 +79,7 @@ pub struct Table {
 }
 
 /// The names of all tables, in their order.
-pub const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 26] = [
     "summary",
     "recommendations",
     "placement",
@@ -94,6 +94,8 @@ pub const NAMES: [&str; 24] = [
     "find",
     "initial_replication",
     "initial_replication_batches",
+    "recovery",
+    "failback",
     "servers",
     "storage_accounts",
     "notes",
@@ -126,6 +128,8 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         super::finding::table(plan),
         time::initial(plan),
         time::batches(plan),
+        time::recovery(plan),
+        time::failback(plan),
         estate::servers(plan, &figures),
         machines::accounts(plan, &names),
         machines::notes(plan),

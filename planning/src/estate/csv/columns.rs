@@ -20,6 +20,8 @@ pub enum Column {
     Nics,
     /// How it boots.
     Boot,
+    /// Its group in a recovery plan.
+    Group,
     /// The disk's name.
     Disk,
     /// The disk's size.
@@ -61,7 +63,7 @@ impl Row {
     }
 }
 
-const TABLE: [Row; 12] = [
+const TABLE: [Row; 13] = [
     row(Column::Vm, "vm", &["name", "vm_name", "machine", "server"], true)
         .is("a name", "the machine's name; its rows need not stand together"),
     row(Column::Host, "host", &["esxi_host", "hypervisor"], false)
@@ -77,6 +79,10 @@ const TABLE: [Row; 12] = [
     ),
     row(Column::Nics, "nics", &["network_adapters"], false).is("a whole number", "network adapters; 1 where empty"),
     row(Column::Boot, "boot", &["firmware"], false).is("bios, efi", "how it boots; bios where empty"),
+    row(Column::Group, "group", &["recovery_group"], false).is(
+        "a whole number from 1 to 7",
+        "its group in a recovery plan, which start in turn; 1 where empty",
+    ),
     row(Column::Disk, "disk", &["disk_name"], false).is("a name", "the disk's name; disk1, disk2 … where empty"),
     row(Column::Size, "size", &["capacity", "disk_size"], true).is(
         "100 GiB, 1.5 TB, or GiB as a plain number",
@@ -93,8 +99,8 @@ const TABLE: [Row; 12] = [
 ];
 
 /// All columns, in the order in which they are written.
-pub const COLUMNS: [Column; 12] = {
-    let mut columns = [Column::Vm; 12];
+pub const COLUMNS: [Column; 13] = {
+    let mut columns = [Column::Vm; 13];
     let mut at = 0;
     while at < columns.len() {
         columns[at] = TABLE[at].column;

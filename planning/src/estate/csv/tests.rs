@@ -306,6 +306,7 @@ prop_compose! {
         memory_bytes in 1_u64..1 << 44,
         nics in 0_u32..9,
         efi in any::<bool>(),
+        group in 1_u8..=7,
         disks in proptest::collection::vec(disk(), 1..4),
     ) -> Vm {
         let mut vm = Vm {
@@ -316,6 +317,7 @@ prop_compose! {
             memory_bytes,
             nics,
             boot: if efi { Boot::Efi } else { Boot::Bios },
+            group,
             disks,
         };
         let mut seen = Vec::new();
@@ -369,5 +371,24 @@ proptest! {
     fn random_cells_never_panic(cells in "[0-9a-zGiB,.;\"%: \n]{0,120}") {
         let mut problems = Problems::default();
         let _ = read("x", format!("{HEADER}{cells}").as_bytes(), &mut problems);
+    }
+}
+
+#[test]
+fn a_machine_has_a_group_in_its_recovery_plan_and_the_same_in_all_rows() {
+    let estate = good("vm,os,cores,memory,group,size\na,Debian 9,2,4,7,10\na,,,,,20\na,,,,7,30\nb,Debian 9,2,4,,10\n");
+    let groups: Vec<u8> = estate.vms.iter().map(|vm| vm.group).collect();
+    assert_eq!(groups, [7, 1]);
+    for (rows, words) in [
+        ("a,Debian 9,2,4,8,10\n", "\"8\" is no group of a recovery plan"),
+        ("a,Debian 9,2,4,0,10\n", "\"0\" is no group of a recovery plan"),
+        ("a,Debian 9,2,4,first,10\n", "\"first\" is no group"),
+        (
+            "a,Debian 9,2,4,2,10\na,,,,3,10\n",
+            "\"a\" has \"3\" here and something else in row 2",
+        ),
+    ] {
+        let (_, told) = parse(&format!("vm,os,cores,memory,group,size\n{rows}"));
+        assert!(told.iter().any(|told| told.contains(words)), "{told:?}");
     }
 }

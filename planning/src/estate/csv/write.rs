@@ -28,6 +28,7 @@ fn cell(column: Column, vm: &Vm, disk: &Disk) -> String {
             Boot::Bios => "bios".to_owned(),
             Boot::Efi => "efi".to_owned(),
         },
+        Column::Group => vm.group.to_string(),
         Column::Disk => disk.name.clone(),
         Column::Size => write_size(disk.size_bytes),
         Column::Used => disk.used_bytes.map(write_size).unwrap_or_default(),

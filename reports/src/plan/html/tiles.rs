@@ -8,7 +8,7 @@ use crate::chart::escape;
 use crate::plan::figures::{rpo, share};
 use crate::plan::tables::estate::MONTH;
 use crate::plan::tables::from;
-use crate::plan::tables::time::shown;
+use crate::plan::tables::time::{shown, step_name};
 use crate::plan::units::Kind;
 use crate::plan::words::account_source;
 use crate::words::count;
@@ -205,6 +205,26 @@ fn estate(tiles: &mut Tiles<'_>) {
         planning::words::rate(copy.simulated.value)
     );
     tiles.add(label, value, exact, from(plan, "copy-rate"));
+    let recovery = &plan.recovery;
+    let longest = recovery.steps.iter().find(|step| step.longest);
+    let longest = longest.map_or_else(String::new, |step| format!(", the longest: {}", step_name(step)));
+    tiles.figure(
+        format!("Recovery of all machines{longest}"),
+        recovery.seconds,
+        Kind::Seconds,
+    );
+    let failback = &recovery.failback;
+    let label = format!(
+        "Failback of what changed, over {}",
+        planning::words::rate(failback.bits_per_second.value)
+    );
+    match failback.original_seconds {
+        Some(seconds) => tiles.figure(label, seconds, Kind::Seconds),
+        None => {
+            let source = from(plan, "failback-time");
+            tiles.add(label, "never done".to_owned(), String::new(), source);
+        }
+    }
     if let Some(cost) = &plan.cost {
         let example = if cost.example { " (example prices)" } else { "" };
         let value = format!("{} {}", Kind::Money.human(cost.micros_per_month), cost.currency);

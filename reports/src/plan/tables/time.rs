@@ -261,3 +261,93 @@ pub(super) fn batches(plan: &Plan) -> Table {
         rows,
     }
 }
+
+/// What a step of a recovery is.
+pub(in crate::plan) fn step_name(step: &planning::recovery::Step) -> String {
+    use planning::recovery::Part;
+    match (step.part, step.group) {
+        (Part::Hydration, _) => "hydration".to_owned(),
+        (Part::Group, Some(group)) => format!("group {group} is created and boots"),
+        (Part::Group, None) => "machines are created and boot".to_owned(),
+        (Part::Limit, _) => "the service's limit of failovers in an hour".to_owned(),
+    }
+}
+
+pub(super) fn recovery(plan: &Plan) -> Table {
+    let recovery = &plan.recovery;
+    let rows = recovery.steps.iter().map(|step| {
+        vec![
+            Cell::text(step_name(step)),
+            Cell::Figure(step.machines.value, Kind::Count),
+            Cell::Figure(step.seconds.value, Kind::Seconds),
+            Cell::text(if step.longest { "the longest" } else { "" }),
+        ]
+    });
+    let seconds = |figure: planning::plan::Figure| Kind::Seconds.human(figure.value);
+    Table {
+        name: "recovery",
+        sheet: "Recovery",
+        title: "Recovery, step by step",
+        note: format!(
+            "From the start of the recovery plan to the last machine that answers: {}; {} to {} where uncertain constants are otherwise. \
+             Without scripts, people and checks: a drill has them.",
+            seconds(recovery.seconds),
+            seconds(recovery.least_seconds),
+            seconds(recovery.most_seconds)
+        ),
+        columns: vec![
+            text("step", "step", "Steps follow each other."),
+            column("machines", "machines", Kind::Count, "Machines that it is about."),
+            column("takes", "takes", Kind::Seconds, "By the constants of this plan."),
+            text("longest", "which is the longest", "Where to look first."),
+        ],
+        rows: rows.collect(),
+    }
+}
+
+pub(super) fn failback(plan: &Plan) -> Table {
+    let failback = &plan.recovery.failback;
+    let row = |what: &str, bytes: planning::plan::Figure, seconds: Option<planning::plan::Figure>| {
+        vec![
+            Cell::text(what),
+            Cell::Figure(bytes.value, Kind::Bytes),
+            seconds.map_or(Cell::Empty, |seconds| Cell::Figure(seconds.value, Kind::Seconds)),
+        ]
+    };
+    Table {
+        name: "failback",
+        sheet: "Failback",
+        title: "Failback",
+        note: format!(
+            "Over {}, beside the changes that go on. The machines are down only from their shutdown in Azure to their boot at home.",
+            planning::words::rate(failback.bits_per_second.value)
+        ),
+        columns: vec![
+            text("way", "to where", "Facts §4.3."),
+            column(
+                "bytes",
+                "goes over the line",
+                Kind::Bytes,
+                "Compressed, with headers of packets.",
+            ),
+            column(
+                "takes",
+                "takes",
+                Kind::Seconds,
+                "Bytes ÷ (rate − mean change). Empty: the changes leave nothing of the line.",
+            ),
+        ],
+        rows: vec![
+            row(
+                "the machines that were left: what was written since",
+                failback.original_bytes,
+                failback.original_seconds,
+            ),
+            row(
+                "new machines: all that is used",
+                failback.alternate_bytes,
+                failback.alternate_seconds,
+            ),
+        ],
+    }
+}
