@@ -114,25 +114,57 @@ const FINDINGS_KEPT: usize = 1_000;
 const FINDINGS_OF_A_LAW: u64 = 20;
 
 /// Counts checks and keeps what they found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Ledger {
-    counts: BTreeMap<&'static str, (u64, u64)>,
+    /// How often each law was checked, and how often it did not hold, by its place in [`LAWS`].
+    counts: [(u64, u64); LAWS.len()],
     by_vm: BTreeMap<(&'static str, Option<VmId>), u64>,
     findings: Vec<Finding>,
     dropped: u64,
 }
 
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger {
+            counts: [(0, 0); LAWS.len()],
+            by_vm: BTreeMap::new(),
+            findings: Vec::new(),
+            dropped: 0,
+        }
+    }
+}
+
+/// The place of a law in the list. For one that a check names it is known when the check is compiled: there are dozens of checks for each
+/// recovery point, and they nearly always hold.
+const fn place(law: &Law) -> usize {
+    let mut place = 0;
+    while place < LAWS.len() {
+        if same(LAWS[place].name.as_bytes(), law.name.as_bytes()) {
+            return place;
+        }
+        place += 1;
+    }
+    panic!("each law is in the list")
+}
+
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
 impl Ledger {
     /// A law was checked; `violations` says what did not hold. They concern `component`, where they do not name one themselves.
     pub fn check<V: Violation>(&mut self, at: SimTime, component: impl Into<Component>, violations: Vec<V>) {
-        let law = V::LAW.name;
-        let count = self.counts.entry(law).or_default();
+        let count = &mut self.counts[const { place(&V::LAW) }];
         count.0 += 1;
         count.1 += violations.len() as u64;
         if violations.is_empty() {
             return;
         }
-        let component = component.into();
+        let (law, component) = (V::LAW.name, component.into());
         for violation in violations {
             let vm = violation.component().unwrap_or_else(|| component.clone()).vm();
             let of_vm = self.by_vm.entry((law, vm)).or_default();
@@ -148,13 +180,13 @@ impl Ledger {
 
     /// A law was looked at so many times more, and held: for what is seen too often to be counted one by one.
     pub fn looked(&mut self, law: Law, times: u64) {
-        self.counts.entry(law.name).or_default().0 += times;
+        self.counts[place(&law)].0 += times;
     }
 
     /// How often a law was checked, and how often it did not hold.
     #[must_use]
     pub fn count(&self, law: Law) -> (u64, u64) {
-        self.counts.get(law.name).copied().unwrap_or_default()
+        self.counts[place(&law)]
     }
 
     /// The counts of all laws, the findings, and how many were not kept.
@@ -162,14 +194,12 @@ impl Ledger {
     pub fn finish(self) -> (Vec<CheckCount>, Vec<Finding>, u64) {
         let counts = LAWS
             .iter()
-            .map(|law| {
-                let (checked, violated) = self.counts.get(law.name).copied().unwrap_or_default();
-                CheckCount {
-                    invariant: law.name.to_owned(),
-                    statement: law.statement.to_owned(),
-                    checked,
-                    violated,
-                }
+            .zip(self.counts)
+            .map(|(law, (checked, violated))| CheckCount {
+                invariant: law.name.to_owned(),
+                statement: law.statement.to_owned(),
+                checked,
+                violated,
             })
             .collect();
         (counts, self.findings, self.dropped)
