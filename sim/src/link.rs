@@ -1,10 +1,10 @@
 //! A link: it relays packets at its rate, with its latency, fairly between connections.
 //!
 //! Each direction is a [`Direction`] of its own. A packet weighs what TCP and Ethernet make of its bytes ([`TcpModel::wire_bytes`]). It is
-//! through when its last byte has been served, and leaves after the latency. As long as a single connection has packets in a direction,
-//! and window left for all of them, the time at which each is through is known when it is offered, and its departure is put into the
-//! queue at once; when a second connection joins, or the window is spent, those departures are taken back and the link wakes itself
-//! instead: after the latency, because what is through by then has still to leave. Both ways are exact and agree; the first costs one
+//! through when its last byte has been served, and leaves after the latency. Of a packet that comes to an idle direction, and of those
+//! behind it as long as they are of the same connection and it has window left for all of them, the time at which each is through is known
+//! when it is offered, and its departure is put into the queue at once; when a second connection joins, or the window is spent, those
+//! departures are taken back and the link wakes itself instead: after the latency, because what is through by then has still to leave. Both ways are exact and agree; the first costs one
 //! entry a packet.
 //!
 //! What it carried is logged as [`Fact::LinkUse`] for each interval of [`USE_INTERVAL`] and direction in which it carried something, and

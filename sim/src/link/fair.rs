@@ -13,6 +13,9 @@
 //! constant, times are computed from the start of the stretch, never step by step. Virtual time is rounded down and real times are
 //! rounded up to the nanosecond, so that more than the rate never passes.
 //!
+//! A frame that comes to an idle direction, as most do, is served without any of that: when it will be through follows from its window, round
+//! by round, and only if something else happens before is it put where it would be by then.
+//!
 //! Left out on purpose: queues that overflow, and a share that shrinks with a connection's own round trip.
 
 use std::cmp::Reverse;
@@ -56,6 +59,20 @@ struct Flow<T> {
     frames: VecDeque<Waiting<T>>,
 }
 
+/// A frame that came to an idle direction, while nothing else does.
+struct Only<T> {
+    key: u64,
+    place: usize,
+    bytes: u64,
+    since: SimTime,
+    /// When its first piece has been served.
+    first: SimTime,
+    /// When it is through, and its connection's window then.
+    through: SimTime,
+    window: Window,
+    cargo: T,
+}
+
 /// The connections of one stage.
 struct Lane {
     busy: u64,
@@ -96,6 +113,8 @@ pub struct Direction<T> {
     flows: IndexMap<u64, Flow<T>, FxBuildHasher>,
     /// How many have frames.
     busy: usize,
+    /// The one frame that there is, where it came to an idle direction; its connection knows nothing of it yet.
+    only: Option<Only<T>>,
     /// How many were left when they were last looked through.
     flows_left: usize,
     /// When those with a spent window go on; ties by order.
@@ -154,6 +173,7 @@ impl<T> Direction<T> {
             since: SimTime::ZERO,
             flows: IndexMap::default(),
             busy: 0,
+            only: None,
             flows_left: 0,
             resumes: BinaryHeap::new(),
             order: 0,
@@ -170,21 +190,45 @@ impl<T> Direction<T> {
     /// Whether no connection but this one has frames waiting.
     #[must_use]
     pub fn is_only(&self, flow: u64) -> bool {
-        self.busy == 0 || (self.busy == 1 && self.flows.get(&flow).is_some_and(|flow| !flow.frames.is_empty()))
+        match &self.only {
+            Some(only) => only.key == flow,
+            None => {
+                self.busy == 0 || (self.busy == 1 && self.flows.get(&flow).is_some_and(|flow| !flow.frames.is_empty()))
+            }
+        }
     }
 
     /// Offers a frame. [`Direction::advance`] to `now` comes first. `cargo` is told when the frame will be through if no other
     /// connection joins or leaves before; nothing, where its window or its stage may end before that.
     pub fn offer(&mut self, now: SimTime, flow: u64, bytes: u64, cargo: impl FnOnce(Option<SimTime>) -> T) {
+        self.spread(now);
         let pace = &self.pace;
         let entry = self.flows.entry(flow);
         let place = entry.index();
         let of_flow = entry.or_insert_with(|| Flow::new(pace, now));
+        if of_flow.frames.is_empty() {
+            of_flow.window.resume(pace, of_flow.idle, now);
+            if self.busy == 0
+                && let Some((first, through, window)) = of_flow.window.serves_alone(pace, now, bytes)
+            {
+                self.busy = 1;
+                self.only = Some(Only {
+                    key: flow,
+                    place,
+                    bytes,
+                    since: now,
+                    first,
+                    through,
+                    window,
+                    cargo: cargo(Some(through)),
+                });
+                return;
+            }
+        }
         of_flow.backlog += bytes;
         of_flow.last_end += u128::from(bytes) << UNIT_BITS;
         if of_flow.frames.is_empty() {
             of_flow.left = bytes;
-            of_flow.window.resume(pace, of_flow.idle, now);
             if self.busy == 0 {
                 self.since = now;
                 self.lanes.iter_mut().for_each(|lane| lane.since = 0);
@@ -202,16 +246,44 @@ impl<T> Direction<T> {
         of_flow.frames.push_back(Waiting { bytes, cargo });
     }
 
+    /// The one frame that there is goes where it would be, had it been served piece by piece.
+    fn spread(&mut self, now: SimTime) {
+        let Some(only) = self.only.take() else { return };
+        let Only {
+            key,
+            place,
+            bytes,
+            since,
+            cargo,
+            ..
+        } = only;
+        let flow = &mut self.flows[place];
+        (flow.backlog, flow.left) = (bytes, bytes);
+        flow.frames.push_back(Waiting { bytes, cargo });
+        self.since = since;
+        self.lanes.iter_mut().for_each(|lane| lane.since = 0);
+        self.join(since, place, key);
+        let mut through = Vec::new();
+        self.serve(now, &mut through);
+        assert!(through.is_empty(), "what is through by now was advanced to");
+    }
+
     /// When something happens next, if nothing changes before: a frame is through, a piece of it, or a round trip.
     #[must_use]
     pub fn next(&self) -> Option<SimTime> {
-        self.next_step().map(|(at, _)| at)
+        match &self.only {
+            Some(only) => Some(only.first),
+            None => self.next_step().map(|(at, _)| at),
+        }
     }
 
     /// Before this no frame is through, if nothing changes before; nothing, where none waits. Where one connection alone has frames waiting
     /// it is the very time at which the first is. It costs a look at each connection that has frames waiting, where they are few.
     #[must_use]
     pub fn nothing_through_before(&self) -> Option<SimTime> {
+        if let Some(only) = &self.only {
+            return Some(only.through);
+        }
         let next = self.next()?;
         if self.busy > CONNECTIONS_LOOKED_AT {
             return Some(next);
@@ -292,6 +364,23 @@ impl<T> Direction<T> {
 
     /// Moves to `now` and reports all frames that are through by then, in order.
     pub fn advance(&mut self, now: SimTime, through: &mut Vec<Through<T>>) {
+        if let Some(only) = self.only.take_if(|only| only.through <= now) {
+            self.served += u128::from(only.bytes) << UNIT_BITS;
+            self.flows[only.place].window = only.window;
+            self.falls_silent(only.through, only.place);
+            through.push(Through {
+                at: only.through,
+                flow: only.key,
+                cargo: only.cargo,
+            });
+        } else if self.only.as_ref().is_some_and(|only| only.first <= now) {
+            self.spread(now);
+        } else {
+            self.serve(now, through);
+        }
+    }
+
+    fn serve(&mut self, now: SimTime, through: &mut Vec<Through<T>>) {
         while let Some((at, step)) = self.next_step() {
             if at > now {
                 return;
@@ -407,6 +496,7 @@ impl<T> Direction<T> {
 
     /// Takes a connection out with all it still had waiting. [`Direction::advance`] comes first.
     pub fn remove(&mut self, now: SimTime, flow: u64) -> Vec<T> {
+        self.spread(now);
         let Some(place) = self.flows.get_index_of(&flow) else {
             return Vec::new();
         };
@@ -428,6 +518,7 @@ impl<T> Direction<T> {
 
     /// Takes everything out. [`Direction::advance`] comes first.
     pub fn clear(&mut self, now: SimTime) -> Vec<(u64, T)> {
+        self.spread(now);
         let busy = self.flows.iter().filter(|(_, flow)| !flow.frames.is_empty());
         let mut keys: Vec<u64> = busy.map(|(key, _)| *key).collect();
         keys.sort_unstable();
@@ -440,6 +531,7 @@ impl<T> Direction<T> {
 
     /// Changes the pace. [`Direction::advance`] comes first.
     pub fn set_pace(&mut self, now: SimTime, pace: Pace) {
+        self.spread(now);
         self.restart(now);
         let before = std::mem::replace(&mut self.lanes, pace.caps.iter().map(|_| Lane::new()).collect());
         // High enough that a piece that was served in part began after zero.
@@ -471,6 +563,9 @@ impl<T> Direction<T> {
 
     /// Shows what waits, for a change of mind about it.
     pub fn each_waiting(&mut self, mut see: impl FnMut(&mut T)) {
+        if let Some(only) = &mut self.only {
+            return see(&mut only.cargo);
+        }
         // Every connection with frames is served or waits for its round trip; there are many more that have none.
         let served = self.lanes.iter().flat_map(|lane| &lane.ends);
         let served = served.map(|Reverse((_, _, key))| key);
@@ -484,7 +579,8 @@ impl<T> Direction<T> {
 
     /// Whole bytes that have passed so far, parts of frames included. [`Direction::advance`] comes first.
     #[must_use]
-    pub fn served(&self, now: SimTime) -> u64 {
+    pub fn served(&mut self, now: SimTime) -> u64 {
+        self.spread(now);
         // Rounded down once and not for each connection, so that no interval shows more than passed in it.
         let parts: u128 = self.flows.values().map(|flow| self.part(now, flow)).sum();
         u64::try_from((self.served + parts) >> UNIT_BITS).unwrap_or(u64::MAX)

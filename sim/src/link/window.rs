@@ -229,6 +229,35 @@ impl Window {
         at
     }
 
+    /// Where its connection begins to be served and has the link to itself: when the first piece of so many bytes has passed, when all of
+    /// them have, and the window then; rounded piece by piece, as they are served. Not known where a piece goes on in the stretch of the
+    /// one before, whose rounding is not begun anew.
+    #[must_use]
+    pub fn serves_alone(mut self, pace: &Pace, from: SimTime, bytes: u64) -> Option<(SimTime, SimTime, Window)> {
+        let (mut at, mut left, mut first, mut stretch) = (from, bytes, None, None);
+        while left > 0 {
+            let (room, stage) = (self.room(pace), self.stage(pace));
+            if room == 0 {
+                at = at.max(self.round_end(pace));
+                self.next_round(pace, at);
+                stretch = None;
+                // Waiting for its round trip is something that ends, too.
+                first = first.or(Some(at));
+                continue;
+            }
+            if stretch == Some(stage) {
+                return None;
+            }
+            let piece = left.min(room);
+            at = pace.has_passed(at, piece, stage);
+            self.pass(pace, piece);
+            first = first.or(Some(at));
+            stretch = Some(stage);
+            left -= piece;
+        }
+        Some((first?, at, self))
+    }
+
     /// Its link's pace changes.
     pub fn change(&mut self, pace: &Pace) {
         self.bytes = self.bytes.min(pace.full).max(pace.initial);
