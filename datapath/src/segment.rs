@@ -11,7 +11,7 @@
 //! So a changed, missing, exchanged or added chunk, a changed header and a segment of another vault, disk or batch are all refused.
 //! Zeros cost a row. A chunk that zstd makes less than about 3 % smaller is stored as it is.
 //!
-//! Modelled content has the same header and then a description with its BLAKE3 (`modelled`); it counts as what the described
+//! Modelled content has the same header and then a description with its XXH3 (`modelled`); it counts as what the described
 //! content would take.
 
 mod calibration;

@@ -358,9 +358,7 @@ fn open_modelled(header: Header, blob: &Blob, body: usize) -> Result<Opened, Bro
         .checked_sub(HASH_BYTES)
         .filter(|end| *end >= body)
         .ok_or_else(|| layout("its description is cut off"))?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&bytes[..end]).update(&blob.size.to_le_bytes());
-    if hasher.finalize().as_bytes()[..HASH_BYTES] != bytes[end..] {
+    if xxhash_rust::xxh3::xxh3_128_with_seed(&bytes[..end], blob.size).to_le_bytes() != bytes[end..] {
         return Err(Broken::Seal(
             "its hash is not that of its description and size".to_owned(),
         ));
