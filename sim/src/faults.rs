@@ -187,7 +187,16 @@ impl Faults {
 
     /// All that last.
     pub(crate) fn lasting(&self) -> Vec<u32> {
+        if self.none_lasts() {
+            return Vec::new();
+        }
         self.lasting.borrow().iter().copied().collect()
+    }
+
+    /// Whether there is none now, as nearly always: a dozen questions are asked for each packet and each write.
+    #[inline]
+    pub(crate) fn none_lasts(&self) -> bool {
+        self.lasting.borrow().is_empty()
     }
 
     /// It changed something.
@@ -206,6 +215,9 @@ impl Faults {
 
     /// Those that struck for the first time since this was asked last.
     pub(crate) fn take_news(&self) -> Vec<u32> {
+        if self.news.borrow().is_empty() {
+            return Vec::new();
+        }
         self.news.take()
     }
 
@@ -215,7 +227,11 @@ impl Faults {
         others.find(|fault| which(&self.spec(*fault).kind))
     }
 
+    #[inline]
     fn find(&self, which: impl Fn(&FaultKind) -> bool) -> Option<u32> {
+        if self.none_lasts() {
+            return None;
+        }
         let lasting = self.lasting.borrow();
         lasting.iter().copied().find(|fault| which(&self.spec(*fault).kind))
     }
@@ -292,6 +308,9 @@ impl Faults {
 
     /// By how much a machine's time of day is off at a time, in nanoseconds.
     pub(crate) fn off(&self, machine: MachineId, now: SimTime) -> i64 {
+        if self.of_clocks.is_empty() {
+            return 0;
+        }
         let lasting = self.clocks(machine).filter(|(.., ended)| ended.is_none());
         lasting
             .map(|(fault, off, began, _)| {
@@ -303,6 +322,9 @@ impl Faults {
 
     /// By how much what a machine counts as time passed is off, in nanoseconds: a jump does not change it, and what a drift gained stays.
     pub(crate) fn gained(&self, machine: MachineId, now: SimTime) -> i64 {
+        if self.of_clocks.is_empty() {
+            return 0;
+        }
         let drifts = self.clocks(machine).filter(|(_, off, ..)| matches!(off, Off::Drift(_)));
         drifts
             .map(|(_, off, began, ended)| off.after(ended.unwrap_or(now).since(began)))
@@ -311,6 +333,9 @@ impl Faults {
 
     /// How long it really takes until so much time has passed on a machine's clock, as that goes now.
     pub(crate) fn really(&self, machine: MachineId, nanoseconds: u64) -> u64 {
+        if self.of_clocks.is_empty() {
+            return nanoseconds;
+        }
         let mut speed = MILLION;
         for (fault, off, _, ended) in self.clocks(machine) {
             if let (Off::Drift(per_million), None) = (off, ended) {
@@ -326,6 +351,9 @@ impl Faults {
 
     /// A packet is offered to a link, or is lost on it: faults of that link strike.
     pub(crate) fn at_link(&self, link: u32, lost: bool) {
+        if self.none_lasts() {
+            return;
+        }
         let down = self.down.borrow();
         let strikes = |fault: &u32| match &self.spec(*fault).kind {
             FaultKind::Link { link: own, change } if *change != LinkChange::Cut => *own == link && !lost,
@@ -366,6 +394,9 @@ impl Faults {
 
     /// Whether an operation of a machine's disk fails; it counts as one of its kind.
     pub(crate) fn disk_fails(&self, machine: MachineId, operation: Operation) -> bool {
+        if self.none_lasts() {
+            return false;
+        }
         let mut fails = false;
         for fault in self.lasting.borrow().iter().copied() {
             if let FaultKind::DiskError {
