@@ -4,7 +4,7 @@
 //! A checkpoint is written as one act (our model), with every point that is told, and before segments are dropped that the one before
 //! still needs. Pieces of copies are dropped by the dozen, so that a large copy is not written down once for each of its pieces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use datapath::disk::DiskError;
@@ -81,21 +81,30 @@ impl Retained {
         let file = encode_behind(&(keeper.protection(), &self.epochs), file);
         let vm = keeper.vm();
         let mut checkpoint = keeper.checkpoint();
-        let mut before = std::mem::take(&mut self.volumes);
-        for (kept, volume) in std::mem::take(&mut checkpoint.volumes) {
-            let mut written = before.remove(&kept).unwrap_or_else(|| Written {
-                name: volume_of(self.place, kept),
+        let volumes = std::mem::take(&mut checkpoint.volumes);
+        for (kept, volume) in &volumes {
+            let written = self.volumes.entry(*kept).or_insert_with(|| Written {
+                name: volume_of(self.place, *kept),
                 volume: None,
             });
             let stale = planted(Plant::SegmentDroppedEarly) && matches!(kept.1, Some(Holds::Base));
             let stale = stale && written.volume.is_some();
-            if !stale && !written.volume.as_ref().is_some_and(|there| there.is_clone_of(&volume)) {
+            if !stale && !written.volume.as_ref().is_some_and(|there| there.is_clone_of(volume)) {
                 env.volume_put(&written.name, volume.clone());
-                written.volume = Some(volume);
+                written.volume = Some(volume.clone());
             }
-            self.volumes.insert(kept, written);
         }
-        before.values().for_each(|gone| env.volume_remove(&gone.name));
+        if self.volumes.len() > volumes.len() {
+            let needed: BTreeSet<Kept> = volumes.iter().map(|(kept, _)| *kept).collect();
+            let stays = |kept: &Kept, written: &mut Written| {
+                let stays = needed.contains(kept);
+                if !stays {
+                    env.volume_remove(&written.name);
+                }
+                stays
+            };
+            self.volumes.retain(stays);
+        }
         let volumes: Vec<Kept> = self.volumes.keys().copied().collect();
         let file = encode_behind(&volumes, file);
         let file = checkpoint.encode_behind(file);
