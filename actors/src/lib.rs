@@ -1,8 +1,8 @@
 //! The components of Site Recovery as actix actors: one file each, the messages they exchange, and the ports they need.
 //!
-//! An actor knows ports, never adapters. Everything that happens to it is an [`Input`](ports::Input), delivered as one actix
-//! message; everything it does goes through its [`Env`](ports::Env). It keeps no clock, no socket and no file of its own, so the
-//! same actor runs on every network and, later, on real machines.
+//! An actor knows ports, never adapters. Everything that happens to it is an [`Input`](ports::Input), an item of the stream that actix
+//! gives it; everything it does goes through its [`Env`](ports::Env). It keeps no clock, no socket and no file of its own, so the same
+//! actor runs on every network and, later, on real machines.
 
 mod actor;
 pub mod agent;

@@ -13,13 +13,16 @@ pub mod plan;
 pub mod randomness;
 pub mod storage;
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
-use actix::Message;
 use datapath::Grain;
 use datapath::disk::DiskError;
+use futures_core::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::local::Local;
@@ -65,41 +68,33 @@ pub enum Input {
     Local(Local),
 }
 
-/// The message that actix carries: an input, and the receipt by which the world counts that it was handled.
-#[derive(Debug)]
-pub struct Deliver {
-    /// What happened.
-    pub input: Input,
-    /// Counts when dropped.
-    pub receipt: Receipt,
-}
-
-impl Message for Deliver {
-    type Result = ();
-}
-
-/// Counts deliveries that were handled: mailboxes are known to be empty because they were counted, not because one waited.
+/// What happens to an actor and it has still to handle, in order: the stream that actix gives it. The world holds the other end.
 ///
-/// actix wants messages that could cross threads, so the counter is atomic; it never does cross one.
-#[derive(Debug)]
-pub struct Receipt(Arc<AtomicU64>);
+/// It is no mailbox of actix's: that one takes messages from any thread, and so costs two allocations and a dozen atomic operations for each.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs(Rc<RefCell<VecDeque<Input>>>);
 
-impl Receipt {
-    /// Added to the count by a receipt that was dropped while its actor panicked.
-    pub const PANICKED: u64 = 1 << 63;
+impl Inputs {
+    /// One more.
+    pub fn put(&self, input: Input) {
+        self.0.borrow_mut().push_back(input);
+    }
 
-    /// A receipt that adds one to `handled` when it is dropped.
+    /// Whether all are handled.
     #[must_use]
-    pub fn new(handled: &Arc<AtomicU64>) -> Receipt {
-        Receipt(Arc::clone(handled))
+    pub fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
     }
 }
 
-impl Drop for Receipt {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        if std::thread::panicking() {
-            self.0.fetch_or(Receipt::PANICKED, Ordering::Relaxed);
+impl Stream for Inputs {
+    type Item = Input;
+
+    /// Nothing is woken once there is something: whoever puts it there polls the actor.
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Input>> {
+        match self.0.borrow_mut().pop_front() {
+            Some(input) => Poll::Ready(Some(input)),
+            None => Poll::Pending,
         }
     }
 }

@@ -16,13 +16,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Context, Handler};
+use actix::{Actor, Context, StreamHandler};
 use actors::facts::Fact;
 use actors::messages::local::Local;
 use actors::messages::{Body, replication};
 use actors::nouns::{ActorId, Life, LinkKind, MachineId, Place};
-use actors::ports::{ConnId, Deliver, Env, Evidence, Fabric, Input, NetEvent, volume_name};
+use actors::ports::{ConnId, Env, Evidence, Fabric, Input, NetEvent, volume_name};
 use actors::spec::{ComponentSpec, Os, VcenterSpec, VmSpec};
+use actors::start::Started;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use datapath::segment::Calibration;
 use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, VmId, WriteSeq};
@@ -125,13 +126,9 @@ impl Actor for Talker {
     type Context = Context<Self>;
 }
 
-impl Handler<Deliver> for Talker {
-    type Result = ();
-
-    fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
-        let Deliver { input, receipt } = message;
+impl StreamHandler<Input> for Talker {
+    fn handle(&mut self, input: Input, _: &mut Self::Context) {
         self.input(input);
-        drop(receipt);
     }
 }
 
@@ -236,7 +233,7 @@ fn talk(messages: u64, talk: Talk, linked: bool, watched: bool) -> Duration {
             to: first.then_some(other),
             wrote: WriteSeq::START,
         };
-        talker.start().recipient()
+        Started::new(talker)
     });
     let mut oracle = Oracle::new(&spec, Grain::Extent, SEED);
     let mut nobody = Nobody;

@@ -2,9 +2,8 @@
 
 use std::rc::Rc;
 
-use actix::Recipient;
 use actors::nouns::{ComponentKind, MachineId};
-use actors::ports::Deliver;
+use actors::start::Started;
 use datapath::SimTime;
 
 use crate::compute::Cores;
@@ -55,8 +54,8 @@ pub struct ActorSlot {
     pub name: String,
     /// How many times it has been started.
     pub incarnation: u32,
-    /// Where its messages go.
-    pub mailbox: Option<Recipient<Deliver>>,
+    /// The actor, and where its messages go.
+    pub started: Option<Started>,
 }
 
 /// The machines of a world, all without power, and the places of their actors. Files that are removed
@@ -80,7 +79,7 @@ pub(crate) fn build(
                 kind,
                 name: format!("{}/{}-{place}", machine.name, kind.name()),
                 incarnation: 0,
-                mailbox: None,
+                started: None,
             });
         }
         let files = Rc::new(MachineFiles::new(machine.disk_bytes, Rc::clone(spill)).watched(WATCHED_FILES, removed));

@@ -205,6 +205,12 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether nothing waits that is due by the present.
+    #[must_use]
+    pub fn nothing_is_due(&self) -> bool {
+        self.present.is_empty() && self.heap.peek().is_none_or(|Reverse((at, ..))| *at > self.now)
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&mut self) -> bool {
         self.next_time().is_none()

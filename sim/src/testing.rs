@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, Context, Handler as Handle};
+use actix::{Actor, Context, StreamHandler};
 use actors::nouns::LinkKind;
-use actors::ports::{Deliver, Env, Input};
+use actors::ports::{Env, Input};
 use actors::spec::{ComponentSpec, VcenterSpec};
+use actors::start::Started;
 use datapath::segment::Calibration;
 use datapath::{Grain, SimTime};
 
@@ -95,13 +96,9 @@ impl Actor for Toy {
     type Context = Context<Self>;
 }
 
-impl Handle<Deliver> for Toy {
-    type Result = ();
-
-    fn handle(&mut self, message: Deliver, _: &mut Self::Context) {
-        let Deliver { input, receipt } = message;
+impl StreamHandler<Input> for Toy {
+    fn handle(&mut self, input: Input, _: &mut Self::Context) {
         (self.handler)(&self.env, input);
-        drop(receipt);
     }
 }
 
@@ -112,7 +109,7 @@ pub type Maker = Rc<dyn Fn(&Env) -> Handler>;
 pub fn toys(makers: Vec<Maker>) -> ActorFactory {
     Rc::new(move |_, env, _| {
         let handler = makers[env.machine.0 as usize](&env);
-        Toy { env, handler }.start().recipient()
+        Started::new(Toy { env, handler })
     })
 }
 

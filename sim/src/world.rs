@@ -1,7 +1,7 @@
 //! The world: machines, links and what lies between, around one queue.
 //!
-//! The loop is: take the next entry; move the present to its time; give it to whom it concerns as one actix message; let all mailboxes
-//! run empty, which is counted, not guessed; then the next. Whatever an actor asks for while it handles its message (a timer, a
+//! The loop is: take the next entry; move the present to its time; give it to whom it concerns, whose actix actor then has its turn; when
+//! nobody has anything left to handle, the next. Whatever an actor asks for while it handles its message (a timer, a
 //! frame, a flush, a job) becomes an entry of its own and never happens inside the asking.
 //!
 //! A power cut is the exception: it takes effect at once. The machine's actors are dropped, what its disks had not flushed is torn, and
@@ -15,14 +15,12 @@ mod port;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
-use actix::Recipient;
 use actors::facts::Fact;
 use actors::nouns::{ActorId, ComponentKind, MachineId};
-use actors::ports::{Deliver, Env, Evidence, Fabric, Input, NetEvent, Token};
+use actors::ports::{Env, Evidence, Fabric, Input, NetEvent, Token};
 use actors::spec::ComponentSpec;
+use actors::start::Started;
 use datapath::SimTime;
 use datapath::disk::{DiskError, Files as _};
 use datapath::volume::{Budget, PageStore};
@@ -50,7 +48,7 @@ use crate::secrets::Secrets;
 use crate::spec::{RunOptions, WorldSpec};
 
 /// Makes the actor of a component.
-pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env, Rc<dyn Fabric>) -> Recipient<Deliver>>;
+pub type ActorFactory = Rc<dyn Fn(&ComponentSpec, Env, Rc<dyn Fabric>) -> Started>;
 
 /// What waits in the queue.
 pub(crate) enum Entry {
@@ -147,7 +145,6 @@ pub(crate) struct Core {
     actors: Vec<ActorSlot>,
     connections: Connections,
     kept: late::KeptBack,
-    given: (u32, Given),
 }
 
 /// The world.
@@ -178,8 +175,12 @@ pub struct Engine {
     spill: Rc<Spill>,
     /// From how many entries on the observer is asked again whether to go on.
     shown: Cell<u64>,
-    sent: Cell<u64>,
-    handled: Arc<AtomicU64>,
+    /// An entry is being handled.
+    handles: Cell<bool>,
+    /// What an actor was given last.
+    given: Cell<Given>,
+    /// Actors with something to handle, in the order in which it came.
+    ready: RefCell<VecDeque<u32>>,
     broken: RefCell<Option<String>>,
     failed: RefCell<Option<String>>,
 }
@@ -228,7 +229,6 @@ impl Engine {
                 actors,
                 connections: Connections::default(),
                 kept: late::KeptBack::default(),
-                given: (0, Given::NOTHING),
             }),
             links: RefCell::new(links),
             offers: RefCell::default(),
@@ -242,8 +242,9 @@ impl Engine {
             store,
             spill,
             shown: Cell::new(0),
-            sent: Cell::new(0),
-            handled: Arc::new(AtomicU64::new(0)),
+            handles: Cell::new(false),
+            given: Cell::new(Given::NOTHING),
+            ready: RefCell::default(),
             broken: RefCell::new(None),
             failed: RefCell::new(None),
             spec,
@@ -305,9 +306,13 @@ impl Engine {
         core.queues[host].push(at, entry)
     }
 
-    fn soon(&self, core: &mut Core, holder: Holder, at: SimTime, input: Input) {
+    /// An actor is given an input at the present, after all else that is due by then: in its own turn, where nothing is.
+    fn soon(&self, core: &mut Core, holder: Holder, input: Input) {
+        if self.handles.get() && self.keeps_time() && core.queues[0].nothing_is_due() {
+            return self.give(core, holder, input);
+        }
         let machine = core.actors[holder.actor as usize].machine;
-        self.schedule(core, self.host(machine), at, Entry::Input(holder, input));
+        self.schedule(core, self.host(machine), self.now.get(), Entry::Input(holder, input));
     }
 
     /// An actor as it lives now.
@@ -447,7 +452,7 @@ impl Engine {
         for (machine, kind, input) in words {
             let mut core = self.core.borrow_mut();
             if let Some(holder) = Engine::of_kind(&core, machine, kind) {
-                self.soon(&mut core, holder, now, input);
+                self.soon(&mut core, holder, input);
             }
         }
     }
@@ -486,7 +491,7 @@ impl Engine {
         if let Some((_, actor)) = self.product.told() {
             let mut core = self.core.borrow_mut();
             let holder = Engine::holder(&core, actor);
-            self.soon(&mut core, holder, self.now.get(), words);
+            self.soon(&mut core, holder, words);
         }
     }
 
@@ -518,7 +523,7 @@ impl Engine {
             if let Some((kind, words)) = self.product.before_dark()
                 && let Some(heard) = Engine::of_kind(&core, machine, kind)
             {
-                self.soon(&mut core, heard, self.now.get(), words);
+                self.soon(&mut core, heard, words);
                 self.schedule(&mut core, self.host(machine), self.now.get(), Entry::Cut(machine));
                 return;
             }
@@ -563,8 +568,7 @@ impl Engine {
         state.disk_free = SimTime::ZERO;
         let (incarnation, files) = (state.incarnation, Rc::clone(&state.files));
         for slot in &mut core.actors[state.actors.0 as usize..state.actors.1 as usize] {
-            // An actix actor ends when nobody holds its address any more.
-            slot.mailbox = None;
+            slot.started = None;
         }
         let name = &self.spec.machines[machine.0 as usize].name;
         let mut random = random::stream(self.options.seed, name, incarnation, "what a power cut leaves on disks");

@@ -267,7 +267,7 @@ async fn host(engine: Rc<Engine>, host: usize) -> turmoil::Result {
         while !engine.is_stopped()
             && let Some((_, entry)) = engine.next_due(host, limit)
         {
-            engine.handle(entry).await;
+            engine.handle(entry);
         }
         let wait = match engine.next_time(host) {
             Some(at) => Duration::from_nanos(at.since(elapsed()).max(1)),

@@ -309,9 +309,8 @@ fn what_every_message_is_moved_as_stays_small() {
     let sizes = [
         ("entry", size_of::<crate::world::Entry>()),
         ("input", size_of::<Input>()),
-        ("delivery", size_of::<actors::ports::Deliver>()),
         ("packet", size_of::<crate::network::Packet>()),
         ("body", size_of::<Body>()),
     ];
-    assert!(sizes[..4].iter().all(|(_, bytes)| *bytes <= 128), "{sizes:?}");
+    assert!(sizes[..3].iter().all(|(_, bytes)| *bytes <= 128), "{sizes:?}");
 }

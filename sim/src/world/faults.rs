@@ -184,7 +184,7 @@ impl Engine {
         let actor = self.actor_of(machine, component);
         let mut core = self.core.borrow_mut();
         let holder = Engine::holder(&core, ActorId(actor));
-        if core.actors[actor as usize].mailbox.take().is_none() {
+        if core.actors[actor as usize].started.take().is_none() {
             return false;
         }
         let held: Vec<_> = core.connections.held_by(holder).collect();
@@ -200,7 +200,7 @@ impl Engine {
         let (first, end) = state.actors;
         for other in (first..end).filter(|other| *other != actor) {
             let holder = Engine::holder(&core, ActorId(other));
-            self.soon(&mut core, holder, self.now.get(), Input::Ended(ActorId(actor)));
+            self.soon(&mut core, holder, Input::Ended(ActorId(actor)));
         }
         true
     }
@@ -236,7 +236,7 @@ impl Engine {
         let actor = self.actor_of(machine, component);
         let starts = {
             let core = self.core.borrow();
-            core.machines[machine.0 as usize].on && core.actors[actor as usize].mailbox.is_none()
+            core.machines[machine.0 as usize].on && core.actors[actor as usize].started.is_none()
         };
         let spec = self.spec.machines[machine.0 as usize]
             .components

@@ -1,15 +1,13 @@
 //! What becomes of an entry when its time has come.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Waker};
 
 use actors::facts::Fact;
 use actors::nouns::{ActorId, MachineId};
-use actors::ports::{Deliver, Env, Input, Network, Output, Receipt, Token, World};
+use actors::ports::{Env, Input, Network, Output, Token, World};
 use actors::spec::ComponentSpec;
+use actors::start::Started;
 use datapath::SimTime;
 
 use super::{Carrier, Core, Engine, Entry, Given, Work};
@@ -28,22 +26,6 @@ const UNSEEN: usize = 64;
 const ASKED: u64 = 256;
 /// How many entries pass before the observer is told how far the run is.
 const ENTRIES: u64 = 4096;
-
-/// Lets every other task that is ready run once.
-struct Others(bool);
-
-impl Future for Others {
-    type Output = ();
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0 {
-            return Poll::Ready(());
-        }
-        self.0 = true;
-        // Straight to the end of the ready queue: tokio's own yield would go through its driver.
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
 
 impl Engine {
     /// The next entry of a host that is due by `limit`; it becomes that host's turn.
@@ -130,7 +112,7 @@ impl Engine {
     pub(crate) fn ended(&self, why: Why) -> Result<Ended, RunError> {
         // Actors hold the world, and the world holds their addresses.
         for slot in &mut self.core.borrow_mut().actors {
-            slot.mailbox = None;
+            slot.started = None;
         }
         if let Some(failed) = self.failed.borrow_mut().take() {
             return Err(RunError::Machine(failed));
@@ -146,9 +128,10 @@ impl Engine {
         })
     }
 
-    /// Handles an entry whose time is the present, and returns when all mailboxes are empty.
-    pub(crate) async fn handle(&self, entry: Entry) {
+    /// Handles an entry whose time is the present, and all that follows from it at once.
+    pub(crate) fn handle(&self, entry: Entry) {
         self.entries.set(self.entries.get() + 1);
+        self.handles.set(true);
         match entry {
             Entry::Input(holder, input) => self.deliver(holder, input),
             Entry::Link(link, event) => self.tell_link(link, event),
@@ -172,10 +155,8 @@ impl Engine {
             Entry::Fault(fault, false) => self.end_fault(fault),
             Entry::Turn(fault) => self.turn_link(fault),
         }
-        self.settle().await;
-        for fault in self.faults.take_news() {
-            self.log_fact(None, Fact::FaultStruck { fault }, None);
-        }
+        self.settle();
+        self.handles.set(false);
         if self.spill.has_failed() {
             self.note_failed(self.spill.failure());
         }
@@ -189,10 +170,10 @@ impl Engine {
     }
 
     /// The links log what they carried since they last did.
-    pub(crate) async fn last_samples(&self) {
+    pub(crate) fn last_samples(&self) {
         for link in 0..self.links() {
             self.tell_link(link, LinkEvent::Sample);
-            self.settle().await;
+            self.settle();
         }
     }
 
@@ -216,24 +197,23 @@ impl Engine {
         machine.on && machine.incarnation == incarnation
     }
 
-    /// Puts an input into an actor's mailbox, if the life that it is for goes on.
+    /// Gives an actor an input, if the life that it is for goes on.
     fn deliver(&self, holder: Holder, input: Input) {
-        let mut core = self.core.borrow_mut();
+        self.give(&self.core.borrow(), holder, input);
+    }
+
+    pub(super) fn give(&self, core: &Core, holder: Holder, input: Input) {
         let slot = &core.actors[holder.actor as usize];
         let machine = &core.machines[slot.machine.0 as usize];
         if !machine.on || slot.incarnation != holder.incarnation {
             return;
         }
-        let Some(mailbox) = &slot.mailbox else {
+        let Some(Started { inputs, .. }) = &slot.started else {
             return;
         };
-        let given = Given::of(&input);
-        self.sent.set(self.sent.get() + 1);
-        mailbox.do_send(Deliver {
-            input,
-            receipt: Receipt::new(&self.handled),
-        });
-        core.given = (holder.actor, given);
+        self.given.set(Given::of(&input));
+        inputs.put(input);
+        self.ready.borrow_mut().push_back(holder.actor);
     }
 
     /// A packet comes out of a link.
@@ -294,26 +274,51 @@ impl Engine {
         }
     }
 
-    /// Lets all mailboxes run empty, and the links with them.
-    async fn settle(&self) {
+    /// Lets actors and links handle all that there is for them.
+    fn settle(&self) {
+        let mut turned = false;
         loop {
             self.run_links();
-            let handled = self.handled.load(Ordering::Relaxed);
-            if handled & Receipt::PANICKED != 0 {
-                self.handled.fetch_and(!Receipt::PANICKED, Ordering::Relaxed);
-                let (actor, given) = self.core.borrow().given;
-                let name = self.core.borrow().actors[actor as usize].name.clone();
-                self.note_broken(format!(
-                    "{name} panicked at {} over {} {}",
-                    self.now.get(),
-                    given.what,
-                    given.number
-                ));
+            // What a turn had strike is told before the next turn.
+            if turned || self.ready.borrow().is_empty() {
+                self.tell_strikes();
             }
-            if handled & !Receipt::PANICKED == self.sent.get() {
+            let Some(actor) = self.ready.borrow_mut().pop_front() else {
                 return;
-            }
-            Others(false).await;
+            };
+            self.turn(actor);
+            turned = true;
+        }
+    }
+
+    /// Faults have changed something for the first time.
+    fn tell_strikes(&self) {
+        for fault in self.faults.take_news() {
+            self.log_fact(None, Fact::FaultStruck { fault }, None);
+        }
+    }
+
+    /// An actor handles what has happened to it.
+    fn turn(&self, actor: u32) {
+        let (inputs, turns) = match &self.core.borrow().actors[actor as usize].started {
+            Some(Started { inputs, actor }) => (inputs.clone(), Rc::clone(actor)),
+            None => return,
+        };
+        let turn = caught(|| {
+            let mut context = Context::from_waker(Waker::noop());
+            while !inputs.is_empty() && turns.borrow_mut().as_mut().poll(&mut context).is_pending() {}
+        });
+        if turn.is_err() {
+            let mut core = self.core.borrow_mut();
+            let slot = &mut core.actors[actor as usize];
+            slot.started = None;
+            let (name, given) = (slot.name.clone(), self.given.get());
+            self.note_broken(format!(
+                "{name} panicked at {} over {} {}",
+                self.now.get(),
+                given.what,
+                given.number
+            ));
         }
     }
 
@@ -383,10 +388,10 @@ impl Engine {
     pub(super) fn start_component(&self, actor: u32, machine: MachineId, spec: &ComponentSpec) {
         let incarnation = self.core.borrow().actors[actor as usize].incarnation;
         let env = Env::new(self.this() as Rc<dyn World>, ActorId(actor), machine, incarnation);
-        let mailbox = (self.factory)(spec, env, self.this());
+        let started = (self.factory)(spec, env, self.this());
         let mut core = self.core.borrow_mut();
-        core.actors[actor as usize].mailbox = Some(mailbox);
+        core.actors[actor as usize].started = Some(started);
         let holder = Holder { actor, incarnation };
-        self.soon(&mut core, holder, self.now.get(), Input::Started);
+        self.soon(&mut core, holder, Input::Started);
     }
 }

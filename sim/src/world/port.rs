@@ -131,7 +131,7 @@ impl Network for Engine {
                 let number = core.connections.refuse(holder, machine, to, port);
                 let conn = end_id(number, 0);
                 let input = Input::Network(NetEvent::Refused { conn, why });
-                self.soon(&mut core, holder, self.now.get(), input);
+                self.soon(&mut core, holder, input);
                 conn
             }
         }
@@ -278,7 +278,7 @@ impl Compute for Engine {
         if job.reads > 0 {
             if self.faults.disk_fails(machine, Operation::Read) {
                 let error = failed(Operation::Read, "its disks");
-                return self.soon(&mut core, holder, begins, Input::Failed(token, error));
+                return self.soon(&mut core, holder, Input::Failed(token, error));
             }
             let takes = disks::read_time(job.reads, spec.disk_bytes_per_second, self.spec.model.disk.read);
             let takes = takes.saturating_mul(self.faults.slower(machine));
@@ -397,7 +397,7 @@ impl Fabric for Engine {
     }
 
     fn runs(&self, actor: ActorId) -> bool {
-        self.core.borrow().actors[actor.0 as usize].mailbox.is_some()
+        self.core.borrow().actors[actor.0 as usize].started.is_some()
     }
 
     fn tell(&self, from: ActorId, to: ActorId, message: Local) {
@@ -411,7 +411,7 @@ impl Fabric for Engine {
             _ => (to, message),
         };
         let holder = Engine::holder(&core, to);
-        self.soon(&mut core, holder, self.now.get(), Input::Local(message));
+        self.soon(&mut core, holder, Input::Local(message));
     }
 
     fn machine_files(&self, machine: MachineId) -> Rc<dyn Files> {
