@@ -85,6 +85,9 @@ impl ReplicaKeeper {
 
     /// Chooses points for tickets that wait for it.
     pub(super) fn serve_tickets(&mut self) {
+        if self.tickets.is_empty() {
+            return;
+        }
         let (caught_up, stuck) = (self.caught_up(), self.stuck());
         let waits = |ticket: &Ticket| ticket.chosen.is_none() && ticket.last && ticket.choice == PointChoice::Latest;
         if caught_up && stuck.is_none() && self.tickets.iter().any(waits) {
