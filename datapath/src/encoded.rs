@@ -1,12 +1,13 @@
 //! Plain data as it is written down, and lists that are written again and again and change little in between: what was encoded stays
 //! encoded.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
-use bytes::Bytes;
 use postcard::ser_flavors::Flavor;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Writes behind what there is, whole slices at a time: postcard's own way goes byte by byte.
 struct Behind(Vec<u8>);
@@ -51,6 +52,36 @@ pub fn encode_behind(value: &(impl Serialize + ?Sized), before: Vec<u8>) -> Vec<
 #[must_use]
 pub fn encode(value: &(impl Serialize + ?Sized)) -> Vec<u8> {
     encode_behind(value, Vec::with_capacity(64))
+}
+
+/// Bytes that are encoded as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw<'a>(pub Cow<'a, [u8]>);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        deserializer
+            .deserialize_bytes(Bytes)
+            .map(|bytes| Raw(Cow::Owned(bytes)))
+    }
 }
 
 /// Plain values, one after the other.
@@ -101,8 +132,8 @@ impl Encoded {
 
     /// What [`Encoded::decode`] reads.
     #[must_use]
-    pub fn bytes(&self) -> Bytes {
-        Bytes::copy_from_slice(&self.bytes)
+    pub fn raw(&self) -> Raw<'_> {
+        Raw(Cow::Borrowed(&self.bytes))
     }
 
     /// The values; none where they are not what was encoded.
@@ -151,7 +182,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(encoded.values(), list.len());
-                prop_assert_eq!(Encoded::decode::<u64>(&encoded.bytes()), Some(list.clone()));
+                prop_assert_eq!(Encoded::decode::<u64>(&encoded.raw().0), Some(list.clone()));
             }
         }
 
@@ -166,7 +197,7 @@ mod tests {
     fn what_is_torn_is_not_read() {
         let mut encoded = Encoded::default();
         encoded.push(&300u64);
-        let bytes = encoded.bytes();
+        let bytes = encoded.raw().0;
         assert_eq!(Encoded::decode::<u64>(&bytes[..bytes.len() - 1]), None);
     }
 }

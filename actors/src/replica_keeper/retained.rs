@@ -90,8 +90,8 @@ impl Retained {
             let stale = planted(Plant::SegmentDroppedEarly) && matches!(kept.1, Some(Holds::Base));
             let stale = stale && written.volume.is_some();
             if !stale && !written.volume.as_ref().is_some_and(|there| there.is_clone_of(volume)) {
-                env.volume_put(&written.name, volume.clone());
-                written.volume = Some(volume.clone());
+                env.volume_put(&written.name, (*volume).clone());
+                written.volume = Some((*volume).clone());
             }
         }
         if self.volumes.len() > volumes.len() {

@@ -8,8 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use datapath::encoded::encode_behind;
+use datapath::encoded::{Raw, encode_behind};
 use datapath::replica::{Holds, Replica, SavedReplica, Tag};
 use datapath::seal::{Epoch, Nonces, VaultKey};
 use datapath::volume::Volume;
@@ -25,7 +24,7 @@ use crate::ports::{Env, volume_name};
 pub struct Checkpoint<'a> {
     saved: Saved<'a>,
     /// The volumes that it needs.
-    pub volumes: Vec<(Kept, Volume)>,
+    pub volumes: Vec<(Kept, &'a Volume)>,
 }
 
 impl Checkpoint<'_> {
@@ -41,10 +40,10 @@ pub type Kept = (DiskId, Option<Holds>);
 
 #[derive(Serialize, Deserialize)]
 struct Saved<'a> {
-    replica: SavedReplica,
+    replica: SavedReplica<'a>,
     copies: BTreeMap<DiskId, SavedCopy>,
     /// See [`Sizes::decode`]: they name the batches of the replica.
-    sizes: Bytes,
+    sizes: Raw<'a>,
     changed: Cow<'a, BTreeMap<DiskId, Vec<(u64, u64)>>>,
     broken: Option<String>,
 }
@@ -108,12 +107,12 @@ impl ReplicaKeeper {
     /// All that a later life needs to know. Segments that were let go before can be dropped once it is durable.
     #[must_use]
     pub fn checkpoint(&mut self) -> Checkpoint<'_> {
+        let over_points = !self.replica.points().is_empty();
         let (replica, volumes) = self.replica.save();
         let heads = self.head.iter();
-        let heads = heads.map(|(disk, head)| ((*disk, None), head.clone()));
+        let heads = heads.map(|(disk, head)| ((*disk, None), head));
         let volumes = volumes.into_iter();
         let volumes = volumes.map(|(disk, holds, volume)| ((disk, Some(holds)), volume));
-        let over_points = !self.replica.points().is_empty();
         let saved = Saved {
             replica,
             copies: self.copies.iter().map(|(disk, copy)| (*disk, copy.save())).collect(),
@@ -144,7 +143,7 @@ impl ReplicaKeeper {
         tags: impl Iterator<Item = Tag>,
     ) -> Option<ReplicaKeeper> {
         let saved: Saved = postcard::from_bytes(index).ok()?;
-        let sizes = Sizes::decode(&saved.sizes)?;
+        let sizes = Sizes::decode(&saved.sizes.0)?;
         let disks: Vec<DiskId> = protection.disks.iter().map(|(disk, _)| *disk).collect();
         let volume = |disk, holds| env.volume(&volume_of(place, (disk, holds)));
         let replica = Replica::restore(

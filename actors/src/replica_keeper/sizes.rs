@@ -3,8 +3,7 @@
 //! A checkpoint is written with every point, and holds hundreds of batches of which one is new: what was encoded is kept, and only what
 //! has changed is encoded again.
 
-use bytes::Bytes;
-use datapath::encoded::Encoded;
+use datapath::encoded::{Encoded, Raw};
 use serde::{Deserialize, Serialize};
 
 /// What a batch comes to.
@@ -65,8 +64,8 @@ impl Sizes {
     }
 
     /// As a checkpoint has them: what [`Sizes::decode`] reads.
-    pub(super) fn encode(&self) -> Bytes {
-        self.encoded.bytes()
+    pub(super) fn encode(&self) -> Raw<'_> {
+        self.encoded.raw()
     }
 
     /// None where it is not what was encoded.
@@ -105,12 +104,12 @@ mod tests {
                     3 => drop(sizes.remove(batch)),
                     4 => sizes.remove_through(batch),
                     _ => {
-                        let read = Sizes::decode(&sizes.encode()).expect("as it was written");
+                        let read = Sizes::decode(&sizes.encode().0).expect("as it was written");
                         prop_assert_eq!(&read.batches, &sizes.batches);
                     }
                 }
             }
-            let read = Sizes::decode(&sizes.encode()).expect("as it was written");
+            let read = Sizes::decode(&sizes.encode().0).expect("as it was written");
             prop_assert_eq!(read.batches, sizes.batches);
         }
     }

@@ -2,13 +2,13 @@
 //!
 //! The tags of its batches are not part of it: they are in the index of whoever stores the segments.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::{Copying, CutTime, Layer, Mark, Point, Replica, Tag};
-use crate::encoded::Encoded;
+use crate::encoded::{Encoded, Raw};
 use crate::lineage::Lineage;
 use crate::runs::RunMap;
 use crate::units::{DiskId, VmId, WriteSeq};
@@ -28,22 +28,22 @@ pub enum Holds {
 /// Ranges of extents and the position that their content has.
 type Positions = Vec<(u64, u64, u64)>;
 
-/// A replica without its volumes and tags.
+/// A replica without its volumes and tags. It is written with every point, so what is large or has parts is only borrowed for that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SavedReplica {
-    open_copies: BTreeSet<DiskId>,
+pub struct SavedReplica<'a> {
+    open_copies: Cow<'a, BTreeSet<DiskId>>,
     /// By disk: whether it is written into a volume of its own, and where.
     copying: BTreeMap<DiskId, (bool, Positions)>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Positions>>,
     /// Of each its [`Mark`] and its batch.
-    points: Bytes,
+    points: Raw<'a>,
     highest: WriteSeq,
     next: u64,
     last: WriteSeq,
     newest: Option<(u64, WriteSeq, CutTime)>,
     applied_bytes: u64,
-    lineages: BTreeMap<DiskId, Lineage>,
-    arriving: BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>,
+    lineages: Cow<'a, BTreeMap<DiskId, Lineage>>,
+    arriving: Cow<'a, BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>>,
     base_holds: WriteSeq,
 }
 
@@ -62,16 +62,19 @@ fn restore_positions(saved: Positions) -> RunMap<u64> {
 impl Replica {
     /// The replica as it stands, and its volumes.
     #[must_use]
-    pub fn save(&mut self) -> (SavedReplica, Vec<(DiskId, Holds, Volume)>) {
-        let bases = self.base.iter().map(|(disk, base)| (*disk, Holds::Base, base.clone()));
-        let mut volumes: Vec<(DiskId, Holds, Volume)> = bases.collect();
+    pub fn save(&mut self) -> (SavedReplica<'_>, Vec<(DiskId, Holds, &Volume)>) {
+        for point in &self.points[self.saved_points.values()..] {
+            self.saved_points.push(&(point.mark, point.batch));
+        }
+        let bases = self.base.iter().map(|(disk, base)| (*disk, Holds::Base, base));
+        let mut volumes: Vec<(DiskId, Holds, &Volume)> = bases.collect();
         for (disk, copying) in &self.copying {
             let layer = copying.layer.iter();
-            volumes.extend(layer.map(|layer| (*disk, Holds::Copying, layer.clone())));
+            volumes.extend(layer.map(|layer| (*disk, Holds::Copying, layer)));
         }
         for (batch, layers) in &self.layers {
             let layers = layers.iter();
-            volumes.extend(layers.map(|(disk, layer)| (*disk, Holds::Layer(*batch), layer.volume.clone())));
+            volumes.extend(layers.map(|(disk, layer)| (*disk, Holds::Layer(*batch), &layer.volume)));
         }
         let copying = self.copying.iter().map(|(disk, copying)| {
             let saved = (copying.layer.is_some(), save_positions(&copying.positions));
@@ -82,21 +85,18 @@ impl Replica {
             let saved = layers.map(|(disk, layer)| (*disk, save_positions(&layer.written)));
             (*batch, saved.collect())
         });
-        for point in &self.points[self.saved_points.values()..] {
-            self.saved_points.push(&(point.mark, point.batch));
-        }
         let saved = SavedReplica {
-            open_copies: self.open_copies.clone(),
+            open_copies: Cow::Borrowed(&self.open_copies),
             copying: copying.collect(),
             layers: layers.collect(),
-            points: self.saved_points.bytes(),
+            points: self.saved_points.raw(),
             highest: self.highest,
             next: self.next,
             last: self.last,
             newest: self.newest,
             applied_bytes: self.applied_bytes,
-            lineages: self.lineages.clone(),
-            arriving: self.arriving.clone(),
+            lineages: Cow::Borrowed(&self.lineages),
+            arriving: Cow::Borrowed(&self.arriving),
             base_holds: self.base_holds,
         };
         (saved, volumes)
@@ -110,7 +110,7 @@ impl Replica {
         vm: VmId,
         protection: u32,
         disks: &[DiskId],
-        saved: SavedReplica,
+        saved: SavedReplica<'_>,
         tags: impl Iterator<Item = Tag>,
         mut volume: impl FnMut(DiskId, Holds) -> Option<Volume>,
     ) -> Option<Replica> {
@@ -137,19 +137,19 @@ impl Replica {
             }
         }
         replica.batches = tags.map(|tag| (tag.batch, tag)).collect();
-        let points: Vec<(Mark, u64)> = Encoded::decode(&saved.points)?;
+        let points: Vec<(Mark, u64)> = Encoded::decode(&saved.points.0)?;
         replica.points = points
             .into_iter()
             .map(|(mark, batch)| Point { mark, batch, pins: 0 })
             .collect();
-        replica.open_copies = saved.open_copies;
+        replica.open_copies = saved.open_copies.into_owned();
         replica.highest = saved.highest;
         replica.next = saved.next;
         replica.last = saved.last;
         replica.newest = saved.newest;
         replica.applied_bytes = saved.applied_bytes;
-        replica.lineages = saved.lineages;
-        replica.arriving = saved.arriving;
+        replica.lineages = saved.lineages.into_owned();
+        replica.arriving = saved.arriving.into_owned();
         replica.base_holds = saved.base_holds;
         Some(replica)
     }

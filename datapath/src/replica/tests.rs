@@ -164,7 +164,7 @@ fn take_up(replica: &mut Replica) {
     let saved = postcard::from_bytes(&saved).expect("as it was written");
     let volumes: BTreeMap<(DiskId, Holds), Volume> = volumes
         .into_iter()
-        .map(|(disk, holds, volume)| ((disk, holds), volume))
+        .map(|(disk, holds, volume)| ((disk, holds), volume.clone()))
         .collect();
     let volume = |disk, holds| volumes.get(&(disk, holds)).cloned();
     let tags: Vec<Tag> = replica.batches.values().cloned().collect();
