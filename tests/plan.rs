@@ -718,3 +718,61 @@ fn a_drill_brings_a_recovery_plan_that_runs_once_its_marks_are_taken_away() {
         assert!((parts - all).abs() < 0.01, "{vm}: {parts} s of {all} s");
     }
 }
+
+#[test]
+fn parts_of_a_sweep_make_the_whole_and_nothing_else_does() {
+    let out = folder();
+    let path = |name: &str| out.path().join(name).to_str().expect("UTF-8").to_owned();
+    let sweep = ["--what-if", "bandwidth=20..60Mbit/s/20", "--what-if", "outage=0,1h,4h"];
+    let with = |more: &[&str]| {
+        let mut all: Vec<&str> = sweep.to_vec();
+        all.extend(more);
+        plan_of(&template(), &all)
+    };
+    let (code, _, wrong) = with(&["--out", &path("whole")]);
+    assert_eq!(code, Some(0), "{wrong}");
+    let parts: Vec<String> = (1..=3)
+        .map(|part| path(&format!("parts/part-{part}-of-3.json")))
+        .collect();
+    // One of them twice: a part that is made again is the same.
+    for part in ["1/3", "2/3", "3/3", "2/3"] {
+        let (code, said, wrong) = with(&["--shard", part, "--out", &path("parts")]);
+        assert_eq!(code, Some(0), "{wrong}");
+        assert!(said.contains("3 points"), "{said}");
+    }
+    let together = |files: &[&str], more: &[&str]| {
+        let mut all = vec!["--parts"];
+        all.extend(files);
+        all.extend(more);
+        with(&all)
+    };
+    let all: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let (code, _, wrong) = together(&all, &["--out", &path("together")]);
+    assert_eq!(code, Some(0), "{wrong}");
+    let points = |name: &str| -> Value {
+        let text = std::fs::read_to_string(Path::new(&path(name)).join("plan.json")).expect("the plan");
+        let plan: Value = serde_json::from_str(&text).expect("JSON");
+        plan["sweep"].clone()
+    };
+    assert_eq!(points("whole")["points"].as_array().map(Vec::len), Some(9));
+    assert_eq!(points("whole"), points("together"));
+    let tampered = path("tampered.json");
+    let text = std::fs::read_to_string(&parts[0]).expect("a part");
+    let first = text.find("\"backlog_bytes\":").expect("a figure") + "\"backlog_bytes\":".len();
+    std::fs::write(&tampered, format!("{}9{}", &text[..first], &text[first..])).expect("written");
+    for (files, more, words) in [
+        (vec![all[0], all[1]], vec![], "parts are missing: 3 of 3"),
+        (vec![all[0], all[1], all[1]], vec![], "is part 2 once more"),
+        (all.clone(), vec!["--growth", "10%"], "is a part of another sweep"),
+        (
+            vec![tampered.as_str(), all[1], all[2]],
+            vec![],
+            "comes to something else here",
+        ),
+        (vec!["nowhere.json"], vec![], "accepted: files that --shard wrote"),
+    ] {
+        let (code, said, wrong) = together(&files, &more);
+        assert_eq!(code, Some(2), "{said}{wrong}");
+        assert!(wrong.contains(words), "{words}: {wrong}");
+    }
+}

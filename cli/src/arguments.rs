@@ -478,7 +478,7 @@ const INDEXES: [(&str, Option<&str>); 2] = [
 ];
 
 /// `K/N`, or `index/N`.
-fn shard(text: &str) -> Result<(u64, u64), String> {
+pub(crate) fn shard(text: &str) -> Result<(u64, u64), String> {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
     let index = || {
         let place = |(name, first): &(&str, Option<&str>)| {

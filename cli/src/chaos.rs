@@ -2,7 +2,7 @@
 
 mod corpus;
 mod inputs;
-mod keeping;
+pub(crate) mod keeping;
 mod merging;
 mod places;
 mod replaying;

@@ -1,6 +1,7 @@
 //! `firedrill plan`: what an estate needs, and what would happen with what there is.
 
 mod proving;
+mod sharing;
 
 use std::fs::File;
 use std::io::{IsTerminal, Read};
@@ -57,11 +58,20 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     }
     let wrong = |error: PlanError| Failure::Input(error.to_string());
     let (estate, profile) = (&inputs.estate, inputs.profile.as_ref());
+    if let Some(shard) = arguments.shard {
+        shown.say("asking what if");
+        let made = sharing::make(arguments, &inputs, &options, shard);
+        shown.done();
+        return made;
+    }
     shown.say("planning");
     let mut plan = recommend(estate, profile, &options).map_err(wrong)?;
     if !arguments.what_if.is_empty() {
         shown.say("asking what if");
-        plan.sweep = Some(sweep(estate, profile, &options, &arguments.what_if).map_err(wrong)?);
+        plan.sweep = Some(match arguments.parts.as_slice() {
+            [] => sweep(estate, profile, &options, &arguments.what_if).map_err(wrong)?,
+            parts => sharing::put_together(arguments, &inputs, &options, parts)?,
+        });
     }
     if let (Some(input), Some(goal)) = (arguments.find, arguments.goal) {
         plan.find = Some(found(&inputs, &options, &plan, (input, goal), &shown, &interrupts)?);

@@ -1,7 +1,9 @@
 //! What if an input were another: the same arithmetic, with some inputs moved.
 
+pub mod parts;
+
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::bill::{bill, circuit};
 use crate::demand::{Compression, Totals};
@@ -91,7 +93,7 @@ pub struct Axis {
 }
 
 /// What comes out at a point.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Point {
     /// The values of the axes, in their order.
     pub at: Vec<u64>,
@@ -227,6 +229,21 @@ fn copies(work: &Work<'_>, count: u64) -> Vec<Copied> {
 /// # Errors
 /// [`PlanError`] where estate, profile and options make no plan, also with an input moved.
 pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes: &[Axis]) -> Result<Sweep, PlanError> {
+    let points = points(estate, profile, options, axes, &|_| true)?;
+    Ok(Sweep {
+        axes: axes.to_vec(),
+        points: points.into_iter().map(|(_, point)| point).collect(),
+    })
+}
+
+/// The points at the places that are asked, each with its place.
+fn points(
+    estate: &Estate,
+    profile: Option<&Profile>,
+    options: &Options,
+    axes: &[Axis],
+    asked: &dyn Fn(usize) -> bool,
+) -> Result<Vec<(usize, Point)>, PlanError> {
     let places: Vec<Vec<u64>> = axes.iter().fold(vec![Vec::new()], |places, axis| {
         let further = |place: Vec<u64>| {
             axis.values.iter().map(move |value| {
@@ -237,7 +254,9 @@ pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes
         };
         places.into_iter().flat_map(further).collect()
     });
-    let places: Vec<Place<'_>> = places.into_iter().map(|at| Place { axes, at }).collect();
+    let asked = places.into_iter().enumerate().filter(|(number, _)| asked(*number));
+    let (numbers, places): (Vec<usize>, Vec<Place<'_>>) =
+        asked.map(|(number, at)| (number, Place { axes, at })).unzip();
     // What everything compresses to and who counts is in the sums over machines: each value has sums of its own.
     let mut estates: Vec<(Option<u64>, Option<u64>)> = places.iter().map(Place::estate).collect();
     estates.sort_unstable();
@@ -262,10 +281,8 @@ pub fn sweep(estate: &Estate, profile: Option<&Profile>, options: &Options, axes
         let own = shared.iter().find(|shared| shared.estate == place.estate())?;
         outcome(own, place)
     };
-    Ok(Sweep {
-        axes: axes.to_vec(),
-        points: places.par_iter().filter_map(point).collect::<Result<_, PlanError>>()?,
-    })
+    let made: Vec<Point> = places.par_iter().filter_map(point).collect::<Result<_, PlanError>>()?;
+    Ok(numbers.into_iter().zip(made).collect())
 }
 
 /// The queue with some inputs moved.

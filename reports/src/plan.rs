@@ -67,6 +67,8 @@ pub static LAYOUT: Layout = Layout {
         "tables/find.csv",
         "tables/initial_replication.csv",
         "tables/initial_replication_batches.csv",
+        "tables/recovery.csv",
+        "tables/failback.csv",
         "tables/servers.csv",
         "tables/storage_accounts.csv",
         "tables/notes.csv",

@@ -115,6 +115,13 @@ pub struct PlanArguments {
     /// rpo, process-servers, cache, process-server-lost, initial-batches, era
     #[arg(long, value_name = "NAME=VALUES", value_parser = axis)]
     pub what_if: Vec<Axis>,
+    /// Make only the Kth of N parts of --what-if, into DIR/part-K-of-N.json of --out; `index/N` takes K from the place in a Slurm array or a
+    /// Kubernetes Indexed Job
+    #[arg(long, value_name = "K/N", value_parser = super::shard, requires = "what_if", conflicts_with_all = ["parts", "find", "prove", "scenario"])]
+    pub shard: Option<(u64, u64)>,
+    /// Take the points of --what-if from these parts: all of them, each once
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "what_if")]
+    pub parts: Vec<PathBuf>,
     /// The smallest bandwidth, or the largest growth, outage or compressed, that keeps the goal: by drills of the estate through the actors,
     /// on all cores
     #[arg(long, value_name = "NAME", requires = "goal", value_parser = findable)]

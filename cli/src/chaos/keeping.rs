@@ -151,7 +151,7 @@ pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// Makes a file beside its place and puts it there whole.
-pub(super) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
     let beside = beside(path);
     make(&beside)
         .and_then(|()| std::fs::rename(&beside, path))

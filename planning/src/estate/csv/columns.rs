@@ -155,7 +155,7 @@ pub(super) fn list() -> String {
 /// Which columns a header has, and where.
 #[derive(Debug)]
 pub(super) struct Header {
-    at: [Option<usize>; 12],
+    at: [Option<usize>; 13],
     pub(super) columns: usize,
 }
 
@@ -187,7 +187,7 @@ fn column(name: &str) -> Option<Column> {
 /// Reads the header; none where a column is missing that must be there.
 pub(super) fn read_header(file: &str, line: u64, row: &::csv::StringRecord, problems: &mut Problems) -> Option<Header> {
     let mut header = Header {
-        at: [None; 12],
+        at: [None; 13],
         columns: row.len(),
     };
     let mut unknown = Vec::new();
