@@ -177,28 +177,27 @@ fn a_throttle_holds_in_its_hours_and_on_its_days() {
 
 #[test]
 fn uploads_of_a_machine_are_bounded_by_its_threads() {
-    // A hundred times the line, a second there and back, and small batches: a mebibyte a second for each thread of a machine.
-    let model = |threads: u32| {
-        format!("[model.agent]\nbatch = \"256 KiB\"\n\n[model.process_server]\nupload_threads = {threads}\n\n[policy]")
-    };
+    // A hundred times the line, a second there and back, small batches and small uploads: 64 KiB a second for each thread of a machine.
     let with = |threads: u32| {
-        let model = model(threads);
+        let model = format!(
+            "[model.agent]\nbatch = \"64 KiB\"\n\n[model.process_server]\nupload = \"64 KiB\"\nupload_threads = {threads}\n\n[policy]"
+        );
         run(
             THROTTLE,
             &[
                 ("rate = \"10 Mbit/s\"", "rate = \"1 Gbit/s\""),
                 ("latency = \"10 ms\"", "latency = \"500 ms\""),
                 ("throttle = \"mon-fri 8-10=512 kbit/s\"", ""),
-                ("rate = \"64 kB/s\"", "rate = \"2 MB/s\""),
+                ("rate = \"64 kB/s\"", "rate = \"150 kB/s\""),
                 (
                     "duration = \"5 h\"\nsettle = \"4 h\"",
-                    "duration = \"1 h\"\nsettle = \"40 min\"",
+                    "duration = \"1 h\"\nsettle = \"30 min\"",
                 ),
                 ("[policy]", &model),
             ],
         )
     };
-    // Two machines write 2 MB/s each: four threads carry that, one carries half of it.
+    // Two machines write 150 kB/s each: four threads carry that, one carries less than half of it.
     let (four, one) = (rpo_minutes(&with(4)), rpo_minutes(&with(1)));
     assert!(
         four <= 6 && one >= 14,
