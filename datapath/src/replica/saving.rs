@@ -28,6 +28,9 @@ pub enum Holds {
 /// Ranges of extents and the position that their content has.
 type Positions = Vec<(u64, u64, u64)>;
 
+/// By disk: the life, the write before its first, and the last write of it that came.
+type Arriving = BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>;
+
 /// A replica without its volumes and tags. It is written with every point, so what is large or has parts is only borrowed for that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SavedReplica<'a> {
@@ -43,7 +46,7 @@ pub struct SavedReplica<'a> {
     newest: Option<(u64, WriteSeq, CutTime)>,
     applied_bytes: u64,
     lineages: Cow<'a, BTreeMap<DiskId, Lineage>>,
-    arriving: Cow<'a, BTreeMap<DiskId, ((u64, WriteSeq), WriteSeq)>>,
+    arriving: Cow<'a, Arriving>,
     base_holds: WriteSeq,
 }
 
