@@ -99,8 +99,11 @@ struct Times {
     boot: u64,
 }
 
+/// A part of a recovery: its group, its machines, its seconds.
+type Takes = (Part, Option<u8>, u64, u64);
+
 /// The parts of a recovery, and its seconds.
-fn steps(vms: &[&Vm], times: Times, hourly: u64) -> (Vec<(Part, Option<u8>, u64, u64)>, u64) {
+fn steps(vms: &[&Vm], times: Times, hourly: u64) -> (Vec<Takes>, u64) {
     let seconds = |nanoseconds: u64| nanoseconds.div_ceil(SECOND);
     let mut all = Vec::new();
     let hydrated = vms.iter().filter(|vm| is_hydrated(vm)).count() as u64;
