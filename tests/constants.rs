@@ -28,7 +28,6 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("actors/src/messages/application.rs", &["PORT_APPLICATION"], PORT),
     ("actors/src/messages/group.rs", &["PORT_GROUP"], PORT),
     ("actors/src/service/groups.rs", &["KEPT"], MEMORY),
-    ("actors/src/ports.rs", &["PANICKED"], WORDS),
     ("actors/src/replica_keeper.rs", &["JOB"], WORDS),
     (
         "actors/src/spec.rs",
