@@ -697,9 +697,9 @@ fn a_drill_brings_a_recovery_plan_that_runs_once_its_marks_are_taken_away() {
         .map_err(|error| error.to_string())
         .and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()))
         .expect("the plan");
-    let parts = plan["recovery"]["steps"].as_array().expect("steps");
+    let parts = plan["plan"]["recovery"]["steps"].as_array().expect("steps");
     assert_eq!(parts.len(), 4, "{parts:?}");
-    let reckoned = plan["recovery"]["seconds"]["value"].as_f64().expect("seconds");
+    let reckoned = plan["plan"]["recovery"]["seconds"]["value"].as_f64().expect("seconds");
     let all = steps.values().filter_map(|failovers| failovers[0]["all"].as_f64());
     let took = all.fold(0.0, f64::max);
     assert!(
@@ -752,7 +752,7 @@ fn parts_of_a_sweep_make_the_whole_and_nothing_else_does() {
     let points = |name: &str| -> Value {
         let text = std::fs::read_to_string(Path::new(&path(name)).join("plan.json")).expect("the plan");
         let plan: Value = serde_json::from_str(&text).expect("JSON");
-        plan["sweep"].clone()
+        plan["plan"]["sweep"].clone()
     };
     assert_eq!(points("whole")["points"].as_array().map(Vec::len), Some(9));
     assert_eq!(points("whole"), points("together"));
