@@ -52,7 +52,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let shown = Shown::new();
     let inputs = read(&arguments.inputs, &shown)?;
     interrupts.check()?;
-    let grows = options.measured.iter().any(|measured| measured.name == "growth");
+    let grows = options.has_measured("growth");
     if inputs.grown && arguments.growth.is_none() && !grows {
         options.growth_per_mille = 0;
     }

@@ -70,10 +70,9 @@ pub(crate) fn band(work: &Work<'_>, needed: u64) -> Result<Option<Band>, PlanErr
         "hydration" | "create-machine" | "boot" => false,
         _ => true,
     };
-    let is_measured = |name: &str| options.measured.iter().any(|measured| measured.name == name);
     let uncertain: Vec<(&str, u64, u64)> = rows()
         .iter()
-        .filter(|row| !is_measured(&row.name) && matters(&row.name))
+        .filter(|row| !options.has_measured(&row.name) && matters(&row.name))
         .filter_map(|row| Some((row.name.as_str(), row.low?, row.high?)))
         .collect();
     // Where nothing is sent nothing moves.

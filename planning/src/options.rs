@@ -181,6 +181,12 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Whether a constant was measured, and so is in these options.
+    #[must_use]
+    pub fn has_measured(&self, name: &str) -> bool {
+        self.measured.iter().any(|measured| measured.name == name)
+    }
+
     /// How demands are made.
     #[must_use]
     pub fn settings(&self) -> Settings {

@@ -154,7 +154,7 @@ fn failback(work: &Work<'_>) -> Failback {
 /// Options with each uncertain time that was not measured at its least, or at its most.
 fn moved(options: &Options, most: bool) -> Times {
     let end = |name: &str, now: u64| {
-        let measured = options.measured.iter().any(|measured| measured.name == name);
+        let measured = options.has_measured(name);
         let row = crate::constants::rows()
             .iter()
             .find(|row| row.name == name && !measured);

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use actors::nouns::Throttle;
 use serde::Deserialize;
 
-use crate::service::{HourLimit, WEEK_HOURS};
+use crate::service::HourLimit;
 use crate::tables::{Era, own};
 
 /// What the product takes as a throttle in an era.
@@ -82,23 +82,17 @@ pub fn in_utc(throttle: &Throttle, utc_offset_minutes: i32) -> Option<Vec<Thrott
 /// The limits of the week for so many process servers; empty without a throttle.
 #[must_use]
 pub fn week(throttles: &[Throttle], process_servers: u64) -> Vec<HourLimit> {
-    if throttles.is_empty() {
-        return Vec::new();
-    }
-    let mut week = vec![HourLimit::OPEN; WEEK_HOURS];
-    for throttle in throttles {
-        let most = throttle.bits_per_second.saturating_mul(process_servers.max(1));
-        for hour in throttle.hours() {
-            let limit = &mut week[hour].bits_per_second;
-            *limit = Some(limit.map_or(most, |other| other.min(most)));
-        }
-    }
-    week
+    let limit = |each: Option<u64>| HourLimit {
+        bits_per_second: each.map(|each| each.saturating_mul(process_servers.max(1))),
+        ..HourLimit::OPEN
+    };
+    Throttle::week(throttles).into_iter().map(limit).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::WEEK_HOURS;
 
     fn of(text: &str) -> Throttle {
         scenarios::units::throttle(text).unwrap()

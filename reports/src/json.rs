@@ -148,6 +148,7 @@ pub fn summary(account: &Account) -> Value {
         "command": account.command,
         "versions": {"firedrill": account.version, "format": FORMAT},
     });
+    // Behind the others: the macro takes no more keys at a time.
     summary["process_servers"] = process_servers(account);
     summary
 }

@@ -52,6 +52,24 @@ impl Throttle {
     }
 }
 
+impl Throttle {
+    /// What throttles allow by the hour of the week, from Monday 00:00 on, in bits per second: where some overlap the smallest. Empty without one.
+    #[must_use]
+    pub fn week(throttles: &[Throttle]) -> Vec<Option<u64>> {
+        if throttles.is_empty() {
+            return Vec::new();
+        }
+        let mut week = vec![None; WEEK_HOURS];
+        for throttle in throttles {
+            for hour in throttle.hours() {
+                let limit: &mut Option<u64> = &mut week[hour];
+                *limit = Some(limit.map_or(throttle.bits_per_second, |other| other.min(throttle.bits_per_second)));
+            }
+        }
+        week
+    }
+}
+
 /// All throttles of a process server, as its clock goes. Where some overlap the smallest counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Schedule {
@@ -65,18 +83,8 @@ impl Schedule {
     /// Throttles, where clocks begin so many seconds after a Monday's 00:00.
     #[must_use]
     pub fn new(throttles: &[Throttle], week_second: u64) -> Schedule {
-        let mut week = match throttles.is_empty() {
-            true => Vec::new(),
-            false => vec![None; WEEK_HOURS],
-        };
-        for throttle in throttles {
-            for hour in throttle.hours() {
-                let limit: &mut Option<u64> = &mut week[hour];
-                *limit = Some(limit.map_or(throttle.bits_per_second, |other| other.min(throttle.bits_per_second)));
-            }
-        }
         Schedule {
-            week,
+            week: Throttle::week(throttles),
             begins: week_second * 1_000_000_000,
         }
     }

@@ -10,13 +10,20 @@
 use datapath::SimTime;
 use datapath::plants::{Plant, planted};
 
-use super::room::share;
 use super::{LOOK, ProcessServer};
 use crate::facts::{Fact, Severity};
 use crate::messages::management::Notice;
 use crate::ports::Token;
 
 const MILLION: u128 = 1_000_000;
+
+fn level(critical: bool, warning: bool) -> Option<Severity> {
+    match (critical, warning) {
+        (true, _) => Some(Severity::Critical),
+        (false, true) => Some(Severity::Warning),
+        (false, false) => None,
+    }
+}
 
 /// Since when something has been past its levels.
 #[derive(Debug, Default)]
@@ -35,11 +42,7 @@ impl Past {
         };
         let warning = lasts(&mut self.warning, found.is_some());
         let critical = lasts(&mut self.critical, found == Some(Severity::Critical));
-        let level = match (critical, warning) {
-            (true, _) => Some(Severity::Critical),
-            (false, true) => Some(Severity::Warning),
-            (false, false) => None,
-        };
+        let level = level(critical, warning);
         let before = std::mem::replace(&mut self.told, level);
         level.filter(|_| level > before)
     }
@@ -103,21 +106,16 @@ impl ProcessServer {
         };
 
         let model = &self.env.model.process_server;
-        let past = |critical: bool, warning: bool| match (critical, warning) {
-            (true, _) => Some(Severity::Critical),
-            (false, true) => Some(Severity::Warning),
-            (false, false) => None,
-        };
-        let of_cache = past(
+        let of_cache = level(
             u64::from(cache_free) < model.cache_critical,
             u64::from(cache_free) < model.cache_warning,
         );
-        let of_processors = past(
+        let of_processors = level(
             u64::from(processors) > model.processor_critical,
             u64::from(processors) > model.processor_warning,
         );
         let longer = |than: u64| uploads_in.is_none_or(|time| time > than);
-        let of_uploads = past(longer(model.upload_critical), longer(model.upload_warning));
+        let of_uploads = level(longer(model.upload_critical), longer(model.upload_warning));
 
         let after = model.told_after;
         let percent = |share: u32| share / 10_000;
@@ -171,13 +169,6 @@ impl ProcessServer {
             self.cs
                 .notify(&self.env, Notice::ProcessServerHealth { machine, level });
         }
-    }
-
-    /// Less of the cache is free than what all its machines are throttled at.
-    pub(super) fn is_throttled(&self) -> bool {
-        let (used, capacity) = self.env.files().usage();
-        let least = share(capacity, self.env.model.process_server.throttled_below);
-        capacity.saturating_sub(used) < least && !planted(Plant::NeverThrottled)
     }
 }
 

@@ -9,6 +9,7 @@
 //! goes on, those of others give way to one machine's. So that this is rare, agents are told to cut their batches to a quarter of the cache.
 
 use datapath::VmId;
+use datapath::plants::{Plant, planted};
 
 use super::ProcessServer;
 use super::stream::Refused;
@@ -16,7 +17,7 @@ use crate::facts::{Fact, Severity};
 use crate::messages::replication::ToAgent;
 
 /// So many parts per million of bytes.
-pub(super) fn share(bytes: u64, per_million: u64) -> u64 {
+fn share(bytes: u64, per_million: u64) -> u64 {
     (u128::from(bytes) * u128::from(per_million) / 1_000_000) as u64
 }
 
@@ -47,6 +48,11 @@ impl ProcessServer {
             self.env.files().usage().1,
             self.env.model.process_server.throttled_below,
         )
+    }
+
+    /// Less of the cache is free than that.
+    pub(super) fn is_throttled(&self) -> bool {
+        self.free() < self.kept_free() && !planted(Plant::NeverThrottled)
     }
 
     /// Whether a piece of a copy may be taken in.

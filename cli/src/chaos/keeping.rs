@@ -146,12 +146,12 @@ fn handed_over(
 }
 
 /// Writes a text beside its place and puts it there whole.
-pub(super) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), Failure> {
     put_whole(path, |beside| std::fs::write(beside, text))
 }
 
 /// Makes a file beside its place and puts it there whole.
-pub(crate) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
+pub(super) fn put_whole(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<(), Failure> {
     let beside = beside(path);
     make(&beside)
         .and_then(|()| std::fs::rename(&beside, path))
@@ -173,6 +173,6 @@ pub(super) fn add(path: &Path, text: &str) -> Result<(), Failure> {
     written.map_err(|error| cannot(path, &error))
 }
 
-pub(super) fn cannot(path: &Path, error: &std::io::Error) -> Failure {
+pub(crate) fn cannot(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Machine(format!("cannot write {}: {error}", path.display()))
 }

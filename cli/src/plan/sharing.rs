@@ -1,6 +1,6 @@
 //! A sweep of `--what-if` that is shared out: one part of it, or all parts put together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use planning::options::Options;
 use planning::sweep::Sweep;
@@ -8,7 +8,7 @@ use planning::sweep::parts::{Part, part, whole};
 
 use super::{Brought, folder_for};
 use crate::arguments::{Format, PlanArguments};
-use crate::chaos::keeping::put_whole;
+use crate::chaos::keeping::{cannot, write_whole};
 use crate::failure::{Failure, PASS};
 use crate::output;
 
@@ -28,13 +28,10 @@ pub(super) fn make(
     );
     let made = made.map_err(|error| Failure::Input(error.to_string()))?;
     let folder = arguments.out.clone().unwrap_or_else(|| folder_for(&arguments.inputs));
-    let cannot = |path: &Path, error: &dyn std::fmt::Display| {
-        Failure::Machine(format!("{} cannot be written: {error}", path.display()))
-    };
     std::fs::create_dir_all(&folder).map_err(|error| cannot(&folder, &error))?;
     let file = folder.join(format!("part-{number}-of-{of}.json"));
-    let text = serde_json::to_string(&made).map_err(|error| cannot(&file, &error))? + "\n";
-    put_whole(&file, |beside| std::fs::write(beside, &text))?;
+    let text = serde_json::to_string(&made).map_err(|error| cannot(&file, &error.into()))? + "\n";
+    write_whole(&file, &text)?;
     if arguments.format == Format::Json {
         output::print(&text)?;
         return Ok(PASS);

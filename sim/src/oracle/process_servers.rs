@@ -31,6 +31,8 @@ struct Track {
 
 /// All of them.
 pub(super) struct ProcessServers {
+    /// Whether any of them has a throttle: else nobody asks who stored what.
+    throttled: bool,
     of: BTreeMap<MachineId, Track>,
 }
 
@@ -52,7 +54,9 @@ impl ProcessServers {
                 _ => None,
             })
         });
-        ProcessServers { of: all.collect() }
+        let of: BTreeMap<MachineId, Track> = all.collect();
+        let throttled = of.values().any(|track| track.throttles.least().is_some());
+        ProcessServers { throttled, of }
     }
 }
 
@@ -135,6 +139,9 @@ impl Oracle {
 
     /// A segment was stored that was sealed in this epoch: its process server may have been that fast.
     pub(super) fn uploaded(&mut self, at: SimTime, disk: DiskId, epoch: u32, bytes: u64) {
+        if !self.process_servers.throttled {
+            return;
+        }
         let Some(machine) = self.nonces.sealer(disk, epoch) else {
             return;
         };
