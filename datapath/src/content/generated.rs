@@ -4,8 +4,6 @@
 //! Each extent begins with as many random bytes as asked for, and is filled up with one line of text over and over. The line
 //! names the extent and its version, in numbers of one width: a line that is longer in one place compresses differently there. What it compresses to is thus set by one number, and is the same all over a disk.
 
-use std::io::Write;
-
 use crate::units::{DiskId, EXTENT_BYTES, Extent, WriteSeq};
 
 /// Bytes of the repeated line.
@@ -48,15 +46,17 @@ fn fill_random(key: u64, out: &mut [u8]) {
 fn fill_text(disk: DiskId, extent: Extent, version: WriteSeq, out: &mut [u8]) {
     let mut line = [b'.'; LINE_BYTES];
     line[LINE_BYTES - 1] = b'\n';
-    // A line that is too long is cut: the write fails, and what fitted stays.
-    let _ = write!(
-        &mut line[..LINE_BYTES - 1],
-        "vm {:04} disk {:02} extent {:012} version {:012} ",
-        disk.vm.0,
-        disk.index,
-        extent.0,
-        version.0
-    );
+    let mut rest = &mut line[..LINE_BYTES - 1];
+    for (word, number, width) in [
+        ("vm ", u64::from(disk.vm.0), 4),
+        (" disk ", u64::from(disk.index), 2),
+        (" extent ", extent.0, 12),
+        (" version ", version.0, 12),
+    ] {
+        put(&mut rest, word.as_bytes());
+        put_number(&mut rest, number, width);
+    }
+    put(&mut rest, b" ");
     let first = out.len().min(LINE_BYTES);
     out[..first].copy_from_slice(&line[..first]);
     let mut filled = first;
@@ -66,6 +66,27 @@ fn fill_text(disk: DiskId, extent: Extent, version: WriteSeq, out: &mut [u8]) {
         rest[..n].copy_from_slice(&done[..n]);
         filled += n;
     }
+}
+
+/// Puts bytes at the beginning of what is left. What does not fit is cut.
+fn put(rest: &mut &mut [u8], bytes: &[u8]) {
+    let fits = bytes.len().min(rest.len());
+    let (here, left) = std::mem::take(rest).split_at_mut(fits);
+    here.copy_from_slice(&bytes[..fits]);
+    *rest = left;
+}
+
+/// Puts a number with at least so many digits. By hand: it is done for each extent that is written, and the formatter took a thirtieth of a
+/// sweep.
+fn put_number(rest: &mut &mut [u8], mut number: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let mut from = digits.len();
+    while number > 0 {
+        from -= 1;
+        digits[from] += (number % 10) as u8;
+        number /= 10;
+    }
+    put(rest, &digits[from.min(digits.len() - width)..]);
 }
 
 #[cfg(test)]
@@ -99,6 +120,35 @@ mod tests {
             page(1, DISK, 2, 4, 0),
             "the text names the version"
         );
+    }
+
+    #[test]
+    fn the_text_is_a_line_of_numbers_of_one_width() {
+        let page = page(1, DISK, 2, 345, 0);
+        let line = b"vm 0003 disk 01 extent 000000000002 version 000000000345 ......\n";
+        assert!(
+            page.chunks(LINE_BYTES).all(|chunk| chunk == line),
+            "{}",
+            String::from_utf8_lossy(&page[..LINE_BYTES])
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_cut() {
+        let disk = DiskId {
+            vm: VmId(u32::MAX),
+            index: u16::MAX,
+        };
+        let page = page(1, disk, u64::MAX, u64::MAX, 0);
+        let line = format!(
+            "vm {} disk {} extent {} version {} ",
+            u32::MAX,
+            u16::MAX,
+            u64::MAX,
+            u64::MAX
+        );
+        assert_eq!(page[..LINE_BYTES - 1], line.as_bytes()[..LINE_BYTES - 1]);
+        assert_eq!(page[LINE_BYTES - 1], b'\n');
     }
 
     #[test]
