@@ -151,6 +151,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         "how plaintext is looked for in what is stored",
     ),
     ("sim/src/oracle/reader.rs", &["PARALLEL_FROM"], MEMORY),
+    ("sim/src/oracle/reader/recent.rs", &["KEPT_BYTES"], MEMORY),
     ("sim/src/oracle/figures.rs", &["KEPT"], MEMORY),
     ("sim/src/oracle/writes.rs", &["FLUSHES_KEPT"], MEMORY),
     ("sim/src/oracle/restoring.rs", &["PRUNED_FOR_ONE"], SAMPLE),

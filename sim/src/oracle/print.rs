@@ -19,6 +19,11 @@ impl Print {
         Print(hash(bytes))
     }
 
+    /// The print itself.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// Of a modelled version.
     #[must_use]
     pub fn of_version(version: WriteSeq) -> Print {
