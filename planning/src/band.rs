@@ -83,13 +83,7 @@ pub(crate) fn band(work: &Work<'_>, needed: u64) -> Result<Option<Band>, PlanErr
     let end = |moved: &[(&str, u64)]| -> Result<End, PlanError> {
         let mut options: Options = options.clone();
         moved.iter().for_each(|(name, to)| set(&mut options, name, *to));
-        // Sums over the machines are made anew only where another size of each disk goes into them.
-        let totals = if options.compression == work.options.compression {
-            work.totals.clone()
-        } else {
-            Work::new(work.estate, work.profile, &options)?.totals
-        };
-        let arrivals = &totals.sent_by(&options.settings()).arrivals(options.growth_per_mille);
+        let arrivals = &work.with(&options)?.arrivals;
         let servers = work.process_servers();
         let links = in_window(work, service.clone(), arrivals, options.weekly_outage_seconds, servers);
         let goal = Goal {

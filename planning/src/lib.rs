@@ -27,6 +27,7 @@ pub mod placement;
 pub mod plan;
 pub mod proof;
 pub mod queue;
+mod ranges;
 pub mod read;
 pub mod recommend;
 pub mod recovery;

@@ -6,7 +6,7 @@ use crate::gates::Unit;
 use crate::plan::Origin;
 
 /// Key, input, formula, source.
-const ORIGINS: [(&str, &str, &str, &str); 51] = [
+const ORIGINS: [(&str, &str, &str, &str); 54] = [
     ("profiled", "profile", "steps × seconds of a step", "facts §5.3"),
     ("machines", "estate", "number of machines", "facts §5.3"),
     (
@@ -226,6 +226,24 @@ const ORIGINS: [(&str, &str, &str, &str); 51] = [
         "site-recovery-plan-capacity-vmware.md (2017-02), vmware-physical-large-deployment.md and site-recovery-plan-capacity-vmware.md (2019) differ (facts §3.2)",
     ),
     (
+        "copy-time",
+        "used bytes, changes, bandwidth",
+        "initial copy of all machines at once through the queue, beside the changes",
+        "facts §5.5",
+    ),
+    (
+        "cache-holds",
+        "changes with growth, compressed; cache of a process server",
+        "shortest outage anywhere in the profile that fills a cache as far as the product lets it",
+        "our model, after facts §1.6",
+    ),
+    (
+        "cost",
+        "price file, sizes in Azure, drills",
+        "price × quantity; discount taken off",
+        "the price file (facts §5.3)",
+    ),
+    (
         "recovery",
         "groups of the machines, constants",
         "the steps' sum; at least what the service needs to start all machines",
@@ -306,7 +324,7 @@ const ORIGINS: [(&str, &str, &str, &str); 51] = [
 ];
 
 /// Columns of tables: their unit and origin.
-const COLUMNS: [(&str, Unit, &str); 7] = [
+const COLUMNS: [(&str, Unit, &str); 14] = [
     ("peak_iops", Unit::IopsHundredths, "peak"),
     ("peak_write_iops", Unit::IopsHundredths, "peak"),
     ("peak_churn", Unit::BytesPerSecond, "peak"),
@@ -314,6 +332,13 @@ const COLUMNS: [(&str, Unit, &str); 7] = [
     ("size_bytes", Unit::Bytes, "disk-size"),
     ("peak_ms", Unit::Milliseconds, "rpo-always"),
     ("machines", Unit::Count, "copy-curve"),
+    ("rpo_ms", Unit::Milliseconds, "rpo-always"),
+    ("needed_bits_per_second", Unit::BitsPerSecond, "bandwidth-always"),
+    ("recovery_seconds", Unit::Seconds, "recovery"),
+    ("copy_seconds", Unit::Seconds, "copy-time"),
+    ("cache_holds_seconds", Unit::Seconds, "cache-holds"),
+    ("failback_seconds", Unit::Seconds, "failback-time"),
+    ("cost_micros_per_month", Unit::MicroCurrencyPerMonth, "cost"),
 ];
 
 /// All origins.

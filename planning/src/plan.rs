@@ -20,7 +20,7 @@ use crate::recovery::Recovery;
 use crate::sizing::Sizing;
 use crate::sweep::Sweep;
 use crate::tables::Era;
-use crate::tornado::Bar;
+use crate::tornado::Tornado;
 
 /// A figure of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -323,8 +323,8 @@ pub struct Plan {
     pub given: Option<Given>,
     /// What would happen with the bandwidth of the lower share.
     pub what_if: Option<WhatIf>,
-    /// What moves the RPO most, around the bandwidth given or needed.
-    pub tornado: Vec<Bar>,
+    /// What moves its answers most, around the bandwidth given or needed.
+    pub tornado: Tornado,
     /// What if inputs were others, where that was asked.
     pub sweep: Option<Sweep>,
     /// The plan held against the actors, where that was asked.

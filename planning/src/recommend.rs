@@ -47,24 +47,46 @@ impl<'a> Work<'a> {
         check(estate, profile, options)?;
         let settings = options.settings();
         let demands = demands(estate, profile, &settings);
-        let verdicts: Vec<Verdict> = estate
-            .vms
-            .iter()
-            .zip(&demands)
-            .map(|(vm, demand)| judge(vm, demand, options))
-            .collect();
-        let included = |vm: &Vm| options.include.iter().any(|word| is_named(vm, word));
-        let chosen: Vec<bool> = estate
-            .vms
-            .iter()
-            .zip(&verdicts)
-            .map(|(vm, verdict)| verdict.findings.is_empty() || included(vm))
-            .collect();
+        let (verdicts, chosen) = judged(estate, &demands, options);
         let totals = totals(estate, profile, &demands, &settings, &chosen);
         let arrivals = totals.arrivals(options.growth_per_mille);
         Ok(Work {
             estate,
             profile,
+            options,
+            demands,
+            verdicts,
+            chosen,
+            totals,
+            arrivals,
+        })
+    }
+
+    /// The same estate by other options, made anew only as far as these reach into it.
+    ///
+    /// # Errors
+    /// [`PlanError`] where an option is out of its range.
+    pub fn with<'b>(&self, options: &'b Options) -> Result<Work<'b>, PlanError>
+    where
+        'a: 'b,
+    {
+        let of_demands = |options: &Options| (options.compression, options.percentile_per_mille, options.shape);
+        if of_demands(options) != of_demands(self.options) {
+            return Work::new(self.estate, self.profile, options);
+        }
+        check(self.estate, self.profile, options)?;
+        let demands = self.demands.clone();
+        let (verdicts, chosen) = judged(self.estate, &demands, options);
+        let settings = options.settings();
+        let totals = if chosen == self.chosen {
+            self.totals.clone().sent_by(&settings)
+        } else {
+            totals(self.estate, self.profile, &demands, &settings, &chosen)
+        };
+        let arrivals = totals.arrivals(options.growth_per_mille);
+        Ok(Work {
+            estate: self.estate,
+            profile: self.profile,
             options,
             demands,
             verdicts,
@@ -142,6 +164,17 @@ impl<'a> Work<'a> {
     }
 }
 
+/// How each machine fits, and whether it counts.
+fn judged(estate: &Estate, demands: &[VmDemand], options: &Options) -> (Vec<Verdict>, Vec<bool>) {
+    let included = |vm: &Vm| options.include.iter().any(|word| is_named(vm, word));
+    let judged = estate.vms.iter().zip(demands).map(|(vm, demand)| {
+        let verdict = judge(vm, demand, options);
+        let counts = verdict.findings.is_empty() || included(vm);
+        (verdict, counts)
+    });
+    judged.unzip()
+}
+
 /// Makes a plan.
 ///
 /// # Errors
@@ -164,7 +197,7 @@ pub fn recommend(estate: &Estate, profile: Option<&Profile>, options: &Options) 
     let given = service.as_ref().map(|service| what_if::given(&work, service));
     let what_if = what_if::lower_share(&work, &bandwidths);
     let needed = bandwidths[0].always.map_or(0, |figure| figure.value);
-    let tornado = tornado(&work, needed);
+    let tornado = tornado(&work, needed)?;
     let initial_copy = what_if::initial_copy(&work, service.as_ref(), needed);
     let accounts = accounts(&loads(&work), options);
     let sizes = drill_sizes(&work);

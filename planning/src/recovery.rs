@@ -17,6 +17,7 @@ use crate::gates::Unit;
 use crate::options::Options;
 use crate::os::is_windows;
 use crate::plan::Figure;
+use crate::queue::Arrivals;
 use crate::recommend::{Work, figure};
 
 const SECOND: u64 = 1_000_000_000;
@@ -130,11 +131,12 @@ fn over(bytes: u64, bits_per_second: u64, changes: u64) -> Option<u64> {
     u64::try_from((u128::from(bytes) * 8).div_ceil(u128::from(left))).ok()
 }
 
-fn failback(work: &Work<'_>) -> Failback {
+/// A failback where so much is sent in each step of the window.
+pub(crate) fn failback(work: &Work<'_>, arrivals: &Arrivals) -> Failback {
     let options = work.options;
     let rate = options.vpn_bits_per_second;
-    let window = work.arrivals.seconds().max(1);
-    let sent: u128 = work.arrivals.bytes.iter().map(|bytes| u128::from(*bytes)).sum();
+    let window = arrivals.seconds().max(1);
+    let sent: u128 = arrivals.bytes.iter().map(|bytes| u128::from(*bytes)).sum();
     let mean = u64::try_from(sent * 8 / u128::from(window)).unwrap_or(u64::MAX);
     let away = u128::from(options.away_days) * u128::from(DAY_SECONDS);
     let copied: u64 = work.copies().fold(0, |sum, (_, bytes)| sum.saturating_add(bytes));
@@ -171,21 +173,37 @@ fn moved(options: &Options, most: bool) -> Times {
     }
 }
 
+/// Failovers that the service starts in an hour, of these machines.
+fn hourly(vms: &[&Vm], options: &Options) -> u64 {
+    let hydrates = vms.iter().any(|vm| is_hydrated(vm));
+    u64::from(match hydrates {
+        false => options.failovers_hourly,
+        true => options.hydrated_failovers_hourly,
+    })
+}
+
+/// Times as the options have them.
+fn times(options: &Options) -> Times {
+    Times {
+        hydration: options.times.hydration,
+        create_machine: options.times.create_machine,
+        boot: options.boot,
+    }
+}
+
+/// Seconds from the start of the recovery plan to the last machine that answers.
+pub(crate) fn takes(work: &Work<'_>) -> u64 {
+    let vms: Vec<&Vm> = work.counted().map(|(_, vm, _, _)| vm).collect();
+    steps(&vms, times(work.options), hourly(&vms, work.options)).1
+}
+
 /// The recovery of the machines that count.
 pub(crate) fn recovery(work: &Work<'_>) -> Recovery {
     let options = work.options;
     let vms: Vec<&Vm> = work.counted().map(|(_, vm, _, _)| vm).collect();
     let hydrated = vms.iter().filter(|vm| is_hydrated(vm)).count() as u64;
-    let hourly = match hydrated {
-        0 => options.failovers_hourly,
-        _ => options.hydrated_failovers_hourly,
-    };
-    let hourly = u64::from(hourly);
-    let times = Times {
-        hydration: options.times.hydration,
-        create_machine: options.times.create_machine,
-        boot: options.boot,
-    };
+    let hourly = hourly(&vms, options);
+    let times = times(options);
     let (parts, seconds) = steps(&vms, times, hourly);
     let longest = parts.iter().map(|(.., seconds)| *seconds).max().unwrap_or(0);
     let of = |part: Part| match part {
@@ -210,7 +228,7 @@ pub(crate) fn recovery(work: &Work<'_>) -> Recovery {
         seconds: figure(seconds, Unit::Seconds, "recovery"),
         least_seconds: total(moved(options, false)),
         most_seconds: total(moved(options, true)),
-        failback: failback(work),
+        failback: failback(work, &work.arrivals),
     }
 }
 

@@ -165,7 +165,7 @@ impl Place<'_> {
 }
 
 /// What a batch of machines copies, in bytes, and what they change.
-type Copied = (u64, Totals);
+pub(crate) type Copied = (u64, Totals);
 
 /// Works with the sums over machines that some places share.
 struct Shared<'a> {
@@ -208,7 +208,7 @@ impl<'a> Shared<'a> {
 }
 
 /// The machines that count in so many batches, as even as can be, in their order: what is copied, and what they change.
-fn copies(work: &Work<'_>, count: u64) -> Vec<Copied> {
+pub(crate) fn copies(work: &Work<'_>, count: u64) -> Vec<Copied> {
     let copies: Vec<(usize, u64)> = work.copies().collect();
     let each = copies
         .len()
@@ -279,7 +279,15 @@ fn points(
         .collect::<Result<_, PlanError>>()?;
     let point = |place: &Place<'_>| {
         let own = shared.iter().find(|shared| shared.estate == place.estate())?;
-        outcome(own, place)
+        let servers = place.of(Input::ProcessServers);
+        let (_, fleet) = own.fleets.iter().find(|(count, _)| *count == servers)?;
+        let batches = place.of(Input::InitialBatches);
+        let (_, batches) = own.batches.iter().find(|(count, _)| *count == batches)?;
+        let made = outcome(&own.work, fleet, batches, &|input| place.of(input));
+        Some(made.map(|point| Point {
+            at: place.at.clone(),
+            ..point
+        }))
     };
     let made: Vec<Point> = places.par_iter().filter_map(point).collect::<Result<_, PlanError>>()?;
     Ok(numbers.into_iter().zip(made).collect())
@@ -335,22 +343,28 @@ pub(crate) fn kept(outcome: &Outcome, per_mille: u32) -> Option<u64> {
     Some(achievable(outcome, per_mille)).filter(|rpo| *rpo != NEVER)
 }
 
-fn outcome(shared: &Shared<'_>, place: &Place<'_>) -> Option<Result<Point, PlanError>> {
-    let work = &shared.work;
+/// What comes out with some inputs moved, on these process servers and with these batches of the initial copy.
+///
+/// # Errors
+/// [`PlanError`] where the bill cannot be made.
+pub(crate) fn outcome(
+    work: &Work<'_>,
+    fleet: &Fleet,
+    batches: &[Copied],
+    of: &dyn Fn(Input) -> Option<u64>,
+) -> Result<Point, PlanError> {
     let options = work.options;
-    let moved = moved(work, |input| place.of(input));
+    let moved = moved(work, of);
     let Moved {
         arrivals,
         service,
         goal,
         factor,
     } = &moved;
-    let servers = place.of(Input::ProcessServers);
-    let (_, fleet) = shared.fleets.iter().find(|(count, _)| *count == servers)?;
-    let lost = place.of(Input::ProcessServerLost).filter(|seconds| *seconds > 0);
-    let through = fleet.run(*factor, service, servers.is_some(), lost);
+    let lost = of(Input::ProcessServerLost).filter(|seconds| *seconds > 0);
+    let through = fleet.run(*factor, service, of(Input::ProcessServers).is_some(), lost);
     let out = &through.outcome;
-    let usable = fleet.usable(place.of(Input::Cache));
+    let usable = fleet.usable(of(Input::Cache));
     let violations = out.episodes(goal.rpo_ms).len() as u64;
     let catch_up = service
         .outages
@@ -358,8 +372,6 @@ fn outcome(shared: &Shared<'_>, place: &Place<'_>) -> Option<Result<Point, PlanE
         .filter_map(|outage| catch_up(&through.sent, service, outage.to))
         .map(|after| after.served_after_ms)
         .max();
-    let batches = place.of(Input::InitialBatches);
-    let (_, batches) = shared.batches.iter().find(|(count, _)| *count == batches)?;
     let batches: Vec<Batch> = batches
         .iter()
         .map(|(bytes, changes)| Batch {
@@ -372,12 +384,8 @@ fn outcome(shared: &Shared<'_>, place: &Place<'_>) -> Option<Result<Point, PlanE
         let network = circuit(options, service.rate());
         bill(work, &drill_sizes(work), network.as_ref(), prices, *factor).map(|cost| cost.micros_per_month)
     });
-    let cost = match cost.transpose() {
-        Ok(cost) => cost,
-        Err(error) => return Some(Err(error)),
-    };
-    Some(Ok(Point {
-        at: place.at.clone(),
+    Ok(Point {
+        at: Vec::new(),
         machines: work.counted().count() as u64,
         bits_per_second: service.rate(),
         rpo_half_ms: kept(out, 500),
@@ -399,8 +407,8 @@ fn outcome(shared: &Shared<'_>, place: &Place<'_>) -> Option<Result<Point, PlanE
         cache_holds_seconds: fleet.holds_seconds(usable, *factor),
         at_sources_bytes: fleet.at_sources(through.queued_bytes, usable),
         copied_again_bytes: through.again_bytes,
-        cost_micros_per_month: cost,
-    }))
+        cost_micros_per_month: cost.transpose()?,
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod human;
 #[cfg(test)]
 mod samples;
 pub mod schema;
+mod sensitivity;
 #[cfg(feature = "spreadsheet")]
 pub mod spreadsheet;
 pub mod tables;
@@ -33,7 +34,7 @@ pub use self::schema::schema;
 use crate::run_directory::{DirectoryError, Layout, RunDirectory};
 
 /// The version of `plan.json`'s format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 /// The plan; written last.
 pub const PLAN: &str = "plan.json";
 /// The page.

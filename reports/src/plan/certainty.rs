@@ -9,7 +9,7 @@ use super::units::{Kind, point};
 use crate::words::count;
 
 /// A constant's value in words.
-fn words(unit: Unit, value: u64) -> String {
+pub(super) fn words(unit: Unit, value: u64) -> String {
     match unit {
         Unit::PerMille => format!("{} %", point(value, 1)),
         Unit::PerMillion => format!("{} %", point(value, 4)),

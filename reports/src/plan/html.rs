@@ -9,6 +9,7 @@ mod proof;
 mod sweep;
 mod table;
 mod tiles;
+mod tornado;
 
 use std::fmt::Write as _;
 

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use planning::plan::{Compatibility, Figure, Plan, WhatIf};
+use planning::tornado::Outcome;
 use planning::words::{rate, time};
 
 use super::figures::{rpo, share, when};
@@ -74,18 +75,10 @@ pub fn human(plan: &Plan) -> String {
     if let Some(text) = super::certainty::line(plan) {
         say(&mut out, "Band", &text);
     }
-    if let Some(bar) = plan.tornado.first() {
-        let end = |rpo: Option<u64>| rpo.map_or("without an end".to_owned(), |rpo| Kind::Milliseconds.human(rpo));
-        let at = |value: u64| kind(bar.input).human(value);
-        let text = format!(
-            "the RPO depends most on {}: {} at {}, {} at {}",
-            label(bar.input),
-            end(bar.rpo_low_ms),
-            at(bar.low),
-            end(bar.rpo_high_ms),
-            at(bar.high)
-        );
-        say(&mut out, "Sensitive to", &text);
+    for outcome in [Outcome::Rpo, Outcome::Recovery] {
+        if let Some(text) = super::sensitivity::most(plan, outcome) {
+            say(&mut out, "Sensitive to", &text);
+        }
     }
     asked(plan, &mut out);
     proven(plan, &mut out);

@@ -213,7 +213,7 @@ fn plan() -> Definitions {
         ("throttles", list(of("throttle"))),
         ("given", or_null(of("given"))),
         ("what_if", or_null(of("what_if"))),
-        ("tornado", list(of("bar"))),
+        ("tornado", of("tornado")),
         ("sweep", or_null(of("sweep"))),
         ("proof", or_null(of("proof"))),
         ("find", or_null(of("find"))),

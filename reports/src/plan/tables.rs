@@ -123,7 +123,7 @@ pub fn tables(plan: &Plan) -> Vec<Table> {
         time::days(plan),
         estate::bandwidths(plan),
         sweep::what_if(plan),
-        sweep::tornado(plan),
+        super::sensitivity::table(plan),
         proof::machines(plan),
         super::finding::table(plan),
         time::initial(plan),

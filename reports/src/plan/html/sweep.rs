@@ -1,12 +1,12 @@
-//! What moves the RPO most, as bars, and what if inputs were others: one input as a chart, two as a heat map.
+//! What if inputs were others: one input as a chart, two as a heat map; the value that keeps a goal.
 
 use std::fmt::Write as _;
 
 use planning::plan::Plan;
 use planning::sweep::{Axis, Point, Sweep};
-use planning::tornado::Bar;
 
 use super::chart::{Chart, Mark, Series};
+use super::tornado;
 use crate::chart::escape;
 use crate::plan::figures::rpo;
 use crate::plan::finding::answer;
@@ -21,9 +21,9 @@ const CELLS_MAX: usize = 40;
 const MIDDLE: u32 = 40;
 const STEP: u32 = 10;
 
-/// Both sections; nothing of what was not asked.
+/// What moves the answers, and what was asked; nothing of what was not.
 pub(super) fn sections(out: &mut String, plan: &Plan) {
-    bars(out, plan);
+    tornado::sections(out, plan);
     if let Some(found) = &plan.find {
         let _ = writeln!(
             out,
@@ -45,51 +45,6 @@ pub(super) fn sections(out: &mut String, plan: &Plan) {
 /// An RPO in words.
 fn words(rpo_ms: Option<u64>) -> String {
     rpo_ms.map_or_else(|| "without an end".to_owned(), |value| Kind::Milliseconds.human(value))
-}
-
-/// A bar for each input: from the RPO at one value to that at the other, on one scale, with the RPO wanted as a mark.
-fn bars(out: &mut String, plan: &Plan) {
-    let wanted = u64::from(plan.rpo_seconds) * 1_000;
-    let ends = plan.tornado.iter().flat_map(|bar| [bar.rpo_low_ms, bar.rpo_high_ms]);
-    let longest = ends.flatten().chain([wanted]).max().unwrap_or(1).max(1);
-    let share = |value: u64| (u128::from(value) * 1_000 / u128::from(longest)).min(1_000);
-    let per_cent = |thousandths: u128| format!("{}.{} %", thousandths / 10, thousandths % 10).replace(' ', "");
-    let _ = writeln!(
-        out,
-        "<figure id=\"tornado\"><figcaption><h3>What moves the RPO most</h3><p>The RPO at its worst with one input moved at a time. The line is the \
-         RPO wanted, {}.</p></figcaption><div class=\"tornado\">",
-        escape(&rpo(plan.rpo_seconds))
-    );
-    for bar in &plan.tornado {
-        let (low, high) = (at(bar, bar.low), at(bar, bar.high));
-        let from = bar
-            .rpo_low_ms
-            .unwrap_or(longest)
-            .min(bar.rpo_high_ms.unwrap_or(longest));
-        let to = bar
-            .rpo_low_ms
-            .unwrap_or(longest)
-            .max(bar.rpo_high_ms.unwrap_or(longest));
-        let (from, to) = (share(from), share(to));
-        let _ = writeln!(
-            out,
-            "<div class=\"name\">{}</div><div class=\"way\"><span class=\"from-to\" style=\"left:{};width:{}\"></span>\
-             <span class=\"wanted\" style=\"left:{}\"></span></div><div class=\"ends\">{}: {}; {}: {}</div>",
-            escape(label(bar.input)),
-            per_cent(from),
-            per_cent((to - from).max(3)),
-            per_cent(share(wanted)),
-            escape(&low),
-            escape(&words(bar.rpo_low_ms)),
-            escape(&high),
-            escape(&words(bar.rpo_high_ms)),
-        );
-    }
-    out.push_str("</div></figure>\n");
-}
-
-fn at(bar: &Bar, value: u64) -> String {
-    kind(bar.input).human(value)
 }
 
 fn value(axis: &Axis, value: u64) -> String {

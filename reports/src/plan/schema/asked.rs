@@ -64,13 +64,41 @@ pub(super) fn sweeps() -> Definitions {
         ),
         ("cost_micros_per_month", may("What it costs; null without prices.")),
     ];
-    let bar = [
-        ("input", input()),
-        ("low", whole("The lower value.")),
-        ("high", whole("The higher value.")),
-        ("rpo_low_ms", may("The RPO of all steps at the lower value.")),
-        ("rpo_high_ms", may("That at the higher one.")),
+    let outcomes = [
+        ("rpo_ms", may("The RPO of all steps; null: the queue never ends.")),
+        (
+            "needed_bits_per_second",
+            may("What keeps the RPO wanted always, with the outages; null: nothing does."),
+        ),
+        (
+            "recovery_seconds",
+            whole("From the start of the recovery plan to the last machine that answers."),
+        ),
+        (
+            "copy_seconds",
+            may("The initial replication of all machines; null: it never ends."),
+        ),
+        (
+            "cache_holds_seconds",
+            may("The shortest outage that fills a cache as far as the product lets it; null: nothing is sent."),
+        ),
+        (
+            "failback_seconds",
+            may("A failback to the machines that were left; null: it never ends."),
+        ),
+        ("cost_micros_per_month", may("What it costs; null without prices.")),
     ];
+    let outcomes = || object("What comes out.", &outcomes);
+    // An input, or a constant by its name in `constants`.
+    let bar = [
+        ("input", text()),
+        ("low", whole("The lower value, in the unit of the input or constant.")),
+        ("high", whole("The higher value.")),
+        ("at_low", outcomes()),
+        ("at_high", outcomes()),
+    ];
+    let bar = object("What an input or a constant moves, both ways.", &bar);
+    let tornado = [("here", outcomes()), ("bars", list(bar))];
     let constant = [
         ("name", text()),
         ("meaning", text()),
@@ -149,7 +177,13 @@ pub(super) fn sweeps() -> Definitions {
         ("band", object("How far uncertain constants move the answers.", &band)),
         ("find", object("The value of an input that keeps a goal.", &find)),
         ("point", object("What comes out with inputs moved.", &point)),
-        ("bar", object("What an input moves the RPO by.", &bar)),
+        (
+            "tornado",
+            object(
+                "What moves the answers, around the bandwidth given or needed.",
+                &tornado,
+            ),
+        ),
         ("sweep", object("What if: the last axis moves fastest.", &sweep)),
     ])
 }

@@ -1,10 +1,9 @@
-//! What if: the points of a sweep, and what moves the RPO most.
+//! What if: the points of a sweep.
 
 use planning::plan::Plan;
 use planning::sweep::{Input, Point};
-use planning::tornado::Bar;
 
-use super::{Cell, Table, column, text};
+use super::{Cell, Table, column};
 use crate::plan::units::Kind;
 
 /// What an input is called.
@@ -195,33 +194,4 @@ fn row(point: &Point, kinds: &[Kind]) -> Vec<Cell> {
         Cell::may(point.cost_micros_per_month, Kind::Money),
     ];
     moved.chain(outcomes).collect()
-}
-
-/// What moves the RPO most.
-pub(super) fn tornado(plan: &Plan) -> Table {
-    let words = |bar: &Bar, value: u64| kind(bar.input).human(value);
-    let row = |bar: &Bar| {
-        vec![
-            Cell::text(label(bar.input)),
-            Cell::text(words(bar, bar.low)),
-            Cell::may(bar.rpo_low_ms, Kind::Milliseconds),
-            Cell::text(words(bar, bar.high)),
-            Cell::may(bar.rpo_high_ms, Kind::Milliseconds),
-        ]
-    };
-    Table {
-        name: "sensitivity",
-        sheet: "Sensitivity",
-        title: "What moves the RPO most",
-        note: "One input at a time, around the bandwidth given or needed; what matters most comes first. Nothing stands where the queue never ends."
-            .to_owned(),
-        columns: vec![
-            text("input", "input", "What is moved."),
-            text("low", "lower value", "A fifth less, no growth, no outage."),
-            column("rpo_low", "RPO at its worst then", Kind::Milliseconds, "For all steps."),
-            text("high", "higher value", "A fifth more, twice the growth, an hour's outage in each week."),
-            column("rpo_high", "RPO at its worst then", Kind::Milliseconds, "For all steps."),
-        ],
-        rows: plan.tornado.iter().map(row).collect(),
-    }
 }
