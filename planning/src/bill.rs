@@ -1,7 +1,11 @@
 //! What a plan is to be billed for.
+//!
+//! Writes to storage are reckoned by our own model: what a machine sends is uploaded in pieces as large as a thread of the process server
+//! uploads together (`process_server.upload`), and each crash-consistent point brings a tag; on standard storage the pieces are written once
+//! more, to the machine's disks. Premium disks cost no transactions. Reads, lists and what is written again after a failure are not in it.
 
 use crate::check::PlanError;
-use crate::cost::{self, Bill, Prices, Protected, cost};
+use crate::cost::{self, Bill, MONTH_HOURS, Prices, Protected, cost};
 use crate::demand::scaled;
 use crate::gates::{DiskTarget, Storage, Unit, Verdict};
 use crate::options::{Network, Options};
@@ -10,6 +14,10 @@ use crate::placement::gateway;
 use crate::plan::Circuit;
 use crate::recommend::{Work, figure};
 use crate::tables::VmSize;
+use actors::spec::default_policy;
+
+const HOUR_SECONDS: u128 = 3_600;
+const NANOSECONDS: u128 = 1_000_000_000;
 
 /// The circuit or gateway of a bandwidth in bits per second.
 pub(crate) fn circuit(options: &Options, rate: u64) -> Option<Circuit> {
@@ -44,6 +52,8 @@ pub(crate) fn bill(
         memory_mib: size.memory_mib,
         windows,
     };
+    let between = u128::from(default_policy("").crash_consistent_every).max(1);
+    let tags = (MONTH_HOURS * HOUR_SECONDS * NANOSECONDS).div_ceil(between);
     let protected: Vec<Protected> = work
         .counted()
         .map(|(place, vm, demand, verdict)| {
@@ -56,12 +66,16 @@ pub(crate) fn bill(
             let logs = demand.disks.iter().fold(0_u128, |sum, disk| {
                 sum + u128::from(scaled(disk.mean_written, factor)) * u128::from(disk.compressed_per_mille)
             });
-            let logs = logs * 3_600 * u128::from(options.retention_hours) / 1_000;
+            let sent = logs * HOUR_SECONDS * MONTH_HOURS * u128::from(options.sent_per_mille) / 1_000_000;
+            let pieces = sent.div_ceil(u128::from(options.model.process_server.upload).max(1));
+            let written = if verdict.storage == Storage::Standard { 2 } else { 1 };
+            let logs = logs * HOUR_SECONDS * u128::from(options.retention_hours) / 1_000;
             Protected {
                 machine: sizes[place].map(|size| machine(size, is_windows(&vm.os))),
                 tiers: tiers(verdict),
                 standard_bytes: if verdict.storage == Storage::Standard { used } else { 0 },
                 log_bytes: u64::try_from(logs).unwrap_or(u64::MAX),
+                transactions: u64::try_from(pieces * written + tags).unwrap_or(u64::MAX),
             }
         })
         .collect();

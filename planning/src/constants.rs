@@ -14,11 +14,12 @@ use crate::options::{Options, framing};
 use crate::tables::own;
 
 /// Constants of the actors' model that the arithmetic of a plan uses too.
-const OF_MODEL: [&str; 4] = [
+const OF_MODEL: [&str; 5] = [
     "tcp.framing",
     "tcp.segment",
     "configuration_server.lost_after",
     "process_server.throttled_below",
+    "process_server.upload",
 ];
 
 /// What a constant is counted in.

@@ -7,9 +7,15 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::gates::Unit;
 use crate::options::Drills;
+use crate::plan::Figure;
+use crate::recommend::figure;
 
-const MONTH_HOURS: u128 = 730;
+/// Hours of a month.
+pub const MONTH_HOURS: u128 = 730;
+/// Transactions are priced by so many.
+const TRANSACTIONS: u128 = 10_000;
 const GIB: u128 = 1 << 30;
 /// A price is no higher than a thousand million: sums stay in their range.
 const MOST: u64 = 1_000_000_000_000_000;
@@ -205,6 +211,8 @@ pub struct Protected {
     pub standard_bytes: u64,
     /// What its logs take, in bytes, always on standard storage.
     pub log_bytes: u64,
+    /// Writes to standard storage in a month, while it replicates ([`crate::bill`]).
+    pub transactions: u64,
 }
 
 /// What there is to pay for.
@@ -236,7 +244,7 @@ pub struct Line {
 /// What a protected machine costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MachineCost {
-    /// Millionths of the currency per month while it replicates: storage and protection.
+    /// Millionths of the currency per month while it replicates: storage with its transactions, and protection.
     pub replication_micros: u64,
     /// The same for its drills: compute, storage and licence.
     pub drill_micros: u64,
@@ -255,6 +263,8 @@ pub struct Cost {
     pub discount_per_mille: u32,
     /// Days for which the protection of a machine costs nothing; not taken off.
     pub free_days_per_machine: u32,
+    /// Writes to standard storage in a month, by all machines; they are in the storage of [`State::Replication`].
+    pub transactions: Figure,
     /// By state and component; all that there are, also those of 0.
     pub lines: Vec<Line>,
     /// Their sum per month.
@@ -322,6 +332,16 @@ impl Till<'_> {
         }
         sum
     }
+
+    /// Writes to standard storage, rounded up once.
+    fn transactions(&mut self, count: u64) -> Sum {
+        let mut sum = Sum::default();
+        if count > 0 {
+            let price = self.price(Component::Storage, "transactions-10000");
+            sum.parts = (price * u128::from(count) * PARTS).div_ceil(TRANSACTIONS);
+        }
+        sum
+    }
 }
 
 /// What a plan costs by a price file.
@@ -345,6 +365,7 @@ pub fn cost(bill: &Bill<'_>, prices: &Prices) -> Cost {
     for protected in bill.protected {
         let storage = till.month(&protected.tiers, protected.standard_bytes);
         let logs = till.month(&[], protected.log_bytes);
+        let transactions = till.transactions(protected.transactions);
         let licence = Sum {
             parts: till.price(Component::Licence, "protected-machine-month") * PARTS,
         };
@@ -360,6 +381,7 @@ pub fn cost(bill: &Bill<'_>, prices: &Prices) -> Cost {
         }
         let (mut replication, mut drill) = (storage, compute);
         replication.add(logs);
+        replication.add(transactions);
         sums[0][Component::Storage as usize].add(replication);
         replication.add(licence);
         sums[0][Component::Licence as usize].add(licence);
@@ -403,12 +425,15 @@ pub fn cost(bill: &Bill<'_>, prices: &Prices) -> Cost {
     let micros_per_month = lines
         .iter()
         .fold(0, |sum: u64, line| sum.saturating_add(line.micros_per_month));
+    let all = bill.protected.iter().map(|protected| protected.transactions);
+    let transactions = all.fold(0, |sum: u64, more| sum.saturating_add(more));
     Cost {
         label: prices.label.clone(),
         currency: prices.currency.clone(),
         example: prices.example,
         discount_per_mille: discount,
         free_days_per_machine: prices.free_days_per_machine,
+        transactions: figure(transactions, Unit::Count, "transactions"),
         lines,
         micros_per_month,
         micros_per_year: micros_per_month.saturating_mul(12),

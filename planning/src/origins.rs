@@ -6,7 +6,7 @@ use crate::gates::Unit;
 use crate::plan::Origin;
 
 /// Key, input, formula, source.
-const ORIGINS: [(&str, &str, &str, &str); 54] = [
+const ORIGINS: [(&str, &str, &str, &str); 55] = [
     ("profiled", "profile", "steps × seconds of a step", "facts §5.3"),
     ("machines", "estate", "number of machines", "facts §5.3"),
     (
@@ -236,6 +236,12 @@ const ORIGINS: [(&str, &str, &str, &str); 54] = [
         "changes with growth, compressed; cache of a process server",
         "shortest outage anywhere in the profile that fills a cache as far as the product lets it",
         "our model, after facts §1.6",
+    ),
+    (
+        "transactions",
+        "changes with growth, compressed; what a thread uploads together; time between crash-consistent points",
+        "bytes of a month ÷ upload, twice on standard storage, + a tag for each point",
+        "our model: [model.process_server] upload",
     ),
     (
         "cost",

@@ -63,6 +63,7 @@ fn a_bill_is_what_arithmetic_by_hand_says() {
         ("licence", "protected-machine-month", "20"),
         ("storage", "standard-gib-month", "0.04"),
         ("storage", "P10", "18.25"),
+        ("storage", "transactions-10000", "0.25"),
         ("network", "ER50", "300"),
     ];
     let rows = rows.map(|(component, item, price)| {
@@ -80,12 +81,14 @@ fn a_bill_is_what_arithmetic_by_hand_says() {
         tiers: vec![],
         standard_bytes: 100 << 30,
         log_bytes: 10 << 30,
+        transactions: 100_000,
     };
     let premium = Protected {
         machine: None,
         tiers: vec!["P10".into(), "P20".into()],
         standard_bytes: 0,
         log_bytes: 0,
+        transactions: 0,
     };
     let protected = [standard, premium];
     let bill = Bill {
@@ -103,12 +106,13 @@ fn a_bill_is_what_arithmetic_by_hand_says() {
         line.unwrap().micros_per_month
     };
     let bill_of = cost(&bill, &prices);
-    // 110 GiB at 0.04 and a P10; a P20 has no price.
+    // 110 GiB at 0.04, a P10, and ten times 10,000 writes at 0.25; a P20 has no price.
     assert_eq!(
         of(&bill_of, State::Replication, Component::Storage),
-        4_400_000 + 18_250_000
+        4_400_000 + 18_250_000 + 2_500_000
     );
     assert_eq!(bill_of.missing, ["P20"]);
+    assert_eq!(bill_of.transactions.value, 100_000);
     // 730 hours at 0.10, and of 2 processors at 0.05; two machines at 20.
     assert_eq!(of(&bill_of, State::Replication, Component::Compute), 73_000_000);
     assert_eq!(
@@ -121,7 +125,7 @@ fn a_bill_is_what_arithmetic_by_hand_says() {
     assert_eq!(of(&bill_of, State::Drill, Component::Licence), 5_600_000);
     // (4 + 18.25) · 28/365, rounded up.
     assert_eq!(of(&bill_of, State::Drill, Component::Storage), 1_706_850);
-    assert_eq!(bill_of.machines[0].replication_micros, 24_400_000);
+    assert_eq!(bill_of.machines[0].replication_micros, 24_400_000 + 2_500_000);
     assert_eq!(bill_of.micros_per_year, bill_of.micros_per_month * 12);
     // With licences of one's own nothing is paid for Windows; a discount is taken off everything.
     prices.discount_per_mille = 250;
@@ -134,4 +138,38 @@ fn a_bill_is_what_arithmetic_by_hand_says() {
     );
     assert_eq!(of(&cheaper, State::Drill, Component::Licence), 0);
     assert_eq!(of(&cheaper, State::Replication, Component::Network), 225_000_000);
+}
+
+/// A price file without the row says so, and writes cost nothing; a single one costs a ten thousandth, rounded up once.
+#[test]
+fn writes_are_paid_for_by_ten_thousand() {
+    let with = |rows: &str, transactions: u64| {
+        let protected = [Protected {
+            machine: None,
+            tiers: vec![],
+            standard_bytes: 0,
+            log_bytes: 0,
+            transactions,
+        }];
+        let bill = Bill {
+            protected: &protected,
+            always_on: &[],
+            network: None,
+            drills: Drills { per_year: 4, days: 7 },
+            hybrid_benefit: true,
+        };
+        cost(&bill, &prices(rows).unwrap())
+    };
+    let storage = |cost: &Cost| cost.lines[Component::Storage as usize].micros_per_month;
+    let row = row("0.5").replace("P10", "transactions-10000");
+    assert_eq!(storage(&with(&row, 1)), 50);
+    assert_eq!(storage(&with(&row, 10_001)), 500_050);
+    let none = with("price = []", 10_001);
+    assert_eq!(storage(&none), 0);
+    assert!(
+        none.missing.contains(&"transactions-10000".to_owned()),
+        "{:?}",
+        none.missing
+    );
+    assert!(!with("price = []", 0).missing.contains(&"transactions-10000".to_owned()));
 }

@@ -60,6 +60,29 @@ fn an_estate_without_a_profile_is_planned_from_its_daily_changes() {
     );
 }
 
+/// By hand: 1 MB/s, half of it after compression, are 1.314 TB in 730 hours: 1,253,129 pieces of 1 MiB. A tag each 5 minutes: 8,760. On
+/// standard storage pieces are written twice.
+#[test]
+fn writes_to_storage_are_what_arithmetic_by_hand_says() {
+    let mut machine = vm("a", &[]);
+    machine.disks[0].daily_change_bytes = Some(86_400 * MB);
+    machine.disks[0].compressed_per_mille = Some(500);
+    let estate = Estate { vms: vec![machine] };
+    let writes = |storage: StorageChoice, sent_per_mille: u32| {
+        let options = Options {
+            prices: Some(Prices::read(EXAMPLE).unwrap_or_else(|error| panic!("{error}"))),
+            storage,
+            sent_per_mille,
+            ..flat()
+        };
+        let plan = recommend(&estate, None, &options).unwrap();
+        plan.cost.map(|cost| cost.transactions.value)
+    };
+    assert_eq!(writes(StorageChoice::Standard, 1_000), Some(2 * 1_253_129 + 8_760));
+    assert_eq!(writes(StorageChoice::Premium, 1_000), Some(1_253_129 + 8_760));
+    assert_eq!(writes(StorageChoice::Premium, 500), Some(626_565 + 8_760));
+}
+
 #[test]
 fn a_bandwidth_that_is_given_is_judged() {
     // An hour of 16 Mbit/s in a day of 1 Mbit/s.

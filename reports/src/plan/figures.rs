@@ -267,6 +267,10 @@ pub fn figures(plan: &Plan) -> Vec<Named> {
     }
     let label = "vCPUs in Azure for a test failover of all machines at once";
     list.add("/azure_cores", label, plan.azure_cores);
+    if let Some(cost) = &plan.cost {
+        let label = "Writes to standard storage in a month";
+        list.add("/cost/transactions", label, cost.transactions);
+    }
     if let Some(network) = &plan.network {
         let label = format!("Rate of the circuit or gateway {}", network.name);
         list.add("/network/bits_per_second", label, network.bits_per_second);

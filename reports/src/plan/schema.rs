@@ -476,6 +476,7 @@ fn costs() -> Definitions {
             per_mille("Discount in thousandths, taken off.", 1_000),
         ),
         ("free_days_per_machine", whole("Days that cost nothing, not taken off.")),
+        ("transactions", of("figure")),
         ("lines", list(object("A component in a state.", &line))),
         ("micros_per_month", whole(money)),
         ("micros_per_year", whole("Millionths of the currency per year.")),

@@ -251,6 +251,10 @@ pub(super) fn cost(plan: &Plan) -> Table {
                 share(cost.discount_per_mille),
                 cost.free_days_per_machine
             ));
+            note.push_str(&format!(
+                " Storage has {} writes a month, by our own model.",
+                Kind::Count.human(cost.transactions.value)
+            ));
             if !cost.missing.is_empty() {
                 let missing = crate::words::list(&cost.missing, 10);
                 note.push_str(&format!(" Without a price, counted as nothing: {missing}."));
@@ -287,7 +291,7 @@ fn money_columns(currency: &str) -> Vec<Column> {
 }
 
 /// Where costs are from.
-pub const MONTH: &str = "From: price file, sizes in Azure, drills. Formula: price × quantity, a month has 730 hours, what a drill costs is its \
+pub const MONTH: &str = "From: price file, sizes in Azure, drills. Formula: price × quantity, a month has 730 hours, writes to standard storage by 10,000, what a drill costs is its \
                          year ÷ 12; discount taken off. Source: your price file (facts §5.3).";
 
 pub(super) fn assumptions(plan: &Plan) -> Table {
