@@ -47,6 +47,10 @@ pub struct Step {
     pub machines: Figure,
     /// How long it takes.
     pub seconds: Figure,
+    /// What of it a machine's creation takes, of a group.
+    pub creation: Option<Figure>,
+    /// What of it a boot takes.
+    pub boot: Option<Figure>,
     /// No other step takes longer.
     pub longest: bool,
 }
@@ -211,12 +215,19 @@ pub(crate) fn recovery(work: &Work<'_>) -> Recovery {
         Part::Group => "recovery-group",
         Part::Limit => "recovery-limit",
     };
-    let steps_of = parts.iter().map(|(part, group, machines, seconds)| Step {
-        part: *part,
-        group: *group,
-        machines: figure(*machines, Unit::Count, of(*part)),
-        seconds: figure(*seconds, Unit::Seconds, of(*part)),
-        longest: *seconds == longest,
+    let steps_of = parts.iter().map(|(part, group, machines, seconds)| {
+        let creates = times.create_machine.div_ceil(SECOND).min(*seconds);
+        let of_group = |seconds: u64| (*part == Part::Group).then(|| figure(seconds, Unit::Seconds, of(*part)));
+        Step {
+            part: *part,
+            group: *group,
+            machines: figure(*machines, Unit::Count, of(*part)),
+            seconds: figure(*seconds, Unit::Seconds, of(*part)),
+            creation: of_group(creates),
+            // Both are rounded up together, so that the parts are the whole.
+            boot: of_group(seconds - creates),
+            longest: *seconds == longest,
+        }
     });
     let total = |times: Times| figure(steps(&vms, times, hourly).1, Unit::Seconds, "recovery");
     let plans = (vms.len() as u64).div_ceil(options.model.limits.plan_machines.max(1));

@@ -195,8 +195,11 @@ pub fn fitted(text: &str, width_max: usize) -> String {
     out
 }
 
+/// What a time axis of a run shows.
+pub const SIMULATED: &str = "simulated time (h:min)";
+
 /// The time axis at the bottom of a plot: ticks, labels, grid lines from `top` to `bottom`, and its name.
-fn time_axis(out: &mut String, x: &scale::Scale, top: f64, bottom: f64) {
+fn time_axis(out: &mut String, x: &scale::Scale, top: f64, bottom: f64, name: &str) {
     for &tick in &x.ticks {
         let at = x.at(tick);
         let _ = writeln!(
@@ -209,9 +212,10 @@ fn time_axis(out: &mut String, x: &scale::Scale, top: f64, bottom: f64) {
     }
     let _ = writeln!(
         out,
-        "<text class=\"axis mid\" x=\"{:.1}\" y=\"{:.1}\">simulated time (h:min)</text>",
+        "<text class=\"axis mid\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
         (x.start + x.end) / 2.0,
-        bottom + 34.0
+        bottom + 34.0,
+        escape(name)
     );
 }
 

@@ -63,6 +63,8 @@ pub struct Bands {
     pub title: String,
     /// How to read it.
     pub note: String,
+    /// What the time axis shows.
+    pub axis: &'static str,
     /// The end of the time axis.
     pub until: u64,
     /// Moments, in order of time; they are numbered from 1.
@@ -83,7 +85,7 @@ impl Bands {
         let bottom = first + ROW * self.rows.len().max(1) as f64;
         let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
         let mut out = String::new();
-        time_axis(&mut out, &x, first, bottom);
+        time_axis(&mut out, &x, first, bottom, self.axis);
         self.marks(&mut out, &x, first, bottom);
         for (index, row) in self.rows.iter().enumerate() {
             let top = first + ROW * index as f64 + (ROW - BAND) / 2.0;
@@ -267,6 +269,7 @@ mod tests {
                 id: "states",
                 title: String::new(),
                 note: String::new(),
+                axis: crate::chart::SIMULATED,
                 until: 1_000_000,
                 marks: Vec::new(),
                 rows: vec![row],

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::scale::{Scale, Unit};
-use super::{COLOURS, Figure, LEFT, RIGHT, Table, escape, legend, time_axis};
+use super::{COLOURS, Figure, LEFT, RIGHT, SIMULATED, Table, escape, legend, time_axis};
 
 /// Points of a series that are drawn; a longer one is thinned to the greatest of each stretch.
 pub const POINTS_MAX: usize = 480;
@@ -73,7 +73,7 @@ impl Lines {
     pub fn draw(&self) -> Figure {
         let mut out = String::new();
         let x = Scale::exact(Unit::Clock, 0, self.until, LEFT, RIGHT, 10);
-        time_axis(&mut out, &x, TOP, BOTTOM);
+        time_axis(&mut out, &x, TOP, BOTTOM, SIMULATED);
         self.plot(&mut out, &x, (TOP, BOTTOM), 5);
         let limits = self.limits.iter().map(|limit| self.limit_words(limit));
         let legend = legend(self.series.iter().map(|series| series.name.clone()), limits);

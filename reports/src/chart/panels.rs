@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::lines::Lines;
 use super::scale::{Scale, Unit};
-use super::{COLOURS, Figure, LEFT, RIGHT, Table, escape, time_axis};
+use super::{COLOURS, Figure, LEFT, RIGHT, SIMULATED, Table, escape, time_axis};
 
 const TOP: f64 = 8.0;
 /// Height of a panel's title.
@@ -47,7 +47,7 @@ impl Panels {
                 escape(&plot.title)
             );
             if number + 1 == self.plots.len() {
-                time_axis(&mut out, &x, from, to);
+                time_axis(&mut out, &x, from, to, SIMULATED);
             } else {
                 for &tick in &x.ticks {
                     let at = x.at(tick);

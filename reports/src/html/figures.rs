@@ -8,11 +8,11 @@ use sim::metrics::{BacklogSample, LinkResult, LinkSample, VmResult, milliseconds
 
 use super::{VMS_ALL_MAX, worst};
 use crate::account::Account;
-use crate::chart::Figure;
 use crate::chart::bands::{Band, Bands, Mark, Row};
 use crate::chart::lines::{Kind, Limit, Lines, Series};
 use crate::chart::panels::Panels;
 use crate::chart::scale::Unit;
+use crate::chart::{Figure, SIMULATED};
 use crate::words;
 
 /// Stretches of time into which an estate's series are gathered.
@@ -114,6 +114,7 @@ fn bands(account: &Account) -> Bands {
         note: "A band lasts as long as its state. Hatched: no copy of the machine runs. A thin line below: the copy of a test failover \
                runs. The numbers are the steps in the table below."
             .into(),
+        axis: SIMULATED,
         until,
         marks: marks.collect(),
         legend: legend

@@ -8,7 +8,7 @@ use super::sections::{ROWS_MAX, head, or_dash, section};
 use super::worst;
 use crate::account::Account;
 use crate::chart::bands::{Band, Bands, Row};
-use crate::chart::{Table, escape};
+use crate::chart::{SIMULATED, Table, escape};
 use crate::recovery::{PHASES, PlanStep, longest, plan_steps};
 use crate::words;
 
@@ -51,6 +51,7 @@ pub(super) fn phases(out: &mut String, account: &Account) {
         note: "A row a failover, from the moment at which the operator asked for it to the first request that the workload answered. The \
                longest band is where time can be won."
             .to_owned(),
+        axis: SIMULATED,
         until: ends.max().unwrap_or(1).max(1),
         marks: Vec::new(),
         legend: PHASES

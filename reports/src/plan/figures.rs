@@ -224,6 +224,9 @@ pub fn figures(plan: &Plan) -> Vec<Named> {
             step.machines,
         );
         list.add(path("seconds"), format!("Recovery, step {}", index + 1), step.seconds);
+        for (name, figure) in [("creation", step.creation), ("boot", step.boot)] {
+            list.may(path(name), format!("Recovery, step {}: {name}", index + 1), figure);
+        }
     }
     list.may(
         "/recovery/failback/original_seconds",

@@ -6,6 +6,7 @@
 mod chart;
 mod charts;
 mod proof;
+mod recovery;
 mod sweep;
 mod table;
 mod tiles;

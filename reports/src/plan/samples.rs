@@ -98,6 +98,15 @@ pub(super) fn three() -> Plan {
     made(vms, Some(profile), &with(20_000_000, 2))
 }
 
+/// Two machines, one of them with Linux and started after the other.
+pub(super) fn grouped() -> Plan {
+    let mut vms = vec![vm("sql-01", &[512]), vm("web-01", &[64])];
+    vms[1].os = "CentOS 7 (64-bit)".to_owned();
+    vms[1].group = 3;
+    let profile = profile(1, &vms, |_| 120_000);
+    made(vms, Some(profile), &with(20_000_000, 0))
+}
+
 /// The three machines with inputs moved: one, or two.
 pub(super) fn asked(axes: &[(Input, &[u64])]) -> Plan {
     let mut plan = three();

@@ -423,6 +423,8 @@ fn over_time() -> Definitions {
         ("group", or_null(whole("The group, where it is one."))),
         ("machines", figure()),
         ("seconds", figure()),
+        ("creation", or_null(figure())),
+        ("boot", or_null(figure())),
         ("longest", boolean()),
     ];
     let failback = [

@@ -3,9 +3,11 @@
 //! Text is written as text, whatever it begins with: a name is never a formula. The file says that it was made on a fixed day, so that the
 //! same plan gives the same bytes.
 
+mod charts;
+
 use planning::plan::Plan;
 use rust_xlsxwriter::{
-    Chart, Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
+    Color, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
 };
 
 use super::figures::rpo;
@@ -19,8 +21,6 @@ const WIDTH_MIN: usize = 9;
 const WIDTH_MAX: usize = 60;
 /// Rows that say how wide a column is.
 const ROWS_MEASURED: usize = 200;
-const CHART_WIDTH: u32 = 900;
-const CHART_HEIGHT: u32 = 360;
 
 /// The kinds that have a number format.
 const KINDS: [Kind; 12] = [
@@ -95,10 +95,11 @@ pub fn spreadsheet(plan: &Plan) -> Result<Vec<u8>, XlsxError> {
         sheet.set_name(table.sheet)?;
         let first = write(sheet, plan, table, &formats)?;
         match table.name {
-            "what_if_hours" => hours(sheet, plan, table, first)?,
-            "what_if_days" => days(sheet, plan, table, first)?,
-            "initial_replication" => batches(sheet, table, first)?,
-            "cost" => costs(sheet, table, first)?,
+            "what_if_hours" => charts::hours(sheet, plan, table, first)?,
+            "what_if_days" => charts::days(sheet, plan, table, first)?,
+            "initial_replication" => charts::batches(sheet, table, first)?,
+            "cost" => charts::costs(sheet, table, first)?,
+            "recovery" => charts::recovery(sheet, plan, table, first)?,
             _ => {}
         }
     }
@@ -194,117 +195,13 @@ fn width(table: &Table, index: usize, label: &str) -> usize {
     (cells.max().unwrap_or(0).max(head) + 2).clamp(WIDTH_MIN, WIDTH_MAX)
 }
 
-/// The last row of a table whose head is at `head`.
-fn last(table: &Table, head: u32) -> u32 {
-    head + u32::try_from(table.rows.len()).unwrap_or(u32::MAX / 2)
-}
-
-struct Series<'a> {
-    name: &'a str,
-    column: u16,
-    second: bool,
-}
-
-fn chart(
-    mut chart: Chart,
-    sheet: &mut Worksheet,
-    table: &Table,
-    head: u32,
-    title: &str,
-    series: &[Series<'_>],
-) -> Result<(), XlsxError> {
-    let last = last(table, head);
-    if last == head {
-        return Ok(());
-    }
-    for one in series {
-        chart
-            .add_series()
-            .set_name(one.name)
-            .set_categories((table.sheet, head + 1, 0, last, 0))
-            .set_values((table.sheet, head + 1, one.column, last, one.column))
-            .set_secondary_axis(one.second);
-        if one.second {
-            chart.y2_axis().set_name(one.name);
-        } else {
-            chart.y_axis().set_name(one.name);
-        }
-    }
-    chart.title().set_name(title);
-    chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
-    // Right of the table, where filtering rows does not hide it.
-    sheet.insert_chart(head, column_number(table.columns.len() + 1), &chart)?;
-    Ok(())
-}
-
-fn hours(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u32) -> Result<(), XlsxError> {
-    let title = format!("Backlog and RPO over time (RPO wanted: {})", rpo(plan.rpo_seconds));
-    let series = [
-        Series {
-            name: "largest backlog (GiB)",
-            column: 2,
-            second: false,
-        },
-        Series {
-            name: "RPO at its worst (min)",
-            column: 3,
-            second: true,
-        },
-    ];
-    chart(Chart::new_line(), sheet, table, head, &title, &series)
-}
-
-fn days(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u32) -> Result<(), XlsxError> {
-    let title = format!("RPO at its worst, day by day (RPO wanted: {})", rpo(plan.rpo_seconds));
-    let series = [Series {
-        name: "RPO at its worst (min)",
-        column: 1,
-        second: false,
-    }];
-    chart(Chart::new_column(), sheet, table, head, &title, &series)
-}
-
-fn batches(sheet: &mut Worksheet, table: &Table, head: u32) -> Result<(), XlsxError> {
-    let series = [
-        Series {
-            name: "machines in a batch",
-            column: 1,
-            second: false,
-        },
-        Series {
-            name: "batches",
-            column: 2,
-            second: true,
-        },
-    ];
-    let title = "Batches of the initial replication by bandwidth (Mbit/s)";
-    chart(Chart::new_column(), sheet, table, head, title, &series)
-}
-
-fn costs(sheet: &mut Worksheet, table: &Table, head: u32) -> Result<(), XlsxError> {
-    let last = last(table, head);
-    if last == head {
-        return Ok(());
-    }
-    let mut chart = Chart::new_column();
-    // Without the last row, which is the sum of the others.
-    chart
-        .add_series()
-        .set_name(table.columns[2].label.as_str())
-        .set_categories((table.sheet, head + 1, 0, last - 1, 1))
-        .set_values((table.sheet, head + 1, 2, last - 1, 2));
-    chart.title().set_name("Cost by component");
-    chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
-    sheet.insert_chart(head, column_number(table.columns.len() + 1), &chart)?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
 
     use calamine::{Data, Reader, Xlsx};
 
+    use super::charts::STACKED;
     use super::*;
     use crate::plan::samples;
 
@@ -378,6 +275,27 @@ mod tests {
             }
         }
         assert!(crate::plan::SPREADSHEET.ends_with(".xlsx"));
+    }
+
+    /// A frame for each of the four parts of the one step that is the longest, over bars that begin where the step begins.
+    #[test]
+    fn a_recovery_is_stacked_bars_with_a_frame_around_the_longest_step() {
+        let plan = samples::grouped();
+        assert_eq!(plan.recovery.steps.iter().filter(|step| step.longest).count(), 1);
+        let mut files = zip::ZipArchive::new(Cursor::new(spreadsheet(&plan).unwrap())).unwrap();
+        let names: Vec<String> = files.file_names().map(|name| name.unwrap().into_owned()).collect();
+        let mut charts = names
+            .iter()
+            .filter(|name| name.starts_with("xl/charts/"))
+            .map(|name| std::io::read_to_string(files.by_name(name).unwrap()).unwrap());
+        let text = charts.find(|text| text.contains("Recovery, step by step")).unwrap();
+        assert!(
+            text.contains("<c:barDir val=\"bar\"/>") && text.contains("<c:grouping val=\"stacked\"/>"),
+            "{text}"
+        );
+        assert_eq!(text.matches("<c:ser>").count(), STACKED.len());
+        assert_eq!(text.matches("B42318").count(), STACKED.len() - 1);
+        assert_eq!(text.matches("<a:noFill/>").count(), 1);
     }
 
     #[test]

@@ -29,9 +29,10 @@ fn document(plan: &Plan) -> Value {
     serde_json::from_slice(&json(plan).unwrap()).unwrap()
 }
 
-fn all() -> [Plan; 7] {
+fn all() -> [Plan; 8] {
     [
         samples::three(),
+        samples::grouped(),
         samples::found(),
         samples::asked(&[(Input::Era, &[201_706, 201_712, 2_019])]),
         samples::asked(&[

@@ -29,6 +29,7 @@ pub(super) fn all(plan: &Plan) -> Vec<Figure> {
     }
     figures.push(bandwidths(plan).draw());
     figures.extend(initial(plan).iter().map(Chart::draw));
+    figures.extend(super::recovery::chart(plan));
     figures.extend(cost(plan).map(|chart| chart.draw()));
     figures
 }

@@ -273,14 +273,32 @@ pub(in crate::plan) fn step_name(step: &planning::recovery::Step) -> String {
     }
 }
 
+/// When each step of a recovery begins, in seconds from the start of the recovery plan: one follows the other.
+pub(in crate::plan) fn begins(plan: &Plan) -> Vec<u64> {
+    let begins = plan.recovery.steps.iter().scan(0_u64, |ends, step| {
+        let from = *ends;
+        *ends = ends.saturating_add(step.seconds.value);
+        Some(from)
+    });
+    begins.collect()
+}
+
 pub(super) fn recovery(plan: &Plan) -> Table {
+    use planning::recovery::Part;
     let recovery = &plan.recovery;
-    let rows = recovery.steps.iter().map(|step| {
+    let rows = recovery.steps.iter().zip(begins(plan)).map(|(step, begins)| {
+        let of = |part: Part| Cell::may((step.part == part).then_some(step.seconds.value), Kind::Seconds);
+        let part = |figure: Option<planning::plan::Figure>| Cell::may(figure.map(|figure| figure.value), Kind::Seconds);
         vec![
             Cell::text(step_name(step)),
             Cell::Figure(step.machines.value, Kind::Count),
             Cell::Figure(step.seconds.value, Kind::Seconds),
             Cell::text(if step.longest { "the longest" } else { "" }),
+            Cell::Figure(begins, Kind::Seconds),
+            of(Part::Hydration),
+            part(step.creation),
+            part(step.boot),
+            of(Part::Limit),
         ]
     });
     let seconds = |figure: planning::plan::Figure| Kind::Seconds.human(figure.value);
@@ -300,6 +318,31 @@ pub(super) fn recovery(plan: &Plan) -> Table {
             column("machines", "machines", Kind::Count, "Machines that it is about."),
             column("takes", "takes", Kind::Seconds, "By the constants of this plan."),
             text("longest", "which is the longest", "Where to look first."),
+            column(
+                "begins",
+                "begins after",
+                Kind::Seconds,
+                "When the steps before it are done.",
+            ),
+            column(
+                "hydration",
+                "of it hydration",
+                Kind::Seconds,
+                from(plan, "recovery-hydration"),
+            ),
+            column(
+                "creation",
+                "of it creation",
+                Kind::Seconds,
+                from(plan, "recovery-group"),
+            ),
+            column("boot", "of it boot", Kind::Seconds, from(plan, "recovery-group")),
+            column(
+                "limit",
+                "of it the service's limit",
+                Kind::Seconds,
+                from(plan, "recovery-limit"),
+            ),
         ],
         rows: rows.collect(),
     }
