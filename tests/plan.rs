@@ -128,6 +128,38 @@ fn wrong_input_is_named_by_row_and_column_and_nothing_is_written() {
     }
 }
 
+/// A block trace stands for a disk's counters: 61,440,000 bytes in a minute are 1.024 MB/s.
+#[test]
+fn a_block_trace_stands_for_the_counters_of_a_disk() {
+    let out = folder();
+    let file = out.path().join("data.csv");
+    let line = |size: &str| format!("600000000,sql,0,Write,0,{size},1\n");
+    std::fs::write(&file, line("61440000")).expect("a trace");
+    let dir = out.path().join("plan");
+    let dir = dir.to_str().expect("UTF-8");
+    let estate = "vm,os,cores,memory,disk,size\nsql-01,Windows Server 2016,2,8,data,100\n";
+    let trace = format!("sql-01.data=msr:{}", file.display());
+    let arguments = ["--trace", &trace, "--growth", "0%", "--out", dir];
+    let (code, said, wrong) = plan_of(estate, &arguments);
+    assert_eq!(code, Some(0), "{said}{wrong}");
+    let plan = json(&Path::new(dir).join("plan.json"));
+    assert_eq!(plan["plan"]["summary"]["profiled_seconds"]["value"], 60);
+    assert_eq!(plan["plan"]["machines"][0]["mean_churn"], 1_024_000);
+    // A line that does not read is named, and nothing is written.
+    std::fs::write(&file, line("61440000") + &line("many")).expect("a trace");
+    let dir = out.path().join("other");
+    let arguments = ["--trace", &trace, "--out", dir.to_str().expect("UTF-8")];
+    let (code, _, wrong) = plan_of(estate, &arguments);
+    assert_eq!(code, Some(2), "{wrong}");
+    for words in ["data.csv:2: column \"byte 25\"", "; accepted: a line is Timestamp,"] {
+        assert!(wrong.contains(words), "{wrong}");
+    }
+    let (code, _, wrong) = plan_of(estate, &["--trace", "sql-01.data=vhd:x"]);
+    assert_eq!(code, Some(2), "{wrong}");
+    assert!(wrong.contains("FORMAT one of msr, fio, blkparse"), "{wrong}");
+    assert!(!dir.exists());
+}
+
 #[test]
 fn a_throttle_is_named_in_every_report_and_refused_outside_the_range_of_its_era() {
     let out = folder();

@@ -26,6 +26,7 @@ use planning::read::{Input, read_inputs};
 use planning::recommend::{PlanError, recommend};
 use planning::service::{Link, Service};
 use planning::sweep::sweep;
+use planning::traces::Trace;
 use reports::plan::ReportError;
 
 use crate::arguments::{Format, PlanArguments};
@@ -50,7 +51,8 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
     let interrupts = Interrupts::hear()?;
     let mut options = options(arguments)?;
     let shown = Shown::new();
-    let inputs = read(&arguments.inputs, &shown)?;
+    let mut inputs = read(&arguments.inputs, &shown)?;
+    take_traces(&mut inputs, &arguments.trace, &shown)?;
     interrupts.check()?;
     let grows = options.has_measured("growth");
     if inputs.grown && arguments.growth.is_none() && !grows {
@@ -85,6 +87,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<u8, Failure> {
         .inputs
         .iter()
         .filter(|path| !is_stdin(path))
+        .chain(arguments.trace.iter().map(|trace| &trace.file))
         .cloned()
         .collect();
     let directory = reports::plan::folder(&folder, arguments.force, &files)?;
@@ -338,6 +341,23 @@ fn read(paths: &[PathBuf], shown: &Shown) -> Result<Brought, Failure> {
         profile: inputs.profile,
         grown: false,
     })
+}
+
+/// Takes block traces in place of counters.
+fn take_traces(inputs: &mut Brought, traces: &[Trace], shown: &Shown) -> Result<(), Failure> {
+    if traces.is_empty() {
+        return Ok(());
+    }
+    let taken = planning::traces::take(&inputs.estate, inputs.profile.take(), traces);
+    let (profile, warnings) = taken.map_err(|problems| {
+        shown.done();
+        Failure::Input(told(&problems, Severity::Error))
+    })?;
+    if warnings.warnings() > 0 {
+        shown.above(&told(&warnings, Severity::Warning));
+    }
+    inputs.profile = Some(profile);
+    Ok(())
 }
 
 /// Problems, a line each; warnings only where there are no errors to read first.

@@ -39,6 +39,7 @@ pub mod tables;
 mod text;
 pub mod throttle;
 pub mod tornado;
+pub mod traces;
 mod what_if;
 pub mod words;
 

@@ -90,15 +90,21 @@ fn series<'a>(streams: impl Iterator<Item = &'a Stream>) -> Series {
         }
     }
     let step = u64::from(STEP_SECONDS);
-    let per_second = |sums: Vec<u64>, factor: u64| {
-        let rate = |sum: u64| u32::try_from((sum.saturating_mul(factor) + step / 2) / step).unwrap_or(u32::MAX - 1);
-        sums.into_iter().map(rate).collect()
-    };
     Series {
-        written: per_second(bytes, 1),
-        write_iops: per_second(writes, 100),
+        written: per_second(bytes, 1, step),
+        write_iops: per_second(writes, 100, step),
         read_iops: Vec::new(),
     }
+}
+
+/// Sums of steps of so many seconds as rates a second, times a factor, rounded; none is [`crate::profile::ABSENT`].
+pub(crate) fn per_second(sums: Vec<u64>, factor: u64, step_seconds: u64) -> Vec<u32> {
+    let step = step_seconds.max(1);
+    let rate = |sum: u64| {
+        let rate = sum.saturating_mul(factor).saturating_add(step / 2) / step;
+        u32::try_from(rate).unwrap_or(u32::MAX).min(u32::MAX - 1)
+    };
+    sums.into_iter().map(rate).collect()
 }
 
 fn add_synthetic(bytes: &mut [u64], writes: &mut [u64], of: &Synthetic, mean: u64) {

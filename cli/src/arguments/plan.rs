@@ -9,6 +9,7 @@ use planning::options::{Network, StorageChoice};
 use planning::proof::Part;
 use planning::sweep::{Axis, Input};
 use planning::tables::Era;
+use planning::traces::Trace;
 use scenarios::units;
 
 use super::Format;
@@ -47,6 +48,10 @@ pub struct PlanArguments {
     /// compressed by gzip or zstd. Or one scenario (.toml)
     #[arg(value_name = "ESTATE", required_unless_present_any = ["template", "schema"])]
     pub inputs: Vec<PathBuf>,
+    /// A block trace in place of a disk's counters, as VM.DISK=msr:FILE: msr, fio or blkparse, and a device after it where the file has
+    /// several, as fio[/dev/sda]:FILE
+    #[arg(long, value_name = "VM.DISK=FORMAT:FILE")]
+    pub trace: Vec<Trace>,
     /// Print an estate to begin with, which explains its columns and plans as it is
     #[arg(long, exclusive = true)]
     pub template: bool,
