@@ -12,7 +12,9 @@ use crate::options::Options;
 use crate::ranges::ranges;
 use crate::recommend::{PlanError, Work};
 use crate::recovery::{failback, takes};
-use crate::sweep::{Copied, Input, copies, moved, outcome};
+use crate::search::lasting_bandwidth_for;
+use crate::service::Service;
+use crate::sweep::{Copied, Input, Moved, copies, moved, outcome};
 
 /// What is moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -72,7 +74,7 @@ impl Outcome {
 pub struct Outcomes {
     /// The RPO of all steps, in milliseconds; none where the queue never ends.
     pub rpo_ms: Option<u64>,
-    /// The bandwidth that keeps the RPO wanted always, with the outages, in bits per second; none where none does.
+    /// The bandwidth that keeps the RPO wanted always, without throttles and outages, in bits per second; none where none does.
     pub needed_bits_per_second: Option<u64>,
     /// From the start of the recovery plan to the last machine that answers, in seconds.
     pub recovery_seconds: u64,
@@ -168,10 +170,10 @@ fn outcomes(work: &Work<'_>, shared: &Shared, input: Option<(Input, u64)>) -> Re
         Some((Input::InitialBatches, count)) => outcome(work, &shared.fleet, &copies(work, count), &of),
         _ => outcome(work, &shared.fleet, &shared.batches, &of),
     }?;
-    let arrivals = moved(work, of).arrivals;
+    let Moved { arrivals, goal, .. } = moved(work, of);
     Ok(Outcomes {
         rpo_ms: point.rpo_always_ms,
-        needed_bits_per_second: point.needed_bits_per_second,
+        needed_bits_per_second: lasting_bandwidth_for(&arrivals, &Service::constant(0), goal),
         recovery_seconds: takes(work),
         copy_seconds: point.copy_seconds,
         cache_holds_seconds: point.cache_holds_seconds,

@@ -186,6 +186,8 @@ fn constants_move_what_they_shape_and_nothing_else() {
             value: 1_000,
             source: "counters".to_owned(),
         }],
+        // No more than the machine's 10 GiB come back: two days change them all.
+        away_days: 1,
         ..options()
     };
     let work = Work::new(&estate, Some(&profile), &options).unwrap();

@@ -173,7 +173,7 @@ mod tests {
             boot[1],
             Cell::text("From power to the first request that a machine answers")
         );
-        assert_eq!(boot[2], Cell::text("30 s"));
+        assert_eq!(boot[2], Cell::text("30.0 s"));
         assert_eq!(
             (&boot[4], &boot[6]),
             (&Cell::Empty, &Cell::Empty),
@@ -192,7 +192,7 @@ mod tests {
         let plan = samples::three();
         let said = most(&plan, Outcome::Recovery).unwrap();
         assert!(
-            said.starts_with("the recovery depends most on boot: ") && said.contains(" at 30 s, "),
+            said.starts_with("the recovery depends most on boot: ") && said.contains(" at 30.0 s, "),
             "{said}"
         );
         assert!(most(&samples::bare(), Outcome::Cost).is_none(), "no prices");

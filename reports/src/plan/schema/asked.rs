@@ -68,7 +68,7 @@ pub(super) fn sweeps() -> Definitions {
         ("rpo_ms", may("The RPO of all steps; null: the queue never ends.")),
         (
             "needed_bits_per_second",
-            may("What keeps the RPO wanted always, with the outages; null: nothing does."),
+            may("What keeps the RPO wanted always, without throttles and outages; null: nothing does."),
         ),
         (
             "recovery_seconds",
