@@ -75,7 +75,21 @@ pub fn simulate(window: &Arrivals, service: &Service, share_per_mille: u32, batc
     let mut from = 0_u64;
     let end = ROUNDS * window.seconds();
     let (mut all, mut own) = (whole.piece(0), part.piece(0));
+    // Batches that were done, what was queued and what was left to copy when the window began.
+    let mut before: Option<(usize, u128, u128)> = None;
     while from < end {
+        // With the same rates from now on, no window copies more than the last one if no less is queued than when that began.
+        let lasts = all.to == u64::MAX && own.to == u64::MAX;
+        if lasts && from.is_multiple_of(window.seconds()) {
+            let windows = u128::from((end - from) / window.seconds());
+            let never = |(done, queue, copy): (usize, u128, u128)| {
+                done == finished.len() && queued >= queue && left > copy.saturating_sub(left).saturating_mul(windows)
+            };
+            if before.is_some_and(never) {
+                return None;
+            }
+            before = Some((finished.len(), queued, left));
+        }
         if all.to <= from {
             all = whole.piece(from);
         }
@@ -162,4 +176,40 @@ pub fn left_over(arrivals: &Arrivals, service: &Service) -> u64 {
         ControlFlow::Continue(())
     });
     u64::try_from(left / (8 * u128::from(arrivals.step_seconds.max(1)))).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 10 bytes a second the changes leave one: 400 windows of a second copy 400 bytes, and not one more. Where they leave nothing, or the
+    /// queue grows, a copy has no end; after an outage, which is longer than a window, it has one.
+    #[test]
+    fn a_copy_has_an_end_as_long_as_four_hundred_windows_carry_it() {
+        let done = |arriving: u64, bytes: u64, service: &Service| {
+            let window = Arrivals {
+                start_seconds: 0,
+                step_seconds: 1,
+                bytes: vec![arriving],
+            };
+            let batch = Batch {
+                bytes,
+                changes: vec![arriving],
+            };
+            simulate(&window, service, 0, &[batch]).map(|done| done[0].done_seconds)
+        };
+        let service = Service::constant(80);
+        assert_eq!(done(9, 400, &service), Some(400));
+        assert_eq!(done(9, 401, &service), None);
+        assert_eq!(done(10, 1, &service), None);
+        assert_eq!(done(11, 1, &service), None);
+        let mut cut = service.clone();
+        cut.outages.push(crate::service::Outage {
+            link: None,
+            from: 0,
+            to: 3,
+        });
+        // 15 bytes wait then; the queue falls by 5 a second, and after 3 more 5 a second are left.
+        assert_eq!(done(5, 10, &cut), Some(8));
+    }
 }
