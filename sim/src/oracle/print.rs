@@ -9,7 +9,7 @@ pub(crate) static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 ///
 /// Nobody here forges content, so what a print has to withstand is chance alone; a hash that withstands forgers took a sixth of a run.
 /// What leaves the run, the digest of a recovered disk, is BLAKE3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Print([u8; 16]);
 
 impl Print {
@@ -17,11 +17,6 @@ impl Print {
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Print {
         Print(hash(bytes))
-    }
-
-    /// The print itself.
-    pub(crate) fn bytes(self) -> [u8; 16] {
-        self.0
     }
 
     /// Of a modelled version.

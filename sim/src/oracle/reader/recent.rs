@@ -17,8 +17,8 @@ const KEPT_BYTES: usize = 8 << 20;
 /// Opened segments by the print of their files.
 #[derive(Default)]
 pub(super) struct Recent {
-    opened: BTreeMap<[u8; 16], Kept>,
-    order: VecDeque<[u8; 16]>,
+    opened: BTreeMap<Print, Kept>,
+    order: VecDeque<Print>,
     bytes: usize,
 }
 
@@ -30,7 +30,7 @@ struct Kept {
 impl Recent {
     /// What this file opened to; none where that is not known any more.
     pub fn get(&self, print: Print) -> Option<Opened> {
-        self.opened.get(&print.bytes()).map(|kept| kept.opened.clone())
+        self.opened.get(&print).map(|kept| kept.opened.clone())
     }
 
     /// Keeps what a file opened to, for as long as there is room.
@@ -45,10 +45,10 @@ impl Recent {
             return;
         }
         let opened = opened.clone();
-        if self.opened.insert(print.bytes(), Kept { opened, bytes }).is_some() {
+        if self.opened.insert(print, Kept { opened, bytes }).is_some() {
             return;
         }
-        self.order.push_back(print.bytes());
+        self.order.push_back(print);
         self.bytes += bytes;
         while self.bytes > KEPT_BYTES
             && let Some(oldest) = self.order.pop_front()
