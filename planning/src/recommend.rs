@@ -49,17 +49,12 @@ impl<'a> Work<'a> {
         let demands = demands(estate, profile, &settings);
         let (verdicts, chosen) = judged(estate, &demands, options);
         let totals = totals(estate, profile, &demands, &settings, &chosen);
-        let arrivals = totals.arrivals(options.growth_per_mille);
-        Ok(Work {
-            estate,
-            profile,
-            options,
+        Ok(Work::made(
+            (estate, profile, options),
             demands,
-            verdicts,
-            chosen,
+            (verdicts, chosen),
             totals,
-            arrivals,
-        })
+        ))
     }
 
     /// The same estate by other options, made anew only as far as these reach into it.
@@ -83,17 +78,28 @@ impl<'a> Work<'a> {
         } else {
             totals(self.estate, self.profile, &demands, &settings, &chosen)
         };
+        let of = (self.estate, self.profile, options);
+        Ok(Work::made(of, demands, (verdicts, chosen), totals))
+    }
+
+    /// Of its parts.
+    fn made(
+        (estate, profile, options): (&'a Estate, Option<&'a Profile>, &'a Options),
+        demands: Vec<VmDemand>,
+        (verdicts, chosen): (Vec<Verdict>, Vec<bool>),
+        totals: Totals,
+    ) -> Self {
         let arrivals = totals.arrivals(options.growth_per_mille);
-        Ok(Work {
-            estate: self.estate,
-            profile: self.profile,
+        Work {
+            estate,
+            profile,
             options,
             demands,
             verdicts,
             chosen,
             totals,
             arrivals,
-        })
+        }
     }
 
     /// The servers of the machines that count, by the vendor's tables.
