@@ -77,3 +77,35 @@ impl Vm {
         self.disks.iter().map(|disk| disk.size_bytes).sum()
     }
 }
+
+/// Machines for tests.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::{Boot, Disk, Vm};
+
+    /// A small Windows machine with these disks.
+    pub fn vm(name: &str, disks: Vec<Disk>) -> Vm {
+        Vm {
+            name: name.to_owned(),
+            host: None,
+            os: "Windows Server 2016".to_owned(),
+            cores: 2,
+            memory_bytes: 4 << 30,
+            nics: 1,
+            boot: Boot::Bios,
+            group: 1,
+            disks,
+        }
+    }
+
+    /// A disk of 100 GiB of which nothing else is known.
+    pub fn disk(name: &str) -> Disk {
+        Disk {
+            name: name.to_owned(),
+            size_bytes: 100 << 30,
+            used_bytes: None,
+            compressed_per_mille: None,
+            daily_change_bytes: None,
+        }
+    }
+}

@@ -249,15 +249,9 @@ mod tests {
 
     fn vm(os: &str, group: u8) -> Vm {
         Vm {
-            name: os.to_owned(),
-            host: None,
             os: os.to_owned(),
-            cores: 2,
-            memory_bytes: 1 << 30,
-            nics: 1,
-            boot: crate::estate::Boot::Bios,
             group,
-            disks: Vec::new(),
+            ..crate::estate::samples::vm(os, Vec::new())
         }
     }
 

@@ -1,5 +1,6 @@
 use super::*;
-use crate::estate::{Disk, Vm};
+use crate::estate::Disk;
+use crate::estate::samples::{disk, vm};
 use crate::outages::weekly_outages;
 use crate::profile::Series;
 use crate::queue::run;
@@ -11,23 +12,10 @@ const WEEK_SECONDS: u64 = 604_800;
 /// A machine of one disk, which writes so many bytes per second in each minute.
 fn estate(written: Vec<u32>) -> (Estate, Profile) {
     let disk = Disk {
-        name: "os".to_owned(),
-        size_bytes: 100 << 30,
         used_bytes: Some(10 << 30),
-        compressed_per_mille: None,
-        daily_change_bytes: None,
+        ..disk("os")
     };
-    let vm = Vm {
-        name: "vm".to_owned(),
-        host: None,
-        os: "Windows Server 2016".to_owned(),
-        cores: 2,
-        memory_bytes: 4 << 30,
-        nics: 1,
-        boot: crate::estate::Boot::Bios,
-        group: 1,
-        disks: vec![disk],
-    };
+    let vm = vm("vm", vec![disk]);
     let profile = Profile {
         start_seconds: 0,
         step_seconds: 60,
