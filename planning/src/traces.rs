@@ -6,11 +6,11 @@
 use std::path::PathBuf;
 
 use actors::workload::Request;
+use scenarios::counters::MOST_DAYS;
 use scenarios::input::{RECORDING_BYTES_MAX, read};
 use scenarios::keys::{Words, words_of};
-use scenarios::traces::packed::{Unpackable, unpack};
+use scenarios::traces::packed::unpack;
 use scenarios::traces::{self, Format};
-use scenarios::units::show_size;
 
 use crate::check::is_named;
 use crate::estate::Estate;
@@ -166,6 +166,12 @@ fn one(
         };
         return Err(Problem::error(&name, found).accepted("a trace with writes: reads are left out"));
     }
+    // A time beyond is a mistake, and would take memory for all between, as one of counters would.
+    let lasts = requests.last().map_or(0, traces::time) / NANOSECONDS;
+    if lasts > MOST_DAYS.unsigned_abs() * 86_400 {
+        let found = format!("its last request is more than {MOST_DAYS} days after its first");
+        return Err(Problem::error(&name, found).accepted("a trace of at most that time"));
+    }
     Ok((place, sums(&requests, step_seconds)))
 }
 
@@ -201,35 +207,23 @@ fn text(trace: &Trace) -> Result<String, Problem> {
     let wrong = |found: String| Problem::error(&name, found).accepted(PACKED);
     let bytes = read(&trace.file, RECORDING_BYTES_MAX);
     let bytes = bytes.map_err(|unread| wrong(format!("it cannot be read: {}", unread.why)))?;
-    let bytes = unpack(bytes, RECORDING_BYTES_MAX).map_err(|why| {
-        wrong(match why {
-            Unpackable::Unknown(form) => format!("it is packed as {form}"),
-            Unpackable::Broken { form, why } => format!("it is broken {form}: {why}"),
-            Unpackable::TooLarge => {
-                let most = show_size(RECORDING_BYTES_MAX);
-                format!("it unpacks to more than {most}, the most that is read")
-            }
-        })
-    })?;
+    let bytes = unpack(bytes, RECORDING_BYTES_MAX).map_err(|why| wrong(format!("it {why}")))?;
     if let Some(place) = bytes.iter().position(|byte| *byte == 0) {
         return Err(wrong(format!("it is no text: its byte {} is 0", place + 1)));
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Bytes and writes of each step, from the first request to the last.
+/// Bytes and writes of each step, from the first request to the last; they are in order of time.
 fn sums(requests: &[Request], step_seconds: u32) -> Sums {
     let step = u64::from(step_seconds.max(1)) * NANOSECONDS;
-    let of = |at: &u64| usize::try_from(at / step).unwrap_or(usize::MAX);
-    let at = |request: &Request| match request {
-        Request::Write { at, .. } | Request::Flush { at } | Request::Discard { at, .. } => of(at),
-    };
-    let steps = requests.iter().map(at).max().map_or(0, |last| last.saturating_add(1));
+    let of = |request: &Request| usize::try_from(traces::time(request) / step).unwrap_or(usize::MAX);
+    let steps = requests.last().map_or(0, |last| of(last).saturating_add(1));
     let (mut bytes, mut writes) = (vec![0_u64; steps], vec![0_u64; steps]);
     for request in requests {
-        if let Request::Write { at, sectors, .. } = request {
-            bytes[of(at)] += u64::from(*sectors) * SECTOR;
-            writes[of(at)] += 1;
+        if let Request::Write { sectors, .. } = request {
+            bytes[of(request)] += u64::from(*sectors) * SECTOR;
+            writes[of(request)] += 1;
         }
     }
     (bytes, writes)

@@ -36,6 +36,7 @@ use header::{Form, Header};
 pub use keys::ALL;
 use keys::{Keys, Resolver};
 use lane::Lane;
+pub use parse::MOST_DAYS;
 use parse::{Clock, Parsed, parse};
 pub use place::Place;
 use problem::{Problem, Problems};

@@ -79,7 +79,9 @@ pub fn read(format: Format, text: &str, device: Option<&str>) -> Result<Vec<Requ
     Ok(requests)
 }
 
-fn time(request: &Request) -> u64 {
+/// When a request is made: nanoseconds since the first of its recording.
+#[must_use]
+pub fn time(request: &Request) -> u64 {
     match request {
         Request::Write { at, .. } | Request::Flush { at } | Request::Discard { at, .. } => *at,
     }

@@ -1,24 +1,11 @@
 use super::*;
-use crate::estate::{Disk, Vm};
+use crate::estate::Vm;
+use crate::estate::samples::{disk, vm};
 
 fn estate() -> Estate {
-    let disk = |name: &str| Disk {
-        name: name.to_owned(),
-        size_bytes: 100 << 30,
-        used_bytes: None,
-        compressed_per_mille: None,
-        daily_change_bytes: None,
-    };
     let vm = Vm {
-        name: "sql-01".to_owned(),
         host: Some("esx-1".to_owned()),
-        os: "Windows Server 2016".to_owned(),
-        cores: 2,
-        memory_bytes: 4 << 30,
-        nics: 1,
-        boot: crate::estate::Boot::Bios,
-        group: 1,
-        disks: vec![disk("os"), disk("data")],
+        ..vm("sql-01", vec![disk("os"), disk("data")])
     };
     Estate { vms: vec![vm] }
 }
@@ -141,6 +128,12 @@ fn what_is_wrong_is_told_by_file_line_and_what_is_accepted() {
             "msr",
             "a\0",
             "it is no text: its byte 2 is 0; accepted: text",
+        ),
+        (
+            "sql-01.os",
+            "msr",
+            "128166372000000000,web,0,Write,0,4096,100\n178166372000000000,web,0,Write,0,4096,100\n",
+            "its last request is more than 400 days after its first; accepted: a trace of at most that time",
         ),
     ] {
         let (_file, trace) = trace(place, format, text.as_bytes());

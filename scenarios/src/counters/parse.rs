@@ -13,7 +13,7 @@ use super::profile::ABSENT;
 use super::time;
 
 /// Days that a time may be before or after the first one of a file: a row beyond is a mistake, and would take memory for all between.
-const MOST_DAYS: i64 = 400;
+pub const MOST_DAYS: i64 = 400;
 
 /// Where steps begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::input::{self, RECORDING_BYTES_MAX, WORKLOAD_RATE_MAX};
 use crate::keys::{Day, Words, Writes, words_of};
 use crate::model::{Compressibility, Disk, Recording, Stream};
 use crate::reader::{Factor, Nanos, Reader, Share};
-use crate::traces::packed::{self, Unpackable};
+use crate::traces::packed;
 use crate::traces::{self, Unfit};
 use crate::tree::{Node, Value};
 use crate::units::{self, Rate};
@@ -362,13 +362,8 @@ fn unpacked(context: &Context<'_>, what: &str, path: &Path, at: At) -> Option<Ve
         };
         problem(title, "");
     });
-    let most = units::show_size(RECORDING_BYTES_MAX);
     let unpacked = packed::unpack(read.ok()?, RECORDING_BYTES_MAX).map_err(|why| {
-        let title = match why {
-            Unpackable::Unknown(form) => format!("the {what} {shown} is packed as {form}"),
-            Unpackable::Broken { form, why } => format!("the {what} {shown} is broken {form}: {why}"),
-            Unpackable::TooLarge => format!("the {what} {shown} unpacks to more than {most}, the most that is read"),
-        };
+        let title = format!("the {what} {shown} {why}");
         problem(title, "accepted: text, or text packed by gzip or zstd");
     });
     let bytes = unpacked.ok()?;

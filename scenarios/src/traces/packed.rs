@@ -6,6 +6,8 @@ use std::io::Read;
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZFlush, MZStatus};
 
+use crate::units::show_size;
+
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Other forms of packing, by which they are named.
@@ -28,8 +30,22 @@ pub enum Unpackable {
         /// What is wrong.
         why: String,
     },
-    /// It comes to more than the bound.
-    TooLarge,
+    /// It comes to more than the bound, in bytes.
+    TooLarge(u64),
+}
+
+/// What is wrong, to stand behind the name of the recording.
+impl std::fmt::Display for Unpackable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Unpackable::Unknown(form) => write!(f, "is packed as {form}"),
+            Unpackable::Broken { form, why } => write!(f, "is broken {form}: {why}"),
+            Unpackable::TooLarge(most) => {
+                let most = show_size(*most);
+                write!(f, "unpacks to more than {most}, the most that is read")
+            }
+        }
+    }
 }
 
 /// The bytes of a recording: unpacked, where it is packed; at most `max` of them.
@@ -62,7 +78,7 @@ fn unzstd(bytes: &[u8], max: u64) -> Result<Vec<u8>, Unpackable> {
 
 fn bounded(out: Vec<u8>, max: u64) -> Result<Vec<u8>, Unpackable> {
     if out.len() as u64 > max {
-        return Err(Unpackable::TooLarge);
+        return Err(Unpackable::TooLarge(max));
     }
     Ok(out)
 }
@@ -73,7 +89,7 @@ fn gunzip(bytes: &[u8], max: u64) -> Result<Vec<u8>, Unpackable> {
     loop {
         rest = member(rest, &mut out, max)?;
         if out.len() as u64 > max {
-            return Err(Unpackable::TooLarge);
+            return Err(Unpackable::TooLarge(max));
         }
         // Zeros may fill the last block of a tape.
         if rest.iter().all(|byte| *byte == 0) {
@@ -201,9 +217,9 @@ mod tests {
     #[test]
     fn what_unpacks_to_more_than_the_bound_is_refused() {
         let zeros = vec![0; 4 << 20];
-        assert_eq!(unpack(gzip(&zeros, 0), MAX), Err(Unpackable::TooLarge));
+        assert_eq!(unpack(gzip(&zeros, 0), MAX), Err(Unpackable::TooLarge(MAX)));
         let zstd = zstd::encode_all(&zeros[..], 3).unwrap();
-        assert_eq!(unpack(zstd, MAX), Err(Unpackable::TooLarge));
+        assert_eq!(unpack(zstd, MAX), Err(Unpackable::TooLarge(MAX)));
         assert_eq!(unpack(gzip(&zeros[..MAX as usize], 0), MAX).unwrap().len() as u64, MAX);
     }
 
