@@ -91,7 +91,8 @@ pub fn rpo_for(arrivals: &Arrivals, service: &Service, steps_per_mille: u32) -> 
 /// The same of a queue that has run.
 #[must_use]
 pub fn achievable(outcome: &Outcome, steps_per_mille: u32) -> u64 {
-    if outcome.delays_ms.is_empty() {
+    // No step has to keep it.
+    if outcome.delays_ms.is_empty() || steps_per_mille == 0 {
         return 0;
     }
     outcome.percentile_ms(steps_per_mille)

@@ -241,6 +241,18 @@ fn cut() -> (Arrivals, Service) {
 }
 
 #[test]
+fn an_rpo_that_no_step_has_to_keep_is_none_at_all() {
+    let arrivals = Arrivals {
+        start_seconds: 0,
+        step_seconds: 1,
+        bytes: vec![461],
+    };
+    let service = Service::constant(1);
+    assert!(rpo_for(&arrivals, &service, 1) > 0);
+    assert_eq!(rpo_for(&arrivals, &service, 0), 0);
+}
+
+#[test]
 fn an_outage_costs_what_arithmetic_by_hand_says() {
     let (arrivals, service) = cut();
     let outcome = run(&arrivals, &service);
