@@ -211,7 +211,7 @@ pub struct Protected {
     pub standard_bytes: u64,
     /// What its logs take, in bytes, always on standard storage.
     pub log_bytes: u64,
-    /// Writes to standard storage in a month, while it replicates ([`crate::bill`]).
+    /// Writes to standard storage in a month, while it replicates (as the bill counts them).
     pub transactions: u64,
 }
 
