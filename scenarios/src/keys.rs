@@ -36,7 +36,9 @@ pub use reference::reference;
 pub use run::{AZURE, OUTPUT, POLICY, ROOT, SCENARIO};
 pub use schema::schema;
 pub use steps::{CONDITION, STEP};
-pub use words::{Day, Over, PlanActionWhen, PointWord, RunKind, Way, Words, Writes, word_of, words_of};
+pub use words::{
+    CompressionLevel, Day, Over, PlanActionWhen, PointWord, RunKind, Way, Words, Writes, word_of, words_of,
+};
 pub use workload::{BURST, LOCALITY, WORKLOAD};
 
 /// The version that the first keys came with.

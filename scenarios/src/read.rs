@@ -22,10 +22,10 @@ use datapath::image::Watched;
 
 use crate::diagnose::{At, Blame, Diagnosis, Located, Problem, ScenarioError, did_you_mean, list};
 use crate::input::{self, SCENARIO_BYTES_MAX};
-use crate::keys;
+use crate::keys::{self, CompressionLevel};
 use crate::model::{Aside, Output, Scenario};
 use crate::reader::{self, FromNode, Nanos, Reader, TimeOfDay, wrong_name};
-use crate::tree::{self, Table};
+use crate::tree::{self, Table, Value};
 use crate::units::write_duration;
 
 /// What the command line adds to a scenario file.
@@ -217,7 +217,7 @@ fn read(diagnosis: &Diagnosis, root: &Table, path: &Path, options: &Options, tex
     let start_of_day = head.value::<TimeOfDay>("start_of_day").0;
     let weekday = head.word_or_default("weekday");
     let content = head.word_or_default("content");
-    let compression_level = i32::try_from(head.value::<u32>("compression_level")).unwrap_or(i32::MAX);
+    let compression_level = compression_level(&head);
     if let Some(name) = &name
         && wrong_name(&name.value).is_none()
         && (name.value.contains(['/', '\\']) || name.value.starts_with('.'))
@@ -375,6 +375,16 @@ fn outputs_are_apart(context: &Context<'_>, output: &Output, vms: &vms::Vms) {
 /// A value of a table that can be left out.
 fn value<T: FromNode>(table: Option<&Reader<'_>>, section: &'static keys::Section, key: &str) -> T {
     table.map_or_else(|| reader::default(section, key), |table| table.value(key))
+}
+
+fn compression_level(head: &Reader<'_>) -> i32 {
+    match head.node("compression_level").map(|node| &node.value) {
+        Some(Value::Text(_)) => {
+            let word = head.word::<CompressionLevel>("compression_level");
+            word.map_or(0, |level| level.value.0)
+        }
+        _ => i32::try_from(head.value::<u32>("compression_level")).unwrap_or(i32::MAX),
+    }
 }
 
 fn read_policy(file: &Reader<'_>, model: &Model) -> Policy {

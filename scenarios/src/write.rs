@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use actors::model::{Constant, GROUPS};
 
-use crate::keys::{self, word_of};
+use crate::keys::{self, CompressionLevel, word_of};
 use crate::model::Scenario;
 use crate::units::{write_duration, write_time_of_day};
 
@@ -82,7 +82,9 @@ impl Writer<'_> {
         table.put("start_of_day", &write_time_of_day(scenario.start_of_day));
         table.put("weekday", word_of(scenario.weekday).unwrap_or_default());
         table.put("content", word_of(scenario.content).unwrap_or_default());
-        table.put("compression_level", &scenario.compression_level.to_string());
+        let level = scenario.compression_level;
+        let level = word_of(CompressionLevel(level)).map_or_else(|| level.to_string(), str::to_owned);
+        table.put("compression_level", &level);
         page.table("scenario", &table);
 
         let mut table = Entries::new(&keys::OUTPUT, None);

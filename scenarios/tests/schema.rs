@@ -71,6 +71,11 @@ fn what_is_wrong_is_refused() {
             "duration = \"1 h\"",
             "duration = \"1 h\"\ncompression_level = 20",
         ),
+        (
+            "a word that is no level",
+            "duration = \"1 h\"",
+            "duration = \"1 h\"\ncompression_level = \"faster\"",
+        ),
         ("a name that no machine has", "name = \"vm1\"", "name = \"vm 1\""),
         ("a name that no folder has", "name = \"small\"", "name = \"../small\""),
         ("an action that there is not", "do = \"push-install\"", "do = \"push\""),

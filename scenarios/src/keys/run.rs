@@ -4,8 +4,8 @@ use actors::nouns::FailoverKind;
 use datapath::Grain;
 
 use super::{
-    ACCEPTED, APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, DATABASE, EXPECT, FAULT, GOAL, GROUP, Key, Kind, LINK,
-    MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, RECOVERY_PLAN, REPLAY,
+    ACCEPTED, APPLICATION, CHAOS, CONFIGURATION_SERVER, Choice, CompressionLevel, DATABASE, EXPECT, FAULT, GOAL, GROUP,
+    Key, Kind, LINK, MANAGEMENT_SERVER, MASTER_TARGET, MODEL, NameRule, PROCESS_SERVER, PROFILE, RECOVERY_PLAN, REPLAY,
     REPLICATION_GROUP, Range, SITE, STEP, Section, VCENTER, VM, words_of,
 };
 use crate::model::{ImageFormat, Weekday};
@@ -164,15 +164,16 @@ pub static SCENARIO: Section = Section::plain(
         Key::or(
             "compression_level",
             // What lies above needs more memory than a process server has for a chunk.
-            Kind::Whole(LEVELS),
+            Kind::Either(&[Kind::Word(words_of::<CompressionLevel>), Kind::Whole(LEVELS)]),
             "3",
-            "zstd's level in the process servers; what it costs in simulated time is the same for all (our model)",
+            "zstd's level in the process servers, or `fast` for its `--fast`, which leaves letters as they are; what it costs in simulated \
+             time is the same for all (our model)",
         ),
     ],
 );
 
 const LEVEL_WRONG: &str = "zstd has no such level";
-const LEVEL_HELP: &str = "accepted: 1 (fastest) to 19 (smallest); left out, it is 3, zstd's own default";
+const LEVEL_HELP: &str = "accepted: 1 to 19 (smallest), or \"fast\"; left out, it is 3, zstd's own default";
 const LEVELS: Range = Range::ANY
     .from(1, LEVEL_WRONG, LEVEL_HELP)
     .upto(19, LEVEL_WRONG, LEVEL_HELP);

@@ -276,6 +276,15 @@ impl Words for Way {
     const WORDS: &'static [(&'static str, Way)] = &[("azure", Way::Azure), ("on-premises", Way::OnPremises)];
 }
 
+/// A level of zstd: its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CompressionLevel(pub i32);
+
+impl Words for CompressionLevel {
+    /// A level below 1 builds no Huffman table for what did not repeat, which for chunks of 4 KiB is most of the work.
+    const WORDS: &'static [(&'static str, CompressionLevel)] = &[("fast", CompressionLevel(-1))];
+}
+
 /// A recovery point that has a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PointWord {

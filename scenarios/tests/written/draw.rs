@@ -6,7 +6,7 @@ use actors::model::{CONSTANTS, Era, Model};
 use actors::nouns::FailoverKind;
 use datapath::Grain;
 use scenarios::Scenario;
-use scenarios::keys::Words;
+use scenarios::keys::{CompressionLevel, Words};
 use scenarios::model::{Accepted, Aside, Chaos, Compressibility, Goal, ImageFormat, Moment, Phase, Replay};
 
 use super::applications::{application, database, recovery_plan, replication_groups};
@@ -195,7 +195,10 @@ pub fn scenario(numbers: Vec<u64>) -> (Scenario, PathBuf) {
         start_of_day,
         weekday: draw.word(),
         content: draw.word::<Grain>(),
-        compression_level: 1 + draw.below(19) as i32,
+        compression_level: match draw.below(20) as i32 {
+            0 => draw.word::<CompressionLevel>().0,
+            level => level,
+        },
         output: scenarios::model::Output {
             disks: (0..draw.below(3)).map(|_| draw.word::<FailoverKind>()).collect(),
             format: draw.word::<ImageFormat>(),

@@ -111,6 +111,11 @@ impl History {
         }
     }
 
+    /// A write of one extent whose print is known.
+    pub fn write_print(&mut self, seq: WriteSeq, extent: u64, print: Print) {
+        self.put(extent, Version { seq, print });
+    }
+
     /// The print of the extent `at` of some content.
     #[must_use]
     pub fn print_in(&self, content: &Content, at: u64) -> Print {

@@ -1,6 +1,6 @@
 //! What an extent holds, in 16 bytes: enough to tell it from anything else.
 
-use datapath::{Content, EXTENT_BYTES, WriteSeq};
+use datapath::{Content, EXTENT_BYTES, Run, WriteSeq};
 
 /// Zeros, to compare and hash with: one block of the oracle's reading.
 pub(crate) static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
@@ -39,6 +39,12 @@ impl Print {
                 Print::of_bytes(bytes.get(from..to).unwrap_or_default())
             }
         }
+    }
+
+    /// Of a run of one extent of bytes, whose [`run_hash`] this is; none of any other run.
+    #[must_use]
+    pub fn of_whole(run: &Run, hash: [u8; 16]) -> Option<Print> {
+        (run.extents == 1 && matches!(run.content, Content::Bytes(_))).then_some(Print(hash))
     }
 
     /// Of zeros, in the real grain.

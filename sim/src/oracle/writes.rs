@@ -10,7 +10,7 @@ use datapath::{Class, Content, DiskId, Extent, Grain, Run, SimTime, Summary, VmI
 use super::compare::Expect;
 use super::guest::{LifeTrack, Logged};
 use super::history::History;
-use super::print::run_hash;
+use super::print::{Print, run_hash};
 use super::{Oracle, VmTrack};
 use crate::findings::Bytes;
 use crate::invariants::writes_in_order::Broken;
@@ -125,7 +125,11 @@ impl Oracle {
             .and_then(|disks| disks.get_mut(usize::from(write.disk.index)))
             && sound
         {
-            history.write(write.seq, &run);
+            match Print::of_whole(&run, write.hash) {
+                // Its hash was made a moment ago, of the same bytes.
+                Some(print) => history.write_print(write.seq, run.start.0, print),
+                None => history.write(write.seq, &run),
+            }
             due = history.is_due();
         }
         let logged = Logged {
