@@ -131,6 +131,7 @@ impl Writer<'_> {
         if !chaos.kinds.is_empty() {
             table.list("kinds", chaos.kinds.iter().copied());
         }
+        table.flag("losses", chaos.losses);
         table.put("most", &chaos.most.to_string());
         table.put("longest", &write_duration(chaos.longest));
         table.put("from", &write_duration(chaos.from));

@@ -226,7 +226,7 @@ fn targets(scenario: &Scenario) -> Vec<(&'static str, Target)> {
     each("requests-refused", &mut std::iter::once(account));
     each("boots-refused", &mut boots(scenario).into_iter());
     each("quiesce-fails", &mut (0..scenario.vms.len()).map(Target::Vm));
-    let named = |word: &str| scenario.chaos.kinds.contains(&word);
+    let named = |word: &str| scenario.chaos.losses && scenario.chaos.kinds.contains(&word);
     all.retain(|(word, target)| named(word) || survives(scenario, word, *target));
     all
 }

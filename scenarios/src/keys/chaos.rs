@@ -14,7 +14,13 @@ pub static CHAOS: Section = Section::plain(
             "kinds",
             Kind::OneOrMore(&Kind::Word(kinds)),
             "all that have something to strike and that can be survived",
-            "kinds of fault, as `[[fault]]` has them; one that is named is drawn also where what it destroys is nowhere else",
+            "kinds of fault, as `[[fault]]` has them; one that is named is drawn also where what it destroys is nowhere else, unless `losses` is false",
+        ),
+        Key::or(
+            "losses",
+            Kind::Flag,
+            "true",
+            "whether kinds that are named are drawn where what they destroy is nowhere else: what is lost then is lost on purpose",
         ),
         Key::or(
             "most",

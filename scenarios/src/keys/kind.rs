@@ -145,6 +145,12 @@ impl Kind {
             Kind::Flag | Kind::Yes => Value::Bool(text == "true"),
             Kind::Whole(_) | Kind::Factor(_) => Value::Number(text.to_owned()),
             Kind::List(..) => Value::Array(Vec::new()),
+            Kind::Either(kinds) => {
+                if let Some(kind) = kinds.iter().find(|kind| kind.wrong(text).is_none()) {
+                    return kind.node(text);
+                }
+                Value::Text(text.to_owned())
+            }
             _ => Value::Text(text.to_owned()),
         };
         Node {
@@ -163,6 +169,7 @@ impl Kind {
             Kind::Rate(_) => Rate::from_node(node).ok().map(Rate::bits_per_second),
             Kind::Share(_) => Share::from_node(node).ok().map(|value| u64::from(value.0)),
             Kind::Factor(_) => Factor::from_node(node).ok().map(|value| u64::from(value.0)),
+            Kind::Either(kinds) => kinds.iter().find_map(|kind| kind.measure(node)),
             _ => None,
         }
     }
@@ -170,6 +177,9 @@ impl Kind {
     /// The end of its range that a value is past, and the range in words.
     #[must_use]
     pub fn passed(&self, node: &Node) -> Option<(Limit, String)> {
+        if let Kind::Either(kinds) = self {
+            return kinds.iter().find_map(|kind| kind.passed(node));
+        }
         let limit = self.range()?.passed(self.measure(node)?)?;
         Some((limit, self.within()))
     }

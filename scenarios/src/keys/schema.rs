@@ -143,6 +143,10 @@ fn default_of(kind: &Kind, text: &str) -> Value {
     match kind {
         Kind::Flag | Kind::Yes => json!(text == "true"),
         Kind::Whole(_) | Kind::Factor(_) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+        Kind::Either(kinds) => {
+            let kind = kinds.iter().find(|kind| kind.wrong(text).is_none());
+            kind.map_or_else(|| json!(text), |kind| default_of(kind, text))
+        }
         _ => json!(text),
     }
 }

@@ -7,6 +7,8 @@ use sim::spec::NetworkKind;
 pub struct Chaos {
     /// Kinds of fault, by the words of `[[fault]]`; none: all that fit.
     pub kinds: Vec<&'static str>,
+    /// Whether those are drawn where what they destroy is nowhere else.
+    pub losses: bool,
     /// Faults of a seed at the most.
     pub most: u64,
     /// How long one lasts at the most.

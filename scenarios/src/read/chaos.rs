@@ -46,6 +46,7 @@ pub(super) fn read(file: &Reader<'_>, duration: Option<u64>) -> Chaos {
     }
     Chaos {
         kinds: known.iter().map(|variant| variant.word).collect(),
+        losses: value(table.as_ref(), &keys::CHAOS, "losses"),
         most: value(table.as_ref(), &keys::CHAOS, "most"),
         longest: get("longest"),
         from,

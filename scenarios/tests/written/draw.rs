@@ -132,6 +132,7 @@ fn chaos(draw: &mut Draw) -> Chaos {
     let from = draw.duration();
     Chaos {
         kinds: (0..draw.below(3)).map(|_| draw.of(&words)).collect(),
+        losses: draw.flag(),
         most: 1 + draw.below(100),
         longest: 1_000_000 + draw.duration(),
         from,
