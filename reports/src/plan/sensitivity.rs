@@ -32,7 +32,7 @@ pub(super) fn unit(outcome: Outcome) -> Kind {
 }
 
 /// The keys of an outcome's columns: with the lower value and with the higher one; and the origin of what stands in them.
-fn keys(outcome: Outcome) -> (&'static str, &'static str, &'static str) {
+pub(super) fn keys(outcome: Outcome) -> (&'static str, &'static str, &'static str) {
     match outcome {
         Outcome::Rpo => ("rpo_low", "rpo_high", "rpo-always"),
         Outcome::Needed => ("needed_low", "needed_high", "bandwidth-always"),

@@ -11,6 +11,7 @@ use rust_xlsxwriter::{
 };
 
 use super::figures::rpo;
+use super::sensitivity;
 use super::tables::{Cell, Table, tables};
 use super::units::{Kind, Shown};
 use super::words::plain;
@@ -100,6 +101,7 @@ pub fn spreadsheet(plan: &Plan) -> Result<Vec<u8>, XlsxError> {
             "initial_replication" => charts::batches(sheet, table, first)?,
             "cost" => charts::costs(sheet, table, first)?,
             "recovery" => charts::recovery(sheet, plan, table, first)?,
+            "sensitivity" => charts::tornado(sheet, plan, table, first)?,
             _ => {}
         }
     }
@@ -201,6 +203,8 @@ mod tests {
 
     use calamine::{Data, Reader, Xlsx};
 
+    use planning::tornado::{Bar, Outcome};
+
     use super::charts::STACKED;
     use super::*;
     use crate::plan::samples;
@@ -277,18 +281,26 @@ mod tests {
         assert!(crate::plan::SPREADSHEET.ends_with(".xlsx"));
     }
 
+    fn charts_of(files: &mut zip::ZipArchive<Cursor<Vec<u8>>>) -> Vec<String> {
+        let names: Vec<String> = files.file_names().map(|name| name.unwrap().into_owned()).collect();
+        let charts = names.iter().filter(|name| name.starts_with("xl/charts/"));
+        charts
+            .map(|name| std::io::read_to_string(files.by_name(name).unwrap()).unwrap())
+            .collect()
+    }
+
+    fn chart_of(plan: &Plan, title: &str) -> String {
+        let mut files = zip::ZipArchive::new(Cursor::new(spreadsheet(plan).unwrap())).unwrap();
+        let mut charts = charts_of(&mut files).into_iter();
+        charts.find(|text| text.contains(title)).unwrap()
+    }
+
     /// A frame for each of the four parts of the one step that is the longest, over bars that begin where the step begins.
     #[test]
     fn a_recovery_is_stacked_bars_with_a_frame_around_the_longest_step() {
         let plan = samples::grouped();
         assert_eq!(plan.recovery.steps.iter().filter(|step| step.longest).count(), 1);
-        let mut files = zip::ZipArchive::new(Cursor::new(spreadsheet(&plan).unwrap())).unwrap();
-        let names: Vec<String> = files.file_names().map(|name| name.unwrap().into_owned()).collect();
-        let mut charts = names
-            .iter()
-            .filter(|name| name.starts_with("xl/charts/"))
-            .map(|name| std::io::read_to_string(files.by_name(name).unwrap()).unwrap());
-        let text = charts.find(|text| text.contains("Recovery, step by step")).unwrap();
+        let text = chart_of(&plan, "Recovery, step by step");
         assert!(
             text.contains("<c:barDir val=\"bar\"/>") && text.contains("<c:grouping val=\"stacked\"/>"),
             "{text}"
@@ -296,6 +308,31 @@ mod tests {
         assert_eq!(text.matches("<c:ser>").count(), STACKED.len());
         assert_eq!(text.matches("B42318").count(), STACKED.len() - 1);
         assert_eq!(text.matches("<a:noFill/>").count(), 1);
+    }
+
+    /// Bars begin at the RPO as it is, to both sides, and are those of rows that have two figures.
+    #[test]
+    fn a_tornado_has_bars_to_both_sides_of_the_rpo() {
+        let plan = samples::three();
+        let moved = plan.tornado.sorted(Outcome::Rpo);
+        let here = plan.tornado.here.rpo_ms.unwrap();
+        let text = chart_of(&plan, "What moves the RPO most");
+        let at = format!("<c:crossesAt val=\"{}\"/>", scaled(here, Kind::Milliseconds.shown()));
+        assert_eq!(text.matches(&at).count(), 1, "{at} in {text}");
+        assert_eq!(text.matches("<c:ser>").count(), 2);
+        let endless = |bar: &&&Bar| bar.at_low.rpo_ms.is_none() || bar.at_high.rpo_ms.is_none();
+        let without = moved.iter().take_while(endless).count();
+        assert_eq!(
+            without,
+            moved.iter().filter(endless).count(),
+            "rows without bars come first"
+        );
+        let first = format!("$A${}:", 5 + without);
+        assert_eq!(text.matches(&first).count(), 2, "{first} in {text}");
+        let mut still = plan;
+        still.tornado.bars.clear();
+        let mut files = zip::ZipArchive::new(Cursor::new(spreadsheet(&still).unwrap())).unwrap();
+        assert!(charts_of(&mut files).iter().all(|text| !text.contains("What moves")));
     }
 
     #[test]

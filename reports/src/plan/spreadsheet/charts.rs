@@ -1,9 +1,13 @@
 //! Native charts of the spreadsheet, right of the tables that they show.
 
 use planning::plan::Plan;
-use rust_xlsxwriter::{Chart, ChartFormat, ChartLine, ChartPoint, ChartType, Color, Worksheet, XlsxError};
+use planning::tornado::{Bar, Outcome};
+use rust_xlsxwriter::{
+    Chart, ChartAxisCrossing, ChartAxisLabelPosition, ChartFormat, ChartLine, ChartPoint, ChartType, Color, Worksheet,
+    XlsxError,
+};
 
-use super::{Kind, Table, column_number, rpo};
+use super::{Kind, Table, column_number, rpo, scaled, sensitivity};
 
 const CHART_WIDTH: u32 = 900;
 const CHART_HEIGHT: u32 = 360;
@@ -159,6 +163,57 @@ pub(super) fn recovery(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: 
         .y_axis()
         .set_name(&format!("time ({})", Kind::Seconds.shown().unit));
     chart.legend().delete_entries(&[0]);
+    chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
+    sheet.insert_chart(head, column_number(table.columns.len() + 1), &chart)?;
+    Ok(())
+}
+
+/// Bars of a tornado: what comes after them moves little.
+const BARS: u32 = 15;
+
+/// What moves the RPO most, as a tornado: bars to both sides of what it is, the longest on top. Rows of the table are in that order; those at
+/// an end of which the RPO has no end come first, and have no bar.
+pub(super) fn tornado(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u32) -> Result<(), XlsxError> {
+    let outcome = Outcome::Rpo;
+    let (low, high, _) = sensitivity::keys(outcome);
+    let column = |key| {
+        table
+            .columns
+            .iter()
+            .position(|column| column.key == key)
+            .map(column_number)
+    };
+    let (Some(here), Some(low), Some(high)) = (plan.tornado.here.of(outcome), column(low), column(high)) else {
+        return Ok(());
+    };
+    let has_bar = |bar: &&Bar| [&bar.at_low, &bar.at_high].iter().all(|end| end.of(outcome).is_some());
+    let moved = plan.tornado.sorted(outcome);
+    let bars = u32::try_from(moved.iter().filter(|bar| has_bar(bar)).count()).unwrap_or(BARS);
+    if bars == 0 {
+        return Ok(());
+    }
+    let first = head + 1 + u32::try_from(moved.len()).unwrap_or(u32::MAX / 2) - bars;
+    let last = first + bars.min(BARS) - 1;
+    let shown = sensitivity::unit(outcome).shown();
+    let mut chart = Chart::new(ChartType::Bar);
+    for at in [low, high] {
+        chart
+            .add_series()
+            .set_name(table.columns[usize::from(at)].label.as_str())
+            .set_categories((table.sheet, first, 0, last, 0))
+            .set_values((table.sheet, first, at, last, at))
+            .set_overlap(100)
+            .set_gap(40);
+    }
+    chart.title().set_name("What moves the RPO most");
+    chart
+        .x_axis()
+        .set_reverse()
+        .set_label_position(ChartAxisLabelPosition::Low);
+    chart
+        .y_axis()
+        .set_name(&format!("{} ({})", sensitivity::name(outcome), shown.unit))
+        .set_crossing(ChartAxisCrossing::AxisValue(scaled(here, shown)));
     chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
     sheet.insert_chart(head, column_number(table.columns.len() + 1), &chart)?;
     Ok(())
