@@ -1,6 +1,6 @@
 //! Bad input ends in a clear message and the exit code of its class, and leaves nothing half-written.
 
-mod common;
+use crate::common;
 
 use common::{firedrill, folder, raw_image, run, tool};
 

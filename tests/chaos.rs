@@ -1,6 +1,6 @@
 //! Sweeps over seeds: the same whatever runs at a time, nothing found where nothing is wrong, and what is found is small and fails again.
 
-mod common;
+use crate::common;
 
 use std::path::{Path, PathBuf};
 

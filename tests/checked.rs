@@ -1,6 +1,6 @@
 //! `firedrill check` and `firedrill schema`: what is wrong is said, what is right can be written, and nothing is run.
 
-mod common;
+use crate::common;
 
 use common::{firedrill, folder};
 

@@ -1,6 +1,6 @@
 //! Databases with a write-ahead log: what comes back of them from recovery points of both kinds, on both networks.
 
-mod common;
+use crate::common;
 
 use common::{folder, looked_at, pass};
 use serde_json::Value;

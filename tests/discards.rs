@@ -1,6 +1,6 @@
 //! What a guest discards comes back as zeros, in whatever form the discard was recorded.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! Faults as values: each kind strikes in a run of the whole product, which answers; one that strikes nothing makes the run fail.
 
-mod common;
+use crate::common;
 
 use common::{events, folder, pass, run};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! The grains of content are one model: on the same disks and writes, sizes and times agree within 2 %.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 use std::path::Path;

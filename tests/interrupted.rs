@@ -1,6 +1,6 @@
 //! Ctrl-C and its kin end a run without a result, wherever it is.
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,6 +1,6 @@
 //! The whole journey: from unprotected through a disaster into Azure, and home again.
 
-mod common;
+use crate::common;
 
 use common::{folder, pass};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Killed or interrupted at any moment, a run leaves no broken record, and the same command runs again.
 
-mod common;
+use crate::common;
 
 use common::{folder, pass, raw_image};
 use std::process::{Command, Stdio};

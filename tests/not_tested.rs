@@ -1,6 +1,6 @@
 //! A run that looked at nothing is no pass, and a step that never began says why.
 
-mod common;
+use crate::common;
 
 use common::{folder, root, run};
 

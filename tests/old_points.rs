@@ -1,7 +1,7 @@
 //! Batches between two kept recovery points become one: old points stay what they were, space is saved, no nonce occurs twice, and what
 //! was merged is guarded as what it was made of.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Anybody's image goes through replication and comes back identical; `qemu-img` is the judge.
 
-mod common;
+use crate::common;
 
 use common::{folder, pass, raw_image, tool};
 

@@ -1,6 +1,6 @@
 //! Images of the user's: what is taken for one and what is refused, that none is ever written to, and what a hardly used one costs.
 
-mod common;
+use crate::common;
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

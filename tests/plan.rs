@@ -1,6 +1,6 @@
 //! `firedrill plan` and `firedrill profile`: from an estate to an answer, a page, a spreadsheet and a drill, and wrong input said by its row.
 
-mod common;
+use crate::common;
 
 use std::io::Write as _;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Whatever makes a sealer begin anew or send again: no nonce occurs twice, and nothing is lost.
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 

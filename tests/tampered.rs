@@ -1,6 +1,6 @@
 //! One byte of any stored segment, changed between replication and failover, is found, named and refused.
 
-mod common;
+use crate::common;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,6 @@
 //! `run --twice`: one run in two processes has one log, and says how much of it was compared; what is wrong with a scenario is said once.
 
-mod common;
+use crate::common;
 
 use common::{firedrill, folder};
 

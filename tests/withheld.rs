@@ -1,6 +1,6 @@
 //! No key leaves a run: not in the event log with every frame in it, not in the record, the page or the summary.
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Input without end or measure: nothing is read past a stated limit, and one clear message ends it, without control characters.
 
-mod common;
+use crate::common;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

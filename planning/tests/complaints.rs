@@ -1,6 +1,6 @@
 //! The complaints of the vendor's users (facts §5.4) that concern arithmetic, each by its number.
 
-mod support;
+use crate::support;
 
 use planning::cost::{EXAMPLE, Prices};
 use planning::options::Options;

@@ -1,6 +1,6 @@
 //! The drill of an estate: a scenario that is taken, and that has in it what the plan says.
 
-mod support;
+use crate::support;
 
 use actors::workload::StreamKind;
 use planning::drill::drill;

@@ -1,6 +1,6 @@
 //! The rules of facts §3.4, §3.5 and §3.8, each on both sides of its limit.
 
-mod support;
+use crate::support;
 
 use planning::estate::Boot;
 use planning::gates::{Storage, Unit};

@@ -1,6 +1,6 @@
 //! Whole plans.
 
-mod support;
+use crate::support;
 
 use scenarios::units::throttle;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! A plan through the actors: what they do agrees with the arithmetic, and what was not judged holds nothing.
 
-mod support;
+use crate::support;
 
 use actors::facts::Fact;
 use actors::nouns::ActorId;

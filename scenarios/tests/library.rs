@@ -1,6 +1,6 @@
 //! Every scenario of the library, and every regression, is read and built.
 
-mod shipped;
+use crate::shipped;
 
 use std::path::Path;
 

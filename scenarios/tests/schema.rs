@@ -1,6 +1,6 @@
 //! The JSON Schema takes every scenario that is shipped, and refuses what is wrong with one.
 
-mod shipped;
+use crate::shipped;
 
 use jsonschema::Validator;
 use serde_json::Value;

@@ -1,13 +1,11 @@
 //! What is written reads back as the same scenario: every one of the library, and any that is made in memory.
 
-mod shipped;
-mod written {
-    pub mod applications;
-    pub mod draw;
-    mod estate;
-    mod faults;
-    mod plan;
-}
+use crate::shipped;
+pub mod applications;
+pub mod draw;
+mod estate;
+mod faults;
+mod plan;
 
 use std::path::Path;
 
@@ -127,7 +125,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn any_scenario_is_written_and_read_back_the_same(numbers in prop::collection::vec(any::<u64>(), 1_500)) {
-        let (scenario, path) = written::draw::scenario(numbers);
+        let (scenario, path) = draw::scenario(numbers);
         let text = write(&scenario, path.parent().unwrap()).map_err(|why| TestCaseError::fail(why.to_string()))?;
         let again = read(&text, &path).map_err(TestCaseError::fail)?;
         prop_assert_eq!(difference(&scenario, &again), None, "{}", text);
