@@ -289,6 +289,12 @@ mod tests {
             .collect()
     }
 
+    /// The axis of the rows, and that of the values.
+    fn axes(chart: &str) -> (&str, &str) {
+        let (_, axes) = chart.split_once("<c:catAx>").unwrap();
+        axes.split_once("<c:valAx>").unwrap()
+    }
+
     fn chart_of(plan: &Plan, title: &str) -> String {
         let mut files = zip::ZipArchive::new(Cursor::new(spreadsheet(plan).unwrap())).unwrap();
         let mut charts = charts_of(&mut files).into_iter();
@@ -308,6 +314,9 @@ mod tests {
         assert_eq!(text.matches("<c:ser>").count(), STACKED.len());
         assert_eq!(text.matches("B42318").count(), STACKED.len() - 1);
         assert_eq!(text.matches("<a:noFill/>").count(), 1);
+        let (rows, values) = axes(&text);
+        assert!(rows.contains("maxMin") && !rows.contains("<c:title>"), "{rows}");
+        assert!(values.contains("minMax") && values.contains("time ("), "{values}");
     }
 
     /// Bars begin at the RPO as it is, to both sides, and are those of rows that have two figures.
@@ -318,7 +327,12 @@ mod tests {
         let here = plan.tornado.here.rpo_ms.unwrap();
         let text = chart_of(&plan, "What moves the RPO most");
         let at = format!("<c:crossesAt val=\"{}\"/>", scaled(here, Kind::Milliseconds.shown()));
-        assert_eq!(text.matches(&at).count(), 1, "{at} in {text}");
+        let (rows, values) = axes(&text);
+        assert!(rows.contains(&at) && rows.contains("maxMin"), "{at} in {rows}");
+        assert!(
+            values.contains("minMax") && values.contains("RPO at its worst"),
+            "{values}"
+        );
         assert_eq!(text.matches("<c:ser>").count(), 2);
         let endless = |bar: &&&Bar| bar.at_low.rpo_ms.is_none() || bar.at_high.rpo_ms.is_none();
         let without = moved.iter().take_while(endless).count();

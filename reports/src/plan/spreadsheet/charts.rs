@@ -121,6 +121,11 @@ pub(super) fn costs(sheet: &mut Worksheet, table: &Table, head: u32) -> Result<(
 pub(super) const STACKED: [&str; 5] = ["begins", "hydration", "creation", "boot", "limit"];
 const LONGEST: Color = Color::RGB(0x00B4_2318);
 
+/// Bars from the first row down, with their values below. Of a chart of bars `y_axis` is that of the rows, `x_axis` that of the values.
+fn from_the_top(chart: &mut Chart) {
+    chart.y_axis().set_reverse().set_crossing(ChartAxisCrossing::Max);
+}
+
 /// Steps of a recovery as stacked bars; the longest has a frame.
 pub(super) fn recovery(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u32) -> Result<(), XlsxError> {
     let last = last(table, head);
@@ -158,9 +163,9 @@ pub(super) fn recovery(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: 
     chart
         .title()
         .set_name("Recovery, step by step (the longest has a frame)");
-    chart.x_axis().set_reverse();
+    from_the_top(&mut chart);
     chart
-        .y_axis()
+        .x_axis()
         .set_name(&format!("time ({})", Kind::Seconds.shown().unit));
     chart.legend().delete_entries(&[0]);
     chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
@@ -206,12 +211,10 @@ pub(super) fn tornado(sheet: &mut Worksheet, plan: &Plan, table: &Table, head: u
             .set_gap(40);
     }
     chart.title().set_name("What moves the RPO most");
+    from_the_top(&mut chart);
+    chart.y_axis().set_label_position(ChartAxisLabelPosition::Low);
     chart
         .x_axis()
-        .set_reverse()
-        .set_label_position(ChartAxisLabelPosition::Low);
-    chart
-        .y_axis()
         .set_name(&format!("{} ({})", sensitivity::name(outcome), shown.unit))
         .set_crossing(ChartAxisCrossing::AxisValue(scaled(here, shown)));
     chart.set_width(CHART_WIDTH).set_height(CHART_HEIGHT);
