@@ -331,11 +331,23 @@ impl Volume {
     /// # Errors
     /// As [`Volume::accepts`], and where the real machine fails.
     pub fn write(&mut self, run: &Run) -> Result<(), VolumeError> {
+        self.put(run, false)
+    }
+
+    /// Writes a run whose bytes are kept as they are, without a copy: those of a buffer of their own, or where the volume is soon gone.
+    ///
+    /// # Errors
+    /// As [`Volume::write`].
+    pub fn write_whole(&mut self, run: &Run) -> Result<(), VolumeError> {
+        self.put(run, true)
+    }
+
+    fn put(&mut self, run: &Run, whole: bool) -> Result<(), VolumeError> {
         self.accepts(run)?;
         let (start, end) = (run.start.0, run.end().0);
         let piece = match (&run.content, self.grain) {
             (Content::Zero, _) => Piece::Zero,
-            (Content::Bytes(bytes), Grain::Real) => Piece::Page(self.store.put(bytes)?),
+            (Content::Bytes(bytes), Grain::Real) => Piece::Page(self.store.put(bytes, whole)?),
             (Content::Version { version, class }, Grain::Extent) => Piece::Version(*version, *class),
             _ => return Err(VolumeError::Grain),
         };

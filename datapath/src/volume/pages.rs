@@ -128,12 +128,12 @@ impl PageStore {
         Ok(self.0.file.get_or_init(|| file))
     }
 
-    pub(super) fn put(&self, bytes: &Bytes) -> Result<Page, VolumeError> {
+    /// Keeps bytes: a copy of them, or themselves where they are `whole`. A slice would keep the whole frame or segment that it was cut from.
+    pub(super) fn put(&self, bytes: &Bytes, whole: bool) -> Result<Page, VolumeError> {
         let len = bytes.len() as u32;
         if self.0.budget.take(u64::from(len), self.0.leave) {
-            // A copy: a slice would keep the whole frame or segment that it was cut from.
             let held = Held {
-                bytes: Bytes::copy_from_slice(bytes),
+                bytes: if whole { bytes.clone() } else { Bytes::copy_from_slice(bytes) },
                 budget: self.0.budget.clone(),
             };
             return Ok(Page::Memory {

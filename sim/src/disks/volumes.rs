@@ -248,7 +248,8 @@ impl Attached {
             return self.volume.write(run);
         }
         let before = self.volume.save(run.start, run.extents)?;
-        self.volume.write(run)?;
+        // What a guest writes was made for this write alone.
+        self.volume.write_whole(run)?;
         let bytes = run.bytes();
         self.unflushed.push_back(Unflushed { before, bytes });
         self.unflushed_bytes += bytes;

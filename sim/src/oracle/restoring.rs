@@ -175,10 +175,10 @@ fn put_together(segments: &[Stored], written: &[(String, Volume)], (batch, seq):
     })
 }
 
-/// Puts runs into a disk. What cannot be is missing there.
+/// Puts runs into a disk that is gone once it was looked at. What cannot be is missing there.
 fn put_in(disk: &mut Volume, runs: &[Run]) {
     for run in runs {
-        let _ = disk.write(run);
+        let _ = disk.write_whole(run);
     }
 }
 
