@@ -4,6 +4,7 @@ mod support;
 
 mod complaints;
 mod cost;
+mod counters;
 mod demand;
 mod drill;
 mod fleet;
