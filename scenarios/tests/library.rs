@@ -4,6 +4,7 @@ use crate::shipped;
 
 use std::path::Path;
 
+use scenarios::chaos::atlas::{Loss, destroys};
 use scenarios::{Options, build, load};
 use shipped::library;
 
@@ -48,4 +49,25 @@ fn every_documented_fault_is_a_scenario_that_is_read() {
             row.name
         );
     }
+}
+
+/// Kinds that are named are drawn where what they destroy is nowhere else, unless the file says that they are not.
+#[test]
+fn what_cannot_be_survived_is_drawn_only_where_losses_are_meant() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("chaos/lies.toml");
+    let at_storage = |losses: &str| {
+        let options = Options {
+            set: vec![("chaos.losses".to_owned(), losses.to_owned())],
+            ..Options::default()
+        };
+        let scenario = scenarios::load(&path, &options).unwrap();
+        let drawn = (1..=200).flat_map(|seed| scenarios::chaos::draw(&scenario, seed).scenario.faults);
+        let lies = drawn.filter(|fault| ["flush-lies", "write-lost", "write-misdirected"].contains(&fault.word));
+        let (there, elsewhere): (Vec<_>, Vec<_>) =
+            lies.partition(|fault| destroys(&scenario, &fault.what) == Some(Loss::StoredPoints));
+        assert!(elsewhere.len() > 200, "{} elsewhere", elsewhere.len());
+        there.len()
+    };
+    assert_eq!(at_storage("false"), 0);
+    assert!(at_storage("true") > 50);
 }

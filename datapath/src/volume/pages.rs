@@ -133,7 +133,11 @@ impl PageStore {
         let len = bytes.len() as u32;
         if self.0.budget.take(u64::from(len), self.0.leave) {
             let held = Held {
-                bytes: if whole { bytes.clone() } else { Bytes::copy_from_slice(bytes) },
+                bytes: if whole {
+                    bytes.clone()
+                } else {
+                    Bytes::copy_from_slice(bytes)
+                },
                 budget: self.0.budget.clone(),
             };
             return Ok(Page::Memory {
