@@ -144,6 +144,8 @@ pub(super) struct Protection {
     /// Disks of which a copy began since the newest batch was cut.
     pub copied_since_cut: BTreeSet<DiskId>,
     pub points: BTreeMap<u64, Point>,
+    /// All points below this are pruned.
+    pruned_below: u64,
     pub boundary: Option<Boundary>,
     /// Bytes of the machine, over all its lives, up to the newest tag.
     pub at_target: u64,
@@ -194,6 +196,7 @@ impl Protection {
             pruned_at: None,
             copied_since_cut: BTreeSet::new(),
             points: BTreeMap::new(),
+            pruned_below: 0,
             boundary: None,
             at_target: wrote,
             pinned: Vec::new(),
@@ -241,9 +244,29 @@ impl Protection {
             .sum()
     }
 
+    /// Points from the first on that is not pruned: over days those before it become many.
+    pub fn standing(&self) -> std::collections::btree_map::Range<'_, u64, Point> {
+        self.points.range(self.pruned_below..)
+    }
+
+    /// Of them those before this one.
+    pub fn standing_before(&self, point: u64) -> std::collections::btree_map::Range<'_, u64, Point> {
+        self.points.range(self.pruned_below.min(point)..point)
+    }
+
+    /// A point is pruned.
+    pub fn prune(&mut self, point: u64) {
+        if let Some(known) = self.points.get_mut(&point) {
+            known.pruned = true;
+        }
+        while let Some((number, _)) = self.standing().next().filter(|(_, point)| point.pruned) {
+            self.pruned_below = number + 1;
+        }
+    }
+
     /// Places of the sequence that somebody may still ask for, in order.
     pub fn asked(&self) -> Vec<WriteSeq> {
-        let points = self.points.values().filter(|point| !point.pruned);
+        let points = self.standing().map(|(_, point)| point).filter(|point| !point.pruned);
         let mut asked: Vec<WriteSeq> = points
             .map(|point| point.mark.seq)
             .chain(self.pinned.iter().copied())

@@ -128,12 +128,9 @@ impl Oracle {
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
                 };
-                let known = of.points.get_mut(point);
-                let violations =
-                    points_in_order::check_pruned(*point, known.as_ref().map(|known| known.known()).as_ref());
-                if let Some(known) = known {
-                    known.pruned = true;
-                }
+                let known = of.points.get(point).map(|known| known.known());
+                let violations = points_in_order::check_pruned(*point, known.as_ref());
+                of.prune(*point);
                 self.ledger.check(at, *vm, violations);
                 self.restore_after_pruning(*vm, *point);
             }

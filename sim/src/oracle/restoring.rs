@@ -77,7 +77,7 @@ impl Oracle {
         };
         let shown = |of: &Protection, point: u64| of.points.get(&point).is_some_and(|of| of.processed && !of.pruned);
         points.retain(|point| shown(of, *point));
-        let mut kept = of.points.iter().filter(|(_, point)| point.processed && !point.pruned);
+        let mut kept = of.standing().filter(|(_, point)| point.processed && !point.pruned);
         points.extend(kept.next().map(|(point, _)| *point));
         points.extend(kept.next_back().map(|(point, _)| *point));
         let (Some(target), Some(vault), false) = (self.target_of(vm), &mut self.vault, points.is_empty()) else {

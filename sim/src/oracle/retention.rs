@@ -119,7 +119,7 @@ impl Oracle {
         };
         // Of the others, the next to each side: where one of the same hours stays, one of these does.
         let stays = |(_, other): &(&u64, &Point)| other.processed && !other.pruned;
-        let older = of.points.range(..point).rev().find(stays);
+        let older = of.standing_before(point).rev().find(stays);
         let newer = of.points.range(point + 1..).find(stays);
         let others: Vec<SimTime> = older
             .into_iter()
@@ -161,7 +161,8 @@ impl Oracle {
         let newest = of.newest_processed.map(|mark| mark.point);
         // Marks are in order of time, unless a clock jumped: those within their retention need not be looked at.
         let old = |point: &&Point| pruned_at.since(point.mark.marked_source) > retention;
-        let stays = of.points.values().take_while(old).filter(|point| {
+        let standing = of.standing().map(|(_, point)| point);
+        let stays = standing.take_while(old).filter(|point| {
             let pinned = of.pinned.contains(&point.mark.seq);
             let point_of = Some(point.mark.point);
             point.processed && !point.pruned && !pinned && point_of != newest && point_of != before

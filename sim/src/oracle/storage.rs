@@ -389,7 +389,10 @@ impl Oracle {
                 SegmentKind::Merged { from, to } if of.announced.contains(&(from, to)) => (from, to),
                 _ => continue,
             };
-            let mut kept = of.points.values().filter(|point| point.processed && !point.pruned);
+            let mut kept = of
+                .standing()
+                .map(|(_, point)| point)
+                .filter(|point| point.processed && !point.pruned);
             let oldest = kept.next().map(|point| point.batch);
             let newest = kept.next_back().map(|point| point.batch).or(oldest);
             let kept = oldest.zip(newest);
