@@ -41,7 +41,7 @@ impl Print {
         }
     }
 
-    /// Of a run of one extent of bytes, whose [`run_hash`] this is; none of any other run.
+    /// Of a run of one extent of bytes, where this is the hash of all its bytes; none of any other run.
     #[must_use]
     pub fn of_whole(run: &Run, hash: [u8; 16]) -> Option<Print> {
         (run.extents == 1 && matches!(run.content, Content::Bytes(_))).then_some(Print(hash))
