@@ -254,6 +254,13 @@ impl Protection {
         self.points.range(self.pruned_below.min(point)..point)
     }
 
+    /// A point is marked, or made of what was stored. One whose number had been pruned stands again.
+    pub fn add(&mut self, point: Point) {
+        let number = point.mark.point;
+        self.pruned_below = self.pruned_below.min(number);
+        self.points.insert(number, point);
+    }
+
     /// A point is pruned.
     pub fn prune(&mut self, point: u64) {
         if let Some(known) = self.points.get_mut(&point) {

@@ -372,7 +372,7 @@ impl Oracle {
             };
             // A failover may have given the number to a boundary meanwhile; then this mark never arrives.
             if of.points.get(&mark.point).is_none_or(|known| !known.processed) {
-                of.points.insert(mark.point, point);
+                of.add(point);
             }
         }
         of.copied_since_cut.clear();
@@ -493,7 +493,7 @@ impl Oracle {
             wrote: boundary.wrote,
             written: of.written,
         };
-        of.points.insert(mark.point, point);
+        of.add(point);
         of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
         let off = self.clocks.off(of.machine, mark.marked, at);
         self.ledger.check(at, vm, clocks_agree::check(mark, &off));
