@@ -7,6 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{ALL, Choice, Default, Key, Kind, ROOT, Section, Variant};
+use crate::tree::Value as Written;
 use crate::units;
 
 /// The schema.
@@ -140,13 +141,9 @@ fn property(key: &Key) -> Value {
 }
 
 fn default_of(kind: &Kind, text: &str) -> Value {
-    match kind {
-        Kind::Flag | Kind::Yes => json!(text == "true"),
-        Kind::Whole(_) | Kind::Factor(_) => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
-        Kind::Either(kinds) => {
-            let kind = kinds.iter().find(|kind| kind.wrong(text).is_none());
-            kind.map_or_else(|| json!(text), |kind| default_of(kind, text))
-        }
+    match kind.node(text).value {
+        Written::Bool(value) => json!(value),
+        Written::Number(number) => serde_json::from_str(&number).unwrap_or_else(|_| json!(text)),
         _ => json!(text),
     }
 }
