@@ -166,7 +166,7 @@ pub static SCENARIO: Section = Section::plain(
             // What lies above needs more memory than a process server has for a chunk.
             Kind::Either(&[Kind::Word(words_of::<CompressionLevel>), Kind::Whole(LEVELS)]),
             "3",
-            "zstd's level in the process servers, or `fast` for its `--fast`, which leaves letters as they are; what it costs in simulated \
+            "zstd's level in the process servers, or `fast` for its `--fast`, which leaves literals as they are; what it costs in simulated \
              time is the same for all (our model)",
         ),
     ],
