@@ -1,8 +1,6 @@
 //! `firedrill check` and `firedrill schema`: what is wrong is said, what is right can be written, and nothing is run.
 
-use crate::common;
-
-use common::{firedrill, folder};
+use crate::common::{firedrill, folder};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")

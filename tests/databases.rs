@@ -1,8 +1,6 @@
 //! Databases with a write-ahead log: what comes back of them from recovery points of both kinds, on both networks.
 
-use crate::common;
-
-use common::{folder, looked_at, pass};
+use crate::common::{folder, looked_at, pass};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/databases.toml";

@@ -1,10 +1,8 @@
 //! What a guest discards comes back as zeros, in whatever form the discard was recorded.
 
-use crate::common;
-
 use std::collections::BTreeMap;
 
-use common::{events, folder, pass};
+use crate::common::{events, folder, pass};
 use serde_json::Value;
 
 const DISCARDS: &str = "scenarios/regressions/discards.toml";

@@ -1,11 +1,9 @@
 //! The grains of content are one model: on the same disks and writes, sizes and times agree within 2 %.
 
-use crate::common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{events, folder, pass};
+use crate::common::{events, folder, pass};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/grains.toml";

@@ -1,12 +1,10 @@
 //! Ctrl-C and its kin end a run without a result, wherever it is.
 
-use crate::common;
-
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{folder, root, tool};
+use crate::common::{folder, root, tool};
 
 /// A run that would go on for long.
 fn long_run(out: &Path) -> Child {

@@ -1,8 +1,6 @@
 //! The whole journey: from unprotected through a disaster into Azure, and home again.
 
-use crate::common;
-
-use common::{folder, pass};
+use crate::common::{folder, pass};
 use serde_json::Value;
 
 const JOURNEY: &str = "scenarios/journey.toml";

@@ -1,8 +1,6 @@
 //! Replication groups: recovery points that machines share, on both networks; what happens where a member is slow, dies, or is not reached.
 
-use crate::common;
-
-use common::{folder, looked_at, pass};
+use crate::common::{folder, looked_at, pass};
 use serde_json::Value;
 
 const MEMBERS: [&str; 3] = ["web", "app", "db"];

@@ -1,8 +1,6 @@
 //! A run that looked at nothing is no pass, and a step that never began says why.
 
-use crate::common;
-
-use common::{folder, root, run};
+use crate::common::{folder, root, run};
 
 const SCENARIO: &str = "scenarios/one-disk.toml";
 

@@ -1,11 +1,9 @@
 //! Batches between two kept recovery points become one: old points stay what they were, space is saved, no nonce occurs twice, and what
 //! was merged is guarded as what it was made of.
 
-use crate::common;
-
 use std::collections::BTreeSet;
 
-use common::{events, folder, pass, refused, root, run};
+use crate::common::{events, folder, pass, refused, root, run};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/old-points.toml";

@@ -1,8 +1,6 @@
 //! Anybody's image goes through replication and comes back identical; `qemu-img` is the judge.
 
-use crate::common;
-
-use common::{folder, pass, raw_image, tool};
+use crate::common::{folder, pass, raw_image, tool};
 
 fn comes_back(format: &str, options: &[&str], bytes: u64) {
     let out = folder();

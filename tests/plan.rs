@@ -1,12 +1,10 @@
 //! `firedrill plan` and `firedrill profile`: from an estate to an answer, a page, a spreadsheet and a drill, and wrong input said by its row.
 
-use crate::common;
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{firedrill, folder, raw_image, root, tool};
+use crate::common::{firedrill, folder, raw_image, root, tool};
 use serde_json::Value;
 
 fn text(bytes: &[u8]) -> String {

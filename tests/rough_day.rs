@@ -1,10 +1,8 @@
 //! Whatever makes a sealer begin anew or send again: no nonce occurs twice, and nothing is lost.
 
-use crate::common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{events, folder, looked_at, pass};
+use crate::common::{events, folder, looked_at, pass};
 
 const ROUGH_DAY: &str = "scenarios/rough-day.toml";
 

@@ -1,10 +1,8 @@
 //! One byte of any stored segment, changed between replication and failover, is found, named and refused.
 
-use crate::common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{events, folder, pass, refused, root, run};
+use crate::common::{events, folder, pass, refused, root, run};
 use serde_json::Value;
 
 const SCENARIO: &str = "scenarios/tampered-segment.toml";

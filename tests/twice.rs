@@ -1,8 +1,6 @@
 //! `run --twice`: one run in two processes has one log, and says how much of it was compared; what is wrong with a scenario is said once.
 
-use crate::common;
-
-use common::{firedrill, folder};
+use crate::common::{firedrill, folder};
 
 #[test]
 fn a_run_has_one_log_in_two_processes_on_both_networks() {

@@ -1,12 +1,10 @@
 //! No key leaves a run: not in the event log with every frame in it, not in the record, the page or the summary.
 
-use crate::common;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::common::{firedrill, folder, root};
 use actors::spec::ComponentSpec;
-use common::{firedrill, folder, root};
 
 /// What proves somebody's right in the world of a scenario: the vault's registration key and the passphrases' fingerprints.
 fn proofs(scenario: &str) -> BTreeSet<u64> {

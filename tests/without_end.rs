@@ -1,11 +1,9 @@
 //! Input without end or measure: nothing is read past a stated limit, and one clear message ends it, without control characters.
 
-use crate::common;
-
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use common::{firedrill, folder, pass, root, run, tool};
+use crate::common::{firedrill, folder, pass, root, run, tool};
 
 const ONE_DISK: &str = "scenarios/one-disk.toml";
 const VM: &str = "[[vm]]\nname = \"vm1\"\nos = \"linux\"\n";

@@ -1,12 +1,11 @@
 //! Every scenario of the library, and every regression, is read and built.
 
-use crate::shipped;
-
 use std::path::Path;
 
 use scenarios::chaos::atlas::{Loss, destroys};
 use scenarios::{Options, build, load};
-use shipped::library;
+
+use crate::shipped::library;
 
 #[test]
 fn every_scenario_is_read_and_built() {

@@ -1,19 +1,18 @@
 //! What is written reads back as the same scenario: every one of the library, and any that is made in memory.
 
-use crate::shipped;
-pub mod applications;
-pub mod draw;
+mod applications;
+mod draw;
 mod estate;
 mod faults;
 mod plan;
 
 use std::path::Path;
 
+use crate::shipped::library;
 use actors::nouns::FailoverKind;
 use proptest::prelude::*;
 use scenarios::model::{Condition, Which};
 use scenarios::{Options, Scenario, load, load_text, write};
-use shipped::library;
 
 /// Reads a text as the file beside `path`.
 fn read(text: &str, path: &Path) -> Result<Scenario, String> {
