@@ -70,6 +70,7 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         &["AMOUNT_MAX"],
         "what a transaction moves at the most: no size and no time depends on it",
     ),
+    ("actors/src/session.rs", &["SECOND"], UNIT),
     ("actors/src/workload/spread.rs", &["ONE", "EIGHTHS"], UNIT),
     ("actors/src/workload/profiled.rs", &["SECOND", "HUNDREDTHS"], UNIT),
     (

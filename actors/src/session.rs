@@ -3,8 +3,9 @@
 //! A peer that loses its power, and a link that is cut, say nothing (design §3). So whoever wants an answer says so with
 //! [`Session::owe`]; if then nothing at all arrives for the model's `silence`, the connection is given up and a new one is tried, after a
 //! pause that doubles from `pause_first` to `pause_longest` ([`crate::model::Session`]) and is jittered, so that a site does not come back
-//! as one. A session that is owed nothing costs nothing: it has no timer of its own. The times are our model; the product does not document
-//! its own.
+//! as one. Bytes that are under way prolong it, at the model's `slowest`; each connection that was given up with such bytes halves that, until
+//! answers show that the line carries more: on a line slower than was thought nothing would ever arrive. A session that is owed nothing
+//! costs nothing: it has no timer of its own. The times are our model; the product does not document its own.
 //!
 //! What a session does not do: repeat what was sent. After [`SessionEvent::Opened`] its owner says anew what still matters.
 //!
@@ -29,6 +30,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::messages::Body;
 use crate::nouns::MachineId;
 use crate::ports::{ConnId, Env, Frame, Input, NetEvent, TimerId, Token};
+
+/// In nanoseconds.
+const SECOND: u128 = 1_000_000_000;
 
 /// What an input meant to a session.
 #[derive(Debug)]
@@ -69,6 +73,10 @@ pub struct Session {
     owed: u32,
     /// Bytes sent whose answers are owed.
     owed_bytes: u64,
+    /// Since when answers have been owed without a break, and the bytes that were answered in that time.
+    busy: (SimTime, u64),
+    /// Bytes a second that must be expected of the line, where it has shown itself slower than the model's `slowest`.
+    line: Option<u64>,
     /// When something arrived last, or when an answer began to be owed: what silence is measured from.
     heard: SimTime,
     /// Since when there is no connection, and whether that was told.
@@ -91,6 +99,8 @@ impl Session {
             pause: 0,
             owed: 0,
             owed_bytes: 0,
+            busy: (SimTime::ZERO, 0),
+            line: None,
             heard: SimTime::ZERO,
             gone: None,
             timer: None,
@@ -164,6 +174,7 @@ impl Session {
         }
         if self.owed == 0 {
             self.heard = env.monotonic();
+            self.busy = (self.heard, 0);
         }
         self.owed += 1;
         self.owed_bytes += bytes;
@@ -179,6 +190,7 @@ impl Session {
     pub fn settled_for(&mut self, env: &Env, bytes: u64) {
         self.owed = self.owed.saturating_sub(1);
         self.owed_bytes = self.owed_bytes.saturating_sub(bytes);
+        self.has_carried(env, bytes);
         if self.owed == 0 {
             self.settle_all(env);
         }
@@ -266,11 +278,27 @@ impl Session {
     }
 
     fn patience(&self, env: &Env) -> u64 {
-        let model = &env.model.session;
-        let arriving = u128::from(self.owed_bytes) * 1_000_000_000 / u128::from(model.slowest.max(1));
-        model
-            .silence
-            .saturating_add(u64::try_from(arriving).unwrap_or(u64::MAX))
+        let rate = self.line.unwrap_or(env.model.session.slowest).max(1);
+        let arriving = u128::from(self.owed_bytes) * SECOND / u128::from(rate);
+        let silence = env.model.session.silence;
+        silence.saturating_add(u64::try_from(arriving).unwrap_or(u64::MAX))
+    }
+
+    /// The peer may be there, and the line slower than was thought: what is sent anew is given twice the time, or it would never arrive.
+    fn is_slower(&mut self, env: &Env) {
+        if self.owed_bytes > 0 {
+            self.line = Some(self.line.unwrap_or(env.model.session.slowest) / 2);
+        }
+    }
+
+    /// An answer shows what the line carries at the least.
+    fn has_carried(&mut self, env: &Env, bytes: u64) {
+        let Some(line) = self.line else { return };
+        let (since, carried) = &mut self.busy;
+        *carried += bytes;
+        let shown = u128::from(*carried) * SECOND / u128::from(env.monotonic().since(*since).max(1));
+        let line = line.max(u64::try_from(shown).unwrap_or(u64::MAX));
+        self.line = Some(line).filter(|line| *line < env.model.session.slowest);
     }
 
     fn look(&mut self, env: &Env) -> SessionEvent {
@@ -291,6 +319,7 @@ impl Session {
             }
             State::Open { conn } => {
                 env.close(conn);
+                self.is_slower(env);
                 self.fail(env);
                 SessionEvent::Lost
             }

@@ -176,7 +176,7 @@ model! {
     session: Session {
         connect_patience: Time = 15 * SECOND, SECOND => HOUR, "our model", "A connection that is neither opened nor refused is given up after so long";
         silence: Time = 30 * SECOND, SECOND => HOUR, "our model", "Where an answer is owed and nothing arrives for so long, the peer is taken for gone";
-        slowest: ByteRate = 128 * KIB, 1 => GIB, "our model", "Bytes that must arrive before an answer prolong that, at this rate";
+        slowest: ByteRate = 128 * KIB, 1 => GIB, "our model", "Bytes that must arrive before an answer prolong that, at this rate; at half of it after each connection that was given up, until answers show more";
         pause_first: Time = SECOND, MILLISECOND => HOUR, "our model", "The pause before the first new attempt, with up to half of it more";
         pause_longest: Time = 60 * SECOND, MILLISECOND => DAY, "our model", "It doubles up to so long";
         busy_first: Time = 4 * SECOND, MILLISECOND => HOUR, "our model", "What a peer that is busy refused is asked again after so long";

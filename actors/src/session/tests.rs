@@ -15,8 +15,8 @@ struct Client {
     env: Env,
     session: Session,
     seen: Rc<RefCell<Vec<(SimTime, &'static str)>>>,
-    /// Ask for an answer whenever the connection opens.
-    asks: bool,
+    /// Ask for an answer whenever the connection opens, to a frame with so many bytes.
+    asks: Option<u64>,
 }
 
 impl Component for Client {
@@ -29,14 +29,14 @@ impl Component for Client {
             }
             SessionEvent::NotMine(_) => "not mine",
             SessionEvent::Opened => {
-                if self.asks {
+                if let Some(bytes) = self.asks {
                     assert!(self.session.send(&self.env, vcenter::ToVcenter::ListMachines));
-                    self.session.owe(&self.env);
+                    self.session.owe_for(&self.env, bytes);
                 }
                 "opened"
             }
             SessionEvent::Received(_) => {
-                self.session.settled(&self.env);
+                self.session.settled_for(&self.env, self.asks.unwrap_or(0));
                 "received"
             }
             SessionEvent::Lost => "lost",
@@ -48,7 +48,7 @@ impl Component for Client {
 
 type Seen = Rc<RefCell<Vec<(SimTime, &'static str)>>>;
 
-fn client(bench: &Rc<Bench>, asks: bool) -> Seen {
+fn client(bench: &Rc<Bench>, asks: Option<u64>) -> Seen {
     let (id, env) = bench.actor(0, ComponentKind::Agent);
     let seen = Rc::new(RefCell::new(Vec::new()));
     let session = Session::new(MachineId(1), PORT_MANAGEMENT, Token { what: 7, key: 0 });
@@ -73,7 +73,7 @@ fn a_session_that_is_owed_nothing_has_no_timer() {
     let bench = Bench::new(Grain::Real);
     let (_, server) = bench.actor(1, ComponentKind::ConfigurationServer);
     server.listen(PORT_MANAGEMENT);
-    let seen = client(&bench, false);
+    let seen = client(&bench, None);
     bench.run_seconds(60);
     assert_eq!(words(&seen), ["opened"]);
     assert_eq!(bench.waiting(), 0);
@@ -84,7 +84,7 @@ fn a_silent_peer_that_owes_an_answer_is_given_up_after_thirty_seconds() {
     let bench = Bench::new(Grain::Real);
     let (_, server) = bench.actor(1, ComponentKind::ConfigurationServer);
     server.listen(PORT_MANAGEMENT);
-    let seen = client(&bench, true);
+    let seen = client(&bench, Some(0));
     bench.run_until(SimTime(30_400_000_000));
     assert_eq!(words(&seen), ["opened", "lost"]);
     let (opened, lost) = (seen.borrow()[0].0, seen.borrow()[1].0);
@@ -98,7 +98,7 @@ fn an_answer_that_came_in_time_keeps_the_connection() {
     let bench = Bench::new(Grain::Real);
     let (server_id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
     server.listen(PORT_MANAGEMENT);
-    let seen = client(&bench, true);
+    let seen = client(&bench, Some(0));
     bench.run_seconds(20);
     let frames = bench.take_frames(server_id);
     server.send(frames[0].0, management::Down::HeartbeatSeen);
@@ -107,13 +107,61 @@ fn an_answer_that_came_in_time_keeps_the_connection() {
     assert_eq!(bench.waiting(), 0);
 }
 
+/// How long each connection was kept that ended in silence, in seconds.
+fn waited(seen: &Seen) -> Vec<u64> {
+    let seen = seen.borrow();
+    let pairs = seen.windows(2);
+    pairs
+        .filter(|pair| (pair[0].1, pair[1].1) == ("opened", "lost"))
+        .map(|pair| pair[1].0.since(pair[0].0) / 1_000_000_000)
+        .collect()
+}
+
+#[test]
+fn what_is_on_its_way_is_given_twice_the_time_each_time_that_nothing_came() {
+    let bench = Bench::new(Grain::Real);
+    let (server_id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
+    server.listen(PORT_MANAGEMENT);
+    let slowest = crate::model::Model::default().session.slowest;
+    let seen = client(&bench, Some(10 * slowest));
+    bench.run_seconds(40 + 50 + 70 + 10);
+    assert_eq!(waited(&seen), [40, 50, 70]);
+    // It is answered after 40 s: the line carries a quarter of `slowest`, and more than that is not believed of it.
+    bench.run_seconds(40);
+    let frames = bench.take_frames(server_id);
+    server.send(frames[frames.len() - 1].0, management::Down::HeartbeatSeen);
+    bench.run_seconds(1);
+    assert_eq!(words(&seen)[6..], ["opened", "received"]);
+    server.close(frames[frames.len() - 1].0);
+    bench.run_seconds(100);
+    let last = waited(&seen)[3..].to_vec();
+    assert!(matches!(last[..], [65..=72]), "{last:?}");
+}
+
+#[test]
+fn a_line_that_shows_what_it_carries_is_believed() {
+    let bench = Bench::new(Grain::Real);
+    let (server_id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
+    server.listen(PORT_MANAGEMENT);
+    let slowest = crate::model::Model::default().session.slowest;
+    let seen = client(&bench, Some(10 * slowest));
+    bench.run_seconds(50);
+    assert_eq!(waited(&seen), [40]);
+    let frames = bench.take_frames(server_id);
+    server.send(frames[frames.len() - 1].0, management::Down::HeartbeatSeen);
+    bench.run_seconds(1);
+    server.close(frames[frames.len() - 1].0);
+    bench.run_seconds(45);
+    assert_eq!(waited(&seen), [40, 40], "{:?}", seen.borrow());
+}
+
 #[test]
 fn a_connect_into_silence_is_tried_again_until_the_link_is_back() {
     let bench = Bench::new(Grain::Real);
     let (_, server) = bench.actor(1, ComponentKind::ConfigurationServer);
     server.listen(PORT_MANAGEMENT);
     bench.dark.set(true);
-    let seen = client(&bench, false);
+    let seen = client(&bench, None);
     bench.run_seconds(600);
     assert!(words(&seen).is_empty());
     bench.dark.set(false);
@@ -125,7 +173,7 @@ fn a_connect_into_silence_is_tried_again_until_the_link_is_back() {
 fn pauses_double_and_stay_within_a_minute() {
     let bench = Bench::new(Grain::Real);
     // Nobody listens: each attempt is refused after two latencies, so the pauses show.
-    let seen = client(&bench, false);
+    let seen = client(&bench, None);
     bench.run_seconds(3600);
     assert!(words(&seen).is_empty());
     let (_, server) = bench.actor(1, ComponentKind::ConfigurationServer);
@@ -139,7 +187,7 @@ fn a_closed_connection_is_opened_again() {
     let bench = Bench::new(Grain::Real);
     let (server_id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
     server.listen(PORT_MANAGEMENT);
-    let seen = client(&bench, true);
+    let seen = client(&bench, Some(0));
     bench.run_seconds(1);
     let frames = bench.take_frames(server_id);
     server.close(frames[0].0);
