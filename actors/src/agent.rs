@@ -509,8 +509,10 @@ impl Agent {
     /// Looks are due at whole intervals; one that would see nothing new is left out.
     fn order_look(&mut self) {
         let Some(since) = self.looks_since else { return };
+        let replication = self.replication.as_ref();
+        let asks = replication.is_some_and(Replication::awaits_copies);
         let nothing_new = self.backlog() == self.logged_backlog && !self.unsaved.get();
-        if nothing_new {
+        if nothing_new && !asks {
             if let Some(look) = self.look.take() {
                 self.env.cancel(look);
             }
@@ -525,6 +527,9 @@ impl Agent {
         self.look = None;
         if self.unsaved.get() {
             self.save();
+        }
+        if let Some(replication) = &self.replication {
+            replication.ask_for_copies();
         }
         let bytes = self.backlog();
         if bytes != self.logged_backlog {
