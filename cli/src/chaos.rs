@@ -26,7 +26,7 @@ pub use self::replaying::replay;
 
 use self::corpus::Corpus;
 use self::inputs::Inputs;
-use self::keeping::{FAILURES, keep, write_whole};
+use self::keeping::{FAILURES, keep, unrepeated, write_whole};
 use self::places::{Files, Place, is_same, is_within};
 use self::telling::Told;
 use self::watching::watched;
@@ -133,7 +133,13 @@ pub fn chaos(arguments: &ChaosArguments) -> Result<u8, Failure> {
             folder.display()
         )
     };
-    let swept = watched(&sweep, arguments.budget, &interrupts, &record, &keeps)?;
+    let failed = |error| match error {
+        SweepError::NotTheSame(seed) => {
+            unrepeated(arguments, &scenario, &folder, seed).unwrap_or_else(|failure| failure)
+        }
+        error => failed(error),
+    };
+    let swept = watched(&sweep, arguments.budget, &interrupts, &record, &keeps, failed)?;
     interrupts.check()?;
     let took = began.elapsed();
     let kept = keep(
@@ -200,7 +206,7 @@ fn failed(error: SweepError) -> Failure {
     match error {
         SweepError::Scenario(error) => Failure::Scenario(error),
         SweepError::Machine(error) => Failure::Machine(error.to_string()),
-        SweepError::NotTheSame(_) => Failure::Machine(error.to_string()),
+        SweepError::NotTheSame(_) => Failure::Broken(error.to_string()),
     }
 }
 

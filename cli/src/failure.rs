@@ -32,6 +32,9 @@ pub enum Failure {
     /// The machine failed.
     #[error("error: {0}")]
     Machine(String),
+    /// What we promise does not hold, and no run says so.
+    #[error("BROKEN: {0}")]
+    Broken(String),
     /// Ctrl-C, SIGTERM or SIGHUP.
     #[error("interrupted: {0}")]
     Interrupted(String),
@@ -45,6 +48,7 @@ impl Failure {
             Failure::Directory(error) if !error.is_input() => MACHINE,
             Failure::Scenario(_) | Failure::Directory(_) | Failure::Input(_) => INPUT,
             Failure::Machine(_) => MACHINE,
+            Failure::Broken(_) => INVARIANT,
             Failure::Interrupted(_) => INTERRUPTED,
         }
     }

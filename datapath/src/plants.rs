@@ -149,7 +149,7 @@ plants! {
     OracleLooksAway "oracle-looks-away"
         "the oracle judges every second recovery point";
     UnseededDraw "unseeded-draw"
-        "one stream of randomness is another in each process";
+        "one stream of randomness is drawn from outside: another in each process, and each time";
 }
 
 #[cfg(feature = "planted-bugs")]

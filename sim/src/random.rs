@@ -3,6 +3,8 @@
 //! The four are hashed, each with its length, into the stream's key. Streams know nothing of each other, so a new draw in one place
 //! shifts no other.
 
+use std::hash::BuildHasher;
+
 use datapath::plants::{Plant, planted};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -17,8 +19,10 @@ pub fn stream(seed: u64, name: &str, incarnation: u32, purpose: &str) -> ChaCha8
         hasher.update(part.as_bytes());
     }
     hasher.update(&incarnation.to_le_bytes());
-    if planted(Plant::UnseededDraw) && purpose == "session" {
-        hasher.update(&std::process::id().to_le_bytes());
+    if planted(Plant::UnseededDraw) && purpose == "workload" {
+        // The keys of the library's own maps: others in each process, and each time.
+        let outside = std::hash::RandomState::new().hash_one(seed);
+        hasher.update(&outside.to_le_bytes());
     }
     ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
 }

@@ -9,7 +9,7 @@ use scenarios::Scenario;
 use scenarios::chaos::draw;
 use scenarios::chaos::shrink::{Shrunk, shrink};
 use scenarios::chaos::story;
-use scenarios::chaos::sweep::Swept;
+use scenarios::chaos::sweep::{SweepError, Swept};
 use scenarios::model::{NetworkWord, Replay};
 use sim::findings::Identity;
 
@@ -18,6 +18,7 @@ use crate::arguments::ChaosArguments;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::output;
+use crate::repeat::quoted;
 
 pub(super) const FAILURES: &str = "failures";
 
@@ -94,6 +95,36 @@ pub(super) fn keep(
         });
     }
     Ok(kept)
+}
+
+/// Writes what a seed drew that came to another result when it was run again, and says what shows where the two part.
+///
+/// # Errors
+/// The file could not be written.
+pub(super) fn unrepeated(
+    arguments: &ChaosArguments,
+    scenario: &Scenario,
+    folder: &Path,
+    seed: u64,
+) -> Result<Failure, Failure> {
+    let failures = folder.join(FAILURES);
+    std::fs::create_dir_all(&failures).map_err(|error| cannot(&failures, &error))?;
+    let inputs = Inputs::of(scenario, &failures)?;
+    inputs.copy(scenario)?;
+    let file = failures.join(format!("not-repeated-{seed}.toml"));
+    let drawn = draw(scenario, seed);
+    let body = scenarios::write(&inputs.named(&drawn.scenario), &failures);
+    let body = body.map_err(|error| Failure::Machine(error.to_string()))?;
+    let again = format!(
+        "firedrill run {} --seed {seed} --network {} --twice",
+        quoted(&file.to_string_lossy()),
+        arguments.network.word()
+    );
+    let said = SweepError::NotTheSame(seed);
+    write_whole(&file, &format!("# {said}. Where the two part: {again}\n\n{body}"))?;
+    Ok(Failure::Broken(format!(
+        "{said}: no figure of this sweep can be relied on. Where the two part is shown by: {again}"
+    )))
 }
 
 /// A failure as a file: the story in comments, and the scenario that fails.

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use scenarios::chaos::Outcome;
-use scenarios::chaos::sweep::{Progress, Sweep, Swept};
+use scenarios::chaos::sweep::{Progress, Sweep, SweepError, Swept};
 
-use super::failed;
 use super::telling::counted;
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
@@ -22,13 +21,14 @@ const LOOK: Duration = Duration::from_millis(50);
 /// So often a line is said where there is no terminal: the log of a CI shows that it goes on, and stays short.
 const SAY: Duration = Duration::from_secs(30);
 
-/// Runs the seeds until all were run, somebody interrupts or the budget is spent.
+/// Runs the seeds until all were run, somebody interrupts or the budget is spent. `failed` says what is to be said of a sweep that failed.
 pub(super) fn watched(
     sweep: &Sweep<'_>,
     budget: Option<Duration>,
     interrupts: &Interrupts,
     record: &Seeds,
     keeps: &(dyn Fn(u64) -> String + Sync),
+    failed: impl FnOnce(SweepError) -> Failure,
 ) -> Result<Swept, Failure> {
     let began = Instant::now();
     let count = sweep.seeds.count();
