@@ -1,7 +1,7 @@
 //! Bugs that are planted are found, and by a law: not by a step that never began, nor by an expectation that failed. Without the bug no
 //! law of the same run is broken.
 //!
-//! Needs the feature `planted-bugs`: `cargo nextest run -p firedrill-cli --features planted-bugs --test planted`.
+//! Needs the feature `planted-bugs`: `cargo nextest run --workspace --features firedrill-cli/planted-bugs --test planted`.
 
 mod common;
 
