@@ -509,10 +509,9 @@ impl Agent {
     /// Looks are due at whole intervals; one that would see nothing new is left out.
     fn order_look(&mut self) {
         let Some(since) = self.looks_since else { return };
-        let replication = self.replication.as_ref();
-        let asks = replication.is_some_and(Replication::awaits_copies);
-        let nothing_new = self.backlog() == self.logged_backlog && !self.unsaved.get();
-        if nothing_new && !asks {
+        let awaits_copies = || self.replication.as_ref().is_some_and(Replication::awaits_copies);
+        let nothing_new = self.backlog() == self.logged_backlog && !self.unsaved.get() && !awaits_copies();
+        if nothing_new {
             if let Some(look) = self.look.take() {
                 self.env.cancel(look);
             }

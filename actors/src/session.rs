@@ -190,7 +190,7 @@ impl Session {
     pub fn settled_for(&mut self, env: &Env, bytes: u64) {
         self.owed = self.owed.saturating_sub(1);
         self.owed_bytes = self.owed_bytes.saturating_sub(bytes);
-        self.has_carried(env, bytes);
+        self.learn_rate(env, bytes);
         if self.owed == 0 {
             self.settle_all(env);
         }
@@ -278,21 +278,25 @@ impl Session {
     }
 
     fn patience(&self, env: &Env) -> u64 {
-        let rate = self.line.unwrap_or(env.model.session.slowest).max(1);
-        let arriving = u128::from(self.owed_bytes) * SECOND / u128::from(rate);
+        let arriving = u128::from(self.owed_bytes) * SECOND / u128::from(self.rate(env).max(1));
         let silence = env.model.session.silence;
         silence.saturating_add(u64::try_from(arriving).unwrap_or(u64::MAX))
     }
 
+    /// What the line is expected to carry at the least, in bytes a second.
+    fn rate(&self, env: &Env) -> u64 {
+        self.line.unwrap_or(env.model.session.slowest)
+    }
+
     /// The peer may be there, and the line slower than was thought: what is sent anew is given twice the time, or it would never arrive.
-    fn is_slower(&mut self, env: &Env) {
+    fn expect_less(&mut self, env: &Env) {
         if self.owed_bytes > 0 {
-            self.line = Some(self.line.unwrap_or(env.model.session.slowest) / 2);
+            self.line = Some(self.rate(env) / 2);
         }
     }
 
     /// An answer shows what the line carries at the least.
-    fn has_carried(&mut self, env: &Env, bytes: u64) {
+    fn learn_rate(&mut self, env: &Env, bytes: u64) {
         let Some(line) = self.line else { return };
         let (since, carried) = &mut self.busy;
         *carried += bytes;
@@ -319,7 +323,7 @@ impl Session {
             }
             State::Open { conn } => {
                 env.close(conn);
-                self.is_slower(env);
+                self.expect_less(env);
                 self.fail(env);
                 SessionEvent::Lost
             }

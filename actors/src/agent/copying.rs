@@ -155,13 +155,17 @@ impl Replication {
 
     /// Whether the end of a copy was told and is not known to be stored.
     pub(in crate::agent) fn awaits_copies(&self) -> bool {
-        self.copies.values().any(|copy| copy.ended && !copy.stored)
+        self.awaited().next().is_some()
+    }
+
+    fn awaited(&self) -> impl Iterator<Item = (&DiskId, &DiskCopy)> {
+        self.copies.iter().filter(|(_, copy)| copy.ended && !copy.stored)
     }
 
     /// Tells the ends of copies again that are not known to be stored. That takes as long as the line takes, so no answer is owed; but a process
     /// server that has started anew knows nothing of this connection, and only who sends is told so.
     pub(in crate::agent) fn ask_for_copies(&self) {
-        for (disk, copy) in self.copies.iter().filter(|(_, copy)| copy.ended && !copy.stored) {
+        for (disk, copy) in self.awaited() {
             self.session.send(&self.env, end_of(*disk, self.saved.copy, copy));
         }
     }

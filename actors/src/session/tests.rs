@@ -7,7 +7,7 @@ use datapath::{Grain, SimTime};
 
 use super::*;
 use crate::messages::{PORT_MANAGEMENT, management, vcenter};
-use crate::nouns::ComponentKind;
+use crate::nouns::{ActorId, ComponentKind};
 use crate::ports::{Env, Input};
 use crate::testing::{Bench, Component};
 
@@ -117,22 +117,33 @@ fn waited(seen: &Seen) -> Vec<u64> {
         .collect()
 }
 
+/// A client whose frames are so large that they take ten seconds at the model's `slowest`, and its server.
+fn large(bench: &Rc<Bench>) -> (ActorId, Env, Seen) {
+    let (id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
+    server.listen(PORT_MANAGEMENT);
+    let slowest = crate::model::Model::default().session.slowest;
+    (id, server, client(bench, Some(10 * slowest)))
+}
+
+/// The server answers what came last, and closes that connection a second later.
+fn answer_and_close(bench: &Rc<Bench>, (id, server): (ActorId, &Env)) {
+    let frames = bench.take_frames(id);
+    let (conn, _) = frames[frames.len() - 1];
+    server.send(conn, management::Down::HeartbeatSeen);
+    bench.run_seconds(1);
+    server.close(conn);
+}
+
 #[test]
 fn what_is_on_its_way_is_given_twice_the_time_each_time_that_nothing_came() {
     let bench = Bench::new(Grain::Real);
-    let (server_id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
-    server.listen(PORT_MANAGEMENT);
-    let slowest = crate::model::Model::default().session.slowest;
-    let seen = client(&bench, Some(10 * slowest));
+    let (server_id, server, seen) = large(&bench);
     bench.run_seconds(40 + 50 + 70 + 10);
     assert_eq!(waited(&seen), [40, 50, 70]);
     // An answer says what the line carries, and so long the next is waited for.
     bench.run_seconds(40);
-    let frames = bench.take_frames(server_id);
-    server.send(frames[frames.len() - 1].0, management::Down::HeartbeatSeen);
-    bench.run_seconds(1);
+    answer_and_close(&bench, (server_id, &server));
     assert_eq!(words(&seen)[6..], ["opened", "received"]);
-    server.close(frames[frames.len() - 1].0);
     bench.run_seconds(100);
     let took = {
         let seen = seen.borrow();
@@ -145,16 +156,10 @@ fn what_is_on_its_way_is_given_twice_the_time_each_time_that_nothing_came() {
 #[test]
 fn a_line_that_shows_what_it_carries_is_believed() {
     let bench = Bench::new(Grain::Real);
-    let (server_id, server) = bench.actor(1, ComponentKind::ConfigurationServer);
-    server.listen(PORT_MANAGEMENT);
-    let slowest = crate::model::Model::default().session.slowest;
-    let seen = client(&bench, Some(10 * slowest));
+    let (server_id, server, seen) = large(&bench);
     bench.run_seconds(50);
     assert_eq!(waited(&seen), [40]);
-    let frames = bench.take_frames(server_id);
-    server.send(frames[frames.len() - 1].0, management::Down::HeartbeatSeen);
-    bench.run_seconds(1);
-    server.close(frames[frames.len() - 1].0);
+    answer_and_close(&bench, (server_id, &server));
     bench.run_seconds(45);
     assert_eq!(waited(&seen), [40, 40], "{:?}", seen.borrow());
 }
