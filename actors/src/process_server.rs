@@ -434,13 +434,14 @@ impl ProcessServer {
 
     /// What was asked for may not have arrived: it is asked for again.
     fn ask_epochs_again(&mut self) {
-        let vms: Vec<VmId> = self.streams.keys().copied().collect();
-        for vm in vms {
-            if let Some(stream) = self.streams.get_mut(&vm) {
-                stream.asked.clear();
+        let mut lacking = Vec::new();
+        for (vm, stream) in &mut self.streams {
+            stream.asked.clear();
+            if stream.without_epoch().next().is_some() {
+                lacking.push(*vm);
             }
-            self.ask_epochs(vm);
         }
+        lacking.into_iter().for_each(|vm| self.ask_epochs(vm));
     }
 
     fn on_epoch(&mut self, disk: DiskId, sealer: MachineId, epoch: u32) {

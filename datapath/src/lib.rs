@@ -14,6 +14,7 @@ pub mod encoded;
 pub mod image;
 pub mod journal;
 pub mod lineage;
+pub mod numbered;
 pub mod plants;
 pub mod replica;
 pub mod runs;

@@ -21,6 +21,7 @@ use crate::batch::DiskChanges;
 use crate::content::{Content, Run};
 use crate::encoded::Encoded;
 use crate::lineage::Lineage;
+use crate::numbered::Numbered;
 use crate::plants::{Plant, planted};
 use crate::runs::RunMap;
 use crate::segment::Headers;
@@ -209,7 +210,7 @@ pub struct Replica {
     highest: WriteSeq,
     next: u64,
     last: WriteSeq,
-    batches: BTreeMap<u64, Tag>,
+    batches: Numbered<Tag>,
     layers: BTreeMap<u64, BTreeMap<DiskId, Layer>>,
     points: Vec<Point>,
     /// The first of them, as they are saved.
@@ -246,7 +247,7 @@ impl Replica {
             highest: WriteSeq::START,
             next: 1,
             last: WriteSeq::START,
-            batches: BTreeMap::new(),
+            batches: Numbered::default(),
             layers: BTreeMap::new(),
             points: Vec::new(),
             saved_points: Encoded::default(),
@@ -608,11 +609,11 @@ impl Replica {
         let numbers: BTreeSet<u64> = self
             .batches
             .range(..=through)
-            .map(|(n, _)| *n)
+            .map(|(n, _)| n)
             .chain(self.layers.range(..=through).map(|(n, _)| *n))
             .collect();
         for number in numbers {
-            if let Some(tag) = self.batches.get(&number) {
+            if let Some(tag) = self.batches.get(number) {
                 let changes = opened.get(&number).map_or(&[][..], Vec::as_slice);
                 if changes.len() != tag.segments.len() {
                     let (listed, opened) = (tag.segments.len(), changes.len());

@@ -33,7 +33,8 @@ use crate::ports::{ConnId, Env, Token};
 pub use index::{Entry, INDEX, ProtectionId};
 use index::{Kept, decode, id_of, index_file};
 
-const FENCES: &str = "fences";
+/// What the file of each disk's fences begins with: a vault of ten thousand machines raises as many, and each is written down alone.
+const FENCES: &str = "fences/";
 
 /// Batches that became one, whose segments are written: once those are durable, the entry that says so is.
 struct Written {
@@ -65,12 +66,36 @@ struct Owed {
 }
 
 /// Epochs below which nothing is taken in.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default)]
 struct Fences {
     /// Of what process servers seal.
     changes: BTreeMap<DiskId, u32>,
     /// Of what is merged.
     merged: BTreeMap<DiskId, u32>,
+}
+
+/// The fences of one disk as they are kept.
+#[derive(Serialize, Deserialize)]
+struct SavedFences {
+    disk: DiskId,
+    changes: Option<u32>,
+    merged: Option<u32>,
+}
+
+impl Fences {
+    fn of(&self, disk: DiskId) -> SavedFences {
+        SavedFences {
+            disk,
+            changes: self.changes.get(&disk).copied(),
+            merged: self.merged.get(&disk).copied(),
+        }
+    }
+
+    fn take(&mut self, saved: SavedFences) {
+        let SavedFences { disk, changes, merged } = saved;
+        self.changes.extend(changes.map(|epoch| (disk, epoch)));
+        self.merged.extend(merged.map(|epoch| (disk, epoch)));
+    }
 }
 
 /// The store.
@@ -136,8 +161,11 @@ impl SegmentStore {
     pub fn recover(&mut self) -> Result<(), DiskError> {
         let files = self.env.files();
         self.kept.clear();
-        if let Some(blob) = self.read_if_there(FENCES)? {
-            self.fences = postcard::from_bytes(&blob.bytes).unwrap_or_default();
+        for name in files.list(FENCES) {
+            let blob = self.read_file(&name)?;
+            if let Ok(saved) = postcard::from_bytes::<SavedFences>(&blob.bytes) {
+                self.fences.take(saved);
+            }
         }
         let mut facts = Vec::new();
         for name in files.list(INDEX) {
@@ -469,7 +497,8 @@ impl SegmentStore {
         // The vault granted the epoch; from its first segment on, earlier ones are fenced.
         for header in tag.segments.iter() {
             if raise(&mut self.fences.merged, header.disk, header.epoch.0) {
-                self.save_fences().map_err(|error| Refusal::Fence(error.to_string()))?;
+                let saved = self.save_fences(header.disk);
+                saved.map_err(|error| Refusal::Fence(error.to_string()))?;
             }
         }
         let mut facts = Vec::new();
@@ -559,11 +588,12 @@ impl SegmentStore {
     /// Fences stand once they are written, and all that was taken in before is durable. What cannot be written is written later: until
     /// then nothing of an earlier epoch is taken in, and nobody is told.
     fn stand(&mut self, fences: Vec<(DiskId, u32)>) {
-        if let Err(error) = self.save_fences() {
-            self.unfenced.extend(fences);
-            return self.failed(&error);
-        }
         for fence in fences {
+            if let Err(error) = self.save_fences(fence.0) {
+                self.unfenced.push(fence);
+                self.failed(&error);
+                continue;
+            }
             self.waiting.push(Owed {
                 fence: Some(fence),
                 ..Owed::default()
@@ -598,9 +628,9 @@ impl SegmentStore {
         std::mem::take(&mut self.told)
     }
 
-    fn save_fences(&self) -> Result<(), DiskError> {
-        let bytes = datapath::encoded::encode(&self.fences);
-        self.env.files().replace(FENCES, Blob::real(bytes))
+    fn save_fences(&self, disk: DiskId) -> Result<(), DiskError> {
+        let bytes = datapath::encoded::encode(&self.fences.of(disk));
+        self.env.files().replace(&fence_file(disk), Blob::real(bytes))
     }
 
     /// A stored segment; none where there is no such file.
@@ -757,10 +787,14 @@ fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
     file
 }
 
+fn fence_file(disk: DiskId) -> String {
+    format!("{FENCES}vm{}-{}", disk.vm.0, disk.index)
+}
+
 /// The lowest epoch of a disk that a machine takes in, by its disk; none where it has no fence.
 #[must_use]
 pub fn fence_of(files: &dyn Files, disk: DiskId) -> Option<u32> {
-    let saved = files.read_all(FENCES).ok()?;
-    let fences: Fences = postcard::from_bytes(&saved.bytes).ok()?;
-    fences.changes.get(&disk).copied()
+    let saved = files.read_all(&fence_file(disk)).ok()?;
+    let fences: SavedFences = postcard::from_bytes(&saved.bytes).ok()?;
+    fences.changes
 }

@@ -14,6 +14,7 @@ use datapath::plants::{Plant, planted};
 use indexmap::IndexMap;
 use rand::{Rng, RngExt};
 use rustc_hash::FxBuildHasher;
+use smallvec::{SmallVec, smallvec};
 
 use super::spill::{Piece, Spill};
 use crate::faults::{Left, Rotten};
@@ -30,7 +31,8 @@ struct Part {
 struct Content {
     /// From 1. Changes when the content is replaced, so that a flush of what was before says nothing of what is now.
     generation: u64,
-    parts: Vec<Part>,
+    /// Most files are appended to once, and an account has a million: one part lies in the file itself.
+    parts: SmallVec<[Part; 1]>,
     len: u64,
     size: u64,
     durable: u64,
@@ -375,17 +377,12 @@ impl Files for MachineFiles {
         state.used += blob.size;
         let known = state.places.get(file).copied();
         let place = known.unwrap_or_else(|| {
-            // Most files are appended to once, and an account has a million.
-            let parts = Vec::with_capacity(1);
-            let (generation, content) = (state.generation(), Content::default());
-            state.add(
-                file,
-                Content {
-                    generation,
-                    parts,
-                    ..content
-                },
-            )
+            let generation = state.generation();
+            let content = Content {
+                generation,
+                ..Content::default()
+            };
+            state.add(file, content)
         });
         let content = &mut state.contents[place as usize];
         let position = content.len;
@@ -412,7 +409,7 @@ impl Files for MachineFiles {
             size: blob.size,
             durable: piece.len(),
             flushing: piece.len(),
-            parts: vec![Part {
+            parts: smallvec![Part {
                 position: 0,
                 piece,
                 size: blob.size,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use actors::nouns::{Life, MachineId};
+use datapath::numbered::{Numbered, Range};
 use datapath::replica::{CutTime, Mark};
 use datapath::{DiskId, SimTime, WriteSeq};
 
@@ -143,7 +144,7 @@ pub(super) struct Protection {
     pub pruned_at: Option<SimTime>,
     /// Disks of which a copy began since the newest batch was cut.
     pub copied_since_cut: BTreeSet<DiskId>,
-    pub points: BTreeMap<u64, Point>,
+    pub points: Numbered<Point>,
     /// All points below this are pruned.
     pruned_below: u64,
     pub boundary: Option<Boundary>,
@@ -195,7 +196,7 @@ impl Protection {
             retention,
             pruned_at: None,
             copied_since_cut: BTreeSet::new(),
-            points: BTreeMap::new(),
+            points: Numbered::default(),
             pruned_below: 0,
             boundary: None,
             at_target: wrote,
@@ -245,12 +246,12 @@ impl Protection {
     }
 
     /// Points from the first on that is not pruned: over days those before it become many.
-    pub fn standing(&self) -> std::collections::btree_map::Range<'_, u64, Point> {
+    pub fn standing(&self) -> Range<'_, Point> {
         self.points.range(self.pruned_below..)
     }
 
     /// Of them those before this one.
-    pub fn standing_before(&self, point: u64) -> std::collections::btree_map::Range<'_, u64, Point> {
+    pub fn standing_before(&self, point: u64) -> Range<'_, Point> {
         self.points.range(self.pruned_below.min(point)..point)
     }
 
@@ -263,7 +264,7 @@ impl Protection {
 
     /// A point is pruned.
     pub fn prune(&mut self, point: u64) {
-        if let Some(known) = self.points.get_mut(&point) {
+        if let Some(known) = self.points.get_mut(point) {
             known.pruned = true;
         }
         while let Some((number, _)) = self.standing().next().filter(|(_, point)| point.pruned) {
