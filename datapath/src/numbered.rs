@@ -61,7 +61,7 @@ impl<T> Numbered<T> {
             Err(place) => {
                 // Doubled, a row of millions would have room for as many again.
                 if self.row.len() == self.row.capacity() {
-                    self.row.reserve_exact((self.row.len() / 8).max(4));
+                    self.row.reserve_exact((self.row.len() / 4).max(4));
                 }
                 self.row.insert(place, (number, value));
                 None

@@ -26,8 +26,8 @@ use crate::run_directory::{EVENTS, EVENTS_COMPRESSED};
 pub const PLAIN_BYTES_MAX: u64 = 16 << 20;
 /// One of the fastest: a fleet's log is written while the run waits, and lines of JSON compress well at any level.
 const COMPRESSION_LEVEL: i32 = -3;
-/// Facts at the end of a large run that are kept in case something is found.
-const LAST_LINES: usize = 50_000;
+/// Facts at the end of a large run that are kept in case something is found: as many as lie close to the processor.
+const LAST_LINES: usize = 10_000;
 /// So many bytes of lines make a zstd frame of their own: faster than one long stream, and what a killed run leaves can be read.
 const FRAME_BYTES: usize = 1 << 20;
 
