@@ -44,8 +44,29 @@ const CAPACITY: Names = &["Capacity MiB", "Capacity MB", "vDiskCapacityMiB"];
 const CONSUMED: Names = &["Consumed MiB", "Consumed MB"];
 
 type Table<K, V> = IndexMap<K, V, FxBuildHasher>;
-/// Tells machines apart: name, host, and what the export knows them by.
+/// Tells machines apart: name, host, and what the export knows them by; empty where a sheet does not say.
 type Key = (String, String, String);
+
+/// Whether rows of two sheets can be of one machine of their name. What the export knows it by decides, for a machine can move to another
+/// host while sheet after sheet is read; tools that write such workbooks leave some of it empty.
+fn agree(one: &Key, other: &Key) -> bool {
+    let (_, host, id) = one;
+    let (_, other_host, other_id) = other;
+    match id.is_empty() || other_id.is_empty() {
+        true => host.is_empty() || other_host.is_empty() || host == other_host,
+        false => id == other_id,
+    }
+}
+
+/// Whose row it is.
+enum Owner {
+    /// The machine in that place.
+    Machine(usize),
+    /// A template's: left out.
+    Template,
+    /// Nobody's, or it can be of several.
+    Unknown,
+}
 
 /// Reads an export; what is wrong with it goes to `problems`. Rows that have an error are not in the estate.
 #[must_use]
@@ -90,6 +111,7 @@ pub fn read(file: &str, bytes: &[u8], problems: &mut Problems) -> Estate {
         file,
         vms: Table::default(),
         left: Table::default(),
+        names: Table::default(),
     };
     let taken = reading
         .info(&info, problems)
@@ -127,6 +149,8 @@ struct Reading<'a> {
     vms: Table<Key, Found>,
     /// Templates, which are left out.
     left: Table<Key, ()>,
+    /// All rows of vInfo by name, with the place of those that are machines.
+    names: Table<String, Vec<(Key, Option<usize>)>>,
 }
 
 impl Reading<'_> {
@@ -143,6 +167,24 @@ impl Reading<'_> {
             .accepted(accepted)
     }
 
+    fn note(&mut self, key: &Key, machine: Option<usize>) {
+        self.names
+            .entry(key.0.clone())
+            .or_default()
+            .push((key.clone(), machine));
+    }
+
+    fn owner(&self, key: &Key) -> Owner {
+        let of_name = self.names.get(&key.0).map_or(&[][..], Vec::as_slice);
+        let mut can = of_name.iter().filter(|(known, _)| agree(known, key));
+        let exact = of_name.iter().find(|(known, _)| known == key);
+        match (exact.or(can.next()), exact.is_none() && can.next().is_some()) {
+            (Some((_, Some(place))), false) => Owner::Machine(*place),
+            (Some((_, None)), false) => Owner::Template,
+            _ => Owner::Unknown,
+        }
+    }
+
     fn info(&mut self, range: &Range<Data>, problems: &mut Problems) -> Option<()> {
         let sheet = Sheet::new(self.file, INFO, range, problems)?;
         let vm = sheet.demand(self.file, VM, problems)?;
@@ -156,6 +198,7 @@ impl Reading<'_> {
             let key = sheet.key(row, vm);
             let of = |names: Names| sheet.find(names).map(|at| cell_text(row, at)).unwrap_or_default();
             if is_true(&of(TEMPLATE)) {
+                self.note(&key, None);
                 self.left.insert(key, ());
                 continue;
             }
@@ -219,6 +262,7 @@ impl Reading<'_> {
                 keys: Vec::new(),
                 used: Vec::new(),
             };
+            self.note(&key, Some(self.vms.len()));
             self.vms.insert(key, found);
         }
         let told = |names: &[String]| some_of(names.iter().map(String::as_str));
@@ -245,14 +289,16 @@ impl Reading<'_> {
         let mut strangers = Vec::new();
         for (number, row) in sheet.rows(vm) {
             let key = sheet.key(row, vm);
-            if self.left.contains_key(&key) {
-                continue;
-            }
+            let owner = match self.owner(&key) {
+                Owner::Template => continue,
+                Owner::Machine(place) => Some(place),
+                Owner::Unknown => None,
+            };
             let Some(size_bytes) = row.get(capacity).and_then(|cell| amount(cell, MIB)) else {
                 problems.push(self.wrong(&sheet, number, capacity, row, "MiB as a number"));
                 continue;
             };
-            let Some(found) = self.vms.get_mut(&key) else {
+            let Some((_, found)) = owner.and_then(|place| self.vms.get_index_mut(place)) else {
                 strangers.push(key.0);
                 continue;
             };
@@ -282,7 +328,7 @@ impl Reading<'_> {
         if !strangers.is_empty() {
             let names = some_of(strangers.iter().map(String::as_str));
             let found = format!(
-                "{} rows are of machines that vInfo does not have: {names}",
+                "{} rows are of machines that vInfo does not have, or of one of several: {names}",
                 strangers.len()
             );
             problems.push(Problem::warning(self.file, found).in_sheet(DISK));
@@ -303,7 +349,10 @@ impl Reading<'_> {
         };
         let disk_key = sheet.find(DISK_KEY);
         for (number, row) in sheet.rows(vm) {
-            let Some(found) = self.vms.get_mut(&sheet.key(row, vm)) else {
+            let Owner::Machine(place) = self.owner(&sheet.key(row, vm)) else {
+                continue;
+            };
+            let Some((_, found)) = self.vms.get_index_mut(place) else {
                 continue;
             };
             match row.get(consumed).and_then(|cell| amount(cell, MIB)) {
