@@ -35,6 +35,26 @@ impl Handle {
     }
 }
 
+/// The place of an entry in the heap as one number, which two instructions compare: its time, 40 bits of its sequence number, 24 bits of
+/// its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(u128);
+
+impl Place {
+    fn new(at: SimTime, sequence: u64, slot: u32) -> Place {
+        let order = sequence << 24 | u64::from(slot);
+        Place(u128::from(at.0) << 64 | u128::from(order))
+    }
+
+    fn at(self) -> SimTime {
+        SimTime((self.0 >> 64) as u64)
+    }
+
+    fn slot(self) -> u32 {
+        (self.0 & 0xff_ffff) as u32
+    }
+}
+
 struct Slot<T> {
     sequence: u64,
     entry: Option<T>,
@@ -44,7 +64,7 @@ struct Slot<T> {
 pub struct Queue<T> {
     now: SimTime,
     sequence: u64,
-    heap: BinaryHeap<Reverse<(SimTime, u64, u32)>>,
+    heap: BinaryHeap<Reverse<Place>>,
     present: VecDeque<(u64, u32)>,
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
@@ -77,7 +97,7 @@ impl<T> Queue<T> {
         if to > self.now {
             // What waits for the old present is older than anything still to be asked for.
             for (sequence, slot) in self.present.drain(..) {
-                self.heap.push(Reverse((self.now, sequence, slot)));
+                self.heap.push(Reverse(Place::new(self.now, sequence, slot)));
             }
             self.now = to;
         }
@@ -87,6 +107,7 @@ impl<T> Queue<T> {
     pub fn push(&mut self, at: SimTime, entry: T) -> Handle {
         self.sequence += 1;
         let sequence = self.sequence;
+        assert!(sequence < 1 << 40, "fewer than 2^40 entries in a run");
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Slot {
@@ -108,7 +129,7 @@ impl<T> Queue<T> {
         if at <= self.now {
             self.present.push_back((sequence, slot));
         } else {
-            self.heap.push(Reverse((at, sequence, slot)));
+            self.heap.push(Reverse(Place::new(at, sequence, slot)));
         }
         Handle { slot, sequence }
     }
@@ -134,10 +155,10 @@ impl<T> Queue<T> {
             return;
         }
         let (slots, free) = (&self.slots, &mut self.free);
-        self.heap.retain(|Reverse((_, _, slot))| {
-            let waits = slots[*slot as usize].entry.is_some();
+        self.heap.retain(|Reverse(place)| {
+            let waits = slots[place.slot() as usize].entry.is_some();
             if !waits {
-                free.push(*slot);
+                free.push(place.slot());
             }
             waits
         });
@@ -149,13 +170,13 @@ impl<T> Queue<T> {
         loop {
             let heap_first = match (self.heap.peek(), self.present.front()) {
                 (None, None) => return None,
-                (Some(Reverse((at, ..))), Some(_)) => *at <= self.now,
+                (Some(Reverse(place)), Some(_)) => place.at() <= self.now,
                 (Some(_), None) => true,
                 (None, Some(_)) => false,
             };
             let (at, slot) = if heap_first {
-                let Reverse((at, _, slot)) = *self.heap.peek()?;
-                (at, slot)
+                let Reverse(place) = *self.heap.peek()?;
+                (place.at(), place.slot())
             } else {
                 (self.now, self.present.front()?.1)
             };
@@ -184,8 +205,8 @@ impl<T> Queue<T> {
         }
         loop {
             let slot = match self.heap.peek() {
-                Some(Reverse((at, _, slot))) if *at <= self.now || self.present.is_empty() => {
-                    let (at, slot) = (*at, *slot);
+                Some(Reverse(place)) if place.at() <= self.now || self.present.is_empty() => {
+                    let (at, slot) = (place.at(), place.slot());
                     if at.max(self.now) > limit {
                         return None;
                     }
@@ -208,7 +229,7 @@ impl<T> Queue<T> {
     /// Whether nothing waits that is due by the present.
     #[must_use]
     pub fn nothing_is_due(&self) -> bool {
-        self.present.is_empty() && self.heap.peek().is_none_or(|Reverse((at, ..))| *at > self.now)
+        self.present.is_empty() && self.heap.peek().is_none_or(|Reverse(place)| place.at() > self.now)
     }
 
     /// Whether nothing waits.
