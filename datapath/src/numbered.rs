@@ -6,6 +6,16 @@
 use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 
+/// How many places a row needs for one more, where it has `len` values and room for `capacity`: a quarter of what it is at a time, for
+/// of a row that doubles half can be empty.
+#[must_use]
+pub fn room(len: usize, capacity: usize) -> usize {
+    match len == capacity {
+        true => (len / 4).max(4),
+        false => 0,
+    }
+}
+
 /// Values by number, in order. Putting one behind all others and taking the first are cheap; putting one between others moves those behind it.
 #[derive(Debug, Clone)]
 pub struct Numbered<T> {
@@ -59,10 +69,7 @@ impl<T> Numbered<T> {
         match self.place(number) {
             Ok(place) => Some(std::mem::replace(&mut self.row[place].1, value)),
             Err(place) => {
-                // Doubled, a row of millions would have room for as many again.
-                if self.row.len() == self.row.capacity() {
-                    self.row.reserve_exact((self.row.len() / 4).max(4));
-                }
+                self.row.reserve_exact(room(self.row.len(), self.row.capacity()));
                 self.row.insert(place, (number, value));
                 None
             }

@@ -69,9 +69,9 @@ struct Owed {
 #[derive(Default)]
 struct Fences {
     /// Of what process servers seal.
-    changes: BTreeMap<DiskId, u32>,
+    changes: Table<DiskId, u32>,
     /// Of what is merged.
-    merged: BTreeMap<DiskId, u32>,
+    merged: Table<DiskId, u32>,
 }
 
 /// The fences of one disk as they are kept.
@@ -757,7 +757,7 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
 }
 
 /// Refuses a segment of an epoch that is fenced.
-fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
+fn below(fences: &Table<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
     let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
     match epoch < lowest && !planted(Plant::FenceNotChecked) {
         true => Err(Refusal::Fenced { epoch, lowest }),
@@ -766,7 +766,7 @@ fn below(fences: &BTreeMap<DiskId, u32>, header: &SegmentHeader) -> Result<(), R
 }
 
 /// Whether the fence was lower.
-fn raise(fences: &mut BTreeMap<DiskId, u32>, disk: DiskId, epoch: u32) -> bool {
+fn raise(fences: &mut Table<DiskId, u32>, disk: DiskId, epoch: u32) -> bool {
     let fence = fences.entry(disk).or_insert(0);
     let lower = *fence < epoch;
     *fence = epoch.max(*fence);

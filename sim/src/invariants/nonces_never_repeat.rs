@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use actors::Table;
 use actors::nouns::MachineId;
 use datapath::DiskId;
+use datapath::numbered::room;
 use datapath::segment::SegmentKind;
 use datapath::units::CHUNK_BYTES;
 
@@ -230,6 +231,9 @@ impl Nonces {
                 other_to: before.end(),
             }];
         }
+        state
+            .ranges
+            .reserve_exact(room(state.ranges.len(), state.ranges.capacity()));
         state.ranges.insert(place, used);
         if state.ranges.len() > RANGES_KEPT
             && let Some(gone) = state.ranges.pop_front()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use actors::facts::{BacklogPlace, Fact, FailoverPhase};
 use actors::nouns::{FailoverKind, ItemState, MachineId, Place};
+use datapath::numbered::room;
 use datapath::replica::Mark;
 use datapath::{SimTime, VmId, WriteSeq};
 
@@ -263,7 +264,11 @@ impl VmFigures {
         match place {
             Ok(at) if self.points[at].stored.is_none() => self.points[at] = new,
             Ok(_) => {}
-            Err(at) => self.points.insert(at, new),
+            Err(at) => {
+                self.points
+                    .reserve_exact(room(self.points.len(), self.points.capacity()));
+                self.points.insert(at, new);
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use actors::facts::{Fact, FailoverPhase};
 use actors::nouns::{FailoverKind, ItemState, Life, MachineId, Place};
+use datapath::numbered::{Numbered, room};
 use datapath::{SimTime, VmId, WriteSeq};
 
 use crate::invariants::figures_agree::{self, Figure, Kind};
@@ -24,7 +25,7 @@ struct Writes {
     /// The last of each, how many writes it stands for, their bytes.
     waiting: VecDeque<(u64, u64, u64)>,
     /// Writes and bytes up to the newest batch's end, by that end.
-    ends: BTreeMap<u64, (u64, u64)>,
+    ends: Numbered<(u64, u64)>,
     up_to: (u64, u64),
     all: (u64, u64),
     /// Written one by one and not acknowledged: number and bytes.
@@ -215,7 +216,7 @@ impl Figures {
                 continue;
             }
             let Some(writes) = self.writes.get(&of) else { continue };
-            let held = writes.ends.get(&seq.0).copied().unwrap_or(writes.up_to);
+            let held = writes.ends.get(seq.0).copied().unwrap_or(writes.up_to);
             let open = writes.open.range(seq.0 + 1..);
             let (open, open_bytes) = open.fold((0, 0), |(count, all), (_, bytes)| (count + 1, all + bytes));
             let count = writes.all.0.saturating_sub(held.0 + open);
@@ -247,7 +248,9 @@ impl Figures {
         {
             for (clock, marked) in [by_source, marked].into_iter().enumerate() {
                 let (from, to) = (since.since(marked), at.since(marked));
-                self.ages[clock].push((from, to));
+                let ages = &mut self.ages[clock];
+                ages.reserve_exact(room(ages.len(), ages.capacity()));
+                ages.push((from, to));
                 // Where the mark's clock is ahead, the age is nothing until the other has caught up.
                 self.idle[clock] += at.since(since) - (to - from);
             }
