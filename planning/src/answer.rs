@@ -30,7 +30,17 @@ pub(crate) fn answer(work: &Work<'_>, summary: &Summary, bandwidths: &[Bandwidth
         needs(first.always),
         needs(first.share)
     );
+    let known = work.counted().flat_map(|(_, _, demand, _)| &demand.disks);
+    let nothing_known = known.map(|disk| disk.known).all(|known| known == Known::Nothing);
     let (enough, mut text) = match given {
+        _ if work.counted().next().is_none() => (None, "No machine can be protected.".to_owned()),
+        // An inventory alone says how large disks are, and a queue to which nothing comes keeps any RPO.
+        _ if nothing_known => (
+            None,
+            "Not known: of no machine that can be protected is it said what it writes, and an RPO hangs on that; give counters, or \
+             \"daily_change\" in an estate as CSV (--template prints one)."
+                .to_owned(),
+        ),
         None => (None, format!("No bandwidth is given: {needed}.")),
         Some(given) if given.enough_always => {
             let worst = rpo(given.what_if.rpo_always);
@@ -71,7 +81,7 @@ pub(crate) fn answer(work: &Work<'_>, summary: &Summary, bandwidths: &[Bandwidth
             summary.incompatible.value, summary.machines.value
         ));
     }
-    if summary.data_not_found.value > 0 {
+    if summary.data_not_found.value > 0 && !nothing_known {
         text.push_str(&format!(
             " Of machines of which nothing is known there are {}.",
             summary.data_not_found.value

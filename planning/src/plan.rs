@@ -47,7 +47,7 @@ pub struct Origin {
 /// The answer in a line, and its figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// Whether the bandwidth given is enough for the RPO, always; none where no bandwidth is given.
+    /// Whether the bandwidth given is enough for the RPO, always; none where no bandwidth is given, or of no machine is known what it writes.
     pub enough: Option<bool>,
     /// The line.
     pub text: String,

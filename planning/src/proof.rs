@@ -341,10 +341,12 @@ impl Seen {
             } if !matches!(kind, SegmentKind::Merged { .. }) => {
                 self.machines.entry(disk.vm.0).or_default()[0] += stored_bytes;
             }
-            Fact::WroteSummary { vm, summary, .. } => {
+            Fact::WroteSummaries { vm, summaries, .. } => {
                 let machine = self.machines.entry(vm.0).or_default();
-                machine[1] += summary.bytes;
-                machine[2] += summary.distinct_bytes;
+                for summary in summaries {
+                    machine[1] += summary.bytes;
+                    machine[2] += summary.distinct_bytes;
+                }
             }
             _ => {}
         }

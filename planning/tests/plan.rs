@@ -60,6 +60,31 @@ fn an_estate_without_a_profile_is_planned_from_its_daily_changes() {
     );
 }
 
+/// An inventory alone: a queue to which nothing comes keeps any RPO, and that is no answer.
+#[test]
+fn where_nothing_is_known_of_any_machine_no_bandwidth_is_called_enough() {
+    let options = Options {
+        service: Some(Service::constant(1_000_000)),
+        ..flat()
+    };
+    let of = |vms: Vec<Vm>| {
+        let series = vms.iter().map(|_| vec![Series::default()]).collect();
+        plan(vms, series, &options).answer
+    };
+    let silent = of(vec![vm("silent", &[]), vm("too", &[])]);
+    assert_eq!(silent.enough, None);
+    assert!(silent.text.starts_with("Not known: of no machine"), "{}", silent.text);
+    let mut daily = vm("daily", &[]);
+    daily.disks[0].daily_change_bytes = Some(MB);
+    let some = of(vec![vm("silent", &[]), daily]);
+    assert_eq!(some.enough, Some(true));
+    assert!(
+        some.text.contains("Of machines of which nothing is known there are 1."),
+        "{}",
+        some.text
+    );
+}
+
 /// By hand: 1 MB/s, half of it after compression, are 1.314 TB in 730 hours: 1,253,129 pieces of 1 MiB. A tag each 5 minutes: 8,760. On
 /// standard storage pieces are written twice.
 #[test]

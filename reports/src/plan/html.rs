@@ -68,11 +68,15 @@ fn head(out: &mut String, plan: &Plan) {
     let (class, verdict) = match plan.answer.enough {
         Some(true) => ("pass", "Enough"),
         Some(false) => ("fail", "Not enough"),
-        None => ("asked", "No bandwidth is given"),
+        None => {
+            let said = |verdict: &&str| plan.answer.text.starts_with(*verdict);
+            let verdict = ["Not known", "No machine can be protected"].into_iter().find(said);
+            ("asked", verdict.unwrap_or("No bandwidth is given"))
+        }
     };
     // The line begins with the verdict, which stands above it in large type.
     let text = plan.answer.text.strip_prefix(verdict).unwrap_or(&plan.answer.text);
-    let text = text.strip_prefix(": ").unwrap_or(text).trim_start();
+    let text = text.trim_start_matches([':', '.', ' ']);
     let _ = writeln!(
         out,
         "<header><h1>Capacity plan</h1><p class=\"answer {class}\">{verdict}</p><p class=\"said\">{}</p>\n\
