@@ -354,14 +354,14 @@ pub enum Fact {
         /// How long it took.
         nanoseconds: u64,
     },
-    /// A range of writes that were acknowledged to the guest, in the aggregate grain.
-    WroteSummary {
+    /// Ranges of writes that were acknowledged to the guest, in the aggregate grain: one for each of its streams that wrote.
+    WroteSummaries {
         /// The machine.
         vm: VmId,
         /// The life.
         life: Life,
-        /// The range.
-        summary: Summary,
+        /// The ranges, in order.
+        summaries: Vec<Summary>,
     },
     /// The guest flushed its disks: everything up to `seq` is durable on them.
     GuestFlushed {

@@ -221,7 +221,7 @@ impl Oracle {
         match fact {
             Fact::Wrote { .. }
             | Fact::Acknowledged { .. }
-            | Fact::WroteSummary { .. }
+            | Fact::WroteSummaries { .. }
             | Fact::GuestFlushed { .. }
             | Fact::LifeStarted { .. }
             | Fact::LifeEnded { .. } => self.guest_fact(at, fact, evidence),

@@ -55,7 +55,7 @@ impl Guest {
     /// What the streams wrote since the last time, as ranges of the sequence.
     fn written(&mut self) -> Vec<Record> {
         let now = self.env.now();
-        let mut records = Vec::with_capacity(self.streams.len());
+        let mut summaries = Vec::with_capacity(self.streams.len());
         for number in 0..self.streams.len() {
             let folded = Folded {
                 within: self.env.model.agent.cut_after,
@@ -71,7 +71,7 @@ impl Guest {
             }
             let first = self.take_sequence(amount.writes);
             self.env.volume_wrote(&disk.volume, self.number(), self.seq);
-            let summary = Summary {
+            summaries.push(Summary {
                 disk: disk.id,
                 first,
                 last: self.seq,
@@ -80,13 +80,15 @@ impl Guest {
                 chunks: amount.chunks,
                 class,
                 life: self.number(),
-            };
-            self.env.fact(Fact::WroteSummary {
+            });
+        }
+        let records = summaries.iter().copied().map(Record::Summary).collect();
+        if !summaries.is_empty() {
+            self.env.fact(Fact::WroteSummaries {
                 vm: self.spec.vm.vm,
                 life: self.life(),
-                summary,
+                summaries,
             });
-            records.push(Record::Summary(summary));
         }
         records
     }

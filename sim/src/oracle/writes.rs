@@ -53,7 +53,11 @@ impl Oracle {
                     }
                 }
             }
-            Fact::WroteSummary { vm, life, summary } => self.wrote_summary(at, *vm, *life, summary),
+            Fact::WroteSummaries { vm, life, summaries } => {
+                for summary in summaries {
+                    self.wrote_summary(at, *vm, *life, summary);
+                }
+            }
             Fact::GuestFlushed { vm, life, seq } => {
                 if let Some(track) = self.vms.get_mut(vm).and_then(|track| track.guests.life_mut(*life)) {
                     track.flushed = track.flushed.max(*seq);

@@ -470,7 +470,8 @@ impl Story {
                 life: (1, WriteSeq(0)),
                 class: Class(0),
             };
-            self.tell(Fact::WroteSummary { vm, life, summary });
+            let summaries = vec![summary];
+            self.tell(Fact::WroteSummaries { vm, life, summaries });
         } else {
             self.disks[disk].write(&run).unwrap();
             let fact = Fact::Wrote {
