@@ -110,7 +110,6 @@ pub fn read(file: &str, bytes: &[u8], problems: &mut Problems) -> Estate {
     let mut reading = Reading {
         file,
         vms: Table::default(),
-        left: Table::default(),
         names: Table::default(),
     };
     let taken = reading
@@ -147,9 +146,7 @@ struct Found {
 struct Reading<'a> {
     file: &'a str,
     vms: Table<Key, Found>,
-    /// Templates, which are left out.
-    left: Table<Key, ()>,
-    /// All rows of vInfo by name, with the place of those that are machines.
+    /// What vInfo has by name: machines with their places, and templates, which are left out.
     names: Table<String, Vec<(Key, Option<usize>)>>,
 }
 
@@ -167,11 +164,12 @@ impl Reading<'_> {
             .accepted(accepted)
     }
 
+    /// Notes a row of vInfo; one that stands there twice is one.
     fn note(&mut self, key: &Key, machine: Option<usize>) {
-        self.names
-            .entry(key.0.clone())
-            .or_default()
-            .push((key.clone(), machine));
+        let of_name = self.names.entry(key.0.clone()).or_default();
+        if of_name.iter().all(|(known, _)| known != key) {
+            of_name.push((key.clone(), machine));
+        }
     }
 
     fn owner(&self, key: &Key) -> Owner {
@@ -199,7 +197,6 @@ impl Reading<'_> {
             let of = |names: Names| sheet.find(names).map(|at| cell_text(row, at)).unwrap_or_default();
             if is_true(&of(TEMPLATE)) {
                 self.note(&key, None);
-                self.left.insert(key, ());
                 continue;
             }
             if of(POWER).to_lowercase().contains("off") {
@@ -266,8 +263,9 @@ impl Reading<'_> {
             self.vms.insert(key, found);
         }
         let told = |names: &[String]| some_of(names.iter().map(String::as_str));
-        if !self.left.is_empty() {
-            let names: Vec<String> = self.left.keys().map(|key| key.0.clone()).collect();
+        let templates = self.names.values().flatten().filter(|(_, machine)| machine.is_none());
+        let names: Vec<String> = templates.map(|(key, _)| key.0.clone()).collect();
+        if !names.is_empty() {
             let found = format!("{} templates are left out: {}", names.len(), told(&names));
             problems.push(Problem::warning(self.file, found).in_sheet(INFO));
         }
