@@ -43,12 +43,35 @@ impl<T> Numbered<T> {
 
     /// Where a number is, or would be.
     fn place(&self, number: u64) -> Result<usize, usize> {
-        match self.row.back() {
-            None => Err(0),
-            Some((last, _)) if *last < number => Err(self.row.len()),
-            Some((last, _)) if *last == number => Ok(self.row.len() - 1),
-            Some(_) => self.row.binary_search_by_key(&number, |(known, _)| *known),
+        let (Some((first, _)), Some((last, _))) = (self.row.front(), self.row.back()) else {
+            return Err(0);
+        };
+        if *first > number {
+            return Err(0);
         }
+        if *last < number {
+            return Err(self.row.len());
+        }
+        // Where none is missing from one end up to it, it is where its number says: a search would look at a row's far corners.
+        let end = self.row.len() - 1;
+        let from_first = usize::try_from(number - first).unwrap_or(usize::MAX).min(end);
+        let from_last = end.saturating_sub(usize::try_from(last - number).unwrap_or(usize::MAX));
+        for place in [from_last, from_first] {
+            if self.row[place].0 == number {
+                return Ok(place);
+            }
+        }
+        self.row.binary_search_by_key(&number, |(known, _)| *known)
+    }
+
+    /// How many come before a number.
+    fn before(&self, number: u64) -> usize {
+        self.place(number).unwrap_or_else(|place| place)
+    }
+
+    /// How many come up to a number.
+    fn through(&self, number: u64) -> usize {
+        self.place(number).map_or_else(|place| place, |place| place + 1)
     }
 
     /// What bears a number.
@@ -85,15 +108,14 @@ impl<T> Numbered<T> {
     /// Those whose numbers lie in a range, in order; none where it ends before it begins.
     #[must_use]
     pub fn range(&self, range: impl RangeBounds<u64>) -> Range<'_, T> {
-        let before = |bound: Bound<&u64>, unbounded: usize| match bound {
-            Bound::Unbounded => unbounded,
-            Bound::Included(number) => self.row.partition_point(|(known, _)| known < number),
-            Bound::Excluded(number) => self.row.partition_point(|(known, _)| known <= number),
+        let from = match range.start_bound() {
+            Bound::Unbounded => 0,
+            Bound::Included(number) => self.before(*number),
+            Bound::Excluded(number) => self.through(*number),
         };
-        let from = before(range.start_bound(), 0);
         let to = match range.end_bound() {
-            Bound::Included(number) => before(Bound::Excluded(number), 0),
-            Bound::Excluded(number) => before(Bound::Included(number), 0),
+            Bound::Included(number) => self.through(*number),
+            Bound::Excluded(number) => self.before(*number),
             Bound::Unbounded => self.row.len(),
         };
         Range(self.row.range(from..to.max(from)))
@@ -106,8 +128,7 @@ impl<T> Numbered<T> {
 
     /// Those up to a number go.
     pub fn remove_through(&mut self, number: u64) {
-        let gone = self.row.partition_point(|(known, _)| *known <= number);
-        self.row.drain(..gone);
+        self.row.drain(..self.through(number));
     }
 }
 

@@ -199,11 +199,19 @@ impl Volumes {
             .map(|attached| attached.write(self.grain, self.cache, run))
     }
 
-    /// Aggregate grain: a life wrote to the volume up to a write.
-    pub fn wrote(&self, name: &str, life: u64, began: WriteSeq, through: WriteSeq) {
-        if let Some(attached) = self.volumes.borrow_mut().get_mut(name) {
+    /// Aggregate grain: a life of a machine wrote to the volume up to a write. False, and nothing is written, where it is attached to
+    /// another machine.
+    #[must_use]
+    pub fn wrote(&self, name: &str, machine: MachineId, life: u64, began: WriteSeq, through: WriteSeq) -> bool {
+        let mut volumes = self.volumes.borrow_mut();
+        let Some(attached) = volumes.get_mut(name) else {
+            return true;
+        };
+        let reached = attached.machine.is_none_or(|there| there == machine);
+        if reached {
             attached.volume.lineage_mut().wrote(life, began, through);
         }
+        reached
     }
 
     /// Begins a flush of the volume: what it will make durable, and how many bytes the disk has to write for it; what flushes under way

@@ -58,12 +58,12 @@ impl Engine {
     }
 
     fn reached(&self, machine: MachineId, volume: &str) {
-        assert!(
-            self.reaches(machine, volume),
-            "volume {volume} is attached to another machine than {}",
-            machine.0
-        );
+        assert!(self.reaches(machine, volume), "{}", unreached(machine, volume));
     }
+}
+
+fn unreached(machine: MachineId, volume: &str) -> String {
+    format!("volume {volume} is attached to another machine than {}", machine.0)
 }
 
 impl Clock for Engine {
@@ -242,8 +242,8 @@ impl Storage for Engine {
     }
 
     fn volume_wrote(&self, machine: MachineId, volume: &str, (life, began): (u64, WriteSeq), through: WriteSeq) {
-        self.reached(machine, volume);
-        self.volumes.wrote(volume, life, began, through);
+        let reached = self.volumes.wrote(volume, machine, life, began, through);
+        assert!(reached, "{}", unreached(machine, volume));
     }
 
     fn volume(&self, machine: MachineId, volume: &str) -> Option<Volume> {
