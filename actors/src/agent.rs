@@ -23,8 +23,8 @@ mod tests;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use datapath::encoded::Whole;
 use datapath::journal::{JournalError, Record};
 use datapath::{Grain, SimTime, VmId, WriteSeq};
 use rand::Rng;
@@ -598,7 +598,7 @@ impl Agent {
                 if self.replication.is_some() {
                     self.with(|replication| replication.move_to(protection));
                 } else {
-                    saved.protection = Arc::new(protection);
+                    saved.protection = Whole::new(protection);
                     self.save();
                 }
             }
@@ -614,7 +614,7 @@ impl Agent {
                 }
                 SavedReplication {
                     // A resynchronization: batches and points are counted on, the disks are compared anew.
-                    protection: Arc::new(Protection {
+                    protection: Whole::new(Protection {
                         copy: CopyMode::Checksums,
                         ..protection
                     }),

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use postcard::ser_flavors::Flavor;
 use serde::de::{DeserializeOwned, Visitor};
@@ -81,6 +82,41 @@ impl<'de> Deserialize<'de> for Raw<'_> {
         deserializer
             .deserialize_bytes(Bytes)
             .map(|bytes| Raw(Cow::Owned(bytes)))
+    }
+}
+
+/// A value that stays as it is and is written down again and again with others that do not: it is encoded once. Copies share it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whole<T>(Arc<(T, Vec<u8>)>);
+
+impl<T: Serialize> Whole<T> {
+    /// Encodes a value.
+    #[must_use]
+    pub fn new(value: T) -> Whole<T> {
+        let encoded = encode(&value);
+        Whole(Arc::new((value, encoded)))
+    }
+}
+
+impl<T> Deref for Whole<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.0
+    }
+}
+
+impl<T> Serialize for Whole<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0.1)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Raw(bytes) = Raw::deserialize(deserializer)?;
+        let value = postcard::from_bytes(&bytes).map_err(serde::de::Error::custom)?;
+        Ok(Whole(Arc::new((value, bytes.into_owned()))))
     }
 }
 
@@ -191,6 +227,18 @@ mod tests {
             prop_assert_eq!(encode(&value), postcard::to_stdvec(&value).expect("plain data"));
             prop_assert_eq!(&encode_behind(&value, vec![7, 9])[2..], &encode(&value));
         }
+    }
+
+    #[test]
+    fn what_is_encoded_once_is_read_as_it_was_and_what_is_no_value_is_refused() {
+        let value = (7u64, "disk".to_owned());
+        let both = (Whole::new(value.clone()), 300u16);
+        let bytes = encode(&both);
+        let read: (Whole<(u64, String)>, u16) = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!((&*read.0, read.1), (&value, 300));
+        assert_eq!(encode(&read), bytes);
+        let other: Result<(Whole<(String, String)>, u16), _> = postcard::from_bytes(&bytes);
+        assert!(other.is_err());
     }
 
     #[test]

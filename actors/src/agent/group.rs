@@ -105,7 +105,7 @@ impl Agent {
     /// The protection that begins or goes on is a group's. Points are counted on from those before: no two have one number.
     pub(super) fn join_group(&mut self) {
         let Some(replication) = &self.replication else { return };
-        let protection = std::sync::Arc::clone(replication.protection());
+        let protection = replication.protection().clone();
         if let Some(mut old) = self.group.take() {
             leave(&mut old, &self.env);
         }

@@ -7,9 +7,9 @@
 mod marking;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use datapath::disk::DiskError;
+use datapath::encoded::Whole;
 use datapath::journal::{Journal, JournalError, JournalOptions, Record};
 use datapath::replica::{CutTime, Mark, SharedPoint};
 use datapath::{DiskId, Grain, SimTime, WriteSeq};
@@ -284,7 +284,7 @@ impl Replication {
             key: self.generation,
         };
         self.session = Session::new(protection.process_server, protection.port, token);
-        self.saved.protection = Arc::new(Protection {
+        self.saved.protection = Whole::new(Protection {
             copy: self.saved.protection.copy,
             ..protection
         });
@@ -500,7 +500,7 @@ impl Replication {
     // The end.
 
     /// What it replicates, and where to.
-    pub fn protection(&self) -> &Arc<Protection> {
+    pub fn protection(&self) -> &Whole<Protection> {
         &self.saved.protection
     }
 

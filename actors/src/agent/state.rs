@@ -1,8 +1,7 @@
 //! What an agent keeps over a restart, in one small file that is replaced as a whole.
 
-use std::sync::Arc;
-
 use datapath::disk::{DiskError, read_if_there};
+use datapath::encoded::Whole;
 use datapath::replica::{CutTime, Mark};
 use datapath::{Blob, WriteSeq};
 use serde::{Deserialize, Serialize};
@@ -26,9 +25,8 @@ pub(super) struct Saved {
 /// A replication as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedReplication {
-    /// What was ordered.
-    /// Shared, for the state is compared and copied at each change of it.
-    pub protection: Arc<Protection>,
+    /// What was ordered. Shared and encoded once, for the state is compared, copied and written at each change of it.
+    pub protection: Whole<Protection>,
     /// The number of the current or last copy.
     pub copy: u32,
     /// That copy is stored, for all disks.
@@ -62,7 +60,7 @@ impl SavedReplication {
     /// A replication that begins: its first batch begins after `position`.
     pub fn new(protection: Protection, position: WriteSeq) -> SavedReplication {
         SavedReplication {
-            protection: Arc::new(protection),
+            protection: Whole::new(protection),
             copy: 1,
             copied: false,
             clean: false,

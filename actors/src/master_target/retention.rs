@@ -115,13 +115,13 @@ impl MasterTarget {
             return;
         };
         let above = |(disk, epoch): &(DiskId, u32)| {
-            let mut used = retained.epochs.iter();
+            let mut used = retained.epochs().iter();
             used.all(|(other, used)| other != disk || used < epoch)
         };
         if self.renewing.contains(&vm) && epochs.iter().all(above) {
             self.renewing.remove(&vm);
             keeper.renew(&epochs);
-            retained.epochs = epochs;
+            retained.renew(epochs);
             self.checkpoint(vm);
         }
     }

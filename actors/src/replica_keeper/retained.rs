@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use datapath::disk::DiskError;
-use datapath::encoded::encode_behind;
+use datapath::encoded::{encode, encode_behind};
 use datapath::plants::{Plant, planted};
 use datapath::replica::Holds;
 use datapath::segment::Headers;
@@ -36,8 +36,9 @@ struct Written {
 /// What is written down of one keeper.
 pub struct Retained {
     place: &'static str,
-    /// The epochs that its keeper was given last: others are good only above them, for how far one was used is not known.
-    pub epochs: Vec<(DiskId, u32)>,
+    epochs: Vec<(DiskId, u32)>,
+    /// What its file begins with, once it was written: its keeper's protection, which stays as it is, and its epochs.
+    begin: Vec<u8>,
     volumes: BTreeMap<Kept, Written>,
     /// What the keeper let go since its checkpoint.
     drops: Vec<Drop>,
@@ -62,10 +63,23 @@ impl Retained {
         Retained {
             place,
             epochs,
+            begin: Vec::new(),
             volumes: BTreeMap::new(),
             drops: Vec::new(),
             file_bytes: 0,
         }
+    }
+
+    /// The epochs that its keeper was given last: others are good only above them, for how far one was used is not known.
+    #[must_use]
+    pub fn epochs(&self) -> &[(DiskId, u32)] {
+        &self.epochs
+    }
+
+    /// Its keeper was given new ones.
+    pub fn renew(&mut self, epochs: Vec<(DiskId, u32)>) {
+        self.epochs = epochs;
+        self.begin.clear();
     }
 
     fn file(&self, vm: VmId) -> String {
@@ -77,8 +91,11 @@ impl Retained {
     /// # Errors
     /// Why it could not be written: what the last checkpoint needs stays, and the next one tries again.
     pub fn checkpoint(&mut self, env: &Env, keeper: &mut ReplicaKeeper) -> Result<Vec<Drop>, DiskError> {
-        let file = Vec::with_capacity(self.file_bytes + 256);
-        let file = encode_behind(&(keeper.protection(), &self.epochs), file);
+        if self.begin.is_empty() {
+            self.begin = encode(&(keeper.protection(), &self.epochs));
+        }
+        let mut file = Vec::with_capacity(self.file_bytes + 256);
+        file.extend_from_slice(&self.begin);
         let vm = keeper.vm();
         let mut checkpoint = keeper.checkpoint();
         let volumes = std::mem::take(&mut checkpoint.volumes);
