@@ -80,6 +80,21 @@ pub enum BacklogPlace {
 /// What an alert says of a machine whose RPO passed the policy's threshold (facts §2.1).
 pub const RPO_PASSED: &str = "the RPO is above the policy's threshold";
 
+/// A segment that is durable at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredSegment {
+    /// The disk.
+    pub disk: DiskId,
+    /// Epoch of its nonces.
+    pub epoch: u32,
+    /// First counter of its nonces.
+    pub first_counter: u64,
+    /// Bytes of disk that it describes.
+    pub plain_bytes: u64,
+    /// Bytes it takes.
+    pub stored_bytes: u64,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "kebab-case")]
@@ -492,22 +507,14 @@ pub enum Fact {
         /// Bytes that it takes.
         stored_bytes: u64,
     },
-    /// A segment is durable at the target.
-    SegmentStored {
-        /// The disk.
-        disk: DiskId,
-        /// Its protection.
+    /// Segments are durable at the target: those that came together of a batch, or a piece of a copy.
+    SegmentsStored {
+        /// Their protection.
         protection: u32,
-        /// What it is.
+        /// What they are.
         kind: SegmentKind,
-        /// Epoch of its nonces.
-        epoch: u32,
-        /// First counter of its nonces.
-        first_counter: u64,
-        /// Bytes of disk that it describes.
-        plain_bytes: u64,
-        /// Bytes it takes.
-        stored_bytes: u64,
+        /// One for each disk.
+        segments: Vec<StoredSegment>,
     },
     /// A piece of a copy is there when its store comes back from a power cut: durable, though perhaps it was never told.
     SegmentFound {

@@ -153,8 +153,8 @@ impl Observer for Watcher<'_> {
         match fact {
             Fact::Step { step, outcome } => self.progress.step(*step, *outcome != StepOutcome::Started),
             // What batches came to when they became one was stored before.
-            Fact::SegmentStored { kind, stored_bytes, .. } if !matches!(kind, SegmentKind::Merged { .. }) => {
-                self.stored_bytes += stored_bytes;
+            Fact::SegmentsStored { kind, segments, .. } if !matches!(kind, SegmentKind::Merged { .. }) => {
+                self.stored_bytes += segments.iter().map(|segment| segment.stored_bytes).sum::<u64>();
                 self.progress.stored(self.stored_bytes);
             }
             Fact::Recovered { kind, .. } if self.grain == Grain::Real && self.output.disks.contains(kind) => {

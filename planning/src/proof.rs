@@ -333,13 +333,10 @@ impl Seen {
             return;
         }
         match fact {
-            Fact::SegmentStored {
-                disk,
-                kind,
-                stored_bytes,
-                ..
-            } if !matches!(kind, SegmentKind::Merged { .. }) => {
-                self.machines.entry(disk.vm.0).or_default()[0] += stored_bytes;
+            Fact::SegmentsStored { kind, segments, .. } if !matches!(kind, SegmentKind::Merged { .. }) => {
+                for segment in segments {
+                    self.machines.entry(segment.disk.vm.0).or_default()[0] += segment.stored_bytes;
+                }
             }
             Fact::WroteSummaries { vm, summaries, .. } => {
                 let machine = self.machines.entry(vm.0).or_default();

@@ -44,7 +44,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::Table;
-use actors::facts::Fact;
+use actors::facts::{Fact, StoredSegment};
 use actors::model::Model;
 use actors::nouns::{ActorId, ItemState, MachineId};
 use actors::ports::Evidence;
@@ -74,8 +74,8 @@ use recovery::Loss;
 use restoring::AtRest;
 use retention::Retentions;
 use root::Root;
-use storage::Said;
 pub use storage::vault_and_key;
+use storage::{Said, files_of};
 
 /// What is kept of one protected machine.
 struct VmTrack {
@@ -266,37 +266,43 @@ impl Oracle {
                 let violations = self.merging_nonces.granted(*disk, *epoch, *sealer);
                 self.ledger.check(at, *disk, violations);
             }
-            Fact::SegmentStored {
-                disk,
+            Fact::SegmentsStored {
                 protection,
                 kind,
-                epoch,
-                first_counter,
-                stored_bytes,
-                ..
-            }
-            | Fact::SegmentFound {
-                disk,
-                protection,
-                kind,
-                epoch,
-                first_counter,
-                stored_bytes,
+                segments,
             } => {
-                let found_again = matches!(fact, Fact::SegmentFound { .. });
-                if !found_again && !matches!(kind, SegmentKind::Merged { .. }) {
-                    self.uploaded(at, *disk, *epoch, *stored_bytes);
-                }
-                if !found_again || self.is_new_piece(*disk, *protection, *kind) {
+                let files = files_of(evidence);
+                for segment in segments {
+                    let StoredSegment { disk, epoch, .. } = *segment;
+                    if !matches!(kind, SegmentKind::Merged { .. }) {
+                        self.uploaded(at, disk, epoch, segment.stored_bytes);
+                    }
                     let said = Said {
                         at,
-                        disk: *disk,
+                        disk,
                         protection: *protection,
                         kind: *kind,
-                        nonce: (*epoch, *first_counter),
+                        nonce: (epoch, segment.first_counter),
                     };
-                    self.segment_stored(said, *stored_bytes, evidence);
+                    self.segment_stored(said, segment.stored_bytes, &files);
                 }
+            }
+            Fact::SegmentFound {
+                disk,
+                protection,
+                kind,
+                epoch,
+                first_counter,
+                stored_bytes,
+            } if self.is_new_piece(*disk, *protection, *kind) => {
+                let said = Said {
+                    at,
+                    disk: *disk,
+                    protection: *protection,
+                    kind: *kind,
+                    nonce: (*epoch, *first_counter),
+                };
+                self.segment_stored(said, *stored_bytes, &files_of(evidence));
             }
             Fact::LinkUse {
                 link,

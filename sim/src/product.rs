@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use actors::facts::Fact;
+use actors::facts::{Fact, StoredSegment};
 use actors::messages::group::PORT_GROUP;
 use actors::messages::local::Local;
 use actors::messages::replica::ToStorage;
@@ -264,18 +264,17 @@ impl Product {
     #[must_use]
     pub fn evidence(&self, world: &Engine, actor: Option<ActorId>, fact: &Fact) -> Option<Evidence> {
         match fact {
-            Fact::SegmentStored {
-                disk, protection, kind, ..
-            }
-            | Fact::SegmentFound {
-                disk, protection, kind, ..
+            Fact::SegmentsStored {
+                protection,
+                kind,
+                segments,
             } => {
-                let name = file_name(*protection, *disk, *kind);
-                let mut keepers = self.keepers(world, actor);
-                let blob = keepers.find_map(|files| files.read_all(&name).ok())?;
-                let files = vec![(name, blob)];
-                Some(Evidence::Stored { files })
+                let named = |segment: &StoredSegment| file_name(*protection, segment.disk, *kind);
+                self.stored(world, actor, segments.iter().map(named))
             }
+            Fact::SegmentFound {
+                disk, protection, kind, ..
+            } => self.stored(world, actor, std::iter::once(file_name(*protection, *disk, *kind))),
             Fact::BatchesMerged {
                 vm,
                 protection,
@@ -330,6 +329,18 @@ impl Product {
             }
             _ => None,
         }
+    }
+
+    /// The files of those names, as far as they are there.
+    fn stored(&self, world: &Engine, actor: Option<ActorId>, names: impl Iterator<Item = String>) -> Option<Evidence> {
+        let files = names.filter_map(|name| {
+            let blob = self
+                .keepers(world, actor)
+                .find_map(|files| files.read_all(&name).ok())?;
+            Some((name, blob))
+        });
+        let files = files.collect();
+        Some(Evidence::Stored { files })
     }
 
     /// Disks on which an actor's segments can lie: its own machine's, then those of storage.

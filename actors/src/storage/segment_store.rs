@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
-use crate::facts::Fact;
+use crate::facts::{Fact, StoredSegment};
 use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
 use crate::messages::replica::MergedBatches;
@@ -247,7 +247,7 @@ impl SegmentStore {
             }
             return;
         };
-        let (mut disks, mut facts, mut entry) = (Vec::new(), Vec::new(), None);
+        let (mut disks, mut stored, mut entry) = (Vec::new(), Vec::new(), None);
         for (
             Packed {
                 header, plain_bytes, ..
@@ -257,15 +257,13 @@ impl SegmentStore {
         {
             let (disk, epoch) = (header.disk, header.epoch.0);
             match self.store_segment(protection, &header, &blob) {
-                Ok(stored) => {
+                Ok(is_new) => {
                     disks.push((disk, epoch));
-                    if !stored {
+                    if !is_new {
                         continue;
                     }
-                    facts.push(Fact::SegmentStored {
+                    stored.push(StoredSegment {
                         disk,
-                        protection,
-                        kind,
                         epoch,
                         first_counter: header.first_counter,
                         plain_bytes,
@@ -279,6 +277,7 @@ impl SegmentStore {
                 Err(why) => self.env.send(conn, refuse(disk, epoch, why)),
             }
         }
+        let facts = are_stored(protection, kind, stored);
         if let Some(tag) = tag.filter(|_| disks.len() == count as usize) {
             self.waiting.push(Owed {
                 facts,
@@ -501,23 +500,22 @@ impl SegmentStore {
                 saved.map_err(|error| Refusal::Fence(error.to_string()))?;
             }
         }
-        let mut facts = Vec::new();
+        let mut stored = Vec::new();
         for (segment, blob) in segments.iter().zip(blobs) {
             let header = &segment.header;
             if let Err(why) = self.write_segment(protection, header, &blob) {
                 self.drop_segments(id, &tag.segments, None);
                 return Err(why);
             }
-            facts.push(Fact::SegmentStored {
+            stored.push(StoredSegment {
                 disk: header.disk,
-                protection,
-                kind,
                 epoch: header.epoch.0,
                 first_counter: header.first_counter,
                 plain_bytes: segment.plain_bytes,
                 stored_bytes: blob.size,
             });
         }
+        let facts = are_stored(protection, kind, stored);
         self.waiting.push(Owed {
             written: Some(Written { id, from, tag, facts }),
             ..Owed::default()
@@ -757,6 +755,16 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
 }
 
 /// Refuses a segment of an epoch that is fenced.
+/// Says that segments are durable, where there are any.
+fn are_stored(protection: u32, kind: SegmentKind, segments: Vec<StoredSegment>) -> Vec<Fact> {
+    let fact = (!segments.is_empty()).then_some(Fact::SegmentsStored {
+        protection,
+        kind,
+        segments,
+    });
+    fact.into_iter().collect()
+}
+
 fn below(fences: &Table<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
     let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
     match epoch < lowest && !planted(Plant::FenceNotChecked) {

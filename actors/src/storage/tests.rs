@@ -122,10 +122,11 @@ impl Setting {
 
     fn stored(&self) -> usize {
         let facts = self.bench.facts();
-        facts
-            .iter()
-            .filter(|(_, fact)| matches!(fact, Fact::SegmentStored { .. }))
-            .count()
+        let stored = facts.iter().map(|(_, fact)| match fact {
+            Fact::SegmentsStored { segments, .. } => segments.len(),
+            _ => 0,
+        });
+        stored.sum()
     }
 }
 
@@ -193,7 +194,7 @@ fn a_tag_that_comes_with_its_segments_is_stored_after_them_and_answers_for_them(
     let stored: Vec<_> = facts
         .iter()
         .filter_map(|(at, fact)| match fact {
-            Fact::SegmentStored { .. } => Some((*at, "segment")),
+            Fact::SegmentsStored { .. } => Some((*at, "segment")),
             Fact::TagStored { batch: 1, .. } => Some((*at, "tag")),
             _ => None,
         })

@@ -287,14 +287,15 @@ impl Oracle {
                     (copy.processed, copy.sent) = (*processed_bytes, *sent_bytes);
                 }
             }
-            Fact::SegmentStored {
-                disk,
+            Fact::SegmentsStored {
                 kind: SegmentKind::Copy { .. },
-                plain_bytes,
+                segments,
                 ..
             } => {
-                if let Some(copy) = self.copy_wait(*disk) {
-                    copy.stored += plain_bytes;
+                for segment in segments {
+                    if let Some(copy) = self.copy_wait(segment.disk) {
+                        copy.stored += segment.plain_bytes;
+                    }
                 }
             }
             Fact::CopyEnded { disk, highest, .. } => self.copy_ended(at, *disk, *highest),

@@ -7,7 +7,7 @@ use actors::ports::Evidence;
 use actors::spec::ComponentSpec;
 use datapath::seal::VaultKey;
 use datapath::segment::SegmentKind;
-use datapath::{DiskId, EXTENT_BYTES, Grain, Run, SimTime, VmId, WriteSeq};
+use datapath::{Blob, DiskId, EXTENT_BYTES, Grain, Run, SimTime, VmId, WriteSeq};
 
 use super::Oracle;
 use super::compare::{Comparison, Expect, compare_runs_in_parallel};
@@ -59,6 +59,14 @@ pub fn vault_and_key(spec: &WorldSpec) -> Option<([u8; 16], VaultKey)> {
     keys.next_back()
 }
 
+/// The files that a fact was shown with.
+pub(super) fn files_of(evidence: Option<Evidence>) -> Vec<(String, Blob)> {
+    match evidence {
+        Some(Evidence::Stored { files }) => files,
+        _ => Vec::new(),
+    }
+}
+
 impl Oracle {
     /// Whether a piece of a copy that is found in storage was never told to be there.
     pub(super) fn is_new_piece(&self, disk: DiskId, protection: u32, kind: SegmentKind) -> bool {
@@ -79,7 +87,7 @@ impl Oracle {
     }
 
     /// A segment lies in storage.
-    pub(super) fn segment_stored(&mut self, said: Said, stored_bytes: u64, evidence: Option<Evidence>) {
+    pub(super) fn segment_stored(&mut self, said: Said, stored_bytes: u64, files: &[(String, Blob)]) {
         let Said {
             at,
             disk,
@@ -87,7 +95,7 @@ impl Oracle {
             kind,
             nonce: (epoch, first_counter),
         } = said;
-        let (found, counters) = self.judge_stored(said, evidence);
+        let (found, counters) = self.judge_stored(said, files);
         let segment = nonces_never_repeat::Stored {
             protection,
             kind,
@@ -110,7 +118,7 @@ impl Oracle {
     }
 
     /// Judges a stored segment by its file. Gives what was found, and how many nonces it used where that can be told.
-    fn judge_stored(&mut self, said: Said, evidence: Option<Evidence>) -> (Found, Option<u64>) {
+    fn judge_stored(&mut self, said: Said, files: &[(String, Blob)]) -> (Found, Option<u64>) {
         let Said {
             at,
             disk,
@@ -123,11 +131,8 @@ impl Oracle {
         };
         self.segments.0 += 1;
         let file = file_name(protection, disk, kind);
-        let shown = match evidence {
-            Some(Evidence::Stored { files }) => files.into_iter().find(|(name, _)| *name == file),
-            _ => None,
-        };
-        let opened = match shown.map(|(_, blob)| vault.open(&blob)) {
+        let shown = files.iter().find(|(name, _)| *name == file);
+        let opened = match shown.map(|(_, blob)| vault.open(blob)) {
             Some(Ok(opened)) => opened,
             Some(Err(Broken::Seal(why))) => {
                 let reason = why;
@@ -318,10 +323,7 @@ impl Oracle {
             of.merged.push((from, to));
         }
         let Some(vault) = self.vault.as_mut() else { return };
-        let files = match evidence {
-            Some(Evidence::Stored { files }) => files,
-            _ => Vec::new(),
-        };
+        let files = files_of(evidence);
         let mut violations = Vec::new();
         let mut before: BTreeMap<DiskId, Vec<(WriteSeq, Vec<Run>)>> = BTreeMap::new();
         let mut now: BTreeMap<DiskId, Vec<Run>> = BTreeMap::new();

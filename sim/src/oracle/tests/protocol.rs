@@ -69,7 +69,7 @@ fn a_protocol_out_of_order_is_found() {
                 let kind = SegmentKind::Changes { batch: 3 };
                 drop_facts(
                     story,
-                    |fact| matches!(fact, Fact::SegmentStored { disk, kind: of, .. } if *of == kind && disk.index == 0),
+                    |fact| matches!(fact, Fact::SegmentsStored { segments, kind: of, .. } if *of == kind && segments[0].disk.index == 0),
                 );
             },
             "tags-in-order",
@@ -185,12 +185,12 @@ fn a_protocol_out_of_order_is_found() {
             "a counter used twice",
             |story| {
                 change(story, |told| match &mut told.fact {
-                    Fact::SegmentStored {
-                        first_counter,
+                    Fact::SegmentsStored {
+                        segments,
                         kind: SegmentKind::Changes { batch: 4 },
                         ..
                     } => {
-                        *first_counter = 0;
+                        segments[0].first_counter = 0;
                         true
                     }
                     _ => false,

@@ -8,7 +8,7 @@ fn change_file(story: &mut Story, of: SegmentKind, mut change: impl FnMut(&mut V
         .told
         .iter_mut()
         .find_map(|told| match (&told.fact, &mut told.shown) {
-            (Fact::SegmentStored { kind, .. }, Shown::Stored(files)) if *kind == of => Some(files),
+            (Fact::SegmentsStored { kind, .. }, Shown::Stored(files)) if *kind == of => Some(files),
             _ => None,
         });
     change(met.expect("the story has such a segment"));
@@ -33,7 +33,7 @@ fn a_stored_file_that_is_not_what_the_guest_wrote_is_found() {
         let mut story = Story::journey(grain);
         drop_facts(
             &mut story,
-            |fact| matches!(fact, Fact::SegmentStored { kind: SegmentKind::Copy { .. }, disk, .. } if disk.index == 1),
+            |fact| matches!(fact, Fact::SegmentsStored { kind: SegmentKind::Copy { .. }, segments, .. } if segments[0].disk.index == 1),
         );
         assert_found("a piece is missing", &story, "copies-end-stored");
         // Bytes of another write: sealed as it should be, and wrong.
@@ -41,12 +41,9 @@ fn a_stored_file_that_is_not_what_the_guest_wrote_is_found() {
         let (mut nonce, mut range) = ((0, 0), (WriteSeq(0), WriteSeq(0)));
         for told in &story.told {
             match &told.fact {
-                Fact::SegmentStored {
-                    kind,
-                    epoch,
-                    first_counter,
-                    ..
-                } if *kind == batch(3) && nonce == (0, 0) => nonce = (*epoch, *first_counter),
+                Fact::SegmentsStored { kind, segments, .. } if *kind == batch(3) && nonce == (0, 0) => {
+                    nonce = (segments[0].epoch, segments[0].first_counter);
+                }
                 Fact::BatchCut {
                     batch: 3, first, last, ..
                 } if range.1.0 == 0 => range = (*first, *last),
@@ -109,14 +106,9 @@ fn a_stored_file_that_is_not_sealed_as_it_should_be_is_found() {
     for (what, epoch, by) in [("another counter", 0, 1), ("another epoch", 1, 0)] {
         let mut story = Story::journey(Grain::Real);
         change(&mut story, |told| match &mut told.fact {
-            Fact::SegmentStored {
-                kind: of,
-                epoch: named,
-                first_counter,
-                ..
-            } if *of == kind => {
-                *named += epoch;
-                *first_counter += by;
+            Fact::SegmentsStored { kind: of, segments, .. } if *of == kind => {
+                segments[0].epoch += epoch;
+                segments[0].first_counter += by;
                 true
             }
             _ => false,
@@ -165,8 +157,8 @@ fn a_merge_that_changes_what_it_holds_is_found() {
             let (key, disk) = (VaultKey::public_test_key(), DiskId { vm: VM, index: 0 });
             let of = |wanted: u64| {
                 let found = story.told.iter().find_map(|told| match (&told.fact, &told.shown) {
-                    (Fact::SegmentStored { kind, disk: of, .. }, Shown::Stored(files))
-                        if *kind == (SegmentKind::Changes { batch: wanted }) && *of == disk =>
+                    (Fact::SegmentsStored { kind, segments, .. }, Shown::Stored(files))
+                        if *kind == (SegmentKind::Changes { batch: wanted }) && segments[0].disk == disk =>
                     {
                         Some(files[0].clone())
                     }

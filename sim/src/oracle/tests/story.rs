@@ -1,6 +1,6 @@
 //! Tells synthetic runs: what a world would log, without a world.
 
-use actors::facts::{Fact, FailoverPhase, StepOutcome};
+use actors::facts::{Fact, FailoverPhase, StepOutcome, StoredSegment};
 use actors::nouns::{FailoverKind, ItemState, Life, MachineId, Operation, Place, PointChoice};
 use actors::ports::{Evidence, volume_name};
 use actors::spec::{
@@ -579,14 +579,17 @@ impl Story {
         let nonce = (self.protection, self.counters);
         let blob = sealed(self.grain, &VaultKey::public_test_key(), kind, nonce, parts);
         let file = (file_name(self.protection, disk, kind), blob);
-        let fact = Fact::SegmentStored {
+        let segment = StoredSegment {
             disk,
-            protection: self.protection,
-            kind,
             epoch: self.protection,
             first_counter: self.counters,
             plain_bytes: 4096,
             stored_bytes: 100,
+        };
+        let fact = Fact::SegmentsStored {
+            protection: self.protection,
+            kind,
+            segments: vec![segment],
         };
         self.counters += 100;
         self.later(after, fact, Shown::Stored(vec![file]));

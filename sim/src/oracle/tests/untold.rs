@@ -30,25 +30,21 @@ fn tag_is_found(fact: &Fact) -> Fact {
 }
 
 fn piece_is_found(fact: &Fact) -> Fact {
-    let Fact::SegmentStored {
-        disk,
+    let Fact::SegmentsStored {
         protection,
         kind,
-        epoch,
-        first_counter,
-        stored_bytes,
-        ..
-    } = fact.clone()
+        segments,
+    } = fact
     else {
         panic!("{fact:?} is no segment");
     };
     Fact::SegmentFound {
-        disk,
-        protection,
-        kind,
-        epoch,
-        first_counter,
-        stored_bytes,
+        disk: segments[0].disk,
+        protection: *protection,
+        kind: *kind,
+        epoch: segments[0].epoch,
+        first_counter: segments[0].first_counter,
+        stored_bytes: segments[0].stored_bytes,
     }
 }
 
@@ -65,7 +61,7 @@ fn is_tag(fact: &Fact) -> bool {
 
 fn is_piece(fact: &Fact) -> bool {
     let kind = SegmentKind::Copy { copy: 1, part: 0 };
-    matches!(fact, Fact::SegmentStored { protection: 1, kind: of, .. } if *of == kind)
+    matches!(fact, Fact::SegmentsStored { protection: 1, kind: of, .. } if *of == kind)
 }
 
 #[test]
