@@ -21,8 +21,8 @@ use crate::batch::DiskChanges;
 use crate::content::{Content, Run};
 use crate::encoded::Encoded;
 use crate::lineage::Lineage;
-use crate::numbered::Numbered;
 use crate::plants::{Plant, planted};
+use crate::rows::Numbered;
 use crate::runs::RunMap;
 use crate::segment::Headers;
 use crate::units::{DiskId, Extent, SimTime, VmId, WriteSeq};
@@ -609,11 +609,11 @@ impl Replica {
         let numbers: BTreeSet<u64> = self
             .batches
             .range(..=through)
-            .map(|(n, _)| n)
+            .map(|(n, _)| *n)
             .chain(self.layers.range(..=through).map(|(n, _)| *n))
             .collect();
         for number in numbers {
-            if let Some(tag) = self.batches.get(number) {
+            if let Some(tag) = self.batches.get(&number) {
                 let changes = opened.get(&number).map_or(&[][..], Vec::as_slice);
                 if changes.len() != tag.segments.len() {
                     let (listed, opened) = (tag.segments.len(), changes.len());

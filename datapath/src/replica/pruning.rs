@@ -182,7 +182,7 @@ impl Replica {
         self.base = disks;
         let folded = self.batches.range(..=through).map(|(_, tag)| tag.last).max();
         self.base_holds = self.base_holds.max(folded.unwrap_or_default());
-        self.batches.remove_through(through);
+        self.batches.remove_through(&through);
         self.layers.retain(|number, _| *number > through);
         Ok(())
     }
@@ -194,13 +194,13 @@ impl Replica {
         let (Some(first), Some(last)) = (old.first(), old.last()) else {
             return false;
         };
-        let all_there = old.iter().all(|number| self.batches.get(*number).is_some());
+        let all_there = old.iter().all(|number| self.batches.get(number).is_some());
         let apart = self.points.iter().any(|p| (*first..*last).contains(&p.batch));
         if !all_there || apart || tag.batch != *last || self.layers.range(*first..=*last).next().is_some() {
             return false;
         }
         for number in old {
-            self.batches.remove(*number);
+            self.batches.remove(number);
         }
         self.batches.insert(tag.batch, tag);
         true

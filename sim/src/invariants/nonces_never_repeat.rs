@@ -7,12 +7,10 @@
 //! A segment names its first counter. How many it used is told by its file, which opens with just these
 //! ([`super::storage_holds_ciphertext`]); where content is modelled it counts for one nonce for each 64 KiB of what is stored.
 
-use std::collections::VecDeque;
-
 use actors::Table;
 use actors::nouns::MachineId;
 use datapath::DiskId;
-use datapath::numbered::room;
+use datapath::rows::Rows;
 use datapath::segment::SegmentKind;
 use datapath::units::CHUNK_BYTES;
 
@@ -64,25 +62,18 @@ pub struct Stored {
 #[derive(Debug, Default)]
 struct Disk {
     highest: Option<(u32, MachineId)>,
-    /// Of the newest epoch, in order.
-    ranges: VecDeque<Range>,
+    /// Of the newest epoch, by their first.
+    ranges: Rows<u64, Range>,
     /// Counters below this are all used.
     floor: u64,
 }
 
-/// Counters that a segment used. A fleet has a million of them: they take what they must.
+/// Counters that a segment used from its first on. A fleet has a million of them: they take what they must.
 #[derive(Debug, Clone, Copy)]
 struct Range {
-    first: u64,
     count: u32,
     protection: u32,
     kind: Packed,
-}
-
-impl Range {
-    fn end(&self) -> u64 {
-        self.first + u64::from(self.count)
-    }
 }
 
 /// What a segment is, in eight bytes: two bits of which kind, and two numbers below 2^31 or one.
@@ -200,23 +191,16 @@ impl Nonces {
                 floor: state.floor,
             }];
         }
-        // Most begin behind all others.
-        let place = match state.ranges.back() {
-            Some(last) if last.first >= end => state.ranges.partition_point(|range| range.first < end),
-            _ => state.ranges.len(),
-        };
         let used = Range {
-            first: first_counter,
             count: u32::try_from(end - first_counter).unwrap_or(u32::MAX),
             protection,
             kind: Packed::new(kind),
         };
-        let before = place.checked_sub(1).and_then(|before| state.ranges.get(before));
-        if let Some(before) = before
-            && before.end() > first_counter
+        if let Some((first, before)) = state.ranges.range(..end).next_back()
+            && first + u64::from(before.count) > first_counter
         {
             // The same segment again is a retry: it resends what was sealed.
-            if (before.first, before.protection, before.kind) == (first_counter, protection, used.kind) {
+            if (*first, before.protection, before.kind) == (first_counter, protection, used.kind) {
                 return Vec::new();
             }
             return vec![Broken::CounterOfAnother {
@@ -227,18 +211,15 @@ impl Nonces {
                 epoch,
                 other: before.kind.kind(),
                 other_protection: before.protection,
-                other_from: before.first,
-                other_to: before.end(),
+                other_from: *first,
+                other_to: first + u64::from(before.count),
             }];
         }
-        state
-            .ranges
-            .reserve_exact(room(state.ranges.len(), state.ranges.capacity()));
-        state.ranges.insert(place, used);
+        state.ranges.insert(first_counter, used);
         if state.ranges.len() > RANGES_KEPT
-            && let Some(gone) = state.ranges.pop_front()
+            && let Some((first, gone)) = state.ranges.pop_first()
         {
-            state.floor = gone.end();
+            state.floor = first + u64::from(gone.count);
         }
         Vec::new()
     }

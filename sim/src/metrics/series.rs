@@ -1,5 +1,7 @@
 //! A series of bounded length: when it is full, neighbours are joined and from then on each entry stands for twice as many samples.
 
+use datapath::rows::room;
+
 /// What can stand for two neighbours.
 pub(crate) trait Thin: Copy {
     /// The entry that stands for `self` and the one after it.
@@ -44,6 +46,8 @@ impl<T: Thin> Series<T> {
                 return self.push(sample);
             }
         }
+        self.entries
+            .reserve_exact(room(self.entries.len(), self.entries.capacity()));
         self.entries.push(sample);
         self.filled = 1;
     }

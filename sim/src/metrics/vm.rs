@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use actors::facts::{BacklogPlace, Fact, FailoverPhase};
 use actors::nouns::{FailoverKind, ItemState, MachineId, Place};
-use datapath::numbered::room;
 use datapath::replica::Mark;
+use datapath::rows::room;
 use datapath::{SimTime, VmId, WriteSeq};
 
 use super::result::{BacklogSample, CopyResult, FailoverResult, Lost, PointResult, VmResult, milliseconds};

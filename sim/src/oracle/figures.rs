@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use actors::facts::{Fact, FailoverPhase};
 use actors::nouns::{FailoverKind, ItemState, Life, MachineId, Place};
-use datapath::numbered::{Numbered, room};
+use datapath::rows::{Numbered, room};
 use datapath::{SimTime, VmId, WriteSeq};
 
 use crate::invariants::figures_agree::{self, Figure, Kind};
@@ -216,7 +216,7 @@ impl Figures {
                 continue;
             }
             let Some(writes) = self.writes.get(&of) else { continue };
-            let held = writes.ends.get(seq.0).copied().unwrap_or(writes.up_to);
+            let held = writes.ends.get(&seq.0).copied().unwrap_or(writes.up_to);
             let open = writes.open.range(seq.0 + 1..);
             let (open, open_bytes) = open.fold((0, 0), |(count, all), (_, bytes)| (count + 1, all + bytes));
             let count = writes.all.0.saturating_sub(held.0 + open);

@@ -427,7 +427,7 @@ impl Oracle {
             return;
         };
         let track = self.vms.get(&vm);
-        let point = track.and_then(|track| track.protections.get(&protection)?.points.get(mark.point));
+        let point = track.and_then(|track| track.protections.get(&protection)?.points.get(&mark.point));
         let verified = point.is_some_and(|point| point.verified);
         let shared = self.groups.groups[group].points.entry(shared).or_default();
         shared.processed.insert(vm);

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use actors::nouns::{Life, MachineId};
-use datapath::numbered::{Numbered, Range};
 use datapath::replica::{CutTime, Mark};
+use datapath::rows::{Numbered, Range};
 use datapath::{DiskId, SimTime, WriteSeq};
 
 use super::ranges::Ranges;
@@ -246,12 +246,12 @@ impl Protection {
     }
 
     /// Points from the first on that is not pruned: over days those before it become many.
-    pub fn standing(&self) -> Range<'_, Point> {
+    pub fn standing(&self) -> Range<'_, u64, Point> {
         self.points.range(self.pruned_below..)
     }
 
     /// Of them those before this one.
-    pub fn standing_before(&self, point: u64) -> Range<'_, Point> {
+    pub fn standing_before(&self, point: u64) -> Range<'_, u64, Point> {
         self.points.range(self.pruned_below.min(point)..point)
     }
 
@@ -264,7 +264,7 @@ impl Protection {
 
     /// A point is pruned.
     pub fn prune(&mut self, point: u64) {
-        if let Some(known) = self.points.get_mut(point) {
+        if let Some(known) = self.points.get_mut(&point) {
             known.pruned = true;
         }
         while let Some((number, _)) = self.standing().next().filter(|(_, point)| point.pruned) {

@@ -88,7 +88,7 @@ impl Oracle {
         let usable = self.claim_holds(&claim);
         let marked = self
             .protection(*vm, *protection)
-            .and_then(|(_, of)| of.points.get(*point));
+            .and_then(|(_, of)| of.points.get(point));
         if let Some(consistency) = marked.map(|point| point.mark.consistency) {
             self.read_databases(&Taken {
                 vm: *vm,
@@ -130,7 +130,7 @@ impl Oracle {
         }
         of.over |= *kind == FailoverKind::Failback;
         if *kind != FailoverKind::Test
-            && let Some(known) = of.points.get(*point)
+            && let Some(known) = of.points.get(point)
         {
             track.losses.push(Loss {
                 kind: *kind,
@@ -156,7 +156,7 @@ impl Oracle {
         let known = track
             .protections
             .get(&claim.protection)
-            .and_then(|of| of.points.get(claim.point).map(super::protection::Point::known));
+            .and_then(|of| of.points.get(&claim.point).map(super::protection::Point::known));
         let mut violations = points_in_order::check_recovered(claim.point, claim.seq, known.as_ref());
         let mut listed: Vec<(DiskId, u64)> = claim.disks.to_vec();
         listed.sort_unstable();
@@ -181,7 +181,7 @@ impl Oracle {
             let verified = track
                 .protections
                 .get(&claim.protection)
-                .and_then(|of| of.points.get(claim.point))
+                .and_then(|of| of.points.get(&claim.point))
                 .is_some_and(|point| point.verified);
             let violations = match verified {
                 true => Vec::new(),

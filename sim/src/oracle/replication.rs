@@ -128,7 +128,7 @@ impl Oracle {
                 let Some((_, of)) = self.protection_mut(*vm, *protection) else {
                     return;
                 };
-                let known = of.points.get(*point).map(|known| known.known());
+                let known = of.points.get(point).map(|known| known.known());
                 let violations = points_in_order::check_pruned(*point, known.as_ref());
                 of.prune(*point);
                 self.ledger.check(at, *vm, violations);
@@ -277,7 +277,7 @@ impl Oracle {
                 of.written = None;
             }
             if let Some(mark) = given_up.mark {
-                of.points.remove(mark.point);
+                of.points.remove(&mark.point);
             }
         }
         let mut outside: BTreeMap<u16, u64> = BTreeMap::new();
@@ -371,7 +371,7 @@ impl Oracle {
                 written: None,
             };
             // A failover may have given the number to a boundary meanwhile; then this mark never arrives.
-            if of.points.get(mark.point).is_none_or(|known| !known.processed) {
+            if of.points.get(&mark.point).is_none_or(|known| !known.processed) {
                 of.add(point);
             }
         }
@@ -457,7 +457,7 @@ impl Oracle {
         if let Some(mark) = mark.filter(|_| in_turn) {
             of.pending.push_back((mark.point, std::mem::take(&mut of.since_mark)));
             let written = of.written;
-            if let Some(point) = of.points.get_mut(mark.point) {
+            if let Some(point) = of.points.get_mut(&mark.point) {
                 point.stored = true;
                 point.written = written;
             }
@@ -479,7 +479,7 @@ impl Oracle {
             return;
         };
         // The agent may have given the number to a mark that never arrived.
-        let unmarked = of.points.get(mark.point).is_none_or(|known| !known.stored);
+        let unmarked = of.points.get(&mark.point).is_none_or(|known| !known.stored);
         let Some(boundary) = of.boundary.take_if(|boundary| unmarked && boundary.is(mark)) else {
             return;
         };
@@ -518,7 +518,7 @@ impl Oracle {
         let Some((_, of)) = self.protection_mut(vm, protection) else {
             return;
         };
-        let known = of.points.get(mark.point).map(Point::known);
+        let known = of.points.get(&mark.point).map(Point::known);
         let violations = points_in_order::check_processed(mark, known.as_ref(), of.newest_processed.as_ref());
         let in_order = violations.is_empty();
         let mut changed = Changed::new();
@@ -528,7 +528,7 @@ impl Oracle {
             }
         }
         of.forget_passed(mark.point);
-        let through = of.points.get(mark.point).map_or(0, |point| point.batch);
+        let through = of.points.get(&mark.point).map_or(0, |point| point.batch);
         let unsound = of.take_unsound(through);
         let copied = of.copies_applied(mark.seq, through);
         // The first point has everything to show; one after a resynchronization may show all, and has to show what batches changed.
@@ -553,7 +553,7 @@ impl Oracle {
             }
         }
         if let Some((_, of)) = self.protection_mut(vm, protection)
-            && let Some(point) = of.points.get_mut(mark.point)
+            && let Some(point) = of.points.get_mut(&mark.point)
         {
             point.processed = true;
             point.verified = right == Some(true) && in_order;
@@ -564,7 +564,7 @@ impl Oracle {
     fn judge_sizes(&mut self, at: SimTime, vm: VmId, protection: u32, mark: &Mark, applied_bytes: u64) -> Option<bool> {
         let (_, of) = self.protection(vm, protection)?;
         let expected = sizes_add_up::Expected {
-            written: of.points.get(mark.point)?.written?,
+            written: of.points.get(&mark.point)?.written?,
             copied: of.copied_bytes(mark.seq),
         };
         let violations = sizes_add_up::check(mark.point, applied_bytes, expected);

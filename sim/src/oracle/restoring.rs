@@ -75,7 +75,7 @@ impl Oracle {
         let Some((number, of)) = track.protections.last_key_value().filter(|(_, of)| !of.over) else {
             return;
         };
-        let shown = |of: &Protection, point: u64| of.points.get(point).is_some_and(|of| of.processed && !of.pruned);
+        let shown = |of: &Protection, point: u64| of.points.get(&point).is_some_and(|of| of.processed && !of.pruned);
         points.retain(|point| shown(of, *point));
         let mut kept = of.standing().filter(|(_, point)| point.processed && !point.pruned);
         points.extend(kept.next().map(|(point, _)| point));
@@ -96,7 +96,7 @@ impl Oracle {
             let mut segments = stored.remove(disk).unwrap_or_default();
             segments.sort_by_key(|segment| segment.last);
             let written = at_rest.volumes(*disk, PLACES[usize::from(of.reverse)]);
-            for point in points.iter().filter_map(|point| of.points.get(*point)) {
+            for point in points.iter().filter_map(|point| of.points.get(point)) {
                 let life = track.guests.at(of.machine, point.mark.marked);
                 let histories = life.and_then(|life| life.disks.as_ref());
                 let Some(history) = histories.and_then(|disks| disks.get(usize::from(disk.index))) else {

@@ -114,11 +114,11 @@ impl Oracle {
         let Some((track, of)) = self.protection(vm, protection) else {
             return;
         };
-        let (Some(retention), Some(known)) = (of.retention, of.points.get(point)) else {
+        let (Some(retention), Some(known)) = (of.retention, of.points.get(&point)) else {
             return;
         };
         // Of the others, the next to each side: where one of the same hours stays, one of these does.
-        let stays = |(_, other): &(u64, &Point)| other.processed && !other.pruned;
+        let stays = |(_, other): &(&u64, &Point)| other.processed && !other.pruned;
         let older = of.standing_before(point).rev().find(stays);
         let newer = of.points.range(point + 1..).find(stays);
         let others: Vec<SimTime> = older
