@@ -8,6 +8,7 @@
 
 pub mod faulty;
 pub mod files;
+mod names;
 pub mod spill;
 pub mod volumes;
 

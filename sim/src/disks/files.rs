@@ -11,11 +11,10 @@ use bytes::{Bytes, BytesMut};
 use datapath::Blob;
 use datapath::disk::{DiskError, Files};
 use datapath::plants::{Plant, planted};
-use indexmap::IndexMap;
 use rand::{Rng, RngExt};
-use rustc_hash::FxBuildHasher;
 use smallvec::{SmallVec, smallvec};
 
+use super::names::Names;
 use super::spill::{Piece, Spill};
 use crate::faults::{Left, Rotten};
 
@@ -48,13 +47,9 @@ pub struct FlushPoint {
     len: u64,
 }
 
-/// Places of files by path. A storage account holds a million of them and is asked for some all the time, so they are found by hash;
-/// the hash is a fixed one, and whoever lists files gets them in order.
-type Tree = IndexMap<Box<str>, u32, FxBuildHasher>;
-
 #[derive(Default)]
 struct State {
-    places: Tree,
+    names: Names,
     /// By place; one that is free has nothing in it.
     contents: Vec<Content>,
     free: Vec<u32>,
@@ -64,11 +59,11 @@ struct State {
 
 impl State {
     fn get(&self, file: &str) -> Option<&Content> {
-        self.places.get(file).map(|place| &self.contents[*place as usize])
+        self.names.get(file).map(|place| &self.contents[place as usize])
     }
 
     fn get_mut(&mut self, file: &str) -> Option<&mut Content> {
-        self.places.get(file).map(|place| &mut self.contents[*place as usize])
+        self.names.get(file).map(|place| &mut self.contents[place as usize])
     }
 
     fn generation(&mut self) -> u64 {
@@ -88,7 +83,7 @@ impl State {
                 u32::try_from(self.contents.len() - 1).expect("fewer than 2^32 files")
             }
         };
-        self.places.insert(file.into(), place);
+        self.names.insert(file, place);
         place
     }
 }
@@ -131,7 +126,7 @@ impl MachineFiles {
     #[must_use]
     pub fn begin_flush(&self, file: &str) -> Option<(FlushPoint, u64)> {
         let mut state = self.state.borrow_mut();
-        let place = *state.places.get(file)?;
+        let place = state.names.get(file)?;
         let content = &mut state.contents[place as usize];
         let waiting = content
             .parts
@@ -164,9 +159,9 @@ impl MachineFiles {
     pub fn power_cut(&self, random: &mut impl Rng) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
         let State {
-            places, contents, used, ..
+            names, contents, used, ..
         } = &mut *state;
-        for place in places.values() {
+        for place in names.places() {
             let content = &mut contents[*place as usize];
             let mut first = content.parts.partition_point(|part| part.position < content.durable);
             if planted(Plant::DiskLosesFlushed) {
@@ -200,11 +195,11 @@ impl MachineFiles {
     pub fn tear(&self, prefixes: &[&str], left: Left, random: &mut impl Rng) -> Result<bool, DiskError> {
         let mut state = self.state.borrow_mut();
         let State {
-            places, contents, used, ..
+            names, contents, used, ..
         } = &mut *state;
         let mut torn = false;
-        for (name, place) in places.iter() {
-            let content = &mut contents[*place as usize];
+        for (name, place) in names.all() {
+            let content = &mut contents[place as usize];
             let first = content.parts.partition_point(|part| part.position < content.durable);
             let unflushed = content.parts.len() - first;
             if unflushed == 0 || !prefixes.iter().any(|prefix| name.starts_with(prefix)) {
@@ -375,7 +370,7 @@ impl Files for MachineFiles {
         self.room_for(state.used, blob.size)?;
         let piece = self.spill.put(blob.bytes)?;
         state.used += blob.size;
-        let known = state.places.get(file).copied();
+        let known = state.names.get(file);
         let place = known.unwrap_or_else(|| {
             let generation = state.generation();
             let content = Content {
@@ -398,7 +393,7 @@ impl Files for MachineFiles {
 
     fn replace(&self, file: &str, blob: Blob) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
-        let place = state.places.get(file).copied();
+        let place = state.names.get(file);
         let before = place.map_or(0, |place| state.contents[place as usize].size);
         self.room_for(state.used - before, blob.size)?;
         let piece = self.spill.put(blob.bytes)?;
@@ -453,7 +448,7 @@ impl Files for MachineFiles {
 
     fn truncate(&self, file: &str, len: u64) -> Result<(), DiskError> {
         let mut state = self.state.borrow_mut();
-        let place = state.places.get(file).copied();
+        let place = state.names.get(file);
         let State { contents, used, .. } = &mut *state;
         let content = place.map(|place| &mut contents[place as usize]);
         let content = content.ok_or_else(|| DiskError::NoFile(file.to_owned()))?;
@@ -472,7 +467,7 @@ impl Files for MachineFiles {
 
     fn remove(&self, file: &str) {
         let mut state = self.state.borrow_mut();
-        if let Some(place) = state.places.swap_remove(file) {
+        if let Some(place) = state.names.remove(file) {
             let content = std::mem::take(&mut state.contents[place as usize]);
             state.free.push(place);
             state.used -= content.size;
@@ -485,11 +480,7 @@ impl Files for MachineFiles {
     }
 
     fn list(&self, prefix: &str) -> Vec<String> {
-        let state = self.state.borrow();
-        let paths = state.places.keys().filter(|path| path.starts_with(prefix));
-        let mut found: Vec<String> = paths.map(|path| path.to_string()).collect();
-        found.sort_unstable();
-        found
+        self.state.borrow().names.list(prefix)
     }
 
     fn usage(&self) -> (u64, u64) {
