@@ -86,6 +86,8 @@ pub struct ProcessServer {
     env: Env,
     cs: Registration,
     streams: BTreeMap<VmId, Stream>,
+    /// Machines of which a disk lacked an epoch when it was asked for.
+    lacking: BTreeSet<VmId>,
     /// Connections of agents, and the machine each has greeted for.
     agents: BTreeMap<ConnId, Option<VmId>>,
     /// Greetings for protections that were not announced yet.
@@ -135,6 +137,7 @@ impl ProcessServer {
             env,
             cs,
             streams: BTreeMap::new(),
+            lacking: BTreeSet::new(),
             agents: BTreeMap::new(),
             early: Vec::new(),
             caching: BTreeMap::new(),
@@ -377,12 +380,11 @@ impl ProcessServer {
 
     /// Says so once nothing of a machine that moves away is left here. A batch that is not whole is still its agent's.
     fn handed_over(&mut self, vm: VmId) {
-        let caching = self.caching.values().any(|cached| cached.what.vm() == vm);
-        let Some(stream) = self.streams.get_mut(&vm) else {
-            return;
-        };
+        let Some(stream) = self.streams.get(&vm) else { return };
+        let Some(id) = stream.handing_over else { return };
         let empty = stream.batches.is_empty() && stream.copies.values().all(|copy| copy.pieces.is_empty());
-        if let Some(id) = stream.handing_over.filter(|_| empty && !caching) {
+        let caching = self.caching.values().any(|cached| cached.what.vm() == vm);
+        if empty && !caching {
             self.reply(id, Ok(Reply::Done));
         }
     }
@@ -420,10 +422,13 @@ impl ProcessServer {
         let Some(stream) = self.streams.get_mut(&vm) else {
             return;
         };
+        let lacking: Vec<DiskId> = stream.without_epoch().collect();
+        if !lacking.is_empty() {
+            self.lacking.insert(vm);
+        }
         if !self.cs.is_registered() {
             return;
         }
-        let lacking: Vec<DiskId> = stream.without_epoch().collect();
         for disk in lacking {
             if stream.asked.insert(disk) {
                 let sealer = self.env.machine;
@@ -434,14 +439,12 @@ impl ProcessServer {
 
     /// What was asked for may not have arrived: it is asked for again.
     fn ask_epochs_again(&mut self) {
-        let mut lacking = Vec::new();
-        for (vm, stream) in &mut self.streams {
-            stream.asked.clear();
-            if stream.without_epoch().next().is_some() {
-                lacking.push(*vm);
+        for vm in std::mem::take(&mut self.lacking) {
+            if let Some(stream) = self.streams.get_mut(&vm) {
+                stream.asked.clear();
             }
+            self.ask_epochs(vm);
         }
-        lacking.into_iter().for_each(|vm| self.ask_epochs(vm));
     }
 
     fn on_epoch(&mut self, disk: DiskId, sealer: MachineId, epoch: u32) {
