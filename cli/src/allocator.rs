@@ -17,11 +17,17 @@ const LARGE: usize = 32 * 1024;
 /// `mi_option_purge_delay` of mimalloc 3: milliseconds until what is free is given back to the system.
 const PURGE_DELAY: mi::mi_option_t = 15;
 
+/// `mi_option_generic_collect` of mimalloc 3: after so many slow allocations it goes through all its pages. The most that it takes.
+const GENERIC_COLLECT: mi::mi_option_t = 34;
+
 /// Keeps what is free: in a sweep each world gives back what the next one takes, and the system would have to zero it again (a fifth of
-/// a sweep's time).
+/// a sweep's time). Nor is there anything to collect: of ten thousand machines the walk over their pages was a 25th of the time.
 pub fn keep() {
-    // SAFETY: sets a number that mimalloc reads when it next frees a page.
-    unsafe { mi::mi_option_set(PURGE_DELAY, -1) };
+    // SAFETY: sets numbers that mimalloc reads when it next frees a page, or has none that is free.
+    unsafe {
+        mi::mi_option_set(PURGE_DELAY, -1);
+        mi::mi_option_set(GENERIC_COLLECT, 1_000_000);
+    }
 }
 
 /// Sends each request to one of the two, by its size alone, so that a block is given back to whom it came from.
