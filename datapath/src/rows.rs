@@ -76,22 +76,22 @@ impl<K: Ord, T> Rows<K, T> {
         K: Borrow<Q>,
     {
         let key_of = |(known, _): &(K, T)| known.borrow().cmp(key);
-        let ends_before = |row: &Vec<(K, T)>| row.last().is_none_or(|last| key_of(last) == Ordering::Less);
         let Some(last) = self.rows.back() else {
             return (0, Err(0));
         };
+        // Nearly all are the last, or come behind it.
+        match last.last().map(key_of) {
+            Some(Ordering::Equal) => return (self.rows.len() - 1, Ok(last.len() - 1)),
+            Some(Ordering::Greater) => {}
+            Some(Ordering::Less) | None => return (self.rows.len() - 1, Err(last.len())),
+        }
+        let ends_before = |row: &Vec<(K, T)>| row.last().is_none_or(|last| key_of(last) == Ordering::Less);
         let at = match () {
             () if last.first().is_some_and(|first| key_of(first) != Ordering::Greater) => self.rows.len() - 1,
             () if !ends_before(&self.rows[0]) => 0,
             () => self.rows.partition_point(ends_before),
         };
-        let row = &self.rows[at];
-        let place = match row.last().map(key_of) {
-            Some(Ordering::Greater) => row.binary_search_by(key_of),
-            Some(Ordering::Equal) => Ok(row.len() - 1),
-            Some(Ordering::Less) | None => Err(row.len()),
-        };
-        (at, place)
+        (at, self.rows[at].binary_search_by(key_of))
     }
 
     /// What bears a key.

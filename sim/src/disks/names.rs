@@ -28,38 +28,72 @@ struct Folder {
     long: Rows<Box<str>, u32>,
 }
 
-/// The folder of a path, with its slash, and the name in it.
-fn split(path: &str) -> (&str, &str) {
-    path.split_at(memchr::memrchr(b'/', path.as_bytes()).map_or(0, |slash| slash + 1))
+/// A name within a folder.
+#[derive(Clone, Copy)]
+enum Name<'a> {
+    Short(u128),
+    Long(&'a str),
 }
 
-/// A short name as a number that is ordered as it is; none where it is longer.
-fn number(name: &str) -> Option<u128> {
+/// One in each of 16 bytes.
+const ONES: u128 = u128::from_be_bytes([1; 16]);
+
+/// Has a bit set where one of the 16 bytes is zero; the lowest says which is the last of them.
+fn zeros(bytes: u128) -> u128 {
+    bytes.wrapping_sub(ONES) & !bytes & (ONES << 7)
+}
+
+/// A short name as a number that is ordered as the name is, with zeros behind it: so it has none itself.
+fn short(name: &[u8]) -> Option<u128> {
     let mut bytes = [0; 16];
-    bytes.get_mut(..name.len())?.copy_from_slice(name.as_bytes());
-    // What comes behind the name is zero, so nothing in it may be.
-    (!name.as_bytes().contains(&0)).then_some(u128::from_be_bytes(bytes))
+    bytes.get_mut(..name.len())?.copy_from_slice(name);
+    (!name.contains(&0)).then_some(u128::from_be_bytes(bytes))
+}
+
+/// The folder of a path, with its slash, and the name in it.
+fn split(path: &str) -> (&str, Name<'_>) {
+    // The last 16 bytes as one number: of most paths the name and the slash before it are in there, and need no look at each byte.
+    let bytes = path.as_bytes();
+    let end = bytes.last_chunk().copied().unwrap_or_else(|| {
+        let mut end = [0; 16];
+        end[16 - bytes.len()..].copy_from_slice(bytes);
+        end
+    });
+    let end = u128::from_be_bytes(end);
+    let slashes = zeros(end ^ (ONES * u128::from(b'/')));
+    let len = match slashes {
+        0 => bytes.len(),
+        _ => (slashes.trailing_zeros() / 8) as usize,
+    };
+    if len < 16 {
+        let name = end << (8 * (15 - len)) << 8;
+        if zeros(name | ONES >> (8 * len)) == 0 {
+            return (&path[..bytes.len() - len], Name::Short(name));
+        }
+    }
+    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+    (folder, short(name.as_bytes()).map_or(Name::Long(name), Name::Short))
 }
 
 impl Folder {
-    fn get(&self, name: &str) -> Option<u32> {
-        match number(name) {
-            Some(number) => self.short.get(&number).copied(),
-            None => self.long.get(name).copied(),
+    fn get(&self, name: Name<'_>) -> Option<u32> {
+        match name {
+            Name::Short(number) => self.short.get(&number).copied(),
+            Name::Long(name) => self.long.get(name).copied(),
         }
     }
 
-    fn insert(&mut self, name: &str, place: u32) {
-        match number(name) {
-            Some(number) => self.short.insert(number, place),
-            None => self.long.insert(name.into(), place),
+    fn insert(&mut self, name: Name<'_>, place: u32) {
+        match name {
+            Name::Short(number) => self.short.insert(number, place),
+            Name::Long(name) => self.long.insert(name.into(), place),
         };
     }
 
-    fn remove(&mut self, name: &str) -> Option<u32> {
-        match number(name) {
-            Some(number) => self.short.remove(&number),
-            None => self.long.remove(name),
+    fn remove(&mut self, name: Name<'_>) -> Option<u32> {
+        match name {
+            Name::Short(number) => self.short.remove(&number),
+            Name::Long(name) => self.long.remove(name),
         }
     }
 
@@ -162,11 +196,16 @@ mod tests {
     proptest! {
         #[test]
         fn it_holds_and_lists_what_a_map_of_whole_paths_does(
-            steps in prop::collection::vec(("[ab\0]{0,2}(/[ab\0]{0,2}){0,2}(/batch-0000000[0-9]{1,12})?", any::<bool>()), 0..60),
+            steps in prop::collection::vec(("[ab\0]{0,2}(/[ab\0]{0,2}){0,2}(/batch-0000000[0-9\0]{1,12})?", any::<bool>()), 0..60),
             prefix in "[ab]{0,2}(/[ab]{0,2}){0,2}",
         ) {
             let (mut names, mut model, mut free) = (Names::default(), Model::new(), Vec::new());
             for (path, there) in steps {
+                let (folder, name) = split(&path);
+                let whole = path.rfind('/').map_or("", |slash| &path[..=slash]);
+                prop_assert_eq!(folder, whole);
+                let name_of = &path.as_bytes()[whole.len()..];
+                prop_assert_eq!(matches!(name, Name::Short(_)), name_of.len() <= 16 && !name_of.contains(&0));
                 match model.get(&path).copied() {
                     known if !there => {
                         prop_assert_eq!(names.remove(&path), known);
