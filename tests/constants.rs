@@ -93,6 +93,8 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sim/src/metrics/collector.rs", &["REFUSALS_KEPT"], MEMORY),
     ("sim/src/metrics.rs", &["ALERTS_KEPT"], MEMORY),
     ("sim/src/disks/spill.rs", &["SMALLEST"], MEMORY),
+    ("sim/src/disks/names.rs", &["ONES"], "looks at sixteen bytes at a time"),
+    ("datapath/src/rows.rs", &["FULL"], MEMORY),
     ("sim/src/world/handle.rs", &["UNSEEN", "ASKED", "ENTRIES"], MEMORY),
     ("sim/src/invariants.rs", &["FINDINGS_KEPT", "FINDINGS_OF_A_LAW"], MEMORY),
     ("sim/src/event_log.rs", &["BLOCK_BYTES", "LAST_EVENTS"], MEMORY),

@@ -47,13 +47,20 @@ fn batches_become_one_out_and_home_and_every_point_is_what_it_was() {
             .collect();
         assert_eq!(granted.len(), of("merging-epoch-granted").count());
         let mut seen = BTreeSet::new();
-        for fact in of("segment-stored") {
+        for fact in of("segments-stored") {
             let merged = fact["kind"]["Merged"].is_object();
-            let (epoch, counter) = (number(fact, "epoch"), number(fact, "first_counter"));
-            let disk = fact["disk"].to_string();
-            assert!(!merged || granted.contains(&(disk.clone(), epoch)), "{fact}");
-            assert!(seen.insert((disk, merged, epoch, counter)), "{fact}");
+            for segment in fact["segments"].as_array().expect("segments") {
+                let (epoch, counter) = (number(segment, "epoch"), number(segment, "first_counter"));
+                let disk = segment["disk"].to_string();
+                assert!(!merged || granted.contains(&(disk.clone(), epoch)), "{fact}");
+                assert!(seen.insert((disk, merged, epoch, counter)), "{fact}");
+            }
         }
+        let both = [false, true].map(|kind| seen.iter().filter(|(_, merged, ..)| *merged == kind).count());
+        assert!(
+            both.iter().all(|segments| *segments > 10),
+            "of batches and of merges: {both:?}"
+        );
     }
 }
 

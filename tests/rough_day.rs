@@ -32,13 +32,15 @@ fn no_nonce_of_a_key_occurs_twice_over_restarts_retries_moves_and_a_resynchroniz
                     assert!(grants.last().is_none_or(|(before, _)| *before < epoch), "{fact}");
                     grants.push((epoch, fact["sealer"].as_str().expect("a sealer").to_owned()));
                 }
-                Some("segment-stored") => {
-                    segments += 1;
-                    copies.extend(fact["kind"]["Copy"]["copy"].as_u64().filter(|_| disk == "db.os"));
-                    let (epoch, counter) = (&fact["epoch"], &fact["first_counter"]);
-                    let epoch = epoch.as_u64().expect("an epoch");
-                    let counter = counter.as_u64().expect("a counter");
-                    assert!(seen.insert((disk, epoch, counter)), "{fact}");
+                Some("segments-stored") => {
+                    for segment in fact["segments"].as_array().expect("segments") {
+                        segments += 1;
+                        let disk = segment["disk"].as_str().expect("a disk").to_owned();
+                        copies.extend(fact["kind"]["Copy"]["copy"].as_u64().filter(|_| disk == "db.os"));
+                        let epoch = segment["epoch"].as_u64().expect("an epoch");
+                        let counter = segment["first_counter"].as_u64().expect("a counter");
+                        assert!(seen.insert((disk, epoch, counter)), "{fact}");
+                    }
                 }
                 _ => {}
             }

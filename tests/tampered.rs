@@ -76,16 +76,16 @@ fn a_changed_byte_of_any_stored_segment_is_found_named_and_refused() {
 fn stored(events: &[Value]) -> BTreeMap<String, u64> {
     let stored = events
         .iter()
-        .filter(|event| event["fact"] == "segment-stored" && event["kind"]["Changes"].is_object());
+        .filter(|event| event["fact"] == "segments-stored" && event["kind"]["Changes"].is_object());
     stored
-        .map(|event| {
-            let index = usize::from(event["disk"] == "app.data");
-            let name = format!(
-                "vm0/disk{}/batch-{:08}",
-                index,
-                event["kind"]["Changes"]["batch"].as_u64().expect("a number")
-            );
-            (name, event["stored_bytes"].as_u64().expect("bytes"))
+        .flat_map(|event| {
+            let batch = event["kind"]["Changes"]["batch"].as_u64().expect("a number");
+            let segments = event["segments"].as_array().expect("segments");
+            segments.iter().map(move |segment| {
+                let index = usize::from(segment["disk"] == "app.data");
+                let name = format!("vm0/disk{index}/batch-{batch:08}");
+                (name, segment["stored_bytes"].as_u64().expect("bytes"))
+            })
         })
         .collect()
 }

@@ -507,7 +507,7 @@ pub enum Fact {
         /// Bytes that it takes.
         stored_bytes: u64,
     },
-    /// Segments are durable at the target: those that came together of a batch, or a piece of a copy.
+    /// Segments are durable at the target: those that came together of a batch, those of a merge, or a piece of a copy.
     SegmentsStored {
         /// Their protection.
         protection: u32,

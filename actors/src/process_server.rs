@@ -86,7 +86,7 @@ pub struct ProcessServer {
     env: Env,
     cs: Registration,
     streams: BTreeMap<VmId, Stream>,
-    /// Machines of which a disk lacked an epoch when it was asked for.
+    /// Machines of which a disk may lack an epoch.
     lacking: BTreeSet<VmId>,
     /// Connections of agents, and the machine each has greeted for.
     agents: BTreeMap<ConnId, Option<VmId>>,

@@ -1,8 +1,8 @@
 //! Values in the order of their keys, in rows of a few each: recovery points and batches by number, files of a folder by name.
 //!
 //! A fleet keeps a million of them. Nearly all come behind all others and go from the front, which leaves the nodes of a tree half empty,
-//! and one row that grows is copied again and again. A row of a kilobyte is never moved, the next value lies beside the last, and what is
-//! asked for is nearly always in the last row or the first.
+//! and one row that grows is copied again and again. What is behind all others opens a row of its own where the last one has its
+//! kilobyte, so that hardly anything is moved, and what is asked for is nearly always in the last row or the first.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;

@@ -754,7 +754,6 @@ fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
     }
 }
 
-/// Refuses a segment of an epoch that is fenced.
 /// Says that segments are durable, where there are any.
 fn are_stored(protection: u32, kind: SegmentKind, segments: Vec<StoredSegment>) -> Vec<Fact> {
     let fact = (!segments.is_empty()).then_some(Fact::SegmentsStored {
@@ -765,6 +764,7 @@ fn are_stored(protection: u32, kind: SegmentKind, segments: Vec<StoredSegment>) 
     fact.into_iter().collect()
 }
 
+/// Refuses a segment of an epoch that is fenced.
 fn below(fences: &Table<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
     let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
     match epoch < lowest && !planted(Plant::FenceNotChecked) {

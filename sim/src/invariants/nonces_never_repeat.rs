@@ -181,7 +181,7 @@ impl Nonces {
             Some(_) => {}
         }
         let estimate = || (segment.stored_bytes / SEALED_CHUNK_BYTES).max(1);
-        let end = first_counter + segment.counters.unwrap_or_else(estimate);
+        let end = first_counter + segment.counters.unwrap_or_else(estimate).max(1);
         if first_counter < state.floor {
             return vec![Broken::CounterUsedBefore {
                 disk,
