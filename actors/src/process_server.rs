@@ -86,8 +86,6 @@ pub struct ProcessServer {
     env: Env,
     cs: Registration,
     streams: BTreeMap<VmId, Stream>,
-    /// Machines of which a disk may lack an epoch.
-    lacking: BTreeSet<VmId>,
     /// Connections of agents, and the machine each has greeted for.
     agents: BTreeMap<ConnId, Option<VmId>>,
     /// Greetings for protections that were not announced yet.
@@ -137,7 +135,6 @@ impl ProcessServer {
             env,
             cs,
             streams: BTreeMap::new(),
-            lacking: BTreeSet::new(),
             agents: BTreeMap::new(),
             early: Vec::new(),
             caching: BTreeMap::new(),
@@ -422,13 +419,10 @@ impl ProcessServer {
         let Some(stream) = self.streams.get_mut(&vm) else {
             return;
         };
-        let lacking: Vec<DiskId> = stream.without_epoch().collect();
-        if !lacking.is_empty() {
-            self.lacking.insert(vm);
-        }
         if !self.cs.is_registered() {
             return;
         }
+        let lacking: Vec<DiskId> = stream.without_epoch().collect();
         for disk in lacking {
             if stream.asked.insert(disk) {
                 let sealer = self.env.machine;
@@ -439,12 +433,15 @@ impl ProcessServer {
 
     /// What was asked for may not have arrived: it is asked for again.
     fn ask_epochs_again(&mut self) {
-        for vm in std::mem::take(&mut self.lacking) {
-            if let Some(stream) = self.streams.get_mut(&vm) {
+        let mut lacking = Vec::new();
+        for (vm, stream) in &mut self.streams {
+            // Nearly always there is none, and this is done at each beat.
+            if stream.lacks_epoch() {
                 stream.asked.clear();
+                lacking.push(*vm);
             }
-            self.ask_epochs(vm);
         }
+        lacking.into_iter().for_each(|vm| self.ask_epochs(vm));
     }
 
     fn on_epoch(&mut self, disk: DiskId, sealer: MachineId, epoch: u32) {

@@ -55,8 +55,6 @@ impl ProcessServer {
                 self.env.fact(crate::facts::Fact::BatchCached { vm, protection, batch });
             }
             self.ready.insert(stream.vm());
-            // It has no epoch yet: the next beat, or being registered, asks for one.
-            self.lacking.insert(stream.vm());
             self.streams.insert(stream.vm(), stream);
         }
         Ok(())

@@ -177,6 +177,11 @@ impl Stream {
         self.keys.keys().copied().filter(move |disk| !granted(disk))
     }
 
+    /// Whether there is one: epochs are taken in of disks alone that have a key.
+    pub(super) fn lacks_epoch(&self) -> bool {
+        self.nonces.len() < self.keys.len()
+    }
+
     /// The folder of the protection in the cache.
     pub(super) fn folder(&self) -> String {
         folder(self.vm(), self.protection.protection)
