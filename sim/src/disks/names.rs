@@ -43,13 +43,6 @@ fn zeros(bytes: u128) -> u128 {
     bytes.wrapping_sub(ONES) & !bytes & (ONES << 7)
 }
 
-/// A short name as a number that is ordered as the name is, with zeros behind it: so it has none itself.
-fn short(name: &[u8]) -> Option<u128> {
-    let mut bytes = [0; 16];
-    bytes.get_mut(..name.len())?.copy_from_slice(name);
-    (!name.contains(&0)).then_some(u128::from_be_bytes(bytes))
-}
-
 /// The folder of a path, with its slash, and the name in it.
 fn split(path: &str) -> (&str, Name<'_>) {
     // The last 16 bytes as one number: of most paths the name and the slash before it are in there, and need no look at each byte.
@@ -62,17 +55,14 @@ fn split(path: &str) -> (&str, Name<'_>) {
     let end = u128::from_be_bytes(end);
     let slashes = zeros(end ^ (ONES * u128::from(b'/')));
     let len = match slashes {
-        0 => bytes.len(),
+        0 => bytes.len() - path.rfind('/').map_or(0, |slash| slash + 1),
         _ => (slashes.trailing_zeros() / 8) as usize,
     };
-    if len < 16 {
-        let name = end << (8 * (15 - len)) << 8;
-        if zeros(name | ONES >> (8 * len)) == 0 {
-            return (&path[..bytes.len() - len], Name::Short(name));
-        }
-    }
-    let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
-    (folder, short(name.as_bytes()).map_or(Name::Long(name), Name::Short))
+    let (folder, name) = path.split_at(bytes.len() - len);
+    // A short one has zeros behind it, and none itself: as a number it is ordered as it is.
+    let number = (len <= 16).then(|| end.checked_shl(8 * (16 - len as u32)).unwrap_or(0));
+    let number = number.filter(|number| zeros(number | ONES.checked_shr(8 * len as u32).unwrap_or(0)) == 0);
+    (folder, number.map_or(Name::Long(name), Name::Short))
 }
 
 impl Folder {
