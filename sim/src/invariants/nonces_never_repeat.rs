@@ -76,6 +76,12 @@ struct Range {
     kind: Packed,
 }
 
+impl Range {
+    fn end(&self, first: u64) -> u64 {
+        first + u64::from(self.count)
+    }
+}
+
 /// What a segment is, in eight bytes: two bits of which kind, and two numbers below 2^31 or one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Packed(u64);
@@ -180,7 +186,7 @@ impl Nonces {
             }
             Some(_) => {}
         }
-        let estimate = || (segment.stored_bytes / SEALED_CHUNK_BYTES).max(1);
+        let estimate = || segment.stored_bytes / SEALED_CHUNK_BYTES;
         let end = first_counter + segment.counters.unwrap_or_else(estimate).max(1);
         if first_counter < state.floor {
             return vec![Broken::CounterUsedBefore {
@@ -197,7 +203,7 @@ impl Nonces {
             kind: Packed::new(kind),
         };
         if let Some((first, before)) = state.ranges.range(..end).next_back()
-            && first + u64::from(before.count) > first_counter
+            && before.end(*first) > first_counter
         {
             // The same segment again is a retry: it resends what was sealed.
             if (*first, before.protection, before.kind) == (first_counter, protection, used.kind) {
@@ -212,14 +218,14 @@ impl Nonces {
                 other: before.kind.kind(),
                 other_protection: before.protection,
                 other_from: *first,
-                other_to: first + u64::from(before.count),
+                other_to: before.end(*first),
             }];
         }
         state.ranges.insert(first_counter, used);
         if state.ranges.len() > RANGES_KEPT
             && let Some((first, gone)) = state.ranges.pop_first()
         {
-            state.floor = first + u64::from(gone.count);
+            state.floor = gone.end(first);
         }
         Vec::new()
     }
