@@ -135,6 +135,13 @@ impl Volumes {
         self.volumes.borrow().get(name).and_then(|attached| attached.machine)
     }
 
+    /// Whether a machine reaches a volume: one that is attached to it, or to none.
+    #[must_use]
+    pub fn is_reached_by(&self, machine: MachineId, name: &str) -> bool {
+        let volumes = self.volumes.borrow();
+        volumes.get(name).is_none_or(|attached| attached.is_reached_by(machine))
+    }
+
     /// Whether there is such a volume.
     #[must_use]
     pub fn exists(&self, name: &str) -> bool {
@@ -207,7 +214,7 @@ impl Volumes {
         let Some(attached) = volumes.get_mut(name) else {
             return true;
         };
-        let reached = attached.machine.is_none_or(|there| there == machine);
+        let reached = attached.is_reached_by(machine);
         if reached {
             attached.volume.lineage_mut().wrote(life, began, through);
         }
@@ -251,6 +258,10 @@ impl Volumes {
 }
 
 impl Attached {
+    fn is_reached_by(&self, machine: MachineId) -> bool {
+        self.machine.is_none_or(|there| there == machine)
+    }
+
     fn write(&mut self, grain: Grain, cache: u64, run: &Run) -> Result<(), VolumeError> {
         if grain == Grain::Aggregate {
             return self.volume.write(run);

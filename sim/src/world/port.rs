@@ -52,13 +52,9 @@ impl Engine {
         }
     }
 
-    /// Whether a machine reaches a volume: one that is attached to it, or to none.
-    fn reaches(&self, machine: MachineId, volume: &str) -> bool {
-        self.volumes.machine(volume).is_none_or(|there| there == machine)
-    }
-
     fn reached(&self, machine: MachineId, volume: &str) {
-        assert!(self.reaches(machine, volume), "{}", unreached(machine, volume));
+        let reached = self.volumes.is_reached_by(machine, volume);
+        assert!(reached, "{}", unreached(machine, volume));
     }
 }
 
@@ -247,7 +243,9 @@ impl Storage for Engine {
     }
 
     fn volume(&self, machine: MachineId, volume: &str) -> Option<Volume> {
-        self.reaches(machine, volume).then(|| self.volumes.snapshot(volume))?
+        self.volumes
+            .is_reached_by(machine, volume)
+            .then(|| self.volumes.snapshot(volume))?
     }
 
     fn volume_create(&self, volume: &str, bytes: u64) {
