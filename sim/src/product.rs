@@ -270,11 +270,11 @@ impl Product {
                 segments,
             } => {
                 let named = |segment: &StoredSegment| file_name(*protection, segment.disk, *kind);
-                self.stored(world, actor, segments.iter().map(named))
+                Some(self.stored(world, actor, segments.iter().map(named)))
             }
             Fact::SegmentFound {
                 disk, protection, kind, ..
-            } => self.stored(world, actor, std::iter::once(file_name(*protection, *disk, *kind))),
+            } => Some(self.stored(world, actor, std::iter::once(file_name(*protection, *disk, *kind)))),
             Fact::BatchesMerged {
                 vm,
                 protection,
@@ -332,7 +332,7 @@ impl Product {
     }
 
     /// The files of those names, as far as they are there.
-    fn stored(&self, world: &Engine, actor: Option<ActorId>, names: impl Iterator<Item = String>) -> Option<Evidence> {
+    fn stored(&self, world: &Engine, actor: Option<ActorId>, names: impl Iterator<Item = String>) -> Evidence {
         let files = names.filter_map(|name| {
             let blob = self
                 .keepers(world, actor)
@@ -340,7 +340,7 @@ impl Product {
             Some((name, blob))
         });
         let files = files.collect();
-        Some(Evidence::Stored { files })
+        Evidence::Stored { files }
     }
 
     /// Disks on which an actor's segments can lie: its own machine's, then those of storage.
