@@ -9,13 +9,10 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
 
-/// How many places one long row needs for one more, where it has `len` values and room for `capacity`: a quarter of what it is at a time,
-/// for of a row that doubles half can be empty.
-#[must_use]
-pub fn room(len: usize, capacity: usize) -> usize {
-    match len == capacity {
-        true => (len / 4).max(4),
-        false => 0,
+/// Makes room for one more in a long row, where there is none: for a quarter of what it has, for of a row that doubles half can be empty.
+pub fn make_room<T>(row: &mut Vec<T>) {
+    if row.len() == row.capacity() {
+        row.reserve_exact((row.len() / 4).max(4));
     }
 }
 

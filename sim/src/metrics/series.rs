@@ -1,6 +1,6 @@
 //! A series of bounded length: when it is full, neighbours are joined and from then on each entry stands for twice as many samples.
 
-use datapath::rows::room;
+use datapath::rows::make_room;
 
 /// What can stand for two neighbours.
 pub(crate) trait Thin: Copy {
@@ -46,8 +46,7 @@ impl<T: Thin> Series<T> {
                 return self.push(sample);
             }
         }
-        self.entries
-            .reserve_exact(room(self.entries.len(), self.entries.capacity()));
+        make_room(&mut self.entries);
         self.entries.push(sample);
         self.filled = 1;
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use actors::facts::{BacklogPlace, Fact, FailoverPhase};
 use actors::nouns::{FailoverKind, ItemState, MachineId, Place};
 use datapath::replica::Mark;
-use datapath::rows::room;
+use datapath::rows::make_room;
 use datapath::{SimTime, VmId, WriteSeq};
 
 use super::result::{BacklogSample, CopyResult, FailoverResult, Lost, PointResult, VmResult, milliseconds};
@@ -265,8 +265,7 @@ impl VmFigures {
             Ok(at) if self.points[at].stored.is_none() => self.points[at] = new,
             Ok(_) => {}
             Err(at) => {
-                self.points
-                    .reserve_exact(room(self.points.len(), self.points.capacity()));
+                make_room(&mut self.points);
                 self.points.insert(at, new);
             }
         }

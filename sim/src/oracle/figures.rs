@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use actors::facts::{Fact, FailoverPhase};
 use actors::nouns::{FailoverKind, ItemState, Life, MachineId, Place};
-use datapath::rows::{Numbered, room};
+use datapath::rows::{Numbered, make_room};
 use datapath::{SimTime, VmId, WriteSeq};
 
 use crate::invariants::figures_agree::{self, Figure, Kind};
@@ -249,7 +249,7 @@ impl Figures {
             for (clock, marked) in [by_source, marked].into_iter().enumerate() {
                 let (from, to) = (since.since(marked), at.since(marked));
                 let ages = &mut self.ages[clock];
-                ages.reserve_exact(room(ages.len(), ages.capacity()));
+                make_room(ages);
                 ages.push((from, to));
                 // Where the mark's clock is ahead, the age is nothing until the other has caught up.
                 self.idle[clock] += at.since(since) - (to - from);
