@@ -178,6 +178,10 @@ pub struct Service {
     next_command: u64,
     next_stage: u64,
     looking: bool,
+    /// Machines whose keepers did something since their backlogs were last looked at, some of them more than once.
+    attended: Vec<VmId>,
+    /// For each of the items, in their order, until when nothing can be said of its points that was not said, by the clock.
+    quiet: Vec<SimTime>,
     /// Machines of which it was told that they have had no recovery point for long. After a restart it is told again.
     without_points: BTreeSet<VmId>,
     unsaved: saving::Unsaved,
@@ -220,6 +224,8 @@ impl Service {
             next_command: u64::from(env.incarnation.saturating_sub(1)) << 32,
             next_stage: 0,
             looking: false,
+            attended: Vec::new(),
+            quiet: Vec::new(),
             without_points: BTreeSet::new(),
             unsaved: saving::Unsaved::default(),
             after: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use datapath::plants::{Plant, planted};
 use datapath::replica::Mark;
 use datapath::volume::Volume;
-use datapath::{Blob, DiskId, VmId};
+use datapath::{Blob, DiskId, SimTime, VmId};
 
 use super::stages::Condition;
 use super::{BUSY, LOOK, Service};
@@ -214,6 +214,9 @@ impl Service {
 
     /// Fetches what a keeper wants and carries out what came of it.
     pub(super) fn attend(&mut self, vm: VmId) {
+        if self.attended.last() != Some(&vm) {
+            self.attended.push(vm);
+        }
         loop {
             let Some(keeper) = self.keepers.get_mut(&vm) else {
                 return;
@@ -347,29 +350,15 @@ impl Service {
     /// nothing else: facts §2.1).
     pub(super) fn look(&mut self) {
         self.looking = false;
-        self.keepers.values_mut().for_each(ReplicaKeeper::log_backlog);
-        let now = self.env.clock();
-        let (mut late, mut without) = (Vec::new(), Vec::new());
-        for (vm, item) in &mut self.items {
-            let Some(marked) = item.newest_stored.filter(|_| item.state == ItemState::Protected) else {
-                continue;
-            };
-            let mut is_late = now.since(marked) > item.policy.rpo_threshold;
-            if planted(Plant::AlertNeverComes) {
-                is_late = false;
-            } else if planted(Plant::AlertWithoutCause) {
-                is_late = now.since(marked) > item.policy.rpo_threshold / 100;
-            }
-            if is_late && !item.rpo_alerted {
-                late.push(*vm);
-            }
-            item.rpo_alerted = is_late;
-            match now.since(marked) > self.env.model.azure.no_point_after {
-                true if self.without_points.insert(*vm) => without.push(*vm),
-                true => {}
-                false => drop(self.without_points.remove(vm)),
+        let mut attended = std::mem::take(&mut self.attended);
+        attended.sort_unstable();
+        attended.dedup();
+        for vm in attended {
+            if let Some(keeper) = self.keepers.get_mut(&vm) {
+                keeper.log_backlog();
             }
         }
+        let (late, without) = self.without_new_points();
         for vm in late {
             self.alert(vm, Severity::Warning, RPO_PASSED.to_owned());
         }
@@ -389,6 +378,46 @@ impl Service {
         if replicates || !self.orders.is_empty() {
             self.look_soon();
         }
+    }
+
+    /// Machines whose RPO has passed the policy's threshold, and those that have had no recovery point for long, since this was last asked.
+    fn without_new_points(&mut self) -> (Vec<VmId>, Vec<VmId>) {
+        let now = self.env.clock();
+        let no_point_after = self.env.model.azure.no_point_after;
+        let (mut late, mut without) = (Vec::new(), Vec::new());
+        self.quiet.resize(self.items.len(), SimTime::ZERO);
+        for (place, quiet) in self.quiet.iter_mut().enumerate() {
+            if now <= *quiet {
+                continue;
+            }
+            let Some((vm, item)) = self.items.get_index_mut(place) else {
+                continue;
+            };
+            let Some(marked) = item.newest_stored.filter(|_| item.state == ItemState::Protected) else {
+                continue;
+            };
+            let threshold = match () {
+                () if planted(Plant::AlertNeverComes) => u64::MAX,
+                () if planted(Plant::AlertWithoutCause) => item.policy.rpo_threshold / 100,
+                () => item.policy.rpo_threshold,
+            };
+            let is_late = now.since(marked) > threshold;
+            if is_late && !item.rpo_alerted {
+                late.push(*vm);
+            }
+            item.rpo_alerted = is_late;
+            let is_without = now.since(marked) > no_point_after;
+            match is_without {
+                true if self.without_points.insert(*vm) => without.push(*vm),
+                true => {}
+                false => drop(self.without_points.remove(vm)),
+            }
+            // A point that is stored meanwhile makes it longer.
+            if !is_late && !is_without {
+                *quiet = marked.after(threshold.min(no_point_after));
+            }
+        }
+        (late, without)
     }
 
     pub(super) fn look_soon(&mut self) {

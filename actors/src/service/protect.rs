@@ -173,6 +173,8 @@ impl Service {
         item.tries = 0;
         item.put_off = None;
         item.newest_stored = None;
+        // Its points are marked by another clock, perhaps, and its policy may be another one.
+        self.quiet.clear();
         item.stored = WriteSeq::START;
         item.rpo_alerted = false;
         item.arrived = None;
