@@ -72,18 +72,30 @@ pub enum Input {
 ///
 /// It is no mailbox of actix's: that one takes messages from any thread, and so costs two allocations and a dozen atomic operations for each.
 #[derive(Debug, Clone, Default)]
-pub struct Inputs(Rc<RefCell<VecDeque<Input>>>);
+pub struct Inputs(Rc<RefCell<Waiting>>);
+
+/// Nearly always it is one, which then lies where the one before lay: a queue would go round in its memory.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// There where there is any.
+    first: Option<Input>,
+    more: VecDeque<Input>,
+}
 
 impl Inputs {
     /// One more.
     pub fn put(&self, input: Input) {
-        self.0.borrow_mut().push_back(input);
+        let mut waiting = self.0.borrow_mut();
+        match waiting.first {
+            None => waiting.first = Some(input),
+            Some(_) => waiting.more.push_back(input),
+        }
     }
 
     /// Whether all are handled.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.0.borrow().first.is_none()
     }
 }
 
@@ -92,8 +104,12 @@ impl Stream for Inputs {
 
     /// Nothing is woken once there is something: whoever puts it there polls the actor.
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Input>> {
-        match self.0.borrow_mut().pop_front() {
-            Some(input) => Poll::Ready(Some(input)),
+        let waiting = &mut *self.0.borrow_mut();
+        match waiting.first.take() {
+            Some(input) => {
+                waiting.first = waiting.more.pop_front();
+                Poll::Ready(Some(input))
+            }
             None => Poll::Pending,
         }
     }
