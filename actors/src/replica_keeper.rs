@@ -24,6 +24,7 @@ mod sizes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use datapath::batch::DiskChanges;
+use datapath::counted::Counted;
 use datapath::replica::{Mark, Replica, Tag};
 use datapath::seal::{DiskKey, VaultKey};
 use datapath::segment::{Headers, SegmentHeader, SegmentKind, SegmentRefused};
@@ -39,7 +40,6 @@ use crate::ports::{Env, Output};
 pub use merging::Sealing;
 use merging::{Merged, Merging};
 pub use retained::{Drop, Found, Retained};
-pub use saving::Checkpoint;
 use sizes::Sizes;
 
 /// Jobs of keepers have tokens with this `what`; their keys begin with the machine ([`job_owner`]) and its protection, so
@@ -185,7 +185,7 @@ pub struct ReplicaKeeper {
     protection: Protection,
     keys: BTreeMap<DiskId, DiskKey>,
     replica: Replica,
-    head: BTreeMap<DiskId, Volume>,
+    head: Counted<BTreeMap<DiskId, Volume>>,
     copies: BTreeMap<DiskId, Copy>,
     pending: BTreeMap<u64, Pending>,
     pending_bytes: u64,
@@ -240,7 +240,7 @@ impl ReplicaKeeper {
             env,
             keys,
             replica,
-            head: disks.iter().cloned().collect(),
+            head: Counted::new(disks.iter().cloned().collect()),
             copies: disks
                 .iter()
                 .map(|(disk, _)| {

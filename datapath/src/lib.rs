@@ -9,6 +9,7 @@
 
 pub mod batch;
 pub mod content;
+pub mod counted;
 pub mod disk;
 pub mod encoded;
 pub mod image;

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::DiskChanges;
 use crate::content::{Content, Run};
+use crate::counted::Counted;
 use crate::encoded::Encoded;
 use crate::lineage::Lineage;
 use crate::plants::{Plant, planted};
@@ -202,16 +203,16 @@ pub struct Replica {
     pub vm: VmId,
     /// Which protection of it.
     pub protection: u32,
-    base: BTreeMap<DiskId, Volume>,
+    base: Counted<BTreeMap<DiskId, Volume>>,
     empty: BTreeMap<DiskId, Volume>,
-    copying: BTreeMap<DiskId, Copying>,
+    copying: Counted<BTreeMap<DiskId, Copying>>,
     /// Disks whose copy has not ended.
     open_copies: BTreeSet<DiskId>,
     highest: WriteSeq,
     next: u64,
     last: WriteSeq,
     batches: Numbered<Tag>,
-    layers: BTreeMap<u64, BTreeMap<DiskId, Layer>>,
+    layers: Counted<BTreeMap<u64, BTreeMap<DiskId, Layer>>>,
     points: Vec<Point>,
     /// The first of them, as they are saved.
     saved_points: Encoded,
@@ -240,15 +241,15 @@ impl Replica {
         Replica {
             vm,
             protection,
-            base: disks.into_iter().collect(),
+            base: Counted::new(disks.into_iter().collect()),
             empty,
-            copying: BTreeMap::new(),
+            copying: Counted::default(),
             open_copies: BTreeSet::new(),
             highest: WriteSeq::START,
             next: 1,
             last: WriteSeq::START,
             batches: Numbered::default(),
-            layers: BTreeMap::new(),
+            layers: Counted::default(),
             points: Vec::new(),
             saved_points: Encoded::default(),
             newest: None,
@@ -266,7 +267,7 @@ impl Replica {
         // All disks of the machine share a history: once one is copied over kept points, batches for all of them go into layers.
         for (disk, blank) in &self.empty {
             let layer = (!self.points.is_empty()).then(|| blank.clone());
-            self.copying.entry(*disk).or_insert(Copying {
+            self.copying.change().entry(*disk).or_insert(Copying {
                 layer,
                 positions: RunMap::default(),
             });
@@ -469,13 +470,16 @@ impl Replica {
 
     /// The copy is over and a point made: what a resynchronization wrote is a layer between the batches from now on.
     fn close_layer(&mut self, batch: u64) {
-        for (disk, copying) in std::mem::take(&mut self.copying) {
+        if self.copying.is_empty() {
+            return;
+        }
+        for (disk, copying) in std::mem::take(self.copying.change()) {
             if let Some(volume) = copying.layer {
                 let layer = Layer {
                     volume,
                     written: copying.positions,
                 };
-                self.layers.entry(batch).or_default().insert(disk, layer);
+                self.layers.change().entry(batch).or_default().insert(disk, layer);
             }
         }
     }
@@ -490,8 +494,8 @@ impl Replica {
     /// Writes what has a higher position than what is there.
     fn write(&mut self, changes: &DiskChanges, position: WriteSeq) -> Result<(), ReplicaError> {
         let disk = changes.disk;
-        let base = self.base.get_mut(&disk).ok_or(ReplicaError::NoDisk(disk))?;
-        let Some(copying) = self.copying.get_mut(&disk) else {
+        let base = self.base.change().get_mut(&disk).ok_or(ReplicaError::NoDisk(disk))?;
+        let Some(copying) = self.copying.change().get_mut(&disk) else {
             let mut runs = changes.runs.iter().filter(|run| is_written(run));
             return Ok(runs.try_for_each(|run| base.write(run))?);
         };
@@ -593,7 +597,7 @@ impl Replica {
         opened: &BTreeMap<u64, Vec<DiskChanges>>,
     ) -> Result<BTreeMap<DiskId, Volume>, ReplicaError> {
         let point = *self.point(number).ok_or(ReplicaError::NoPoint(number))?;
-        let mut disks = self.base.clone();
+        let mut disks = BTreeMap::clone(&self.base);
         self.put_over(&mut disks, point.batch, opened)?;
         self.put_lineages(&mut disks, point.mark.seq);
         Ok(disks)
@@ -655,6 +659,12 @@ impl Replica {
         Ok(())
     }
 
+    /// Whether a resynchronization ended with the point of this batch and wrote something.
+    #[must_use]
+    pub fn has_layer(&self, batch: u64) -> bool {
+        self.layers.contains_key(&batch)
+    }
+
     /// The base's disks: what checksums are compared with while there is no recovery point.
     #[must_use]
     pub fn base(&self, disk: DiskId) -> Option<&Volume> {
@@ -664,7 +674,7 @@ impl Replica {
     /// The base's disks, taken out: the protection is over.
     #[must_use]
     pub fn into_base(mut self) -> BTreeMap<DiskId, Volume> {
-        let mut base = std::mem::take(&mut self.base);
+        let mut base = std::mem::take(self.base.change());
         self.put_lineages(&mut base, self.base_holds.max(self.highest));
         base
     }

@@ -205,15 +205,19 @@ impl ReplicaKeeper {
 
     /// Remembers which extents changed since the last point.
     fn note(&mut self, changes: &DiskChanges) {
+        if changes.runs.is_empty() {
+            return;
+        }
         let list = self.changed.entry(changes.disk).or_default();
         list.extend(changes.runs.iter().map(|run| (run.start.0, run.end().0)));
     }
 
     fn advance_head(&mut self, changes: &DiskChanges) {
-        if self.replica.points().is_empty() {
-            return; // the base is the head
+        // Before there is a point the base is the head; in the aggregate grain nothing is written.
+        if self.replica.points().is_empty() || changes.runs.is_empty() {
+            return;
         }
-        if let Some(volume) = self.head.get_mut(&changes.disk) {
+        if let Some(volume) = self.head.change().get_mut(&changes.disk) {
             let written: Result<(), VolumeError> = changes.runs.iter().try_for_each(|run| volume.write(run));
             if let Err(error) = written {
                 self.failed(&error.to_string());
@@ -232,12 +236,14 @@ impl ReplicaKeeper {
             {
                 for disk in disks {
                     if let Some(base) = self.replica.base(disk) {
-                        self.head.insert(disk, base.clone());
+                        self.head.change().insert(disk, base.clone());
                     }
                 }
             }
         }
-        if let Err(error) = self.replica.put_layer_over(batch, &mut self.head) {
+        if self.replica.has_layer(batch)
+            && let Err(error) = self.replica.put_layer_over(batch, self.head.change())
+        {
             self.failed(&error.to_string());
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use datapath::disk::DiskError;
-use datapath::encoded::{encode, encode_behind};
+use datapath::encoded::encode;
 use datapath::plants::{Plant, planted};
 use datapath::replica::Holds;
 use datapath::segment::Headers;
@@ -37,9 +37,11 @@ struct Written {
 pub struct Retained {
     place: &'static str,
     epochs: Vec<(DiskId, u32)>,
-    /// What its file begins with, once it was written: its keeper's protection, which stays as it is, and its epochs.
+    /// What its file begins with, once it was written: its keeper's protection, which stays as it is, its epochs, and its volumes.
     begin: Vec<u8>,
     volumes: BTreeMap<Kept, Written>,
+    /// How often the keeper's volumes had changed when they were looked at last.
+    seen: Option<u64>,
     /// What the keeper let go since its checkpoint.
     drops: Vec<Drop>,
     /// What the last checkpoint took, in bytes: the next one is hardly larger.
@@ -65,6 +67,7 @@ impl Retained {
             epochs,
             begin: Vec::new(),
             volumes: BTreeMap::new(),
+            seen: None,
             drops: Vec::new(),
             file_bytes: 0,
         }
@@ -91,18 +94,37 @@ impl Retained {
     /// # Errors
     /// Why it could not be written: what the last checkpoint needs stays, and the next one tries again.
     pub fn checkpoint(&mut self, env: &Env, keeper: &mut ReplicaKeeper) -> Result<Vec<Drop>, DiskError> {
+        self.put_volumes(env, keeper);
         if self.begin.is_empty() {
-            self.begin = encode(&(keeper.protection(), &self.epochs));
+            let volumes: Vec<Kept> = self.volumes.keys().copied().collect();
+            self.begin = encode(&(keeper.protection(), &self.epochs, volumes));
         }
         let mut file = Vec::with_capacity(self.file_bytes + 256);
         file.extend_from_slice(&self.begin);
-        let vm = keeper.vm();
-        let mut checkpoint = keeper.checkpoint();
-        let volumes = std::mem::take(&mut checkpoint.volumes);
+        let file = keeper.encode_behind(file);
+        self.file_bytes = file.len();
+        env.files().replace(&self.file(keeper.vm()), Blob::real(file))?;
+        Ok(std::mem::take(&mut self.drops))
+    }
+
+    /// Puts in place what volumes of a keeper changed since the last checkpoint, and removes those that it does not have any more.
+    fn put_volumes(&mut self, env: &Env, keeper: &ReplicaKeeper) {
+        let changes = keeper.volume_changes();
+        if self.seen == Some(changes) {
+            debug_assert!(
+                planted(Plant::SegmentDroppedEarly) || self.has_volumes_of(keeper),
+                "a volume changed that was not lent"
+            );
+            return;
+        }
+        let volumes = keeper.volumes();
         for (kept, volume) in &volumes {
-            let written = self.volumes.entry(*kept).or_insert_with(|| Written {
-                name: volume_of(self.place, *kept),
-                volume: None,
+            let written = self.volumes.entry(*kept).or_insert_with(|| {
+                self.begin.clear();
+                Written {
+                    name: volume_of(self.place, *kept),
+                    volume: None,
+                }
             });
             let stale = planted(Plant::SegmentDroppedEarly) && matches!(kept.1, Some(Holds::Base));
             let stale = stale && written.volume.is_some();
@@ -121,13 +143,17 @@ impl Retained {
                 stays
             };
             self.volumes.retain(stays);
+            self.begin.clear();
         }
-        let volumes: Vec<Kept> = self.volumes.keys().copied().collect();
-        let file = encode_behind(&volumes, file);
-        let file = checkpoint.encode_behind(file);
-        self.file_bytes = file.len();
-        env.files().replace(&self.file(vm), Blob::real(file))?;
-        Ok(std::mem::take(&mut self.drops))
+        self.seen = Some(changes);
+    }
+
+    /// Whether what is in place are a keeper's volumes as they are now.
+    fn has_volumes_of(&self, keeper: &ReplicaKeeper) -> bool {
+        keeper.volumes().iter().all(|(kept, volume)| {
+            let there = self.volumes.get(kept).and_then(|written| written.volume.as_ref());
+            there.is_some_and(|there| there.is_clone_of(volume))
+        })
     }
 
     /// What came of a keeper is to be carried out. Whether a checkpoint has to be written before: something is told, or so many segments

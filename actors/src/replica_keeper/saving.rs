@@ -13,27 +13,12 @@ use datapath::replica::{Holds, Replica, SavedReplica, Tag};
 use datapath::seal::{Epoch, Nonces, VaultKey};
 use datapath::volume::Volume;
 use datapath::{DiskId, WriteSeq};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::sizes::Sizes;
 use super::{Copy, ReplicaKeeper, Sealing};
 use crate::nouns::Protection;
 use crate::ports::{Env, volume_name};
-
-/// What survives: plain data, and volumes.
-pub struct Checkpoint<'a> {
-    saved: Saved<'a>,
-    /// The volumes that it needs.
-    pub volumes: Vec<(Kept, &'a Volume)>,
-}
-
-impl Checkpoint<'_> {
-    /// Puts behind what there is already what [`ReplicaKeeper::take_up`] reads.
-    #[must_use]
-    pub fn encode_behind(self, before: Vec<u8>) -> Vec<u8> {
-        encode_behind(&self.saved, before)
-    }
-}
 
 /// What a volume of a keeper holds: of which disk, and what of it; its head where that is nothing of the replica's.
 pub type Kept = (DiskId, Option<Holds>);
@@ -41,11 +26,32 @@ pub type Kept = (DiskId, Option<Holds>);
 #[derive(Serialize, Deserialize)]
 struct Saved<'a> {
     replica: SavedReplica<'a>,
-    copies: BTreeMap<DiskId, SavedCopy>,
+    copies: Copies<'a>,
     /// See [`Sizes::decode`]: they name the batches of the replica.
     sizes: Raw<'a>,
     changed: Cow<'a, BTreeMap<DiskId, Vec<(u64, u64)>>>,
-    broken: Option<String>,
+    broken: Option<Cow<'a, str>>,
+}
+
+/// Copies by disk: those of a keeper as they are written down, or what was read of them.
+enum Copies<'a> {
+    Of(&'a BTreeMap<DiskId, Copy>),
+    Read(BTreeMap<DiskId, SavedCopy>),
+}
+
+impl Serialize for Copies<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Copies::Of(copies) => serializer.collect_map(copies.iter().map(|(disk, copy)| (disk, copy.save()))),
+            Copies::Read(copies) => copies.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Copies<'_> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Copies::Read)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,31 +110,39 @@ impl Copy {
 }
 
 impl ReplicaKeeper {
-    /// All that a later life needs to know. Segments that were let go before can be dropped once it is durable.
+    /// Puts behind what there is already what [`ReplicaKeeper::take_up`] reads: all that a later life needs to know, but for volumes.
+    /// Segments that were let go before can be dropped once both are durable.
     #[must_use]
-    pub fn checkpoint(&mut self) -> Checkpoint<'_> {
-        let over_points = !self.replica.points().is_empty();
-        let (replica, volumes) = self.replica.save();
-        let heads = self.head.iter();
-        let heads = heads.map(|(disk, head)| ((*disk, None), head));
-        let volumes = volumes.into_iter();
-        let volumes = volumes.map(|(disk, holds, volume)| ((disk, Some(holds)), volume));
-        let saved = Saved {
-            replica,
-            copies: self.copies.iter().map(|(disk, copy)| (*disk, copy.save())).collect(),
-            sizes: self.sizes.encode(),
-            // The first point is shown whole.
-            changed: if over_points {
-                Cow::Borrowed(&self.changed)
-            } else {
-                Cow::Owned(BTreeMap::new())
-            },
-            broken: self.broken.clone(),
+    pub fn encode_behind(&mut self, before: Vec<u8>) -> Vec<u8> {
+        // The first point is shown whole.
+        let changed = match self.replica.points().is_empty() {
+            true => Cow::Owned(BTreeMap::new()),
+            false => Cow::Borrowed(&self.changed),
         };
-        Checkpoint {
-            saved,
-            volumes: volumes.chain(heads).collect(),
-        }
+        let saved = Saved {
+            replica: self.replica.save(),
+            copies: Copies::Of(&self.copies),
+            sizes: self.sizes.encode(),
+            changed,
+            broken: self.broken.as_deref().map(Cow::Borrowed),
+        };
+        encode_behind(&saved, before)
+    }
+
+    /// The volumes that a later life needs.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<(Kept, &Volume)> {
+        let replica = self.replica.volumes().into_iter();
+        let replica = replica.map(|(disk, holds, volume)| ((disk, Some(holds)), volume));
+        replica
+            .chain(self.head.iter().map(|(disk, head)| ((*disk, None), head)))
+            .collect()
+    }
+
+    /// How often they can have changed.
+    #[must_use]
+    pub fn volume_changes(&self) -> u64 {
+        self.replica.volume_changes() + self.head.changes()
     }
 
     /// A keeper as of a checkpoint; whoever takes it up tells it next of all that is stored. `tags` are those that are stored. None where
@@ -158,11 +172,13 @@ impl ReplicaKeeper {
             disks.iter().map(|disk| Some((*disk, volume(*disk, None)?))).collect();
         let mut keeper = ReplicaKeeper::new(env.clone(), key, sealing, protection, heads?);
         keeper.replica = replica;
-        let copies = saved.copies.into_iter();
-        keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
+        if let Copies::Read(copies) = saved.copies {
+            let copies = copies.into_iter();
+            keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
+        }
         keeper.sizes = sizes;
         keeper.changed = saved.changed.into_owned();
-        keeper.broken = saved.broken;
+        keeper.broken = saved.broken.map(Cow::into_owned);
         Some(keeper)
     }
 

@@ -177,13 +177,15 @@ impl Replica {
         if let Some(point) = self.points.iter().find(|point| point.batch < through) {
             return Err(ReplicaError::NoPoint(point.mark.point));
         }
-        let mut disks = self.base.clone();
+        let mut disks = BTreeMap::clone(&self.base);
         self.put_over(&mut disks, through, opened)?;
-        self.base = disks;
+        *self.base.change() = disks;
         let folded = self.batches.range(..=through).map(|(_, tag)| tag.last).max();
         self.base_holds = self.base_holds.max(folded.unwrap_or_default());
         self.batches.remove_through(&through);
-        self.layers.retain(|number, _| *number > through);
+        if self.layers.range(..=through).next().is_some() {
+            self.layers.change().retain(|number, _| *number > through);
+        }
         Ok(())
     }
 

@@ -63,21 +63,11 @@ fn restore_positions(saved: Positions) -> RunMap<u64> {
 }
 
 impl Replica {
-    /// The replica as it stands, and its volumes.
+    /// The replica as it stands, without its volumes.
     #[must_use]
-    pub fn save(&mut self) -> (SavedReplica<'_>, Vec<(DiskId, Holds, &Volume)>) {
+    pub fn save(&mut self) -> SavedReplica<'_> {
         for point in &self.points[self.saved_points.values()..] {
             self.saved_points.push(&(point.mark, point.batch));
-        }
-        let bases = self.base.iter().map(|(disk, base)| (*disk, Holds::Base, base));
-        let mut volumes: Vec<(DiskId, Holds, &Volume)> = bases.collect();
-        for (disk, copying) in &self.copying {
-            let layer = copying.layer.iter();
-            volumes.extend(layer.map(|layer| (*disk, Holds::Copying, layer)));
-        }
-        for (batch, layers) in &self.layers {
-            let layers = layers.iter();
-            volumes.extend(layers.map(|(disk, layer)| (*disk, Holds::Layer(*batch), &layer.volume)));
         }
         let copying = self.copying.iter().map(|(disk, copying)| {
             let saved = (copying.layer.is_some(), save_positions(&copying.positions));
@@ -88,7 +78,7 @@ impl Replica {
             let saved = layers.map(|(disk, layer)| (*disk, save_positions(&layer.written)));
             (*batch, saved.collect())
         });
-        let saved = SavedReplica {
+        SavedReplica {
             open_copies: Cow::Borrowed(&self.open_copies),
             copying: copying.collect(),
             layers: layers.collect(),
@@ -101,8 +91,29 @@ impl Replica {
             lineages: Cow::Borrowed(&self.lineages),
             arriving: Cow::Borrowed(&self.arriving),
             base_holds: self.base_holds,
-        };
-        (saved, volumes)
+        }
+    }
+
+    /// Its volumes.
+    #[must_use]
+    pub fn volumes(&self) -> Vec<(DiskId, Holds, &Volume)> {
+        let bases = self.base.iter().map(|(disk, base)| (*disk, Holds::Base, base));
+        let mut volumes: Vec<(DiskId, Holds, &Volume)> = bases.collect();
+        for (disk, copying) in self.copying.iter() {
+            let layer = copying.layer.iter();
+            volumes.extend(layer.map(|layer| (*disk, Holds::Copying, layer)));
+        }
+        for (batch, layers) in self.layers.iter() {
+            let layers = layers.iter();
+            volumes.extend(layers.map(|(disk, layer)| (*disk, Holds::Layer(*batch), &layer.volume)));
+        }
+        volumes
+    }
+
+    /// How often its volumes can have changed.
+    #[must_use]
+    pub fn volume_changes(&self) -> u64 {
+        self.base.changes() + self.copying.changes() + self.layers.changes()
     }
 
     /// A replica as it was saved; nothing is pinned. `tags` are those of its batches that are still stored: what became one
@@ -128,7 +139,7 @@ impl Replica {
                 false => None,
             };
             let positions = restore_positions(positions);
-            replica.copying.insert(disk, Copying { layer, positions });
+            replica.copying.change().insert(disk, Copying { layer, positions });
         }
         for (batch, layers) in saved.layers {
             for (disk, written) in layers {
@@ -136,7 +147,7 @@ impl Replica {
                     volume: volume(disk, Holds::Layer(batch))?,
                     written: restore_positions(written),
                 };
-                replica.layers.entry(batch).or_default().insert(disk, layer);
+                replica.layers.change().entry(batch).or_default().insert(disk, layer);
             }
         }
         replica.batches = tags.map(|tag| (tag.batch, tag)).collect();

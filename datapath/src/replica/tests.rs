@@ -159,10 +159,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// As a later life takes it up: from plain data, its volumes and the tags that are stored.
 fn take_up(replica: &mut Replica) {
-    let (saved, volumes) = replica.save();
-    let saved = postcard::to_stdvec(&saved).expect("plain data");
+    let saved = postcard::to_stdvec(&replica.save()).expect("plain data");
     let saved = postcard::from_bytes(&saved).expect("as it was written");
-    let volumes: BTreeMap<(DiskId, Holds), Volume> = volumes
+    let volumes: BTreeMap<(DiskId, Holds), Volume> = replica
+        .volumes()
         .into_iter()
         .map(|(disk, holds, volume)| ((disk, holds), volume.clone()))
         .collect();
