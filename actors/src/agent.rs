@@ -99,6 +99,8 @@ pub struct Agent {
     spec: AgentSpec,
     env: Env,
     saved: Saved,
+    /// Whether the file that tells of an orderly stop can be there.
+    stop_told: Cell<bool>,
     /// Its state was read. Until then it does nothing of its own.
     read: bool,
     /// Its state is not written as it is.
@@ -140,6 +142,7 @@ impl Agent {
             spec,
             env,
             saved: Saved::default(),
+            stop_told: Cell::new(true),
             read: false,
             unsaved: Cell::new(false),
             trouble: DiskTrouble::of("disk of the Mobility service"),
@@ -310,7 +313,7 @@ impl Agent {
 
     /// What cannot be written now is written with the next look at the latest.
     fn save(&self) {
-        let written = self.saved.write(&self.env);
+        let written = self.saved.write(&self.env, &self.stop_told);
         self.unsaved.set(written.is_err());
         if let Err(error) = written {
             self.trouble.note(&self.env, Some(self.spec.vm.vm), &error);

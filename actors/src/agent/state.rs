@@ -1,5 +1,7 @@
 //! What an agent keeps over a restart, in one small file that is replaced as a whole.
 
+use std::cell::Cell;
+
 use datapath::disk::{DiskError, read_if_there};
 use datapath::encoded::Whole;
 use datapath::replica::{CutTime, Mark};
@@ -100,19 +102,20 @@ impl Saved {
     }
 
     /// Writes it. An orderly stop is told by a file of its own, which goes away whatever the disk refuses: else a state that could not be
-    /// written would leave one behind that is over.
+    /// written would leave one behind that is over. `told` says whether that file can be there.
     ///
     /// # Errors
     /// Where the disk fails or is full.
-    pub fn write(&self, env: &Env) -> Result<(), DiskError> {
+    pub fn write(&self, env: &Env, told: &Cell<bool>) -> Result<(), DiskError> {
         let files = env.files();
         let clean = self.replication.as_ref().is_some_and(|replication| replication.clean);
-        if !clean {
+        if !clean && told.replace(false) {
             files.remove(CLEAN);
         }
         let bytes = datapath::encoded::encode(self);
         files.replace(FILE, Blob::real(bytes))?;
         if clean {
+            told.set(true);
             files.replace(CLEAN, Blob::default())?;
         }
         Ok(())

@@ -105,6 +105,7 @@ fn an_orderly_stop_that_is_over_is_forgotten_whatever_the_disk_refuses() {
     let env = estate.bench.env(estate.agent);
     let mut replication = SavedReplication::new(estate.protection(), WriteSeq(1));
     replication.clean = true;
+    let stop_told = std::cell::Cell::new(true);
     let mut saved = Saved {
         replication: Some(replication),
         ..Saved::default()
@@ -113,11 +114,11 @@ fn an_orderly_stop_that_is_over_is_forgotten_whatever_the_disk_refuses() {
         let read = Saved::read(&env).expect("it can be read");
         read.replication.expect("it was written").clean
     };
-    saved.write(&env).expect("there is room");
+    saved.write(&env, &stop_told).expect("there is room");
     assert!(is_clean());
     saved.replication.as_mut().expect("it has one").clean = false;
     estate.bench.fail_disk(SOURCE, Operation::Write, true);
-    assert!(saved.write(&env).is_err());
+    assert!(saved.write(&env, &stop_told).is_err());
     assert!(!is_clean());
 }
 
