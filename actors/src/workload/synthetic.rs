@@ -100,13 +100,14 @@ pub(super) fn place(random: &mut ChaCha8Rng, disk_bytes: u64, (hot_per_mille, pa
 pub(super) struct Generator {
     spec: Synthetic,
     disk_bytes: u64,
-    random: ChaCha8Rng,
+    /// Apart, as the next: of what a fleet asks its streams for they take most of the room, and are hardly used.
+    random: Box<ChaCha8Rng>,
     /// The time of the last write, or the end of the last interval.
     at: SimTime,
     /// The current or next burst.
     burst: Option<(SimTime, SimTime)>,
     /// Bursts have draws of their own: they come at the same times in every grain.
-    bursts: ChaCha8Rng,
+    bursts: Box<ChaCha8Rng>,
     weight: u64,
     /// Bytes of `weight` writes.
     bytes_sum: u64,
@@ -136,10 +137,10 @@ impl Generator {
             spread: spec.spread(disk_bytes),
             spec,
             disk_bytes,
-            random,
+            random: Box::new(random),
             at: start,
             burst: None,
-            bursts,
+            bursts: Box::new(bursts),
             weight,
             bytes_sum: sum,
             mean_bytes: (sum / weight).max(1),
