@@ -1,148 +1,258 @@
 //! Where the files of a disk are, by path.
 //!
-//! A storage account holds a million files and is asked for some all the time: nearly always for one that came last into its folder. So
-//! a folder has its names in order, in rows, of which the last ends with that one; folders are found by a fixed hash. Whoever lists files
-//! gets them in order. What goes through all of them, as a power cut does, meets them as they came, and where one was removed the last in
-//! its place.
+//! A storage account holds a million files, an agent's disk five, and each recovery point of a fleet asks for forty of them. So a path is
+//! found by one fixed hash, and compared with the folder and the name that its file is known by: a name is mostly a number. The files of
+//! a folder are chained, so that whoever lists some gets along without the others. What goes through all of them, as a power cut does,
+//! meets them as they came, and where one was removed the last in its place.
 
-use datapath::rows::Rows;
-use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use datapath::rows::make_room;
+use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+
+/// No file.
+const NONE: u32 = u32::MAX;
+/// One in each of 16 bytes.
+const ONES: u128 = u128::from_be_bytes([1; 16]);
 
 /// Places of files by path.
 #[derive(Default)]
 pub(super) struct Names {
-    /// By the path up to and with the last slash.
-    folders: IndexMap<Box<str>, Folder, FxBuildHasher>,
+    places: HashTable<u32>,
+    /// By place; of one that is free nothing counts.
+    files: Vec<File>,
+    /// Names that are no number, by place.
+    long: BTreeMap<u32, Box<str>>,
+    folders: Folders,
     /// All places, in the order in which files are gone through.
     order: Vec<u32>,
-    /// Where a place stands in that order.
-    ranks: Vec<u32>,
 }
 
-/// Places by the name within the folder.
-#[derive(Default)]
-struct Folder {
-    /// Names of up to 16 bytes, as a batch's, as one number: two instructions compare them.
-    short: Rows<u128, u32>,
-    long: Rows<Box<str>, u32>,
-}
-
-/// A name within a folder.
+/// A file within its folder.
 #[derive(Clone, Copy)]
-enum Name<'a> {
-    Short(u128),
-    Long(&'a str),
+struct File {
+    /// Its name, or [`Number::NONE`].
+    number: Number,
+    /// Of its path.
+    hash: u32,
+    folder: u32,
+    /// The places of its neighbours in the folder.
+    before: u32,
+    next: u32,
+    /// Where its place stands in the order of all.
+    rank: u32,
 }
 
-/// One in each of 16 bytes.
-const ONES: u128 = u128::from_be_bytes([1; 16]);
+/// A name of up to 16 bytes, as a batch's, none of them zero: two instructions compare it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Number {
+    high: u64,
+    low: u64,
+}
+
+/// Folders by their path with the last slash; a process server has one for each batch that it caches.
+#[derive(Default)]
+struct Folders {
+    numbers: HashTable<u32>,
+    folders: Vec<Folder>,
+    free: Vec<u32>,
+}
+
+struct Folder {
+    path: Box<str>,
+    hash: u32,
+    first: u32,
+}
 
 /// Has a bit set where one of the 16 bytes is zero; the lowest says which is the last of them.
 fn zeros(bytes: u128) -> u128 {
     bytes.wrapping_sub(ONES) & !bytes & (ONES << 7)
 }
 
-/// The folder of a path, with its slash, and the name in it.
-fn split(path: &str) -> (&str, Name<'_>) {
-    // The last 16 bytes as one number: of most paths the name and the slash before it are in there, and need no look at each byte.
+/// The last 16 bytes of a path as one number, with zeros before a shorter one.
+fn end_of(path: &str) -> u128 {
     let bytes = path.as_bytes();
     let end = bytes.last_chunk().copied().unwrap_or_else(|| {
         let mut end = [0; 16];
         end[16 - bytes.len()..].copy_from_slice(bytes);
         end
     });
-    let end = u128::from_be_bytes(end);
-    let slashes = zeros(end ^ (ONES * u128::from(b'/')));
-    let len = match slashes {
-        0 => bytes.len() - path.rfind('/').map_or(0, |slash| slash + 1),
-        _ => (slashes.trailing_zeros() / 8) as usize,
-    };
-    let (folder, name) = path.split_at(bytes.len() - len);
-    // A short one has zeros behind it, and none itself: as a number it is ordered as it is.
-    let number = (len <= 16).then(|| end.checked_shl(8 * (16 - len as u32)).unwrap_or(0));
-    let number = number.filter(|number| zeros(number | ONES.checked_shr(8 * len as u32).unwrap_or(0)) == 0);
-    (folder, number.map_or(Name::Long(name), Name::Short))
+    u128::from_be_bytes(end)
 }
 
-impl Folder {
-    fn get(&self, name: Name<'_>) -> Option<u32> {
-        match name {
-            Name::Short(number) => self.short.get(&number).copied(),
-            Name::Long(name) => self.long.get(name).copied(),
+impl Number {
+    /// None: no text has such bytes.
+    const NONE: Number = Number {
+        high: u64::MAX,
+        low: u64::MAX,
+    };
+
+    /// The last bytes of a path, so many of them; none where they are too many, or one of them is zero.
+    fn of(path: &str, len: usize) -> Option<Number> {
+        if len > 16 {
+            return None;
         }
+        // It has zeros behind it: as a number it is ordered as it is.
+        let number = end_of(path).checked_shl(8 * (16 - len as u32)).unwrap_or(0);
+        let behind = ONES.checked_shr(8 * len as u32).unwrap_or(0);
+        (zeros(number | behind) == 0).then_some(Number {
+            high: (number >> 64) as u64,
+            low: number as u64,
+        })
     }
 
-    fn insert(&mut self, name: Name<'_>, place: u32) {
-        match name {
-            Name::Short(number) => self.short.insert(number, place),
-            Name::Long(name) => self.long.insert(name.into(), place),
+    fn name(self) -> String {
+        let number = u128::from(self.high) << 64 | u128::from(self.low);
+        let len = 16 - (number.trailing_zeros() / 8).min(16) as usize;
+        let bytes = &number.to_be_bytes()[..len];
+        std::str::from_utf8(bytes).expect("a name is part of a path").to_owned()
+    }
+}
+
+/// Where the name in a path begins.
+fn name_at(path: &str) -> usize {
+    // In nearly all paths the slash is among the last 16 bytes, and needs no look at each byte.
+    match zeros(end_of(path) ^ (ONES * u128::from(b'/'))) {
+        0 => path.rfind('/').map_or(0, |slash| slash + 1),
+        slashes => path.len() - (slashes.trailing_zeros() / 8) as usize,
+    }
+}
+
+fn hash_of(path: &str) -> u32 {
+    FxBuildHasher.hash_one(path.as_bytes()) as u32
+}
+
+/// What a table takes for a hash: it looks at the lowest bits and at the highest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
+
+impl Folders {
+    fn find(&self, path: &str) -> Option<u32> {
+        let is_it = |number: &u32| *self.folders[*number as usize].path == *path;
+        self.numbers.find(spread(hash_of(path)), is_it).copied()
+    }
+
+    /// The number of a folder, which is made where it is not there.
+    fn enter(&mut self, path: &str) -> u32 {
+        if let Some(known) = self.find(path) {
+            return known;
+        }
+        let folder = Folder {
+            path: path.into(),
+            hash: hash_of(path),
+            first: NONE,
         };
+        let hash = folder.hash;
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.folders[number as usize] = folder;
+                number
+            }
+            None => {
+                make_room(&mut self.folders);
+                self.folders.push(folder);
+                self.folders.len() as u32 - 1
+            }
+        };
+        let folders = &self.folders;
+        self.numbers
+            .insert_unique(spread(hash), number, |number| spread(folders[*number as usize].hash));
+        number
     }
 
-    fn remove(&mut self, name: Name<'_>) -> Option<u32> {
-        match name {
-            Name::Short(number) => self.short.remove(&number),
-            Name::Long(name) => self.long.remove(name),
+    /// A folder without files goes.
+    fn leave(&mut self, number: u32) {
+        let folder = &mut self.folders[number as usize];
+        folder.path = Box::default();
+        if let Ok(found) = self.numbers.find_entry(spread(folder.hash), |known| *known == number) {
+            found.remove();
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.short.is_empty() && self.long.is_empty()
-    }
-
-    /// Paths and places of its files, those with short names first.
-    fn files(&self, folder: &str) -> impl Iterator<Item = (String, u32)> {
-        let short = self.short.iter().map(move |(number, place)| {
-            let bytes = number.to_be_bytes();
-            let len = 16 - (number.trailing_zeros() / 8).min(16) as usize;
-            let name = std::str::from_utf8(&bytes[..len]).expect("a name is part of a path");
-            ([folder, name].concat(), *place)
-        });
-        let long = self.long.iter();
-        short.chain(long.map(move |(name, place)| ([folder, name].concat(), *place)))
+        self.free.push(number);
     }
 }
 
 impl Names {
+    /// Whether the file at a place bears a path.
+    fn bears(&self, place: u32, path: &str) -> bool {
+        let file = &self.files[place as usize];
+        let folder = &*self.folders.folders[file.folder as usize].path;
+        let Some(len) = path.len().checked_sub(folder.len()) else {
+            return false;
+        };
+        if path.as_bytes()[..folder.len()] != *folder.as_bytes() {
+            return false;
+        }
+        match file.number {
+            Number::NONE => self.long.get(&place).is_some_and(|name| path.ends_with(&**name) && name.len() == len),
+            number => Number::of(path, len) == Some(number),
+        }
+    }
+
     /// The place of a file.
     pub(super) fn get(&self, path: &str) -> Option<u32> {
-        let (folder, name) = split(path);
-        self.folders.get(folder)?.get(name)
+        let hash = hash_of(path);
+        let is_it = |place: &u32| self.files[*place as usize].hash == hash && self.bears(*place, path);
+        self.places.find(spread(hash), is_it).copied()
     }
 
     /// Gives a path that is not there yet a place.
     pub(super) fn insert(&mut self, path: &str, place: u32) {
-        let (folder, name) = split(path);
-        match self.folders.get_mut(folder) {
-            Some(files) => files.insert(name, place),
-            None => {
-                let mut files = Folder::default();
-                files.insert(name, place);
-                self.folders.insert(folder.into(), files);
-            }
+        let name = name_at(path);
+        let number = Number::of(path, path.len() - name);
+        if number.is_none() {
+            self.long.insert(place, path[name..].into());
         }
-        let rank = self.order.len() as u32;
-        if self.ranks.len() <= place as usize {
-            self.ranks.resize(place as usize + 1, u32::MAX);
+        let folder = self.folders.enter(&path[..name]);
+        let first = &mut self.folders.folders[folder as usize].first;
+        let file = File {
+            number: number.unwrap_or(Number::NONE),
+            hash: hash_of(path),
+            folder,
+            before: NONE,
+            next: std::mem::replace(first, place),
+            rank: self.order.len() as u32,
+        };
+        if let Some(next) = self.files.get_mut(file.next as usize) {
+            next.before = place;
         }
-        self.ranks[place as usize] = rank;
+        make_room(&mut self.files);
+        match self.files.get_mut(place as usize) {
+            Some(free) => *free = file,
+            None => self.files.push(file),
+        }
+        make_room(&mut self.order);
         self.order.push(place);
+        let files = &self.files;
+        self.places
+            .insert_unique(spread(file.hash), place, |place| spread(files[*place as usize].hash));
     }
 
     /// Takes a path out; the place that it had.
     pub(super) fn remove(&mut self, path: &str) -> Option<u32> {
-        let (folder, name) = split(path);
-        let files = self.folders.get_mut(folder)?;
-        let place = files.remove(name)?;
-        if files.is_empty() {
-            // A process server has a folder for each batch that it caches.
-            self.folders.swap_remove(folder);
+        let place = self.get(path)?;
+        let file = self.files[place as usize];
+        if let Ok(found) = self.places.find_entry(spread(file.hash), |known| *known == place) {
+            found.remove();
         }
-        let rank = self.ranks[place as usize];
-        self.order.swap_remove(rank as usize);
-        if let Some(moved) = self.order.get(rank as usize) {
-            self.ranks[*moved as usize] = rank;
+        if file.number == Number::NONE {
+            self.long.remove(&place);
+        }
+        if let Some(next) = self.files.get_mut(file.next as usize) {
+            next.before = file.before;
+        }
+        match self.files.get_mut(file.before as usize) {
+            Some(before) => before.next = file.next,
+            None => self.folders.folders[file.folder as usize].first = file.next,
+        }
+        if self.folders.folders[file.folder as usize].first == NONE {
+            self.folders.leave(file.folder);
+        }
+        self.order.swap_remove(file.rank as usize);
+        if let Some(moved) = self.order.get(file.rank as usize) {
+            self.files[*moved as usize].rank = file.rank;
         }
         Some(place)
     }
@@ -152,22 +262,30 @@ impl Names {
         &self.order
     }
 
+    fn path(&self, place: u32) -> String {
+        let file = &self.files[place as usize];
+        let folder = &*self.folders.folders[file.folder as usize].path;
+        match file.number {
+            Number::NONE => [folder, self.long.get(&place).map_or("", |name| name)].concat(),
+            number => [folder, &number.name()].concat(),
+        }
+    }
+
     /// Paths and places in the same order; for what happens seldom.
     pub(super) fn all(&self) -> Vec<(String, u32)> {
-        let files = self.folders.iter();
-        let mut all: Vec<(String, u32)> = files.flat_map(|(folder, files)| files.files(folder)).collect();
-        all.sort_unstable_by_key(|(_, place)| self.ranks[*place as usize]);
-        all
+        self.order.iter().map(|place| (self.path(*place), *place)).collect()
     }
 
     /// Paths that begin so, in order.
     pub(super) fn list(&self, prefix: &str) -> Vec<String> {
         let mut found = Vec::new();
-        for (folder, files) in &self.folders {
-            if folder.starts_with(prefix) || prefix.starts_with(&**folder) {
-                let paths = files.files(folder).map(|(path, _)| path);
-                found.extend(paths.filter(|path| path.starts_with(prefix)));
+        for folder in &self.folders.folders {
+            if folder.first == NONE || !(folder.path.starts_with(prefix) || prefix.starts_with(&*folder.path)) {
+                continue;
             }
+            let next = |place: &u32| Some(self.files[*place as usize].next).filter(|next| *next != NONE);
+            let places = std::iter::successors(Some(folder.first), next);
+            found.extend(places.map(|place| self.path(place)).filter(|path| path.starts_with(prefix)));
         }
         found.sort_unstable();
         found
@@ -176,6 +294,7 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    use indexmap::IndexMap;
     use proptest::prelude::*;
 
     use super::*;
@@ -191,11 +310,11 @@ mod tests {
         ) {
             let (mut names, mut model, mut free) = (Names::default(), Model::new(), Vec::new());
             for (path, there) in steps {
-                let (folder, name) = split(&path);
-                let whole = path.rfind('/').map_or("", |slash| &path[..=slash]);
-                prop_assert_eq!(folder, whole);
-                let name_of = &path.as_bytes()[whole.len()..];
-                prop_assert_eq!(matches!(name, Name::Short(_)), name_of.len() <= 16 && !name_of.contains(&0));
+                let folder = path.rfind('/').map_or(0, |slash| slash + 1);
+                prop_assert_eq!(name_at(&path), folder);
+                let name = &path[folder..];
+                let is_number = name.len() <= 16 && !name.contains('\0');
+                prop_assert_eq!(Number::of(&path, name.len()).map(Number::name), is_number.then(|| name.to_owned()));
                 match model.get(&path).copied() {
                     known if !there => {
                         prop_assert_eq!(names.remove(&path), known);
@@ -211,7 +330,9 @@ mod tests {
                 }
                 prop_assert_eq!(names.get(&path), model.get(&path).copied());
                 prop_assert!(names.places().iter().eq(model.values()));
-                prop_assert!(names.folders.values().all(|files| !files.is_empty()), "a folder without files is kept");
+                let kept = names.folders.folders.iter().filter(|folder| folder.first != NONE).count();
+                prop_assert_eq!(kept, names.folders.numbers.len(), "a folder without files is kept");
+                prop_assert_eq!(kept + names.folders.free.len(), names.folders.folders.len());
             }
             let of_model: Vec<(String, u32)> = model.iter().map(|(path, place)| (path.clone(), *place)).collect();
             prop_assert_eq!(names.all(), of_model);
