@@ -18,6 +18,10 @@ pub(super) type Changed = BTreeMap<u16, Ranges>;
 
 /// Adds changes to others.
 pub(super) fn add_changes(to: &mut Changed, from: Changed) {
+    if to.is_empty() {
+        *to = from;
+        return;
+    }
     for (disk, ranges) in from {
         let before = to.remove(&disk).unwrap_or_default();
         to.insert(disk, before.union(ranges));
@@ -225,15 +229,17 @@ impl Protection {
 
     /// The newest copy of each disk.
     pub fn newest_copies(&self) -> Vec<Copied> {
-        let mut newest: BTreeMap<DiskId, Copied> = BTreeMap::new();
-        for copy in &self.copies {
-            let copied = Copied {
-                disk: copy.disk,
-                highest: copy.highest,
-            };
-            newest.insert(copy.disk, copied);
+        let mut newest: Vec<Copied> = Vec::with_capacity(self.copies.len());
+        for copy in self.copies.iter().rev() {
+            if newest.iter().all(|known| known.disk != copy.disk) {
+                newest.push(Copied {
+                    disk: copy.disk,
+                    highest: copy.highest,
+                });
+            }
         }
-        newest.into_values().collect()
+        newest.sort_unstable_by_key(|copied| copied.disk);
+        newest
     }
 
     /// Bytes that copies sent which were over at a point.
@@ -293,11 +299,13 @@ impl Protection {
         copies.fold(cut, WriteSeq::min)
     }
 
-    /// Points that were passed over or removed are asked for no more: keeps what `points_in_order` needs.
-    pub fn forget_passed(&mut self, processed: u64) {
-        while self.pending.front().is_some_and(|(point, _)| *point <= processed) {
-            self.pending.pop_front();
+    /// What the points changed that are processed with this one: those that were passed over or removed are asked for no more.
+    pub fn take_passed(&mut self, processed: u64) -> Changed {
+        let mut changed = Changed::new();
+        while let Some((_, of_point)) = self.pending.pop_front_if(|(point, _)| *point <= processed) {
+            add_changes(&mut changed, of_point);
         }
+        changed
     }
 
     /// A copy begins: what no processed point holds goes into a layer with it.

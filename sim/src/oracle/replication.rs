@@ -521,13 +521,7 @@ impl Oracle {
         let known = of.points.get(&mark.point).map(Point::known);
         let violations = points_in_order::check_processed(mark, known.as_ref(), of.newest_processed.as_ref());
         let in_order = violations.is_empty();
-        let mut changed = Changed::new();
-        for (_, of_point) in of.pending.iter().filter(|(point, _)| *point <= mark.point) {
-            for (disk, ranges) in of_point {
-                add_changes(&mut changed, Changed::from([(*disk, ranges.clone())]));
-            }
-        }
-        of.forget_passed(mark.point);
+        let changed = of.take_passed(mark.point);
         let through = of.points.get(&mark.point).map_or(0, |point| point.batch);
         let unsound = of.take_unsound(through);
         let copied = of.copies_applied(mark.seq, through);
