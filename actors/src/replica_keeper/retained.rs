@@ -36,6 +36,8 @@ struct Written {
 /// What is written down of one keeper.
 pub struct Retained {
     place: &'static str,
+    /// Its file, once it was written.
+    file: String,
     epochs: Vec<(DiskId, u32)>,
     /// What its file begins with, once it was written: its keeper's protection, which stays as it is, its epochs, and its volumes.
     begin: Vec<u8>,
@@ -58,12 +60,17 @@ pub struct Found {
     pub index: Bytes,
 }
 
+fn file_of(place: &str, vm: VmId) -> String {
+    format!("{place}/vm{}", vm.0)
+}
+
 impl Retained {
     /// Nothing is written down yet. Files and volumes go by the name of the place.
     #[must_use]
     pub fn new(place: &'static str, epochs: Vec<(DiskId, u32)>) -> Retained {
         Retained {
             place,
+            file: String::new(),
             epochs,
             begin: Vec::new(),
             volumes: BTreeMap::new(),
@@ -85,10 +92,6 @@ impl Retained {
         self.begin.clear();
     }
 
-    fn file(&self, vm: VmId) -> String {
-        format!("{}/vm{}", self.place, vm.0)
-    }
-
     /// Writes down what a later life needs of a keeper. Returns what it let go and what can be dropped now.
     ///
     /// # Errors
@@ -103,7 +106,10 @@ impl Retained {
         file.extend_from_slice(&self.begin);
         let file = keeper.encode_behind(file);
         self.file_bytes = file.len();
-        env.files().replace(&self.file(keeper.vm()), Blob::real(file))?;
+        if self.file.is_empty() {
+            self.file = file_of(self.place, keeper.vm());
+        }
+        env.files().replace(&self.file, Blob::real(file))?;
         Ok(std::mem::take(&mut self.drops))
     }
 
@@ -175,7 +181,7 @@ impl Retained {
         self.volumes
             .values()
             .for_each(|written| env.volume_remove(&written.name));
-        env.files().remove(&self.file(vm));
+        env.files().remove(&file_of(self.place, vm));
     }
 
     /// What an earlier life wrote down at a place; what makes no sense counts as not there.

@@ -247,7 +247,8 @@ impl SegmentStore {
             }
             return;
         };
-        let (mut disks, mut stored, mut entry) = (Vec::new(), Vec::new(), None);
+        let room = segments.len();
+        let (mut disks, mut stored, mut entry) = (Vec::with_capacity(room), Vec::with_capacity(room), None);
         for (
             Packed {
                 header, plain_bytes, ..

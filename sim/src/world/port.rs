@@ -173,7 +173,7 @@ impl Storage for Engine {
         let holder = Engine::holder(&core, actor);
         let machine = core.actors[actor.0 as usize].machine;
         let state = &mut core.machines[machine.0 as usize];
-        let (mut files, mut volumes, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut files, mut volumes, mut bytes) = (Vec::with_capacity(names.len()), Vec::new(), 0);
         let mut result = Ok(());
         if self.faults.disk_fails(machine, Operation::Flush) {
             result = Err(failed(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use datapath::replica::{SharedPoint, Tag};
-use datapath::segment::{SegmentHeader, SegmentKind};
+use datapath::segment::{SegmentHeader, SegmentKind, push_part};
 use datapath::{DiskId, VmId, WriteSeq};
 use serde::{Deserialize, Serialize};
 
@@ -134,7 +134,11 @@ impl Kept {
 }
 
 pub(super) fn index_file((vm, protection): ProtectionId) -> String {
-    format!("{INDEX}vm{}-{protection:04}", vm.0)
+    let mut name = String::with_capacity(32);
+    name.push_str(INDEX);
+    push_part(&mut name, "vm", u64::from(vm.0), 1);
+    push_part(&mut name, "-", u64::from(protection), 4);
+    name
 }
 
 pub(super) fn id_of(name: &str) -> Option<ProtectionId> {
@@ -144,11 +148,14 @@ pub(super) fn id_of(name: &str) -> Option<ProtectionId> {
 
 pub(super) fn encode(entry: &Entry) -> Vec<u8> {
     // A tag of three disks takes some 180 bytes.
-    let body = datapath::encoded::encode_behind(entry, Vec::with_capacity(256));
-    let mut out = Vec::with_capacity(ENTRY_HEAD + body.len());
-    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    out.extend_from_slice(&blake3::hash(&body).as_bytes()[..8]);
-    out.extend_from_slice(&body);
+    let mut out = Vec::with_capacity(256);
+    out.resize(ENTRY_HEAD, 0);
+    let mut out = datapath::encoded::encode_behind(entry, out);
+    let (head, body) = out.split_at_mut(ENTRY_HEAD);
+    head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
+    head[4..].copy_from_slice(&blake3::hash(body).as_bytes()[..8]);
+    // It is kept for as long as the file is.
+    out.shrink_to_fit();
     out
 }
 
