@@ -83,6 +83,10 @@ pub struct Session {
     gone: Option<(SimTime, bool)>,
     /// The one timer, and when it fires. It may fire earlier than needed; then the state is looked at and it is set again.
     timer: Option<(TimerId, SimTime)>,
+    /// When it was last set, and whether not long after the time before: then it stays when nothing is expected any more, for something
+    /// will be soon.
+    set: SimTime,
+    often: bool,
     jitter: Option<Box<ChaCha8Rng>>,
 }
 
@@ -104,6 +108,8 @@ impl Session {
             heard: SimTime::ZERO,
             gone: None,
             timer: None,
+            set: SimTime::ZERO,
+            often: false,
             jitter: None,
         }
     }
@@ -201,6 +207,7 @@ impl Session {
         self.owed = 0;
         self.owed_bytes = 0;
         if self.is_open()
+            && !self.often
             && let Some((timer, _)) = self.timer.take()
         {
             env.cancel(timer);
@@ -377,7 +384,10 @@ impl Session {
             }
             env.cancel(timer);
         }
-        self.timer = Some((env.timer(due.since(env.monotonic()), self.token), due));
+        let now = env.monotonic();
+        self.often = now.since(self.set) < due.since(now) / 4;
+        self.set = now;
+        self.timer = Some((env.timer(due.since(now), self.token), due));
     }
 }
 
