@@ -93,7 +93,11 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sim/src/metrics/collector.rs", &["REFUSALS_KEPT"], MEMORY),
     ("sim/src/metrics.rs", &["ALERTS_KEPT"], MEMORY),
     ("sim/src/disks/spill.rs", &["SMALLEST"], MEMORY),
-    ("sim/src/disks/names.rs", &["ONES"], "looks at sixteen bytes at a time"),
+    (
+        "sim/src/disks/names.rs",
+        &["ONES", "NONE"],
+        "looks at sixteen bytes at a time; says that there is no file",
+    ),
     ("datapath/src/rows.rs", &["FULL"], MEMORY),
     ("sim/src/world/handle.rs", &["UNSEEN", "ASKED", "ENTRIES"], MEMORY),
     ("sim/src/invariants.rs", &["FINDINGS_KEPT", "FINDINGS_OF_A_LAW"], MEMORY),
