@@ -11,6 +11,7 @@ use std::hash::BuildHasher;
 use datapath::rows::make_room;
 use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
 
 /// No file.
 const NONE: u32 = u32::MAX;
@@ -61,7 +62,8 @@ struct Folders {
 }
 
 struct Folder {
-    path: Box<str>,
+    /// Nearly all fit where they are compared.
+    path: SmallVec<[u8; 32]>,
     hash: u32,
     first: u32,
 }
@@ -129,9 +131,15 @@ fn spread(hash: u32) -> u64 {
     u64::from(hash) << 32 | u64::from(hash)
 }
 
+impl Folder {
+    fn name(&self) -> &str {
+        std::str::from_utf8(&self.path).expect("a folder is part of a path")
+    }
+}
+
 impl Folders {
     fn find(&self, path: &str) -> Option<u32> {
-        let is_it = |number: &u32| *self.folders[*number as usize].path == *path;
+        let is_it = |number: &u32| self.folders[*number as usize].path[..] == *path.as_bytes();
         self.numbers.find(spread(hash_of(path)), is_it).copied()
     }
 
@@ -141,7 +149,7 @@ impl Folders {
             return known;
         }
         let folder = Folder {
-            path: path.into(),
+            path: path.as_bytes().into(),
             hash: hash_of(path),
             first: NONE,
         };
@@ -166,7 +174,7 @@ impl Folders {
     /// A folder without files goes.
     fn leave(&mut self, number: u32) {
         let folder = &mut self.folders[number as usize];
-        folder.path = Box::default();
+        folder.path = SmallVec::new();
         if let Ok(found) = self.numbers.find_entry(spread(folder.hash), |known| *known == number) {
             found.remove();
         }
@@ -178,16 +186,15 @@ impl Names {
     /// Whether the file at a place bears a path.
     fn bears(&self, place: u32, path: &str) -> bool {
         let file = &self.files[place as usize];
-        let folder = &*self.folders.folders[file.folder as usize].path;
-        let Some(len) = path.len().checked_sub(folder.len()) else {
+        let Some(name) = path
+            .as_bytes()
+            .strip_prefix(&self.folders.folders[file.folder as usize].path[..])
+        else {
             return false;
         };
-        if path.as_bytes()[..folder.len()] != *folder.as_bytes() {
-            return false;
-        }
         match file.number {
-            Number::NONE => self.long.get(&place).is_some_and(|name| path.ends_with(&**name) && name.len() == len),
-            number => Number::of(path, len) == Some(number),
+            Number::NONE => self.long.get(&place).is_some_and(|known| known.as_bytes() == name),
+            number => Number::of(path, name.len()) == Some(number),
         }
     }
 
@@ -264,7 +271,7 @@ impl Names {
 
     fn path(&self, place: u32) -> String {
         let file = &self.files[place as usize];
-        let folder = &*self.folders.folders[file.folder as usize].path;
+        let folder = self.folders.folders[file.folder as usize].name();
         match file.number {
             Number::NONE => [folder, self.long.get(&place).map_or("", |name| name)].concat(),
             number => [folder, &number.name()].concat(),
@@ -280,12 +287,17 @@ impl Names {
     pub(super) fn list(&self, prefix: &str) -> Vec<String> {
         let mut found = Vec::new();
         for folder in &self.folders.folders {
-            if folder.first == NONE || !(folder.path.starts_with(prefix) || prefix.starts_with(&*folder.path)) {
+            let path = folder.name();
+            if folder.first == NONE || !(path.starts_with(prefix) || prefix.starts_with(path)) {
                 continue;
             }
             let next = |place: &u32| Some(self.files[*place as usize].next).filter(|next| *next != NONE);
             let places = std::iter::successors(Some(folder.first), next);
-            found.extend(places.map(|place| self.path(place)).filter(|path| path.starts_with(prefix)));
+            found.extend(
+                places
+                    .map(|place| self.path(place))
+                    .filter(|path| path.starts_with(prefix)),
+            );
         }
         found.sort_unstable();
         found
