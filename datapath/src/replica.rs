@@ -214,6 +214,8 @@ pub struct Replica {
     batches: Numbered<Tag>,
     layers: Counted<BTreeMap<u64, BTreeMap<DiskId, Layer>>>,
     points: Vec<Point>,
+    /// Their times are in order: a source's clock can have been set back.
+    in_order: bool,
     /// The first of them, as they are saved.
     saved_points: Encoded,
     /// The batch that was taken in last, its last write, and when it ends.
@@ -251,6 +253,7 @@ impl Replica {
             batches: Numbered::default(),
             layers: Counted::default(),
             points: Vec::new(),
+            in_order: true,
             saved_points: Encoded::default(),
             newest: None,
             applied_bytes: 0,
@@ -455,17 +458,19 @@ impl Replica {
         }
         if let Some(mark) = tag.mark {
             self.close_layer(tag.batch);
-            self.points.push(Point {
-                mark,
-                batch: tag.batch,
-                pins: 0,
-            });
+            self.add_point(mark, tag.batch);
         }
         if fold {
             return Ok(Accepted::Folded);
         }
         self.batches.insert(tag.batch, tag);
         Ok(Accepted::Kept)
+    }
+
+    fn add_point(&mut self, mark: Mark, batch: u64) {
+        let last = self.points.last().map(|point| point.mark.marked_source);
+        self.in_order &= last.is_none_or(|last| last <= mark.marked_source);
+        self.points.push(Point { mark, batch, pins: 0 });
     }
 
     /// The copy is over and a point made: what a resynchronization wrote is a layer between the batches from now on.
@@ -560,7 +565,7 @@ impl Replica {
             shared: None,
         };
         self.close_layer(batch);
-        self.points.push(Point { mark, batch, pins: 0 });
+        self.add_point(mark, batch);
         Some(mark)
     }
 

@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Point, Replica, ReplicaError, Tag};
+use super::{Replica, ReplicaError, Tag};
 use crate::batch::DiskChanges;
 use crate::plants::{Plant, planted};
 use crate::units::SimTime;
@@ -74,7 +74,17 @@ impl Replica {
         let mut taken = None;
         // The batch that ends at the oldest kept point: the last one seen, for the walk is from the newest.
         let mut oldest = None;
-        for point in self.points.iter().rev() {
+        // Of the newest, as many as there are in two hours, nothing goes.
+        let young = match self.in_order && retention >= grid.all {
+            true => self
+                .points
+                .partition_point(|point| now.since(point.mark.marked_source) > grid.all),
+            false => self.points.len(),
+        };
+        if let Some(point) = self.points.get(young) {
+            oldest = Some(point.batch);
+        }
+        for point in self.points[..young].iter().rev() {
             let age = now.since(point.mark.marked_source);
             let place = grid
                 .interval(age, retention)
@@ -155,17 +165,24 @@ impl Replica {
 
     /// Removes points; the newest stays whatever the list says.
     pub fn remove_points(&mut self, numbers: &[u64]) {
-        if numbers.is_empty() {
-            return;
-        }
-        let newest = self.points.last().map(|point| point.mark.point);
-        let gone = |point: &Point| Some(point.mark.point) != newest && numbers.contains(&point.mark.point);
-        for place in (0..self.saved_points.values()).rev() {
-            if gone(&self.points[place]) {
-                self.saved_points.remove(place..place + 1);
+        for number in numbers {
+            // They are in the order of their numbers; one that is not there is looked for among all.
+            let place = self.points.binary_search_by_key(number, |point| point.mark.point);
+            let place = place.or_else(|_| {
+                self.points
+                    .iter()
+                    .position(|point| point.mark.point == *number)
+                    .ok_or(())
+            });
+            if let Ok(place) = place
+                && place + 1 < self.points.len()
+            {
+                self.points.remove(place);
+                if place < self.saved_points.values() {
+                    self.saved_points.remove(place..place + 1);
+                }
             }
         }
-        self.points.retain(|point| !gone(point));
     }
 
     /// Folds opened batches (those of [`PruningPlan::fold`]) and the layers among them into the base. Their segments are then no
@@ -227,6 +244,8 @@ impl Grid {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::replica::{Consistency, Mark, Point};
     use crate::units::{VmId, WriteSeq};
@@ -235,6 +254,46 @@ mod tests {
     const DAY: u64 = 24 * HOUR;
     const MINUTE: u64 = HOUR / 60;
 
+    fn mark(point: u64, at: SimTime) -> Mark {
+        Mark {
+            point,
+            seq: WriteSeq(0),
+            consistency: Consistency::Crash,
+            marked: at,
+            marked_source: at,
+            life: 0,
+            shared: None,
+        }
+    }
+
+    proptest! {
+        /// That nothing of the newest two hours goes saves the walk through them, and changes no plan; nor where a clock is set back.
+        #[test]
+        fn the_newest_points_are_passed_over_without_a_change_of_plan(
+            steps in prop::collection::vec((0u64..40, 0u64..60, prop::bool::weighted(0.1)), 1..80),
+            back in prop::bool::ANY,
+            later in 0u64..600,
+            retention in prop::sample::select(vec![0, HOUR, 2 * HOUR, 6 * HOUR, DAY, 3 * DAY]),
+        ) {
+            let (mut replica, mut minute) = (Replica::new(VmId(0), 1, Vec::new()), 600u64);
+            let (mut earlier, mut in_order) = (0, true);
+            for (number, (on, set_back, pinned)) in (1u64..).zip(&steps) {
+                minute = (minute + on).saturating_sub(if back { *set_back } else { 0 });
+                in_order &= earlier <= minute;
+                earlier = minute;
+                replica.add_point(mark(number, SimTime(minute * MINUTE)), number);
+                if *pinned {
+                    replica.pin(number);
+                }
+            }
+            prop_assert_eq!(replica.in_order, in_order);
+            let plan = |replica: &Replica| replica.plan_pruning(SimTime((minute + later) * MINUTE), retention, &Grid::documented());
+            let passed_over = plan(&replica);
+            replica.in_order = false;
+            prop_assert_eq!(passed_over, plan(&replica));
+        }
+    }
+
     /// Ages in minutes of the points that are left, newest first, where one was made every 5 minutes for `days` days (the last one just
     /// now) and pruning had its say after each.
     fn left(days: u64, retention: u64) -> Vec<u64> {
@@ -242,19 +301,7 @@ mod tests {
         let last = days * 24 * 60;
         for minute in (0..=last).step_by(5) {
             let now = SimTime(minute * MINUTE);
-            replica.points.push(Point {
-                mark: Mark {
-                    point: minute / 5 + 1,
-                    seq: WriteSeq(0),
-                    consistency: Consistency::Crash,
-                    marked: now,
-                    marked_source: now,
-                    life: 0,
-                    shared: None,
-                },
-                batch: minute / 5 + 1,
-                pins: 0,
-            });
+            replica.add_point(mark(minute / 5 + 1, now), minute / 5 + 1);
             let plan = replica.plan_pruning(now, retention, &Grid::documented());
             replica.remove_points(&plan.points.iter().map(|(number, _)| *number).collect::<Vec<_>>());
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Copying, CutTime, Layer, Mark, Point, Replica, Tag};
+use super::{Copying, CutTime, Layer, Mark, Replica, Tag};
 use crate::encoded::{Encoded, Raw};
 use crate::lineage::Lineage;
 use crate::runs::RunMap;
@@ -152,10 +152,9 @@ impl Replica {
         }
         replica.batches = tags.map(|tag| (tag.batch, tag)).collect();
         let points: Vec<(Mark, u64)> = Encoded::decode(&saved.points.0)?;
-        replica.points = points
-            .into_iter()
-            .map(|(mark, batch)| Point { mark, batch, pins: 0 })
-            .collect();
+        for (mark, batch) in points {
+            replica.add_point(mark, batch);
+        }
         replica.open_copies = saved.open_copies.into_owned();
         replica.highest = saved.highest;
         replica.next = saved.next;
