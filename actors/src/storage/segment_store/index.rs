@@ -147,15 +147,12 @@ pub(super) fn id_of(name: &str) -> Option<ProtectionId> {
 }
 
 pub(super) fn encode(entry: &Entry) -> Vec<u8> {
-    // A tag of three disks takes some 180 bytes.
-    let mut out = Vec::with_capacity(256);
-    out.resize(ENTRY_HEAD, 0);
-    let mut out = datapath::encoded::encode_behind(entry, out);
-    let (head, body) = out.split_at_mut(ENTRY_HEAD);
-    head[..4].copy_from_slice(&(body.len() as u32).to_le_bytes());
-    head[4..].copy_from_slice(&blake3::hash(body).as_bytes()[..8]);
-    // It is kept for as long as the file is.
-    out.shrink_to_fit();
+    // A tag of three disks takes some 180 bytes. What is kept takes no more room than it needs.
+    let body = datapath::encoded::encode_behind(entry, Vec::with_capacity(256));
+    let mut out = Vec::with_capacity(ENTRY_HEAD + body.len());
+    out.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    out.extend_from_slice(&blake3::hash(&body).as_bytes()[..8]);
+    out.extend_from_slice(&body);
     out
 }
 
