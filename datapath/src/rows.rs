@@ -1,4 +1,4 @@
-//! Values in the order of their keys, in rows of a few each: recovery points and batches by number, files of a folder by name.
+//! Values in the order of their keys, in rows of a few each: recovery points and batches by number, nonces by the first of a range.
 //!
 //! A fleet keeps a million of them. Nearly all come behind all others and go from the front, which leaves the nodes of a tree half empty,
 //! and one row that grows is copied again and again. What is behind all others opens a row of its own where the last one has its
