@@ -302,8 +302,11 @@ impl Protection {
     /// What the points changed that are processed with this one: those that were passed over or removed are asked for no more.
     pub fn take_passed(&mut self, processed: u64) -> Changed {
         let mut changed = Changed::new();
-        while let Some((_, of_point)) = self.pending.pop_front_if(|(point, _)| *point <= processed) {
-            add_changes(&mut changed, of_point);
+        while self.pending.front().is_some_and(|(point, _)| *point <= processed) {
+            let passed = self.pending.pop_front();
+            passed
+                .into_iter()
+                .for_each(|(_, of_point)| add_changes(&mut changed, of_point));
         }
         changed
     }
