@@ -1,10 +1,9 @@
-//! Values in the order of their keys, in rows of a few each: recovery points and batches by number, nonces by the first of a range.
+//! Values in the order of their numbers, in rows of a few each: recovery points and batches by number, nonces by the first of a range.
 //!
 //! A fleet keeps a million of them. Nearly all come behind all others and go from the front, which leaves the nodes of a tree half empty,
 //! and one row that grows is copied again and again. What is behind all others opens a row of its own where the last one has its
 //! kilobyte, so that hardly anything is moved, and what is asked for is nearly always in the last row or the first.
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ops::{Bound, RangeBounds};
@@ -16,30 +15,27 @@ pub fn make_room<T>(row: &mut Vec<T>) {
     }
 }
 
-/// Values by number.
-pub type Numbered<T> = Rows<u64, T>;
-
-/// Values by key, in order. Putting one behind all others and taking the first are cheap.
+/// Values by number, in order. Putting one behind all others and taking the first are cheap.
 #[derive(Debug, Clone)]
-pub struct Rows<K, T> {
+pub struct Numbered<T> {
     /// None of them is empty.
-    rows: VecDeque<Vec<(K, T)>>,
+    rows: VecDeque<Vec<(u64, T)>>,
     len: usize,
 }
 
-impl<K, T> Default for Rows<K, T> {
-    fn default() -> Rows<K, T> {
-        Rows {
+impl<T> Default for Numbered<T> {
+    fn default() -> Numbered<T> {
+        Numbered {
             rows: VecDeque::new(),
             len: 0,
         }
     }
 }
 
-impl<K, T> Rows<K, T> {
+impl<T> Numbered<T> {
     /// Values of a full row.
     const FULL: usize = {
-        let full = 1024 / (size_of::<(K, T)>() + 1);
+        let full = 1024 / (size_of::<(u64, T)>() + 1);
         if full < 4 { 4 } else { full }
     };
 
@@ -56,64 +52,53 @@ impl<K, T> Rows<K, T> {
     }
 
     /// All of them, in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &T)> {
-        self.rows.iter().flatten().map(|(key, value)| (key, value))
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&u64, &T)> {
+        self.rows.iter().flatten().map(|(number, value)| (number, value))
     }
 
-    /// All values, in the order of their keys.
+    /// All values, in the order of their numbers.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &T> {
         self.rows.iter().flatten().map(|(_, value)| value)
     }
-}
 
-impl<K: Ord, T> Rows<K, T> {
-    /// In which row a key is, and where there: or would be.
-    fn place<Q: Ord + ?Sized>(&self, key: &Q) -> (usize, Result<usize, usize>)
-    where
-        K: Borrow<Q>,
-    {
-        let key_of = |(known, _): &(K, T)| known.borrow().cmp(key);
+    /// In which row a number is, and where there: or would be.
+    fn place(&self, number: u64) -> (usize, Result<usize, usize>) {
+        let order = |(known, _): &(u64, T)| known.cmp(&number);
         let Some(last) = self.rows.back() else {
             return (0, Err(0));
         };
         // Nearly all are the last, or come behind it.
-        match last.last().map(key_of) {
+        match last.last().map(order) {
             Some(Ordering::Equal) => return (self.rows.len() - 1, Ok(last.len() - 1)),
             Some(Ordering::Greater) => {}
             Some(Ordering::Less) | None => return (self.rows.len() - 1, Err(last.len())),
         }
-        let ends_before = |row: &Vec<(K, T)>| row.last().is_none_or(|last| key_of(last) == Ordering::Less);
+        let ends_before = |row: &Vec<(u64, T)>| row.last().is_none_or(|last| order(last) == Ordering::Less);
         let at = match () {
-            () if last.first().is_some_and(|first| key_of(first) != Ordering::Greater) => self.rows.len() - 1,
+            () if last.first().is_some_and(|first| order(first) != Ordering::Greater) => self.rows.len() - 1,
             () if !ends_before(&self.rows[0]) => 0,
             () => self.rows.partition_point(ends_before),
         };
-        (at, self.rows[at].binary_search_by(key_of))
+        (at, self.rows[at].binary_search_by(order))
     }
 
-    /// What bears a key.
+    /// What bears a number.
     #[must_use]
-    pub fn get<Q: Ord + ?Sized>(&self, key: &Q) -> Option<&T>
-    where
-        K: Borrow<Q>,
-    {
-        let (row, place) = self.place(key);
+    pub fn get(&self, number: &u64) -> Option<&T> {
+        let (row, place) = self.place(*number);
         place.ok().map(|place| &self.rows[row][place].1)
     }
 
-    /// What bears a key, to be changed.
+    /// What bears a number, to be changed.
     #[must_use]
-    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut T>
-    where
-        K: Borrow<Q>,
-    {
-        let (row, place) = self.place(key);
+    pub fn get_mut(&mut self, number: &u64) -> Option<&mut T> {
+        let (row, place) = self.place(*number);
         place.ok().map(|place| &mut self.rows[row][place].1)
     }
 
-    /// Gives a value a key; returns what bore it before.
-    pub fn insert(&mut self, key: K, value: T) -> Option<T> {
-        let (mut at, mut place) = match self.place(&key) {
+    /// Gives a value a number; returns what bore it before.
+    pub fn insert(&mut self, number: u64, value: T) -> Option<T> {
+        let (mut at, mut place) = match self.place(number) {
             (row, Ok(place)) => return Some(std::mem::replace(&mut self.rows[row][place].1, value)),
             (row, Err(place)) => (row, place),
         };
@@ -137,23 +122,20 @@ impl<K: Ord, T> Rows<K, T> {
             // The first one grows: of most machines it is the only one.
             row.reserve_exact(row.len().max(4).min(Self::FULL - row.len()));
         }
-        row.insert(place, (key, value));
+        row.insert(place, (number, value));
         None
     }
 
-    /// Takes out what bears a key.
-    pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<T>
-    where
-        K: Borrow<Q>,
-    {
-        let (row, place) = self.place(key);
+    /// Takes out what bears a number.
+    pub fn remove(&mut self, number: &u64) -> Option<T> {
+        let (row, place) = self.place(*number);
         let (_, value) = self.rows.get_mut(row)?.remove(place.ok()?);
         self.taken(row);
         Some(value)
     }
 
     /// Takes out the first.
-    pub fn pop_first(&mut self) -> Option<(K, T)> {
+    pub fn pop_first(&mut self) -> Option<(u64, T)> {
         let first = self.rows.front_mut()?.remove(0);
         self.taken(0);
         Some(first)
@@ -166,12 +148,9 @@ impl<K: Ord, T> Rows<K, T> {
         }
     }
 
-    /// Those up to a key go.
-    pub fn remove_through<Q: Ord + ?Sized>(&mut self, key: &Q)
-    where
-        K: Borrow<Q>,
-    {
-        let (row, place) = self.place(key);
+    /// Those up to a number go.
+    pub fn remove_through(&mut self, number: &u64) {
+        let (row, place) = self.place(*number);
         let through = place.map_or_else(|place| place, |place| place + 1);
         let before: usize = self.rows.drain(..row).map(|row| row.len()).sum();
         self.len -= before;
@@ -184,17 +163,17 @@ impl<K: Ord, T> Rows<K, T> {
         }
     }
 
-    /// Those whose keys lie in a range, in order; none where it ends before it begins.
+    /// Those whose numbers lie in a range, in order; none where it ends before it begins.
     #[must_use]
-    pub fn range(&self, range: impl RangeBounds<K>) -> Range<'_, K, T> {
+    pub fn range(&self, range: impl RangeBounds<u64>) -> Range<'_, T> {
         let begin = match range.start_bound() {
             Bound::Unbounded => (0, 0),
-            Bound::Included(key) => self.position(key, false),
-            Bound::Excluded(key) => self.position(key, true),
+            Bound::Included(number) => self.position(*number, false),
+            Bound::Excluded(number) => self.position(*number, true),
         };
         let end = match range.end_bound() {
-            Bound::Included(key) => self.position(key, true),
-            Bound::Excluded(key) => self.position(key, false),
+            Bound::Included(number) => self.position(*number, true),
+            Bound::Excluded(number) => self.position(*number, false),
             Bound::Unbounded => (self.rows.len(), 0),
         };
         Range {
@@ -204,9 +183,9 @@ impl<K: Ord, T> Rows<K, T> {
         }
     }
 
-    /// Row and place of the first that does not come before a key, or of the first behind it.
-    fn position(&self, key: &K, behind: bool) -> (usize, usize) {
-        let (row, place) = self.place(key);
+    /// Row and place of the first that does not come before a number, or of the first behind it.
+    fn position(&self, number: u64, behind: bool) -> (usize, usize) {
+        let (row, place) = self.place(number);
         let place = match place {
             Ok(place) if behind => place + 1,
             Ok(place) | Err(place) => place,
@@ -218,29 +197,29 @@ impl<K: Ord, T> Rows<K, T> {
     }
 }
 
-impl<K: Ord, T> FromIterator<(K, T)> for Rows<K, T> {
-    fn from_iter<I: IntoIterator<Item = (K, T)>>(values: I) -> Rows<K, T> {
-        let mut all = Rows::default();
-        for (key, value) in values {
-            all.insert(key, value);
+impl<T> FromIterator<(u64, T)> for Numbered<T> {
+    fn from_iter<I: IntoIterator<Item = (u64, T)>>(values: I) -> Numbered<T> {
+        let mut all = Numbered::default();
+        for (number, value) in values {
+            all.insert(number, value);
         }
         all
     }
 }
 
-/// Values whose keys lie in a range.
+/// Values whose numbers lie in a range.
 #[derive(Debug)]
-pub struct Range<'a, K, T> {
-    rows: &'a VecDeque<Vec<(K, T)>>,
+pub struct Range<'a, T> {
+    rows: &'a VecDeque<Vec<(u64, T)>>,
     /// Row and place of the first, and of the first that is no longer part of it.
     begin: (usize, usize),
     end: (usize, usize),
 }
 
-impl<'a, K, T> Iterator for Range<'a, K, T> {
-    type Item = (&'a K, &'a T);
+impl<'a, T> Iterator for Range<'a, T> {
+    type Item = (&'a u64, &'a T);
 
-    fn next(&mut self) -> Option<(&'a K, &'a T)> {
+    fn next(&mut self) -> Option<(&'a u64, &'a T)> {
         if self.begin == self.end {
             return None;
         }
@@ -250,13 +229,13 @@ impl<'a, K, T> Iterator for Range<'a, K, T> {
             true => (row, place + 1),
             false => (row + 1, 0),
         };
-        let (key, value) = &values[place];
-        Some((key, value))
+        let (number, value) = &values[place];
+        Some((number, value))
     }
 }
 
-impl<'a, K, T> DoubleEndedIterator for Range<'a, K, T> {
-    fn next_back(&mut self) -> Option<(&'a K, &'a T)> {
+impl<'a, T> DoubleEndedIterator for Range<'a, T> {
+    fn next_back(&mut self) -> Option<(&'a u64, &'a T)> {
         if self.begin == self.end {
             return None;
         }
@@ -265,8 +244,8 @@ impl<'a, K, T> DoubleEndedIterator for Range<'a, K, T> {
             (row, place) => (row, place - 1),
         };
         self.end = (row, place);
-        let (key, value) = &self.rows[row][place];
-        Some((key, value))
+        let (number, value) = &self.rows[row][place];
+        Some((number, value))
     }
 }
 

@@ -10,7 +10,7 @@
 use actors::Table;
 use actors::nouns::MachineId;
 use datapath::DiskId;
-use datapath::rows::Rows;
+use datapath::rows::Numbered;
 use datapath::segment::SegmentKind;
 use datapath::units::CHUNK_BYTES;
 
@@ -63,7 +63,7 @@ pub struct Stored {
 struct Disk {
     highest: Option<(u32, MachineId)>,
     /// Of the newest epoch, by their first.
-    ranges: Rows<u64, Range>,
+    ranges: Numbered<Range>,
     /// Counters below this are all used.
     floor: u64,
 }

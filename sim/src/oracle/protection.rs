@@ -252,12 +252,12 @@ impl Protection {
     }
 
     /// Points from the first on that is not pruned: over days those before it become many.
-    pub fn standing(&self) -> Range<'_, u64, Point> {
+    pub fn standing(&self) -> Range<'_, Point> {
         self.points.range(self.pruned_below..)
     }
 
     /// Of them those before this one.
-    pub fn standing_before(&self, point: u64) -> Range<'_, u64, Point> {
+    pub fn standing_before(&self, point: u64) -> Range<'_, Point> {
         self.points.range(self.pruned_below.min(point)..point)
     }
 
