@@ -138,22 +138,18 @@ impl Folder {
 }
 
 impl Folders {
-    fn find(&self, path: &str) -> Option<u32> {
-        let is_it = |number: &u32| self.folders[*number as usize].path[..] == *path.as_bytes();
-        self.numbers.find(spread(hash_of(path)), is_it).copied()
-    }
-
     /// The number of a folder, which is made where it is not there.
     fn enter(&mut self, path: &str) -> u32 {
-        if let Some(known) = self.find(path) {
-            return known;
+        let hash = hash_of(path);
+        let is_it = |number: &u32| self.folders[*number as usize].path[..] == *path.as_bytes();
+        if let Some(known) = self.numbers.find(spread(hash), is_it) {
+            return *known;
         }
         let folder = Folder {
             path: path.as_bytes().into(),
-            hash: hash_of(path),
+            hash,
             first: NONE,
         };
-        let hash = folder.hash;
         let number = match self.free.pop() {
             Some(number) => {
                 self.folders[number as usize] = folder;
@@ -225,10 +221,12 @@ impl Names {
         if let Some(next) = self.files.get_mut(file.next as usize) {
             next.before = place;
         }
-        make_room(&mut self.files);
         match self.files.get_mut(place as usize) {
             Some(free) => *free = file,
-            None => self.files.push(file),
+            None => {
+                make_room(&mut self.files);
+                self.files.push(file);
+            }
         }
         make_room(&mut self.order);
         self.order.push(place);
