@@ -166,17 +166,8 @@ impl Replica {
     /// Removes points; the newest stays whatever the list says.
     pub fn remove_points(&mut self, numbers: &[u64]) {
         for number in numbers {
-            // They are in the order of their numbers; one that is not there is looked for among all.
-            let place = self.points.binary_search_by_key(number, |point| point.mark.point);
-            let place = place.or_else(|_| {
-                self.points
-                    .iter()
-                    .position(|point| point.mark.point == *number)
-                    .ok_or(())
-            });
-            if let Ok(place) = place
-                && place + 1 < self.points.len()
-            {
+            let place = self.points.iter().position(|point| point.mark.point == *number);
+            if let Some(place) = place.filter(|place| place + 1 < self.points.len()) {
                 self.points.remove(place);
                 if place < self.saved_points.values() {
                     self.saved_points.remove(place..place + 1);
