@@ -417,7 +417,7 @@ impl MasterTarget {
                 parts,
                 highest,
             } => keeper.copy_complete(disk, copy, parts, highest),
-            Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes),
+            Entry::Tag { tag, stored_bytes } => keeper.tag_stored(tag, stored_bytes, Vec::new()),
             Entry::Merged { from, tag } => keeper.merged_put(from, tag.batch, None),
             Entry::Shared(record) => return self.notify(Notice::SharedStored { record }),
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => {}

@@ -20,8 +20,11 @@ mod points;
 mod retained;
 mod saving;
 mod sizes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use datapath::batch::DiskChanges;
 use datapath::counted::Counted;
@@ -135,6 +138,13 @@ struct Pending {
 struct Wanted {
     headers: Headers,
     why: Why,
+}
+
+impl Wanted {
+    /// Whether these are the segments of a batch, wanted since its tag came.
+    fn is(&self, headers: &Headers) -> bool {
+        self.why == Why::Batch && Arc::ptr_eq(&self.headers, headers)
+    }
 }
 
 /// Asks for the segments of a batch; one that changed nothing has none.
@@ -408,8 +418,9 @@ impl ReplicaKeeper {
         }
     }
 
-    /// A batch is complete in storage.
-    pub fn tag_stored(&mut self, tag: Tag, stored_bytes: u64) {
+    /// A batch is complete in storage; perhaps its segments came with its tag, unasked. They are taken where as many can be opened now;
+    /// else they are asked for in their turn, for nobody could say how much would wait here sealed.
+    pub fn tag_stored(&mut self, tag: Tag, stored_bytes: u64, brought: Vec<Blob>) {
         if tag.batch < self.replica.next_batch() || self.pending.contains_key(&tag.batch) {
             return;
         }
@@ -421,9 +432,17 @@ impl ReplicaKeeper {
             opened: BTreeMap::new(),
             refused: None,
         };
+        let headers = pending.tag.segments.clone();
         self.pending.insert(pending.tag.batch, pending);
         self.look_for_holes();
         self.want_batches();
+        if brought.len() == headers.len()
+            && self.asked.len() + self.running.len() < self.at_a_time()
+            && let Some(at) = self.wanted.iter().rposition(|wanted| wanted.is(&headers))
+            && let Some(wanted) = self.wanted.remove(at)
+        {
+            self.open(wanted, brought);
+        }
         self.accept_batches();
     }
 

@@ -1,7 +1,8 @@
 //! Azure storage: the account that keeps sealed segments and tags, and tells the Site Recovery service of them.
 //!
 //! Process servers put segments, tags and ends of copies on 443 and are answered once those are durable. The service connects on
-//! the same port and names the protections it looks after; it then hears of everything stored of them, from the start. A machine
+//! the same port and names the protections it looks after; it then hears of everything stored of them, from the start, and what is new
+//! of a batch comes with its segments. A machine
 //! that wants checksums of its replica asks its process server; the question passes through here to the service, and the answer
 //! back. The account cannot open what it stores: it has no key.
 //!
@@ -10,7 +11,8 @@
 
 use std::collections::BTreeMap;
 
-use datapath::disk::size_of;
+use datapath::disk::{DiskError, size_of};
+use datapath::segment::SegmentHeader;
 use datapath::{Blob, DiskId};
 
 use crate::Table;
@@ -126,7 +128,7 @@ impl Storage {
             }
             Input::Flushed(_, result) => {
                 for (id, entry) in self.store.flushed(result) {
-                    self.tell(id, entry);
+                    self.tell(id, entry, self.env.model.azure.sent_with_tag);
                 }
                 for (id, from, to, why) in self.store.take_refused() {
                     if let Some(watcher) = self.watchers.get(&id) {
@@ -212,9 +214,10 @@ impl Storage {
                     if let Entry::Merged { tag, .. } = &entry {
                         // Whoever is taken up again has not seen what it stands for.
                         let (tag, stored_bytes) = (tag.clone(), 0);
-                        self.tell(id, Entry::Tag { tag, stored_bytes });
+                        self.tell(id, Entry::Tag { tag, stored_bytes }, 0);
                     }
-                    self.tell(id, entry);
+                    // It may have had its segments before.
+                    self.tell(id, entry, 0);
                 }
                 let asked = self.checksums_asked.values().filter(|ask| ask.disk.vm == id.0);
                 asked.for_each(|ask| self.env.send(conn, ToService::ChecksumAsk(*ask)));
@@ -231,11 +234,9 @@ impl Storage {
                 self.store.fence(disk, epoch);
             }
             ToStorage::GetSegments { protection, headers } => {
-                let read = headers.iter().map(|header| self.store.read(protection, header));
-                let Ok(read) = read.collect::<Result<Vec<_>, _>>() else {
+                let Ok(read) = self.read_all(protection, &headers) else {
                     return self.later(conn, ToStorage::GetSegments { protection, headers });
                 };
-                let lengths = |blob: &Blob| (blob.bytes.len() as u64, blob.size);
                 let answer = ToService::Segments {
                     protection,
                     headers,
@@ -281,10 +282,12 @@ impl Storage {
         self.ask_disk_again();
     }
 
-    fn tell(&self, (vm, protection): ProtectionId, entry: Entry) {
+    /// Tells the service what is complete; a batch's segments go with its tag where they take so many bytes at the most.
+    fn tell(&self, (vm, protection): ProtectionId, entry: Entry, with_tag: u64) {
         let Some(watcher) = self.watchers.get(&(vm, protection)) else {
             return;
         };
+        let mut payload = None;
         let news = match entry {
             Entry::CopySegment { header, stored_bytes } => ToService::CopySegmentStored {
                 protection,
@@ -303,18 +306,42 @@ impl Storage {
                 parts,
                 highest,
             },
-            Entry::Tag { tag, stored_bytes } => ToService::TagStored {
-                vm,
-                protection,
-                tag,
-                stored_bytes,
-            },
+            Entry::Tag { tag, stored_bytes } => {
+                let found = (stored_bytes <= with_tag).then(|| self.read_all(protection, &tag.segments).ok());
+                let found: Option<Vec<Blob>> = found.flatten().and_then(|found| found.into_iter().collect());
+                // Where the disk does not read them all, they are asked for, and then answered one by one.
+                let found = found.unwrap_or_default();
+                payload = (!found.is_empty()).then(|| Blob::join(&found));
+                ToService::TagStored {
+                    vm,
+                    protection,
+                    tag,
+                    stored_bytes,
+                    brought: found.iter().map(lengths).collect(),
+                }
+            }
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
             Entry::Shared(record) => ToService::SharedStored { record },
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
-        self.env.send(*watcher, news);
+        match payload {
+            Some(payload) => self.env.send_with(*watcher, news, payload),
+            None => self.env.send(*watcher, news),
+        }
     }
+
+    /// Segments as they lie on the disk, where they are there.
+    fn read_all(&self, protection: u32, headers: &[SegmentHeader]) -> Result<Vec<Option<Blob>>, DiskError> {
+        headers
+            .iter()
+            .map(|header| self.store.read(protection, header))
+            .collect()
+    }
+}
+
+/// The real bytes of a segment in a payload, and its size.
+fn lengths(blob: &Blob) -> (u64, u64) {
+    (blob.bytes.len() as u64, blob.size)
 }
 
 fn merged_put((vm, protection): ProtectionId, from: u64, to: u64, refused: Option<Refusal>) -> ToService {

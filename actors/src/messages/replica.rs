@@ -121,6 +121,9 @@ pub enum ToService {
         tag: Tag,
         /// Bytes that its segments take.
         stored_bytes: u64,
+        /// Where they come with it, unasked: of each, in their order, the real bytes and the size. The payload is the segments, one after
+        /// the other; without any they are to be asked for.
+        brought: Vec<(u64, u64)>,
     },
     /// The record of a shared recovery point is stored.
     SharedStored {

@@ -107,6 +107,7 @@ impl Service {
                 protection,
                 tag,
                 stored_bytes,
+                brought,
             } => {
                 if self.keeper(vm, protection).is_none() {
                     return;
@@ -116,7 +117,9 @@ impl Service {
                     item.newest_stored = item.newest_stored.max(tag.mark.map(|mark| mark.marked_source));
                 }
                 if let Some(keeper) = self.keepers.get_mut(&vm) {
-                    keeper.tag_stored(tag, stored_bytes);
+                    // A payload that does not hold what the frame names holds nothing.
+                    let brought = payload.unwrap_or_default().split(brought);
+                    keeper.tag_stored(tag, stored_bytes, brought.unwrap_or_default());
                 }
                 self.attend(vm);
                 self.met(&Condition::Drained(vm));

@@ -306,6 +306,28 @@ fn a_tag_that_comes_with_a_segment_that_is_refused_is_not_taken_in() {
 }
 
 #[test]
+fn what_is_new_of_a_batch_is_told_with_its_segments_and_what_was_stored_before_without() {
+    let s = setting();
+    assert!(s.told().is_empty());
+    let (body, blob) = batch(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob.clone());
+    s.bench.run_seconds(1);
+    let told = s.bench.take_frames(s.sealer).into_iter().map(|(_, frame)| frame);
+    let told: Vec<_> = told
+        .filter_map(|frame| match frame.body {
+            Body::ReplicaToService(replica::ToService::TagStored { brought, .. }) => Some((brought, frame.payload)),
+            _ => None,
+        })
+        .collect();
+    let lengths = vec![(blob.bytes.len() as u64, blob.size)];
+    assert_eq!(told, [(lengths, Some(blob))]);
+    assert!(
+        matches!(&s.told()[..], [Body::ReplicaToService(replica::ToService::TagStored { brought, .. })] if brought.is_empty()),
+        "whoever asks for all there is asks for what it needs"
+    );
+}
+
+#[test]
 fn a_power_cut_between_segments_and_tag_leaves_no_tag() {
     for flushes in 0..3 {
         let mut s = setting();

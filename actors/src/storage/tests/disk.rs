@@ -95,6 +95,25 @@ fn what_cannot_be_read_is_given_once_it_can_and_is_never_said_to_be_missing() {
 }
 
 #[test]
+fn a_tag_is_told_alone_where_its_segments_cannot_be_read() {
+    let s = setting();
+    assert!(s.told().is_empty());
+    s.bench.flush_time.set(10_000_000);
+    let (body, blob) = batch(VAULT, 1, 1);
+    s.env.send_with(s.conn, body, blob);
+    // The frame has arrived, and the first of two flushes is under way.
+    s.bench.run_until(s.env.now().after(5_000_000));
+    s.bench.fail_disk(MACHINE, Operation::Read, true);
+    let answers = later(&s);
+    let told = answers.iter().filter_map(|body| match body {
+        Body::ReplicaToService(replica::ToService::TagStored { brought, .. }) => Some(brought.len()),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [0], "{answers:?}");
+    assert_eq!(s.bench.alerts(DISK_OF_STORE), 1);
+}
+
+#[test]
 fn an_account_that_cannot_read_its_index_waits_with_its_start() {
     let mut s = setting();
     let (body, blob, header) = segment(VAULT, 1, 1);
