@@ -113,7 +113,7 @@ enum Why {
     Merge,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Copy {
     number: u32,
     /// Pieces that are stored, and the bytes that each takes.

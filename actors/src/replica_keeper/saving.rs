@@ -26,32 +26,11 @@ pub type Kept = (DiskId, Option<Holds>);
 #[derive(Serialize, Deserialize)]
 struct Saved<'a> {
     replica: SavedReplica<'a>,
-    copies: Copies<'a>,
+    copies: Cow<'a, BTreeMap<DiskId, Copy>>,
     /// See [`Sizes::decode`]: they name the batches of the replica.
     sizes: Raw<'a>,
     changed: Cow<'a, BTreeMap<DiskId, Vec<(u64, u64)>>>,
     broken: Option<Cow<'a, str>>,
-}
-
-/// Copies by disk: those of a keeper as they are written down, or what was read of them.
-enum Copies<'a> {
-    Of(&'a BTreeMap<DiskId, Copy>),
-    Read(BTreeMap<DiskId, SavedCopy>),
-}
-
-impl Serialize for Copies<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Copies::Of(copies) => serializer.collect_map(copies.iter().map(|(disk, copy)| (disk, copy.save()))),
-            Copies::Read(copies) => copies.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Copies<'_> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        BTreeMap::deserialize(deserializer).map(Copies::Read)
-    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -109,6 +88,18 @@ impl Copy {
     }
 }
 
+impl Serialize for Copy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.save().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Copy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        SavedCopy::deserialize(deserializer).map(Copy::restore)
+    }
+}
+
 impl ReplicaKeeper {
     /// Puts behind what there is already what [`ReplicaKeeper::take_up`] reads: all that a later life needs to know, but for volumes.
     /// Segments that were let go before can be dropped once both are durable.
@@ -121,7 +112,7 @@ impl ReplicaKeeper {
         };
         let saved = Saved {
             replica: self.replica.save(),
-            copies: Copies::Of(&self.copies),
+            copies: Cow::Borrowed(&self.copies),
             sizes: self.sizes.encode(),
             changed,
             broken: self.broken.as_deref().map(Cow::Borrowed),
@@ -172,10 +163,7 @@ impl ReplicaKeeper {
             disks.iter().map(|disk| Some((*disk, volume(*disk, None)?))).collect();
         let mut keeper = ReplicaKeeper::new(env.clone(), key, sealing, protection, heads?);
         keeper.replica = replica;
-        if let Copies::Read(copies) = saved.copies {
-            let copies = copies.into_iter();
-            keeper.copies = copies.map(|(disk, copy)| (disk, Copy::restore(copy))).collect();
-        }
+        keeper.copies = saved.copies.into_owned();
         keeper.sizes = sizes;
         keeper.changed = saved.changed.into_owned();
         keeper.broken = saved.broken.map(Cow::into_owned);
