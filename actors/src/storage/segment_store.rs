@@ -8,41 +8,30 @@
 //! same thing put twice is stored once; a batch's segment may be replaced (by a newer sealer) until its tag is stored, never after.
 //! Batches that became one stay, with that one beside them, until they are dropped.
 
+mod fences;
 mod index;
+mod merged;
+mod recovering;
 mod writing;
 
-use std::collections::BTreeMap;
-
-use datapath::disk::{DiskError, Files, read_if_there};
+use datapath::disk::{DiskError, read_if_there};
 use datapath::plants::{Plant, planted};
-use datapath::replica::Tag;
-use datapath::seal::Epoch;
 use datapath::segment::{self, Headers, SegmentHeader, SegmentKind};
 use datapath::{Blob, DiskId, WriteSeq};
-use serde::{Deserialize, Serialize};
 
 use crate::Table;
 use crate::disk_trouble::DiskTrouble;
 use crate::facts::{Fact, StoredSegment};
 use crate::messages::group::PutShared;
 use crate::messages::refusal::Refusal;
-use crate::messages::replica::MergedBatches;
 use crate::messages::segments::{InTurn, Packed, ToProcessServer};
 use crate::ports::{ConnId, Env, Token};
 
+pub use fences::fence_of;
+use fences::{Fences, below};
 pub use index::{Entry, INDEX, ProtectionId};
-use index::{Kept, decode, id_of, index_file};
-
-/// What the file of each disk's fences begins with: a vault of ten thousand machines raises as many, and each is written down alone.
-const FENCES: &str = "fences/";
-
-/// Batches that became one, whose segments are written: once those are durable, the entry that says so is.
-struct Written {
-    id: ProtectionId,
-    from: u64,
-    tag: Tag,
-    facts: Vec<Fact>,
-}
+use index::{Kept, decode, index_file};
+use merged::Written;
 
 /// Who is to be answered once an entry is durable, and what is to be told then.
 type Untaken = ((ConnId, ToProcessServer), Vec<Fact>, (ProtectionId, Entry));
@@ -63,39 +52,6 @@ struct Owed {
     fence: Option<(DiskId, u32)>,
     /// All that was taken in before this is durable, and told.
     told: Option<ProtectionId>,
-}
-
-/// Epochs below which nothing is taken in.
-#[derive(Default)]
-struct Fences {
-    /// Of what process servers seal.
-    changes: Table<DiskId, u32>,
-    /// Of what is merged.
-    merged: Table<DiskId, u32>,
-}
-
-/// The fences of one disk as they are kept.
-#[derive(Serialize, Deserialize)]
-struct SavedFences {
-    disk: DiskId,
-    changes: Option<u32>,
-    merged: Option<u32>,
-}
-
-impl Fences {
-    fn of(&self, disk: DiskId) -> SavedFences {
-        SavedFences {
-            disk,
-            changes: self.changes.get(&disk).copied(),
-            merged: self.merged.get(&disk).copied(),
-        }
-    }
-
-    fn take(&mut self, saved: SavedFences) {
-        let SavedFences { disk, changes, merged } = saved;
-        self.changes.extend(changes.map(|epoch| (disk, epoch)));
-        self.merged.extend(merged.map(|epoch| (disk, epoch)));
-    }
 }
 
 /// The store.
@@ -151,54 +107,6 @@ impl SegmentStore {
             fenced: Vec::new(),
             told: Vec::new(),
         }
-    }
-
-    /// Reads back what an earlier life left, and tells what it finds: the power can have gone between the flush that made something
-    /// durable and its announcement. A torn last entry was never acknowledged and is cut off.
-    ///
-    /// # Errors
-    /// Where the disk fails: then nothing is known for certain, and it is to be called again.
-    pub fn recover(&mut self) -> Result<(), DiskError> {
-        let files = self.env.files();
-        self.kept.clear();
-        for name in files.list(FENCES) {
-            let blob = self.read_file(&name)?;
-            if let Ok(saved) = postcard::from_bytes::<SavedFences>(&blob.bytes) {
-                self.fences.take(saved);
-            }
-        }
-        let mut facts = Vec::new();
-        for name in files.list(INDEX) {
-            let Some(id) = id_of(&name) else { continue };
-            let blob = self.read_file(&name)?;
-            let (entries, good) = decode(&blob.bytes);
-            if good < blob.bytes.len() {
-                // Where even this fails the entries above stand, and the tail is refused again next time.
-                let _ = files.truncate(&name, good as u64);
-            }
-            // A power cut tears each file on its own: a piece whose entry is there and whose file is not was never acknowledged. One that
-            // was let go has no file either, and is not needed any more.
-            for entry in &entries {
-                if self.is_whole(id.1, entry)? {
-                    self.kept.entry(id).or_default().take(entry);
-                }
-            }
-            let kept = self.kept.entry(id).or_default();
-            kept.durable = good as u64;
-            let found = standing(kept, entries);
-            facts.extend(found.iter().filter_map(|entry| found_fact(id, entry)));
-        }
-        facts.into_iter().for_each(|fact| self.env.fact(fact));
-        Ok(())
-    }
-
-    /// Whether what an entry says is complete is there; of a batch it is, for its entry comes after its segments are durable.
-    fn is_whole(&self, protection: u32, entry: &Entry) -> Result<bool, DiskError> {
-        let Entry::CopySegment { header, stored_bytes } = entry else {
-            return Ok(true);
-        };
-        let file = self.read_if_there(&segment_file(protection, header))?;
-        Ok(file.is_some_and(|file| file.size == *stored_bytes || planted(Plant::TornPieceTaken)))
     }
 
     fn read_file(&self, name: &str) -> Result<Blob, DiskError> {
@@ -457,101 +365,6 @@ impl SegmentStore {
         self.owe(answer, vec![fact], Some((id, Entry::Shared(record))));
     }
 
-    /// Takes in what neighbouring batches came to as one: a segment per header of the tag. It is told once it is complete, segments first
-    /// and then the entry that names them; false where it is already.
-    ///
-    /// # Errors
-    /// Why it is refused.
-    pub fn put_merged(
-        &mut self,
-        (vm, protection): ProtectionId,
-        merged: MergedBatches,
-        payload: &Blob,
-    ) -> Result<bool, Refusal> {
-        let MergedBatches { from, tag, segments } = merged;
-        let id = (vm, protection);
-        let known = self.kept.entry(id).or_default();
-        if known.ended {
-            return Err(Refusal::ProtectionEnded);
-        }
-        if tag.batch <= known.dropped {
-            return Err(Refusal::BatchesDropped);
-        }
-        if known.merged.get(&tag.batch) == Some(&from) {
-            return Ok(false);
-        }
-        let kind = SegmentKind::Merged { from, to: tag.batch };
-        let listed = segments.iter().map(|segment| &segment.header);
-        if !listed.eq(tag.segments.iter()) || tag.segments.iter().any(|header| header.kind != kind) {
-            return Err(Refusal::OtherSegments);
-        }
-        let blobs = payload
-            .split(segments.iter().map(|segment| (segment.bytes, segment.size)))
-            .ok_or(Refusal::BadFrame)?;
-        for header in tag.segments.iter() {
-            if header.vault != self.vault {
-                return Err(Refusal::ForeignVault);
-            }
-            below(&self.fences.merged, header)?;
-        }
-        // The vault granted the epoch; from its first segment on, earlier ones are fenced.
-        for header in tag.segments.iter() {
-            if raise(&mut self.fences.merged, header.disk, header.epoch.0) {
-                let saved = self.save_fences(header.disk);
-                saved.map_err(|error| Refusal::Fence(error.to_string()))?;
-            }
-        }
-        let mut stored = Vec::new();
-        for (segment, blob) in segments.iter().zip(blobs) {
-            let header = &segment.header;
-            if let Err(why) = self.write_segment(protection, header, &blob) {
-                self.drop_segments(id, &tag.segments, None);
-                return Err(why);
-            }
-            stored.push(StoredSegment {
-                disk: header.disk,
-                epoch: header.epoch.0,
-                first_counter: header.first_counter,
-                plain_bytes: segment.plain_bytes,
-                stored_bytes: blob.size,
-            });
-        }
-        let facts = are_stored(protection, kind, stored);
-        self.waiting.push(Owed {
-            written: Some(Written { id, from, tag, facts }),
-            ..Owed::default()
-        });
-        self.flush();
-        Ok(true)
-    }
-
-    /// The segments of a merge are durable: writes the entry that completes it. What was completed or let go meanwhile is left alone.
-    fn complete_merge(&mut self, written: Written) {
-        let Written { id, from, tag, facts } = written;
-        let known = self.kept.entry(id).or_default();
-        let to = tag.batch;
-        if known.ended || known.merged.get(&to) == Some(&from) {
-            return;
-        }
-        if to <= known.dropped {
-            self.drop_segments(id, &tag.segments, None);
-            return self.refused.push((id, from, to, Refusal::BatchesDropped));
-        }
-        for header in tag.segments.iter() {
-            known.loose.remove(&(header.disk, header.kind));
-        }
-        let headers = tag.segments.clone();
-        if !self.owe(None, facts, Some((id, Entry::Merged { from, tag }))) {
-            self.drop_segments(id, &headers, None);
-            self.refused.push((id, from, to, Refusal::Index));
-        }
-    }
-
-    /// Merges that were taken in and then could not be completed: protection, first and last batch, why.
-    pub fn take_refused(&mut self) -> Vec<(ProtectionId, u64, u64, Refusal)> {
-        std::mem::take(&mut self.refused)
-    }
-
     /// Takes in the end of a copy.
     pub fn put_copy_end(
         &mut self,
@@ -573,36 +386,6 @@ impl SegmentStore {
         let again = known.closed || known.copies.contains(&(disk, copy));
         let answer = ToProcessServer::CopyEndPut { disk, protection, copy };
         self.owe(Some((conn, answer)), Vec::new(), (!again).then_some((id, entry)));
-    }
-
-    /// Refuses epochs of a disk below this from now on. The fence stands, and [`SegmentStore::take_fenced`] says
-    /// so, once all that was taken in before it is durable: then the next epoch can be granted, for nothing of an earlier one is still
-    /// to come.
-    pub fn fence(&mut self, disk: DiskId, epoch: u32) {
-        raise(&mut self.fences.changes, disk, epoch);
-        self.stand(vec![(disk, epoch)]);
-        self.flush();
-    }
-
-    /// Fences stand once they are written, and all that was taken in before is durable. What cannot be written is written later: until
-    /// then nothing of an earlier epoch is taken in, and nobody is told.
-    fn stand(&mut self, fences: Vec<(DiskId, u32)>) {
-        for fence in fences {
-            if let Err(error) = self.save_fences(fence.0) {
-                self.unfenced.push(fence);
-                self.failed(&error);
-                continue;
-            }
-            self.waiting.push(Owed {
-                fence: Some(fence),
-                ..Owed::default()
-            });
-        }
-    }
-
-    /// Fences that stand by now.
-    pub fn take_fenced(&mut self) -> Vec<(DiskId, u32)> {
-        std::mem::take(&mut self.fenced)
     }
 
     /// Asks for all that was taken in of a protection by now: [`SegmentStore::take_told`] says when it is durable, and so was told. Where
@@ -627,31 +410,12 @@ impl SegmentStore {
         std::mem::take(&mut self.told)
     }
 
-    fn save_fences(&self, disk: DiskId) -> Result<(), DiskError> {
-        let bytes = datapath::encoded::encode(&self.fences.of(disk));
-        self.env.files().replace(&fence_file(disk), Blob::real(bytes))
-    }
-
     /// A stored segment; none where there is no such file.
     ///
     /// # Errors
     /// Where the disk fails.
     pub fn read(&self, protection: u32, header: &SegmentHeader) -> Result<Option<Blob>, DiskError> {
         self.read_if_there(&segment_file(protection, header))
-    }
-
-    /// All that is complete of a protection and not dropped, read back from its index.
-    ///
-    /// # Errors
-    /// Where the disk fails.
-    pub fn entries(&self, id: ProtectionId) -> Result<Vec<Entry>, DiskError> {
-        let Some(kept) = self.kept.get(&id).filter(|kept| kept.durable > 0) else {
-            return Ok(Vec::new());
-        };
-        let bytes = self.env.files().read(&index_file(id), 0, kept.durable);
-        let bytes = bytes.inspect_err(|error| self.trouble.note(&self.env, Some(id.0), error))?;
-        let (entries, _) = decode(&bytes);
-        Ok(standing(kept, entries))
     }
 
     /// Segments are no longer needed, and no batch up to `through`.
@@ -696,65 +460,6 @@ impl SegmentStore {
     }
 }
 
-/// Of a protection's entries those that still say something: not dropped, not replaced, and not of one that has ended.
-fn standing(kept: &Kept, mut entries: Vec<Entry>) -> Vec<Entry> {
-    if kept.ended {
-        return Vec::new();
-    }
-    let in_merged = |batch: u64| {
-        let next = kept.merged.range(batch..).next();
-        next.is_some_and(|(_, from)| *from <= batch)
-    };
-    // A piece that was torn and put again has two entries; the later one is that of its file.
-    let put = entries.iter().filter_map(|entry| match entry {
-        Entry::CopySegment { header, .. } => Some(((header.disk, header.kind), header.epoch)),
-        _ => None,
-    });
-    let newest: BTreeMap<(DiskId, SegmentKind), Epoch> = put.collect();
-    entries.retain(|entry| match entry {
-        Entry::Tag { tag, .. } => tag.batch > kept.dropped && !in_merged(tag.batch),
-        Entry::Merged { from, tag } => kept.merged.get(&tag.batch) == Some(from),
-        Entry::CopySegment { header, .. } => {
-            let piece = match header.kind {
-                SegmentKind::Copy { copy, part } => kept.pieces.contains(&(header.disk, copy, part)),
-                SegmentKind::Changes { .. } | SegmentKind::Merged { .. } => false,
-            };
-            piece && newest.get(&(header.disk, header.kind)) == Some(&header.epoch)
-        }
-        Entry::CopyEnd { .. } | Entry::Shared(_) => true,
-        Entry::Dropped { .. } | Entry::Closed | Entry::Ended => false,
-    });
-    entries
-}
-
-/// What is told of an entry that is found again.
-fn found_fact((vm, protection): ProtectionId, entry: &Entry) -> Option<Fact> {
-    match entry {
-        Entry::CopySegment { header, stored_bytes } => Some(Fact::SegmentFound {
-            disk: header.disk,
-            protection,
-            kind: header.kind,
-            epoch: header.epoch.0,
-            first_counter: header.first_counter,
-            stored_bytes: *stored_bytes,
-        }),
-        Entry::Tag { tag, .. } => Some(Fact::TagFound {
-            vm,
-            protection,
-            batch: tag.batch,
-            last: tag.last,
-            mark: tag.mark,
-        }),
-        Entry::Shared(record) => Some(Fact::SharedStored {
-            group: record.group,
-            point: record.point,
-            members: record.members.clone(),
-        }),
-        // These are told by what is done with them.
-        Entry::CopyEnd { .. } | Entry::Merged { .. } | Entry::Dropped { .. } | Entry::Closed | Entry::Ended => None,
-    }
-}
-
 /// Says that segments are durable, where there are any.
 fn are_stored(protection: u32, kind: SegmentKind, segments: Vec<StoredSegment>) -> Vec<Fact> {
     let fact = (!segments.is_empty()).then_some(Fact::SegmentsStored {
@@ -763,23 +468,6 @@ fn are_stored(protection: u32, kind: SegmentKind, segments: Vec<StoredSegment>) 
         segments,
     });
     fact.into_iter().collect()
-}
-
-/// Refuses a segment of an epoch that is fenced.
-fn below(fences: &Table<DiskId, u32>, header: &SegmentHeader) -> Result<(), Refusal> {
-    let (epoch, lowest) = (header.epoch.0, fences.get(&header.disk).copied().unwrap_or(0));
-    match epoch < lowest && !planted(Plant::FenceNotChecked) {
-        true => Err(Refusal::Fenced { epoch, lowest }),
-        false => Ok(()),
-    }
-}
-
-/// Whether the fence was lower.
-fn raise(fences: &mut Table<DiskId, u32>, disk: DiskId, epoch: u32) -> bool {
-    let fence = fences.entry(disk).or_insert(0);
-    let lower = *fence < epoch;
-    *fence = epoch.max(*fence);
-    lower
 }
 
 /// The file of a segment.
@@ -794,16 +482,4 @@ fn file_of(protection: u32, disk: DiskId, kind: SegmentKind) -> String {
     file.push('/');
     segment::push_name(&mut file, disk, kind);
     file
-}
-
-fn fence_file(disk: DiskId) -> String {
-    format!("{FENCES}vm{}-{}", disk.vm.0, disk.index)
-}
-
-/// The lowest epoch of a disk that a machine takes in, by its disk; none where it has no fence.
-#[must_use]
-pub fn fence_of(files: &dyn Files, disk: DiskId) -> Option<u32> {
-    let saved = files.read_all(&fence_file(disk)).ok()?;
-    let fences: SavedFences = postcard::from_bytes(&saved.bytes).ok()?;
-    fences.changes
 }
