@@ -2,9 +2,9 @@
 //! points of it and put disks together.
 //!
 //! A keeper is told what is stored ([`ReplicaKeeper::copy_segment_stored`], [`ReplicaKeeper::copy_complete`],
-//! [`ReplicaKeeper::tag_stored`]), says which segments it wants ([`ReplicaKeeper::take_wanted`]; the owner fetches them over the
-//! network or from its own disk and gives them to [`ReplicaKeeper::segments`]), opens them as jobs of the compute port, and says what
-//! came of it ([`ReplicaKeeper::take_events`]). The index is [`datapath::replica::Replica`].
+//! [`ReplicaKeeper::tag_stored`], perhaps with a batch's segments), says which others it wants ([`ReplicaKeeper::take_wanted`]; the
+//! owner fetches them over the network or from its own disk and gives them to [`ReplicaKeeper::segments`]), opens them as jobs of the
+//! compute port, and says what came of it ([`ReplicaKeeper::take_events`]). The index is [`datapath::replica::Replica`].
 //!
 //! Segments after the oldest kept point stay sealed where they are stored. They are opened when their batch is processed, and again
 //! when a failover puts disks together, so that what was changed in between is found. Beside the index a *head* is kept: the disks as

@@ -1,8 +1,8 @@
 //! Azure storage: the account that keeps sealed segments and tags, and tells the Site Recovery service of them.
 //!
 //! Process servers put segments, tags and ends of copies on 443 and are answered once those are durable. The service connects on
-//! the same port and names the protections it looks after; it then hears of everything stored of them, from the start, and what is new
-//! of a batch comes with its segments. A machine
+//! the same port and names the protections it looks after; it then hears of everything stored of them, from the start. What is new of a
+//! batch comes with its segments, as much as the fabric takes at a time; all else the service asks for. A machine
 //! that wants checksums of its replica asks its process server; the question passes through here to the service, and the answer
 //! back. The account cannot open what it stores: it has no key.
 //!
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use datapath::disk::{DiskError, size_of};
 use datapath::segment::SegmentHeader;
-use datapath::{Blob, DiskId};
+use datapath::{Blob, DiskId, SimTime};
 
 use crate::Table;
 use crate::actor::actor;
@@ -47,6 +47,8 @@ pub struct Storage {
     checksum_askers: BTreeMap<DiskId, ConnId>,
     /// What was asked and not answered, by disk and first chunk: a service that was cut off has not heard of it.
     checksums_asked: BTreeMap<(DiskId, u64), ChecksumAsk>,
+    /// When all that was sent with tags is through, were the fabric its own.
+    sending_until: SimTime,
     /// What the service asked for and the disk could not read.
     unread: Vec<(ConnId, ToStorage)>,
     /// It is not known yet what is stored.
@@ -68,6 +70,7 @@ impl Storage {
             service: None,
             checksum_askers: BTreeMap::new(),
             checksums_asked: BTreeMap::new(),
+            sending_until: SimTime::ZERO,
             unread: Vec::new(),
             starting: true,
             again: false,
@@ -128,7 +131,13 @@ impl Storage {
             }
             Input::Flushed(_, result) => {
                 for (id, entry) in self.store.flushed(result) {
-                    self.tell(id, entry, self.env.model.azure.sent_with_tag);
+                    let brought = match &entry {
+                        Entry::Tag { tag, stored_bytes } if self.watchers.contains_key(&id) => {
+                            self.bring(id.1, &tag.segments, *stored_bytes)
+                        }
+                        _ => Vec::new(),
+                    };
+                    self.tell(id, entry, &brought);
                 }
                 for (id, from, to, why) in self.store.take_refused() {
                     if let Some(watcher) = self.watchers.get(&id) {
@@ -214,10 +223,10 @@ impl Storage {
                     if let Entry::Merged { tag, .. } = &entry {
                         // Whoever is taken up again has not seen what it stands for.
                         let (tag, stored_bytes) = (tag.clone(), 0);
-                        self.tell(id, Entry::Tag { tag, stored_bytes }, 0);
+                        self.tell(id, Entry::Tag { tag, stored_bytes }, &[]);
                     }
                     // It may have had its segments before.
-                    self.tell(id, entry, 0);
+                    self.tell(id, entry, &[]);
                 }
                 let asked = self.checksums_asked.values().filter(|ask| ask.disk.vm == id.0);
                 asked.for_each(|ask| self.env.send(conn, ToService::ChecksumAsk(*ask)));
@@ -282,12 +291,31 @@ impl Storage {
         self.ask_disk_again();
     }
 
-    /// Tells the service what is complete; a batch's segments go with its tag where they take so many bytes at the most.
-    fn tell(&self, (vm, protection): ProtectionId, entry: Entry, with_tag: u64) {
+    /// The segments of a batch that has just become complete, to go with its tag; none where the disk does not read them all, or where
+    /// with what was sent so before they would have to wait for the fabric longer than the model has it.
+    fn bring(&mut self, protection: u32, headers: &[SegmentHeader], bytes: u64) -> Vec<Blob> {
+        let (now, model) = (self.env.monotonic(), &self.env.model.azure);
+        let takes = |bytes: u64| {
+            let nanoseconds = u128::from(bytes) * 8_000_000_000 / u128::from(model.fabric_rate.max(1));
+            u64::try_from(nanoseconds).unwrap_or(u64::MAX)
+        };
+        let sent = self.sending_until.max(now).after(takes(bytes));
+        if bytes > model.sent_with_tag || sent > now.after(takes(model.sent_with_tag)) {
+            return Vec::new();
+        }
+        let read = self.read_all(protection, headers).ok();
+        let whole: Option<Vec<Blob>> = read.and_then(|read| read.into_iter().collect());
+        if whole.is_some() {
+            self.sending_until = sent;
+        }
+        whole.unwrap_or_default()
+    }
+
+    /// Tells the service what is complete; `brought` are the segments that go with a batch's tag.
+    fn tell(&self, (vm, protection): ProtectionId, entry: Entry, brought: &[Blob]) {
         let Some(watcher) = self.watchers.get(&(vm, protection)) else {
             return;
         };
-        let mut payload = None;
         let news = match entry {
             Entry::CopySegment { header, stored_bytes } => ToService::CopySegmentStored {
                 protection,
@@ -306,27 +334,20 @@ impl Storage {
                 parts,
                 highest,
             },
-            Entry::Tag { tag, stored_bytes } => {
-                let found = (stored_bytes <= with_tag).then(|| self.read_all(protection, &tag.segments).ok());
-                let found: Option<Vec<Blob>> = found.flatten().and_then(|found| found.into_iter().collect());
-                // Where the disk does not read them all, they are asked for, and then answered one by one.
-                let found = found.unwrap_or_default();
-                payload = (!found.is_empty()).then(|| Blob::join(&found));
-                ToService::TagStored {
-                    vm,
-                    protection,
-                    tag,
-                    stored_bytes,
-                    brought: found.iter().map(lengths).collect(),
-                }
-            }
+            Entry::Tag { tag, stored_bytes } => ToService::TagStored {
+                vm,
+                protection,
+                tag,
+                stored_bytes,
+                brought: brought.iter().map(lengths).collect(),
+            },
             Entry::Merged { from, tag } => merged_put((vm, protection), from, tag.batch, None),
             Entry::Shared(record) => ToService::SharedStored { record },
             Entry::Dropped { .. } | Entry::Closed | Entry::Ended => return,
         };
-        match payload {
-            Some(payload) => self.env.send_with(*watcher, news, payload),
-            None => self.env.send(*watcher, news),
+        match brought {
+            [] => self.env.send(*watcher, news),
+            brought => self.env.send_with(*watcher, news, Blob::join(brought)),
         }
     }
 

@@ -119,10 +119,10 @@ pub enum ToService {
         protection: u32,
         /// The tag.
         tag: Tag,
-        /// Bytes that its segments take.
+        /// Bytes that its segments take; 0 where it stands for batches that became one.
         stored_bytes: u64,
-        /// Where they come with it, unasked: of each, in their order, the real bytes and the size. The payload is the segments, one after
-        /// the other; without any they are to be asked for.
+        /// Where the segments come with it, unasked: of each, in the order of the tag, the real bytes and the size. The payload is the
+        /// segments, one after the other. Where there is nothing here they are to be asked for.
         brought: Vec<(u64, u64)>,
     },
     /// The record of a shared recovery point is stored.

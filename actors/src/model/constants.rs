@@ -144,7 +144,7 @@ model! {
         no_point_after: Time = HOUR, MINUTE => 7 * DAY, "our model, after the alert of facts §6 between Azure's regions (60 min)", "An alert where a machine has had no recovery point for so long";
         boot_again: Time = MINUTE, SECOND => DAY, "our model", "A machine that is refused is asked for again after so long";
         boot_patience: Time = 10 * MINUTE, SECOND => DAY, "our model", "One that Azure has refused for so long makes its job fail";
-        sent_with_tag: Size = 256 * MIB, 0 => TIB, "our model: a full batch", "A batch that takes so much at the most is sent to the service with its tag, unasked";
+        sent_with_tag: Size = 256 * MIB, 0 => TIB, "our model: a full batch of either grain", "Batches are sent to the service with their tags, unasked, while so much of them at the most is on its way";
         opened_at_a_time: Count = 16, 1 => 1_024, "our model", "Batches that are opened at a time, for a machine";
         merged: Size = 64 * MIB, MIB => GIB, "our model", "Batches are merged up to this much of a disk";
         drops: Count = 64, 1 => 100_000, "our model", "Segments that wait to be dropped until a checkpoint is written without a point";

@@ -202,14 +202,20 @@ impl Service {
     /// The pause that a busy storage account was given is over: what it did not read is asked for again, and what is wanted since.
     pub(super) fn storage_rested(&mut self) {
         self.busy.over();
+        let mut asked_again = false;
         for (protection, headers) in std::mem::take(&mut self.put_off) {
             let vm = headers.first().map(|header| header.disk.vm);
             let wanted = vm.is_some_and(|vm| self.keeper(vm, protection).is_some());
             if wanted && self.storage.is_open() {
+                asked_again = true;
                 self.storage.owe(&self.env);
                 let body = ToStorage::GetSegments { protection, headers };
                 self.storage.send(&self.env, body);
             }
+        }
+        if !asked_again {
+            // Nobody waits for what was refused, and there may be nothing to ask for hours: what is refused then is the first.
+            self.busy.answered();
         }
         let vms: Vec<VmId> = self.keepers.keys().copied().collect();
         vms.into_iter().for_each(|vm| self.attend(vm));

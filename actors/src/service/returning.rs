@@ -137,7 +137,7 @@ impl Service {
     }
 
     /// Keeps what storage tells of a machine whose keeper is not there yet; gives back what is not of that kind.
-    pub(super) fn keep_for_returning(&mut self, message: ToService) -> Option<ToService> {
+    pub(super) fn keep_for_returning(&mut self, mut message: ToService) -> Option<ToService> {
         if self.returning.is_empty() {
             return Some(message);
         }
@@ -155,6 +155,10 @@ impl Service {
         let Some(returning) = self.returning.get_mut(&vm) else {
             return Some(message);
         };
+        if let ToService::TagStored { brought, .. } = &mut message {
+            // What comes along is not kept, and asked for.
+            brought.clear();
+        }
         returning.told.push(message);
         None
     }

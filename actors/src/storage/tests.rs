@@ -328,6 +328,31 @@ fn what_is_new_of_a_batch_is_told_with_its_segments_and_what_was_stored_before_w
 }
 
 #[test]
+fn no_more_goes_with_tags_than_the_fabric_takes() {
+    let s = setting();
+    assert!(s.told().is_empty());
+    let size = 200 << 20;
+    let mut put = |number| {
+        let (mut body, mut blob) = batch(VAULT, number, 1);
+        if let Body::SegmentsToTarget(segments::ToTarget::PutSegments { segments, .. }) = &mut body {
+            segments[0].size = size;
+        }
+        blob.size = size;
+        s.env.send_with(s.conn, body, blob);
+    };
+    let mut brought = Vec::new();
+    // Two at once; and one when they are long through.
+    for numbers in [1..3, 3..4] {
+        numbers.for_each(&mut put);
+        brought.extend(s.answers().into_iter().filter_map(|body| match body {
+            Body::ReplicaToService(replica::ToService::TagStored { brought, .. }) => Some(brought.len()),
+            _ => None,
+        }));
+    }
+    assert_eq!(brought, [1, 0, 1]);
+}
+
+#[test]
 fn a_power_cut_between_segments_and_tag_leaves_no_tag() {
     for flushes in 0..3 {
         let mut s = setting();
@@ -603,9 +628,9 @@ fn what_batches_came_to_stands_beside_them_until_they_are_dropped() {
         let shown = matches!(
             told[..],
             [
-                Body::ReplicaToService(replica::ToService::TagStored { .. }),
+                Body::ReplicaToService(replica::ToService::TagStored { ref brought, .. }),
                 Body::ReplicaToService(replica::ToService::MergedPut { from: 1, to: 3, .. })
-            ]
+            ] if brought.is_empty()
         );
         assert!(shown, "{told:?}");
     }

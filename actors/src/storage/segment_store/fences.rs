@@ -1,10 +1,9 @@
 //! Fences: epochs of a disk below which nothing is taken in.
 
-use datapath::Blob;
-use datapath::DiskId;
 use datapath::disk::{DiskError, Files};
 use datapath::plants::{Plant, planted};
 use datapath::segment::SegmentHeader;
+use datapath::{Blob, DiskId};
 use serde::{Deserialize, Serialize};
 
 use super::{Owed, SegmentStore};
