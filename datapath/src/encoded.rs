@@ -24,10 +24,16 @@ impl Flavor for Behind {
 
     #[inline]
     fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        // A number takes up to ten bytes, most take one: byte by byte they cost less than a call that copies.
-        match bytes.len() {
-            ..=10 => bytes.iter().for_each(|byte| self.0.push(*byte)),
-            _ => self.0.extend_from_slice(bytes),
+        // A number takes up to ten bytes: of a known length they are written in one, without a call that copies.
+        match bytes {
+            [a] => self.0.push(*a),
+            [a, b] => self.0.extend_from_slice(&[*a, *b]),
+            [a, b, c] => self.0.extend_from_slice(&[*a, *b, *c]),
+            [a, b, c, d] => self.0.extend_from_slice(&[*a, *b, *c, *d]),
+            [a, b, c, d, e] => self.0.extend_from_slice(&[*a, *b, *c, *d, *e]),
+            [a, b, c, d, e, f] => self.0.extend_from_slice(&[*a, *b, *c, *d, *e, *f]),
+            [a, b, c, d, e, f, g] => self.0.extend_from_slice(&[*a, *b, *c, *d, *e, *f, *g]),
+            bytes => self.0.extend_from_slice(bytes),
         }
         Ok(())
     }
