@@ -110,6 +110,7 @@ pub fn push_name(name: &mut String, disk: DiskId, kind: SegmentKind) {
 }
 
 /// Appends a word, and a number with at least so many digits, of at most 20.
+#[inline]
 pub fn push_part(out: &mut String, word: &str, number: u64, digits: usize) {
     out.push_str(word);
     push_number(out, number, digits);
@@ -118,7 +119,21 @@ pub fn push_part(out: &mut String, word: &str, number: u64, digits: usize) {
 /// Appends a number with at least so many digits, of at most 20.
 pub fn push_number(out: &mut String, number: u64, digits: usize) {
     const ZEROS: &str = "00000000000000000000";
+    /// A one and so many zeros; none at 0.
+    const FRONTS: [u64; 19] = {
+        let mut fronts = [0; 19];
+        let mut digits = 1;
+        while digits < fronts.len() {
+            fronts[digits] = 10_u64.pow(digits as u32);
+            digits += 1;
+        }
+        fronts
+    };
     let mut text = itoa::Buffer::new();
+    // Mostly a one in front of the number brings all the zeros there are to be.
+    if let Some(front) = FRONTS.get(digits).filter(|front| number < **front) {
+        return out.push_str(&text.format(front + number)[1..]);
+    }
     let text = text.format(number);
     out.push_str(&ZEROS[..digits.min(ZEROS.len()).saturating_sub(text.len())]);
     out.push_str(text);

@@ -734,10 +734,9 @@ impl ProcessServer {
         self.health.stored_bytes += batch.bytes;
         stream.stored = stream.stored.max(number);
         let files = self.env.files();
-        for part in 0..batch.ending.parts {
-            files.remove(&stream.part_file(number, part));
+        for file in stream.batch_files(number, 0..batch.ending.parts) {
+            files.remove(&file);
         }
-        files.remove(&stream.end_file(number));
         self.save_done(vm);
         self.deliver(vm);
         self.seal_more();

@@ -365,28 +365,21 @@ impl ProcessServer {
         if stream.refused.is_some() || !in_turn || arriving.end_taken {
             return;
         }
-        let (end_file, part_file) = (
-            stream.end_file(batch),
-            stream.part_file(batch, ending.parts.saturating_sub(1)),
-        );
+        let last = ending.parts - u32::from(last_part.is_some());
+        let names: Vec<String> = stream.batch_files(batch, last..ending.parts).collect();
         let end = datapath::encoded::encode(&ending);
         let bytes = last_part.as_ref().map_or(0, |records| records.size);
         let wanted = bytes + end.len() as u64;
         if self.holds_back(vm) {
             return self.refuse(vm, Refused::Changes(wanted));
         }
-        let mut names = Vec::new();
-        if let Some(records) = last_part {
-            if !self.put(vm, &part_file, records) {
+        let blobs = last_part.into_iter().chain([Blob::real(end)]);
+        for (at, blob) in blobs.enumerate() {
+            if !self.put(vm, &names[at], blob) {
+                names[..at].iter().for_each(|name| self.env.files().remove(name));
                 return self.refuse(vm, Refused::Changes(wanted));
             }
-            names.push(part_file);
         }
-        if !self.put(vm, &end_file, Blob::real(end)) {
-            names.iter().for_each(|name| self.env.files().remove(name));
-            return self.refuse(vm, Refused::Changes(wanted));
-        }
-        names.push(end_file);
         if let Some(stream) = self.streams.get_mut(&vm) {
             stream.arriving.end_taken = true;
         }

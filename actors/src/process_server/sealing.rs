@@ -248,8 +248,7 @@ impl ProcessServer {
             (planted(Plant::CacheForgottenEarly), &job, self.streams.get(&vm))
         {
             let parts = stream.batches.get(batch).map_or(0, |of| of.ending.parts);
-            let files = (0..parts).map(|part| stream.part_file(*batch, part));
-            let files = files.chain([stream.end_file(*batch)]);
+            let files = stream.batch_files(*batch, 0..parts);
             files.for_each(|file| self.env.files().remove(&file));
         }
         self.deliver(vm);

@@ -1,6 +1,7 @@
 //! What a process server holds of one machine: batches and copies between the agent and the target.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use datapath::disk::Files;
 use datapath::seal::{DiskKey, Nonces, VaultKey};
@@ -198,6 +199,13 @@ impl Stream {
 
     pub(super) fn end_file(&self, batch: u64) -> String {
         end_file(self.batch_folder(batch))
+    }
+
+    /// Files of a batch: some of its parts, and its end.
+    pub(super) fn batch_files(&self, batch: u64, parts: Range<u32>) -> impl Iterator<Item = String> + use<> {
+        let folder = self.batch_folder(batch);
+        let end = end_file(folder.clone());
+        parts.map(move |part| part_file(folder.clone(), part)).chain([end])
     }
 
     pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {

@@ -316,4 +316,12 @@ fn a_name_has_its_numbers_in_full() {
     let mut all = String::new();
     push_number(&mut all, u64::MAX, 1);
     assert_eq!(all, u64::MAX.to_string());
+    for digits in 0..=20 {
+        let ten = 10_u64.saturating_pow(digits as u32);
+        for number in [0, 7, 1234, ten / 10, ten - 1, ten, u64::MAX] {
+            let mut text = String::new();
+            push_number(&mut text, number, digits);
+            assert_eq!(text, format!("{number:0digits$}"));
+        }
+    }
 }
