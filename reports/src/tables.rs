@@ -4,7 +4,6 @@
 //! not happen is empty. They are no part of the record, of which they would be all but a hundredth. A table that is large is written as
 //! zstd.
 
-use std::fmt::{Display, Write};
 use std::path::PathBuf;
 
 use datapath::replica::Consistency;
@@ -50,24 +49,20 @@ fn points(account: &Account) -> String {
         account,
         columns,
         |vm| &vm.points,
-        |out, point: &PointResult| {
-            let consistency = match point.consistency {
+        |row, point: &PointResult| {
+            row.number(u64::from(point.protection));
+            row.number(point.point);
+            row.number(point.seq.0);
+            row.word(match point.consistency {
                 Consistency::Crash => "crash",
                 Consistency::App => "app",
-            };
-            write!(
-                out,
-                "{},{},{},{consistency},{},{},{},{},{},{}",
-                point.protection,
-                point.point,
-                point.seq.0,
-                point.marked.0,
-                point.marked_source.0,
-                Maybe(point.stored.map(|at| at.0)),
-                Maybe(point.processed.map(|at| at.0)),
-                Maybe(point.pruned.map(|at| at.0)),
-                point.verified,
-            )
+            });
+            row.number(point.marked.0);
+            row.number(point.marked_source.0);
+            row.maybe(point.stored.map(|at| at.0));
+            row.maybe(point.processed.map(|at| at.0));
+            row.maybe(point.pruned.map(|at| at.0));
+            row.word(if point.verified { "true" } else { "false" });
         },
     )
 }
@@ -78,12 +73,15 @@ fn rpo(account: &Account) -> String {
         account,
         columns,
         |vm| &vm.rpo_series,
-        |out, stretch: &RpoStretch| {
-            write!(
-                out,
-                "{},{},{},{},{}",
-                stretch.from.0, stretch.to.0, stretch.low_ms, stretch.high_ms, stretch.true_high_ms
-            )
+        |row, stretch: &RpoStretch| {
+            let RpoStretch {
+                from,
+                to,
+                low_ms,
+                high_ms,
+                true_high_ms,
+            } = *stretch;
+            row.numbers([from.0, to.0, low_ms, high_ms, true_high_ms]);
         },
     )
 }
@@ -94,41 +92,53 @@ fn backlog(account: &Account) -> String {
         account,
         columns,
         |vm| &vm.backlog,
-        |out, sample: &BacklogSample| {
-            write!(
-                out,
-                "{},{},{},{}",
-                sample.at.0, sample.source_bytes, sample.process_server_bytes, sample.target_bytes
-            )
+        |row, sample: &BacklogSample| {
+            row.numbers([
+                sample.at.0,
+                sample.source_bytes,
+                sample.process_server_bytes,
+                sample.target_bytes,
+            ]);
         },
     )
 }
 
 /// A table of all machines' rows; a row begins with its machine's name.
-fn table<T>(
-    account: &Account,
-    columns: &str,
-    rows: fn(&VmResult) -> &Vec<T>,
-    row: fn(&mut String, &T) -> std::fmt::Result,
-) -> String {
+fn table<T>(account: &Account, columns: &str, rows: fn(&VmResult) -> &Vec<T>, fill: fn(&mut Row<'_>, &T)) -> String {
     let mut out = format!("{columns}\n");
     for vm in &account.result.vms {
         for one in rows(vm) {
             out.push_str(&vm.name);
-            out.push(',');
-            row(&mut out, one).expect("a string takes all that is written to it");
+            fill(&mut Row(&mut out), one);
             out.push('\n');
         }
     }
     out
 }
 
-/// A value, or nothing where there is none.
-struct Maybe(Option<u64>);
+/// A row behind its machine's name. A fleet has a million: numbers go without formatting machinery.
+struct Row<'a>(&'a mut String);
 
-impl Display for Maybe {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.map_or(Ok(()), |value| value.fmt(formatter))
+impl Row<'_> {
+    fn word(&mut self, word: &str) {
+        self.0.push(',');
+        self.0.push_str(word);
+    }
+
+    fn number(&mut self, number: u64) {
+        self.word(itoa::Buffer::new().format(number));
+    }
+
+    fn numbers(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        numbers.into_iter().for_each(|number| self.number(number));
+    }
+
+    /// A value, or nothing where there is none.
+    fn maybe(&mut self, number: Option<u64>) {
+        match number {
+            Some(number) => self.number(number),
+            None => self.word(""),
+        }
     }
 }
 
