@@ -112,7 +112,7 @@ impl Saved {
         if !clean && told.replace(false) {
             files.remove(CLEAN);
         }
-        let bytes = datapath::encoded::encode(self);
+        let bytes = datapath::encoded::encode_behind(self, Vec::with_capacity(128));
         files.replace(FILE, Blob::real(bytes))?;
         if clean {
             told.set(true);

@@ -194,18 +194,18 @@ impl Stream {
     }
 
     pub(super) fn part_file(&self, batch: u64, part: u32) -> String {
-        part_file(self.batch_folder(batch), part)
+        part_file(&self.batch_folder(batch), part)
     }
 
     pub(super) fn end_file(&self, batch: u64) -> String {
-        end_file(self.batch_folder(batch))
+        end_file(&self.batch_folder(batch))
     }
 
     /// Files of a batch: some of its parts, and its end.
     pub(super) fn batch_files(&self, batch: u64, parts: Range<u32>) -> impl Iterator<Item = String> + use<> {
         let folder = self.batch_folder(batch);
-        let end = end_file(folder.clone());
-        parts.map(move |part| part_file(folder.clone(), part)).chain([end])
+        let end = end_file(&folder);
+        parts.map(move |part| part_file(&folder, part)).chain([end])
     }
 
     pub(super) fn piece_file(&self, disk: DiskId, copy: u32, part: u32) -> String {
@@ -240,21 +240,22 @@ fn batch_folder(mut folder: String, batch: u64) -> String {
     folder
 }
 
-fn part_file(mut folder: String, part: u32) -> String {
-    push_part(&mut folder, "part-", u64::from(part), 5);
-    folder
+fn part_file(folder: &str, part: u32) -> String {
+    let mut name = String::with_capacity(folder.len() + 16);
+    name.push_str(folder);
+    push_part(&mut name, "part-", u64::from(part), 5);
+    name
 }
 
-fn end_file(mut folder: String) -> String {
-    folder.push_str("end");
-    folder
+fn end_file(folder: &str) -> String {
+    [folder, "end"].concat()
 }
 
 /// The files of a batch in a process server's cache: its parts, and its end.
 #[must_use]
 pub fn cached_files(files: &dyn Files, vm: VmId, protection: u32, batch: u64) -> Vec<String> {
     let folder = batch_folder(folder(vm, protection), batch);
-    let parts = (0..).map(|part| part_file(folder.clone(), part));
+    let parts = (0..).map(|part| part_file(&folder, part));
     let there = parts.take_while(|file| files.len(file).is_some());
-    there.chain([end_file(folder.clone())]).collect()
+    there.chain([end_file(&folder)]).collect()
 }
