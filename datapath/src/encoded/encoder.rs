@@ -23,9 +23,10 @@ impl Encoder {
         }
     }
 
+    #[inline(never)]
     fn long_number(&mut self, number: u64) {
         if number >> 56 != 0 {
-            return self.huge_number(u128::from(number));
+            return self.huge_number(number.into());
         }
         // All of its groups of seven bits at once: two of 28 bits are moved apart, then four of 14, then eight.
         let groups = number & 0xfff_ffff | (number & 0xff_ffff_f000_0000) << 4;
@@ -39,6 +40,8 @@ impl Encoder {
         self.0.truncate(end);
     }
 
+    /// Apart, so that the way of all others keeps its registers.
+    #[cold]
     fn huge_number(&mut self, mut number: u128) {
         while number >= 0x80 {
             self.0.push(number as u8 | 0x80);

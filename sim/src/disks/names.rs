@@ -105,8 +105,19 @@ impl Number {
         })
     }
 
+    /// Whether it is what the last bytes of a path are, so many of them.
+    fn ends(self, path: &str, len: usize) -> bool {
+        // It has no zero in it but those behind its last byte: where that is none, it is as long.
+        let as_long = len <= 16 && path.as_bytes().last().is_none_or(|last| *last != 0);
+        as_long && end_of(path).checked_shl(8 * (16 - len as u32)).unwrap_or(0) == self.bits()
+    }
+
+    fn bits(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
     fn name(self) -> String {
-        let number = u128::from(self.high) << 64 | u128::from(self.low);
+        let number = self.bits();
         let len = 16 - (number.trailing_zeros() / 8).min(16) as usize;
         let bytes = &number.to_be_bytes()[..len];
         std::str::from_utf8(bytes).expect("a name is part of a path").to_owned()
@@ -190,7 +201,7 @@ impl Names {
         };
         match file.number {
             Number::NONE => self.long.get(&place).is_some_and(|known| known.as_bytes() == name),
-            number => Number::of(path, name.len()) == Some(number),
+            number => number.ends(path, name.len()),
         }
     }
 
@@ -325,6 +336,11 @@ mod tests {
                 let name = &path[folder..];
                 let is_number = name.len() <= 16 && !name.contains('\0');
                 prop_assert_eq!(Number::of(&path, name.len()).map(Number::name), is_number.then(|| name.to_owned()));
+                for known in model.keys() {
+                    let other = &known[name_at(known)..];
+                    let ends = Number::of(&path, name.len()).is_some_and(|number| number.ends(known, other.len()));
+                    prop_assert_eq!(ends, is_number && other == name);
+                }
                 match model.get(&path).copied() {
                     known if !there => {
                         prop_assert_eq!(names.remove(&path), known);
