@@ -103,6 +103,12 @@ const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ("sim/src/invariants.rs", &["FINDINGS_KEPT", "FINDINGS_OF_A_LAW"], MEMORY),
     ("sim/src/event_log.rs", &["BLOCK_BYTES", "LAST_EVENTS"], MEMORY),
     (
+        "sim/src/queue/later.rs",
+        &["ROW_BITS", "ROWS"],
+        "in which of its places the queue keeps an entry; the order in which entries come does not depend on it",
+    ),
+    ("datapath/src/segment.rs", &["FRONTS"], "powers of ten"),
+    (
         "sim/src/event_log/records.rs",
         &["TIER_FACT", "TIER_FRAME", "NO_ACTOR", "NO_PAYLOAD"],
         WORDS,
