@@ -154,7 +154,7 @@ impl<T> Queue<T> {
 
     /// Keeps husks from outnumbering what waits: a deadline that is put off again and again leaves one each time.
     fn sweep(&mut self) {
-        if self.husks < 1024 || self.husks < self.later.len() / 2 {
+        if self.husks < 1024 || self.husks < (self.slots.len() - self.free.len()) / 2 {
             return;
         }
         let (slots, free) = (&self.slots, &mut self.free);

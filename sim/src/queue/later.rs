@@ -1,4 +1,4 @@
-//! What is still to come, by time: the places of the next half second in a heap, those of the ten minutes after it each in the row of its half
+//! What is still to come, by time: the places of the next half second in a heap, those of the nine minutes after it each in the row of its half
 //! second, as they came, and what is further off in a heap of its own.
 //!
 //! A fleet asks for most things five minutes ahead, and for few at the same time. In one heap of all of them each would be carried through five
@@ -17,6 +17,7 @@ const ROW_BITS: u32 = 29;
 const ROWS: u64 = 1024;
 
 /// Places, given back in their order.
+#[derive(Default)]
 pub(super) struct Later {
     /// All in rows before `next`.
     near: QuaternaryHeap<Reverse<Place>>,
@@ -28,20 +29,6 @@ pub(super) struct Later {
     filled: [u64; (ROWS / 64) as usize],
     /// All behind the rows.
     far: QuaternaryHeap<Reverse<Place>>,
-    len: usize,
-}
-
-impl Default for Later {
-    fn default() -> Later {
-        Later {
-            near: QuaternaryHeap::new(),
-            next: 0,
-            rows: Vec::new(),
-            filled: [0; (ROWS / 64) as usize],
-            far: QuaternaryHeap::new(),
-            len: 0,
-        }
-    }
 }
 
 fn row_of(place: Place) -> u64 {
@@ -49,18 +36,8 @@ fn row_of(place: Place) -> u64 {
 }
 
 impl Later {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
     /// Puts one in.
     pub(super) fn push(&mut self, place: Place) {
-        self.len += 1;
-        self.put(place);
-    }
-
-    fn put(&mut self, place: Place) {
         let row = row_of(place);
         if row < self.next {
             self.near.push(Reverse(place));
@@ -76,7 +53,7 @@ impl Later {
         }
     }
 
-    /// The first of those that `waits` says wait, and how many came before it that do not: they are handed to `gone`.
+    /// The first of those that `waits` says wait; those before it, which do not, are let go, and `gone` is told of each.
     pub(super) fn first(&mut self, waits: impl Fn(Place) -> bool, mut gone: impl FnMut(Place)) -> Option<Place> {
         loop {
             while let Some(Reverse(place)) = self.near.peek().copied() {
@@ -84,7 +61,6 @@ impl Later {
                     return Some(place);
                 }
                 self.near.pop();
-                self.len -= 1;
                 gone(place);
             }
             self.open_next(&waits, &mut gone)?;
@@ -93,9 +69,7 @@ impl Later {
 
     /// Takes the one that [`Later::first`] gave.
     pub(super) fn take_first(&mut self) {
-        if self.near.pop().is_some() {
-            self.len -= 1;
-        }
+        self.near.pop();
     }
 
     /// Moves the next row that holds something into the empty heap; none where there is nothing.
@@ -112,7 +86,6 @@ impl Later {
                 if waits(place) {
                     self.near.push(Reverse(place));
                 } else {
-                    self.len -= 1;
                     gone(place);
                 }
             }
@@ -121,7 +94,7 @@ impl Later {
             && row_of(place) < self.next + ROWS
         {
             self.far.pop();
-            self.put(place);
+            self.push(place);
         }
         Some(())
     }
@@ -148,14 +121,11 @@ impl Later {
     pub(super) fn retain(&mut self, mut waits: impl FnMut(Place) -> bool) {
         self.near.retain(|Reverse(place)| waits(*place));
         self.far.retain(|Reverse(place)| waits(*place));
-        let mut left = self.near.len() + self.far.len();
         for (at, row) in self.rows.iter_mut().enumerate() {
             row.retain(|place| waits(*place));
-            left += row.len();
             if row.is_empty() {
                 self.filled[at / 64] &= !(1 << (at % 64));
             }
         }
-        self.len = left;
     }
 }
